@@ -1,0 +1,49 @@
+/**
+ * The entries of the metadata log: what the controller decides and every agent replays. An entry never changes
+ * meaning; new kinds and new optional fields may be added, and `METADATA_FORMAT` is raised when an older reader would
+ * get it wrong.
+ */
+import type { BrokerId, CellId, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
+
+export const METADATA_FORMAT = 1
+
+export interface PartitionPlacement {
+  /** Brokers of the topic's cell that hold a replica, preferred leader first. */
+  readonly replicas: readonly BrokerId[]
+  readonly leader: BrokerId
+  readonly leaderEpoch: number
+}
+
+export type MetadataEntry =
+  /** First of every log: the physical cluster as it was formed. */
+  | {
+      readonly kind: 'cluster-formed'
+      readonly format: number
+      readonly clusterId: string
+      readonly cells: number
+      readonly brokersPerCell: number
+    }
+  | {
+      readonly kind: 'tenant-created'
+      readonly tenantId: TenantId
+      readonly name: string
+      /** What the tenant's clients see as their cluster id: 22 characters of base64url, as Kafka's. */
+      readonly clusterId: string
+      readonly cellId: CellId
+    }
+  | {
+      readonly kind: 'topic-created'
+      readonly tenantId: TenantId
+      readonly topicId: TopicId
+      readonly name: string
+      readonly internal: boolean
+      readonly cellId: CellId
+      /** Partition i of the topic has number firstPartition + i. */
+      readonly firstPartition: PartitionNumber
+      readonly placements: readonly PartitionPlacement[]
+      /** Only what differs from the defaults, by Kafka's names. */
+      readonly configs: Readonly<Record<string, string>>
+    }
+  | { readonly kind: 'topic-deleted'; readonly tenantId: TenantId; readonly topicId: TopicId }
+  /** Producer ids below `next` have been handed to fronts; per tenant. */
+  | { readonly kind: 'producer-ids'; readonly tenantId: TenantId; readonly next: number }
