@@ -5,51 +5,16 @@
 
 import type { TenantId } from '../base/ids.ts'
 import type { LogFields, LogLevel } from '../base/log.ts'
-import type { MetadataEntry } from '../image/entry.ts'
+import type { ControllerRequest, ControllerResponse, MetadataMessage } from '../image/request.ts'
 
-/** What a front asks of the controller on behalf of one tenant. */
-export type ControllerRequest =
-  | {
-      readonly kind: 'create-topics'
-      readonly validateOnly: boolean
-      readonly topics: readonly NewTopic[]
-    }
-  | { readonly kind: 'delete-topics'; readonly topics: readonly TopicRef[] }
-  | { readonly kind: 'allocate-producer-ids'; readonly count: number }
-
-export interface NewTopic {
-  readonly name: string
-  /** −1: the broker's default. */
-  readonly partitions: number
-  /** −1: the broker's default. */
-  readonly replicationFactor: number
-  /** Node ids per partition, empty when the controller may choose. */
-  readonly assignments: readonly { readonly partition: number; readonly nodes: readonly number[] }[]
-  readonly configs: readonly { readonly name: string; readonly value: string | null }[]
-}
-
-export type TopicRef = { readonly name: string } | { readonly topicId: string }
-
-export interface TopicResult {
-  readonly name: string | null
-  readonly topicId: string
-  readonly error: number
-  readonly message: string | null
-  readonly partitions: number
-  readonly replicationFactor: number
-  /** Effective configs of a created (or validated) topic: overrides only. */
-  readonly configs: Readonly<Record<string, string>>
-}
-
-export type ControllerResponse =
-  | { readonly kind: 'create-topics'; readonly results: readonly TopicResult[] }
-  | { readonly kind: 'delete-topics'; readonly results: readonly TopicResult[] }
-  | {
-      readonly kind: 'allocate-producer-ids'
-      readonly error: number
-      readonly first: number
-      readonly count: number
-    }
+export type {
+  ControllerRequest,
+  ControllerResponse,
+  MetadataMessage,
+  NewTopic,
+  TopicRef,
+  TopicResult,
+} from '../image/request.ts'
 
 /** Everything that may arrive at an agent's thread. */
 export type ControlMessage =
@@ -64,13 +29,7 @@ export type ControlMessage =
       readonly correlation: number
       readonly response: ControllerResponse
     }
-  /** Committed entries; `offset` is the position after the last of them. `first` = 0 starts an image anew. */
-  | {
-      readonly kind: 'metadata'
-      readonly first: number
-      readonly offset: number
-      readonly entries: readonly MetadataEntry[]
-    }
+  | MetadataMessage
   /** A batch too large for the ring, named by `bufferId` in a PRODUCE that follows. */
   | { readonly kind: 'batch-buffer'; readonly bufferId: number; readonly sab: SharedArrayBuffer }
   | {

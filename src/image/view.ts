@@ -1,0 +1,75 @@
+/** The metadata image as readers see it: nothing here changes it, and every look-up by name or topic id takes the tenant. */
+import type {
+  BrokerId,
+  CellId,
+  PartitionIndex,
+  PartitionNumber,
+  TenantId,
+  TopicId,
+} from '../base/ids.ts'
+import type { TopicConfig } from './topic-config.ts'
+
+export interface TenantView {
+  readonly tenantId: TenantId
+  readonly name: string
+  /** What the tenant's clients see as their cluster id. */
+  readonly clusterId: string
+  readonly cellId: CellId
+  readonly topicCount: number
+  readonly partitionCount: number
+}
+
+export interface TopicView {
+  readonly tenantId: TenantId
+  readonly topicId: TopicId
+  readonly name: string
+  readonly internal: boolean
+  readonly cellId: CellId
+  readonly partitionCount: number
+  /** The partition's number in commands; `index` must be within [0, partitionCount). */
+  numberOf(index: PartitionIndex): PartitionNumber
+  /** Overrides only, by Kafka's names. */
+  readonly configs: Readonly<Record<string, string>>
+  /** Defaults and overrides, parsed; the same object for topics with the same overrides. */
+  readonly effective: TopicConfig
+}
+
+export interface PartitionView {
+  readonly topic: TopicView
+  readonly index: PartitionIndex
+  /** 0: nobody leads it. */
+  readonly leader: BrokerId | 0
+  readonly leaderEpoch: number
+  readonly replicas: readonly BrokerId[]
+}
+
+export interface MetadataView {
+  /** Position in the metadata log after the last entry applied. */
+  readonly offset: number
+  readonly clusterId: string
+  readonly cells: number
+  readonly brokersPerCell: number
+  readonly tenantCount: number
+  readonly topicCount: number
+  readonly partitionCount: number
+  readonly defaultTenant: TenantView | undefined
+  tenant(id: TenantId): TenantView | undefined
+  tenantByName(name: string): TenantView | undefined
+  tenants(): Iterable<TenantView>
+  topicByName(tenantId: TenantId, name: string): TopicView | undefined
+  /** Never another tenant's. */
+  topicById(tenantId: TenantId, topicId: TopicId): TopicView | undefined
+  /** All topics of the tenant in name order (UTF-16 code units). */
+  topics(tenantId: TenantId): Iterable<TopicView>
+  /** Allocates a view: for the hot path use {@link leaderOf} and its like. */
+  partition(number: PartitionNumber): PartitionView | undefined
+  topicOf(number: PartitionNumber): TopicView | undefined
+  /** 0 for nobody or an unknown partition. */
+  leaderOf(number: PartitionNumber): BrokerId | 0
+  /** −1 for an unknown partition. */
+  leaderEpochOf(number: PartitionNumber): number
+  /** Every partition of every tenant, in no particular order. */
+  partitionNumbers(): Iterable<PartitionNumber>
+  /** Equal for equal states, however they were reached. For tests and the simulator. */
+  hash(): string
+}

@@ -1,0 +1,19 @@
+/**
+ * The durable log under a {@link ReplicatedMachine}: opaque entries, one offset each, counted from 0. The controller's
+ * is implemented over a partition log in `broker/`; a coordinator's will be its internal topic's partition.
+ */
+export interface EntryLog {
+  /** Position after the last entry appended. */
+  readonly endOffset: number
+  /** Entries below have been flushed: they survive power loss. */
+  readonly durableOffset: number
+  /**
+   * Appends all of `entries` or none, in one write; returns the new end. Throws the disk's error, and then the log is as it
+   * was before the call.
+   */
+  append(entries: readonly Uint8Array[]): number
+  /** Calls `each` for every entry from `fromOffset` on, in order. The bytes may be reused after the call returns. */
+  read(fromOffset: number, each: (offset: number, bytes: Uint8Array) => void): void
+  /** Asks for a flush of everything appended so far; `durableOffset` moves when it is done. Never blocks. */
+  requestFlush(): void
+}
