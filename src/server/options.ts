@@ -1,0 +1,233 @@
+/** Every option of `griot start`, once: its name, what it accepts, its default, what it is for. */
+import os from 'node:os'
+import type { LogLevel } from '../base/log.ts'
+import {
+  type HostPort,
+  parseAdvertised,
+  parseBytes,
+  parseCount,
+  parseDurationMs,
+  parseHostPort,
+  parseOneOf,
+  parseSwitch,
+  parseText,
+} from './units.ts'
+
+/** Free space below which produce is refused: the smaller of what is given. */
+export interface DiskReserve {
+  readonly bytes: number | null
+  readonly fraction: number | null
+}
+
+/** What an engine is started with, after every source was read and checked. */
+export interface EngineSettings {
+  readonly dataDir: string
+  readonly kafkaListen: HostPort
+  /** null: clients are told the local address that their connection came in on. */
+  readonly kafkaAdvertise: { readonly host: string; readonly port: number | null } | null
+  readonly httpListen: HostPort | null
+  readonly brokers: number
+  readonly cells: number
+  readonly memoryBytes: number
+  readonly stopTimeoutMs: number
+  readonly logLevel: LogLevel
+  readonly autoCreateTopics: boolean
+  readonly defaultPartitions: number
+  readonly diskReserve: DiskReserve
+}
+
+export interface OptionSpec<Key extends keyof EngineSettings = keyof EngineSettings> {
+  readonly key: Key
+  /** Name of the flag without dashes, and the key of the configuration file; `GRIOT_…` is derived from it. */
+  readonly name: string
+  readonly placeholder: string
+  readonly help: string
+  /** The default as it is shown; `fallback` makes the value. */
+  readonly shown: string
+  readonly fallback: () => EngineSettings[Key]
+  /** Throws a RangeError that says what is wanted. */
+  readonly parse: (value: unknown) => EngineSettings[Key]
+}
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
+
+export const BROKERS_MAX = 16
+export const MEMORY_BYTES_MIN = 16 * 2 ** 20
+export const DEFAULT_MEMORY_BYTES_MAX = 2 * 2 ** 30
+export const EMBEDDED_MEMORY_BYTES = 64 * 2 ** 20
+export const DEFAULT_DISK_RESERVE: DiskReserve = { bytes: 2 * 2 ** 30, fraction: 0.05 }
+
+const option = <Key extends keyof EngineSettings>(spec: OptionSpec<Key>): OptionSpec =>
+  spec as unknown as OptionSpec
+
+export const OPTIONS: readonly OptionSpec[] = [
+  option({
+    key: 'dataDir',
+    name: 'data-dir',
+    placeholder: 'DIR',
+    help: 'where everything is kept; made with mode 0700 when missing',
+    shown: './griot-data',
+    fallback: () => './griot-data',
+    parse: parseText,
+  }),
+  option({
+    key: 'kafkaListen',
+    name: 'kafka-listen',
+    placeholder: 'HOST:PORT',
+    help: 'first Kafka address; N brokers take N consecutive ports, port 0 takes N free ones',
+    shown: '127.0.0.1:9092',
+    fallback: () => ({ host: '127.0.0.1', port: 9092 }),
+    parse: parseHostPort,
+  }),
+  option({
+    key: 'kafkaAdvertise',
+    name: 'kafka-advertise',
+    placeholder: 'HOST[:PORT]',
+    help: 'host and first port that clients are told to connect to',
+    shown: 'the address that a client connected to',
+    fallback: () => null,
+    parse: parseAdvertised,
+  }),
+  option({
+    key: 'httpListen',
+    name: 'http-listen',
+    placeholder: 'HOST:PORT',
+    help: 'address of /health and /metrics; off for none',
+    shown: '127.0.0.1:8082',
+    fallback: () => ({ host: '127.0.0.1', port: 8082 }),
+    parse: (value) => (value === 'off' || value === false ? null : parseHostPort(value)),
+  }),
+  option({
+    key: 'brokers',
+    name: 'brokers',
+    placeholder: 'N',
+    help: 'brokers of a cell, a thread and a directory each; fixed at the first start of a data directory',
+    shown: '3',
+    fallback: () => 3,
+    parse: (value) => parseCount(value, 1, BROKERS_MAX),
+  }),
+  option({
+    key: 'cells',
+    name: 'cells',
+    placeholder: 'N',
+    help: 'cells of the physical cluster; only 1 for now',
+    shown: '1',
+    fallback: () => 1,
+    parse: parseCells,
+  }),
+  option({
+    key: 'memoryBytes',
+    name: 'memory',
+    placeholder: 'BYTES',
+    help: 'bound of ring logs, command rings, read buffers and bytes in flight together, such as 512M',
+    shown: 'a quarter of the machine or of its cgroup, at most 2G',
+    fallback: defaultMemoryBytes,
+    parse: parseMemory,
+  }),
+  option({
+    key: 'stopTimeoutMs',
+    name: 'stop-timeout',
+    placeholder: 'DURATION',
+    help: 'how long a clean stop may take before the rest is cut',
+    shown: '8s',
+    fallback: () => 8_000,
+    parse: parseStopTimeout,
+  }),
+  option({
+    key: 'logLevel',
+    name: 'log-level',
+    placeholder: 'LEVEL',
+    help: `lowest level of the log on stderr: ${LOG_LEVELS.join(', ')}`,
+    shown: 'info',
+    fallback: () => 'info',
+    parse: (value) => parseOneOf(value, LOG_LEVELS),
+  }),
+  option({
+    key: 'autoCreateTopics',
+    name: 'auto-create-topics',
+    placeholder: 'BOOL',
+    help: "make a topic when a client asks for it (Kafka's auto.create.topics.enable)",
+    shown: 'true',
+    fallback: () => true,
+    parse: parseSwitch,
+  }),
+  option({
+    key: 'defaultPartitions',
+    name: 'default-partitions',
+    placeholder: 'N',
+    help: "partitions of a topic that does not say (Kafka's num.partitions)",
+    shown: '4',
+    fallback: () => 4,
+    parse: (value) => parseCount(value, 1, 10_000),
+  }),
+  option({
+    key: 'diskReserve',
+    name: 'disk-reserve',
+    placeholder: 'MARK',
+    help: 'free space below which produce is refused: bytes, a percentage, or both for the smaller',
+    shown: '5%,2G',
+    fallback: () => DEFAULT_DISK_RESERVE,
+    parse: parseDiskReserve,
+  }),
+]
+
+export const OPTION_NAMES: readonly string[] = OPTIONS.map((spec) => spec.name)
+
+/** `data-dir` → `GRIOT_DATA_DIR`. */
+export const envName = (name: string): string => `GRIOT_${name.replaceAll('-', '_').toUpperCase()}`
+
+/** The memory that the machine, or the cgroup around this process, has, in bytes. */
+export function machineMemoryBytes(): number {
+  const constrained = process.constrainedMemory?.() ?? 0
+  const total = os.totalmem()
+  return constrained > 0 && constrained < total ? constrained : total
+}
+
+export function defaultMemoryBytes(): number {
+  const quarter = Math.floor(machineMemoryBytes() / 4)
+  return Math.max(MEMORY_BYTES_MIN, Math.min(DEFAULT_MEMORY_BYTES_MAX, quarter))
+}
+
+function parseCells(value: unknown): number {
+  if (parseCount(value, 1, 1_000) !== 1) {
+    throw new RangeError('accepts only 1: more than one cell is not there yet')
+  }
+  return 1
+}
+
+function parseMemory(value: unknown): number {
+  const bytes = parseBytes(value)
+  if (bytes < MEMORY_BYTES_MIN) throw new RangeError('wants at least 16M')
+  if (bytes > machineMemoryBytes()) {
+    throw new RangeError(
+      `wants at most what the machine or its cgroup has, ${machineMemoryBytes()} bytes`,
+    )
+  }
+  return bytes
+}
+
+function parseStopTimeout(value: unknown): number {
+  const ms = parseDurationMs(value)
+  if (ms > 600_000) throw new RangeError('wants at most 10m')
+  return ms
+}
+
+function parseDiskReserve(value: unknown): DiskReserve {
+  let bytes: number | null = null
+  let fraction: number | null = null
+  for (const part of String(value).split(',')) {
+    const percent = /^(\d+(?:\.\d+)?)%$/.exec(part.trim())
+    if (percent === null) bytes = parseBytesOfReserve(part)
+    else fraction = Number(percent[1]) / 100
+  }
+  if (fraction !== null && fraction > 0.9) throw new RangeError('wants at most 90%')
+  return { bytes, fraction }
+}
+
+function parseBytesOfReserve(part: string): number {
+  try {
+    return parseBytes(part)
+  } catch {
+    throw new RangeError('wants bytes, a percentage, or both, such as 2G, 5% or 5%,2G')
+  }
+}
