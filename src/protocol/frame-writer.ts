@@ -1,0 +1,142 @@
+/** A frame ready for a socket, its 4-byte size included: the chunks in order, together `byteLength` bytes. */
+export interface EncodedFrame {
+  readonly chunks: Uint8Array[]
+  readonly byteLength: number
+}
+
+/** Small frames share a slab; it is never written twice, so a chunk stays valid for as long as it is held. */
+const SLAB_BYTES = 16 * 1024
+/** A slab with less room than this is left to the garbage collector. */
+const SLAB_REST_BYTES = 512
+/** Records up to this size are copied into the frame, larger ones become chunks of their own. */
+export const SPLICE_BYTES_MIN = 1024
+
+/**
+ * Collects one frame after another: small parts in a growing buffer, large records spliced in as views without a
+ * copy. Compiled encoders keep `buf` and `pos` in locals and give them back before they call in here. One per
+ * thread; frames do not nest.
+ */
+export class FrameWriter {
+  buf: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES)
+  /** Where the next byte goes. */
+  pos = 0
+  /** Where the open chunk began; a tagged field's beginning is remembered relative to it. */
+  start = 0
+  #chunks: Uint8Array[] = []
+  #closedBytes = 0
+
+  /** Begins a frame, leaving room for its size. */
+  begin(): void {
+    // A frame that failed half-way left nothing behind: `start` is where it began or where its last splice was.
+    this.pos = this.start
+    this.#chunks = []
+    this.#closedBytes = 0
+    const left = this.buf.length - this.start
+    if (left < SLAB_REST_BYTES || this.buf.length > SLAB_BYTES) this.#newSlab(SLAB_BYTES)
+    this.pos += 4
+  }
+
+  /** Ends the frame. */
+  finish(): EncodedFrame {
+    this.#closeChunk()
+    const byteLength = this.#closedBytes
+    const size = byteLength - 4
+    const first = this.#chunks[0]!
+    first[0] = size >>> 24
+    first[1] = size >>> 16
+    first[2] = size >>> 8
+    first[3] = size
+    return { chunks: this.#chunks, byteLength }
+  }
+
+  /** Makes room for `size` more bytes; `buf`, `pos` and `start` may all change. */
+  grow(size: number): void {
+    const written = this.pos - this.start
+    const needed = 2 * (written + size)
+    const from = this.buf
+    const start = this.start
+    this.#newSlab(needed <= SLAB_BYTES ? SLAB_BYTES : needed)
+    from.copy(this.buf, 0, start, start + written)
+    this.pos = written
+  }
+
+  /** Appends views in a row, large ones without a copy. Their length has been written already. */
+  splice(views: Uint8Array | readonly Uint8Array[]): void {
+    if (views instanceof Uint8Array) this.#spliceOne(views)
+    else for (const view of views) this.#spliceOne(view)
+  }
+
+  /** As {@link splice}, always with a copy: a tagged field's size must be known before what follows it. */
+  copy(views: Uint8Array | readonly Uint8Array[]): void {
+    if (views instanceof Uint8Array) this.#copyOne(views)
+    else for (const view of views) this.#copyOne(view)
+  }
+
+  /** Ends a tagged field whose size byte is at `start + at`: the value behind it moves if the size takes more. */
+  closeTag(at: number): void {
+    const size = this.pos - this.start - at - 1
+    const extra = uvarintSize(size) - 1
+    if (extra > 0) {
+      if (this.pos + extra > this.buf.length) this.grow(extra)
+      const value = this.start + at + 1
+      this.buf.copyWithin(value + extra, value, this.pos)
+      this.pos += extra
+    }
+    putUvarint(this.buf, this.start + at, size)
+  }
+
+  #spliceOne(view: Uint8Array): void {
+    if (view.length < SPLICE_BYTES_MIN) {
+      this.#copyOne(view)
+      return
+    }
+    this.#closeChunk()
+    this.#chunks.push(view)
+    this.#closedBytes += view.length
+  }
+
+  #copyOne(view: Uint8Array): void {
+    if (this.pos + view.length > this.buf.length) this.grow(view.length)
+    this.buf.set(view, this.pos)
+    this.pos += view.length
+  }
+
+  #closeChunk(): void {
+    if (this.pos === this.start) return
+    this.#chunks.push(this.buf.subarray(this.start, this.pos))
+    this.#closedBytes += this.pos - this.start
+    this.start = this.pos
+  }
+
+  #newSlab(bytes: number): void {
+    this.buf = Buffer.allocUnsafeSlow(bytes)
+    this.pos = 0
+    this.start = 0
+  }
+}
+
+/** The length of records given as one view, or several in a row. */
+export function byteLengthOf(views: Uint8Array | readonly Uint8Array[]): number {
+  if (views instanceof Uint8Array) return views.length
+  let sum = 0
+  for (const view of views) sum += view.length
+  return sum
+}
+
+export function uvarintSize(value: number): number {
+  if (value < 0x80) return 1
+  if (value < 0x4000) return 2
+  if (value < 0x20_0000) return 3
+  return value < 0x1000_0000 ? 4 : 5
+}
+
+/** Writes `value` at `p`; returns where it ends. */
+export function putUvarint(b: Uint8Array, p: number, value: number): number {
+  let rest = value
+  while (rest > 127) {
+    b[p++] = (rest & 127) | 128
+    rest = Math.floor(rest / 128)
+  }
+  b[p] = rest
+  return p + 1
+}
