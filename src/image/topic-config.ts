@@ -1,4 +1,20 @@
-/** A topic's configuration, parsed: defaults, overridden by what the topic sets. */
+/** A topic's configuration: validated, parsed, and described as DescribeConfigs answers it. */
+import {
+  type ConfigDefinition,
+  ConfigSource,
+  ConfigType,
+  type DescribedConfig,
+  type DescribedSynonym,
+  type ParsedValue,
+  parseConfigValue,
+  printConfigValue,
+  refuseConfigValue,
+} from './config-def.ts'
+import { TOPIC_CONFIG_DEFINITIONS } from './topic-config-defs.ts'
+
+/** Configs by Kafka's names, as text. */
+export type ConfigValues = Readonly<Record<string, string>>
+
 /** Stands for Kafka's Long.MAX_VALUE ("never"): numbers above it are cut to it. */
 export const UNLIMITED = Number.MAX_SAFE_INTEGER
 
@@ -43,3 +59,143 @@ export interface TopicConfig {
   readonly segmentMs: number
   readonly uncleanLeaderElectionEnable: boolean
 }
+
+const NONE: ConfigValues = Object.freeze({})
+const definitions = new Map(TOPIC_CONFIG_DEFINITIONS.map((one) => [one.name, one]))
+const fields = TOPIC_CONFIG_DEFINITIONS.filter((one) => !one.hidden).map(
+  (one) => [one, camelCase(one.name)] as const,
+)
+
+/** The definition of a topic config by Kafka's name. */
+export const topicConfigDefinition = (name: string): ConfigDefinition | undefined =>
+  definitions.get(name)
+
+/**
+ * The typed form of `overrides` over `brokerConfigs` (static broker configs such as `log.retention.hours`) over Kafka's defaults.
+ * What cannot be parsed, or is unknown (written by a newer version), counts as not set.
+ */
+export function parseTopicConfig(
+  overrides: ConfigValues,
+  brokerConfigs: ConfigValues = NONE,
+): TopicConfig {
+  const config: Record<string, unknown> = {}
+  for (const [definition, field] of fields) {
+    config[field] = typed(definition, overrides[definition.name], brokerConfigs)
+  }
+  const internalBytes = overrides['internal.segment.bytes']
+  if (internalBytes !== undefined) {
+    config.segmentBytes = typed(definitions.get('internal.segment.bytes')!, internalBytes, NONE)
+  }
+  return Object.freeze(config) as unknown as TopicConfig
+}
+
+/** Null when a topic may set `name` to `value`, else a message that names config, value and limit. */
+export function validateTopicConfig(name: string, value: string | null): string | null {
+  const definition = definitions.get(name)
+  if (definition === undefined) return `Unknown topic config name: ${name}`
+  if (value === null) return `Null value not supported for topic configs: ${name}`
+  return refuseConfigValue(definition, value)
+}
+
+/** As {@link validateTopicConfig} for all of a topic's overrides, and what they must keep among themselves. */
+export function validateTopicConfigs(
+  overrides: Readonly<Record<string, string | null>>,
+  brokerConfigs: ConfigValues = NONE,
+): string | null {
+  for (const name of Object.keys(overrides)) {
+    const refused = validateTopicConfig(name, overrides[name] ?? null)
+    if (refused !== null) return refused
+  }
+  const config = parseTopicConfig(overrides as ConfigValues, brokerConfigs)
+  if (config.minCompactionLagMs > config.maxCompactionLagMs) {
+    return (
+      `conflict topic config setting min.compaction.lag.ms (${config.minCompactionLagMs}) > ` +
+      `max.compaction.lag.ms (${config.maxCompactionLagMs})`
+    )
+  }
+  if (config.remoteStorageEnable) {
+    return 'Tiered storage is not available yet: remote.storage.enable cannot be true'
+  }
+  return null
+}
+
+/** All configs of a topic in name order, with synonyms and sources, as DescribeConfigs answers them. */
+export function describeTopicConfigs(
+  overrides: ConfigValues,
+  brokerConfigs: ConfigValues = NONE,
+): DescribedConfig[] {
+  return fields.map(([definition]) => describe(definition, overrides, brokerConfigs))
+}
+
+function describe(
+  definition: ConfigDefinition,
+  overrides: ConfigValues,
+  brokerConfigs: ConfigValues,
+): DescribedConfig {
+  const { name } = definition
+  const synonyms: DescribedSynonym[] = []
+  const own = overrides[name]
+  if (own !== undefined) {
+    synonyms.push({ name, value: printConfigValue(definition, own), source: ConfigSource.TOPIC })
+  }
+  for (const synonym of definition.synonyms ?? []) {
+    const value = brokerConfigs[synonym.name]
+    if (value !== undefined) {
+      synonyms.push({ name: synonym.name, value, source: ConfigSource.STATIC_BROKER })
+    }
+  }
+  const first = definition.synonyms?.[0]
+  // Kafka's times in ms have no default of their own at the broker: those are in hours.
+  if (first !== undefined && definition.synonyms?.length === 1) {
+    synonyms.push({ name: first.name, value: definition.default, source: ConfigSource.DEFAULT })
+  }
+  return {
+    name,
+    value:
+      own !== undefined
+        ? printConfigValue(definition, own)
+        : (brokerDefault(definition, brokerConfigs) ?? definition.default),
+    source: synonyms[0]?.source ?? ConfigSource.DEFAULT,
+    readOnly: false,
+    sensitive: false,
+    synonyms,
+    type: ConfigType[definition.type],
+    documentation: definition.documentation,
+  }
+}
+
+/** What the broker's own configs make of the topic's default, as text; undefined when they say nothing valid. */
+function brokerDefault(definition: ConfigDefinition, brokerConfigs: ConfigValues) {
+  for (const { name, factor } of definition.synonyms ?? []) {
+    const raw = brokerConfigs[name]
+    if (raw === undefined) continue
+    const text = factor === 1 || raw.trim() === '-1' ? raw : String(Number(raw) * factor)
+    if (refuseConfigValue(definition, text) === null) return printConfigValue(definition, text)
+  }
+  return undefined
+}
+
+function typed(definition: ConfigDefinition, own: string | undefined, broker: ConfigValues) {
+  const candidates = [own, brokerDefault(definition, broker), definition.default]
+  for (const raw of candidates) {
+    if (raw === undefined || raw === null) continue
+    const parsed = parseConfigValue(definition, raw)
+    if ('value' in parsed) return shape(definition.name, parsed.value)
+  }
+  return undefined
+}
+
+function shape(name: string, value: ParsedValue) {
+  if (name !== 'cleanup.policy') return value
+  const policies = value as readonly string[]
+  return Object.freeze({
+    delete: policies.includes('delete'),
+    compact: policies.includes('compact'),
+  })
+}
+
+function camelCase(name: string): string {
+  return name.replace(/[.](.)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+export const DEFAULT_TOPIC_CONFIG: TopicConfig = parseTopicConfig(NONE)
