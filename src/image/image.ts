@@ -1,0 +1,245 @@
+/**
+ * The metadata image: what the cluster holds, at one position of the metadata log. One per thread; only {@link MetadataImage.apply}
+ * changes it, everyone else takes {@link MetadataView}.
+ */
+import { createHash } from 'node:crypto'
+import { InvariantError, invariant } from '../base/assert.ts'
+import type { BrokerId, PartitionIndex, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
+import { METADATA_FORMAT, type MetadataEntry } from './entry.ts'
+import { PartitionTable } from './partition-table.ts'
+import type { MetadataMessage } from './request.ts'
+import { TenantRow, TopicConfigs, TopicRow } from './rows.ts'
+import { imageEntries } from './snapshot.ts'
+import type { ConfigValues } from './topic-config.ts'
+import type { MetadataView, PartitionView, TenantView, TopicView } from './view.ts'
+
+/** The tenant of clients that do not authenticate. */
+export const DEFAULT_TENANT_NAME = 'default'
+
+export class MetadataImage implements MetadataView {
+  #offset = 0
+  #clusterId = ''
+  #cells = 0
+  #brokersPerCell = 0
+  readonly #configs: TopicConfigs
+  readonly #tenants = new Map<TenantId, TenantRow>()
+  readonly #tenantNames = new Map<string, TenantRow>()
+  readonly #topics = new Map<TopicId, TopicRow>()
+  /** Topic rows by slot, which partition columns refer to; freed slots are used again. */
+  readonly #rows: (TopicRow | undefined)[] = []
+  readonly #freeRows: number[] = []
+  #partitions = new PartitionTable()
+
+  /** `brokerConfigs`: static broker configs that give topics their defaults. */
+  constructor(brokerConfigs: ConfigValues = {}) {
+    this.#configs = new TopicConfigs(brokerConfigs)
+  }
+
+  get offset(): number {
+    return this.#offset
+  }
+
+  get clusterId(): string {
+    return this.#clusterId
+  }
+
+  get cells(): number {
+    return this.#cells
+  }
+
+  get brokersPerCell(): number {
+    return this.#brokersPerCell
+  }
+
+  get tenantCount(): number {
+    return this.#tenants.size
+  }
+
+  get topicCount(): number {
+    return this.#topics.size
+  }
+
+  get partitionCount(): number {
+    return this.#partitions.count
+  }
+
+  get defaultTenant(): TenantView | undefined {
+    return this.#tenantNames.get(DEFAULT_TENANT_NAME)
+  }
+
+  tenant(id: TenantId): TenantRow | undefined {
+    return this.#tenants.get(id)
+  }
+
+  tenantByName(name: string): TenantView | undefined {
+    return this.#tenantNames.get(name)
+  }
+
+  tenants(): Iterable<TenantRow> {
+    return this.#tenants.values()
+  }
+
+  topicByName(tenantId: TenantId, name: string): TopicView | undefined {
+    return this.#tenants.get(tenantId)?.topicByName(name)
+  }
+
+  topicById(tenantId: TenantId, topicId: TopicId): TopicView | undefined {
+    const row = this.#topics.get(topicId)
+    return row?.tenantId === tenantId ? row : undefined
+  }
+
+  topics(tenantId: TenantId): readonly TopicRow[] {
+    return this.#tenants.get(tenantId)?.topics() ?? []
+  }
+
+  partition(number: PartitionNumber): PartitionView | undefined {
+    const slot = this.#partitions.slotOf(number)
+    if (slot < 0) return undefined
+    return {
+      topic: this.#rows[this.#partitions.topicAt(slot)]!,
+      index: this.#partitions.indexAt(slot) as PartitionIndex,
+      leader: this.#partitions.leaderAt(slot),
+      leaderEpoch: this.#partitions.leaderEpochAt(slot),
+      replicas: this.#partitions.replicasAt(slot),
+    }
+  }
+
+  topicOf(number: PartitionNumber): TopicView | undefined {
+    const slot = this.#partitions.slotOf(number)
+    return slot < 0 ? undefined : this.#rows[this.#partitions.topicAt(slot)]
+  }
+
+  leaderOf(number: PartitionNumber): BrokerId | 0 {
+    const slot = this.#partitions.slotOf(number)
+    return slot < 0 ? 0 : this.#partitions.leaderAt(slot)
+  }
+
+  leaderEpochOf(number: PartitionNumber): number {
+    const slot = this.#partitions.slotOf(number)
+    return slot < 0 ? -1 : this.#partitions.leaderEpochAt(slot)
+  }
+
+  partitionNumbers(): Iterable<PartitionNumber> {
+    return this.#partitions.numbers()
+  }
+
+  hash(): string {
+    const hash = createHash('sha256')
+    for (const entry of imageEntries(this)) hash.update(JSON.stringify(entry))
+    return hash.digest('hex')
+  }
+
+  /** Applies the entry at `offset` and moves past it; throws {@link InvariantError} on what cannot follow. */
+  apply(entry: MetadataEntry): void {
+    switch (entry.kind) {
+      case 'cluster-formed':
+        this.#formCluster(entry)
+        break
+      case 'tenant-created':
+        this.#createTenant(entry)
+        break
+      case 'topic-created':
+        this.#createTopic(entry)
+        break
+      case 'topic-deleted':
+        this.#deleteTopic(entry)
+        break
+      case 'producer-ids': {
+        const tenant = this.#tenants.get(entry.tenantId)
+        invariant(tenant, 'producer ids belong to a tenant that exists')
+        invariant(entry.next >= tenant.nextProducerId, 'producer ids are never handed out twice')
+        tenant.nextProducerId = entry.next
+        break
+      }
+      default:
+        entry satisfies never
+        throw new InvariantError(
+          `a metadata entry of unknown kind ${(entry as MetadataEntry).kind}`,
+        )
+    }
+    this.#offset++
+  }
+
+  /** Back to nothing, before a snapshot. */
+  clear(): void {
+    this.#partitions = new PartitionTable()
+    this.#tenants.clear()
+    this.#tenantNames.clear()
+    this.#topics.clear()
+    this.#rows.length = 0
+    this.#freeRows.length = 0
+    this.#clusterId = ''
+    this.#offset = 0
+  }
+
+  /** A snapshot has fewer entries than the log that it stands for: says where it ends. */
+  seek(offset: number): void {
+    invariant(offset >= this.#offset, 'an image never moves back')
+    this.#offset = offset
+  }
+
+  #formCluster(entry: Extract<MetadataEntry, { kind: 'cluster-formed' }>): void {
+    invariant(this.#clusterId === '', 'a cluster is formed once')
+    if (entry.format > METADATA_FORMAT) {
+      throw new InvariantError(
+        `the metadata log has format ${entry.format}, this version reads up to ${METADATA_FORMAT}`,
+      )
+    }
+    this.#clusterId = entry.clusterId
+    this.#cells = entry.cells
+    this.#brokersPerCell = entry.brokersPerCell
+  }
+
+  #createTenant(entry: Extract<MetadataEntry, { kind: 'tenant-created' }>): void {
+    invariant(this.#clusterId !== '', 'the cluster is formed before its first tenant')
+    invariant(!this.#tenants.has(entry.tenantId), 'a tenant id is used once')
+    invariant(!this.#tenantNames.has(entry.name), 'a tenant name is used once')
+    const row = new TenantRow(entry)
+    this.#tenants.set(entry.tenantId, row)
+    this.#tenantNames.set(entry.name, row)
+  }
+
+  #createTopic(entry: Extract<MetadataEntry, { kind: 'topic-created' }>): void {
+    const tenant = this.#tenants.get(entry.tenantId)
+    invariant(tenant, 'a topic belongs to a tenant that exists')
+    invariant(!this.#topics.has(entry.topicId), 'a topic id is used once')
+    invariant(tenant.topicByName(entry.name) === undefined, 'a topic name is used once per tenant')
+    const slot = this.#freeRows.pop() ?? this.#rows.length
+    const row = new TopicRow(entry, tenant, slot, this.#configs)
+    this.#rows[slot] = row
+    this.#topics.set(entry.topicId, row)
+    tenant.add(row)
+    entry.placements.forEach((placement, index) => {
+      const { leader, leaderEpoch, replicas } = placement
+      const number = (entry.firstPartition + index) as PartitionNumber
+      this.#partitions.add(number, slot, index, leader, leaderEpoch, replicas)
+    })
+  }
+
+  #deleteTopic(entry: Extract<MetadataEntry, { kind: 'topic-deleted' }>): void {
+    const row = this.#topics.get(entry.topicId)
+    invariant(row?.tenantId === entry.tenantId, 'a topic that is deleted exists')
+    for (let index = 0; index < row.partitionCount; index++) {
+      this.#partitions.remove(row.numberOf(index as PartitionIndex))
+    }
+    this.#topics.delete(entry.topicId)
+    this.#tenants.get(entry.tenantId)!.remove(row)
+    this.#rows[row.slot] = undefined
+    this.#freeRows.push(row.slot)
+  }
+}
+
+/**
+ * Applies a control message: `first` = 0 starts anew, else it must begin where the image ends. Throws {@link InvariantError} on
+ * a gap. The image is whole unless the message says `more`.
+ */
+export function applyMetadata(image: MetadataImage, message: MetadataMessage): void {
+  if (message.first === 0 && image.offset !== 0) image.clear()
+  if (message.first !== image.offset) {
+    throw new InvariantError(
+      `metadata from ${message.first} cannot follow an image at ${image.offset}`,
+    )
+  }
+  for (const entry of message.entries) image.apply(entry)
+  image.seek(message.offset)
+}
