@@ -150,6 +150,7 @@ export function zstdDecompress(bytes: Uint8Array, maxBytes: number): Uint8Array 
 export function zstdBound(bytes: Uint8Array): number {
   const word = (at: number): number =>
     (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
+  if (bytes.length === 0) throw bad('no frame')
   let bound = 0
   let at = 0
   while (at < bytes.length) {

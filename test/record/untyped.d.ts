@@ -1,0 +1,2 @@
+declare module 'lz4js'
+declare module 'snappyjs'
