@@ -1,0 +1,45 @@
+/** `/health/live`, `/health/ready`, `/health`. HTTP front's thread. */
+import { type HttpResponse, jsonResponse } from '../net/http-interface.ts'
+import type { HttpRouter } from '../net/http-router.ts'
+import { describe, type EngineHealth } from './engine-health.ts'
+
+/** What `/health` tells besides the state. */
+export interface EngineInfo {
+  readonly version: string
+  readonly pid: number
+  readonly brokers: number
+  readonly startedAtMs: number
+}
+
+export function addHealthRoutes(
+  router: HttpRouter,
+  health: EngineHealth,
+  info: EngineInfo,
+  wallMs: () => number,
+): void {
+  router.add('GET', '/health/live', () => live(health))
+  router.add('GET', '/health/ready', () => ready(health, {}))
+  router.add('GET', '/health', () =>
+    ready(health, {
+      version: info.version,
+      pid: info.pid,
+      brokers: info.brokers,
+      uptimeMs: wallMs() - info.startedAtMs,
+    }),
+  )
+}
+
+/** 200 while every duty cycle turns. */
+function live(health: EngineHealth): HttpResponse {
+  const hung = health.hungThreads()
+  return hung.length === 0
+    ? jsonResponse(200, { status: 'live', reasons: [] })
+    : jsonResponse(503, { status: 'hung', reasons: hung.map(describe) })
+}
+
+/** 200 while clients are served, also when degraded; the reasons say how. */
+function ready(health: EngineHealth, more: Readonly<Record<string, unknown>>): HttpResponse {
+  const { status, reasons } = health.report()
+  const serves = status === 'serving' || status === 'degraded'
+  return jsonResponse(serves ? 200 : 503, { status, reasons, ...more })
+}

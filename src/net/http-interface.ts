@@ -1,0 +1,58 @@
+/** What HTTP handlers are written against, whichever server is below; `http-node.ts` is one adapter. */
+
+export interface HttpRequest {
+  readonly method: string
+  /** Decoded, without the query. */
+  readonly path: string
+  readonly query: URLSearchParams
+  /** By lower-case name; null when absent. */
+  header(name: string): string | null
+  /** Bounded by {@link HttpLimits.bodyBytesMax}. */
+  readonly body: Uint8Array
+}
+
+export interface HttpResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | Uint8Array
+}
+
+export type HttpHandler = (request: HttpRequest) => HttpResponse | Promise<HttpResponse>
+
+/** Bounds of what one peer may take, in bytes and milliseconds. */
+export interface HttpLimits {
+  readonly headerBytesMax: number
+  readonly bodyBytesMax: number
+  /** From a request's first byte to its last header. */
+  readonly headersTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly connectionsMax: number
+}
+
+export const HTTP_LIMITS: HttpLimits = {
+  headerBytesMax: 16 * 1024,
+  bodyBytesMax: 1024 * 1024,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  idleTimeoutMs: 60_000,
+  connectionsMax: 1_000,
+}
+
+export const jsonResponse = (status: number, value: unknown): HttpResponse => ({
+  status,
+  headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+  body: `${JSON.stringify(value)}\n`,
+})
+
+/** RFC 9457. */
+export const problemResponse = (
+  status: number,
+  title: string,
+  detail: string,
+  headers: Readonly<Record<string, string>> = {},
+): HttpResponse => ({
+  status,
+  headers: { 'content-type': 'application/problem+json', ...headers },
+  body: `${JSON.stringify({ type: 'about:blank', title, status, detail })}\n`,
+})

@@ -1,0 +1,53 @@
+/** Runs the agents of a thread that has no event loop: work, and when idle sleep on the thread's doorbell. */
+import type { Clock } from '../base/clock.ts'
+import type { DoorbellWaiter } from '../shared/doorbell.ts'
+
+/** What a thread drives; it never knows which thread. */
+export interface Agent {
+  /** Does a bounded amount of work and returns how much it did, 0 when there was none. */
+  doWork(nowMs: number): number
+  /** Monotonic milliseconds of the next deadline, or Infinity. */
+  readonly nextTimerAtMs: number
+}
+
+/** A sleeping thread still beats this often, so that whoever watches can tell idle from hung. */
+export const HEARTBEAT_MS = 500
+
+export interface DutyCycleOptions {
+  readonly agents: readonly Agent[]
+  readonly waiter: DoorbellWaiter
+  readonly clock: Clock
+  readonly beat: (nowMs: number) => void
+  readonly isStopping: () => boolean
+}
+
+/** Blocks the calling thread until `isStopping`. */
+export function runDutyCycle(options: DutyCycleOptions): void {
+  const { agents, waiter, clock, beat, isStopping } = options
+  while (!isStopping()) {
+    const nowMs = clock.monotonicMs()
+    beat(nowMs)
+    if (turn(agents, nowMs) > 0) continue
+    const sequence = waiter.prepare()
+    // what arrived before the announcement rang nobody
+    if (turn(agents, clock.monotonicMs()) > 0 || isStopping()) {
+      waiter.cancel()
+      continue
+    }
+    const untilTimerMs = nextTimer(agents) - clock.monotonicMs()
+    if (untilTimerMs <= 0) waiter.cancel()
+    else waiter.waitSync(sequence, Math.min(untilTimerMs, HEARTBEAT_MS))
+  }
+}
+
+function turn(agents: readonly Agent[], nowMs: number): number {
+  let work = 0
+  for (const agent of agents) work += agent.doWork(nowMs)
+  return work
+}
+
+function nextTimer(agents: readonly Agent[]): number {
+  let atMs = Number.POSITIVE_INFINITY
+  for (const agent of agents) atMs = Math.min(atMs, agent.nextTimerAtMs)
+  return atMs
+}

@@ -1,0 +1,107 @@
+/** Runs an agent on a thread with an event loop: woken by its doorbell, by whatever calls {@link EventLoopDriver.kick}, and by one timer. */
+import type { Clock } from '../base/clock.ts'
+import type { DoorbellWaiter } from '../shared/doorbell.ts'
+import { type Agent, HEARTBEAT_MS } from './duty-cycle.ts'
+
+export interface EventLoopDriverOptions {
+  readonly agent: Agent
+  readonly waiter: DoorbellWaiter
+  readonly clock: Clock
+  readonly beat: (nowMs: number) => void
+  /** A turn threw: a bug. The driver has stopped. */
+  readonly onFailure: (error: unknown) => void
+}
+
+/**
+ * One `waitAsync` is pending at a time, without timeout and never raced (both leak). Turns taken for other
+ * reasons leave it pending: it stays valid, since the announcement that it belongs to stands.
+ */
+export class EventLoopDriver {
+  readonly #options: EventLoopDriverOptions
+  #armed = false
+  #scheduled = false
+  #stopped = false
+  #timer: NodeJS.Timeout | null = null
+  #timerAtMs = Number.POSITIVE_INFINITY
+  readonly #heartbeat: NodeJS.Timeout
+
+  constructor(options: EventLoopDriverOptions) {
+    this.#options = options
+    this.#heartbeat = setInterval(this.#beat, HEARTBEAT_MS).unref()
+  }
+
+  start(): void {
+    this.#beat()
+    this.kick()
+  }
+
+  /** Asks for a turn after the I/O that is pending now. Cheap when one was asked for already. */
+  readonly kick = (): void => {
+    if (this.#scheduled || this.#stopped) return
+    this.#scheduled = true
+    setImmediate(this.#turn)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearInterval(this.#heartbeat)
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    // ends the pending wait, so that nothing of this thread stays referenced
+    if (this.#armed) this.#options.waiter.wake()
+  }
+
+  readonly #turn = (): void => {
+    this.#scheduled = false
+    if (this.#stopped) return
+    const { agent, clock, onFailure } = this.#options
+    try {
+      let work = agent.doWork(clock.monotonicMs())
+      if (work === 0 && !this.#armed) work = this.#fallAsleep()
+      if (work > 0) this.kick()
+      this.#setTimer(agent.nextTimerAtMs)
+    } catch (error) {
+      this.stop()
+      onFailure(error)
+    }
+  }
+
+  /** Announces sleep, looks once more, and waits; returns the work that the second look found. */
+  #fallAsleep(): number {
+    const { agent, waiter, clock } = this.#options
+    const sequence = waiter.prepare()
+    const work = agent.doWork(clock.monotonicMs())
+    if (work > 0) {
+      waiter.cancel()
+      return work
+    }
+    this.#armed = true
+    void waiter.waitAsync(sequence).then(this.#wake)
+    return 0
+  }
+
+  readonly #wake = (): void => {
+    this.#armed = false
+    if (this.#scheduled || this.#stopped) return
+    // rung: there is work, so take the turn now
+    this.#scheduled = true
+    this.#turn()
+  }
+
+  #setTimer(atMs: number): void {
+    if (atMs === this.#timerAtMs) return
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    this.#timerAtMs = atMs
+    if (!Number.isFinite(atMs)) return
+    const delayMs = Math.max(0, Math.ceil(atMs - this.#options.clock.monotonicMs()))
+    this.#timer = setTimeout(this.#onTimer, Math.min(delayMs, 2 ** 30))
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timer = null
+    this.#timerAtMs = Number.POSITIVE_INFINITY
+    this.kick()
+  }
+
+  readonly #beat = (): void => this.#options.beat(this.#options.clock.monotonicMs())
+}

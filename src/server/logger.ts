@@ -1,0 +1,97 @@
+/** The process's log: pino to stderr, loaded at the first line that passes the level, so that a quiet start does not pay for it. */
+import type { LogFields, Logger, LogLevel } from '../base/log.ts'
+import type { ControlMessage } from '../link/control.ts'
+import { SERVER_PEER } from '../link/ports.ts'
+import { LOG_LEVELS } from './options.ts'
+
+interface Line {
+  readonly atMs: number
+  readonly level: LogLevel
+  readonly message: string
+  readonly fields: LogFields
+}
+
+type Sink = (line: Line) => void
+
+/** Lines wait for pino in here; a burst while it loads is cut off by name rather than kept without bound. */
+const WAITING_MAX = 10_000
+
+export class ProcessLogger implements Logger {
+  readonly #minimum: number
+  readonly #level: LogLevel
+  readonly #waiting: Line[] = []
+  #sink: Sink | null = null
+  #loading: Promise<void> | null = null
+
+  constructor(level: LogLevel) {
+    this.#level = level
+    this.#minimum = LOG_LEVELS.indexOf(level)
+  }
+
+  log(level: LogLevel, message: string, fields: LogFields = {}): void {
+    if (LOG_LEVELS.indexOf(level) < this.#minimum) return
+    const line = { atMs: Date.now(), level, message, fields }
+    if (this.#sink !== null) {
+      this.#sink(line)
+      return
+    }
+    if (this.#waiting.length < WAITING_MAX) this.#waiting.push(line)
+    this.#loading ??= this.#load()
+  }
+
+  /** Resolves when everything logged so far has been written. */
+  async flush(): Promise<void> {
+    await this.#loading
+  }
+
+  async #load(): Promise<void> {
+    const sink = await pinoSink(this.#level)
+    this.#sink = sink
+    for (const line of this.#waiting.splice(0)) sink(line)
+  }
+}
+
+/** Writes synchronously: a line survives whatever ends the process after it. */
+async function pinoSink(level: LogLevel): Promise<Sink> {
+  const { pino } = await import('pino')
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: false,
+      messageKey: 'message',
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    pino.destination({ dest: 2, sync: true }),
+  )
+  return (line) => {
+    logger[line.level]({ time: new Date(line.atMs).toISOString(), ...line.fields }, line.message)
+  }
+}
+
+/** A worker's logger: lines go to the server thread as control messages. */
+export class ForwardingLogger implements Logger {
+  readonly #minimum: number
+  readonly #thread: string
+  readonly #post: (to: string, message: ControlMessage) => void
+
+  constructor(
+    thread: string,
+    level: LogLevel,
+    post: (to: string, message: ControlMessage) => void,
+  ) {
+    this.#thread = thread
+    this.#minimum = LOG_LEVELS.indexOf(level)
+    this.#post = post
+  }
+
+  log(level: LogLevel, message: string, fields: LogFields = {}): void {
+    if (LOG_LEVELS.indexOf(level) < this.#minimum) return
+    this.#post(SERVER_PEER, {
+      kind: 'log',
+      level,
+      message,
+      fields: { thread: this.#thread, ...fields },
+    })
+  }
+}
