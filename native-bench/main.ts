@@ -84,15 +84,35 @@ interface Row {
 
 const shape = { recordBytes: 1024, recordsPerBatch: 1000, bytesMax: 0 }
 const rows: readonly Row[] = [
-  { name: 'produce, 1 MB batches', job: { ...shape, kind: 'produce', topic: 'bench-large', inFlight: 5 } },
-  { name: 'fetch, from the beginning', job: { ...shape, kind: 'fetch', topic: 'bench-large', inFlight: 1 } },
+  {
+    name: 'produce, 1 MB batches',
+    job: { ...shape, kind: 'produce', topic: 'bench-large', inFlight: 5 },
+  },
+  {
+    name: 'fetch, from the beginning',
+    job: { ...shape, kind: 'fetch', topic: 'bench-large', inFlight: 1 },
+  },
   {
     name: 'produce, one 100-byte record a request',
-    job: { kind: 'produce', topic: 'bench-small', recordBytes: 100, recordsPerBatch: 1, inFlight: 1, bytesMax: 0 },
+    job: {
+      kind: 'produce',
+      topic: 'bench-small',
+      recordBytes: 100,
+      recordsPerBatch: 1,
+      inFlight: 1,
+      bytesMax: 0,
+    },
   },
   {
     name: 'the same, 64 requests in flight',
-    job: { kind: 'produce', topic: 'bench-small', recordBytes: 100, recordsPerBatch: 1, inFlight: 64, bytesMax: 0 },
+    job: {
+      kind: 'produce',
+      topic: 'bench-small',
+      recordBytes: 100,
+      recordsPerBatch: 1,
+      inFlight: 64,
+      bytesMax: 0,
+    },
   },
 ]
 
@@ -153,19 +173,34 @@ async function main(): Promise<void> {
     console.log(JSON.stringify(await runJob(JSON.parse(values.job))))
     return
   }
-  const directory = values.bootstrap === undefined ? mkdtempSync(join(tmpdir(), 'griot-bench-')) : null
+  const directory =
+    values.bootstrap === undefined ? mkdtempSync(join(tmpdir(), 'griot-bench-')) : null
   const own = directory === null ? null : await startEngine(directory)
-  const target = own?.target ?? { bootstrap: values.bootstrap!, pid: values.pid === undefined ? null : Number(values.pid) }
+  const target = own?.target ?? {
+    bootstrap: values.bootstrap!,
+    pid: values.pid === undefined ? null : Number(values.pid),
+  }
   try {
     const idle = rssBytes(target.pid)
     const measured = await measure(target, Number(values.seconds), Number(values.rounds))
     const loaded = rssBytes(target.pid)
-    if (values.json) console.log(JSON.stringify({ limits: measured.limits, results: [...measured.results], idle, loaded }))
+    if (values.json)
+      console.log(
+        JSON.stringify({ limits: measured.limits, results: [...measured.results], idle, loaded }),
+      )
     else {
       console.log(table(measured))
-      if (idle !== null) console.log(`\nRSS ${(idle / 1e6).toFixed(0)} MB idle, ${(loaded! / 1e6).toFixed(0)} MB after the load`)
-      const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' })
-      console.log(`${new Date().toISOString().slice(0, 10)}, commit ${commit.stdout.trim()}, Node ${process.version}`)
+      if (idle !== null)
+        console.log(
+          `\nRSS ${(idle / 1e6).toFixed(0)} MB idle, ${(loaded! / 1e6).toFixed(0)} MB after the load`,
+        )
+      const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD'], {
+        cwd: root,
+        encoding: 'utf8',
+      })
+      console.log(
+        `${new Date().toISOString().slice(0, 10)}, commit ${commit.stdout.trim()}, Node ${process.version}`,
+      )
     }
   } finally {
     if (own !== null) {

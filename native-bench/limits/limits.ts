@@ -1,7 +1,7 @@
 /** What this machine can do, from small native programs that are compiled at first use. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, statSync } from 'node:fs'
-import { createServer, connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -16,10 +16,16 @@ export interface LoopbackLimit {
  * One TCP connection over 127.0.0.1: a C program where there is a compiler, else Node's own sockets (slower, and a line
  * says so). Takes `seconds` and a little.
  */
-export async function loopbackLimit(source: string, chunkBytes: number, seconds: number): Promise<LoopbackLimit> {
+export async function loopbackLimit(
+  source: string,
+  chunkBytes: number,
+  seconds: number,
+): Promise<LoopbackLimit> {
   const program = compile(source)
   if (program === null) {
-    console.error('no C compiler (cc) found: the loopback limit is measured with Node’s sockets instead')
+    console.error(
+      'no C compiler (cc) found: the loopback limit is measured with Node’s sockets instead',
+    )
     return nodeLoopback(chunkBytes, seconds)
   }
   const run = spawnSync(program, [String(chunkBytes), String(seconds)], { encoding: 'utf8' })

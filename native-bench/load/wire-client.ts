@@ -55,13 +55,17 @@ export class WireClient {
     this.#socket.write(frame)
   }
 
-  request<A extends Api>(api: A, version: number, request: RequestInputOf<A>): Promise<ResponseOf<A>> {
+  request<A extends Api>(
+    api: A,
+    version: number,
+    request: RequestInputOf<A>,
+  ): Promise<ResponseOf<A>> {
     const { chunks } = encodeRequest(api, version, this.#correlation++, 'griot-bench', request)
     const frame = Buffer.concat(chunks)
     return new Promise((resolve, reject) => {
       this.sendFrame(frame, (answer) => {
         try {
-          resolve(decodeResponse(api, version, Uint8Array.from(answer)).body)
+          resolve(decodeResponse(api, version, Uint8Array.from(answer)).response)
         } catch (error) {
           reject(error)
         }

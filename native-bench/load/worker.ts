@@ -1,9 +1,10 @@
 /** One load process: does one job against one partition and prints a JSON line. Never in the broker's process. */
 import { build, type Histogram } from 'hdr-histogram-js'
-import { createTopics } from '../../src/protocol/19-create-topics.ts'
+import { ZERO_TOPIC_ID } from '../../src/base/ids.ts'
+import { produce } from '../../src/protocol/00-produce.ts'
 import { fetch as fetchApi } from '../../src/protocol/01-fetch.ts'
 import { metadata } from '../../src/protocol/03-metadata.ts'
-import { produce } from '../../src/protocol/00-produce.ts'
+import { createTopics } from '../../src/protocol/19-create-topics.ts'
 import { decodeResponse, encodeRequest } from '../../src/protocol/codec.ts'
 import { buildBatch } from '../../src/record/builder.ts'
 import { WireClient } from './wire-client.ts'
@@ -45,8 +46,10 @@ async function openLeader(job: Job): Promise<WireClient> {
   })
   for (let attempt = 0; attempt < 100; attempt++) {
     const answer = await client.request(metadata, 5, {
-      topics: [{ name: job.topic }],
+      topics: [{ topicId: ZERO_TOPIC_ID, name: job.topic }],
       allowAutoTopicCreation: false,
+      includeClusterAuthorizedOperations: false,
+      includeTopicAuthorizedOperations: false,
     })
     const leader = answer.topics[0]?.partitions[0]?.leaderId ?? -1
     const node = answer.brokers.find((broker) => broker.nodeId === leader)
@@ -61,18 +64,24 @@ async function openLeader(job: Job): Promise<WireClient> {
 
 function produceFrame(job: Job): Buffer {
   const value = Buffer.alloc(job.recordBytes, 'griot ')
-  const records = Array.from({ length: job.recordsPerBatch }, () => ({ key: null, value }))
-  const batch = buildBatch({ records, timestampMs: Date.now() })
+  const timestampMs = Date.now()
+  const record = { timestampMs, key: null, value }
+  const batch = buildBatch(Array.from({ length: job.recordsPerBatch }, () => record))
   const { chunks } = encodeRequest(produce, PRODUCE_VERSION, 1, 'griot-bench', {
     transactionalId: null,
     acks: -1,
     timeoutMs: 30_000,
-    topicData: [{ name: job.topic, partitionData: [{ index: 0, records: batch }] }],
+    topicData: [
+      { name: job.topic, topicId: ZERO_TOPIC_ID, partitionData: [{ index: 0, records: batch }] },
+    ],
   })
   return Buffer.concat(chunks)
 }
 
-async function runProduce(job: Job, latencies: Histogram): Promise<{ requests: number; bytes: number }> {
+async function runProduce(
+  job: Job,
+  latencies: Histogram,
+): Promise<{ requests: number; bytes: number }> {
   const client = await openLeader(job)
   // the same bytes each time: building batches is not what is measured
   const frame = produceFrame(job)
@@ -88,8 +97,8 @@ async function runProduce(job: Job, latencies: Histogram): Promise<{ requests: n
         const now = performance.now()
         latencies.recordValue(Math.max(1, Math.round((now - sentAt) * 1000)))
         if (requests++ % 1000 === 0) {
-          const { body } = decodeResponse(produce, PRODUCE_VERSION, answer)
-          const error = body.responses[0]!.partitionResponses[0]!.errorCode
+          const { response } = decodeResponse(produce, PRODUCE_VERSION, answer)
+          const error = response.responses[0]!.partitionResponses[0]!.errorCode
           if (error !== 0) return reject(new Error(`produce was answered with error ${error}`))
         }
         if (now < endAt) send()
@@ -115,7 +124,10 @@ function nextOffset(records: Uint8Array): number {
   return next
 }
 
-async function runFetch(job: Job, latencies: Histogram): Promise<{ requests: number; bytes: number }> {
+async function runFetch(
+  job: Job,
+  latencies: Histogram,
+): Promise<{ requests: number; bytes: number }> {
   const client = await openLeader(job)
   const endAt = performance.now() + job.seconds * 1000
   let offset = 0
@@ -129,15 +141,22 @@ async function runFetch(job: Job, latencies: Histogram): Promise<{ requests: num
         maxBytes: 50 << 20,
         sessionEpoch: -1,
         topics: [
-          { topic: job.topic, partitions: [{ partition: 0, fetchOffset: offset, partitionMaxBytes: 4 << 20 }] },
+          {
+            topic: job.topic,
+            topicId: ZERO_TOPIC_ID,
+            partitions: [{ partition: 0, fetchOffset: offset, partitionMaxBytes: 4 << 20 }],
+          },
         ],
+        forgottenTopicsData: [],
       })
       const sentAt = performance.now()
       client.sendFrame(Buffer.concat(chunks), (frame) => {
         const now = performance.now()
         latencies.recordValue(Math.max(1, Math.round((now - sentAt) * 1000)))
-        const answer = decodeResponse(fetchApi, FETCH_VERSION, frame).body.responses[0]!.partitions[0]!
-        if (answer.errorCode !== 0) return reject(new Error(`fetch was answered with error ${answer.errorCode}`))
+        const answer = decodeResponse(fetchApi, FETCH_VERSION, frame).response.responses[0]!
+          .partitions[0]!
+        if (answer.errorCode !== 0)
+          return reject(new Error(`fetch was answered with error ${answer.errorCode}`))
         const records = answer.records as Uint8Array | null
         requests++
         bytes += records?.length ?? 0
@@ -158,7 +177,8 @@ export async function runJob(job: Job): Promise<JobResult> {
   const latencies = build({ lowestDiscernibleValue: 1, highestTrackableValue: 60_000_000 })
   const cpuBefore = process.cpuUsage()
   const start = performance.now()
-  const done = job.kind === 'produce' ? await runProduce(job, latencies) : await runFetch(job, latencies)
+  const done =
+    job.kind === 'produce' ? await runProduce(job, latencies) : await runFetch(job, latencies)
   const cpu = process.cpuUsage(cpuBefore)
   return {
     kind: job.kind,
