@@ -1,0 +1,256 @@
+import type { PartitionNumber } from '../base/ids.ts'
+import type { Logger } from '../base/log.ts'
+import type { Disk, DiskFile, FlushPort } from './disk.ts'
+import {
+  decodeHeader,
+  ENTRY_BYTES,
+  EntryKind,
+  encodeHeader,
+  HEADER_BYTES,
+  type Header,
+  normalBootId,
+  readEntries,
+  writeEntry,
+} from './recovery-points-format.ts'
+
+/** What a partition's log must know when it is opened. */
+export interface RecoveryPoint {
+  /** It may have been written since everything was durable: its end must be checked. */
+  readonly dirty: boolean
+  /** Offsets below were durable. */
+  readonly flushedOffset: number
+  /** The operating system was restarted meanwhile: what was not flushed may be lost, torn or out of order. */
+  readonly powerLoss: boolean
+}
+
+export interface RecoveryPointsOptions {
+  readonly disk: Disk
+  /** The broker's directory; made if missing. */
+  readonly root: string
+  readonly flush: FlushPort
+  readonly logger: Logger
+  /** A file that has grown beyond this is begun anew. */
+  readonly compactBytes?: number
+}
+
+const NAME = /^recovery-points\.(\d+)$/
+
+type State = 'dirty' | 'clean' | 'suspect'
+interface Known {
+  state: State
+  offset: number
+}
+
+/**
+ * Which partitions of a broker were written since they were last durable, and what is flushed: one append-only file per
+ * broker (see `recovery-points-format.ts`). An entry precedes a partition's first write after clean, so after a
+ * process death only the partitions named need be read; after a power cut, which may have taken entries too, each
+ * partition's end is checked from the flushed offset. On the broker's thread.
+ */
+export class RecoveryPoints {
+  readonly #disk: Disk
+  readonly #root: string
+  readonly #flush: FlushPort
+  readonly #logger: Logger
+  readonly #compactBytes: number
+  readonly #bootId: string | null
+  readonly #known = new Map<number, Known>()
+  readonly #scratch = new Uint8Array(ENTRY_BYTES)
+  #unnamedSuspect = false
+  #generation = 0
+  #file: DiskFile | null = null
+  #bytes = 0
+
+  /** Reads what is there and begins a new file. Throws DiskError, or for a file of a newer version. */
+  static open(options: RecoveryPointsOptions): RecoveryPoints {
+    const points = new RecoveryPoints(options)
+    points.#load()
+    points.#begin()
+    return points
+  }
+
+  private constructor(options: RecoveryPointsOptions) {
+    this.#disk = options.disk
+    this.#root = options.root
+    this.#flush = options.flush
+    this.#logger = options.logger
+    this.#compactBytes = options.compactBytes ?? 1 << 20
+    this.#bootId = normalBootId(options.disk.bootId())
+  }
+
+  of(partition: PartitionNumber): RecoveryPoint {
+    const known = this.#known.get(partition)
+    if (known === undefined) {
+      return { dirty: this.#unnamedSuspect, flushedOffset: 0, powerLoss: this.#unnamedSuspect }
+    }
+    const powerLoss = known.state === 'suspect'
+    return { dirty: known.state !== 'clean', flushedOffset: known.offset, powerLoss }
+  }
+
+  /** Partitions that are named as not clean: those worth opening soon after a start. */
+  dirtyPartitions(): number[] {
+    return [...this.#known].filter(([, known]) => known.state !== 'clean').map(([number]) => number)
+  }
+
+  /** Before a partition's first write after clean, and after its recovery. Throws DiskError. */
+  markDirty(partition: PartitionNumber, flushedOffset: number): void {
+    this.#note(EntryKind.DIRTY, partition, flushedOffset, 'dirty')
+  }
+
+  /** The flusher has reported. */
+  markFlushed(partition: PartitionNumber, flushedOffset: number): void {
+    const state = this.#known.get(partition)?.state ?? 'dirty'
+    this.#note(EntryKind.FLUSHED, partition, flushedOffset, state)
+  }
+
+  /** All of the partition's files are durable and end at `endOffset`. */
+  markClean(partition: PartitionNumber, endOffset: number): void {
+    this.#note(EntryKind.CLEAN, partition, endOffset, 'clean')
+  }
+
+  /** The partition was deleted. */
+  remove(partition: PartitionNumber): void {
+    if (!this.#known.has(partition)) return
+    this.#append(EntryKind.REMOVED, partition, 0)
+    this.#known.delete(partition)
+  }
+
+  /** At the end of a clean stop: begins a file of what is known, with its mark if every partition is clean. */
+  close(): void {
+    const clean = [...this.#known.values()].every((known) => known.state === 'clean')
+    if (this.#bytes > HEADER_BYTES + 2 * ENTRY_BYTES * (this.#known.size + 64)) this.#begin()
+    if (clean) this.#append(EntryKind.CLEAN_STOP, 0, 0)
+    this.#file?.close()
+    this.#file = null
+    this.#flush.request(this.#path(this.#generation), () => {})
+  }
+
+  #note(kind: EntryKind, partition: PartitionNumber, offset: number, state: State): void {
+    const known = this.#known.get(partition)
+    if (known?.state === state && known.offset === offset) return
+    this.#append(kind, partition, offset)
+    if (known === undefined) this.#known.set(partition, { state, offset })
+    else {
+      known.state = state
+      known.offset = offset
+    }
+    if (this.#bytes > this.#compactBytes) this.#begin()
+  }
+
+  #append(kind: EntryKind, partition: number, offset: number): void {
+    writeEntry(this.#scratch, 0, kind, partition, offset)
+    this.#file!.write([this.#scratch], this.#bytes)
+    this.#bytes += ENTRY_BYTES
+  }
+
+  #path(generation: number): string {
+    return `${this.#root}/recovery-points.${generation}`
+  }
+
+  #generations(): number[] {
+    return this.#disk
+      .list(this.#root)
+      .flatMap((name) => NAME.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((a, b) => a - b)
+  }
+
+  #load(): void {
+    const generations = this.#generations()
+    this.#generation = generations.at(-1) ?? 0
+    let base: Header | null = null
+    let stoppedClean = false
+    for (const generation of generations) {
+      const path = this.#path(generation)
+      const bytes = this.#disk.readFile(path)
+      const header = decodeHeader(bytes, path)
+      if (header === null) continue
+      let whole = false
+      readEntries(bytes, (kind) => {
+        whole ||= kind === EntryKind.STATE_END
+      })
+      if (whole) {
+        // It says all that was known; what a cut left of it without its end only adds to the file before.
+        this.#known.clear()
+        base = header
+      }
+      stoppedClean = false
+      readEntries(bytes, (kind, partition, offset) => {
+        if (kind === EntryKind.CLEAN_STOP) stoppedClean = true
+        else this.#replay(kind, partition, offset)
+      })
+    }
+    const sameBoot = base !== null && base.bootId !== null && base.bootId === this.#bootId
+    const unknown = base === null && this.#disk.list(this.#root).length > 0
+    this.#unnamedSuspect = unknown || (base?.unnamedSuspect ?? false)
+    if (base === null || sameBoot || stoppedClean) return
+    // Entries may be missing, so every partition is checked, from where it is known to be durable.
+    this.#unnamedSuspect = true
+    for (const known of this.#known.values()) known.state = 'suspect'
+    this.#logger.log('warn', 'The system was restarted without a clean stop: logs are checked', {
+      directory: this.#root,
+    })
+  }
+
+  #replay(kind: EntryKind, partition: number, offset: number): void {
+    switch (kind) {
+      case EntryKind.DIRTY:
+        this.#known.set(partition, { state: 'dirty', offset })
+        break
+      case EntryKind.CLEAN:
+        this.#known.set(partition, { state: 'clean', offset })
+        break
+      case EntryKind.SUSPECT:
+        this.#known.set(partition, { state: 'suspect', offset })
+        break
+      case EntryKind.FLUSHED: {
+        const known = this.#known.get(partition)
+        this.#known.set(partition, { state: known?.state ?? 'dirty', offset })
+        break
+      }
+      case EntryKind.REMOVED:
+        this.#known.delete(partition)
+        break
+    }
+  }
+
+  /** Writes a new file with what is known; the older ones go once it is durable. */
+  #begin(): void {
+    this.#disk.mkdirs(this.#root)
+    const older = this.#generations()
+    const bytes = new Uint8Array(HEADER_BYTES + ENTRY_BYTES * (this.#known.size + 1))
+    bytes.set(encodeHeader({ unnamedSuspect: this.#unnamedSuspect, bootId: this.#bootId }))
+    let at = HEADER_BYTES
+    for (const [partition, known] of this.#known) {
+      writeEntry(bytes, at, kindOf[known.state], partition, known.offset)
+      at += ENTRY_BYTES
+    }
+    writeEntry(bytes, at, EntryKind.STATE_END, 0, 0)
+    const path = this.#path(this.#generation + 1)
+    const file = this.#disk.open(path, 'create')
+    try {
+      file.write([bytes], 0)
+    } catch (error) {
+      file.close()
+      this.#disk.remove(path)
+      throw error
+    }
+    this.#file?.close()
+    this.#file = file
+    this.#bytes = bytes.length
+    this.#generation++
+    this.#flush.request(path, (failed) => {
+      if (failed !== null) return
+      this.#flush.request(this.#root, (also) => {
+        if (also !== null) return
+        for (const generation of older) this.#disk.remove(this.#path(generation))
+      })
+    })
+  }
+}
+
+const kindOf = {
+  dirty: EntryKind.DIRTY,
+  clean: EntryKind.CLEAN,
+  suspect: EntryKind.SUSPECT,
+} as const satisfies Record<State, EntryKind>
