@@ -11,6 +11,8 @@ export interface ArenaOptions {
   readonly budgetBytes?: number
   /** Largest block, a power of two; 64 MB unless given. */
   readonly blockBytesMax?: number
+  /** The buffer, of at least the capacity, when other threads must know it beforehand; a new one unless given. */
+  readonly sab?: SharedArrayBuffer
 }
 
 /**
@@ -39,7 +41,11 @@ export class Arena {
       capacityBytes >= ARENA_BLOCK_MIN && capacityBytes % ARENA_BLOCK_MIN === 0,
       'arena capacity must be a multiple of 16 KB',
     )
-    this.sab = new SharedArrayBuffer(capacityBytes)
+    invariant(
+      (options.sab?.byteLength ?? capacityBytes) >= capacityBytes,
+      'arena: the buffer given is too small',
+    )
+    this.sab = options.sab ?? new SharedArrayBuffer(capacityBytes)
     this.capacityBytes = capacityBytes
     this.budgetBytes = Math.min(options.budgetBytes ?? capacityBytes, capacityBytes)
     const leaves = capacityBytes / ARENA_BLOCK_MIN
