@@ -70,6 +70,9 @@ export class RingLogWriter {
   #indexEnd = 0
   #lastIndexed: number
 
+  /** Nothing before this position is pinned, nor can be any more. */
+  #unpinnedTo: number
+
   // Staged: where the next batch goes, and the lap it would be in.
   #stagedStart: number
   #stagedTail: number
@@ -95,6 +98,7 @@ export class RingLogWriter {
     this.#head = this.#tail = this.#committed = this.#stable = start
     this.#lapStart = this.#lapPadding = start
     this.#stagedStart = this.#stagedTail = this.#stagedLapStart = this.#stagedLapPadding = start
+    this.#unpinnedTo = start & ~1
     this.#lastIndexed = (start - L.INDEX_SPACING_BYTES) | 0
     this.#oldestOffset = this.#logEndOffset = options.logEndOffset
     this.#highWatermark = options.highWatermark
@@ -205,7 +209,10 @@ export class RingLogWriter {
     this.#lapPadding = this.#stagedLapPadding
     this.#logEndOffset = offsets.logEndOffset
     if (staged) {
-      if (wasEmpty) this.#startAt(start)
+      if (wasEmpty) {
+        this.#startAt(start)
+        Atomics.store(this.#words, L.WORD_HEAD, start)
+      }
       this.#indexFrom(start)
       this.#stagedStart = this.#tail
     }
@@ -254,19 +261,25 @@ export class RingLogWriter {
   /**
    * Evicts until nothing before `limit` is offered to readers; false when a front has pinned some of it. Pins
    * are even, rounded down, so the limit is rounded up: a pin at or after the head then never looks older.
+   *
+   * That the head is past the limit does not say that the pins are: it moves before they are looked at, by whole
+   * batches, and a pin may be in the middle of one.
    */
   #evictBefore(limit: number): boolean {
     const even = (limit + 1) & ~1
-    if (((this.#head - even) | 0) >= 0) return true
+    if (((this.#unpinnedTo - even) | 0) >= 0) return true
     let head = this.#head
     while (head !== this.#tail && ((head - even) | 0) < 0) head = this.#next(head)
-    if (head !== this.#head) this.#startAt(head)
-    Atomics.store(this.#words, L.WORD_HEAD, head)
+    if (head !== this.#head) {
+      this.#startAt(head)
+      Atomics.store(this.#words, L.WORD_HEAD, head)
+    }
     // These loads also keep the plain stores of the caller behind the store of the head.
     for (let front = 0; front < this.#fronts; front++) {
       const pin = Atomics.load(this.#words, L.WORD_PINS + front * L.PIN_WORDS)
       if (pin !== 0 && (((pin & ~1) - even) | 0) < 0) return false
     }
+    this.#unpinnedTo = even
     return true
   }
 

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest'
+import {
+  DOORBELL_BYTES,
+  DoorbellRinger,
+  DoorbellWaiter,
+  formatDoorbell,
+} from '../../src/shared/doorbell.ts'
+import { newRegion } from '../../src/shared/region.ts'
+
+function open() {
+  const region = formatDoorbell(newRegion(DOORBELL_BYTES))
+  const sequence = () => Atomics.load(new Int32Array(region.sab), 32)
+  return {
+    region,
+    waiter: new DoorbellWaiter(region),
+    ringer: new DoorbellRinger(region),
+    sequence,
+  }
+}
+
+describe('doorbell', () => {
+  it('costs the ringer nothing while the waiter is awake', () => {
+    const { waiter, ringer, sequence } = open()
+    expect(ringer.ring()).toBe(false)
+    waiter.prepare()
+    waiter.cancel()
+    expect(ringer.ring()).toBe(false)
+    expect(sequence()).toBe(0)
+  })
+
+  it('does not let a waiter sleep that was rung between announcing and waiting', () => {
+    const { waiter, ringer } = open()
+    const ticket = waiter.prepare()
+    expect(ringer.ring()).toBe(true)
+    expect(waiter.waitSync(ticket, 10_000)).toBe(true)
+    expect(ringer.ring()).toBe(false)
+  })
+
+  it('is rung once per sleep and ringer', () => {
+    const { region, waiter, ringer, sequence } = open()
+    const another = new DoorbellRinger(region)
+    const first = waiter.prepare()
+    expect([ringer.ring(), ringer.ring(), ringer.ring()]).toEqual([true, false, false])
+    expect(another.ring()).toBe(true)
+    expect(sequence()).toBe(2)
+    expect(waiter.waitSync(first, 10_000)).toBe(true)
+    const second = waiter.prepare()
+    expect(waiter.waitSync(second, 1)).toBe(false)
+    waiter.prepare()
+    expect(ringer.ring()).toBe(true)
+  })
+
+  it('wakes a waiter on the event loop, by a ringer or by itself', async () => {
+    const { waiter, ringer } = open()
+    const first = waiter.waitAsync(waiter.prepare())
+    expect(ringer.ring()).toBe(true)
+    await first
+    expect(ringer.ring()).toBe(false)
+    const second = waiter.waitAsync(waiter.prepare())
+    waiter.wake()
+    await second
+  })
+
+  it('lets pending I/O run first when it was rung already', async () => {
+    const { region, ringer } = open()
+    const deferred: (() => void)[] = []
+    const waiter = new DoorbellWaiter(region, (run) => deferred.push(run))
+    const sequence = waiter.prepare()
+    ringer.ring()
+    let woken = false
+    const wait = waiter.waitAsync(sequence).then(() => {
+      woken = true
+    })
+    await Promise.resolve()
+    expect([deferred.length, woken]).toEqual([1, false])
+    deferred[0]!()
+    await wait
+    expect(ringer.ring()).toBe(false)
+  })
+})
