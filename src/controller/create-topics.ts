@@ -1,0 +1,280 @@
+/**
+ * CreateTopics: the checks and refusals of Kafka's ReplicationControlManager, in its order: name, existence, configs,
+ * assignment or counts. Looks at the state and returns entries; changes nothing.
+ */
+import { ErrorCode } from '../base/error-code.ts'
+import type { BrokerId, CellId, PartitionNumber, TenantId } from '../base/ids.ts'
+import type { Random } from '../base/random.ts'
+import type { MetadataEntry, PartitionPlacement } from '../image/entry.ts'
+import type { ControllerRequest, NewTopic, TopicResult } from '../image/request.ts'
+import { type ConfigValues, validateTopicConfigs } from '../image/topic-config.ts'
+import { newTopicId } from './new-ids.ts'
+import { placed, placePartitions, replicasMade } from './placement.ts'
+import { type Refusal, refuse, refusedTopic } from './results.ts'
+import type { ControllerState } from './state.ts'
+import {
+  collisionName,
+  hasCollisionChars,
+  isInternalTopic,
+  refuseTopicName,
+} from './topic-names.ts'
+
+/** Kafka's limit on partitions in one request. */
+export const PARTITIONS_PER_REQUEST_MAX = 10_000
+const REPLICATION_FACTOR_MAX = 32_767
+
+export interface CreateTopicsSettings {
+  readonly brokersPerCell: number
+  readonly defaultPartitions: number
+  readonly defaultReplicationFactor: number
+  readonly brokerConfigs: ConfigValues
+  /** Partitions of all tenants together. */
+  readonly partitionsMax: number
+}
+
+type CreateTopics = Extract<ControllerRequest, { kind: 'create-topics' }>
+type TopicCreated = Extract<MetadataEntry, { kind: 'topic-created' }>
+
+export interface CreateTopicsPlan {
+  readonly entries: readonly TopicCreated[]
+  readonly results: readonly TopicResult[]
+}
+
+export function planCreateTopics(
+  state: ControllerState,
+  settings: CreateTopicsSettings,
+  random: Random,
+  tenantId: TenantId,
+  request: CreateTopics,
+): CreateTopicsPlan {
+  const asked = partitionsAsked(request, settings)
+  if (asked > PARTITIONS_PER_REQUEST_MAX) {
+    const refusal = refuse(
+      ErrorCode.POLICY_VIOLATION,
+      `Excessively large number of partitions per request: ${asked}, the limit is ${PARTITIONS_PER_REQUEST_MAX}.`,
+    )
+    return { entries: [], results: request.topics.map((one) => refusedTopic(one.name, refusal)) }
+  }
+  const planner = new Planner(state, settings, random, tenantId, request)
+  return { results: request.topics.map((topic) => planner.plan(topic)), entries: planner.entries }
+}
+
+function partitionsAsked(request: CreateTopics, settings: CreateTopicsSettings): number {
+  let sum = 0
+  for (const topic of request.topics) {
+    if (topic.assignments.length > 0) sum += topic.assignments.length
+    else if (topic.partitions === -1) sum += settings.defaultPartitions
+    else if (topic.partitions > 0) sum += topic.partitions
+  }
+  return sum
+}
+
+/** One request being planned: later topics see what earlier ones will take. */
+class Planner {
+  readonly entries: TopicCreated[] = []
+  readonly #state: ControllerState
+  readonly #settings: CreateTopicsSettings
+  readonly #random: Random
+  readonly #tenantId: TenantId
+  readonly #cellId: CellId
+  readonly #repeated: ReadonlySet<string>
+  readonly #collisionNames = new Map<string, string>()
+  readonly #loads = new Map<BrokerId, number>()
+  #nextPartition: number
+  #partitionCount: number
+
+  constructor(
+    state: ControllerState,
+    settings: CreateTopicsSettings,
+    random: Random,
+    tenantId: TenantId,
+    request: CreateTopics,
+  ) {
+    this.#state = state
+    this.#settings = settings
+    this.#random = random
+    this.#tenantId = tenantId
+    this.#cellId = state.tenants.get(tenantId)!.cellId
+    this.#repeated = repeated(request.topics.map((topic) => topic.name))
+    this.#nextPartition = state.nextPartition.value
+    this.#partitionCount = state.partitionCount.value
+  }
+
+  plan(topic: NewTopic): TopicResult {
+    const { name } = topic
+    const configs: Record<string, string | null> = {}
+    for (const config of topic.configs) configs[config.name] = config.value
+    const refusal = this.#refuseName(name) ?? this.#refuseConfigs(configs)
+    if (refusal !== null) return refusedTopic(name, refusal)
+    const placements = this.#place(topic)
+    if ('error' in placements) return refusedTopic(name, placements)
+    return this.#take(name, placements, configs as Record<string, string>)
+  }
+
+  #refuseName(name: string): Refusal | null {
+    if (this.#repeated.has(name)) {
+      return refuse(ErrorCode.INVALID_REQUEST, `Duplicate topic name: ${name}`)
+    }
+    const reason = refuseTopicName(name)
+    if (reason !== null) return refuse(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
+    if (name === '__cluster_metadata') {
+      return refuse(ErrorCode.INVALID_REQUEST, `Creation of internal topic ${name} is prohibited.`)
+    }
+    if (this.#state.topicByName(this.#tenantId, name) !== undefined) {
+      return refuse(ErrorCode.TOPIC_ALREADY_EXISTS, `Topic '${name}' already exists.`)
+    }
+    if (!hasCollisionChars(name)) return null
+    const other =
+      this.#state.collisionsOf(this.#tenantId, name)[0] ??
+      this.#collisionNames.get(collisionName(name))
+    if (other === undefined) return null
+    return refuse(
+      ErrorCode.INVALID_TOPIC_EXCEPTION,
+      `Topic '${name}' collides with existing topic: ${other}`,
+    )
+  }
+
+  #refuseConfigs(configs: Readonly<Record<string, string | null>>): Refusal | null {
+    const reason = validateTopicConfigs(configs, this.#settings.brokerConfigs)
+    return reason === null ? null : refuse(ErrorCode.INVALID_CONFIG, reason)
+  }
+
+  #place(topic: NewTopic): readonly PartitionPlacement[] | Refusal {
+    if (topic.assignments.length > 0) {
+      return placeAsAssigned(topic, this.#settings.brokersPerCell)
+    }
+    const { replicationFactor } = topic
+    if (replicationFactor < -1 || replicationFactor === 0) {
+      return refuse(
+        ErrorCode.INVALID_REPLICATION_FACTOR,
+        'Replication factor must be larger than 0, or -1 to use the default value.',
+      )
+    }
+    if (replicationFactor > REPLICATION_FACTOR_MAX) {
+      return refuse(
+        ErrorCode.INVALID_REPLICATION_FACTOR,
+        `Replication factor ${replicationFactor} is above ${REPLICATION_FACTOR_MAX}.`,
+      )
+    }
+    if (topic.partitions < -1 || topic.partitions === 0) {
+      return refuse(
+        ErrorCode.INVALID_PARTITIONS,
+        'Number of partitions was set to an invalid non-positive value.',
+      )
+    }
+    const count = topic.partitions === -1 ? this.#settings.defaultPartitions : topic.partitions
+    const replicas =
+      replicationFactor === -1 ? this.#settings.defaultReplicationFactor : replicationFactor
+    return placePartitions(
+      count,
+      replicasMade(replicas),
+      this.#settings.brokersPerCell,
+      this.#nextPartition - 1,
+      (broker) => this.#state.loadOf(this.#cellId, broker) + (this.#loads.get(broker) ?? 0),
+    )
+  }
+
+  #take(
+    name: string,
+    placements: readonly PartitionPlacement[],
+    configs: Record<string, string>,
+  ): TopicResult {
+    const { partitionsMax } = this.#settings
+    if (this.#partitionCount + placements.length > partitionsMax) {
+      const message = `Cannot create ${placements.length} partitions: ${this.#partitionCount} of at most ${partitionsMax} exist.`
+      return refusedTopic(name, refuse(ErrorCode.POLICY_VIOLATION, message))
+    }
+    const topicId = newTopicId(this.#random, (id) => this.#state.topicIds.has(id))
+    this.entries.push({
+      kind: 'topic-created',
+      tenantId: this.#tenantId,
+      topicId,
+      name,
+      internal: isInternalTopic(name),
+      cellId: this.#cellId,
+      firstPartition: this.#nextPartition as PartitionNumber,
+      placements,
+      configs,
+    })
+    this.#nextPartition += placements.length
+    this.#partitionCount += placements.length
+    for (const { replicas } of placements) {
+      for (const one of replicas) this.#loads.set(one, (this.#loads.get(one) ?? 0) + 1)
+    }
+    if (hasCollisionChars(name)) this.#collisionNames.set(collisionName(name), name)
+    return {
+      name,
+      topicId,
+      error: ErrorCode.NONE,
+      message: null,
+      partitions: placements.length,
+      replicationFactor: placements[0]?.replicas.length ?? 0,
+      configs,
+    }
+  }
+}
+
+/** The placements of a manual assignment; only the first of each partition's nodes is kept until there is replication. */
+function placeAsAssigned(
+  topic: NewTopic,
+  brokers: number,
+): readonly PartitionPlacement[] | Refusal {
+  if (topic.replicationFactor !== -1) {
+    return refuse(
+      ErrorCode.INVALID_REQUEST,
+      'A manual partition assignment was specified, but replication factor was not set to -1.',
+    )
+  }
+  if (topic.partitions !== -1) {
+    return refuse(
+      ErrorCode.INVALID_REQUEST,
+      'A manual partition assignment was specified, but numPartitions was not set to -1.',
+    )
+  }
+  const byPartition = new Map<number, readonly number[]>()
+  let replicas = -1
+  for (const { partition, nodes } of topic.assignments) {
+    const reason = byPartition.has(partition)
+      ? `Found multiple manual partition assignments for partition ${partition}`
+      : refuseNodes(nodes, brokers, replicas)
+    if (reason !== null) return refuse(ErrorCode.INVALID_REPLICA_ASSIGNMENT, reason)
+    replicas = nodes.length
+    byPartition.set(partition, nodes)
+  }
+  const placements: PartitionPlacement[] = []
+  for (let partition = 0; partition < byPartition.size; partition++) {
+    const nodes = byPartition.get(partition)
+    if (nodes === undefined) {
+      return refuse(
+        ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+        'partitions should be a consecutive 0-based integer sequence',
+      )
+    }
+    placements.push(placed(nodes.slice(0, replicasMade(nodes.length)) as BrokerId[]))
+  }
+  return placements
+}
+
+function refuseNodes(nodes: readonly number[], brokers: number, replicas: number): string | null {
+  if (nodes.length === 0) {
+    return 'The manual partition assignment includes an empty replica list.'
+  }
+  for (const node of nodes) {
+    if (!Number.isInteger(node) || node < 1 || node > brokers) {
+      return `The manual partition assignment includes broker ${node}, but no such broker is registered.`
+    }
+  }
+  const twice = repeated(nodes)
+  for (const node of twice) {
+    return `The manual partition assignment includes the broker ${node} more than once.`
+  }
+  if (replicas !== -1 && nodes.length !== replicas) {
+    return `The manual partition assignment includes a partition with ${nodes.length} replica(s), but this is not consistent with previous partitions, which have ${replicas} replica(s).`
+  }
+  return null
+}
+
+function repeated<T>(values: readonly T[]): Set<T> {
+  const seen = new Set<T>()
+  return new Set(values.filter((value) => seen.size === seen.add(value).size))
+}

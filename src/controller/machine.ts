@@ -1,0 +1,146 @@
+/** The controller as a {@link ReplicatedMachine}: tenants, topics and producer ids. No I/O, no clock of its own. */
+import { ErrorCode } from '../base/error-code.ts'
+import type { CellId, TenantId } from '../base/ids.ts'
+import type { Random } from '../base/random.ts'
+import { brokerConfigNumber } from '../image/broker-config.ts'
+import { METADATA_FORMAT, type MetadataEntry } from '../image/entry.ts'
+import { DEFAULT_TENANT_NAME } from '../image/image.ts'
+import type { ControllerRequest, ControllerResponse } from '../image/request.ts'
+import type { ConfigValues } from '../image/topic-config.ts'
+import type { Decision, ReplicatedMachine } from '../machine/replicated-machine.ts'
+import type { TimelineRegistry } from '../machine/timeline.ts'
+import { planCreateTopics } from './create-topics.ts'
+import { planDeleteTopics } from './delete-topics.ts'
+import { newClusterId, newTenantId } from './new-ids.ts'
+import { StartRefusedError } from './refused.ts'
+import { refuse, refuseAll } from './results.ts'
+import { ControllerState } from './state.ts'
+
+/** The most producer ids that one request may take: a front asks for blocks of a thousand. */
+export const PRODUCER_IDS_PER_REQUEST_MAX = 100_000
+
+/** Partitions of all tenants together: a bound on what one mistake can do to the machine. */
+export const PARTITIONS_MAX = 1_000_000
+
+export interface ControllerSettings {
+  readonly cells: number
+  readonly brokersPerCell: number
+  /** Partitions of a topic that does not say how many. */
+  readonly defaultPartitions: number
+  /** Static broker configs by Kafka's names, which give topics their defaults. */
+  readonly brokerConfigs?: ConfigValues
+  readonly partitionsMax?: number
+}
+
+export interface ControllerCommand {
+  readonly tenantId: TenantId
+  readonly request: ControllerRequest
+}
+
+export class ControllerMachine
+  implements ReplicatedMachine<ControllerCommand, MetadataEntry, ControllerResponse>
+{
+  readonly #state: ControllerState
+  readonly #settings: ControllerSettings
+  readonly #random: Random
+
+  constructor(registry: TimelineRegistry, settings: ControllerSettings, random: Random) {
+    this.#state = new ControllerState(registry)
+    this.#settings = settings
+    this.#random = random
+  }
+
+  get state(): ControllerState {
+    return this.#state
+  }
+
+  replay(entry: MetadataEntry): void {
+    this.#state.replay(entry)
+  }
+
+  decide(command: ControllerCommand): Decision<MetadataEntry, ControllerResponse> {
+    const { tenantId, request } = command
+    if (!this.#state.tenants.has(tenantId)) {
+      const refusal = refuse(ErrorCode.UNKNOWN_SERVER_ERROR, 'The tenant does not exist.')
+      return { entries: [], response: refuseAll(request, refusal) }
+    }
+    switch (request.kind) {
+      case 'create-topics': {
+        const brokerConfigs = this.#settings.brokerConfigs ?? {}
+        const settings = {
+          brokersPerCell: this.#settings.brokersPerCell,
+          defaultPartitions: this.#settings.defaultPartitions,
+          defaultReplicationFactor: brokerConfigNumber('default.replication.factor', brokerConfigs),
+          brokerConfigs,
+          partitionsMax: this.#settings.partitionsMax ?? PARTITIONS_MAX,
+        }
+        const plan = planCreateTopics(this.#state, settings, this.#random, tenantId, request)
+        const entries = request.validateOnly ? [] : plan.entries
+        return { entries, response: { kind: request.kind, results: plan.results } }
+      }
+      case 'delete-topics': {
+        const { entries, results } = planDeleteTopics(this.#state, tenantId, request)
+        return { entries, response: { kind: request.kind, results } }
+      }
+      case 'allocate-producer-ids':
+        return this.#allocateProducerIds(tenantId, request.count)
+      default:
+        request satisfies never
+        throw new TypeError('unreachable')
+    }
+  }
+
+  /**
+   * What must be appended before anything is served: at first start the cluster and the tenant `default`, later nothing. Throws
+   * {@link StartRefusedError} when the log was formed with other numbers of brokers or cells.
+   */
+  form(): readonly MetadataEntry[] {
+    const { cells, brokersPerCell } = this.#settings
+    const formed = this.#state.cluster.value
+    if (formed !== null) {
+      if (formed.brokersPerCell !== brokersPerCell || formed.cells !== cells) {
+        const was = describe(formed.brokersPerCell, formed.cells)
+        const now = describe(brokersPerCell, cells)
+        throw new StartRefusedError(
+          `this data directory was formed with ${was}, but this start asks for ${now}: ` +
+            `start with --brokers ${formed.brokersPerCell} --cells ${formed.cells}, or with another --data-dir`,
+        )
+      }
+    }
+    const entries: MetadataEntry[] = []
+    if (formed === null) {
+      const clusterId = newClusterId(this.#random)
+      const format = METADATA_FORMAT
+      entries.push({ kind: 'cluster-formed', format, clusterId, cells, brokersPerCell })
+    }
+    if (!this.#state.tenantNames.has(DEFAULT_TENANT_NAME)) {
+      entries.push({
+        kind: 'tenant-created',
+        tenantId: newTenantId(this.#random, (id) => this.#state.tenants.has(id)),
+        name: DEFAULT_TENANT_NAME,
+        clusterId: newClusterId(this.#random),
+        cellId: 1 as CellId,
+      })
+    }
+    return entries
+  }
+
+  #allocateProducerIds(
+    tenantId: TenantId,
+    count: number,
+  ): Decision<MetadataEntry, ControllerResponse> {
+    const kind = 'allocate-producer-ids'
+    if (!Number.isInteger(count) || count < 1 || count > PRODUCER_IDS_PER_REQUEST_MAX) {
+      const error = ErrorCode.INVALID_REQUEST
+      return { entries: [], response: { kind, error, first: -1, count: 0 } }
+    }
+    const first = this.#state.nextProducerId(tenantId)
+    return {
+      entries: [{ kind: 'producer-ids', tenantId, next: first + count }],
+      response: { kind, error: ErrorCode.NONE, first, count },
+    }
+  }
+}
+
+const describe = (brokers: number, cells: number): string =>
+  `${brokers} ${brokers === 1 ? 'broker' : 'brokers'} in ${cells === 1 ? 'one cell' : `each of ${cells} cells`}`

@@ -1,0 +1,52 @@
+/** Answers of the controller: small helpers, so that every refusal looks the same. */
+import { ErrorCode } from '../base/error-code.ts'
+import { ZERO_TOPIC_ID } from '../base/ids.ts'
+import type { ControllerRequest, ControllerResponse, TopicResult } from '../image/request.ts'
+
+export interface Refusal {
+  readonly error: ErrorCode
+  readonly message: string
+}
+
+export const refuse = (error: ErrorCode, message: string): Refusal => ({ error, message })
+
+export const refusedTopic = (
+  name: string | null,
+  refusal: Refusal,
+  topicId: string = ZERO_TOPIC_ID,
+): TopicResult => ({
+  name,
+  topicId,
+  error: refusal.error,
+  message: refusal.message,
+  partitions: -1,
+  replicationFactor: -1,
+  configs: {},
+})
+
+/** The same refusal for all that was asked: the term was lost, the disk failed, the tenant is gone. */
+export function refuseAll(request: ControllerRequest, refusal: Refusal): ControllerResponse {
+  switch (request.kind) {
+    case 'create-topics':
+      return {
+        kind: request.kind,
+        results: request.topics.map(({ name }) => refusedTopic(name, refusal)),
+      }
+    case 'delete-topics':
+      return {
+        kind: request.kind,
+        results: request.topics.map((topic) =>
+          'name' in topic
+            ? refusedTopic(topic.name, refusal)
+            : refusedTopic(null, refusal, topic.topicId),
+        ),
+      }
+    case 'allocate-producer-ids':
+      return { kind: request.kind, error: refusal.error, first: -1, count: 0 }
+    default:
+      request satisfies never
+      throw new TypeError('unreachable')
+  }
+}
+
+export const NOT_CONTROLLER = refuse(ErrorCode.NOT_CONTROLLER, 'The controller has changed.')
