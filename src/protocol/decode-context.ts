@@ -37,6 +37,12 @@ export class DecodeContext {
     return value
   }
 
+  /** Passes over a tagged section; returns where it ends. */
+  skipTaggedSection(b: Uint8Array, start: number, end: number, path: number): number {
+    const count = this.#uvarintAt(b, start, end, path)
+    return this.skipTags(b, this.pos, end, count, path)
+  }
+
   /** Passes over `count` tagged fields, of which this version knows none; returns where they end. */
   skipTags(b: Uint8Array, start: number, end: number, count: number, path: number): number {
     if (count > TAGGED_FIELDS_MAX) this.tags(path, count)

@@ -1,9 +1,10 @@
-import type { Api } from './api.ts'
+import type { Api, Direction } from './api.ts'
 import { apiByKey } from './apis.ts'
+import { DecodeContext } from './decode-context.ts'
 import { type FrameWriter, putUvarint } from './frame-writer.ts'
 import { decodeName } from './string-cache.ts'
 import { WireFormatError } from './wire-format-error.ts'
-import { STRING_BYTES_MAX, TAGGED_FIELDS_MAX } from './wire-layout.ts'
+import { STRING_BYTES_MAX } from './wire-layout.ts'
 
 /*
  *   request header   int16 API key | int16 version | int32 correlation id | client id | tagged section, if flexible
@@ -27,7 +28,9 @@ export interface RequestHeader {
 
 /** Decodes the header of a request frame (without its size). A version is not judged here, see {@link Api.isValid}. */
 export function decodeRequestHeader(frame: Uint8Array): RequestHeader {
-  if (frame.length < 8) fail('request header', `8 bytes needed, ${frame.length} in the frame`)
+  if (frame.length < 8) {
+    throw new WireFormatError(`request header: 8 bytes needed, ${frame.length} in the frame`)
+  }
   const apiKey = ((frame[0]! << 24) >> 16) | frame[1]!
   const apiVersion = ((frame[2]! << 24) >> 16) | frame[3]!
   const correlationId = int32At(frame, 4)
@@ -35,16 +38,24 @@ export function decodeRequestHeader(frame: Uint8Array): RequestHeader {
   if (api === undefined) {
     return { apiKey, apiVersion, correlationId, clientId: '', api, bodyOffset: 8 }
   }
-  const title = `${api.name} request header v${apiVersion}`
-  if (frame.length < 10) fail(title, 'clientId: the frame ends here')
+  // The title of an error is made in `fail`: this runs for every request.
+  if (frame.length < 10) fail(api, 'request', apiVersion, 'clientId: the frame ends here')
   const length = ((frame[8]! << 24) >> 16) | frame[9]!
-  if (length < -1) fail(title, `clientId: negative length ${length}`)
+  if (length < -1) fail(api, 'request', apiVersion, `clientId: negative length ${length}`)
   const end = 10 + Math.max(0, length)
   if (end > frame.length) {
-    fail(title, `clientId: ${length} bytes announced, ${frame.length - 10} left in the frame`)
+    const left = frame.length - 10
+    fail(
+      api,
+      'request',
+      apiVersion,
+      `clientId: ${length} bytes announced, ${left} left in the frame`,
+    )
   }
   const clientId = decodeName(frame, 10, end - 10)
-  const bodyOffset = api.isFlexible(apiVersion) ? skipTaggedSection(title, frame, end) : end
+  const bodyOffset = api.isFlexible(apiVersion)
+    ? skipTaggedSection(api, 'request', apiVersion, frame, end)
+    : end
   return { apiKey, apiVersion, correlationId, clientId, api, bodyOffset }
 }
 
@@ -53,10 +64,11 @@ export function decodeResponseHeader(
   version: number,
   frame: Uint8Array,
 ): { correlationId: number; bodyOffset: number } {
-  const title = `${api.name} response header v${version}`
-  if (frame.length < 4) fail(title, `4 bytes needed, ${frame.length} in the frame`)
+  if (frame.length < 4) {
+    fail(api, 'response', version, `4 bytes needed, ${frame.length} in the frame`)
+  }
   const flexible = api.isFlexible(version) && !api.plainResponseHeader
-  const bodyOffset = flexible ? skipTaggedSection(title, frame, 4) : 4
+  const bodyOffset = flexible ? skipTaggedSection(api, 'response', version, frame, 4) : 4
   return { correlationId: int32At(frame, 0), bodyOffset }
 }
 
@@ -69,7 +81,8 @@ export function encodeRequestHeader(
 ): void {
   const size = clientId === null ? -1 : Buffer.byteLength(clientId)
   if (size > STRING_BYTES_MAX) {
-    fail(`${api.name} request header v${version}`, `clientId: a string of ${size} bytes`)
+    const limit = `more than the limit of ${STRING_BYTES_MAX}`
+    fail(api, 'request', version, `clientId: a string of ${size} bytes, ${limit}`)
   }
   if (writer.pos + 11 + size > writer.buf.length) writer.grow(11 + size)
   const b = writer.buf
@@ -106,34 +119,22 @@ const int32At = (b: Uint8Array, p: number): number =>
   (b[p]! << 24) | (b[p + 1]! << 16) | (b[p + 2]! << 8) | b[p + 3]!
 
 /** Passes over tagged fields, none of which we know in a header; returns where they end. */
-function skipTaggedSection(title: string, frame: Uint8Array, start: number): number {
-  let p = start
-  const uvarint = (): number => {
-    let value = 0
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = frame[p++]
-      if (byte === undefined) return fail(title, 'tagged section: the frame ends within a varint')
-      value += (byte & 127) * 2 ** shift
-      if (byte < 128 && value < 2 ** 32) return value
-    }
-    return fail(title, 'tagged section: a varint of more than 32 bits')
-  }
-  if (frame[p] === 0) return p + 1
-  const count = uvarint()
-  if (count > TAGGED_FIELDS_MAX) {
-    fail(title, `tagged section: ${count} fields, more than the limit of ${TAGGED_FIELDS_MAX}`)
-  }
-  for (let i = 0; i < count; i++) {
-    uvarint()
-    const size = uvarint()
-    if (size > frame.length - p) {
-      fail(title, `tagged section: ${size} bytes announced, ${frame.length - p} left in the frame`)
-    }
-    p += size
-  }
-  return p
+function skipTaggedSection(
+  api: Api,
+  direction: Direction,
+  version: number,
+  frame: Uint8Array,
+  start: number,
+): number {
+  if (frame[start] === 0) return start + 1
+  const title = titleOf(api, direction, version)
+  const context = new DecodeContext(title, ['tagged section'], [])
+  return context.skipTaggedSection(frame, start, frame.length, 0)
 }
 
-function fail(title: string, what: string): never {
-  throw new WireFormatError(`${title}: ${what}`)
+const titleOf = (api: Api, direction: Direction, version: number): string =>
+  `${api.name} ${direction} header v${version}`
+
+function fail(api: Api, direction: Direction, version: number, what: string): never {
+  throw new WireFormatError(`${titleOf(api, direction, version)}: ${what}`)
 }

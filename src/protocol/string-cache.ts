@@ -1,9 +1,9 @@
 const SLOTS = 1024
-const BYTES_MAX = 64
+/** For longer names the comparison costs more than it saves (measured). */
+const BYTES_MAX = 48
 
-const { utf8Slice, latin1Slice } = Buffer.prototype as unknown as {
+const { utf8Slice } = Buffer.prototype as unknown as {
   utf8Slice(this: Uint8Array, start: number, end: number): string
-  latin1Slice(this: Uint8Array, start: number, end: number): string
 }
 
 /** The string in `bytes[start, end)`; malformed UTF-8 becomes U+FFFD. */
@@ -22,19 +22,19 @@ const slots: string[] = new Array<string>(SLOTS).fill('')
 export function decodeName(bytes: Uint8Array, start: number, length: number): string {
   if (length === 0) return ''
   if (length > BYTES_MAX) return decodeUtf8(bytes, start, length)
+  // Names differ at their ends; the comparison below looks at every byte.
   const end = start + length
-  let hash = length
-  let seen = 0
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at]!
-    hash = (Math.imul(hash, 31) + byte) | 0
-    seen |= byte
+  let hash = length + bytes[start]!
+  for (let at = length > 8 ? end - 8 : start; at < end; at++) {
+    hash = (Math.imul(hash, 31) + bytes[at]!) | 0
   }
-  if (seen > 127) return decodeUtf8(bytes, start, length)
   const slot = (hash ^ (hash >>> 11)) & (SLOTS - 1)
   const cached = slots[slot]!
   if (cached.length === length && isSame(cached, bytes, start)) return cached
-  return (slots[slot] = latin1Slice.call(bytes, start, end))
+  const text = decodeUtf8(bytes, start, length)
+  // As many characters as bytes: ASCII, or malformed and then never the same as any bytes.
+  if (text.length === length) slots[slot] = text
+  return text
 }
 
 function isSame(text: string, bytes: Uint8Array, start: number): boolean {

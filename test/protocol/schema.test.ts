@@ -1,0 +1,104 @@
+import { readdirSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { produce } from '../../src/protocol/00-produce.ts'
+import { type Api, api } from '../../src/protocol/api.ts'
+import { apiByKey, apis } from '../../src/protocol/apis.ts'
+import { array, type Field, int32, string, walkFields } from '../../src/protocol/schema.ts'
+import { between, includes, since } from '../../src/protocol/version-range.ts'
+
+/** Names of fields that, to all appearance, name a thing; by the kinds of field in which they do. */
+const LOOKS_LIKE_A_NAME =
+  /name|topic|group|transactional|client|cluster|user|principal|resource|host|key|message|pattern|regex/i
+const LOOKS_LIKE_AN_ID = /producer.*id$|cluster.*id$|session.*id$/i
+const LOOKS_LIKE_A_NODE =
+  /^(node|leader|replica|broker|controller)ids?$|nodes$|replicas?$|elr$|coordinatorId/i
+
+function needsEntity(name: string, field: Field): boolean {
+  switch (field.kind) {
+    case 'uuid':
+      return true
+    case 'string':
+      return LOOKS_LIKE_A_NAME.test(name)
+    case 'int32':
+      return LOOKS_LIKE_A_NODE.test(name)
+    case 'int64':
+      return LOOKS_LIKE_AN_ID.test(name)
+    default:
+      return false
+  }
+}
+
+function untagged(all: readonly Api[]): string[] {
+  const found: string[] = []
+  for (const { name, request, response } of all) {
+    for (const [direction, fields] of Object.entries({ request, response })) {
+      walkFields(fields, (path, fieldName, field) => {
+        if (needsEntity(fieldName, field) && field.entity === undefined) {
+          found.push(`${name} ${direction} ${path}`)
+        }
+      })
+    }
+  }
+  return found
+}
+
+describe('schemas', () => {
+  it('tag every field that names a thing', () => {
+    expect(untagged(apis)).toEqual([])
+  })
+
+  it('are caught when they do not', () => {
+    const careless = api({
+      key: 99,
+      name: 'Careless',
+      versions: between(0, 1),
+      flexibleFrom: 1,
+      request: { topics: array({ name: string(), brokerIds: array(int32()) }) },
+      response: { groupId: string({ versions: since(1) }), count: int32() },
+    })
+    expect(untagged([careless])).toEqual([
+      'Careless request topics[].name',
+      'Careless request topics[].brokerIds[]',
+      'Careless response groupId',
+    ])
+  })
+
+  it('lie in one file per API, named by key, and are all in the list, by rising key', () => {
+    const files = readdirSync(new URL('../../src/protocol/', import.meta.url))
+    const keys = files.flatMap((file) => /^(\d+)-.*\.ts$/.exec(file)?.[1] ?? []).map(Number)
+    expect(apis.map((each) => each.key)).toEqual(keys.sort((a, b) => a - b))
+    for (const each of apis) expect(apiByKey(each.key)).toBe(each)
+    expect(apiByKey(12_345)).toBeUndefined()
+    expect(apiByKey(-1)).toBeUndefined()
+  })
+
+  it('give tagged fields to flexible versions only, each number once', () => {
+    for (const { name, flexibleFrom, validVersions, request, response } of apis) {
+      for (const root of [request, response]) {
+        const tags = new Map<string, Set<number>>()
+        walkFields(root, (path, _name, field) => {
+          if (field.tag < 0) return
+          const parent = path.slice(0, path.lastIndexOf('.') + 1)
+          const taken = tags.get(parent) ?? new Set()
+          tags.set(parent, taken)
+          expect(taken.has(field.tag), `${name} ${path}`).toBe(false)
+          taken.add(field.tag)
+          for (let version = validVersions.min; version <= validVersions.max; version++) {
+            if (!includes(field.versions, version)) continue
+            expect(version, `${name} ${path}`).toBeGreaterThanOrEqual(flexibleFrom ?? Infinity)
+          }
+        })
+      }
+    }
+  })
+
+  it('keep what is advertised apart from what is spoken', () => {
+    expect(produce.validVersions).toEqual({ min: 3, max: 13 })
+    expect(produce.advertisedVersions).toEqual({ min: 0, max: 13 })
+    for (const each of apis) {
+      if (each !== produce) {
+        expect(each.advertisedVersions).toEqual(each.validVersions)
+      }
+    }
+  })
+})
