@@ -1,6 +1,6 @@
 /** What the HTTP front knows of the engine's health, and how `/health*` tells it. HTTP front's thread. */
 
-export type EngineState = 'starting' | 'serving' | 'degraded' | 'stopping'
+export type EngineState = 'starting' | 'serving' | 'degraded' | 'failed' | 'stopping'
 
 /** How long since a thread last said that it turns; Infinity before its first word. */
 export interface ThreadBeat {

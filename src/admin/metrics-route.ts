@@ -32,9 +32,9 @@ export function addMetricsRoute(router: HttpRouter, sources: readonly MetricSour
 }
 
 async function createScraper(sources: readonly MetricSource[]): Promise<Scraper> {
-  const { collectDefaultMetrics, Counter, Gauge, Registry } = (await import('prom-client')).default
+  // the library's default metrics are left out: they tell of one thread, and poll its event loop a hundred times a second
+  const { Counter, Gauge, Registry } = (await import('prom-client')).default
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
   for (const source of sources) {
     const { name, help, labelNames } = source
     const settings = { name, help, labelNames: [...labelNames], registers: [registry] }

@@ -46,7 +46,7 @@ export type ControlMessage =
   /** Server → HTTP front: what /health says. */
   | {
       readonly kind: 'engine-state'
-      readonly state: 'starting' | 'serving' | 'degraded' | 'stopping'
+      readonly state: 'starting' | 'serving' | 'degraded' | 'failed' | 'stopping'
       readonly reason: string
     }
   /** A broker's directory can or cannot take appends (disk full); sent to the server, which tells the HTTP front. */

@@ -62,6 +62,9 @@ export interface LockBeat {
   readonly number: number
 }
 
+export const lockNonce = (): string => randomBytes(8).toString('hex')
+export const lockDirectory = (dataDir: string): string => path.join(dataDir, 'lock')
+
 export class DirectoryLock {
   readonly beat: LockBeat
   readonly #socket: LockSocket | null
@@ -75,10 +78,9 @@ export class DirectoryLock {
    * Takes `dataDir`, which must exist, or throws {@link DirectoryLockedError} naming the owner. Waits only for a claimant
    * of another kernel that looks dead, {@link LEASE_MS} at most.
    */
-  static async acquire(dataDir: string): Promise<DirectoryLock> {
-    const directory = path.join(dataDir, 'lock')
+  static async acquire(dataDir: string, nonce: string = lockNonce()): Promise<DirectoryLock> {
+    const directory = lockDirectory(dataDir)
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    const nonce = randomBytes(8).toString('hex')
     const socket = await LockSocket.listen(directory, nonce)
     const claim: Claim = {
       format: LOCK_FORMAT,
@@ -116,7 +118,7 @@ export function beat(lock: LockBeat, count: number): boolean {
 
 /** Whether a living process owns `dataDir`; null when nobody does. Never waits for a lease: unsure counts as owned. */
 export async function ownerOf(dataDir: string): Promise<Claim | null> {
-  const directory = path.join(dataDir, 'lock')
+  const directory = lockDirectory(dataDir)
   for (const number of claimNumbers(directory)) {
     const claim = readClaim(directory, number)
     if (claim !== null && (await isAlive(directory, claim, false))) return claim

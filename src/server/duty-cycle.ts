@@ -1,6 +1,7 @@
 /** Runs the agents of a thread that has no event loop: work, and when idle sleep on the thread's doorbell. */
 import type { Clock } from '../base/clock.ts'
 import type { DoorbellWaiter } from '../shared/doorbell.ts'
+import type { ThreadStatusWriter } from '../shared/thread-status.ts'
 
 /** What a thread drives; it never knows which thread. */
 export interface Agent {
@@ -17,25 +18,28 @@ export interface DutyCycleOptions {
   readonly agents: readonly Agent[]
   readonly waiter: DoorbellWaiter
   readonly clock: Clock
-  readonly beat: (nowMs: number) => void
+  readonly status: ThreadStatusWriter
   readonly isStopping: () => boolean
 }
 
 /** Blocks the calling thread until `isStopping`. */
 export function runDutyCycle(options: DutyCycleOptions): void {
-  const { agents, waiter, clock, beat, isStopping } = options
+  const { agents, waiter, clock, status, isStopping } = options
   while (!isStopping()) {
     const nowMs = clock.monotonicMs()
-    beat(nowMs)
-    if (turn(agents, nowMs) > 0) continue
-    const sequence = waiter.prepare()
-    // what arrived before the announcement rang nobody
-    if (turn(agents, clock.monotonicMs()) > 0 || isStopping()) {
-      waiter.cancel()
+    status.beginTurn(nowMs)
+    let work = turn(agents, nowMs)
+    if (work > 0) {
+      status.endTurn(clock.monotonicMs(), work)
       continue
     }
-    const untilTimerMs = nextTimer(agents) - clock.monotonicMs()
-    if (untilTimerMs <= 0) waiter.cancel()
+    const sequence = waiter.prepare()
+    // what arrived before the announcement rang nobody
+    work = turn(agents, clock.monotonicMs())
+    const endMs = clock.monotonicMs()
+    status.endTurn(endMs, work)
+    const untilTimerMs = nextTimer(agents) - endMs
+    if (work > 0 || untilTimerMs <= 0 || isStopping()) waiter.cancel()
     else waiter.waitSync(sequence, Math.min(untilTimerMs, HEARTBEAT_MS))
   }
 }

@@ -1,13 +1,14 @@
 /** Runs an agent on a thread with an event loop: woken by its doorbell, by whatever calls {@link EventLoopDriver.kick}, and by one timer. */
 import type { Clock } from '../base/clock.ts'
 import type { DoorbellWaiter } from '../shared/doorbell.ts'
+import type { ThreadStatusWriter } from '../shared/thread-status.ts'
 import { type Agent, HEARTBEAT_MS } from './duty-cycle.ts'
 
 export interface EventLoopDriverOptions {
   readonly agent: Agent
   readonly waiter: DoorbellWaiter
   readonly clock: Clock
-  readonly beat: (nowMs: number) => void
+  readonly status: ThreadStatusWriter
   /** A turn threw: a bug. The driver has stopped. */
   readonly onFailure: (error: unknown) => void
 }
@@ -53,10 +54,13 @@ export class EventLoopDriver {
   readonly #turn = (): void => {
     this.#scheduled = false
     if (this.#stopped) return
-    const { agent, clock, onFailure } = this.#options
+    const { agent, clock, status, onFailure } = this.#options
     try {
-      let work = agent.doWork(clock.monotonicMs())
+      const nowMs = clock.monotonicMs()
+      status.beginTurn(nowMs)
+      let work = agent.doWork(nowMs)
       if (work === 0 && !this.#armed) work = this.#fallAsleep()
+      status.endTurn(clock.monotonicMs(), work)
       if (work > 0) this.kick()
       this.#setTimer(agent.nextTimerAtMs)
     } catch (error) {
@@ -103,5 +107,11 @@ export class EventLoopDriver {
     this.kick()
   }
 
-  readonly #beat = (): void => this.#options.beat(this.#options.clock.monotonicMs())
+  /** Says that this event loop turns, also while there is nothing to do. */
+  readonly #beat = (): void => {
+    const { clock, status } = this.#options
+    const nowMs = clock.monotonicMs()
+    status.beginTurn(nowMs)
+    status.endTurn(nowMs, 0)
+  }
 }

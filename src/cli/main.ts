@@ -1,0 +1,72 @@
+/** `griot …`: finds the subcommand and runs it. The main thread. */
+import { Command, CommanderError } from 'commander'
+import { OPTIONS } from '../server/options.ts'
+import { griotVersion } from '../server/version.ts'
+import { ExitCode } from './exit-code.ts'
+
+async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command('griot')
+    .description('Kafka for many tenants in one Node.js process')
+    .version(griotVersion(), '-V, --version', 'print the version')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'griot:')) })
+  addStart(program)
+  addHealth(program)
+  addVersion(program)
+  try {
+    await program.parseAsync(argv as string[])
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    // help and version end here too, with code 0
+    process.exitCode = error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE
+  }
+}
+
+function addStart(program: Command): void {
+  const start = program
+    .command('start')
+    .description('start an engine and serve Kafka clients until SIGINT or SIGTERM')
+  for (const { name, placeholder, help, shown } of OPTIONS) {
+    start.option(`--${name} <${placeholder}>`, `${help} (default: ${shown})`)
+  }
+  start
+    .option('--config <FILE>', 'options from a YAML or JSON file, by the names above')
+    .allowExcessArguments(false)
+    .addHelpText(
+      'after',
+      '\nEvery option is also an environment variable: --data-dir is GRIOT_DATA_DIR.',
+    )
+    .addHelpText('after', 'The first that speaks wins: flag, environment, file, default.')
+    .action(async (options: Record<string, string>) => {
+      const { runStart } = await import('./start.ts')
+      await runStart(options)
+    })
+}
+
+function addHealth(program: Command): void {
+  program
+    .command('health')
+    .description('ask a running engine how it is; ends with 1 unless it serves')
+    .option('--url <URL>', 'address of the engine (default: http://127.0.0.1:8082, or GRIOT_URL)')
+    .option('--json', 'print what the engine answers')
+    .allowExcessArguments(false)
+    .action(async (options: { url?: string; json?: boolean }) => {
+      const { runHealth } = await import('./health.ts')
+      await runHealth(options)
+    })
+}
+
+function addVersion(program: Command): void {
+  program
+    .command('version')
+    .description('print the version')
+    .option('--json', 'as JSON, with that of Node.js')
+    .allowExcessArguments(false)
+    .action(async (options: { json?: boolean }) => {
+      const { runVersion } = await import('./version.ts')
+      runVersion(options)
+    })
+}
+
+await main(process.argv)

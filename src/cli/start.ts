@@ -1,0 +1,97 @@
+/** `griot start`: runs an engine until a signal, or until it breaks. */
+import { constants } from 'node:os'
+import { ConfigError, resolveSettings } from '../server/config.ts'
+import { DataDirectoryError } from '../server/data-directory.ts'
+import { DirectoryLockedError } from '../server/directory-lock.ts'
+import { Engine, StartError } from '../server/engine.ts'
+import { ProcessLogger } from '../server/logger.ts'
+import type { EngineSettings } from '../server/options.ts'
+import { griotVersion } from '../server/version.ts'
+import { ExitCode } from './exit-code.ts'
+import { firstScreen } from './first-screen.ts'
+
+/** `options` as commander gives them: camel case. */
+export async function runStart(options: Readonly<Record<string, string>>): Promise<void> {
+  const { config = null, ...flags } = options
+  let settings: EngineSettings
+  try {
+    settings = await resolveSettings({
+      flags: Object.fromEntries(Object.entries(flags).map(([key, value]) => [kebab(key), value])),
+      env: process.env,
+      configFile: config,
+    })
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    console.error(`griot: ${error.message}`)
+    process.exitCode = ExitCode.USAGE
+    return
+  }
+  await serve(settings)
+}
+
+async function serve(settings: EngineSettings): Promise<void> {
+  const logger = new ProcessLogger(settings.logLevel)
+  const stop = stopOnSignals(logger)
+  try {
+    const engine = await Engine.start({
+      settings,
+      logger,
+      frontOnWorker: false,
+      originMs: performance.timeOrigin,
+      onFatal: (reason) => stop.now(ExitCode.FAILED, reason),
+    })
+    stop.engineIs(engine)
+    const { brokers, httpUrl, dataDir } = engine
+    const readyMs = performance.now()
+    process.stdout.write(
+      firstScreen({ version: griotVersion(), readyMs, brokers, httpUrl, dataDir, settings }),
+    )
+  } catch (error) {
+    await logger.flush()
+    console.error(`griot: ${explain(error)}`)
+    process.exit(ExitCode.FAILED)
+  }
+}
+
+/**
+ * The first signal stops the engine within its stop timeout, the second ends the process where it stands. A signal
+ * during the start takes effect when the start is through.
+ */
+function stopOnSignals(logger: ProcessLogger) {
+  let onEngine: (engine: Engine) => void
+  const started = new Promise<Engine>((resolve) => {
+    onEngine = resolve
+  })
+  let isStopping = false
+  const now = (exitCode: number, reason: string) => {
+    if (isStopping) return
+    isStopping = true
+    logger.log(exitCode === 0 ? 'info' : 'fatal', 'stopping', { reason })
+    void started
+      .then((engine) => engine.stop())
+      .then(() => logger.log('info', 'stopped'))
+      .then(() => logger.flush())
+      .finally(() => process.exit(exitCode))
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (isStopping) process.exit(ExitCode.SIGNAL + constants.signals[signal])
+      now(ExitCode.OK, signal)
+    })
+  }
+  return { now, engineIs: (engine: Engine) => onEngine(engine) }
+}
+
+/** One clear line for what a user can mend; a stack only for what is our bug. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const expected =
+    error instanceof StartError ||
+    error instanceof DataDirectoryError ||
+    error instanceof DirectoryLockedError ||
+    error instanceof RangeError ||
+    (error as NodeJS.ErrnoException).code !== undefined
+  return expected ? error.message : (error.stack ?? error.message)
+}
+
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)

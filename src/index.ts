@@ -1,0 +1,79 @@
+/** The package's public entry: the embedded engine. */
+import { rm } from 'node:fs/promises'
+import path from 'node:path'
+import { silentLogger } from './base/log.ts'
+import { makeTemporaryDirectory, removeAbandoned, temporaryBase } from './server/data-directory.ts'
+import { type GriotOptions, resolveEmbedded } from './server/embedded-options.ts'
+import { Engine } from './server/engine.ts'
+import { ProcessLogger } from './server/logger.ts'
+
+export type { GriotOptions } from './server/embedded-options.ts'
+
+/** An engine inside this process, on threads of its own: a blocked caller does not stop it. */
+export class Griot {
+  /** HOST:PORT of each broker, from broker 1. */
+  readonly brokers: readonly string[]
+  /** What Kafka clients call `bootstrap.servers`: all brokers, joined by commas. */
+  readonly bootstrapServers: string
+  /** Where health and metrics answer; null unless `httpListen` was given. */
+  readonly url: string | null
+  readonly dataDir: string
+  readonly #engine: Engine
+  readonly #isTemporary: boolean
+  readonly #cleaning: Promise<void>
+  #closing: Promise<void> | null = null
+
+  private constructor(engine: Engine, isTemporary: boolean) {
+    this.#engine = engine
+    this.#isTemporary = isTemporary
+    this.brokers = engine.brokers
+    this.bootstrapServers = engine.brokers.join(',')
+    this.url = engine.httpUrl
+    this.dataDir = engine.dataDir
+    this.#cleaning = isTemporary
+      ? removeAbandoned(path.dirname(engine.dataDir), Date.now()).catch(() => {})
+      : Promise.resolve()
+  }
+
+  /**
+   * Resolves when Kafka clients are served. Rejects with an error that names the option, port or directory at fault; then
+   * nothing is left running. Without `dataDir` everything lives in a temporary directory, in memory where there is a place for it.
+   */
+  static async start(options: GriotOptions = {}): Promise<Griot> {
+    const originMs = performance.timeOrigin + performance.now()
+    const isTemporary = options.dataDir === undefined
+    // options are checked before anything is made
+    const checked = resolveEmbedded(options, '')
+    const dataDir = isTemporary ? makeTemporaryDirectory(temporaryBase()) : checked.dataDir
+    const isSilent = options.logLevel === undefined || options.logLevel === 'silent'
+    try {
+      const engine = await Engine.start({
+        settings: { ...checked, dataDir },
+        logger: isSilent ? silentLogger : new ProcessLogger(checked.logLevel),
+        frontOnWorker: true,
+        originMs,
+        onFatal: () => {},
+      })
+      return new Griot(engine, isTemporary)
+    } catch (error) {
+      if (isTemporary) await rm(dataDir, { recursive: true, force: true })
+      throw error
+    }
+  }
+
+  /** Stops cleanly; then no thread, socket, file or temporary directory is left. Calling it again gives the same promise. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    await this.#engine.stop()
+    await this.#cleaning
+    if (this.#isTemporary) await rm(this.dataDir, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,72 @@
+/** Options of `Griot.start`, checked against the same table as the flags of `griot start`. */
+import { ConfigError } from './config.ts'
+import { didYouMean } from './nearest.ts'
+import { EMBEDDED_MEMORY_BYTES, type EngineSettings, OPTIONS, type OptionSpec } from './options.ts'
+
+/** What `Griot.start` accepts; everything may be left out. */
+export interface GriotOptions {
+  /** Left out: a temporary directory, removed by `close()`. */
+  readonly dataDir?: string
+  /** `HOST:PORT`; N brokers take N ports. Default `127.0.0.1:0`: free ones. */
+  readonly kafkaListen?: string
+  /** `HOST` or `HOST:PORT` that clients are told. Default: the address that they connected to. */
+  readonly kafkaAdvertise?: string
+  /** `HOST:PORT` of health and metrics. Default: no HTTP. */
+  readonly httpListen?: string
+  /** Default 1. */
+  readonly brokers?: number
+  readonly cells?: number
+  /** Bytes, or text such as `64M`, which is the default. */
+  readonly memory?: number | string
+  /** Milliseconds, or text such as `8s`, which is the default. */
+  readonly stopTimeout?: number | string
+  /** Lowest level that goes to stderr, or `silent`, which is the default. */
+  readonly logLevel?: EngineSettings['logLevel'] | 'silent'
+  readonly autoCreateTopics?: boolean
+  readonly defaultPartitions?: number
+  readonly diskReserve?: string
+}
+
+/** Defaults where an embedded engine differs from `griot start`. */
+const EMBEDDED_DEFAULTS: Partial<EngineSettings> = {
+  kafkaListen: { host: '127.0.0.1', port: 0 },
+  httpListen: null,
+  brokers: 1,
+  memoryBytes: EMBEDDED_MEMORY_BYTES,
+  logLevel: 'fatal',
+}
+
+const camel = (name: string): string => name.replace(/-./g, (dashed) => dashed[1]!.toUpperCase())
+
+/** Throws {@link ConfigError} for an unknown or ill-typed option; `dataDir` is the caller's when left out. */
+export function resolveEmbedded(options: GriotOptions, temporaryDir: string): EngineSettings {
+  const given = options as Readonly<Record<string, unknown>>
+  const names = OPTIONS.map((spec) => camel(spec.name))
+  for (const name of Object.keys(given)) {
+    if (names.includes(name)) continue
+    throw new ConfigError(`Griot.start: unknown option ${name}${didYouMean(name, names)}`)
+  }
+  const settings: Record<string, unknown> = {}
+  for (const spec of OPTIONS) {
+    settings[spec.key] = valueOf(spec, given[camel(spec.name)], temporaryDir)
+  }
+  return settings as unknown as EngineSettings
+}
+
+function valueOf(spec: OptionSpec, value: unknown, temporaryDir: string): unknown {
+  if (value === undefined) {
+    if (spec.key === 'dataDir') return temporaryDir
+    return spec.key in EMBEDDED_DEFAULTS ? EMBEDDED_DEFAULTS[spec.key] : spec.fallback()
+  }
+  if (spec.key === 'logLevel' && value === 'silent') return 'fatal'
+  // a bare number of milliseconds is plain where the caller is a program
+  const asked = spec.key === 'stopTimeoutMs' && typeof value === 'number' ? `${value}ms` : value
+  try {
+    return spec.parse(asked)
+  } catch (error) {
+    const name = camel(spec.name)
+    throw new ConfigError(
+      `Griot.start: option ${name}: ${JSON.stringify(value)} is refused, it ${(error as Error).message}`,
+    )
+  }
+}

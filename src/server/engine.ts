@@ -1,0 +1,290 @@
+/** One engine: starts its threads, watches them, stops them. Wiring only; runs on the thread that called `start`. */
+import type { Logger } from '../base/log.ts'
+import type { ControlMessage } from '../link/control.ts'
+import { type ControlPort, type EventPorts, SERVER_PEER } from '../link/ports.ts'
+import { claimIdentity, makeDataDirectory } from './data-directory.ts'
+import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
+import { EngineState } from './engine-state.ts'
+import { type MemoryPlan, planMemory } from './memory-plan.ts'
+import type { EngineSettings } from './options.ts'
+import { traceStart } from './start-trace.ts'
+import { openEventPorts, openGate, type ThreadData } from './thread.ts'
+import { type ReadyDetail, ThreadHandle } from './thread-handle.ts'
+import { formatHostPort } from './units.ts'
+import { griotVersion } from './version.ts'
+import { allocateWiring, CELL, connectThreads, type EngineWiring, listThreads } from './wiring.ts'
+
+export interface EngineOptions {
+  readonly settings: EngineSettings
+  readonly logger: Logger
+  /** Kafka front on a worker: in an embedded engine, whose own thread may be blocked. */
+  readonly frontOnWorker: boolean
+  /** Wall clock, fractional: where `readyMs` counts from. */
+  readonly originMs: number
+  /** The engine cannot go on (its front died, its directory was taken): it has begun to stop. */
+  readonly onFatal: (reason: string) => void
+}
+
+/** Some part of the engine could not start; everything else has been stopped again. */
+export class StartError extends Error {
+  override name = 'StartError'
+}
+
+/** What the Kafka front says when it is ready: its ports, joined by commas. */
+const portsOf = (detail: ReadyDetail): number[] => String(detail.ports).split(',').map(Number)
+
+export class Engine {
+  readonly dataDir: string
+  /** HOST:PORT of each broker, from broker 1. */
+  brokers: readonly string[] = []
+  httpUrl: string | null = null
+  readonly #options: EngineOptions
+  readonly #plan: MemoryPlan
+  readonly #wiring: EngineWiring
+  readonly #threads = new Map<string, ThreadHandle>()
+  readonly #control: EventPorts
+  readonly #state: EngineState
+  readonly #nonce = lockNonce()
+  #lock: DirectoryLock | null = null
+  #stopping: Promise<void> | null = null
+  #isUp = false
+
+  private constructor(options: EngineOptions) {
+    const { settings } = options
+    this.#options = options
+    this.dataDir = makeDataDirectory(settings.dataDir)
+    this.#plan = planMemory(settings.memoryBytes, settings.brokers)
+    const infos = listThreads(settings.brokers, settings.httpListen !== null)
+    this.#wiring = allocateWiring(infos, this.#plan)
+    const ends = connectThreads(this.#wiring)
+    this.#control = openEventPorts(ends.get(SERVER_PEER)!, () => this.#onControl(), true)
+    this.#state = new EngineState((state, reason) =>
+      this.#tell('front-1', { kind: 'engine-state', state, reason }),
+    )
+    // brokers first: they have most to do
+    const order = [...infos].sort(
+      (a, b) => Number(b.role === 'broker') - Number(a.role === 'broker'),
+    )
+    for (const info of order) {
+      this.#threads.set(
+        info.name,
+        new ThreadHandle(info.name, (reason) => this.#onEnd(info.name, reason)),
+      )
+      const data = this.#threadData(info, ends.get(info.name)!)
+      if (info.role === 'kafka-front' && !options.frontOnWorker) this.#runFrontHere(data)
+      else this.#threads.get(info.name)!.spawn(data)
+    }
+    this.#trace('workers spawned')
+  }
+
+  /** Resolves when clients are served; otherwise everything is stopped again and the error says what was wrong. */
+  static async start(options: EngineOptions): Promise<Engine> {
+    const engine = new Engine(options)
+    try {
+      await engine.#takeDirectory()
+      await engine.#waitUntilReady()
+      return engine
+    } catch (error) {
+      openGate(engine.#wiring, null)
+      await engine.#endThreads()
+      throw error
+    }
+  }
+
+  get state(): { readonly phase: string; readonly reason: string } {
+    return { phase: this.#state.phase, reason: this.#state.reason }
+  }
+
+  /** Stops cleanly within the stop timeout, then cuts what is left. Calling it again gives the same promise. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #takeDirectory(): Promise<void> {
+    const { brokers, cells } = this.#options.settings
+    this.#lock = await DirectoryLock.acquire(this.dataDir, this.#nonce)
+    claimIdentity(this.dataDir, { cells, brokersPerCell: brokers })
+    openGate(this.#wiring, this.#lock.beat)
+    this.#trace('data directory locked')
+  }
+
+  async #waitUntilReady(): Promise<void> {
+    const { settings } = this.#options
+    const details = new Map<string, ReadyDetail>()
+    await Promise.all(
+      [...this.#threads].map(async ([name, thread]) => {
+        try {
+          details.set(name, await thread.ready)
+        } catch (error) {
+          throw new StartError((error as Error).message, { cause: error })
+        }
+      }),
+    )
+    const { host } = settings.kafkaListen
+    this.brokers = portsOf(details.get('front-0')!).map((port) => formatHostPort({ host, port }))
+    if (settings.httpListen !== null) {
+      const port = Number(details.get('front-1')!.port)
+      this.httpUrl = `http://${formatHostPort({ host: settings.httpListen.host, port })}`
+    }
+    this.#isUp = true
+    this.#state.setPhase('serving')
+    this.#trace('ready')
+  }
+
+  #threadData(thread: ThreadData['thread'], channels: ThreadData['channels']): ThreadData {
+    return {
+      thread,
+      channels,
+      wiring: this.#wiring,
+      settings: { ...this.#options.settings, dataDir: this.dataDir },
+      plan: this.#plan,
+      lockDirectory: lockDirectory(this.dataDir),
+      lockNonce: this.#nonce,
+      version: griotVersion(),
+      startedAtMs: Date.now(),
+      traceOriginMs: this.#options.originMs,
+    }
+  }
+
+  #runFrontHere(data: ThreadData): void {
+    const thread = this.#threads.get(data.thread.name)!
+    import('./kafka-front-thread.ts')
+      .then(({ runKafkaFront }) => runKafkaFront(data))
+      .catch((error: Error) => thread.fail(error.stack ?? error.message))
+  }
+
+  #tell(name: string, message: ControlMessage): void {
+    const thread = this.#threads.get(name)
+    if (thread !== undefined && !thread.isGone) (this.#control as ControlPort).post(name, message)
+  }
+
+  #onControl(): void {
+    for (let got = this.#control.poll(); got !== undefined; got = this.#control.poll()) {
+      this.#onMessage(got.from, got.message)
+    }
+  }
+
+  #onMessage(from: string, message: ControlMessage): void {
+    const thread = this.#threads.get(from)!
+    switch (message.kind) {
+      case 'ready':
+        this.#trace(`${from} is ready`)
+        thread.becomeReady(message.detail)
+        return
+      case 'failed':
+        thread.fail(message.message)
+        return
+      case 'stopped':
+        thread.becomeStopped()
+        return
+      case 'log':
+        this.#options.logger.log(message.level, message.message, message.fields)
+        return
+      case 'disk-state': {
+        const { directory, writable, reason } = message
+        this.#state.setReason(`disk ${directory}`, writable ? null : reason)
+        return
+      }
+      default:
+        this.#options.logger.log('error', 'a thread sent the server what is not for it', {
+          thread: from,
+          kind: message.kind,
+        })
+    }
+  }
+
+  /** A thread failed or ended though nobody asked it to. */
+  #onEnd(name: string, reason: string): void {
+    if (!this.#isUp || this.#stopping !== null) return
+    this.#options.logger.log('error', 'a thread of the engine died', { thread: name, reason })
+    const brokerId = this.#wiring.threads.find((thread) => thread.name === name)!.brokerId
+    const isBroker = brokerId > 0
+    if (isBroker && this.#brokersAlive() > 0) {
+      const gone = { kind: 'broker-gone', cellId: CELL, brokerId } as const
+      this.#tell('front-0', gone)
+      this.#tell('front-1', gone)
+      this.#state.setReason(name, `broker ${brokerId} died: its partitions are not served`)
+      return
+    }
+    if (name === 'front-1') {
+      // nobody is left to be told, and Kafka clients are served as before
+      return
+    }
+    this.#state.setPhase('failed', `${isBroker ? 'the last broker' : name} died`)
+    this.#options.onFatal(`${name}: ${reason}`)
+  }
+
+  #brokersAlive(): number {
+    return this.#wiring.threads.filter(
+      ({ name, role }) => role === 'broker' && !this.#threads.get(name)!.isGone,
+    ).length
+  }
+
+  async #stop(): Promise<void> {
+    this.#isUp = false
+    for (const thread of this.#threads.values()) thread.expectEnd()
+    this.#state.setPhase('stopping', 'the engine is stopping')
+    const deadline = deadlineIn(this.#options.settings.stopTimeoutMs)
+    // fronts answer and finish, then brokers flush, then the flusher has nothing left to do
+    for (const role of ['kafka-front', 'broker', 'flusher', 'http-front'] as const) {
+      await this.#stopRole(role, deadline)
+    }
+    await this.#endThreads(deadline.reached)
+    deadline.cancel()
+    if (deadline.isReached()) {
+      this.#options.logger.log('warn', 'the stop took longer than --stop-timeout: the rest was cut')
+    }
+  }
+
+  async #stopRole(role: ThreadData['thread']['role'], deadline: Deadline): Promise<void> {
+    const waits: Promise<unknown>[] = []
+    for (const info of this.#wiring.threads) {
+      if (info.role !== role) continue
+      this.#tell(info.name, { kind: 'stop', deadlineMs: deadline.leftMs() })
+      waits.push(this.#threads.get(info.name)!.stopped)
+    }
+    await Promise.race([Promise.all(waits), deadline.reached])
+  }
+
+  /** Waits for every worker's exit, or cuts it, and lets go of the directory. */
+  async #endThreads(deadline: Promise<unknown> = Promise.resolve()): Promise<void> {
+    await Promise.all([...this.#threads.values()].map((thread) => thread.end(deadline)))
+    this.#control.close()
+    await this.#lock?.release()
+    this.#lock = null
+  }
+
+  #trace(step: string): void {
+    traceStart(this.#options.originMs, 'server', step)
+  }
+}
+
+interface Deadline {
+  readonly reached: Promise<void>
+  readonly leftMs: () => number
+  readonly isReached: () => boolean
+  readonly cancel: () => void
+}
+
+function deadlineIn(ms: number): Deadline {
+  const endAtMs = performance.now() + ms
+  let isReached = false
+  let cancel = () => {}
+  const reached = new Promise<void>((resolve) => {
+    const timer = setTimeout(() => {
+      isReached = true
+      resolve()
+    }, ms)
+    cancel = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+  })
+  return {
+    reached,
+    leftMs: () => Math.max(0, endAtMs - performance.now()),
+    isReached: () => isReached,
+    cancel,
+  }
+}

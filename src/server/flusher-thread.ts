@@ -1,0 +1,94 @@
+/** The flusher's worker: makes files durable for all brokers, and keeps the directory lock's beat. */
+
+import { type FlushedBroker, FlusherAgent } from '../broker/flusher-agent.ts'
+import { type EventPorts, SERVER_PEER } from '../link/ports.ts'
+import { DoorbellRinger } from '../shared/doorbell.ts'
+import { RingReader } from '../shared/ring-reader.ts'
+import { RingWriter } from '../shared/ring-writer.ts'
+import { ThreadState } from '../shared/thread-status.ts'
+import { BEAT_MS, beat, type LockBeat } from './directory-lock.ts'
+import { EventLoopDriver } from './event-loop-driver.ts'
+import {
+  brokerBells,
+  failed,
+  openEventPorts,
+  type ThreadContext,
+  type ThreadData,
+  threadContext,
+  threadLogger,
+  waitForGate,
+} from './thread.ts'
+
+export function runFlusher(data: ThreadData): void {
+  const lock = waitForGate(data)
+  if (lock === null) return
+  const context = threadContext(data)
+  const control = openEventPorts(data.channels, () => drain())
+  const logger = threadLogger(data, control)
+  const agent = new FlusherAgent({
+    brokers: flushedBrokers(data),
+    logger,
+    kick: () => driver.kick(),
+  })
+  const driver = createDriver(context, agent, control)
+  const beating = keepBeat(lock, control)
+  const drain = () => {
+    for (let envelope = control.poll(); envelope !== undefined; envelope = control.poll()) {
+      if (envelope.message.kind !== 'stop') continue
+      clearInterval(beating)
+      // the brokers have stopped: what they asked for was answered before
+      driver.stop()
+      agent.close()
+      context.status.setState(ThreadState.STOPPED)
+      control.post(SERVER_PEER, { kind: 'stopped' })
+      control.close()
+    }
+  }
+  context.status.setState(ThreadState.RUNNING)
+  driver.start()
+  control.post(SERVER_PEER, { kind: 'ready', detail: {} })
+}
+
+function flushedBrokers({ wiring }: ThreadData): FlushedBroker[] {
+  const bells = brokerBells(wiring)
+  return wiring.flush.map(({ requests, replies }, index) => ({
+    requests: new RingReader(requests),
+    completions: new RingWriter(replies),
+    bell: new DoorbellRinger(bells[index]!),
+  }))
+}
+
+function createDriver(
+  { waiter, clock, status }: ThreadContext,
+  agent: FlusherAgent,
+  control: EventPorts,
+): EventLoopDriver {
+  return new EventLoopDriver({
+    agent,
+    waiter,
+    clock,
+    status,
+    onFailure: (error) => control.post(SERVER_PEER, failed(error)),
+  })
+}
+
+function keepBeat(lock: LockBeat, control: EventPorts): NodeJS.Timeout {
+  let count = 0
+  return setInterval(() => {
+    try {
+      if (beat(lock, ++count)) return
+      control.post(SERVER_PEER, {
+        kind: 'failed',
+        message: 'the data directory was taken over by another process',
+      })
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      control.post(SERVER_PEER, {
+        kind: 'log',
+        level: 'warn',
+        message: 'the beat of the directory lock failed',
+        fields: { reason },
+      })
+    }
+  }, BEAT_MS)
+}

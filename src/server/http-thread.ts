@@ -1,0 +1,91 @@
+/** The HTTP front's worker: health and metrics. It listens before the engine is ready, to say so. */
+
+import { EngineHealth } from '../admin/engine-health.ts'
+import { addHealthRoutes } from '../admin/health-routes.ts'
+import { addMetricsRoute } from '../admin/metrics-route.ts'
+import { type ControlEnvelope, type EventPorts, SERVER_PEER } from '../link/ports.ts'
+import { HTTP_LIMITS } from '../net/http-interface.ts'
+import { NodeHttpServer } from '../net/http-node.ts'
+import { HttpRouter } from '../net/http-router.ts'
+import { ThreadState } from '../shared/thread-status.ts'
+import { BeatWatch } from './beat-watch.ts'
+import { HEARTBEAT_MS } from './duty-cycle.ts'
+import { EventLoopDriver } from './event-loop-driver.ts'
+import { metricSources } from './metric-sources.ts'
+import { failed, openEventPorts, type ThreadData, threadContext, threadLogger } from './thread.ts'
+import { formatHostPort } from './units.ts'
+
+export async function runHttpFront(data: ThreadData): Promise<void> {
+  const context = threadContext(data)
+  const watch = new BeatWatch(data.wiring)
+  const health = new EngineHealth(() => watch.beats(context.clock.monotonicMs()))
+  const control = openEventPorts(data.channels, () => driver.kick())
+  const logger = threadLogger(data, control)
+  let server: NodeHttpServer | null = null
+  const watching = setInterval(() => watch.look(context.clock.monotonicMs()), HEARTBEAT_MS)
+  const agent = {
+    nextTimerAtMs: Number.POSITIVE_INFINITY,
+    doWork: () => drain(control, (envelope) => onMessage(envelope)),
+  }
+  const stop = async () => {
+    clearInterval(watching)
+    driver.stop()
+    await server?.close()
+    context.status.setState(ThreadState.STOPPED)
+    control.post(SERVER_PEER, { kind: 'stopped' })
+    control.close()
+  }
+  const onMessage = ({ message }: ControlEnvelope) => {
+    if (message.kind === 'engine-state') health.setState(message.state, message.reason)
+    else if (message.kind === 'stop') void stop()
+  }
+  const driver = new EventLoopDriver({
+    ...context,
+    agent,
+    onFailure: (error) => control.post(SERVER_PEER, failed(error)),
+  })
+  context.status.setState(ThreadState.RUNNING)
+  driver.start()
+  try {
+    const { host, port } = data.settings.httpListen!
+    const router = createRouter(data, health, context.clock.wallMs)
+    server = await NodeHttpServer.listen({ host, port, router, limits: HTTP_LIMITS, logger })
+    control.post(SERVER_PEER, { kind: 'ready', detail: { port: server.port } })
+  } catch (error) {
+    control.post(SERVER_PEER, { kind: 'failed', message: explain(error, data) })
+  }
+}
+
+function createRouter(data: ThreadData, health: EngineHealth, wallMs: () => number): HttpRouter {
+  const router = new HttpRouter()
+  const info = {
+    version: data.version,
+    pid: process.pid,
+    brokers: data.settings.brokers,
+    startedAtMs: data.startedAtMs,
+  }
+  addHealthRoutes(router, health, info, wallMs)
+  addMetricsRoute(router, metricSources(data))
+  return router
+}
+
+/** Hands over what has arrived; metadata of no use here is dropped. Returns how many. */
+function drain(control: EventPorts, each: (envelope: ControlEnvelope) => void): number {
+  let count = 0
+  for (let envelope = control.poll(); envelope !== undefined; envelope = control.poll()) {
+    each(envelope)
+    count++
+  }
+  return count
+}
+
+function explain(error: unknown, { settings }: ThreadData): string {
+  const where = formatHostPort(settings.httpListen!)
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE') return `--http-listen: ${where} is taken by another program`
+  if (code === 'EACCES') return `--http-listen: no permission to listen on ${where}`
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return `--http-listen: this machine has no address ${settings.httpListen!.host}`
+  }
+  return `--http-listen: cannot listen on ${where}: ${message}`
+}

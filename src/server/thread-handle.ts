@@ -1,0 +1,117 @@
+/** One thread of the engine as the server sees it: ready, stopped, gone. On the server's thread. */
+import { Worker } from 'node:worker_threads'
+import { type ThreadData, transferList } from './thread.ts'
+
+export type ReadyDetail = Readonly<Record<string, string | number>>
+
+/** Why a thread is gone when nobody had asked it to stop. */
+export type ThreadEnd = (reason: string) => void
+
+/** Heap of a worker in megabytes; what is shared (rings, ring logs) does not count in it. */
+const HEAP_MB: Readonly<Record<ThreadData['thread']['role'], number>> = {
+  'kafka-front': 1_024,
+  'http-front': 256,
+  broker: 1_024,
+  flusher: 64,
+}
+
+interface Deferred<T> {
+  readonly promise: Promise<T>
+  readonly resolve: (value: T) => void
+  readonly reject: (error: Error) => void
+}
+
+export class ThreadHandle {
+  readonly name: string
+  /** Resolves with what the thread said when it was ready; rejects when it failed or ended before. */
+  readonly ready: Promise<ReadyDetail>
+  /** Resolves when it has stopped as asked, or is gone. */
+  readonly stopped: Promise<void>
+  readonly #ready = deferred<ReadyDetail>()
+  readonly #stopped = deferred<void>()
+  readonly #onEnd: ThreadEnd
+  #worker: Worker | null = null
+  #exited: Promise<void> = Promise.resolve()
+  #isStopping = false
+  #isGone = false
+
+  constructor(name: string, onEnd: ThreadEnd) {
+    this.name = name
+    this.#onEnd = onEnd
+    this.ready = this.#ready.promise
+    this.stopped = this.#stopped.promise
+    // a failure is always told through onEnd as well
+    this.ready.catch(() => {})
+  }
+
+  get isGone(): boolean {
+    return this.#isGone
+  }
+
+  /** Starts the worker; without this call the thread is the server's own. */
+  spawn(data: ThreadData): void {
+    const role = data.thread.role
+    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+      name: `griot ${this.name}`,
+      workerData: data,
+      transferList: transferList(data.channels),
+      // loaders and flags of the host process are not ours
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB[role] },
+    })
+    this.#worker = worker
+    this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()))
+    let reason = 'its thread ended'
+    worker.on('error', (error) => {
+      reason = error.stack ?? error.message
+    })
+    worker.once('exit', () => this.fail(reason))
+  }
+
+  becomeReady(detail: ReadyDetail): void {
+    this.#ready.resolve(detail)
+  }
+
+  becomeStopped(): void {
+    this.#isGone = true
+    this.#stopped.resolve()
+  }
+
+  /** The thread failed, or ended: an end that was asked for is none to tell of. */
+  fail(reason: string): void {
+    if (this.#isGone) return
+    this.#isGone = true
+    this.#stopped.resolve()
+    if (this.#isStopping) return
+    this.#ready.reject(new Error(reason))
+    this.#onEnd(reason)
+  }
+
+  /** From now on its end is expected. */
+  expectEnd(): void {
+    this.#isStopping = true
+  }
+
+  /** Waits for the worker's exit, cutting it off when `deadline` comes first. */
+  async end(deadline: Promise<unknown>): Promise<void> {
+    this.expectEnd()
+    if (this.#worker === null) return
+    const cut = await Promise.race([this.#exited.then(() => false), deadline.then(() => true)])
+    if (cut) await this.#worker.terminate()
+  }
+
+  async terminate(): Promise<void> {
+    this.expectEnd()
+    await this.#worker?.terminate()
+  }
+}
+
+function deferred<T>(): Deferred<T> {
+  let resolve!: (value: T) => void
+  let reject!: (error: Error) => void
+  const promise = new Promise<T>((onValue, onError) => {
+    resolve = onValue
+    reject = onError
+  })
+  return { promise, resolve, reject }
+}

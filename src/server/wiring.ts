@@ -1,0 +1,143 @@
+/** The shared memory and message channels of one engine: allocated here, once, on the thread that starts it. */
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { asBrokerId, asCellId, asFrontId, type BrokerId, type CellId } from '../base/ids.ts'
+import type { Region } from '../base/region.ts'
+import { brokerPeer, frontPeer, type PeerName, SERVER_PEER } from '../link/ports.ts'
+import { counterTableBytes, formatCounterTable } from '../shared/counter-table.ts'
+import { DOORBELL_BYTES, formatDoorbell } from '../shared/doorbell.ts'
+import { carveRegions } from '../shared/region.ts'
+import { formatRing, ringBytes } from '../shared/ring-layout.ts'
+import { formatThreadStatus, threadStatusBytes } from '../shared/thread-status.ts'
+import type { MemoryPlan } from './memory-plan.ts'
+
+export const CELL: CellId = asCellId(1)
+export const KAFKA_FRONT = asFrontId(0)
+export const HTTP_FRONT = asFrontId(1)
+export const FRONTS = [KAFKA_FRONT, HTTP_FRONT] as const
+export const FLUSHER_PEER: PeerName = 'flusher'
+
+/** Rows of the counter table: one per (tenant, broker). */
+const COUNTER_ROWS = 256
+const COUNTER_KINDS = 32
+
+export type ThreadRole = 'kafka-front' | 'http-front' | 'broker' | 'flusher'
+
+/** A thread of the engine; its place in {@link EngineWiring.threads} is its line in the shared tables. */
+export interface ThreadInfo {
+  readonly name: PeerName
+  readonly role: ThreadRole
+  /** 0 for threads that are no broker. */
+  readonly brokerId: number
+}
+
+export interface RingPair {
+  /** Front → broker, or broker → flusher. */
+  readonly requests: Region
+  /** Broker → front, or flusher → broker. */
+  readonly replies: Region
+}
+
+/** Everything that threads share; plain, posted to each of them as it starts. */
+export interface EngineWiring {
+  readonly threads: readonly ThreadInfo[]
+  readonly bells: readonly Region[]
+  readonly status: Region
+  readonly counters: Region
+  /** By front, then by broker from index 0. */
+  readonly fronts: readonly (readonly RingPair[])[]
+  /** By broker from index 0. */
+  readonly flush: readonly RingPair[]
+  /** Memory of each broker's ring logs. */
+  readonly arenas: readonly SharedArrayBuffer[]
+  /** {@link Gate}: threads load while the directory's lock is being taken, and go on when it opens. */
+  readonly gate: Region
+}
+
+/** One end of a channel, to be posted to the thread that owns it. */
+export interface ChannelEnd {
+  readonly peer: PeerName
+  readonly port: MessagePort
+  /** The peer's doorbell where it has no event loop. */
+  readonly bell: Region | null
+}
+
+/**
+ * The first word of the gate: every other thread waits on it before it touches the data directory. The second is the
+ * number of the lock's claim. Both are stored by the server.
+ */
+export const Gate = { CLOSED: 0, OPEN: 1, ABANDONED: 2 } as const
+
+export const brokerIds = (brokers: number): BrokerId[] =>
+  Array.from({ length: brokers }, (_, i) => asBrokerId(i + 1))
+
+/** Threads in the order of their lines; brokers come last but for the flusher. */
+export function listThreads(brokers: number, http: boolean): ThreadInfo[] {
+  const threads: ThreadInfo[] = [
+    { name: frontPeer(KAFKA_FRONT), role: 'kafka-front', brokerId: 0 },
+    { name: FLUSHER_PEER, role: 'flusher', brokerId: 0 },
+  ]
+  for (const id of brokerIds(brokers)) {
+    threads.push({ name: brokerPeer(CELL, id), role: 'broker', brokerId: id })
+  }
+  if (http) threads.push({ name: frontPeer(HTTP_FRONT), role: 'http-front', brokerId: 0 })
+  return threads
+}
+
+export function allocateWiring(threads: readonly ThreadInfo[], plan: MemoryPlan): EngineWiring {
+  const brokers = threads.filter((thread) => thread.role === 'broker').length
+  const counterShape = { threads: threads.length, rows: COUNTER_ROWS, kinds: COUNTER_KINDS }
+  const [status, counters, gate, ...bells] = carveRegions([
+    threadStatusBytes(threads.length),
+    counterTableBytes(counterShape),
+    64,
+    ...threads.map(() => DOORBELL_BYTES),
+  ])
+  for (const bell of bells) formatDoorbell(bell)
+  const perBroker = <T>(make: () => T): T[] => Array.from({ length: brokers }, make)
+  return {
+    threads,
+    bells,
+    status: formatThreadStatus(status!, threads.length),
+    counters: formatCounterTable(counters!, counterShape),
+    fronts: FRONTS.map((front) =>
+      front === KAFKA_FRONT
+        ? perBroker(() => ringPair(plan.commandRingBytes, plan.replyRingBytes))
+        : perBroker(() => ringPair(plan.smallRingBytes, plan.smallRingBytes)),
+    ),
+    flush: perBroker(() => ringPair(plan.flushRingBytes, plan.flushRingBytes)),
+    arenas: perBroker(() => new SharedArrayBuffer(plan.arenaBytes)),
+    gate: gate!,
+  }
+}
+
+function ringPair(requestCapacity: number, replyCapacity: number): RingPair {
+  const regions = carveRegions([ringBytes(requestCapacity), ringBytes(replyCapacity)])
+  return { requests: formatRing(regions[0]!), replies: formatRing(regions[1]!) }
+}
+
+/**
+ * A channel between the server and every thread, every front and every broker, and broker 1 (the controller) and every
+ * other broker. Returns each one's ends by its name.
+ */
+export function connectThreads(wiring: EngineWiring): Map<PeerName, ChannelEnd[]> {
+  const ends = new Map<PeerName, ChannelEnd[]>([[SERVER_PEER, []]])
+  for (const { name } of wiring.threads) ends.set(name, [])
+  const bellOf = (name: PeerName): Region | null => {
+    const index = wiring.threads.findIndex((thread) => thread.name === name)
+    return wiring.threads[index]?.role === 'broker' ? wiring.bells[index]! : null
+  }
+  const connect = (a: PeerName, b: PeerName) => {
+    const { port1, port2 } = new MessageChannel()
+    ends.get(a)!.push({ peer: b, port: port1, bell: bellOf(b) })
+    ends.get(b)!.push({ peer: a, port: port2, bell: bellOf(a) })
+  }
+  const ofRole = (...roles: ThreadRole[]) =>
+    wiring.threads.filter((thread) => roles.includes(thread.role)).map((thread) => thread.name)
+  const brokers = ofRole('broker')
+  for (const { name } of wiring.threads) connect(SERVER_PEER, name)
+  for (const front of ofRole('kafka-front', 'http-front')) {
+    for (const broker of brokers) connect(front, broker)
+  }
+  for (const broker of brokers.slice(1)) connect(brokers[0]!, broker)
+  return ends
+}
