@@ -1,0 +1,63 @@
+import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
+import type { LocatedReply, OffsetsReply, ProducedReply } from '../link/replies.ts'
+import type { Waiter } from './watch-table.ts'
+
+/*
+ * Whoever asks a broker gets its answer by one of these calls, with the token that it gave: one object can have many
+ * questions out without a closure for each. Reply objects are used again: read them inside the call. A call may come
+ * from within the question when the broker is gone.
+ */
+
+export interface ProduceSink {
+  onProduced(token: number, reply: Readonly<ProducedReply>): void
+}
+
+export interface LocateSink {
+  onLocated(token: number, reply: Readonly<LocatedReply>): void
+}
+
+export interface OffsetsSink {
+  onOffsets(token: number, reply: Readonly<OffsetsReply>): void
+}
+
+/** A broker as a front sees it: in memory over rings now, over TCP later. On the front's thread. */
+export interface BrokerProxy {
+  readonly cellId: CellId
+  readonly brokerId: BrokerId
+  readonly alive: boolean
+  /** Commands that wait for room in the ring. */
+  readonly parkedCommands: number
+  /** Appends one batch. Its bytes are copied before the call returns, or kept until there is room. */
+  produce(
+    partition: PartitionNumber,
+    acks: number,
+    batch: Uint8Array,
+    sink: ProduceSink,
+    token: number,
+  ): void
+  /** Asks where `offset` is. */
+  locate(
+    partition: PartitionNumber,
+    offset: number,
+    maxBytes: number,
+    currentLeaderEpoch: number,
+    sink: LocateSink,
+    token: number,
+  ): void
+  listOffsets(
+    partition: PartitionNumber,
+    timestamp: number,
+    currentLeaderEpoch: number,
+    sink: OffsetsSink,
+    token: number,
+  ): void
+  /** Calls `waiter` once the high watermark of `partition` is beyond `offset`, or when something is wrong with it. */
+  watch(partition: PartitionNumber, offset: number, waiter: Waiter): void
+  unwatch(waiter: Waiter): void
+  /** Takes replies, sends what was waiting for room; returns how much was done. */
+  doWork(nowMs: number): number
+  /** Wakes the broker if anything was sent since the last call. */
+  ringBell(): void
+  /** Its thread has died: everything outstanding is answered with an error, and all that comes later too. */
+  markGone(): void
+}

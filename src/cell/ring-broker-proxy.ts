@@ -1,0 +1,379 @@
+import type { Clock } from '../base/clock.ts'
+import { ErrorCode } from '../base/error-code.ts'
+import { asPartitionNumber, type BrokerId, type CellId, type PartitionNumber } from '../base/ids.ts'
+import {
+  BatchIn,
+  CommandType,
+  LIST_OFFSETS_BYTES,
+  LOCATE_BYTES,
+  type LocateCommand,
+  PRODUCE_HEADER_BYTES,
+  type ProduceCommand,
+  REPLY_BYTES_MAX,
+  ReplyType,
+  WATCH_BYTES,
+  writeListOffsets,
+  writeLocate,
+  writeProduce,
+  writeWatch,
+} from '../link/commands.ts'
+import type { ControlPort, PeerName } from '../link/ports.ts'
+import {
+  type LocatedReply,
+  type OffsetsReply,
+  type ProducedReply,
+  readLocated,
+  readOffsets,
+  readProduced,
+  readWoken,
+  type WokenReply,
+} from '../link/replies.ts'
+import type { RingHandler, RingReader } from '../shared/ring-reader.ts'
+import type { RingWriter } from '../shared/ring-writer.ts'
+import type { BrokerProxy, LocateSink, OffsetsSink, ProduceSink } from './broker-proxy.ts'
+import { Correlations } from './correlations.ts'
+import { failedLocated, failedOffsets, failedProduced } from './failed-replies.ts'
+import { type Waiter, WatchTable } from './watch-table.ts'
+
+export interface RingBrokerProxyOptions {
+  readonly cellId: CellId
+  readonly brokerId: BrokerId
+  readonly commands: RingWriter
+  readonly replies: RingReader
+  /** Of the broker's thread. */
+  readonly bell: { ring(): void }
+  /** Over which a batch too large for the ring is sent. */
+  readonly control: ControlPort
+  readonly peer: PeerName
+  readonly clock: Clock
+}
+
+type Asker = ProduceSink | LocateSink | OffsetsSink
+
+/** A command that waits for room. */
+type Parked =
+  | {
+      readonly kind: 'produce'
+      readonly partition: PartitionNumber
+      readonly acks: number
+      readonly batch: Uint8Array
+      readonly sink: ProduceSink
+      readonly token: number
+    }
+  | {
+      readonly kind: 'locate' | 'list-offsets'
+      readonly partition: PartitionNumber
+      /** Offset or timestamp. */
+      readonly at: number
+      readonly maxBytes: number
+      readonly currentLeaderEpoch: number
+      readonly sink: LocateSink | OffsetsSink
+      readonly token: number
+    }
+
+/** Replies taken per turn. */
+const REPLIES_PER_TURN = 4096
+
+/** WATCHes may take this share of the reply ring's room: an answer may be long in coming, and others need room too. */
+const WATCH_SHARE = 0.5
+
+/** Ring bytes of a WOKEN with its record header. */
+const WOKEN_RECORD_BYTES = 24
+
+/**
+ * A broker on another thread of this process, through a pair of rings. A command is sent only when room for its reply
+ * is reserved; what finds no room waits here in order, and holds nobody else up. Belongs to the front's thread.
+ */
+export class RingBrokerProxy implements BrokerProxy, RingHandler {
+  readonly cellId: CellId
+  readonly brokerId: BrokerId
+  readonly #options: RingBrokerProxyOptions
+  readonly #correlations = new Correlations<Asker>()
+  readonly #watches: WatchTable
+  #parked: Parked[] = []
+  #parkedHead = 0
+  /** Reply ring bytes promised to commands that are out. */
+  #reservedBytes = 0
+  /** Promises kept during a poll: their room is free only once the poll has moved the ring's head. */
+  #releasedBytes = 0
+  readonly #reservableBytes: number
+  #watchBytes = 0
+  #wrote = false
+  #alive = true
+  #nextBufferId = 1
+  // used again for every command and reply
+  readonly #produce: ProduceCommand = {
+    correlation: 0,
+    partition: asPartitionNumber(0),
+    nowMs: 0,
+    acks: 0,
+    batchIn: 0,
+    bufferId: 0,
+    byteLength: 0,
+  }
+  readonly #locate: LocateCommand = {
+    correlation: 0,
+    partition: asPartitionNumber(0),
+    offset: 0,
+    maxBytes: 0,
+    currentLeaderEpoch: -1,
+  }
+  readonly #produced: ProducedReply = failedProduced(0)
+  readonly #located: LocatedReply = failedLocated(0)
+  readonly #offsets: OffsetsReply = failedOffsets(0)
+  readonly #woken: WokenReply = { partition: asPartitionNumber(0), error: 0, highWatermark: 0 }
+
+  constructor(options: RingBrokerProxyOptions) {
+    this.cellId = options.cellId
+    this.brokerId = options.brokerId
+    this.#options = options
+    // A padding at the ring's end may take the room of one more reply.
+    this.#reservableBytes = options.replies.capacityBytes - 2 * REPLY_BYTES_MAX
+    this.#watches = new WatchTable((partition, offset) => this.#sendWatch(partition, offset))
+  }
+
+  get alive(): boolean {
+    return this.#alive
+  }
+
+  get parkedCommands(): number {
+    return this.#parked.length - this.#parkedHead
+  }
+
+  /** Commands that the broker has not answered, watches apart. */
+  get outstanding(): number {
+    return this.#correlations.size
+  }
+
+  get watches(): WatchTable {
+    return this.#watches
+  }
+
+  produce(
+    partition: PartitionNumber,
+    acks: number,
+    batch: Uint8Array,
+    sink: ProduceSink,
+    token: number,
+  ): void {
+    if (!this.#alive) {
+      sink.onProduced(token, failedProduced(ErrorCode.LEADER_NOT_AVAILABLE))
+      return
+    }
+    if (this.parkedCommands === 0 && this.#sendProduce(partition, acks, batch, sink, token)) return
+    this.#parked.push({ kind: 'produce', partition, acks, batch, sink, token })
+  }
+
+  locate(
+    partition: PartitionNumber,
+    offset: number,
+    maxBytes: number,
+    currentLeaderEpoch: number,
+    sink: LocateSink,
+    token: number,
+  ): void {
+    const kind = 'locate'
+    this.#ask({ kind, partition, at: offset, maxBytes, currentLeaderEpoch, sink, token })
+  }
+
+  listOffsets(
+    partition: PartitionNumber,
+    timestamp: number,
+    currentLeaderEpoch: number,
+    sink: OffsetsSink,
+    token: number,
+  ): void {
+    const kind = 'list-offsets'
+    this.#ask({ kind, partition, at: timestamp, maxBytes: 0, currentLeaderEpoch, sink, token })
+  }
+
+  watch(partition: PartitionNumber, offset: number, waiter: Waiter): void {
+    if (this.#alive) this.#watches.add(partition, offset, waiter)
+    else waiter.onWoken(ErrorCode.LEADER_NOT_AVAILABLE)
+  }
+
+  unwatch(waiter: Waiter): void {
+    this.#watches.remove(waiter)
+  }
+
+  doWork(_nowMs: number): number {
+    if (!this.#alive) return 0
+    let work = this.#options.replies.poll(this, REPLIES_PER_TURN)
+    this.#reservedBytes -= this.#releasedBytes
+    this.#releasedBytes = 0
+    work += this.#sendParked()
+    if (this.#watches.hasWork) work += this.#watches.doWork()
+    return work
+  }
+
+  ringBell(): void {
+    if (!this.#wrote) return
+    this.#wrote = false
+    this.#options.bell.ring()
+  }
+
+  markGone(): void {
+    if (!this.#alive) return
+    // What it answered before it died still counts.
+    while (this.#options.replies.poll(this, REPLIES_PER_TURN) > 0);
+    this.#alive = false
+    const parked = this.#parked.slice(this.#parkedHead)
+    this.#parked = []
+    this.#parkedHead = 0
+    for (const slot of this.#correlations.slots()) {
+      const token = this.#correlations.token(slot)
+      fail(this.#correlations.take(slot), token, ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    }
+    for (const { sink, token } of parked) fail(sink, token, ErrorCode.LEADER_NOT_AVAILABLE)
+    this.#watches.failAll(ErrorCode.LEADER_NOT_AVAILABLE)
+  }
+
+  /** From the reply ring. */
+  onRecord(type: number, reader: RingReader, offset: number, _length: number): void {
+    const view = reader.view
+    if (type === ReplyType.WOKEN) {
+      this.#releasedBytes += WOKEN_RECORD_BYTES
+      this.#watchBytes -= WOKEN_RECORD_BYTES
+      const woken = this.#woken
+      readWoken(view, offset, woken)
+      this.#watches.onWoken(woken.partition, woken.error, woken.highWatermark)
+      return
+    }
+    this.#releasedBytes += REPLY_BYTES_MAX
+    const slot = view.getUint32(offset, true)
+    const token = this.#correlations.token(slot)
+    const asker = this.#correlations.take(slot)
+    if (type === ReplyType.PRODUCED) {
+      readProduced(view, offset, this.#produced)
+      ;(asker as ProduceSink).onProduced(token, this.#produced)
+    } else if (type === ReplyType.LOCATED) {
+      readLocated(view, offset, this.#located)
+      ;(asker as LocateSink).onLocated(token, this.#located)
+    } else {
+      readOffsets(view, offset, this.#offsets)
+      ;(asker as OffsetsSink).onOffsets(token, this.#offsets)
+    }
+  }
+
+  #ask(command: Parked & { kind: 'locate' | 'list-offsets' }): void {
+    if (!this.#alive) fail(command.sink, command.token, ErrorCode.LEADER_NOT_AVAILABLE)
+    else if (this.parkedCommands > 0 || !this.#sendAsk(command)) this.#parked.push(command)
+  }
+
+  #sendParked(): number {
+    let sent = 0
+    while (this.#parkedHead < this.#parked.length) {
+      const next = this.#parked[this.#parkedHead]!
+      if (!this.#send(next)) break
+      this.#parkedHead++
+      sent++
+    }
+    if (this.#parkedHead === this.#parked.length) {
+      this.#parked.length = this.#parkedHead = 0
+    } else if (this.#parkedHead > 1024) {
+      this.#parked.splice(0, this.#parkedHead)
+      this.#parkedHead = 0
+    }
+    return sent
+  }
+
+  #send(parked: Parked): boolean {
+    if (parked.kind !== 'produce') return this.#sendAsk(parked)
+    const { partition, acks, batch, sink, token } = parked
+    return this.#sendProduce(partition, acks, batch, sink, token)
+  }
+
+  #canReserve(bytes: number): boolean {
+    return this.#reservedBytes + bytes <= this.#reservableBytes
+  }
+
+  #sendProduce(
+    partition: PartitionNumber,
+    acks: number,
+    batch: Uint8Array,
+    sink: ProduceSink,
+    token: number,
+  ): boolean {
+    if (!this.#canReserve(REPLY_BYTES_MAX)) return false
+    const ring = this.#options.commands
+    const length = batch.length
+    const inRing = PRODUCE_HEADER_BYTES + length <= ring.maxRecordBytes
+    const at = ring.claim(
+      CommandType.PRODUCE,
+      inRing ? PRODUCE_HEADER_BYTES + length : PRODUCE_HEADER_BYTES,
+    )
+    if (at < 0) return false
+    const command = this.#produce
+    command.correlation = this.#correlations.add(sink, token)
+    command.partition = partition
+    command.nowMs = this.#options.clock.wallMs()
+    command.acks = acks
+    command.batchIn = inRing ? BatchIn.RING : BatchIn.BUFFER
+    command.bufferId = inRing ? 0 : this.#sendBuffer(batch)
+    command.byteLength = length
+    writeProduce(ring.view, at, command)
+    if (inRing) ring.bytes.set(batch, at + PRODUCE_HEADER_BYTES)
+    this.#commit(REPLY_BYTES_MAX)
+    return true
+  }
+
+  /** The message is posted before the command that names it is published, so the broker finds it. */
+  #sendBuffer(batch: Uint8Array): number {
+    const bufferId = this.#nextBufferId
+    this.#nextBufferId = (bufferId % 0xffff_ffff) + 1
+    const sab = new SharedArrayBuffer(batch.length)
+    new Uint8Array(sab).set(batch)
+    this.#options.control.post(this.#options.peer, { kind: 'batch-buffer', bufferId, sab })
+    return bufferId
+  }
+
+  #sendAsk(command: Parked & { kind: 'locate' | 'list-offsets' }): boolean {
+    if (!this.#canReserve(REPLY_BYTES_MAX)) return false
+    const ring = this.#options.commands
+    const { partition, currentLeaderEpoch } = command
+    if (command.kind === 'locate') {
+      const at = ring.claim(CommandType.LOCATE, LOCATE_BYTES)
+      if (at < 0) return false
+      const locate = this.#locate
+      locate.correlation = this.#correlations.add(command.sink, command.token)
+      locate.partition = partition
+      locate.offset = command.at
+      locate.maxBytes = command.maxBytes
+      locate.currentLeaderEpoch = currentLeaderEpoch
+      writeLocate(ring.view, at, locate)
+    } else {
+      const at = ring.claim(CommandType.LIST_OFFSETS, LIST_OFFSETS_BYTES)
+      if (at < 0) return false
+      const correlation = this.#correlations.add(command.sink, command.token)
+      const timestamp = command.at
+      writeListOffsets(ring.view, at, { correlation, partition, timestamp, currentLeaderEpoch })
+    }
+    this.#commit(REPLY_BYTES_MAX)
+    return true
+  }
+
+  #sendWatch(partition: PartitionNumber, offset: number): boolean {
+    const watchBytesMax = this.#reservableBytes * WATCH_SHARE
+    if (this.#watchBytes + WOKEN_RECORD_BYTES > watchBytesMax) return false
+    if (this.parkedCommands > 0 || !this.#canReserve(WOKEN_RECORD_BYTES)) return false
+    const ring = this.#options.commands
+    const at = ring.claim(CommandType.WATCH, WATCH_BYTES)
+    if (at < 0) return false
+    writeWatch(ring.view, at, { partition, offset })
+    this.#watchBytes += WOKEN_RECORD_BYTES
+    this.#commit(WOKEN_RECORD_BYTES)
+    return true
+  }
+
+  #commit(replyBytes: number): void {
+    this.#options.commands.commit()
+    this.#reservedBytes += replyBytes
+    this.#wrote = true
+  }
+}
+
+function fail(asker: Asker, token: number, error: number): void {
+  if ('onProduced' in asker) asker.onProduced(token, failedProduced(error))
+  else if ('onLocated' in asker) asker.onLocated(token, failedLocated(error))
+  else asker.onOffsets(token, failedOffsets(error))
+}

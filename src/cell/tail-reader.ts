@@ -1,0 +1,153 @@
+import type { PartitionNumber } from '../base/ids.ts'
+import type { LocatedReply } from '../link/replies.ts'
+import { RingLogReader, RingLogSnapshot, type RingLogSpan } from '../shared/ring-log-reader.ts'
+import { RingPins } from '../shared/ring-pins.ts'
+
+/** Where a look into a ring log ends: the broker must be asked, nothing is there yet, or a span was found. */
+export const TailState = { ASK: 0, END: 1, FOUND: 2 } as const
+
+/** What a look found; filled again by every {@link TailReader.look}. */
+export interface TailLook {
+  position: number
+  length: number
+  logStartOffset: number
+  highWatermark: number
+  lastStableOffset: number
+}
+
+/** Looks before the broker is asked after all. */
+const TRIES = 4
+
+export const newTailLook = (): TailLook => ({
+  position: 0,
+  length: 0,
+  logStartOffset: -1,
+  highWatermark: -1,
+  lastStableOffset: -1,
+})
+
+/**
+ * Reads the newest batches of one partition from its leader's ring log, with no hop to another thread. Of one ring,
+ * and one front.
+ */
+export class TailReader {
+  readonly region: { readonly byteOffset: number; readonly byteLength: number }
+  readonly generation: number
+  /** Monotonic milliseconds of the last use. */
+  usedAtMs = 0
+  readonly #ring: RingLogReader
+  readonly #pins: RingPins
+  readonly #snapshot = new RingLogSnapshot()
+  readonly #span: RingLogSpan = { position: 0, length: 0 }
+
+  constructor(ring: RingLogReader) {
+    this.#ring = ring
+    this.#pins = new RingPins(ring)
+    this.region = ring.region
+    this.generation = ring.generation
+  }
+
+  get isRetired(): boolean {
+    return this.#ring.isRetired
+  }
+
+  /** Sockets that still hold bytes of this ring. */
+  get holds(): number {
+    return this.#pins.size
+  }
+
+  /**
+   * Looks for the whole batches from the one that holds `offset` on, of at most `maxBytes` (one batch at least), all
+   * below the high watermark. The offsets in `out` are at least as new as the span.
+   */
+  look(offset: number, maxBytes: number, out: TailLook): number {
+    const snapshot = this.#snapshot
+    for (let tries = 0; tries < TRIES; tries++) {
+      const position = this.#ring.find(offset)
+      if (position === RingLogReader.NOT_FOUND) return TailState.ASK
+      let length = 0
+      if (position !== RingLogReader.AT_END) {
+        if (!this.#ring.readable(position, maxBytes, this.#span)) return TailState.ASK
+        length = this.#span.length
+      }
+      if (!this.#ring.snapshot(snapshot)) return TailState.ASK
+      // Before the log's start or beyond its end: the broker words the refusal.
+      if (offset < snapshot.logStartOffset || offset > snapshot.logEndOffset) return TailState.ASK
+      // Something came just now: at the end of an older state.
+      if (length === 0 && snapshot.highWatermark > offset) continue
+      out.position = this.#span.position
+      out.length = length
+      out.logStartOffset = snapshot.logStartOffset
+      out.highWatermark = snapshot.highWatermark
+      out.lastStableOffset = snapshot.lastStableOffset
+      return length === 0 ? TailState.END : TailState.FOUND
+    }
+    return TailState.ASK
+  }
+
+  /** Copies a span that {@link look} found; false when it was overwritten meanwhile. */
+  copy(position: number, length: number, target: Uint8Array, targetOffset: number): boolean {
+    return this.#ring.copy(position, length, target, targetOffset)
+  }
+
+  /** Keeps the span from being overwritten and gives the bytes themselves, until {@link release}; null: too late. */
+  hold(position: number, length: number): Uint8Array | null {
+    return this.#pins.hold(position) ? this.#ring.view(position, length) : null
+  }
+
+  release(position: number): void {
+    this.#pins.release(position)
+  }
+}
+
+/** The ring logs that one front reads, by partition. Belongs to the front's thread. */
+export class TailReaders {
+  readonly #front: number
+  readonly #readers = new Map<PartitionNumber, TailReader>()
+
+  constructor(front: number) {
+    this.#front = front
+  }
+
+  get size(): number {
+    return this.#readers.size
+  }
+
+  get(partition: PartitionNumber): TailReader | undefined {
+    return this.#readers.get(partition)
+  }
+
+  /** Takes the ring's place from a broker's answer; `arena` is that broker's. */
+  update(
+    partition: PartitionNumber,
+    located: Readonly<LocatedReply>,
+    arena: SharedArrayBuffer | null,
+  ): TailReader | undefined {
+    const { ringGeneration, ringByteOffset, ringByteLength } = located
+    const known = this.#readers.get(partition)
+    if (arena === null || ringGeneration === -1) {
+      this.#readers.delete(partition)
+      return undefined
+    }
+    if (known?.generation === ringGeneration) return known
+    const region = { sab: arena, byteOffset: ringByteOffset, byteLength: ringByteLength }
+    const ring = new RingLogReader(region, ringGeneration, this.#front)
+    // The block may have been given to another partition since the broker answered.
+    if (ring.isRetired || ring.partition !== partition) return undefined
+    const reader = new TailReader(ring)
+    this.#readers.set(partition, reader)
+    return reader
+  }
+
+  /** Sockets that hold its bytes keep it alive until they are done. */
+  remove(partition: PartitionNumber): void {
+    this.#readers.delete(partition)
+  }
+
+  /** Forgets retired rings and those unused since `beforeMs`. */
+  sweep(beforeMs: number): void {
+    for (const [partition, reader] of this.#readers) {
+      if (reader.isRetired || reader.usedAtMs < beforeMs) this.#readers.delete(partition)
+    }
+  }
+}

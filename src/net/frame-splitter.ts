@@ -1,0 +1,129 @@
+/** A buffer for a frame in parts starts here and grows fourfold, so that a claimed size never allocates ahead. */
+const COLLECT_BYTES_MIN = 65_536
+const COLLECT_GROWTH = 4
+
+const NOTHING = new Uint8Array(0)
+
+/**
+ * Cuts a TCP stream into Kafka's frames (int32 size, then that many bytes), on the thread of the connection. A frame
+ * that lies whole inside one chunk comes out as a view of it; any other is collected in one buffer that grows with
+ * the bytes that have arrived. After a fault nothing more comes out.
+ */
+export class FrameSplitter {
+  readonly #frameBytesMax: number
+  readonly #waiting: Uint8Array[] = []
+  #chunk: Uint8Array = NOTHING
+  #at = 0
+  /** Size prefix as far as it has come, for one that is cut in two. */
+  #prefix = 0
+  #prefixBytes = 0
+  /** −1 between frames. */
+  #size = -1
+  #body: Uint8Array = NOTHING
+  #filled = 0
+  #fault: string | null = null
+
+  constructor(frameBytesMax: number) {
+    this.#frameBytesMax = frameBytesMax
+  }
+
+  /** Why the stream is broken, or null. */
+  get fault(): string | null {
+    return this.#fault
+  }
+
+  /** Bytes of a frame that has not come whole yet. */
+  get partialBytes(): number {
+    return this.#filled
+  }
+
+  /** True when `next` may give a frame without more being fed. */
+  get hasMore(): boolean {
+    return this.#at < this.#chunk.length || this.#waiting.length > 0
+  }
+
+  /** Takes over `chunk`: it must not be changed while frames cut from it are in use. */
+  feed(chunk: Uint8Array): void {
+    if (this.#at >= this.#chunk.length && this.#waiting.length === 0) {
+      this.#chunk = chunk
+      this.#at = 0
+    } else this.#waiting.push(chunk)
+  }
+
+  /** The next whole frame without its size, or null: feed more, or look at `fault`. */
+  next(): Uint8Array | null {
+    while (this.#fault === null) {
+      if (this.#at >= this.#chunk.length && !this.#nextChunk()) return null
+      if (this.#size < 0) {
+        if (!this.#readSize()) continue
+        const whole = this.#wholeFrame()
+        if (whole !== null) return whole
+        continue
+      }
+      const frame = this.#collect()
+      if (frame !== null) return frame
+    }
+    return null
+  }
+
+  #nextChunk(): boolean {
+    const next = this.#waiting.shift()
+    this.#chunk = next ?? NOTHING
+    this.#at = 0
+    return next !== undefined
+  }
+
+  /** True once the size is known and sane. */
+  #readSize(): boolean {
+    const chunk = this.#chunk
+    if (this.#prefixBytes === 0 && chunk.length - this.#at >= 4) {
+      const at = this.#at
+      this.#prefix =
+        (chunk[at]! << 24) | (chunk[at + 1]! << 16) | (chunk[at + 2]! << 8) | chunk[at + 3]!
+      this.#at = at + 4
+    } else {
+      while (this.#prefixBytes < 4 && this.#at < chunk.length) {
+        this.#prefix = (this.#prefix << 8) | chunk[this.#at++]!
+        this.#prefixBytes++
+      }
+      if (this.#prefixBytes < 4) return false
+    }
+    const size = this.#prefix
+    this.#prefix = 0
+    this.#prefixBytes = 0
+    if (size < 0) this.#fault = `frame size ${size} is negative`
+    else if (size > this.#frameBytesMax) {
+      this.#fault = `frame size ${size} exceeds ${this.#frameBytesMax} (socket.request.max.bytes)`
+    } else this.#size = size
+    return this.#fault === null
+  }
+
+  #wholeFrame(): Uint8Array | null {
+    const size = this.#size
+    if (this.#chunk.length - this.#at < size) return null
+    const frame = this.#chunk.subarray(this.#at, this.#at + size)
+    this.#at += size
+    this.#size = -1
+    return frame
+  }
+
+  #collect(): Uint8Array | null {
+    const take = Math.min(this.#size - this.#filled, this.#chunk.length - this.#at)
+    const filled = this.#filled + take
+    if (filled > this.#body.length) {
+      const capacity = Math.max(COLLECT_BYTES_MIN, filled * COLLECT_GROWTH)
+      const grown = Buffer.allocUnsafeSlow(Math.min(this.#size, capacity))
+      grown.set(this.#body.subarray(0, this.#filled))
+      this.#body = grown
+    }
+    this.#body.set(this.#chunk.subarray(this.#at, this.#at + take), this.#filled)
+    this.#at += take
+    this.#filled = filled
+    if (filled < this.#size) return null
+    const frame = this.#body
+    this.#body = NOTHING
+    this.#filled = 0
+    this.#size = -1
+    return frame
+  }
+}

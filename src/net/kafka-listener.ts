@@ -1,0 +1,118 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import type { ConnectionSet } from './connection-set.ts'
+import type { ListenerInfo } from './listener-info.ts'
+
+export interface ListenOptions {
+  /** The option that asks for this listener, for messages: `--kafka-listen`. */
+  readonly optionName: string
+  readonly host: string
+  /** Of node 1; the others take the next ones. 0: free ones for all. */
+  readonly port: number
+  /** As many ports as the largest cell has brokers. */
+  readonly nodes: number
+  /** Null: the local address of each connection. */
+  readonly advertisedHost: string | null
+  /** Of node 1; null: the ports listened on. */
+  readonly advertisedPort: number | null
+}
+
+/** Listening failed; the message names host, port and option. */
+export class ListenError extends Error {
+  override name = 'ListenError'
+}
+
+/** The TCP listeners of one address, one port per node, on the front's thread. */
+export class KafkaListener {
+  readonly ports: readonly number[]
+  readonly #servers: readonly Server[]
+  readonly #set: ConnectionSet
+
+  private constructor(servers: readonly Server[], ports: readonly number[], set: ConnectionSet) {
+    this.#servers = servers
+    this.ports = ports
+    this.#set = set
+  }
+
+  /** Opens all ports or none. Throws {@link ListenError}. */
+  static async listen(options: ListenOptions, set: ConnectionSet): Promise<KafkaListener> {
+    const servers: Server[] = []
+    const ports: number[] = []
+    try {
+      for (let node = 1; node <= options.nodes; node++) {
+        const server = createServer({ noDelay: true, keepAlive: true })
+        servers.push(server)
+        ports.push(
+          await listenOn(server, options, options.port === 0 ? 0 : options.port + node - 1),
+        )
+      }
+    } catch (error) {
+      for (const server of servers) server.close()
+      throw error
+    }
+    const listener = new KafkaListener(servers, ports, set)
+    listener.#accept(options)
+    return listener
+  }
+
+  /** Accepts no more connections; those that are open stay. */
+  stopAccepting(): void {
+    for (const server of this.#servers) server.close()
+  }
+
+  #accept(options: ListenOptions): void {
+    const first = options.advertisedPort
+    const advertisedPorts = this.ports.map((port, index) => (first === null ? port : first + index))
+    this.#servers.forEach((server, index) => {
+      const info: ListenerInfo = {
+        name: options.optionName,
+        nodeId: index + 1,
+        advertisedHost: options.advertisedHost,
+        advertisedPorts,
+      }
+      server.on('connection', (socket) => acceptSocket(this.#set, socket, info))
+      // What goes wrong after listening (out of descriptors) concerns connections that never came to be.
+      server.on('error', () => {})
+    })
+  }
+}
+
+function acceptSocket(set: ConnectionSet, socket: Socket, info: ListenerInfo): void {
+  const remote = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
+  const connection = set.open(socket, info, { remote, local: plainAddress(socket.localAddress) })
+  socket.on('data', (chunk: Buffer) => connection.onData(chunk))
+  // A reset is how clients go away; 'close' follows every error.
+  socket.on('error', () => {})
+  socket.on('close', () => connection.onClosed())
+}
+
+/** An IPv4 address that came in through an IPv6 socket, as IPv4. */
+const plainAddress = (address: string | undefined): string =>
+  address === undefined ? '127.0.0.1' : address.replace(/^::ffff:(?=\d+\.)/, '')
+
+function listenOn(server: Server, options: ListenOptions, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(new ListenError(explain(error, options, port), { cause: error }))
+    })
+    server.listen({ host: options.host, port, backlog: 1024 }, () => {
+      server.removeAllListeners('error')
+      const address = server.address()
+      resolve(typeof address === 'object' && address !== null ? address.port : port)
+    })
+  })
+}
+
+function explain(error: NodeJS.ErrnoException, options: ListenOptions, port: number): string {
+  const where = `${options.host}:${port}`
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `${options.optionName}: port ${port} on ${options.host} is taken by another program`
+    case 'EACCES':
+      return `${options.optionName}: no permission to listen on ${where}`
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `${options.optionName}: this machine has no address ${options.host}`
+    default:
+      return `${options.optionName}: cannot listen on ${where}: ${error.message}`
+  }
+}

@@ -1,0 +1,61 @@
+import { invariant } from '../base/assert.ts'
+import type { EncodedFrame } from '../protocol/frame-writer.ts'
+import type { KafkaConnection } from './connection.ts'
+
+/** The place of one request's reply in its connection's order. Used once, on the front's thread. */
+export class ReplySlot {
+  readonly connection: KafkaConnection
+  /** Counted in flight: the request's bytes until it is answered, then the reply's until it has been sent. */
+  heldBytes: number
+  reply: EncodedFrame | null = null
+  replyBytes = 0
+  ready = false
+  closes = false
+  next: ReplySlot | null = null
+  #onDrained: (() => void) | null = null
+
+  constructor(connection: KafkaConnection, heldBytes: number) {
+    this.connection = connection
+    this.heldBytes = heldBytes
+  }
+
+  /** Nothing stands before this reply, and all before it has left user space: memory may be sent uncopied. */
+  get mayPin(): boolean {
+    return this.connection.drained && this.connection.isNext(this)
+  }
+
+  /** Gives the reply. `onDrained` is called exactly once, when its bytes are no longer needed, also if the socket dies. */
+  send(frame: EncodedFrame, onDrained: (() => void) | null = null): void {
+    this.#answer(frame, frame.byteLength, onDrained)
+  }
+
+  /** There will be no reply (acks=0). */
+  skip(): void {
+    this.#answer(null, 0, null)
+  }
+
+  /** Closes the connection when this slot's turn comes, with a line in the log; replies before it still go out. */
+  closeConnection(reason: string): void {
+    if (this.connection.closed) return
+    this.closes = true
+    this.connection.logBroken(reason)
+    this.#answer(null, 0, null)
+  }
+
+  /** From the connection: the reply has been sent, or never will be. */
+  drained(): void {
+    const done = this.#onDrained
+    this.#onDrained = null
+    this.reply = null
+    done?.()
+  }
+
+  #answer(frame: EncodedFrame | null, bytes: number, onDrained: (() => void) | null): void {
+    invariant(!this.ready, 'a request is answered once')
+    this.ready = true
+    this.reply = frame
+    this.replyBytes = bytes
+    this.#onDrained = onDrained
+    this.connection.slotReady(this)
+  }
+}
