@@ -235,6 +235,7 @@ describe('what no API has today but the vocabulary offers', () => {
       big: uint32(),
       ratio: float64(),
       blob: bytes({ nullable: always }),
+      late: bytes({ versions: since(1) }),
       ids: array(string({ nullable: always, entity: 'groupId' })),
       maybe: struct({ name: string({ entity: 'groupId' }) }, { nullable: always, default: null }),
       tagged: struct(
@@ -249,6 +250,7 @@ describe('what no API has today but the vocabulary offers', () => {
     big: 2 ** 32 - 1,
     ratio: -0.1,
     blob: Uint8Array.of(1),
+    late: new Uint8Array(0),
     ids: ['a', null, 'c'],
     maybe: { name: 'x' },
     tagged: null,
@@ -358,6 +360,36 @@ describe('the compiler', () => {
       const body = encodeBody(metadata, 'request', 4, metadataRequest(names))
       const decoded = decodeRequest(metadata, 4, body, 0)
       expect(decoded.topics!.map(({ name }) => name)).toEqual(names)
+    }
+  })
+
+  it('keeps a name apart from bytes that are no UTF-8 but look like it', () => {
+    for (let i = 0; i < 5000; i++) {
+      for (const encoding of ['utf8', 'latin1'] as const) {
+        const name = Buffer.from(`é${i}`, encoding)
+        const body = Buffer.concat([Buffer.from([0, 0, 0, 1, 0, name.length]), name])
+        expect(decodeRequest(metadata, 1, body, 0).topics![0]!.name).toBe(name.toString())
+      }
+    }
+  })
+
+  it('keeps ids apart that share a slot', () => {
+    for (let word = 0; word < 4; word++) {
+      for (let i = 0; i < 3000; i++) {
+        const id = Buffer.alloc(16)
+        id.writeInt32BE(i, 4 * word)
+        const body = Buffer.concat([Buffer.from([2]), id, Buffer.from([0, 0, 0, 0, 0])])
+        expect(decodeRequest(metadata, 12, body, 0).topics![0]!.topicId).toBe(id.toString('hex'))
+      }
+    }
+  })
+
+  it('refuses what is no id, and says where', () => {
+    for (const bad of ['', '0'.repeat(31), 'A'.repeat(32), `${'0'.repeat(31)}g`, 'é'.repeat(32)]) {
+      const topics = [{ topicId: asTopicId(bad), name: null }]
+      expect(() => encodeBody(metadata, 'request', 12, { ...metadataRequest([]), topics })).toThrow(
+        'Metadata request v12: topics[].topicId: not a UUID of 32 lower-case hex digits',
+      )
     }
   })
 
