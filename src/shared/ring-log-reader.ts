@@ -256,13 +256,9 @@ export class RingLogReader {
     )
   }
 
-  /** An entry replaced as we read it names a position outside the snapshot: then the head serves. */
+  /** Of an entry replaced as we read it, this is beyond the tail: no walk starts there. */
   #entryPosition(entry: number): number {
-    const known = this.#known
-    const position = Atomics.load(this.#words, this.#entryWord(entry) + 2)
-    const inside =
-      ((position - known.headPosition) | 0) >= 0 && ((position - known.tailPosition) | 0) < 0
-    return inside ? position : known.headPosition
+    return Atomics.load(this.#words, this.#entryWord(entry) + 2)
   }
 
   /** The first batch from `start` on whose last offset reaches `offset`. What it read is checked by the caller. */
@@ -295,8 +291,7 @@ export class RingLogReader {
     const want = (start + maxBytes) | 0
     while (low < high) {
       const middle = (low + high) >> 1
-      const at = Atomics.load(this.#words, this.#entryWord(middle) + 2)
-      if (((at - want) | 0) <= 0) low = middle + 1
+      if (((this.#entryPosition(middle) - want) | 0) <= 0) low = middle + 1
       else high = middle
     }
     const jump = low === 0 ? start : this.#entryPosition(low - 1)

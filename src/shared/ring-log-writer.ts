@@ -98,7 +98,7 @@ export class RingLogWriter {
     this.#head = this.#tail = this.#committed = this.#stable = start
     this.#lapStart = this.#lapPadding = start
     this.#stagedStart = this.#stagedTail = this.#stagedLapStart = this.#stagedLapPadding = start
-    this.#unpinnedTo = start & ~1
+    this.#unpinnedTo = start
     this.#lastIndexed = (start - L.INDEX_SPACING_BYTES) | 0
     this.#oldestOffset = this.#logEndOffset = options.logEndOffset
     this.#highWatermark = options.highWatermark
@@ -259,17 +259,16 @@ export class RingLogWriter {
   }
 
   /**
-   * Evicts until nothing before `limit` is offered to readers; false when a front has pinned some of it. Pins
-   * are even, rounded down, so the limit is rounded up: a pin at or after the head then never looks older.
+   * Evicts until nothing before `limit` is offered to readers; false when a front has pinned some of it (or, as
+   * pins are rounded down, the byte at it).
    *
    * That the head is past the limit does not say that the pins are: it moves before they are looked at, by whole
    * batches, and a pin may be in the middle of one.
    */
   #evictBefore(limit: number): boolean {
-    const even = (limit + 1) & ~1
-    if (((this.#unpinnedTo - even) | 0) >= 0) return true
+    if (((this.#unpinnedTo - limit) | 0) >= 0) return true
     let head = this.#head
-    while (head !== this.#tail && ((head - even) | 0) < 0) head = this.#next(head)
+    while (head !== this.#tail && ((head - limit) | 0) < 0) head = this.#next(head)
     if (head !== this.#head) {
       this.#startAt(head)
       Atomics.store(this.#words, L.WORD_HEAD, head)
@@ -277,9 +276,9 @@ export class RingLogWriter {
     // These loads also keep the plain stores of the caller behind the store of the head.
     for (let front = 0; front < this.#fronts; front++) {
       const pin = Atomics.load(this.#words, L.WORD_PINS + front * L.PIN_WORDS)
-      if (pin !== 0 && (((pin & ~1) - even) | 0) < 0) return false
+      if (pin !== 0 && (((pin & ~1) - limit) | 0) < 0) return false
     }
-    this.#unpinnedTo = even
+    this.#unpinnedTo = limit
     return true
   }
 

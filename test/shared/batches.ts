@@ -1,4 +1,3 @@
-import { expect } from 'vitest'
 import type { RingLogReader, RingLogSpan } from '../../src/shared/ring-log-reader.ts'
 import type { RingLogWriter } from '../../src/shared/ring-log-writer.ts'
 
@@ -8,7 +7,7 @@ export function putBatch(bytes: Uint8Array, at: number, base: number, count: num
   view.setBigInt64(at, BigInt(base))
   view.setInt32(at + 8, len - 12)
   view.setInt32(at + 23, count - 1)
-  for (let i = 61; i < len; i++) bytes[at + i] = (base * 31 + i) & 255
+  bytes.fill((base * 31 + len) & 255, at + 61, at + len)
 }
 
 export interface BatchSeen {
@@ -26,8 +25,9 @@ export function readBatches(bytes: Uint8Array): BatchSeen[] {
     const base = Number(view.getBigInt64(at))
     const length = view.getInt32(at + 8) + 12
     if (length < 61 || at + length > bytes.length) throw new Error(`torn batch at ${at}: ${length}`)
+    const fill = (base * 31 + length) & 255
     for (let i = 61; i < length; i++) {
-      if (bytes[at + i] !== ((base * 31 + i) & 255)) throw new Error(`batch ${base}: byte ${i}`)
+      if (bytes[at + i] !== fill) throw new Error(`batch ${base}: byte ${i}`)
     }
     seen.push({ base, last: base + view.getInt32(at + 23), length })
     at += length
@@ -56,7 +56,7 @@ export function publishAll(writer: RingLogWriter, end: number, high = end): void
 export function append(writer: RingLogWriter, count: number, length: number): void {
   for (let i = 0; i < count; i++) {
     const base = writer.logEndOffset
-    expect(stage(writer, base, 1, length)).toBeGreaterThanOrEqual(0)
+    if (stage(writer, base, 1, length) < 0) throw new Error('the ring log took no batch')
     publishAll(writer, base + 1)
   }
 }

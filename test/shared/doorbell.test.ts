@@ -28,6 +28,27 @@ describe('doorbell', () => {
     expect(sequence()).toBe(0)
   })
 
+  it('reads the sequence before it announces sleep, and announces it atomically', () => {
+    const { waiter, ringer } = open()
+    const { load, store } = Atomics
+    const done: string[] = []
+    Atomics.load = ((words: Int32Array, at: number) => {
+      done.push(`load ${at}`)
+      return load(words, at)
+    }) as unknown as typeof load
+    Atomics.store = ((words: Int32Array, at: number, value: number) => {
+      done.push(`store ${at}`)
+      return store(words, at, value)
+    }) as unknown as typeof store
+    try {
+      waiter.prepare()
+    } finally {
+      Object.assign(Atomics, { load, store })
+    }
+    expect(done).toEqual(['load 32', 'store 16'])
+    expect(ringer.ring()).toBe(true)
+  })
+
   it('does not let a waiter sleep that was rung between announcing and waiting', () => {
     const { waiter, ringer } = open()
     const ticket = waiter.prepare()
@@ -48,6 +69,7 @@ describe('doorbell', () => {
     expect(waiter.waitSync(second, 1)).toBe(false)
     waiter.prepare()
     expect(ringer.ring()).toBe(true)
+    expect(sequence()).toBe(3)
   })
 
   it('wakes a waiter on the event loop, by a ringer or by itself', async () => {

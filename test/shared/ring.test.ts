@@ -112,11 +112,15 @@ describe('ring', () => {
     const at = writer.claim(7, 4)
     writer.view.setInt32(at, 123, true)
     let before: number[] = []
-    const store = vi.spyOn(Atomics, 'store').mockImplementation((words, index, value) => {
+    const atomically = Atomics.store as (words: Int32Array, at: number, value: number) => number
+    const store = vi.spyOn(Atomics, 'store').mockImplementation(((
+      words: Int32Array,
+      at: number,
+      value: number,
+    ) => {
       before = [...data.subarray(0, 5)]
-      ;(words as Int32Array)[index] = value as number
-      return value as never
-    })
+      return atomically(words, at, value)
+    }) as unknown as typeof Atomics.store)
     writer.commit()
     expect(store).toHaveBeenCalledTimes(1)
     store.mockRestore()

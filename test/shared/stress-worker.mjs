@@ -149,7 +149,7 @@ function answer() {
   while (!stopped()) {
     if (reader.poll(handler, 10) > 0) continue
     const sequence = waiter.prepare()
-    spin(random.below(100))
+    if (random.chance(0.3)) spin(random.below(100))
     if (!reader.isEmpty || stopped()) {
       waiter.cancel()
       continue
