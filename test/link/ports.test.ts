@@ -53,7 +53,7 @@ describe('polled ports', () => {
     for (let n = 10; n < 13; n++) server.postMessage(ready(n))
     const seen: [string, number][] = []
     for (let got = polled.poll(); got !== undefined; got = polled.poll()) {
-      if (got.message.kind === 'ready') seen.push([got.from, Number(got.message.detail['n'])])
+      if (got.message.kind === 'ready') seen.push([got.from, Number(got.message.detail.n)])
     }
     expect(seen).toEqual([
       ['front-0', 0],

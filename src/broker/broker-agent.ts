@@ -1,0 +1,290 @@
+import { InvariantError } from '../base/assert.ts'
+import { ErrorCode } from '../base/error-code.ts'
+import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
+import { MetadataImage } from '../image/image.ts'
+import type { ConfigValues } from '../image/topic-config.ts'
+import type { MetadataView } from '../image/view.ts'
+import { CommandType } from '../link/commands.ts'
+import type { ControlMessage } from '../link/control.ts'
+import { BrokerGauge } from '../link/counters.ts'
+import { type ControlEnvelope, type ControlPort, SERVER_PEER } from '../link/ports.ts'
+import type { LogEnvironment } from '../log/environment.ts'
+import type { RingHandler, RingReader } from '../shared/ring-reader.ts'
+import { BatchBuffers } from './batch-buffers.ts'
+import { BrokerCounters, type CounterRows } from './broker-counters.ts'
+import { BrokerStop, type CompanionLog } from './broker-stop.ts'
+import { FrontLink, type FrontRings } from './front-link.ts'
+import { LeaderPartitions } from './leader-partitions.ts'
+import { ListOffsetsHandler } from './list-offsets.ts'
+import { LocateHandler } from './locate.ts'
+import { Maintenance } from './maintenance.ts'
+import { MetadataFollower } from './metadata-follower.ts'
+import { ProduceHandler } from './produce.ts'
+import type { Replica } from './replica.ts'
+import { ReplicaTable } from './replica-table.ts'
+import { type BrokerSettings, DEFAULT_BROKER_SETTINGS } from './settings.ts'
+import { WatchHandler } from './watch.ts'
+
+/** What completes the flushes that the logs ask for: the flusher's rings, or a simulated disk. */
+export interface FlushDriver {
+  /** Requests that are not answered. */
+  readonly pending: number
+  /** Takes answers and sends requests; returns how many of both. */
+  doWork(): number
+}
+
+export interface BrokerAgentOptions {
+  readonly cellId: CellId
+  readonly brokerId: BrokerId
+  /** The broker's directory. */
+  readonly root: string
+  readonly environment: LogEnvironment
+  /** The driver of `environment.flush`. */
+  readonly flush: FlushDriver
+  /** In the order of their ids, from 0. */
+  readonly fronts: readonly FrontRings[]
+  readonly control: ControlPort
+  readonly counters: CounterRows | null
+  readonly settings?: Partial<BrokerSettings>
+  /** Static broker configs that give topics their defaults. */
+  readonly brokerConfigs?: ConfigValues
+  /** Closed with the replicas: the metadata log. */
+  readonly companions?: readonly CompanionLog[]
+  /** Messages that are not for a broker: the controller's, where it shares this thread. */
+  readonly onOtherMessage?: (envelope: ControlEnvelope) => void
+  /** The order to stop has come: the controller on this thread stops, too. */
+  readonly onStopping?: () => void
+}
+
+/** Commands taken from one front before the next has its turn. */
+const SLICE = 32
+const TIMERS_PER_TURN = 256
+
+/**
+ * A broker: takes its fronts' commands, keeps its partitions' logs, answers. One duty cycle of bounded turns on a
+ * thread without an event loop; everything that waits (flushes, watches) is taken up again in a later turn.
+ */
+export class BrokerAgent {
+  readonly #options: BrokerAgentOptions
+  readonly #settings: BrokerSettings
+  readonly #image: MetadataImage
+  readonly #follower: MetadataFollower
+  readonly #links: readonly FrontLink[]
+  readonly #handlers: readonly RingHandler[]
+  readonly #table: ReplicaTable
+  readonly #partitions: LeaderPartitions
+  readonly #buffers: BatchBuffers
+  readonly #produce: ProduceHandler
+  readonly #locate: LocateHandler
+  readonly #watch: WatchHandler
+  readonly #listOffsets: ListOffsetsHandler
+  readonly #maintenance: Maintenance
+  readonly #stop: BrokerStop
+  #firstFront = 0
+
+  constructor(options: BrokerAgentOptions) {
+    const { environment, brokerId, cellId, root } = options
+    this.#options = options
+    this.#settings = { ...DEFAULT_BROKER_SETTINGS, ...options.settings }
+    this.#image = new MetadataImage(options.brokerConfigs)
+    const image = this.#image
+    this.#links = options.fronts.map((rings) => new FrontLink(rings))
+    if (this.#links.some(({ front }, index) => front !== index)) {
+      throw new InvariantError('fronts are given in the order of their ids')
+    }
+    this.#table = new ReplicaTable({
+      environment,
+      root,
+      cellId,
+      brokerId,
+      image,
+      openLogsMax: this.#settings.openLogsMax,
+      failedRetryMs: this.#settings.failedRetryMs,
+      onFailed: (replica) => this.#partitions.refuseAll(replica, ErrorCode.KAFKA_STORAGE_ERROR),
+      onFlushed: (replica) => this.#partitions.moved(replica),
+    })
+    const drainControl = () => void this.#drainControl(Number.POSITIVE_INFINITY)
+    this.#partitions = new LeaderPartitions({
+      brokerId,
+      image,
+      table: this.#table,
+      links: this.#links,
+      counters: new BrokerCounters(options.counters),
+      drainControl,
+    })
+    const partitions = this.#partitions
+    this.#buffers = new BatchBuffers(this.#settings.batchBuffersMax)
+    this.#produce = new ProduceHandler(partitions, this.#buffers, drainControl)
+    this.#locate = new LocateHandler(partitions)
+    this.#watch = new WatchHandler(partitions)
+    this.#listOffsets = new ListOffsetsHandler(partitions)
+    this.#handlers = this.#links.map((link) => this.#handlerOf(link))
+    const flushesPending = () => options.flush.pending
+    this.#maintenance = new Maintenance(
+      { ...options, image, partitions, settings: this.#settings, flushesPending },
+      environment.clock.monotonicMs(),
+    )
+    this.#follower = new MetadataFollower({
+      image,
+      cellId,
+      brokerId,
+      root,
+      onGone: (number, directory) => this.#onGone(number, directory),
+      onWhole: () => this.#onWhole(),
+    })
+    this.#stop = new BrokerStop({
+      environment,
+      partitions,
+      companions: options.companions ?? [],
+      flushesPending,
+      onStopping: () => this.#onStopping(),
+      onStopped: () => options.control.post(SERVER_PEER, { kind: 'stopped' }),
+    })
+  }
+
+  /** This thread's image. */
+  get image(): MetadataView {
+    return this.#image
+  }
+
+  /** Whether commands can be answered: the image has come, whole. */
+  get isReady(): boolean {
+    return this.#follower.isWhole
+  }
+
+  /** Everything is closed and `stopped` was said: the thread may end. */
+  get isStopped(): boolean {
+    return this.#stop.isStopped
+  }
+
+  /** Logs that are open now. */
+  get openLogs(): number {
+    return this.#table.openCount
+  }
+
+  /** Monotonic milliseconds at which the next turn is due; a turn before does no harm. */
+  get nextTimerAtMs(): number {
+    if (this.isStopped) return Number.POSITIVE_INFINITY
+    return Math.min(
+      this.#table.timers.nextAtMs,
+      this.#stop.isStopping ? this.#stop.nextTimerAtMs : this.#maintenance.nextTimerAtMs,
+    )
+  }
+
+  /** One turn, of bounded work; returns how much was done, 0 for nothing. */
+  doWork(nowMs: number): number {
+    if (this.isStopped) return 0
+    const partitions = this.#partitions
+    partitions.nowMs = nowMs
+    partitions.wallMs = this.#options.environment.clock.wallMs()
+    let work = this.#drainControl(this.#settings.controlPerTurn)
+    const commands = this.#takeCommands()
+    if (commands > 0) partitions.counters.addOwn(BrokerGauge.TURN_COMMANDS, commands)
+    work += commands + this.#produce.writeStaged()
+    work += this.#options.flush.doWork()
+    work += this.#table.timers.fireDue(nowMs, TIMERS_PER_TURN)
+    work += partitions.settleMoved()
+    work += this.#stop.isStopping ? this.#stop.doWork(nowMs) : this.#maintenance.doWork(nowMs)
+    for (const link of this.#links) link.ring()
+    return work
+  }
+
+  /** A control message that did not come through the port: from the controller on this very thread. */
+  onControl(message: ControlMessage): void {
+    this.#onControl({ from: '', message })
+  }
+
+  /** A front's thread has exited: its pins on ring logs count no more. */
+  releaseFront(front: number): void {
+    for (const replica of this.#table.openReplicas()) replica.log?.releaseFront(front)
+    this.#options.environment.rings?.releaseFront(front)
+  }
+
+  #takeCommands(): number {
+    const { commandsPerTurn, stagedBytesPerTurn } = this.#settings
+    const fronts = this.#links.length
+    this.#firstFront = (this.#firstFront + 1) % fronts
+    let taken = 0
+    for (let rounds = Math.ceil(commandsPerTurn / SLICE); rounds > 0; rounds--) {
+      let inRound = 0
+      for (let i = 0; i < fronts; i++) {
+        const at = (this.#firstFront + i) % fronts
+        inRound += this.#links[at]!.commands.poll(this.#handlers[at]!, SLICE)
+        if (this.#produce.stagedBytes >= stagedBytesPerTurn) return taken + inRound
+      }
+      if (inRound === 0) break
+      taken += inRound
+    }
+    return taken
+  }
+
+  #handlerOf(link: FrontLink): RingHandler {
+    return {
+      onRecord: (type: number, reader: RingReader, at: number) => {
+        if (type === CommandType.PRODUCE) this.#produce.onProduce(link, reader, at)
+        else if (type === CommandType.LOCATE) this.#locate.onLocate(link, reader, at)
+        else if (type === CommandType.WATCH) this.#watch.onWatch(link, reader, at)
+        else if (type === CommandType.LIST_OFFSETS)
+          this.#listOffsets.onListOffsets(link, reader, at)
+        else throw new InvariantError(`command of unknown type ${type}`)
+      },
+    }
+  }
+
+  #drainControl(limit: number): number {
+    let count = 0
+    while (count < limit) {
+      const envelope = this.#options.control.poll()
+      if (envelope === undefined) break
+      this.#onControl(envelope)
+      count++
+    }
+    return count
+  }
+
+  #onControl(envelope: ControlEnvelope): void {
+    const { from, message } = envelope
+    if (message.kind === 'metadata') {
+      this.#follower.onMetadata(message)
+    } else if (message.kind === 'batch-buffer') {
+      this.#onBuffer(from, message.bufferId, message.sab)
+    } else if (message.kind === 'stop') {
+      this.#stop.begin(this.#partitions.nowMs, message.deadlineMs)
+    } else {
+      this.#options.onOtherMessage?.(envelope)
+    }
+  }
+
+  #onBuffer(from: string, bufferId: number, sab: SharedArrayBuffer): void {
+    const forgotten = this.#buffers.put(from, bufferId, sab)
+    if (forgotten < 0) return
+    const { logger } = this.#options.environment
+    logger.log('error', 'Too many batches wait for their commands', { from, forgotten })
+  }
+
+  #onGone(number: PartitionNumber, directory: string): void {
+    const replica = this.#table.get(number)
+    if (replica !== undefined) this.#removeReplica(replica)
+    this.#maintenance.removeDirectory(number, directory)
+  }
+
+  #onWhole(): void {
+    for (const replica of [...this.#table.replicas()]) {
+      if (this.#image.topicOf(replica.number) === undefined) this.#removeReplica(replica)
+    }
+    this.#maintenance.onImageWhole()
+  }
+
+  #removeReplica(replica: Replica): void {
+    this.#partitions.refuseAll(replica, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    this.#table.remove(replica, this.#partitions.nowMs)
+  }
+
+  #onStopping(): void {
+    // produces that are under way finish; nobody waits for more
+    for (const replica of this.#table.replicas()) {
+      this.#partitions.refuseWatches(replica, ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    }
+    this.#options.onStopping?.()
+  }
+}

@@ -1,0 +1,81 @@
+import type { PartitionNumber } from '../base/ids.ts'
+import { DiskError } from '../log/disk.ts'
+import type { LogEnvironment } from '../log/environment.ts'
+
+interface Removal {
+  /** null: unknown, the directory was found on disk. */
+  readonly number: PartitionNumber | null
+  readonly directory: string
+  names: string[] | null
+}
+
+const RETRY_MS = 5_000
+
+/**
+ * Removes the directories of deleted topics, a bounded number of files per turn. One that is half removed when the process
+ * ends is found as an orphan at the next start. On the broker's thread.
+ */
+export class DirectoryRemover {
+  readonly #environment: LogEnvironment
+  readonly #perTurn: number
+  readonly #queue: Removal[] = []
+  #notBeforeMs = 0
+
+  constructor(environment: LogEnvironment, perTurn: number) {
+    this.#environment = environment
+    this.#perTurn = perTurn
+  }
+
+  get pending(): number {
+    return this.#queue.length
+  }
+
+  /** When it wants a turn: Infinity with nothing to do, and a while after the disk failed it. */
+  get nextTimerAtMs(): number {
+    return this.#queue.length === 0 ? Number.POSITIVE_INFINITY : this.#notBeforeMs
+  }
+
+  add(number: PartitionNumber | null, directory: string): void {
+    this.#queue.push({ number, directory, names: null })
+  }
+
+  doWork(nowMs: number): number {
+    const removal = this.#queue[0]
+    if (removal === undefined || nowMs < this.#notBeforeMs) return 0
+    try {
+      if (this.#removeSome(removal)) this.#queue.shift()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#environment.logger.log('warn', `A deleted topic's files stay for now: ${error.message}`)
+      this.#notBeforeMs = nowMs + RETRY_MS
+      removal.names = null
+      this.#queue.push(this.#queue.shift()!)
+    }
+    return 1
+  }
+
+  /** True when the directory is gone. */
+  #removeSome(removal: Removal): boolean {
+    const { disk, recoveryPoints } = this.#environment
+    removal.names ??= disk.list(removal.directory)
+    for (let i = 0; i < this.#perTurn; i++) {
+      const name = removal.names.pop()
+      if (name === undefined) break
+      this.#removeFile(`${removal.directory}/${name}`)
+    }
+    if (removal.names.length > 0) return false
+    disk.removeDirectory(removal.directory)
+    if (removal.number !== null) recoveryPoints.remove(removal.number)
+    return true
+  }
+
+  #removeFile(path: string): void {
+    try {
+      this.#environment.disk.remove(path)
+    } catch (error) {
+      // a directory within goes with the whole; what is gone already is gone
+      const code = error instanceof DiskError ? error.code : ''
+      if (!['ENOENT', 'EISDIR', 'EPERM'].includes(code)) throw error
+    }
+  }
+}

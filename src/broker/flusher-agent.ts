@@ -1,0 +1,97 @@
+import { invariant } from '../base/assert.ts'
+import type { Logger } from '../base/log.ts'
+import { FLUSHED_BYTES, FlushType, readFlush, writeFlushed } from '../link/flush.ts'
+import type { Bell } from '../link/ports.ts'
+import type { RingHandler, RingReader } from '../shared/ring-reader.ts'
+import type { RingWriter } from '../shared/ring-writer.ts'
+import { FlushFiles } from './flush-file.ts'
+
+/** One broker as the flusher sees it. */
+export interface FlushedBroker {
+  readonly requests: RingReader
+  readonly completions: RingWriter
+  readonly bell: Bell
+}
+
+export interface FlusherOptions {
+  readonly brokers: readonly FlushedBroker[]
+  readonly logger: Logger
+  /** Asks for another turn of this agent: a file was flushed. */
+  readonly kick: () => void
+  /** Flushes at a time. All threads share libuv's pool: stay below its size. */
+  readonly inFlightMax?: number
+  readonly openFilesMax?: number
+  readonly files?: Pick<FlushFiles, 'flush' | 'close'>
+}
+
+const IN_FLIGHT_MAX = 4
+const OPEN_FILES_MAX = 256
+
+/**
+ * Makes files durable for all brokers of one disk, several at once: on a worker with an event loop, so that no broker ever waits
+ * for a disk. Requests stay in the rings until it is their turn.
+ */
+export class FlusherAgent implements RingHandler {
+  readonly nextTimerAtMs = Number.POSITIVE_INFINITY
+  readonly #brokers: readonly FlushedBroker[]
+  readonly #logger: Logger
+  readonly #kick: () => void
+  readonly #inFlightMax: number
+  readonly #files: Pick<FlushFiles, 'flush' | 'close'>
+  #inFlight = 0
+  #polled: FlushedBroker | null = null
+  #next = 0
+
+  constructor(options: FlusherOptions) {
+    this.#brokers = options.brokers
+    this.#logger = options.logger
+    this.#kick = options.kick
+    this.#inFlightMax = options.inFlightMax ?? IN_FLIGHT_MAX
+    this.#files = options.files ?? new FlushFiles(options.openFilesMax ?? OPEN_FILES_MAX)
+  }
+
+  /** Nothing is being flushed and nobody asks for more. */
+  get isIdle(): boolean {
+    return this.#inFlight === 0 && this.#brokers.every(({ requests }) => requests.isEmpty)
+  }
+
+  /** Starts flushes, one per broker in turn, up to the limit; returns how many. */
+  doWork(_nowMs: number): number {
+    let started = 0
+    let empty = 0
+    while (this.#inFlight < this.#inFlightMax && empty < this.#brokers.length) {
+      const broker = this.#brokers[this.#next++ % this.#brokers.length]!
+      this.#polled = broker
+      const found = broker.requests.poll(this, 1)
+      started += found
+      empty = found === 0 ? empty + 1 : 0
+    }
+    this.#next %= this.#brokers.length || 1
+    return started
+  }
+
+  onRecord(type: number, reader: RingReader, offset: number): void {
+    invariant(type === FlushType.FLUSH, 'a broker asks the flusher for FLUSH only')
+    const broker = this.#polled!
+    const { ticket, path } = readFlush(reader.bytes, reader.view, offset)
+    this.#inFlight++
+    this.#files.flush(path, (errno) => {
+      this.#inFlight--
+      if (errno !== 0) this.#logger.log('error', 'a file could not be flushed', { path, errno })
+      this.#complete(broker, ticket, errno)
+      this.#kick()
+    })
+  }
+
+  close(): void {
+    this.#files.close()
+  }
+
+  #complete(broker: FlushedBroker, ticket: number, errno: number): void {
+    const at = broker.completions.claim(FlushType.FLUSHED, FLUSHED_BYTES)
+    invariant(at >= 0, 'a broker asks for no more flushes than it has room for answers')
+    writeFlushed(broker.completions.view, at, ticket, errno)
+    broker.completions.commit()
+    broker.bell.ring()
+  }
+}

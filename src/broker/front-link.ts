@@ -1,0 +1,113 @@
+import { invariant } from '../base/assert.ts'
+import type { FrontId, PartitionNumber } from '../base/ids.ts'
+import {
+  LOCATED_BYTES,
+  OFFSETS_BYTES,
+  PRODUCED_BYTES,
+  ReplyType,
+  WOKEN_BYTES,
+} from '../link/commands.ts'
+import type { Bell } from '../link/ports.ts'
+import {
+  type LocatedReply,
+  type OffsetsReply,
+  type ProducedReply,
+  type WokenReply,
+  writeLocated,
+  writeOffsets,
+  writeProduced,
+  writeWoken,
+} from '../link/replies.ts'
+import type { RingReader } from '../shared/ring-reader.ts'
+import type { RingWriter } from '../shared/ring-writer.ts'
+
+/** A front's pair of rings, as the broker holds them. */
+export interface FrontRings {
+  readonly front: FrontId
+  readonly commands: RingReader
+  readonly replies: RingWriter
+  /** The front's doorbell. */
+  readonly bell: Bell
+}
+
+/** Answers to one front, written in place; the front is rung once per turn. On the broker's thread. */
+export class FrontLink {
+  readonly front: FrontId
+  readonly commands: RingReader
+  readonly #replies: RingWriter
+  readonly #bell: Bell
+  readonly #produced: ProducedReply = {
+    correlation: 0,
+    error: 0,
+    baseOffset: -1,
+    logAppendTimeMs: -1,
+    logStartOffset: -1,
+  }
+  readonly #woken: WokenReply = { partition: 0 as PartitionNumber, error: 0, highWatermark: -1 }
+  #wrote = false
+
+  constructor(rings: FrontRings) {
+    this.front = rings.front
+    this.commands = rings.commands
+    this.#replies = rings.replies
+    this.#bell = rings.bell
+  }
+
+  produced(
+    correlation: number,
+    error: number,
+    baseOffset: number,
+    logAppendTimeMs: number,
+    logStartOffset: number,
+  ): void {
+    const reply = this.#produced
+    reply.correlation = correlation
+    reply.error = error
+    reply.baseOffset = baseOffset
+    reply.logAppendTimeMs = logAppendTimeMs
+    reply.logStartOffset = logStartOffset
+    const at = this.#claim(ReplyType.PRODUCED, PRODUCED_BYTES)
+    writeProduced(this.#replies.view, at, reply)
+    this.#replies.commit()
+  }
+
+  produceRefused(correlation: number, error: number): void {
+    this.produced(correlation, error, -1, -1, -1)
+  }
+
+  located(reply: Readonly<LocatedReply>): void {
+    const at = this.#claim(ReplyType.LOCATED, LOCATED_BYTES)
+    writeLocated(this.#replies.view, at, reply)
+    this.#replies.commit()
+  }
+
+  woken(partition: PartitionNumber, error: number, highWatermark: number): void {
+    const reply = this.#woken
+    reply.partition = partition
+    reply.error = error
+    reply.highWatermark = highWatermark
+    const at = this.#claim(ReplyType.WOKEN, WOKEN_BYTES)
+    writeWoken(this.#replies.view, at, reply)
+    this.#replies.commit()
+  }
+
+  offsets(reply: Readonly<OffsetsReply>): void {
+    const at = this.#claim(ReplyType.OFFSETS, OFFSETS_BYTES)
+    writeOffsets(this.#replies.view, at, reply)
+    this.#replies.commit()
+  }
+
+  /** Wakes the front if anything was written since the last call. */
+  ring(): void {
+    if (!this.#wrote) return
+    this.#wrote = false
+    this.#bell.ring()
+  }
+
+  #claim(type: number, bytes: number): number {
+    const at = this.#replies.claim(type, bytes)
+    invariant(at >= 0, 'a front reserves room for the reply before it sends a command')
+    this.#wrote = true
+    return at
+  }
+}

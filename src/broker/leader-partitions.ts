@@ -1,0 +1,176 @@
+import { ErrorCode } from '../base/error-code.ts'
+import type { BrokerId, PartitionNumber } from '../base/ids.ts'
+import type { MetadataView } from '../image/view.ts'
+import { BrokerCounter } from '../link/counters.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+import type { BrokerCounters } from './broker-counters.ts'
+import type { FrontLink } from './front-link.ts'
+import type { Replica } from './replica.ts'
+import type { ReplicaTable } from './replica-table.ts'
+import { newWaitingProduce, type WaitingProduce } from './waiting-produces.ts'
+
+export interface LeaderPartitionsOptions {
+  readonly brokerId: BrokerId
+  readonly image: MetadataView
+  readonly table: ReplicaTable
+  /** By front id. */
+  readonly links: readonly FrontLink[]
+  readonly counters: BrokerCounters
+  /** Takes in what the control ports hold: the topic may have been created this moment. */
+  readonly drainControl: () => void
+}
+
+/**
+ * What the handlers share: who leads, which log, and how the waiting are answered. On the broker's thread; `nowMs` and `wallMs` are
+ * those of the turn.
+ */
+export class LeaderPartitions {
+  readonly table: ReplicaTable
+  readonly links: readonly FrontLink[]
+  readonly counters: BrokerCounters
+  nowMs = 0
+  wallMs = 0
+  /** Every command is refused from now on: the broker stops. */
+  isStopping = false
+  /** Why the last {@link admit} or {@link open} returned null. */
+  error: number = ErrorCode.NONE
+  readonly #options: LeaderPartitionsOptions
+  readonly #scratch: WaitingProduce = newWaitingProduce()
+  /** Replicas to be looked at in this turn, because something other than a command moved them. */
+  #moved: Replica[] = []
+
+  constructor(options: LeaderPartitionsOptions) {
+    this.#options = options
+    this.table = options.table
+    this.links = options.links
+    this.counters = options.counters
+  }
+
+  leaderEpochOf(number: PartitionNumber): number {
+    return this.#options.image.leaderEpochOf(number)
+  }
+
+  /** The replica of a partition that this broker leads, at the epoch that the client believes in (−1: any); or null and {@link error}. */
+  admit(number: PartitionNumber, currentLeaderEpoch: number): Replica | null {
+    this.error = this.#refusal(number, currentLeaderEpoch)
+    if (this.error !== ErrorCode.NONE) return null
+    const replica = this.table.get(number) ?? this.table.admit(number)
+    if (replica !== undefined) return replica
+    this.error = ErrorCode.NOT_LEADER_OR_FOLLOWER
+    return null
+  }
+
+  /** The log of `replica`; or null and {@link error}. */
+  open(replica: Replica): PartitionLog | null {
+    const log = this.table.open(replica, this.nowMs)
+    if (log === null) this.error = ErrorCode.KAFKA_STORAGE_ERROR
+    return log
+  }
+
+  /** Marks a replica to be settled later in this turn. */
+  readonly moved = (replica: Replica): void => {
+    if (replica.isFlushed) return
+    replica.isFlushed = true
+    this.#moved.push(replica)
+  }
+
+  /** Settles what was marked; returns how many. */
+  settleMoved(): number {
+    if (this.#moved.length === 0) return 0
+    const moved = this.#moved
+    this.#moved = []
+    for (const replica of moved) {
+      replica.isFlushed = false
+      this.settle(replica)
+    }
+    return moved.length
+  }
+
+  /** Answers the produces that are acknowledged and wakes the watches that the high watermark has passed. */
+  settle(replica: Replica): void {
+    const log = replica.log
+    if (log === null) return
+    const { waiting } = replica
+    if (log.failure !== null) {
+      this.table.noteFailure(replica, this.nowMs)
+      this.refuseWaiting(replica, ErrorCode.KAFKA_STORAGE_ERROR)
+      return
+    }
+    const acknowledged = log.acknowledgedOffset
+    const produce = this.#scratch
+    while (waiting.size > waiting.unwritten && waiting.firstLastOffset < acknowledged) {
+      waiting.shift(produce)
+      this.links[produce.front]!.produced(
+        produce.correlation,
+        ErrorCode.NONE,
+        produce.baseOffset,
+        produce.logAppendTimeMs,
+        produce.logStartOffset,
+      )
+    }
+    if (replica.watches !== null) this.#fire(replica, log.highWatermark, ErrorCode.NONE)
+  }
+
+  /** The write failed and was undone: what it would have made is refused; duplicates of older batches are answered. */
+  refuseUnwritten(replica: Replica, logEndOffset: number): void {
+    replica.waiting.dropUnwritten(this.#scratch, (produce) => {
+      if (produce.lastOffset < logEndOffset) return false
+      this.#refuse(replica, produce, ErrorCode.KAFKA_STORAGE_ERROR)
+      return true
+    })
+  }
+
+  /** Refuses every produce that waits for this partition. */
+  refuseWaiting(replica: Replica, error: number): void {
+    const { waiting } = replica
+    const produce = this.#scratch
+    while (waiting.size > 0) {
+      waiting.shift(produce)
+      this.#refuse(replica, produce, error)
+    }
+    waiting.markWritten()
+  }
+
+  /** Answers everybody who waits for this partition: it failed, went away, or the broker stops. */
+  refuseAll(replica: Replica, error: number): void {
+    this.refuseWaiting(replica, error)
+    this.refuseWatches(replica, error)
+  }
+
+  /** Wakes everybody who watches this partition, and says why there is nothing to wait for. */
+  refuseWatches(replica: Replica, error: number): void {
+    if (replica.watches !== null) this.#fire(replica, Number.POSITIVE_INFINITY, error)
+  }
+
+  #fire(replica: Replica, highWatermark: number, error: number): void {
+    replica.watches!.fireBelow(highWatermark, (front, count) => {
+      const link = this.links[front]!
+      const told = error === ErrorCode.NONE ? highWatermark : -1
+      for (let i = 0; i < count; i++) link.woken(replica.number, error, told)
+      this.counters.add(replica.topic.tenantId, BrokerCounter.WAKES, count)
+    })
+  }
+
+  #refuse(replica: Replica, produce: WaitingProduce, error: number): void {
+    this.links[produce.front]!.produceRefused(produce.correlation, error)
+    this.counters.add(replica.topic.tenantId, BrokerCounter.PRODUCES_REFUSED, 1)
+  }
+
+  #refusal(number: PartitionNumber, currentLeaderEpoch: number): number {
+    const { image, brokerId, drainControl } = this.#options
+    if (this.isStopping) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    let epoch = image.leaderEpochOf(number)
+    if (epoch < 0) {
+      drainControl()
+      epoch = image.leaderEpochOf(number)
+      if (epoch < 0) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+      // what was drained may have been the order to stop
+      if (this.isStopping) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    }
+    if (image.leaderOf(number) !== brokerId) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    if (currentLeaderEpoch < 0 || currentLeaderEpoch === epoch) return ErrorCode.NONE
+    return currentLeaderEpoch < epoch
+      ? ErrorCode.FENCED_LEADER_EPOCH
+      : ErrorCode.UNKNOWN_LEADER_EPOCH
+  }
+}

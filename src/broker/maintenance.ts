@@ -1,0 +1,148 @@
+import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
+import type { MetadataView } from '../image/view.ts'
+import { BrokerGauge } from '../link/counters.ts'
+import { DiskError } from '../log/disk.ts'
+import type { LogEnvironment } from '../log/environment.ts'
+import { DirectoryRemover } from './directory-remover.ts'
+import type { LeaderPartitions } from './leader-partitions.ts'
+import { METADATA_PARTITION } from './metadata-log.ts'
+import { OrphanSearch } from './orphans.ts'
+import { RetentionSweep } from './retention-sweep.ts'
+import type { BrokerSettings } from './settings.ts'
+
+export interface MaintenanceOptions {
+  readonly environment: LogEnvironment
+  readonly root: string
+  readonly cellId: CellId
+  readonly brokerId: BrokerId
+  readonly image: MetadataView
+  readonly partitions: LeaderPartitions
+  readonly settings: BrokerSettings
+  /** Flushes asked for and not answered. */
+  readonly flushesPending: () => number
+}
+
+const TICK_MS = 500
+/** Logs closed or begun to be flushed per tick and turn. */
+const DEHYDRATE_PER_TURN = 16
+
+/**
+ * What a broker does in the gaps, a bounded bit per turn: recovers what a crash left unchecked, removes deleted topics' files,
+ * dehydrates, applies retention to what is closed, frees rings, looks whether a full disk has room again.
+ */
+export class Maintenance {
+  readonly #options: MaintenanceOptions
+  readonly #remover: DirectoryRemover
+  readonly #orphans: OrphanSearch
+  readonly #sweep: RetentionSweep
+  #toRecover: PartitionNumber[] = []
+  #searching = false
+  #tickAtMs = 0
+
+  constructor(options: MaintenanceOptions, nowMs: number) {
+    this.#options = options
+    const { environment, settings, image, partitions, root, cellId, brokerId } = options
+    const { disk } = environment
+    const { table } = partitions
+    this.#remover = new DirectoryRemover(environment, settings.removalsPerTurn)
+    this.#orphans = new OrphanSearch(disk, root, cellId, image, (directory) =>
+      this.#onOrphan(directory),
+    )
+    const periodMs = settings.retentionSweepMs
+    this.#sweep = new RetentionSweep({ brokerId, image, table, disk, periodMs }, nowMs)
+  }
+
+  get nextTimerAtMs(): number {
+    if (this.#toRecover.length > 0 || this.#searching) return 0
+    return Math.min(this.#sweep.nextTimerAtMs, this.#remover.nextTimerAtMs, this.#nextTickMs())
+  }
+
+  /** Directories that wait to be removed. */
+  get removalsPending(): number {
+    return this.#remover.pending
+  }
+
+  /** A replica's topic was deleted. */
+  removeDirectory(number: PartitionNumber, directory: string): void {
+    this.#remover.add(number, directory)
+  }
+
+  /** The image is whole: only now is a directory that it does not name an orphan. */
+  onImageWhole(): void {
+    const { environment, image } = this.#options
+    const { recoveryPoints, logger } = environment
+    this.#toRecover = []
+    for (const dirty of recoveryPoints.dirtyPartitions() as PartitionNumber[]) {
+      if (dirty === METADATA_PARTITION) continue
+      if (image.topicOf(dirty) !== undefined) this.#toRecover.push(dirty)
+      else recoveryPoints.remove(dirty)
+    }
+    try {
+      this.#orphans.begin()
+      this.#searching = true
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      logger.log('warn', `Deleted topics' files are not looked for: ${error.message}`)
+    }
+  }
+
+  doWork(nowMs: number): number {
+    let work = this.#recoverOne()
+    if (this.#searching) work += this.#search()
+    work += this.#remover.doWork(nowMs)
+    work += this.#sweep.doWork(nowMs)
+    if (nowMs >= this.#tickAtMs) work += this.#tick(nowMs)
+    return work
+  }
+
+  #nextTickMs(): number {
+    const { partitions, environment } = this.#options
+    const isIdle = partitions.table.size === 0 && environment.space?.writable !== false
+    const holdsRings = (environment.rings?.retiredCount ?? 0) > 0
+    return isIdle && !holdsRings ? Number.POSITIVE_INFINITY : this.#tickAtMs
+  }
+
+  #tick(nowMs: number): number {
+    const { partitions, environment, settings, flushesPending } = this.#options
+    const { table, counters } = partitions
+    environment.rings?.sweep()
+    if (environment.space?.writable === false) environment.space.admits()
+    const sinceMs = nowMs - settings.dehydrateAfterMs
+    const looked = table.dehydrateIdle(nowMs, sinceMs, DEHYDRATE_PER_TURN)
+    // as many as a turn may: there may be more, so the next turn ticks again
+    if (looked < DEHYDRATE_PER_TURN) this.#tickAtMs = nowMs + TICK_MS
+    counters.setOwn(BrokerGauge.LOGS_OPEN_NOW, table.openCount)
+    counters.setOwn(BrokerGauge.LOGS_OPENED, table.openedTotal)
+    counters.setOwn(BrokerGauge.PARTITIONS_FAILED_NOW, table.failedCount)
+    counters.setOwn(BrokerGauge.FLUSHES_WAITING_NOW, flushesPending())
+    return looked
+  }
+
+  /** Opening a log recovers it. One per turn, so that clients are served in between. */
+  #recoverOne(): number {
+    const number = this.#toRecover.pop()
+    if (number === undefined) return 0
+    const { partitions } = this.#options
+    const replica = partitions.admit(number, -1)
+    if (replica !== null && replica.log === null) partitions.open(replica)
+    return 1
+  }
+
+  #search(): number {
+    try {
+      const looked = this.#orphans.step()
+      this.#searching = looked > 0
+      return looked
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#options.environment.logger.log('warn', error.message)
+      return 1
+    }
+  }
+
+  #onOrphan(directory: string): void {
+    const { logger } = this.#options.environment
+    logger.log('info', 'Removing a directory that belongs to no topic any more', { directory })
+    this.#remover.add(null, directory)
+  }
+}

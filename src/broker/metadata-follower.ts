@@ -1,0 +1,66 @@
+import type { BrokerId, CellId, PartitionIndex, PartitionNumber } from '../base/ids.ts'
+import { partitionPath } from '../base/paths.ts'
+import type { MetadataEntry } from '../image/entry.ts'
+import { applyMetadata, type MetadataImage } from '../image/image.ts'
+import type { MetadataMessage } from '../image/request.ts'
+
+export interface MetadataFollowerOptions {
+  readonly image: MetadataImage
+  readonly cellId: CellId
+  readonly brokerId: BrokerId
+  /** The broker's directory. */
+  readonly root: string
+  /** A replica of this broker went with its topic; its files are in `directory`. */
+  readonly onGone: (number: PartitionNumber, directory: string) => void
+  /** The image was begun anew and is whole (again): whatever it does not name is gone. */
+  readonly onWhole: () => void
+}
+
+interface Gone {
+  readonly number: PartitionNumber
+  readonly directory: string
+}
+
+/** Applies what the controller publishes to this thread's image, and says what that means for the replicas here. */
+export class MetadataFollower {
+  readonly #options: MetadataFollowerOptions
+  #isPartial = true
+  #isWhole = false
+
+  constructor(options: MetadataFollowerOptions) {
+    this.#options = options
+  }
+
+  /** Whether the image has been whole since the start. */
+  get isWhole(): boolean {
+    return this.#isWhole
+  }
+
+  onMetadata(message: MetadataMessage): void {
+    const { image, onGone, onWhole } = this.#options
+    if (message.first === 0) this.#isPartial = true
+    // asked before the image forgets them
+    const gone = message.entries.flatMap((entry) => this.#goneBy(entry))
+    applyMetadata(image, message)
+    for (const { number, directory } of gone) onGone(number, directory)
+    if (message.more === true || !this.#isPartial) return
+    this.#isPartial = false
+    this.#isWhole = true
+    onWhole()
+  }
+
+  #goneBy(entry: MetadataEntry): Gone[] {
+    if (entry.kind !== 'topic-deleted') return []
+    const { image, cellId, brokerId, root } = this.#options
+    const topic = image.topicById(entry.tenantId, entry.topicId)
+    if (topic === undefined || topic.cellId !== cellId) return []
+    const gone: Gone[] = []
+    for (let i = 0; i < topic.partitionCount; i++) {
+      const index = i as PartitionIndex
+      const number = topic.numberOf(index)
+      if (!image.partition(number)?.replicas.includes(brokerId)) continue
+      gone.push({ number, directory: partitionPath(root, topic.tenantId, topic.topicId, index) })
+    }
+    return gone
+  }
+}

@@ -1,0 +1,158 @@
+import { ErrorCode } from '../base/error-code.ts'
+import {
+  BatchIn,
+  PRODUCE_HEADER_BYTES,
+  type ProduceCommand,
+  readProduce,
+} from '../link/commands.ts'
+import { BrokerCounter } from '../link/counters.ts'
+import { frontPeer } from '../link/ports.ts'
+import type { DiskError } from '../log/disk.ts'
+import { newAppendOutcome } from '../log/outcomes.ts'
+import type { RingReader } from '../shared/ring-reader.ts'
+import type { BatchBuffers } from './batch-buffers.ts'
+import type { FrontLink } from './front-link.ts'
+import type { LeaderPartitions } from './leader-partitions.ts'
+import type { Replica } from './replica.ts'
+import { newWaitingProduce } from './waiting-produces.ts'
+
+const newCommand = (): ProduceCommand => ({
+  correlation: 0,
+  partition: 0 as ProduceCommand['partition'],
+  nowMs: 0,
+  acks: 0,
+  batchIn: 0,
+  bufferId: 0,
+  byteLength: 0,
+})
+
+/**
+ * PRODUCE: batches are staged as their commands come, written with one write per partition at the end of the turn, and
+ * answered once the log acknowledges them. acks=0 and acks=1 differ for the front only: it needs the answer to give back
+ * the room that it reserved.
+ */
+export class ProduceHandler {
+  readonly #partitions: LeaderPartitions
+  readonly #buffers: BatchBuffers
+  readonly #drainControl: () => void
+  readonly #command = newCommand()
+  readonly #outcome = newAppendOutcome()
+  readonly #waiting = newWaitingProduce()
+  #staged: Replica[] = []
+  #writing: Replica[] = []
+  #stagedBytes = 0
+
+  constructor(partitions: LeaderPartitions, buffers: BatchBuffers, drainControl: () => void) {
+    this.#partitions = partitions
+    this.#buffers = buffers
+    this.#drainControl = drainControl
+  }
+
+  /** Bytes staged since the last write. */
+  get stagedBytes(): number {
+    return this.#stagedBytes
+  }
+
+  onProduce(link: FrontLink, reader: RingReader, at: number): void {
+    const command = this.#command
+    readProduce(reader.view, at, command)
+    const batch =
+      command.batchIn === BatchIn.RING ? batchInRing(reader, at, command) : this.#take(link)
+    const replica = this.#partitions.admit(command.partition, -1)
+    if (replica === null) {
+      link.produceRefused(command.correlation, this.#partitions.error)
+      return
+    }
+    const error =
+      batch === null ? ErrorCode.UNKNOWN_SERVER_ERROR : this.#stage(link, replica, batch)
+    if (error === ErrorCode.NONE) return
+    const { counters } = this.#partitions
+    counters.add(replica.topic.tenantId, BrokerCounter.PRODUCES_REFUSED, 1)
+    link.produceRefused(command.correlation, error)
+  }
+
+  /** Writes and settles every partition that has something staged; returns how many. */
+  writeStaged(): number {
+    if (this.#staged.length === 0) return 0
+    const staged = this.#staged
+    this.#staged = this.#writing
+    this.#writing = staged
+    this.#stagedBytes = 0
+    for (const replica of staged) this.#write(replica)
+    const count = staged.length
+    staged.length = 0
+    return count
+  }
+
+  #stage(link: FrontLink, replica: Replica, batch: Uint8Array): number {
+    const partitions = this.#partitions
+    const log = partitions.open(replica)
+    if (log === null) return partitions.error
+    const outcome = this.#outcome
+    try {
+      log.stage(batch, partitions.wallMs, partitions.leaderEpochOf(replica.number), outcome)
+    } catch (error) {
+      partitions.table.fail(replica, partitions.nowMs, error)
+      return ErrorCode.KAFKA_STORAGE_ERROR
+    }
+    if (outcome.error !== ErrorCode.NONE) return outcome.error
+    const { counters } = partitions
+    counters.add(replica.topic.tenantId, BrokerCounter.PRODUCES, 1)
+    counters.add(replica.topic.tenantId, BrokerCounter.PRODUCE_BYTES, batch.length)
+    this.#stagedBytes += batch.length
+    const waiting = this.#waiting
+    waiting.front = link.front
+    waiting.correlation = this.#command.correlation
+    waiting.lastOffset = outcome.lastOffset
+    waiting.baseOffset = outcome.baseOffset
+    waiting.logAppendTimeMs = outcome.logAppendTimeMs
+    waiting.logStartOffset = outcome.logStartOffset
+    replica.waiting.push(waiting)
+    if (!replica.isStaged) {
+      replica.isStaged = true
+      this.#staged.push(replica)
+    }
+    return ErrorCode.NONE
+  }
+
+  #write(replica: Replica): void {
+    replica.isStaged = false
+    const { log } = replica
+    // failed, or deleted, in this very turn: everybody has been answered
+    if (log === null) return
+    const partitions = this.#partitions
+    let error: DiskError | null
+    try {
+      error = log.write()
+    } catch (thrown) {
+      partitions.table.fail(replica, partitions.nowMs, thrown)
+      return
+    }
+    if (error === null) {
+      replica.waiting.markWritten()
+    } else {
+      partitions.counters.add(replica.topic.tenantId, BrokerCounter.WRITES_FAILED, 1)
+      partitions.refuseUnwritten(replica, log.logEndOffset)
+    }
+    partitions.settle(replica)
+    partitions.table.arm(replica)
+  }
+
+  /** The front posts the buffer before it sends the command, so at the latest it is in the port by now. */
+  #take(link: FrontLink): Uint8Array | null {
+    const { bufferId, byteLength } = this.#command
+    const peer = frontPeer(link.front)
+    let sab = this.#buffers.take(peer, bufferId)
+    if (sab === undefined) {
+      this.#drainControl()
+      sab = this.#buffers.take(peer, bufferId)
+    }
+    if (sab === undefined || sab.byteLength < byteLength) return null
+    return new Uint8Array(sab, 0, byteLength)
+  }
+}
+
+function batchInRing(reader: RingReader, at: number, command: ProduceCommand): Uint8Array {
+  const start = at + PRODUCE_HEADER_BYTES
+  return reader.bytes.subarray(start, start + command.byteLength)
+}

@@ -1,0 +1,330 @@
+import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
+import { partitionPath } from '../base/paths.ts'
+import { TimerQueue } from '../base/timer-queue.ts'
+import type { MetadataView } from '../image/view.ts'
+import { DiskError, type FlushPort } from '../log/disk.ts'
+import type { LogEnvironment } from '../log/environment.ts'
+import { PartitionLog } from '../log/partition-log.ts'
+import { Replica } from './replica.ts'
+
+export interface ReplicaTableOptions {
+  readonly environment: LogEnvironment
+  /** The broker's directory. */
+  readonly root: string
+  readonly cellId: CellId
+  readonly brokerId: BrokerId
+  readonly image: MetadataView
+  readonly openLogsMax: number
+  readonly failedRetryMs: number
+  /** The replica failed: answer who waits. Its log is closed by then. */
+  readonly onFailed: (replica: Replica) => void
+  /** A flush that the replica's log asked for has completed. */
+  readonly onFlushed: (replica: Replica) => void
+}
+
+/** A touch is noted in the order of use at most this often per partition. */
+const TOUCH_EVERY_MS = 250
+/** Logs that may be open beyond the limit while others are being flushed. */
+const OVERSHOOT = 1.25
+/** Partitions looked at for one that may be closed, when too many logs are open. */
+const PRESSURE_LOOKS = 32
+
+/**
+ * The partitions that are in use here, and which of them have their logs open. Everything that may throw on account of one partition
+ * goes through {@link guard}, so that it ends with that partition. On the broker's thread.
+ */
+export class ReplicaTable {
+  readonly timers = new TimerQueue()
+  readonly #options: ReplicaTableOptions
+  readonly #replicas = new Map<PartitionNumber, Replica>()
+  /** Those with an open log, touched longest ago first. */
+  readonly #open = new Set<Replica>()
+  /** Those without, likewise. */
+  readonly #closed = new Set<Replica>()
+  #opened = 0
+  #failed = 0
+
+  constructor(options: ReplicaTableOptions) {
+    this.#options = options
+  }
+
+  get openCount(): number {
+    return this.#open.size
+  }
+
+  /** Logs opened since the start. */
+  get openedTotal(): number {
+    return this.#opened
+  }
+
+  /** Partitions that failed and have not been opened again. */
+  get failedCount(): number {
+    return this.#failed
+  }
+
+  get size(): number {
+    return this.#replicas.size
+  }
+
+  get(number: PartitionNumber): Replica | undefined {
+    return this.#replicas.get(number)
+  }
+
+  openReplicas(): Iterable<Replica> {
+    return this.#open
+  }
+
+  replicas(): Iterable<Replica> {
+    return this.#replicas.values()
+  }
+
+  /** The replica of a partition that the image names; undefined when it is another cell's. */
+  admit(number: PartitionNumber): Replica | undefined {
+    const known = this.#replicas.get(number)
+    if (known !== undefined) return known
+    const partition = this.#options.image.partition(number)
+    if (partition === undefined || partition.topic.cellId !== this.#options.cellId) return undefined
+    const { topic, index } = partition
+    const directory = partitionPath(this.#options.root, topic.tenantId, topic.topicId, index)
+    const replica = new Replica(number, topic, index, directory)
+    this.#replicas.set(number, replica)
+    this.#closed.add(replica)
+    return replica
+  }
+
+  /**
+   * The replica's log, opened if it is not; null while the partition is failed. One that takes no appends any more is
+   * returned, for reads, until it is time to try again. Counts as a touch.
+   */
+  open(replica: Replica, nowMs: number): PartitionLog | null {
+    if (nowMs - replica.touchedAtMs >= TOUCH_EVERY_MS) this.touch(replica, nowMs)
+    const log = replica.log
+    if (log !== null) {
+      if (log.failure === null) return log
+      this.noteFailure(replica, nowMs)
+      if (nowMs < replica.failedUntilMs) return log
+      this.#close(replica)
+    }
+    return nowMs < replica.failedUntilMs ? null : this.#hydrate(replica, nowMs)
+  }
+
+  /** The log says that it takes no more appends: when to try again. Tells once; true then. */
+  noteFailure(replica: Replica, nowMs: number): boolean {
+    const reason = replica.log?.failure ?? null
+    if (reason === null || replica.failedUntilMs !== 0) return false
+    this.#noteFailed(replica, nowMs, reason, undefined)
+    return true
+  }
+
+  touch(replica: Replica, nowMs: number): void {
+    replica.touchedAtMs = nowMs
+    const set = replica.log === null ? this.#closed : this.#open
+    set.delete(replica)
+    set.add(replica)
+  }
+
+  /** Runs `work` for one partition: whatever it throws fails that partition and nothing else; false then. */
+  guard(replica: Replica, nowMs: number, work: () => void): boolean {
+    try {
+      work()
+      return true
+    } catch (error) {
+      this.fail(replica, nowMs, error)
+      return false
+    }
+  }
+
+  /** Ends the partition's log after an error; it is opened anew, with recovery, when it is touched after a while. */
+  fail(replica: Replica, nowMs: number, error: unknown): void {
+    if (isEndOfProcess(error)) throw error
+    // a disk's error says it all; anything else is a bug of ours
+    const stack = error instanceof DiskError ? undefined : stackOf(error)
+    this.#noteFailed(replica, nowMs, describe(error), stack)
+    this.#close(replica)
+    replica.quiet = null
+    this.#options.onFailed(replica)
+  }
+
+  /** Asks to be called again when the log wants it. Later times are found out when the timer fires. */
+  arm(replica: Replica): void {
+    const atMs = replica.log === null ? Number.POSITIVE_INFINITY : replica.log.nextTimerAtMs
+    if (atMs === Number.POSITIVE_INFINITY) return
+    const timer = replica.timer
+    if (timer !== null) {
+      if (timer.atMs <= atMs) return
+      this.timers.cancel(timer)
+    }
+    replica.timer = this.timers.schedule(atMs, (nowMs) => this.#onTimer(replica, nowMs))
+  }
+
+  /** Closes the log, keeping what a fetch at its end needs to know. Only at rest. */
+  dehydrate(replica: Replica, nowMs: number): void {
+    const log = replica.log
+    if (log === null) return
+    const quiet = { logStartOffset: log.logStartOffset, endOffset: log.logEndOffset }
+    const usable = log.failure === null && log.highWatermark === log.logEndOffset
+    this.guard(replica, nowMs, () => {
+      this.#close(replica)
+      replica.quiet = usable ? quiet : null
+    })
+    replica.waiting.release()
+  }
+
+  /** Dehydrates and forgets what was not touched since `sinceMs`, at most `limit`; returns how many were looked at. */
+  dehydrateIdle(nowMs: number, sinceMs: number, limit: number): number {
+    let looked = 0
+    for (const replica of this.#open) {
+      if (looked >= limit || replica.touchedAtMs > sinceMs) break
+      looked++
+      // at the back of the order until its flush is done
+      this.touch(replica, replica.touchedAtMs)
+      this.#flushAndClose(replica)
+    }
+    for (const replica of this.#closed) {
+      if (looked >= limit || replica.touchedAtMs > sinceMs) break
+      looked++
+      if ((replica.watches?.active ?? 0) > 0) this.touch(replica, nowMs)
+      else this.#forget(replica)
+    }
+    return looked
+  }
+
+  /** Takes the replica out: its topic was deleted. Its log is closed; the files stay for the remover. */
+  remove(replica: Replica, nowMs: number): void {
+    replica.isRemoved = true
+    this.guard(replica, nowMs, () => this.#close(replica))
+    this.#forget(replica)
+  }
+
+  #noteFailed(replica: Replica, nowMs: number, reason: string, stack: string | undefined): void {
+    const { environment, failedRetryMs } = this.#options
+    environment.logger.log('error', `Partition failed: ${reason}`, {
+      tenant: replica.topic.tenantId,
+      topic: replica.topic.topicId,
+      partition: replica.index,
+      directory: replica.directory,
+      retryInMs: failedRetryMs,
+      stack,
+    })
+    if (replica.failedUntilMs === 0) this.#failed++
+    replica.failedUntilMs = nowMs + failedRetryMs
+  }
+
+  #forget(replica: Replica): void {
+    if (replica.failedUntilMs !== 0) this.#failed--
+    replica.failedUntilMs = 0
+    this.#closed.delete(replica)
+    this.#replicas.delete(replica.number)
+  }
+
+  #hydrate(replica: Replica, nowMs: number): PartitionLog | null {
+    if (this.#open.size >= this.#options.openLogsMax) this.#makeRoom(nowMs)
+    const environment = {
+      ...this.#options.environment,
+      flush: this.#flushPortOf(replica),
+    }
+    try {
+      replica.log = PartitionLog.open({
+        environment,
+        directory: replica.directory,
+        partition: replica.number,
+        config: replica.topic.effective,
+      })
+    } catch (error) {
+      this.fail(replica, nowMs, error)
+      return null
+    }
+    if (replica.failedUntilMs !== 0) this.#failed--
+    replica.failedUntilMs = 0
+    replica.quiet = null
+    this.#opened++
+    this.#closed.delete(replica)
+    this.#open.add(replica)
+    this.arm(replica)
+    return replica.log
+  }
+
+  /** Errors in a flush's completion belong to the partition, too. */
+  #flushPortOf(replica: Replica): FlushPort {
+    const { environment, onFlushed } = this.#options
+    return {
+      request: (path, done) =>
+        environment.flush.request(path, (error) => {
+          const nowMs = environment.clock.monotonicMs()
+          if (this.guard(replica, nowMs, () => done(error))) onFlushed(replica)
+        }),
+    }
+  }
+
+  /** Closed after a flush, a log need not be checked when it is opened again. */
+  #flushAndClose(replica: Replica): void {
+    const log = replica.log
+    if (log === null || replica.isClosing || !replica.isAtRest) return
+    const { clock } = this.#options.environment
+    const touchedAtMs = replica.touchedAtMs
+    replica.isClosing = true
+    this.guard(replica, clock.monotonicMs(), () =>
+      log.flushAll((error) => {
+        replica.isClosing = false
+        const isQuiet = replica.touchedAtMs === touchedAtMs && replica.isAtRest
+        if (error === null && isQuiet && replica.log === log) {
+          this.dehydrate(replica, clock.monotonicMs())
+        }
+      }),
+    )
+  }
+
+  /** Begins to close what was touched longest ago; with far too many open, one is closed without its flush. */
+  #makeRoom(nowMs: number): void {
+    const isPressing = this.#open.size >= this.#options.openLogsMax * OVERSHOOT
+    let looks = PRESSURE_LOOKS
+    for (const replica of this.#open) {
+      if (looks-- === 0) return
+      if (!replica.isAtRest) continue
+      if (isPressing) {
+        this.dehydrate(replica, nowMs)
+        return
+      }
+      this.#flushAndClose(replica)
+    }
+  }
+
+  #onTimer(replica: Replica, nowMs: number): void {
+    replica.timer = null
+    const log = replica.log
+    if (log === null) return
+    if (log.nextTimerAtMs > nowMs) this.arm(replica)
+    else if (this.guard(replica, nowMs, () => log.onTimer(nowMs))) {
+      this.#options.onFlushed(replica)
+      this.arm(replica)
+    }
+  }
+
+  #close(replica: Replica): void {
+    if (replica.timer !== null) {
+      this.timers.cancel(replica.timer)
+      replica.timer = null
+    }
+    const log = replica.log
+    if (log === null) return
+    replica.log = null
+    replica.isClosing = false
+    this.#open.delete(replica)
+    if (!replica.isRemoved) this.#closed.add(replica)
+    try {
+      log.close()
+    } catch (error) {
+      if (isEndOfProcess(error)) throw error
+      this.#options.environment.logger.log('warn', `A log did not close: ${describe(error)}`, {
+        directory: replica.directory,
+      })
+    }
+  }
+}
+
+/** The simulator's way to end a process in the middle of a disk operation: nobody may survive it. */
+const isEndOfProcess = (error: unknown): boolean =>
+  error instanceof Error && error.name === 'SimulatedCrash'
+const describe = (error: unknown): string => (error instanceof Error ? error.message : `${error}`)
+const stackOf = (error: unknown): string | undefined =>
+  error instanceof Error ? error.stack : undefined

@@ -1,0 +1,53 @@
+import type { PartitionIndex, PartitionNumber } from '../base/ids.ts'
+import type { Timer } from '../base/timer-queue.ts'
+import type { TopicView } from '../image/view.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+import { WaitingProduces } from './waiting-produces.ts'
+import type { Watches } from './watches.ts'
+
+/** What is known of a log while it is closed: enough for a fetch at its end. */
+export interface QuietEnds {
+  readonly logStartOffset: number
+  /** Log end and high watermark: nothing is in between when a log is closed. */
+  readonly endOffset: number
+}
+
+/**
+ * A partition that this broker leads and that was touched lately. Kept by the {@link ReplicaTable}; a partition without one
+ * costs this thread nothing but its columns in the image.
+ */
+export class Replica {
+  readonly number: PartitionNumber
+  readonly topic: TopicView
+  readonly index: PartitionIndex
+  readonly directory: string
+  readonly waiting = new WaitingProduces()
+  /** null while dehydrated or failed. */
+  log: PartitionLog | null = null
+  quiet: QuietEnds | null = null
+  watches: Watches | null = null
+  touchedAtMs = 0
+  /** Not 0: failed, and not to be opened before this monotonic time. */
+  failedUntilMs = 0
+  /** Being flushed in order to be closed. */
+  isClosing = false
+  /** Waits for the write at the end of this turn. */
+  isStaged = false
+  /** Waits to be looked at in this turn: a flush has completed, or a timer has run. */
+  isFlushed = false
+  /** Out of the table: the topic was deleted. */
+  isRemoved = false
+  timer: Timer | null = null
+
+  constructor(number: PartitionNumber, topic: TopicView, index: PartitionIndex, directory: string) {
+    this.number = number
+    this.topic = topic
+    this.index = index
+    this.directory = directory
+  }
+
+  /** Nothing of this turn or of a flush hangs on its log. */
+  get isAtRest(): boolean {
+    return !this.isStaged && this.waiting.size === 0
+  }
+}

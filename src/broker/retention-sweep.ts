@@ -1,0 +1,74 @@
+import type { BrokerId, PartitionNumber } from '../base/ids.ts'
+import type { MetadataView, TopicView } from '../image/view.ts'
+import type { Disk } from '../log/disk.ts'
+import type { ReplicaTable } from './replica-table.ts'
+
+export interface RetentionSweepOptions {
+  readonly brokerId: BrokerId
+  readonly image: MetadataView
+  readonly table: ReplicaTable
+  readonly disk: Disk
+  /** All partitions within about this long. */
+  readonly periodMs: number
+}
+
+const STEP_MS_MIN = 10
+/** Partitions that need no look at the disk, passed over per step. */
+const PASSED_MAX = 256
+
+/**
+ * Retention for partitions that are not open: one at a time, round robin, slowly; each is opened, cleaned and closed again.
+ * Open logs have timers of their own. On the broker's thread.
+ */
+export class RetentionSweep {
+  readonly #options: RetentionSweepOptions
+  #round: Iterator<PartitionNumber> | null = null
+  #nextAtMs: number
+
+  constructor(options: RetentionSweepOptions, nowMs: number) {
+    this.#options = options
+    this.#nextAtMs = nowMs + options.periodMs
+  }
+
+  get nextTimerAtMs(): number {
+    return this.#nextAtMs
+  }
+
+  doWork(nowMs: number): number {
+    if (nowMs < this.#nextAtMs) return 0
+    const { image, periodMs } = this.#options
+    const stepMs = Math.floor(periodMs / Math.max(1, image.partitionCount))
+    this.#nextAtMs = nowMs + Math.max(STEP_MS_MIN, stepMs)
+    this.#round ??= image.partitionNumbers()[Symbol.iterator]()
+    for (let passed = 0; passed < PASSED_MAX; passed++) {
+      const { done, value } = this.#round.next()
+      if (done === true) {
+        this.#round = null
+        break
+      }
+      if (this.#clean(value, nowMs)) break
+    }
+    return 1
+  }
+
+  /** True when the partition's log had to be opened. */
+  #clean(number: PartitionNumber, nowMs: number): boolean {
+    const { image, brokerId, table, disk } = this.#options
+    const topic = image.topicOf(number)
+    if (topic === undefined || !isLimited(topic) || image.leaderOf(number) !== brokerId)
+      return false
+    const known = table.get(number)
+    if (known !== undefined && (known.log !== null || known.failedUntilMs !== 0)) return false
+    const replica = known ?? table.admit(number)
+    if (replica === undefined) return false
+    // never written: nothing to clean
+    if (!disk.exists(replica.directory)) return false
+    const log = table.open(replica, nowMs)
+    if (log === null) return true
+    if (table.guard(replica, nowMs, () => log.applyRetention())) table.dehydrate(replica, nowMs)
+    return true
+  }
+}
+
+const isLimited = ({ effective }: TopicView): boolean =>
+  effective.cleanupPolicy.delete && (effective.retentionMs >= 0 || effective.retentionBytes >= 0)
