@@ -140,20 +140,37 @@ export const zstdCompress = (bytes: Uint8Array, level: number): Uint8Array =>
  * Throws {@link DecompressedTooLargeError} beyond `maxBytes`, {@link RecordFormatError} for bad data.
  */
 export function zstdDecompress(bytes: Uint8Array, maxBytes: number): Uint8Array {
-  const bound = zstdBound(bytes)
-  const out = prepared().decompress(bytes, Math.min(bound, maxBytes), maxBytes)
-  if (out.length > maxBytes) throw tooLarge(maxBytes)
-  return out
+  const frames = zstdFrames(bytes)
+  const parts: Uint8Array[] = []
+  let size = 0
+  // One by one: Node's own stops after the first frame, Java's reader does not.
+  for (const { from, end, bound } of frames) {
+    const room = maxBytes - size
+    const part = prepared().decompress(bytes.subarray(from, end), Math.min(bound, room), maxBytes)
+    size += part.length
+    if (size > maxBytes) throw tooLarge(maxBytes)
+    parts.push(part)
+  }
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
 }
 
-/** The most that the frames in `bytes` can hold, from their own and their blocks' headers; throws where cut off. */
-export function zstdBound(bytes: Uint8Array): number {
+interface ZstdFrame {
+  readonly from: number
+  readonly end: number
+  /** The most bytes that it can hold. */
+  readonly bound: number
+}
+
+/** The frames in `bytes` that hold data, measured by their own and their blocks' headers; throws where cut off. */
+function zstdFrames(bytes: Uint8Array): ZstdFrame[] {
   const word = (at: number): number =>
     (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
   if (bytes.length === 0) throw bad('no frame')
-  let bound = 0
+  const frames: ZstdFrame[] = []
   let at = 0
   while (at < bytes.length) {
+    const from = at
+    let bound = 0
     if (at + 8 > bytes.length) throw bad('frame header cut off')
     const magic = word(at)
     if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) {
@@ -179,6 +196,7 @@ export function zstdBound(bytes: Uint8Array): number {
     }
     at += descriptor & 4 ? 4 : 0
     if (at > bytes.length) throw bad('frame cut off')
+    frames.push({ from, end: at, bound })
   }
-  return bound
+  return frames
 }

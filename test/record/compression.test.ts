@@ -129,6 +129,38 @@ describe.each(codecs.map((codec) => [codecName(codec), codec] as const))('%s', (
   })
 })
 
+/** Walks an lz4 block: how far before its end the last match begins, and how many literals end it. */
+function endOfBlock(block: Uint8Array): { readonly lastMatch: number; readonly literals: number } {
+  let size = 0
+  let lastMatchAt = Number.NEGATIVE_INFINITY
+  for (let at = 0; ; ) {
+    const token = block[at++]!
+    const rest = (nibble: number) => {
+      let length = nibble
+      for (let more = nibble === 15 ? 255 : 0; more === 255; length += more) more = block[at++]!
+      return length
+    }
+    const literals = rest(token >> 4)
+    at += literals
+    size += literals
+    if (at >= block.length) return { lastMatch: size - lastMatchAt, literals }
+    at += 2
+    lastMatchAt = size
+    size += rest(token & 15) + 4
+  }
+}
+
+test('lz4 blocks end as its native decoders, and so Java’s consumers, want them', () => {
+  for (let length = 13; length < 300; length++) {
+    const bytes = Uint8Array.from({ length }, (_, i) => (i * i) % 7)
+    const frame = compress(Codec.lz4, bytes)
+    if (frame[10]! >= 0x80) continue
+    const end = endOfBlock(frame.subarray(11, -4))
+    expect(end.lastMatch).toBeGreaterThanOrEqual(12)
+    expect(end.literals).toBeGreaterThanOrEqual(5)
+  }
+})
+
 describe('as other writers write it', () => {
   test('one raw snappy block, as librdkafka sends', () => {
     const raw = snappyjs.compress(json)
@@ -140,6 +172,14 @@ describe('as other writers write it', () => {
     const one = compress(Codec.snappy, ascii('one'))
     const both = new Uint8Array([...one, ...compress(Codec.snappy, ascii('two'))])
     expect(decompress(Codec.snappy, both, 100)).toEqual(ascii('onetwo'))
+  })
+
+  test('two zstd frames with a skippable one between them', () => {
+    const skippable = Uint8Array.of(0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9)
+    const [one, two] = [compress(Codec.zstd, ascii('one')), compress(Codec.zstd, ascii('two'))]
+    const both = new Uint8Array([...one, ...skippable, ...two])
+    expect(new Uint8Array(decompress(Codec.zstd, both, 6))).toEqual(ascii('onetwo'))
+    expect(() => decompress(Codec.zstd, both, 5)).toThrow(DecompressedTooLargeError)
   })
 
   test('our lz4 and snappy are read by other readers', () => {
