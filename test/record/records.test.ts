@@ -99,6 +99,12 @@ describe('malformed records', () => {
     expect(checkRecords(bytes, checks)).toMatchObject({ kind: 'badRecords', errorCode })
   })
 
+  test('a number of more than its 32 bits', () => {
+    const bytes = one()
+    bytes.set([0xff, 0xff, 0xff, 0xff, 0x1f], 61)
+    expect(() => readRecords(bytes, 0)).toThrow(/record 0: length is longer than 32 bits/)
+  })
+
   test('a count that the bytes do not bear out', () => {
     const bytes = buildBatch(someRecords(4))
     batch.writeInt32(bytes, 57, 5)
