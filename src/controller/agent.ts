@@ -3,6 +3,7 @@
  * then the responses. Runs on a broker's thread; it never blocks, and has no timer.
  */
 
+import { invariant } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import type { TenantId } from '../base/ids.ts'
@@ -192,6 +193,7 @@ export class ControllerAgent {
     const offset = Math.min(this.#log.durableOffset, first + this.#uncommitted.length)
     // The first image is the whole log's, so that nobody ever serves from half of it.
     if (!this.#published && offset < this.#log.endOffset) return 0
+    invariant(offset >= first, 'what is durable stays durable')
     const entries = this.#uncommitted.splice(0, offset - first)
     if (entries.length > 0) {
       const delta: MetadataMessage = { kind: 'metadata', first, offset, entries }

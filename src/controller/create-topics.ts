@@ -7,7 +7,11 @@ import type { BrokerId, CellId, PartitionNumber, TenantId } from '../base/ids.ts
 import type { Random } from '../base/random.ts'
 import type { MetadataEntry, PartitionPlacement } from '../image/entry.ts'
 import type { ControllerRequest, NewTopic, TopicResult } from '../image/request.ts'
-import { type ConfigValues, validateTopicConfigs } from '../image/topic-config.ts'
+import {
+  type ConfigValues,
+  validateTopicConfig,
+  validateTopicConfigs,
+} from '../image/topic-config.ts'
 import { newTopicId } from './new-ids.ts'
 import { placed, placePartitions, replicasMade } from './placement.ts'
 import { type Refusal, refuse, refusedTopic } from './results.ts'
@@ -102,13 +106,12 @@ class Planner {
 
   plan(topic: NewTopic): TopicResult {
     const { name } = topic
-    const configs: Record<string, string | null> = {}
-    for (const config of topic.configs) configs[config.name] = config.value
-    const refusal = this.#refuseName(name) ?? this.#refuseConfigs(configs)
+    const refusal = this.#refuseName(name) ?? this.#refuseConfigs(topic.configs)
     if (refusal !== null) return refusedTopic(name, refusal)
     const placements = this.#place(topic)
     if ('error' in placements) return refusedTopic(name, placements)
-    return this.#take(name, placements, configs as Record<string, string>)
+    const configs = Object.fromEntries(topic.configs.map((one) => [one.name, one.value ?? '']))
+    return this.#take(name, placements, configs)
   }
 
   #refuseName(name: string): Refusal | null {
@@ -134,8 +137,13 @@ class Planner {
     )
   }
 
-  #refuseConfigs(configs: Readonly<Record<string, string | null>>): Refusal | null {
-    const reason = validateTopicConfigs(configs, this.#settings.brokerConfigs)
+  #refuseConfigs(configs: NewTopic['configs']): Refusal | null {
+    let reason: string | null = null
+    for (const { name, value } of configs) reason ??= validateTopicConfig(name, value)
+    reason ??= validateTopicConfigs(
+      Object.fromEntries(configs.map((one) => [one.name, one.value])),
+      this.#settings.brokerConfigs,
+    )
     return reason === null ? null : refuse(ErrorCode.INVALID_CONFIG, reason)
   }
 

@@ -102,7 +102,9 @@ export function validateTopicConfigs(
   overrides: Readonly<Record<string, string | null>>,
   brokerConfigs: ConfigValues = NONE,
 ): string | null {
-  for (const name of Object.keys(overrides)) {
+  const names = Object.keys(overrides)
+  if (names.length === 0) return null
+  for (const name of names) {
     const refused = validateTopicConfig(name, overrides[name] ?? null)
     if (refused !== null) return refused
   }

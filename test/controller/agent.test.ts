@@ -1,0 +1,265 @@
+import { describe, expect, it } from 'vitest'
+import { ManualClock } from '../../src/base/clock.ts'
+import { ErrorCode } from '../../src/base/error-code.ts'
+import { silentLogger } from '../../src/base/log.ts'
+import { SeededRandom } from '../../src/base/random.ts'
+import { ControllerAgent } from '../../src/controller/agent.ts'
+import { decodeEntry, encodeEntry } from '../../src/controller/entry-codec.ts'
+import { METADATA_FORMAT } from '../../src/image/entry.ts'
+import { applyMetadata, MetadataImage } from '../../src/image/image.ts'
+import type {
+  ControllerRequest,
+  ControllerResponse,
+  MetadataMessage,
+} from '../../src/image/request.ts'
+import { FakeEntryLog } from './fake-entry-log.ts'
+
+type Event =
+  | { kind: 'published'; message: MetadataMessage }
+  | { kind: 'answered'; correlation: number; response: ControllerResponse }
+
+/** An agent over a log, a follower that applies what is published, and what happened in order. */
+function harness(log = new FakeEntryLog(), brokersPerCell = 3, seed = 1) {
+  const events: Event[] = []
+  const follower = new MetadataImage()
+  const agent = new ControllerAgent({
+    log,
+    clock: new ManualClock(),
+    random: new SeededRandom(seed),
+    logger: silentLogger,
+    settings: { cells: 1, brokersPerCell, defaultPartitions: 4 },
+    publish: (message) => {
+      // As a port does: nothing is shared with the sender.
+      applyMetadata(follower, structuredClone(message))
+      events.push({ kind: 'published', message })
+    },
+    respond: (_front, correlation, response) => {
+      events.push({ kind: 'answered', correlation, response })
+    },
+  })
+  const turn = () => {
+    log.finishFlush()
+    return agent.doWork(0)
+  }
+  const start = () => {
+    agent.start()
+    turn()
+    return follower.defaultTenant!.tenantId
+  }
+  return { agent, log, events, follower, turn, start }
+}
+
+const create = (...names: string[]): ControllerRequest => ({
+  kind: 'create-topics',
+  validateOnly: false,
+  topics: names.map((name) => ({
+    name,
+    partitions: 3,
+    replicationFactor: -1,
+    assignments: [],
+    configs: [],
+  })),
+})
+
+describe('ControllerAgent', () => {
+  it('forms the cluster at first start, and publishes only once that is durable', () => {
+    const { agent, log, events, follower } = harness()
+    agent.start()
+    expect(log.entries.map((bytes, offset) => decodeEntry(bytes, offset).kind)).toEqual([
+      'cluster-formed',
+      'tenant-created',
+    ])
+    agent.doWork(0)
+    expect(events).toEqual([])
+    expect(agent.ready).toBe(false)
+    log.finishFlush()
+    agent.doWork(0)
+    expect(agent.ready).toBe(true)
+    expect(events).toHaveLength(1)
+    expect(follower.offset).toBe(2)
+    expect(follower).toMatchObject({ cells: 1, brokersPerCell: 3 })
+    expect(follower.clusterId).toMatch(/^[A-Za-z0-9_][A-Za-z0-9_-]{21}$/)
+    expect(follower.defaultTenant?.tenantId).toMatch(/^[0-9a-f]{16}$/)
+    expect(follower.defaultTenant?.clusterId).toMatch(/^[A-Za-z0-9_][A-Za-z0-9_-]{21}$/)
+    expect(follower.defaultTenant?.clusterId).not.toBe(follower.clusterId)
+  })
+
+  it('answers when the entries are durable, after everyone has been told', () => {
+    const { agent, log, events, follower, start, turn } = harness()
+    const tenantId = start()
+    events.length = 0
+    agent.onRequest('front-0', tenantId, 7, create('orders'))
+    agent.doWork(0)
+    expect(log.endOffset).toBe(3)
+    expect(events).toEqual([])
+    turn()
+    expect(events.map((event) => event.kind)).toEqual(['published', 'answered'])
+    expect(events[0]).toMatchObject({ message: { first: 2, offset: 3 } })
+    expect(events[1]).toMatchObject({ correlation: 7, response: { results: [{ error: 0 }] } })
+    expect(follower.topicByName(tenantId, 'orders')?.partitionCount).toBe(3)
+    expect(turn()).toBe(0)
+  })
+
+  it('flushes once for many requests, and answers a read-only one after what it saw', () => {
+    const { agent, log, events, start, turn } = harness()
+    const tenantId = start()
+    const flushes = log.flushesAsked
+    events.length = 0
+    for (let i = 0; i < 20; i++) agent.onRequest('front-0', tenantId, i, create(`t${i}`))
+    agent.onRequest('front-0', tenantId, 20, create('t3'))
+    agent.doWork(0)
+    agent.doWork(0)
+    expect(log.flushesAsked).toBe(flushes + 1)
+    expect(events).toEqual([])
+    turn()
+    expect(events.filter((event) => event.kind === 'published')).toHaveLength(1)
+    const answers = events.filter((event) => event.kind === 'answered')
+    expect(answers.map((one) => one.correlation)).toEqual(Array.from({ length: 21 }, (_, i) => i))
+    expect(answers[20]).toMatchObject({
+      response: { results: [{ error: ErrorCode.TOPIC_ALREADY_EXISTS }] },
+    })
+  })
+
+  it('lets what comes during a flush wait for the next', () => {
+    const { agent, log, events, start, turn } = harness()
+    const tenantId = start()
+    const flushes = log.flushesAsked
+    events.length = 0
+    agent.onRequest('front-0', tenantId, 1, create('a'))
+    agent.doWork(0)
+    agent.onRequest('front-0', tenantId, 2, create('b'))
+    agent.doWork(0)
+    expect(log.flushesAsked).toBe(flushes + 1)
+    turn()
+    expect(events.filter((event) => event.kind === 'answered')).toHaveLength(1)
+    expect(log.flushesAsked).toBe(flushes + 2)
+    turn()
+    expect(events.filter((event) => event.kind === 'answered')).toHaveLength(2)
+  })
+
+  it('has the same image after a restart, after kill -9 and after a power cut', () => {
+    const first = harness()
+    const tenantId = first.start()
+    first.agent.onRequest('front-0', tenantId, 1, create('a', 'b.c'))
+    first.agent.onRequest('front-0', tenantId, 2, { kind: 'allocate-producer-ids', count: 9 })
+    first.agent.onRequest('front-0', tenantId, 3, {
+      kind: 'delete-topics',
+      topics: [{ name: 'a' }],
+    })
+    first.agent.doWork(0)
+    first.turn()
+    const hash = first.follower.hash()
+    for (const powerCut of [false, true]) {
+      const again = harness(first.log.reopened(powerCut), 3, 99)
+      expect(again.start()).toBe(tenantId)
+      expect(again.follower.hash()).toBe(hash)
+      expect(again.agent.image.hash()).toBe(hash)
+      expect(again.log.endOffset).toBe(first.log.endOffset)
+      again.agent.onRequest('front-0', tenantId, 1, create('a'))
+      again.agent.doWork(0)
+      again.turn()
+      expect(again.follower.topicByName(tenantId, 'a')?.numberOf(0 as never)).toBe(7)
+      const joined = new MetadataImage()
+      for (const message of again.agent.snapshot()) applyMetadata(joined, message)
+      expect(joined.hash()).toBe(again.follower.hash())
+    }
+  })
+
+  it('makes durable what kill -9 left unflushed before it shows it', () => {
+    const first = harness()
+    const tenantId = first.start()
+    first.agent.onRequest('front-0', tenantId, 1, create('late'))
+    first.agent.doWork(0)
+    const again = harness(first.log.reopened(false))
+    again.agent.start()
+    again.agent.doWork(0)
+    expect(again.events).toEqual([])
+    again.turn()
+    expect(again.follower.topicByName(tenantId, 'late')).toBeDefined()
+  })
+
+  it('answers KAFKA_STORAGE_ERROR when the disk refuses, and goes on as if nothing was asked', () => {
+    const { agent, log, events, start, turn, follower } = harness()
+    const tenantId = start()
+    events.length = 0
+    log.failNextAppend = new Error('ENOSPC')
+    agent.onRequest('front-0', tenantId, 1, create('full'))
+    agent.onRequest('front-0', tenantId, 2, create('full'))
+    agent.doWork(0)
+    turn()
+    const answers = events.filter((event) => event.kind === 'answered')
+    expect(answers[0]).toMatchObject({
+      correlation: 1,
+      response: { results: [{ name: 'full', error: ErrorCode.KAFKA_STORAGE_ERROR }] },
+    })
+    expect(answers[1]).toMatchObject({ correlation: 2, response: { results: [{ error: 0 }] } })
+    expect(follower.topicCount).toBe(1)
+  })
+
+  it('fails what waits when it stops', () => {
+    const { agent, events, start } = harness()
+    const tenantId = start()
+    events.length = 0
+    agent.onRequest('front-0', tenantId, 1, create('parked'))
+    agent.doWork(0)
+    agent.onRequest('front-0', tenantId, 2, create('queued'))
+    agent.stop()
+    expect(events).toMatchObject([
+      { correlation: 1, response: { results: [{ error: ErrorCode.NOT_CONTROLLER }] } },
+      { correlation: 2, response: { results: [{ error: ErrorCode.NOT_CONTROLLER }] } },
+    ])
+    expect(agent.doWork(0)).toBe(0)
+  })
+
+  it('bounds a turn, and keeps order over turns', () => {
+    const { agent, events, start, turn } = harness()
+    const tenantId = start()
+    events.length = 0
+    for (let i = 0; i < 100; i++) agent.onRequest('front-0', tenantId, i, create(`t${i}`))
+    expect(agent.doWork(0)).toBeLessThan(100)
+    for (let i = 0; i < 8; i++) turn()
+    const answers = events.filter((event) => event.kind === 'answered')
+    expect(answers.map((one) => one.correlation)).toEqual(Array.from({ length: 100 }, (_, i) => i))
+  })
+
+  it('refuses another number of brokers, naming both', () => {
+    const first = harness()
+    first.start()
+    const other = harness(first.log.reopened(false), 5)
+    expect(() => other.agent.start()).toThrow(
+      /formed with 3 brokers in one cell, but this start asks for 5 brokers in one cell.*--brokers 3/,
+    )
+    expect(other.log.appends).toBe(0)
+  })
+
+  it('refuses a newer format by name', () => {
+    const first = harness()
+    first.start()
+    const log = first.log.reopened(false)
+    const newer = log.entries[1]!.slice()
+    newer[0] = METADATA_FORMAT + 1
+    log.entries[1] = newer
+    expect(() => harness(log).agent.start()).toThrow(/offset 1 has format 2, this version reads/)
+  })
+
+  it('draws the same ids from the same seed, others from another', () => {
+    expect(harness(new FakeEntryLog(), 3, 5).start()).toBe(
+      harness(new FakeEntryLog(), 3, 5).start(),
+    )
+    expect(harness(new FakeEntryLog(), 3, 5).start()).not.toBe(
+      harness(new FakeEntryLog(), 3, 6).start(),
+    )
+  })
+})
+
+describe('entries as bytes', () => {
+  it('come back as they were, behind a format byte', () => {
+    const { log, start } = harness()
+    start()
+    for (const bytes of log.entries) {
+      expect(bytes[0]).toBe(METADATA_FORMAT)
+      expect(encodeEntry(decodeEntry(bytes, 0))).toEqual(bytes)
+    }
+    expect(() => decodeEntry(new Uint8Array([0]), 3)).toThrow(/offset 3 has format 0/)
+  })
+})
