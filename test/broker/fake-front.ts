@@ -1,0 +1,185 @@
+/** The least that a front can be: writes commands, reserves room for their replies, and reads them. */
+import type { FrontId, PartitionNumber } from '../../src/base/ids.ts'
+import type { FrontRings } from '../../src/broker/front-link.ts'
+import {
+  BatchIn,
+  CommandType,
+  LIST_OFFSETS_BYTES,
+  LOCATE_BYTES,
+  PRODUCE_HEADER_BYTES,
+  REPLY_BYTES_MAX,
+  ReplyType,
+  WATCH_BYTES,
+  writeListOffsets,
+  writeLocate,
+  writeProduce,
+  writeWatch,
+} from '../../src/link/commands.ts'
+import { type ControlPort, frontPeer, type MemoryPorts } from '../../src/link/ports.ts'
+import {
+  type LocatedReply,
+  type OffsetsReply,
+  type ProducedReply,
+  readLocated,
+  readOffsets,
+  readProduced,
+  readWoken,
+  type WokenReply,
+} from '../../src/link/replies.ts'
+import { newRegion } from '../../src/shared/region.ts'
+import { formatRing, ringBytes } from '../../src/shared/ring-layout.ts'
+import { RingReader } from '../../src/shared/ring-reader.ts'
+import { RingWriter } from '../../src/shared/ring-writer.ts'
+
+export type Reply =
+  | ({ readonly kind: 'produced' } & ProducedReply)
+  | ({ readonly kind: 'located' } & LocatedReply)
+  | ({ readonly kind: 'woken' } & WokenReply)
+  | ({ readonly kind: 'offsets' } & OffsetsReply)
+
+/** A reply object to be read into: every field is stored. */
+const blank = <T>(): T => ({}) as T
+
+export class FakeFront {
+  readonly brokerSide: FrontRings
+  readonly control: ControlPort
+  rung = 0
+  readonly #commands: RingWriter
+  readonly #replies: RingReader
+  readonly #reservableBytes: number
+  #reservedBytes = 0
+  #releasedBytes = 0
+  #correlation = 0
+  #bufferId = 0
+  #received: Reply[] = []
+
+  constructor(front: FrontId, ports: MemoryPorts, replyRingBytes = 64 * 1024) {
+    const commands = formatRing(newRegion(ringBytes(256 * 1024)))
+    const replies = formatRing(newRegion(ringBytes(replyRingBytes)))
+    this.#commands = new RingWriter(commands)
+    this.#replies = new RingReader(replies)
+    this.#reservableBytes = replyRingBytes - 2 * REPLY_BYTES_MAX
+    this.control = ports.port(frontPeer(front))
+    this.brokerSide = {
+      front,
+      commands: new RingReader(commands),
+      replies: new RingWriter(replies),
+      bell: { ring: () => this.rung++ },
+    }
+  }
+
+  /** Returns the correlation, or −1 when no room for the reply could be reserved or the ring is full. */
+  produce(
+    partition: PartitionNumber,
+    batch: Uint8Array,
+    options: { readonly acks?: number; readonly forgetBuffer?: boolean } = {},
+  ): number {
+    const ring = this.#commands
+    const inRing = PRODUCE_HEADER_BYTES + batch.length <= ring.maxRecordBytes
+    const at = this.#claim(CommandType.PRODUCE, PRODUCE_HEADER_BYTES + (inRing ? batch.length : 0))
+    if (at < 0) return -1
+    let bufferId = 0
+    if (!inRing) {
+      bufferId = ++this.#bufferId
+      const sab = new SharedArrayBuffer(batch.length)
+      new Uint8Array(sab).set(batch)
+      const message = { kind: 'batch-buffer', bufferId, sab } as const
+      if (options.forgetBuffer !== true) this.control.post('broker-1-1', message)
+    } else {
+      ring.bytes.set(batch, at + PRODUCE_HEADER_BYTES)
+    }
+    writeProduce(ring.view, at, {
+      correlation: ++this.#correlation,
+      partition,
+      nowMs: 0,
+      acks: options.acks ?? -1,
+      batchIn: inRing ? BatchIn.RING : BatchIn.BUFFER,
+      bufferId,
+      byteLength: batch.length,
+    })
+    ring.commit()
+    return this.#correlation
+  }
+
+  locate(
+    partition: PartitionNumber,
+    offset: number,
+    options: { readonly maxBytes?: number; readonly currentLeaderEpoch?: number } = {},
+  ): number {
+    const at = this.#claim(CommandType.LOCATE, LOCATE_BYTES)
+    if (at < 0) return -1
+    const { maxBytes = 1 << 20, currentLeaderEpoch = -1 } = options
+    const correlation = ++this.#correlation
+    const command = { correlation, partition, offset, maxBytes, currentLeaderEpoch }
+    writeLocate(this.#commands.view, at, command)
+    this.#commands.commit()
+    return correlation
+  }
+
+  listOffsets(partition: PartitionNumber, timestamp: number, currentLeaderEpoch = -1): number {
+    const at = this.#claim(CommandType.LIST_OFFSETS, LIST_OFFSETS_BYTES)
+    if (at < 0) return -1
+    const correlation = ++this.#correlation
+    const command = { correlation, partition, timestamp, currentLeaderEpoch }
+    writeListOffsets(this.#commands.view, at, command)
+    this.#commands.commit()
+    return correlation
+  }
+
+  watch(partition: PartitionNumber, offset: number): boolean {
+    const at = this.#claim(CommandType.WATCH, WATCH_BYTES)
+    if (at < 0) return false
+    writeWatch(this.#commands.view, at, { partition, offset })
+    this.#commands.commit()
+    return true
+  }
+
+  /** What has come since the last call. */
+  take(): Reply[] {
+    this.#replies.poll(this, Number.POSITIVE_INFINITY)
+    this.#reservedBytes -= this.#releasedBytes
+    this.#releasedBytes = 0
+    const received = this.#received
+    this.#received = []
+    return received
+  }
+
+  /** The one reply that has come. */
+  takeOne<K extends Reply['kind']>(kind: K): Reply & { readonly kind: K } {
+    const replies = this.take()
+    const [reply] = replies
+    if (replies.length !== 1 || reply?.kind !== kind) {
+      throw new Error(`expected one ${kind}, got ${JSON.stringify(replies)}`)
+    }
+    return reply as Reply & { readonly kind: K }
+  }
+
+  onRecord(type: number, reader: RingReader, offset: number): void {
+    this.#releasedBytes += REPLY_BYTES_MAX
+    const { view } = reader
+    if (type === ReplyType.PRODUCED) {
+      const reply = blank<ProducedReply>()
+      readProduced(view, offset, reply)
+      this.#received.push({ kind: 'produced', ...reply })
+    } else if (type === ReplyType.LOCATED) {
+      const reply = blank<LocatedReply>()
+      readLocated(view, offset, reply)
+      this.#received.push({ kind: 'located', ...reply })
+    } else if (type === ReplyType.WOKEN) {
+      const reply = blank<WokenReply>()
+      readWoken(view, offset, reply)
+      this.#received.push({ kind: 'woken', ...reply })
+    } else {
+      const reply = blank<OffsetsReply>()
+      readOffsets(view, offset, reply)
+      this.#received.push({ kind: 'offsets', ...reply })
+    }
+  }
+
+  #claim(type: number, length: number): number {
+    if (this.#reservedBytes + REPLY_BYTES_MAX > this.#reservableBytes) return -1
+    const at = this.#commands.claim(type, length)
+    if (at >= 0) this.#reservedBytes += REPLY_BYTES_MAX
+    return at
+  }
+}
