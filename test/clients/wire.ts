@@ -102,7 +102,7 @@ export class Wire {
   async offsetAt(topic: string, partitionIndex: number, timestamp: number): Promise<number> {
     const partitions = [{ partitionIndex, timestamp }]
     const answer = await this.request(listOffsets, 5, {
-      ...{ replicaId: -1, isolationLevel: 0 },
+      ...{ replicaId: -1, isolationLevel: 0, timeoutMs: 0 },
       topics: [{ name: topic, partitions }],
     })
     return answer.topics[0]!.partitions[0]!.offset
