@@ -1,29 +1,230 @@
-/** A broker's worker: its agents in a blocking duty cycle. */
-import { SERVER_PEER } from '../link/ports.ts'
+/** A broker's worker: the broker agent, and with broker 1 the controller, in a blocking duty cycle. */
+import { asBrokerId, asFrontId } from '../base/ids.ts'
+import type { Logger } from '../base/log.ts'
+import { brokerPath } from '../base/paths.ts'
+import { BrokerAgent } from '../broker/broker-agent.ts'
+import type { CounterRows } from '../broker/broker-counters.ts'
+import { openBrokerEnvironment } from '../broker/environment.ts'
+import { FlushClient } from '../broker/flush-client.ts'
+import type { FrontRings } from '../broker/front-link.ts'
+import { MetadataLog } from '../broker/metadata-log.ts'
+import { ControllerAgent } from '../controller/agent.ts'
+import type { ControlMessage } from '../link/control.ts'
+import {
+  brokerPeer,
+  type ControlEnvelope,
+  frontPeer,
+  type PolledPorts,
+  SERVER_PEER,
+} from '../link/ports.ts'
+import type { LogEnvironment } from '../log/environment.ts'
+import { NodeDisk } from '../log/node-disk.ts'
+import { Arena } from '../shared/arena.ts'
+import { CounterWriter } from '../shared/counter-table.ts'
+import { DoorbellRinger } from '../shared/doorbell.ts'
+import { RingReader } from '../shared/ring-reader.ts'
+import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
-import { runDutyCycle } from './duty-cycle.ts'
-import { openPolledPorts, type ThreadData, threadContext, waitForGate } from './thread.ts'
+import { brokerConfigValues } from './broker-configs.ts'
+import { brokerRow, defaultTenantRow } from './counter-rows.ts'
+import { diskMarkBytes } from './disk-mark.ts'
+import { type Agent, runDutyCycle } from './duty-cycle.ts'
+import { traceStart } from './start-trace.ts'
+import { SystemRandom } from './system-random.ts'
+import {
+  failed,
+  openPolledPorts,
+  type ThreadContext,
+  type ThreadData,
+  threadContext,
+  threadIndex,
+  threadLogger,
+  waitForGate,
+} from './thread.ts'
+import { brokerIds, CELL, FLUSHER_PEER, FRONTS } from './wiring.ts'
 
+/** Kept free in a file of each broker for what must go on when the disk is full. */
+const RESERVE_BYTES = 2 * 2 ** 20
+
+/** Returns when the thread may end: after a stop, or, having said so, after a failure. */
 export function runBroker(data: ThreadData): void {
   if (waitForGate(data) === null) return
   const context = threadContext(data)
   const control = openPolledPorts(data.channels)
-  let stopping = false
-  const agent = {
-    nextTimerAtMs: Number.POSITIVE_INFINITY,
-    doWork: () => {
-      let n = 0
-      for (let e = control.poll(); e !== undefined; e = control.poll()) {
-        n++
-        if (e.message.kind === 'stop') stopping = true
-      }
-      return n
-    },
+  context.status.setState(ThreadState.STARTING)
+  try {
+    const thread = buildAgents(context, control)
+    context.status.setState(ThreadState.RUNNING)
+    runDutyCycle({
+      ...context,
+      agents: [...thread.agents, announceReady(thread, control, data)],
+      isStopping: () => thread.broker.isStopped,
+    })
+    context.status.setState(ThreadState.STOPPED)
+  } catch (error) {
+    context.status.setState(ThreadState.FAILED)
+    control.post(SERVER_PEER, failed(error))
   }
-  context.status.setState(ThreadState.RUNNING)
-  control.post(SERVER_PEER, { kind: 'ready', detail: {} })
-  runDutyCycle({ ...context, agents: [agent], isStopping: () => stopping })
-  context.status.setState(ThreadState.STOPPED)
-  control.post(SERVER_PEER, { kind: 'stopped' })
   control.close()
 }
+
+interface BrokerThread {
+  readonly broker: BrokerAgent
+  readonly controller: ControllerAgent | null
+  readonly agents: readonly Agent[]
+}
+
+function buildAgents(context: ThreadContext, control: PolledPorts): BrokerThread {
+  const { data } = context
+  const brokerId = asBrokerId(data.thread.brokerId)
+  const root = brokerPath(data.settings.dataDir, CELL, brokerId)
+  const flush = createFlushClient(data)
+  const logger = threadLogger(data, control)
+  const environment = openEnvironment(context, root, flush, control, logger)
+  const metadataLog =
+    brokerId === 1 ? MetadataLog.open({ environment, directory: `${root}/metadata` }) : null
+  let controller: ControllerAgent | null = null
+  const broker = new BrokerAgent({
+    cellId: CELL,
+    brokerId,
+    root,
+    environment,
+    flush,
+    fronts: frontRings(data),
+    control,
+    counters: counterRows(context),
+    brokerConfigs: brokerConfigValues(data.settings),
+    companions: metadataLog === null ? [] : [metadataLog],
+    onOtherMessage: (envelope) => onControllerMessage(controller, envelope, logger),
+    onStopping: () => controller?.stop(),
+  })
+  if (metadataLog === null) return { broker, controller, agents: [broker] }
+  controller = createController(data, environment, metadataLog, control, broker)
+  controller.start()
+  return { broker, controller, agents: [broker, metadataLog, controller] }
+}
+
+function openEnvironment(
+  { data, clock }: ThreadContext,
+  root: string,
+  flush: FlushClient,
+  control: PolledPorts,
+  logger: Logger,
+): LogEnvironment {
+  const { plan, settings, wiring, thread } = data
+  return openBrokerEnvironment({
+    disk: new NodeDisk(),
+    root,
+    flush,
+    clock,
+    random: new SystemRandom(),
+    logger,
+    control,
+    arena: new Arena({
+      capacityBytes: plan.arenaBytes,
+      sab: wiring.arenas[thread.brokerId - 1]!,
+    }),
+    fronts: FRONTS.length,
+    diskMarkBytes: diskMarkBytes(settings.diskReserve, settings.dataDir),
+    diskReserveBytes: RESERVE_BYTES,
+  })
+}
+
+function createFlushClient({ wiring, thread }: ThreadData): FlushClient {
+  const rings = wiring.flush[thread.brokerId - 1]!
+  return new FlushClient({
+    requests: new RingWriter(rings.requests),
+    completions: new RingReader(rings.replies),
+    bell: new DoorbellRinger(wiring.bells[threadIndex(wiring, FLUSHER_PEER)]!),
+  })
+}
+
+function frontRings({ wiring, thread }: ThreadData): FrontRings[] {
+  return FRONTS.filter((front) => hasThread(wiring, frontPeer(front))).map((front) => {
+    const rings = wiring.fronts[front]![thread.brokerId - 1]!
+    return {
+      front: asFrontId(front),
+      commands: new RingReader(rings.requests),
+      replies: new RingWriter(rings.replies),
+      bell: new DoorbellRinger(wiring.bells[threadIndex(wiring, frontPeer(front))]!),
+    }
+  })
+}
+
+function counterRows({ data, index }: ThreadContext): CounterRows {
+  const { brokerId } = data.thread
+  return {
+    writer: new CounterWriter(data.wiring.counters, index),
+    // the default tenant is the only one yet
+    rowOf: () => defaultTenantRow(brokerId),
+    brokerRow: brokerRow(brokerId),
+  }
+}
+
+function createController(
+  data: ThreadData,
+  { clock, random, logger }: LogEnvironment,
+  log: MetadataLog,
+  control: PolledPorts,
+  broker: BrokerAgent,
+): ControllerAgent {
+  const { brokers, cells, defaultPartitions } = data.settings
+  const others = brokerIds(brokers)
+    .slice(1)
+    .map((id) => brokerPeer(CELL, id))
+  const fronts = FRONTS.map(frontPeer).filter((name) => hasThread(data.wiring, name))
+  return new ControllerAgent({
+    log,
+    clock,
+    random,
+    logger,
+    settings: {
+      cells,
+      brokersPerCell: brokers,
+      defaultPartitions,
+      brokerConfigs: brokerConfigValues(data.settings),
+    },
+    publish: (message) => {
+      broker.onControl(message)
+      for (const peer of [...others, ...fronts]) control.post(peer, message)
+    },
+    respond: (front, correlation, response) =>
+      control.post(front, { kind: 'controller-response', correlation, response }),
+  })
+}
+
+/** What is not for the broker is for the controller, or tells of a peer that is gone. */
+function onControllerMessage(
+  controller: ControllerAgent | null,
+  { from, message }: ControlEnvelope,
+  logger: Logger,
+): void {
+  if (message.kind === 'controller-request' && controller !== null) {
+    controller.onRequest(from, message.tenantId, message.correlation, message.request)
+    return
+  }
+  logger.log('error', 'a broker got a message that is not for it', { from, kind: message.kind })
+}
+
+/** Tells the server once commands can be answered, and, on the controller's thread, metadata changed. */
+function announceReady(
+  { broker, controller }: BrokerThread,
+  control: PolledPorts,
+  data: ThreadData,
+): Agent {
+  let announced = false
+  return {
+    nextTimerAtMs: Number.POSITIVE_INFINITY,
+    doWork() {
+      if (announced || !broker.isReady || !(controller?.ready ?? true)) return 0
+      announced = true
+      const message: ControlMessage = { kind: 'ready', detail: {} }
+      control.post(SERVER_PEER, message)
+      traceStart(data.traceOriginMs, data.thread.name, 'ready')
+      return 1
+    },
+  }
+}
+
+const hasThread = ({ threads }: ThreadData['wiring'], name: string): boolean =>
+  threads.some((thread) => thread.name === name)

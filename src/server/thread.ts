@@ -104,8 +104,12 @@ export function openGate(wiring: EngineWiring, lock: LockBeat | null): void {
 const gateWords = ({ gate }: EngineWiring): Int32Array =>
   new Int32Array(gate.sab, gate.byteOffset, 2)
 
-/** What a thread tells the server when it cannot go on. */
+/** What a thread tells the server when it cannot go on: one sentence where an operator can act, a stack for a bug of ours. */
 export function failed(error: unknown): ControlMessage {
-  const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return { kind: 'failed', message }
+  if (!(error instanceof Error)) return { kind: 'failed', message: String(error) }
+  const isExpected = OPERATIONAL.includes(error.name)
+  return { kind: 'failed', message: isExpected ? error.message : (error.stack ?? error.message) }
 }
+
+/** Errors that are no bugs, by name: a class would have to be imported from every layer. */
+const OPERATIONAL = ['DiskError', 'StartRefusedError', 'ListenError']

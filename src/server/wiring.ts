@@ -8,6 +8,7 @@ import { DOORBELL_BYTES, formatDoorbell } from '../shared/doorbell.ts'
 import { carveRegions } from '../shared/region.ts'
 import { formatRing, ringBytes } from '../shared/ring-layout.ts'
 import { formatThreadStatus, threadStatusBytes } from '../shared/thread-status.ts'
+import { COUNTER_ROWS } from './counter-rows.ts'
 import type { MemoryPlan } from './memory-plan.ts'
 
 export const CELL: CellId = asCellId(1)
@@ -16,8 +17,6 @@ export const HTTP_FRONT = asFrontId(1)
 export const FRONTS = [KAFKA_FRONT, HTTP_FRONT] as const
 export const FLUSHER_PEER: PeerName = 'flusher'
 
-/** Rows of the counter table: one per (tenant, broker). */
-const COUNTER_ROWS = 256
 const COUNTER_KINDS = 32
 
 export type ThreadRole = 'kafka-front' | 'http-front' | 'broker' | 'flusher'
