@@ -271,7 +271,9 @@ export class RingLogReader {
       if (index + L.BATCH_BYTES_MIN > this.capacityBytes) return RingLogReader.NOT_FOUND
       if (L.batchLastOffset(this.#view, index) >= offset) return position
       const bytes = L.batchBytes(this.#view, index)
-      if (bytes < L.BATCH_BYTES_MIN) return this.#damaged(start, position, bytes)
+      if (bytes < L.BATCH_BYTES_MIN || bytes > this.capacityBytes) {
+        return this.#damaged(start, position, bytes)
+      }
       position = this.#skipPadding((position + bytes) | 0)
     }
     return RingLogReader.AT_END
@@ -300,7 +302,9 @@ export class RingLogReader {
       const index = this.#indexOf(position)
       const fits = index + L.BATCH_BYTES_MIN <= this.capacityBytes
       const bytes = fits ? L.batchBytes(this.#view, index) : 0
-      if (bytes < L.BATCH_BYTES_MIN) return this.#damaged(start, position, bytes)
+      if (bytes < L.BATCH_BYTES_MIN || bytes > this.capacityBytes) {
+        return this.#damaged(start, position, bytes)
+      }
       const next = (position + bytes) | 0
       if (((next - want) | 0) > 0) return position === start ? bytes : (position - start) | 0
       position = next
