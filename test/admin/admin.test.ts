@@ -1,0 +1,178 @@
+import { connect } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { EngineHealth, type ThreadBeat } from '../../src/admin/engine-health.ts'
+import { addHealthRoutes } from '../../src/admin/health-routes.ts'
+import { addMetricsRoute } from '../../src/admin/metrics-route.ts'
+import type { LogFields, Logger } from '../../src/base/log.ts'
+import { HTTP_LIMITS } from '../../src/net/http-interface.ts'
+import { NodeHttpServer } from '../../src/net/http-node.ts'
+import { HttpRouter } from '../../src/net/http-router.ts'
+
+let beats: ThreadBeat[]
+let health: EngineHealth
+let server: NodeHttpServer
+let served: number
+const logged: [string, LogFields | undefined][] = []
+const logger: Logger = { log: (_, message, fields) => void logged.push([message, fields]) }
+
+beforeEach(async () => {
+  beats = [{ name: 'broker-1-1', silentMs: 100 }]
+  served = 3
+  logged.length = 0
+  health = new EngineHealth(() => beats)
+  const router = new HttpRouter()
+  const info = { version: '1.2.3', pid: 7, brokers: 3, startedAtMs: 1_000 }
+  addHealthRoutes(router, health, info, () => 5_000)
+  addMetricsRoute(router, [
+    {
+      name: 'kafka_server_brokertopicmetrics_bytesin_total',
+      kind: 'counter',
+      help: 'Bytes in',
+      labelNames: ['broker'],
+      read: () => [{ labels: { broker: '1' }, value: served++ }],
+    },
+    {
+      name: 'griot_brokers',
+      kind: 'gauge',
+      help: 'Brokers',
+      labelNames: [],
+      read: () => [{ labels: {}, value: 3 }],
+    },
+  ])
+  router.add('POST', '/echo', ({ body }) => ({ status: 200, headers: {}, body }))
+  router.add('GET', '/boom', () => {
+    throw new Error('a bug')
+  })
+  const limits = { ...HTTP_LIMITS, bodyBytesMax: 1_000, headersTimeoutMs: 200 }
+  server = await NodeHttpServer.listen({ host: '127.0.0.1', port: 0, router, limits, logger })
+})
+afterEach(() => server.close())
+
+const ask = (path: string, init: RequestInit = {}) =>
+  fetch(`http://127.0.0.1:${server.port}${path}`, init)
+async function statusOf(path: string) {
+  const response = await ask(path)
+  const { status, reasons } = (await response.json()) as { status: string; reasons: string[] }
+  return [response.status, status, ...reasons]
+}
+
+describe('health', () => {
+  test('is 503 with the reason until clients are served, and live all the while', async () => {
+    expect(await statusOf('/health/ready')).toEqual([503, 'starting', 'the engine is starting'])
+    expect(await statusOf('/health/live')).toEqual([200, 'live'])
+    health.setState('serving', '')
+    expect(await statusOf('/health/ready')).toEqual([200, 'serving'])
+  })
+
+  test('is 200 with the reasons while degraded', async () => {
+    health.setState('degraded', 'broker 2 died')
+    expect(await statusOf('/health')).toEqual([200, 'degraded', 'broker 2 died'])
+    health.setState('serving', '')
+    beats = [{ name: 'broker-1-3', silentMs: 4_000 }]
+    expect(await statusOf('/health')).toEqual([
+      200,
+      'degraded',
+      'thread broker-1-3 has not turned for 4000 ms',
+    ])
+    expect(await statusOf('/health/live')).toEqual([200, 'live'])
+  })
+
+  test('is not live when a duty cycle stands still', async () => {
+    health.setState('serving', '')
+    beats = [{ name: 'broker-1-3', silentMs: 16_000 }]
+    expect(await statusOf('/health/live')).toEqual([
+      503,
+      'hung',
+      'thread broker-1-3 has not turned for 16000 ms',
+    ])
+  })
+
+  test('is 503 with the reason while stopping and when failed', async () => {
+    health.setState('stopping', 'the engine is stopping')
+    expect(await statusOf('/health/ready')).toEqual([503, 'stopping', 'the engine is stopping'])
+    health.setState('failed', 'front-0 died')
+    expect(await statusOf('/health')).toEqual([503, 'failed', 'front-0 died'])
+  })
+
+  test('tells version, brokers and uptime', async () => {
+    health.setState('serving', '')
+    expect(await (await ask('/health')).json()).toEqual({
+      status: 'serving',
+      reasons: [],
+      version: '1.2.3',
+      pid: 7,
+      brokers: 3,
+      uptimeMs: 4_000,
+    })
+  })
+})
+
+describe('metrics', () => {
+  test('show the sources as they stand at each scrape', async () => {
+    const first = await ask('/metrics')
+    expect(first.headers.get('content-type')).toMatch(/^text\/plain.*version=0\.0\.4/)
+    expect(await first.text()).toContain(
+      'kafka_server_brokertopicmetrics_bytesin_total{broker="1"} 3\n',
+    )
+    const second = await (await ask('/metrics')).text()
+    expect(second).toContain('kafka_server_brokertopicmetrics_bytesin_total{broker="1"} 4\n')
+    expect(second).toContain('# TYPE griot_brokers gauge\ngriot_brokers 3\n')
+  })
+})
+
+describe('the HTTP server', () => {
+  test('answers what it does not know with problems', async () => {
+    const missing = await ask('/nothing')
+    expect([missing.status, missing.headers.get('content-type')]).toEqual([
+      404,
+      'application/problem+json',
+    ])
+    expect(await missing.json()).toMatchObject({ title: 'Not Found', status: 404 })
+    const wrong = await ask('/health', { method: 'DELETE' })
+    expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
+    expect((await ask('/%zz')).status).toBe(400)
+  })
+
+  test('answers HEAD without a body', async () => {
+    health.setState('serving', '')
+    const response = await ask('/health/live', { method: 'HEAD' })
+    expect([response.status, await response.text()]).toEqual([200, ''])
+  })
+
+  test('takes a body up to its bound', async () => {
+    const body = 'x'.repeat(1_000)
+    expect(await (await ask('/echo', { method: 'POST', body })).text()).toBe(body)
+    expect((await ask('/echo', { method: 'POST', body: `${body}x` })).status).toBe(413)
+  })
+
+  test('keeps a failing handler to itself', async () => {
+    const response = await ask('/boom')
+    expect([response.status, await response.text()]).toEqual([
+      500,
+      expect.not.stringContaining('bug'),
+    ])
+    expect(logged[0]?.[0]).toBe('HTTP handler failed')
+  })
+
+  test('refuses headers beyond its bound, and cuts off who is slow with them', async () => {
+    expect((await ask('/health', { headers: { a: 'x'.repeat(20_000) } })).status).toBe(431)
+    const socket = connect(server.port, '127.0.0.1')
+    const answered = new Promise<string>((resolve) => {
+      let text = ''
+      socket.on('data', (chunk) => {
+        text += chunk
+      })
+      socket.on('close', () => resolve(text))
+    })
+    socket.write('GET /health HTTP/1.1\r\nHost: x\r\n')
+    expect(await answered).toContain('408')
+  })
+
+  test('closes at once, whoever is connected', async () => {
+    const socket = connect(server.port, '127.0.0.1')
+    const closed = new Promise((resolve) => socket.on('close', resolve))
+    await new Promise((resolve) => socket.on('connect', resolve))
+    await server.close()
+    await closed
+  })
+})
