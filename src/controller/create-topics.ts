@@ -7,11 +7,7 @@ import type { BrokerId, CellId, PartitionNumber, TenantId } from '../base/ids.ts
 import type { Random } from '../base/random.ts'
 import type { MetadataEntry, PartitionPlacement } from '../image/entry.ts'
 import type { ControllerRequest, NewTopic, TopicResult } from '../image/request.ts'
-import {
-  type ConfigValues,
-  validateTopicConfig,
-  validateTopicConfigs,
-} from '../image/topic-config.ts'
+import { type ConfigValues, validateTopicConfigs } from '../image/topic-config.ts'
 import { newTopicId } from './new-ids.ts'
 import { placed, placePartitions, replicasMade } from './placement.ts'
 import { type Refusal, refuse, refusedTopic } from './results.ts'
@@ -138,9 +134,7 @@ class Planner {
   }
 
   #refuseConfigs(configs: NewTopic['configs']): Refusal | null {
-    let reason: string | null = null
-    for (const { name, value } of configs) reason ??= validateTopicConfig(name, value)
-    reason ??= validateTopicConfigs(
+    const reason = validateTopicConfigs(
       Object.fromEntries(configs.map((one) => [one.name, one.value])),
       this.#settings.brokerConfigs,
     )

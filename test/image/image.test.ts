@@ -64,6 +64,30 @@ describe('MetadataImage', () => {
     expect([...image.partitionNumbers()].sort()).toEqual([4, 5, 6, 7])
   })
 
+  it('keeps topics apart, and in order, while they come and go between look-ups', () => {
+    const image = imageOf(story.slice(0, 3))
+    const names = () => [...image.topics(ACME)].map((one) => one.name)
+    for (let n = 0; n < 60; n++) {
+      image.apply(topic(ACME, 100 + n, `t${100 + n}`, 100 + n, [1]))
+      image.apply(topic(ZETA, 500 + n, `t${100 + n}`, 500 + n, [2]))
+      expect(names().at(-1)).toBe(`t${100 + n}`)
+      if (n < 10) continue
+      image.apply(deleted(ACME, 90 + n))
+      expect(names()).toHaveLength(10)
+      expect(names()).toEqual([...names()].sort())
+      for (let i = n - 9; i <= n; i++) {
+        expect(image.topicOf(number(100 + i))).toMatchObject({
+          tenantId: ACME,
+          name: `t${100 + i}`,
+        })
+        expect(image.topicOf(number(500 + i))).toMatchObject({
+          tenantId: ZETA,
+          name: `t${100 + i}`,
+        })
+      }
+    }
+  })
+
   it('parses configs over the broker’s, once for equal overrides', () => {
     const image = new MetadataImage({ 'log.retention.hours': '1' })
     for (const entry of story.slice(0, 6)) image.apply(entry)

@@ -59,6 +59,15 @@ describe('PartitionTable', () => {
     for (const n of alive) expect(table.slotOf(number(n))).toBeGreaterThanOrEqual(0)
   })
 
+  it('gives memory back when most of it is gone', () => {
+    const table = new PartitionTable()
+    for (let n = 1; n <= 10_000; n++) table.add(number(n), n, 0, 1 as BrokerId, 0, brokers(1))
+    const full = table.byteLength
+    for (let n = 1; n <= 9_990; n++) table.remove(number(n))
+    expect(table.byteLength).toBeLessThan(full / 50)
+    for (let n = 9_991; n <= 10_000; n++) expect(table.topicAt(table.slotOf(number(n)))).toBe(n)
+  })
+
   it('refuses a number that is in use, and zero', () => {
     const table = new PartitionTable()
     table.add(number(5), 1, 0, 1 as BrokerId, 0, brokers(1))
