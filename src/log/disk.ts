@@ -54,6 +54,8 @@ export interface Disk {
   removeDirectory(path: string): void
   rename(from: string, to: string): void
   size(path: string): number
+  /** When the file was last written, wall-clock ms. */
+  modifiedMs(path: string): number
   freeBytes(directory: string): { readonly free: number; readonly total: number }
   readFile(path: string): Uint8Array
   /** Replaces the file whole (another file, then rename): a dying process leaves the old or the new, a power cut may leave neither. */

@@ -20,4 +20,6 @@ export interface LogEnvironment {
   /** null: never refuse for want of space. */
   readonly space: DiskSpace | null
   readonly recoveryPoints: RecoveryPoints
+  /** Kafka's log.retention.check.interval.ms; 300,000 unless given. */
+  readonly retentionCheckMs?: number
 }

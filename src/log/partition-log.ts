@@ -1,11 +1,27 @@
-import { InvariantError } from '../base/assert.ts'
+import { invariant } from '../base/assert.ts'
+import { ErrorCode } from '../base/error-code.ts'
 import type { PartitionNumber } from '../base/ids.ts'
 import type { Region } from '../base/region.ts'
-import type { DiskError } from './disk.ts'
+import { BatchStager } from './batch-stager.ts'
+import { DiskError } from './disk.ts'
+import { Durability, type DurabilityHost, type LogPoint } from './durability.ts'
 import type { LogEnvironment } from './environment.ts'
+import { EPOCH_FILE, encodeEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
-import type { AppendOutcome, LocateOutcome, OffsetsOutcome } from './outcomes.ts'
+import { LogRing } from './log-ring.ts'
+import {
+  type AppendOutcome,
+  type LocateOutcome,
+  LocateSource,
+  type OffsetsOutcome,
+} from './outcomes.ts'
+import { ProducerState } from './producer-state.ts'
+import { findTimestamp, locateInFiles, type ReadableLog } from './reads.ts'
+import { type OpenedLog, openLog } from './recovery.ts'
 import type { RecoveryPoint } from './recovery-points.ts'
+import { expiredSegments } from './rules.ts'
+import { Segment } from './segment.ts'
+import { BatchWalker } from './walk.ts'
 
 export interface PartitionLogOptions {
   readonly environment: LogEnvironment
@@ -17,55 +33,177 @@ export interface PartitionLogOptions {
   readonly origin?: 'client' | 'broker'
   /** Appends go on below the mark of a full disk, at the end from the reserve: metadata. Default false. */
   readonly appendsWhenFull?: boolean
+  /** The acknowledged offset has moved, by a flush, outside of write. */
+  readonly onAcknowledged?: () => void
 }
 
-const todo = (): never => {
-  throw new InvariantError('not written yet')
-}
+const FLUSH_EVERY_BYTES = 64 * 2 ** 20
+const RETENTION_CHECK_MS = 300_000
+const EXPIRY_CHECK_MS = 600_000
+const RING_CHECK_MS = 10_000
 
 /**
  * One replica's log, on its broker's thread. `nowMs` of stage is wall-clock time; of onTimer and nextTimerAtMs
  * monotonic time.
  */
-export class PartitionLog {
-  /** Opens what is in the directory, recovering it if `environment.recoveryPoints` says so. Throws DiskError. */
-  static open(_options: PartitionLogOptions): PartitionLog {
-    return todo()
+export class PartitionLog implements ReadableLog, DurabilityHost {
+  readonly partition: PartitionNumber
+  readonly directory: string
+  readonly environment: LogEnvironment
+  readonly segments: Segment[]
+  readonly damaged: OpenedLog['damaged']
+  readonly epochs: OpenedLog['epochs']
+  readonly producers: ProducerState
+  readonly #stager: BatchStager
+  readonly #durability: Durability
+  readonly #ring: LogRing | null
+  readonly #onAcknowledged: (() => void) | undefined
+  #config: LogConfig
+  #endOffset: number
+  #startOffset: number
+  #failure: string | null
+  #closed = false
+  /** The recovery points name this log as written. */
+  #dirty: boolean
+  /** End offset up to which everything, indexes and snapshot too, is durable; −1 for not known. */
+  #cleanAt = -1
+  #unflushedBytes = 0
+  #pathsToFlush = new Set<string>()
+  #segmentsToFlush: Segment[] = []
+  #segmentsToName: Segment[] = []
+  #retentionAtMs: number
+  #expiryAtMs: number
+  #ringCheckAtMs = Number.POSITIVE_INFINITY
+  #flushAtMs = Number.POSITIVE_INFINITY
+
+  /** Opens what is in the directory, recovering it if the recovery points say so. Throws DiskError. */
+  static open(options: PartitionLogOptions): PartitionLog {
+    const { environment, directory, partition, config } = options
+    const point = environment.recoveryPoints.of(partition)
+    const { indexIntervalBytes } = config
+    const opened = openLog({ environment, directory, partition, point, indexIntervalBytes })
+    return new PartitionLog(options, opened, point)
+  }
+
+  private constructor(options: PartitionLogOptions, opened: OpenedLog, point: RecoveryPoint) {
+    const { environment, directory, partition, config } = options
+    this.environment = environment
+    this.directory = directory
+    this.partition = partition
+    this.segments = opened.segments
+    this.damaged = opened.damaged
+    this.epochs = opened.epochs
+    this.#config = config
+    this.#endOffset = opened.endOffset
+    this.#startOffset = opened.segments[0]?.baseOffset ?? opened.endOffset
+    for (const range of opened.damaged) this.#startOffset = Math.min(this.#startOffset, range.from)
+    this.#failure = opened.failure
+    this.#onAcknowledged = options.onAcknowledged
+    this.#dirty = point.dirty && !point.powerLoss
+    this.producers = new ProducerState(
+      environment,
+      directory,
+      opened.snapshots,
+      this.segments,
+      this.#endOffset,
+    )
+    this.producers.removeSnapshots((offset) => offset > this.#endOffset)
+    this.#ring = environment.rings === null ? null : new LogRing(environment.rings, partition)
+    const durable = Math.min(point.flushedOffset, this.#endOffset)
+    this.#markSegments(durable, point.dirty)
+    this.#durability = new Durability(environment.flush, this, this.#end(), durable)
+    this.#durability.flushMessages = config.flushMessages
+    this.#stager = new BatchStager(this, this.#ring, this.#durability, {
+      config,
+      origin: options.origin ?? 'client',
+      appendsWhenFull: options.appendsWhenFull ?? false,
+    })
+    const nowMs = environment.clock.monotonicMs()
+    // Not all logs at the same time.
+    const spread = environment.random.uint32() / 2 ** 32
+    this.#retentionAtMs = nowMs + this.#retentionCheckMs * (0.5 + spread / 2)
+    this.#expiryAtMs = nowMs + EXPIRY_CHECK_MS
+    if (opened.recovered && this.#failure === null) {
+      // What recovery mended is made durable in the background, and the checks of this start are not repeated.
+      this.producers.ensureLoaded()
+      this.markDirty()
+      this.#pathsToFlush.add(directory).add(`${directory}/${EPOCH_FILE}`)
+      for (const offset of this.producers.snapshots) {
+        if (offset > durable) this.#pathsToFlush.add(this.producers.path(offset))
+      }
+      this.#durability.request(true)
+    }
+  }
+
+  #markSegments(durable: number, dirty: boolean): void {
+    this.segments.forEach((segment, index) => {
+      const end = this.segments[index + 1]?.baseOffset ?? Number.POSITIVE_INFINITY
+      segment.flushed = !dirty || end <= durable
+      segment.named = !dirty
+    })
   }
 
   get logStartOffset(): number {
-    return todo()
-  }
-  get highWatermark(): number {
-    return todo()
-  }
-  get lastStableOffset(): number {
-    return todo()
+    return this.#startOffset
   }
   get logEndOffset(): number {
-    return todo()
+    return this.#endOffset
+  }
+  /** With one replica: everything acknowledged. */
+  get highWatermark(): number {
+    return this.#durability.acknowledged.offset
+  }
+  get lastStableOffset(): number {
+    return this.#durability.acknowledged.offset
   }
   /** Offsets below are durable. */
   get durableOffset(): number {
-    return todo()
+    return this.#durability.durableOffset
   }
   /** A produce whose last offset is below may be answered. */
   get acknowledgedOffset(): number {
-    return todo()
+    return this.#durability.acknowledged.offset
   }
-  /** Not null once the log can take no appends until it is opened again (the reason). Reads of whole segments go on. */
+  get committed(): LogPoint {
+    return this.#durability.acknowledged
+  }
+  /** Not null once the log takes no appends until it is opened again: the reason. Reads of good segments go on. */
   get failure(): string | null {
-    return todo()
+    return this.#failure
+  }
+  get config(): LogConfig {
+    return this.#config
+  }
+  get leaderEpoch(): number {
+    return this.epochs.latest
   }
   get sizeBytes(): number {
-    return todo()
+    return this.segments.reduce((sum, segment) => sum + segment.size, 0)
   }
   get ring(): { readonly region: Region; readonly generation: number } | null {
-    return todo()
+    return this.#ring?.writer ?? null
   }
   /** Whether stage has taken anything that write has not written yet. */
   get hasStaged(): boolean {
-    return todo()
+    return this.#stager.hasStaged
+  }
+  /** The segment that appends go to. */
+  get active(): Segment | undefined {
+    return this.segments.at(-1)
+  }
+  /** Wall-clock ms at which retention.ms will want something gone, Infinity for never: to open the log again by. */
+  get retentionDueAtMs(): number {
+    const { cleanupPolicy, retentionMs } = this.#config
+    const first = this.segments[0]
+    if (!cleanupPolicy.delete || retentionMs < 0 || first === undefined || first.size === 0) {
+      return Number.POSITIVE_INFINITY
+    }
+    return first.newestMs() + retentionMs
+  }
+
+  #end(): LogPoint {
+    const segment = this.active ?? null
+    return { offset: this.#endOffset, segment, position: segment?.size ?? 0 }
   }
 
   /**
@@ -73,78 +211,390 @@ export class PartitionLog {
    * is known after {@link write}: when that returns an error, all produces staged since the write before whose
    * lastOffset is logEndOffset or more have failed.
    */
-  stage(_batch: Uint8Array, _nowMs: number, _leaderEpoch: number, _out: AppendOutcome): void {
-    todo()
+  stage(batch: Uint8Array, nowMs: number, leaderEpoch: number, out: AppendOutcome): void {
+    this.#stager.stage(batch, nowMs, leaderEpoch, out)
   }
 
   /** One write for everything staged. On error it is undone as if it had never been staged. */
   write(): DiskError | null {
-    return todo()
+    return this.#stager.write()
+  }
+
+  /** @internal The segment for the first batch of a log, and for those after a roll. Throws DiskError. */
+  addSegment(nowMs: number): Segment {
+    const { disk, files, random, recoveryPoints } = this.environment
+    const first = this.segments.length === 0
+    if (first) {
+      recoveryPoints.markDirty(this.partition, this.durableOffset)
+      this.#dirty = true
+      disk.mkdirs(this.directory)
+      for (let at = this.directory, n = 0; n < 3 && at.includes('/'); n++) {
+        this.#pathsToFlush.add(at)
+        at = at.slice(0, at.lastIndexOf('/'))
+      }
+    }
+    const segment = new Segment(disk, files, this.directory, this.#endOffset, 0)
+    segment.log.get()
+    segment.createdMs = nowMs
+    const jitterMs = Math.min(this.#config.segmentJitterMs, this.#config.segmentMs)
+    segment.jitterMs = jitterMs > 0 ? random.uint32() % jitterMs : 0
+    this.segments.push(segment)
+    this.#pathsToFlush.add(this.directory)
+    return segment
+  }
+
+  /** @internal Seals the active segment and begins the next. Throws DiskError; nothing may be staged. */
+  roll(nowMs: number): Segment {
+    const active = this.active!
+    active.seal()
+    this.#snapshotProducers()
+    const next = this.addSegment(nowMs)
+    this.producers.removeStray(this.segments)
+    this.#durability.request(false)
+    return next
+  }
+
+  #snapshotProducers(): void {
+    const path = this.producers.snapshot(this.#endOffset)
+    if (path !== null) this.#pathsToFlush.add(path).add(this.directory)
+  }
+
+  /** @internal Before an append: the recovery points must name this log. Throws DiskError. */
+  markDirty(): void {
+    this.#cleanAt = -1
+    if (this.#dirty) return
+    this.environment.recoveryPoints.markDirty(this.partition, this.durableOffset)
+    this.#dirty = true
+  }
+
+  /** @internal The log's epochs have changed. Throws DiskError. */
+  storeEpochs(): void {
+    const path = `${this.directory}/${EPOCH_FILE}`
+    this.environment.disk.writeFileAtomic(path, encodeEpochs(this.epochs.lines))
+    this.#pathsToFlush.add(path).add(this.directory)
+  }
+
+  /** @internal `bytes` up to `endOffset` are in the active segment. */
+  appended(endOffset: number, bytes: number): void {
+    const { clock } = this.environment
+    this.#endOffset = endOffset
+    this.active!.flushed = false
+    this.#unflushedBytes += bytes
+    this.#durability.wrote(this.#end())
+    if (this.#unflushedBytes >= FLUSH_EVERY_BYTES) this.#flushInBackground()
+    if (this.#config.flushMs < Number.MAX_SAFE_INTEGER && this.#flushAtMs === Infinity) {
+      this.#flushAtMs = clock.monotonicMs() + this.#config.flushMs
+    }
+    if (this.#ringCheckAtMs === Infinity && this.#ring !== null && this.#ring.writer !== null) {
+      this.#ringCheckAtMs = clock.monotonicMs() + RING_CHECK_MS
+    }
+  }
+
+  /** So that recovery finds little to read: the data are flushed, and a snapshot ends the replay of producers. */
+  #flushInBackground(): void {
+    this.#unflushedBytes = 0
+    try {
+      this.#snapshotProducers()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+    }
+    this.#durability.request(false)
+  }
+
+  /** @internal The log can take no appends any more. */
+  fail(reason: string): void {
+    if (this.#failure !== null) return
+    this.#failure = reason
+    const { logger } = this.environment
+    const { directory, partition } = this
+    logger.log('error', `Log takes no more appends: ${reason}`, { directory, partition })
   }
 
   /** Where the bytes from `offset` on are: at most `maxBytes`, but one batch at least. */
-  locate(_offset: number, _maxBytes: number, _out: LocateOutcome): void {
-    todo()
+  locate(offset: number, maxBytes: number, out: LocateOutcome): void {
+    const ring = this.#ring?.writer ?? null
+    out.error = ErrorCode.NONE
+    out.source = LocateSource.NONE
+    out.logStartOffset = this.#startOffset
+    out.highWatermark = out.lastStableOffset = this.highWatermark
+    out.logEndOffset = this.#endOffset
+    out.segmentBaseOffset = out.position = out.byteLength = 0
+    out.leaderEpoch = this.epochs.latest
+    out.ringByteOffset = ring?.region.byteOffset ?? -1
+    out.ringByteLength = ring?.region.byteLength ?? 0
+    out.ringGeneration = ring?.generation ?? 0
+    if (offset < this.#startOffset || offset > this.#endOffset) {
+      out.error = ErrorCode.OFFSET_OUT_OF_RANGE
+    } else if (offset >= out.highWatermark) {
+      // At the end: nothing yet.
+    } else if (ring !== null && offset >= ring.oldestOffset) out.source = LocateSource.RING
+    else this.#reading(out, () => locateInFiles(this, offset, maxBytes, out))
   }
 
   /** ListOffsets: a time in ms, or one of Kafka's negative ones. offset −1 when there is none. */
-  offsetForTimestamp(_timestamp: number, _out: OffsetsOutcome): void {
-    todo()
+  offsetForTimestamp(timestamp: number, out: OffsetsOutcome): void {
+    this.#reading(out, () => findTimestamp(this, timestamp, out))
+  }
+
+  #reading(out: { error: number }, read: () => void): void {
+    try {
+      read()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.environment.logger.log('error', `Log cannot be read: ${error.message}`, {
+        partition: this.partition,
+      })
+      out.error = ErrorCode.KAFKA_STORAGE_ERROR
+    }
   }
 
   /** OffsetForLeaderEpoch (KIP-320): the largest epoch not above the asked one, and where it ends; −1, −1 for none. */
-  endOffsetForEpoch(_epoch: number): { readonly epoch: number; readonly endOffset: number } {
-    return todo()
+  endOffsetForEpoch(epoch: number): { readonly epoch: number; readonly endOffset: number } {
+    return this.epochs.endOf(epoch, this.#endOffset)
   }
 
-  /** Calls `visit` for each batch from the one that holds `offset` on, up to the log end; false stops. For logs that a broker reads itself. */
+  /**
+   * Calls `visit` for each batch from the one that holds `offset` on, up to the log end; false stops. For logs that a
+   * broker reads itself. Throws DiskError.
+   */
   readBatches(
-    _offset: number,
-    _visit: (bytes: Uint8Array, at: number, byteLength: number) => boolean,
+    offset: number,
+    visit: (bytes: Uint8Array, at: number, byteLength: number) => boolean,
   ): void {
-    todo()
+    const walker = new BatchWalker(256 * 1024, true)
+    let more = true
+    for (const [index, segment] of this.segments.entries()) {
+      const next = this.segments[index + 1]
+      if (!more || (next !== undefined && next.baseOffset <= offset)) continue
+      const start = segment.findBatch(offset, segment.size)?.position ?? segment.size
+      walker.walk(segment.log, start, segment.size, (batch) => {
+        more = visit(batch.bytes, batch.at, batch.size)
+        return more
+      })
+    }
   }
 
-  /** Monotonic time at which onTimer wants to be called, Infinity for never. */
+  /** Monotonic time at which onTimer wants to be called. */
   get nextTimerAtMs(): number {
-    return todo()
+    return Math.min(this.#retentionAtMs, this.#expiryAtMs, this.#ringCheckAtMs, this.#flushAtMs)
   }
 
-  /** Roll by time, retention, flush.ms, producer expiry, idle ring. */
-  onTimer(_nowMs: number): void {
-    todo()
+  get #retentionCheckMs(): number {
+    return this.environment.retentionCheckMs ?? RETENTION_CHECK_MS
   }
 
+  /** Retention, flush.ms, producer expiry, an idle ring: whatever is due at `nowMs`. */
+  onTimer(nowMs: number): void {
+    const wallMs = this.environment.clock.wallMs()
+    if (nowMs >= this.#flushAtMs) {
+      this.#flushAtMs = Number.POSITIVE_INFINITY
+      if (this.durableOffset < this.#endOffset) this.#durability.request(false)
+    }
+    if (nowMs >= this.#retentionAtMs) {
+      this.#retentionAtMs = nowMs + this.#retentionCheckMs
+      this.applyRetention()
+    }
+    if (nowMs >= this.#expiryAtMs) {
+      this.#expiryAtMs = nowMs + EXPIRY_CHECK_MS
+      this.producers.expire(wallMs)
+    }
+    if (nowMs >= this.#ringCheckAtMs) {
+      this.environment.rings?.sweep()
+      if (this.#ring !== null && wallMs >= this.#ring.idleAtMs) this.#ring.giveUpRing()
+      const none = this.#ring === null || this.#ring.writer === null
+      this.#ringCheckAtMs = none ? Number.POSITIVE_INFINITY : nowMs + RING_CHECK_MS
+    }
+  }
+
+  /**
+   * Removes segments that retention wants gone; the active one is rolled first. None goes before what follows it is
+   * durable: otherwise a power cut could leave a log that begins anew.
+   */
   applyRetention(): void {
-    todo()
+    const { clock, logger, space } = this.environment
+    if (this.segments.length === 0 || this.#closed) return
+    const must = <Result>(work: () => Result) => (space === null ? work() : space.withReserve(work))
+    try {
+      const nowMs = clock.wallMs()
+      const high = this.highWatermark
+      const expired = () =>
+        expiredSegments(this.segments, this.#config, high, nowMs, this.#endOffset)
+      let count = expired()
+      if (count === this.segments.length) {
+        if (this.hasStaged || this.#failure !== null) count--
+        else {
+          must(() => this.markDirty())
+          must(() => this.roll(nowMs))
+        }
+      }
+      let gone = 0
+      while (gone < count) {
+        const next = this.segments[1]!
+        if (!next.named || next.baseOffset > this.durableOffset) break
+        this.segments.shift()!.remove()
+        gone++
+        this.#startOffset = next.baseOffset
+      }
+      if (gone === 0) {
+        if (count > 0) this.#durability.request(false)
+        return
+      }
+      this.producers.removeSnapshots(
+        (offset) => offset < this.#startOffset && offset !== this.producers.snapshots.at(-1),
+      )
+      if (this.epochs.advance(this.#startOffset)) must(() => this.storeEpochs())
+      this.#ring?.publishWatermarks(this)
+      const { directory, partition, logStartOffset } = this
+      logger.log('info', `Retention removed ${gone} segments`, {
+        directory,
+        partition,
+        logStartOffset,
+      })
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      logger.log('error', `Retention failed: ${error.message}`, { partition: this.partition })
+    }
   }
 
-  updateConfig(_config: LogConfig): void {
-    todo()
+  updateConfig(config: LogConfig): void {
+    this.#config = config
+    this.#stager.updateConfig(config)
+    this.#durability.flushMessages = config.flushMessages
   }
 
-  /** Asks for all files to be made durable: before {@link close}. */
-  flushAll(_done: (error: DiskError | null) => void): void {
-    todo()
+  /** Asks that what is written be made durable. */
+  requestFlush(done: ((error: DiskError | null) => void) | null = null): void {
+    this.#durability.request(false, done)
   }
 
-  /** Forgets everything from `offset` on. */
-  truncateTo(_offset: number): void {
-    todo()
+  /** Asks for all files to be made durable: before {@link close}. Nothing may be staged. */
+  flushAll(done: (error: DiskError | null) => void): void {
+    invariant(!this.hasStaged, 'flushAll with batches staged')
+    if (this.active === undefined || !this.#dirty || this.#failure !== null) {
+      done(null)
+      return
+    }
+    const { space } = this.environment
+    const must = <Result>(work: () => Result) => (space === null ? work() : space.withReserve(work))
+    try {
+      must(() => this.active!.seal())
+      must(() => this.#snapshotProducers())
+      this.producers.removeStray(this.segments)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      done(error)
+      return
+    }
+    this.#durability.request(true, done)
+  }
+
+  /** Forgets everything from the batch that holds `offset` on. Throws DiskError. */
+  truncateTo(offset: number): void {
+    invariant(!this.hasStaged, 'truncateTo with batches staged')
+    if (offset >= this.#endOffset || this.segments.length === 0) return
+    invariant(offset >= this.#startOffset, 'truncateTo below the log start')
+    this.#cleanAt = -1
+    this.environment.recoveryPoints.markDirty(this.partition, Math.min(this.durableOffset, offset))
+    this.#dirty = true
+    this.#ring?.giveUpRing()
+    while (this.segments.length > 1 && this.active!.baseOffset >= offset) {
+      this.segments.pop()!.remove()
+    }
+    const active = this.active!
+    const place = active.findBatch(offset, active.size)
+    this.#endOffset = active.truncateTo(offset, place, this.#config.indexIntervalBytes)
+    active.flushed = false
+    this.producers.reload(this.#endOffset)
+    if (this.epochs.truncate(this.#endOffset)) this.storeEpochs()
+    this.#durability.truncated(this.#end())
+    this.#stager.truncated()
   }
 
   /** Drops the pins of a front whose thread has exited. */
-  releaseFront(_front: number): void {
-    todo()
+  releaseFront(front: number): void {
+    this.#ring?.writer?.releaseFront(front)
   }
 
   /** Lets go of ring and descriptors. Clean, if flushAll has completed and nothing was staged since. */
   close(): RecoveryPoint {
-    return todo()
+    invariant(!this.hasStaged, 'close with batches staged')
+    const { recoveryPoints } = this.environment
+    this.#closed = true
+    this.#ring?.giveUpRing()
+    for (const segment of this.segments) segment.release()
+    if (this.#dirty && this.#cleanAt === this.#endOffset && this.#failure === null) {
+      recoveryPoints.markClean(this.partition, this.#endOffset)
+      this.#dirty = false
+    }
+    return recoveryPoints.of(this.partition)
   }
 
-  /** Closes the log and removes its directory: the topic was deleted. */
+  /** Closes the log and removes its directory: the topic was deleted. Throws DiskError. */
   delete(): void {
-    todo()
+    this.#stager.abandon()
+    this.#closed = true
+    this.#ring?.giveUpRing()
+    for (const segment of this.segments.splice(0)) segment.release()
+    this.environment.disk.removeDirectory(this.directory)
+    this.environment.recoveryPoints.remove(this.partition)
+  }
+
+  /** @internal */
+  collect(everything: boolean): string[] {
+    const paths = [...this.#pathsToFlush]
+    this.#pathsToFlush = new Set()
+    this.#unflushedBytes = 0
+    this.#flushAtMs = Number.POSITIVE_INFINITY
+    this.#segmentsToFlush = []
+    this.#segmentsToName = this.segments.filter((segment) => !segment.named)
+    for (const segment of this.segments) {
+      if (segment.flushed) continue
+      const isActive = segment === this.active
+      if (!isActive) this.#segmentsToFlush.push(segment)
+      paths.push(segment.log.path)
+      if (!isActive || everything) paths.push(segment.path('.index'), segment.path('.timeindex'))
+    }
+    return paths
+  }
+
+  /** @internal */
+  onDurable(point: LogPoint, everything: boolean): void {
+    if (this.#closed) return
+    for (const segment of this.#segmentsToFlush) segment.flushed = true
+    for (const segment of this.#segmentsToName) segment.named = true
+    const { recoveryPoints } = this.environment
+    try {
+      const known = recoveryPoints.of(this.partition).flushedOffset
+      const small = point.segment !== null && known >= point.segment.baseOffset && !everything
+      // Every entry is a write: not one for each flush of a topic that flushes each batch.
+      if (!small || point.position - this.#notedPosition >= FLUSH_EVERY_BYTES) {
+        if (known !== point.offset) recoveryPoints.markFlushed(this.partition, point.offset)
+        this.#notedPosition = point.position
+      }
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+    }
+    if (everything) this.#cleanAt = point.offset
+    this.#ring?.publishWatermarks(this)
+    this.#onAcknowledged?.()
+    if (this.#config.retentionBytes >= 0 || point.segment?.size === 0) this.#retentionSoon()
+  }
+
+  #notedPosition = 0
+
+  /** Retention may have waited for this flush. */
+  #retentionSoon(): void {
+    if (this.segments.length > 1) this.#retentionAtMs = this.environment.clock.monotonicMs()
+  }
+
+  /** @internal */
+  onFlushFailed(error: DiskError): void {
+    this.fail(`a flush failed, what it was to keep may be lost (${error.message})`)
+    this.#onAcknowledged?.()
+  }
+
+  /** @internal */
+  isGone(path: string): boolean {
+    return this.#closed || !this.environment.disk.exists(path)
   }
 }

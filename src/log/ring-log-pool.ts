@@ -72,14 +72,20 @@ export class RingLogPool {
     }
     // int32 that wraps, without 0: two billion rings later the blocks have long been formatted anew.
     this.#generation = (this.#generation + 1) | 0 || 1
-    this.#holders.delete(holder)
-    this.#holders.add(holder)
     return new RingLogWriter(region, {
-      ...offsets,
+      logStartOffset: offsets.logStartOffset,
+      highWatermark: offsets.highWatermark,
+      lastStableOffset: offsets.lastStableOffset,
+      logEndOffset: offsets.logEndOffset,
       generation: this.#generation,
       partition,
       fronts: this.#fronts,
     })
+  }
+
+  /** `holder` has a ring, and may be asked for it. */
+  hold(holder: RingLogHolder): void {
+    this.#holders.add(holder)
   }
 
   /** Ends `ring` for readers; its block comes back once no front has a pin left. */

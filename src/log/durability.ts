@@ -1,0 +1,127 @@
+import type { DiskError, FlushPort } from './disk.ts'
+import type { Segment } from './segment.ts'
+
+/** Where a log ended, in offsets and in bytes, at some moment. */
+export interface LogPoint {
+  readonly offset: number
+  readonly segment: Segment | null
+  readonly position: number
+}
+
+/** What the log tells, and is told, about flushing. */
+export interface DurabilityHost {
+  /** Paths whose flush makes durable what is written now; with `everything`, also what recovery could do without. */
+  collect(everything: boolean): string[]
+  /** Everything below `point` is durable; `everything` as it was collected. */
+  onDurable(point: LogPoint, everything: boolean): void
+  onFlushFailed(error: DiskError): void
+  /** Whether the file has been removed meanwhile, so that there is nothing to flush. */
+  isGone(path: string): boolean
+}
+
+type Done = (error: DiskError | null) => void
+
+/**
+ * Flush rounds of one log: one at a time, each covers all that was written before it. Offsets are durable, and may be
+ * acknowledged, as Kafka's flush.messages has it: an append that makes that many unflushed waits for the flush.
+ */
+export class Durability {
+  readonly #flush: FlushPort
+  readonly #host: DurabilityHost
+  #end: LogPoint
+  #durable: number
+  #acknowledged: LogPoint
+  #flushMessages: number
+  #remaining = 0
+  #failed: DiskError | null = null
+  #wantsRound = false
+  #wantsEverything = false
+  #waiters: Done[] = []
+  #epoch = 0
+
+  constructor(flush: FlushPort, host: DurabilityHost, end: LogPoint, durable: number) {
+    this.#flush = flush
+    this.#host = host
+    this.#end = end
+    this.#durable = durable
+    this.#acknowledged = end
+    this.#flushMessages = Number.MAX_SAFE_INTEGER
+  }
+
+  get durableOffset(): number {
+    return this.#durable
+  }
+
+  /** The end of what may be acknowledged and read. */
+  get acknowledged(): LogPoint {
+    return this.#acknowledged
+  }
+
+  set flushMessages(count: number) {
+    this.#flushMessages = count
+    this.#advance(this.#end.offset === this.#durable ? this.#end : null)
+  }
+
+  /** The log now ends at `end`. Starts a round when flush.messages asks for it. */
+  wrote(end: LogPoint): void {
+    this.#end = end
+    if (end.offset - this.#durable < this.#flushMessages) this.#acknowledged = end
+    else this.request(false)
+  }
+
+  /** The log was cut back to `end`. */
+  truncated(end: LogPoint): void {
+    this.#end = end
+    this.#epoch++
+    this.#durable = Math.min(this.#durable, end.offset)
+    if (this.#acknowledged.offset > end.offset) this.#acknowledged = end
+  }
+
+  /** Starts a round, or another when the one in flight has ended. */
+  request(everything: boolean, done: Done | null = null): void {
+    if (done !== null) this.#waiters.push(done)
+    this.#wantsRound = true
+    this.#wantsEverything ||= everything
+    if (this.#remaining === 0) this.#start()
+  }
+
+  #start(): void {
+    const everything = this.#wantsEverything
+    const waiters = this.#waiters
+    const point = this.#end
+    const epoch = this.#epoch
+    this.#wantsRound = this.#wantsEverything = false
+    this.#waiters = []
+    this.#failed = null
+    const paths = this.#host.collect(everything)
+    // One more, so that a port that answers at once does not end the round early.
+    this.#remaining = paths.length + 1
+    const ended = () => {
+      if (--this.#remaining > 0) return
+      const failed = this.#failed
+      if (failed !== null) this.#host.onFlushFailed(failed)
+      else if (epoch === this.#epoch) {
+        this.#durable = Math.max(this.#durable, point.offset)
+        this.#advance(point)
+        this.#host.onDurable(point, everything)
+      }
+      for (const done of waiters) done(failed)
+      if (this.#wantsRound && this.#remaining === 0) this.#start()
+    }
+    for (const path of paths) {
+      this.#flush.request(path, (error) => {
+        if (error !== null && !this.#host.isGone(path)) this.#failed = error
+        ended()
+      })
+    }
+    ended()
+  }
+
+  /** `flushed`: the point that has just become durable. */
+  #advance(flushed: LogPoint | null): void {
+    if (this.#end.offset - this.#durable < this.#flushMessages) this.#acknowledged = this.#end
+    else if (flushed !== null && flushed.offset > this.#acknowledged.offset) {
+      this.#acknowledged = flushed
+    }
+  }
+}

@@ -1,0 +1,89 @@
+/** What lies in a replica's directory. */
+import type { Disk } from './disk.ts'
+import type { OpenFiles } from './open-files.ts'
+import { Segment } from './segment.ts'
+
+/** Offsets that cannot be read: their segment was found damaged and set aside. */
+export interface DamagedRange {
+  readonly from: number
+  readonly to: number
+}
+
+export interface LogFiles {
+  /** By base offset. */
+  readonly segments: Segment[]
+  /** Base offsets of segments set aside as damaged, rising. */
+  readonly damagedBases: number[]
+  /** Offsets of producer snapshots, rising. */
+  readonly snapshots: number[]
+}
+
+const NAME = /^(\d{20})\.(log|index|timeindex|snapshot)$/
+const DAMAGED = /^(\d{20})\.log\.damaged-\d+$/
+
+/** Lists the directory and removes what a death left half done: temporary files, indexes without a log. */
+export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): LogFiles {
+  const logs: number[] = []
+  const damaged = new Set<number>()
+  const snapshots: number[] = []
+  const indexes: { base: number; name: string }[] = []
+  for (const name of disk.list(directory)) {
+    const match = NAME.exec(name)
+    const base = Number(match?.[1])
+    if (match === null) {
+      const set = DAMAGED.exec(name)
+      if (set !== null) damaged.add(Number(set[1]))
+      else if (name.endsWith('.tmp')) disk.remove(`${directory}/${name}`)
+    } else if (match[2] === 'log') logs.push(base)
+    else if (match[2] === 'snapshot') snapshots.push(base)
+    else indexes.push({ base, name })
+  }
+  const bases = new Set(logs)
+  for (const { base, name } of indexes) {
+    if (!bases.has(base)) disk.remove(`${directory}/${name}`)
+  }
+  const rising = (a: number, b: number) => a - b
+  const segments = logs
+    .sort(rising)
+    .map((base) => new Segment(disk, files, directory, base, sizeOf(disk, directory, base)))
+  return {
+    segments,
+    damagedBases: [...damaged].filter((base) => !bases.has(base)).sort(rising),
+    snapshots: snapshots.sort(rising),
+  }
+}
+
+const sizeOf = (disk: Disk, directory: string, base: number): number =>
+  disk.size(`${directory}/${String(base).padStart(20, '0')}.log`)
+
+/** Renames a segment's log to `<name>.<why>-N`, the first N that is free, and removes its indexes. */
+export function setAside(disk: Disk, segment: Segment, why: 'damaged' | 'torn'): string {
+  segment.release()
+  const path = segment.path('.log')
+  let to = ''
+  for (let n = 0; to === '' || disk.exists(to); n++) to = `${path}.${why}-${n}`
+  disk.rename(path, to)
+  for (const suffix of ['.index', '.timeindex']) {
+    const index = segment.path(suffix)
+    if (disk.exists(index)) disk.remove(index)
+  }
+  return to
+}
+
+const COPY_BYTES = 1 << 20
+
+/** Copies the first `length` bytes of one file into another, made anew. */
+export function copyStart(disk: Disk, from: string, to: string, length: number): void {
+  const source = disk.open(from, 'read')
+  const target = disk.open(to, 'create')
+  const buffer = new Uint8Array(Math.min(COPY_BYTES, Math.max(length, 1)))
+  try {
+    for (let at = 0; at < length; at += buffer.length) {
+      const got = source.read(buffer, 0, Math.min(buffer.length, length - at), at)
+      target.write([buffer.subarray(0, got)], at)
+    }
+  } finally {
+    source.close()
+    target.close()
+  }
+}

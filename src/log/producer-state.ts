@@ -1,0 +1,150 @@
+import { segmentName } from '../base/paths.ts'
+import {
+  baseSequenceOf,
+  isControl,
+  lastOffsetDeltaOf,
+  lastOffsetOf,
+  maxTimestampOf,
+  producerEpochOf,
+  producerIdOf,
+} from '../record/batch.ts'
+import type { LogEnvironment } from './environment.ts'
+import { decodeProducerSnapshot, encodeProducerSnapshot } from './producer-snapshot.ts'
+import { type ProducerBatch, ProducerTable } from './producers.ts'
+import type { Segment } from './segment.ts'
+import { shortWalker } from './walk.ts'
+
+/** Kafka's producer.id.expiration.ms. */
+export const PRODUCER_EXPIRATION_MS = 86_400_000
+
+/** Reads the producer's part of the header at `at` into `out`. */
+export function readProducerBatch(bytes: Uint8Array, at: number, out: ProducerBatch): void {
+  out.producerId = producerIdOf(bytes, at)
+  out.epoch = producerEpochOf(bytes, at)
+  out.baseSequence = baseSequenceOf(bytes, at)
+  out.lastOffsetDelta = lastOffsetDeltaOf(bytes, at)
+}
+
+/**
+ * The producers of one log and their snapshots on disk: read at the first need, or with the log's recovery. On the
+ * broker's thread.
+ */
+export class ProducerState {
+  readonly table = new ProducerTable()
+  readonly #environment: LogEnvironment
+  readonly #directory: string
+  /** Offsets of the snapshots in the directory, rising. */
+  #snapshots: number[]
+  /** Where the table is to be loaded for, before anything is done with it; −1 once it is. */
+  #loadAt: number
+  #segments: readonly Segment[]
+  /** Whether the table differs from the newest snapshot. */
+  #snapshotOffset = -1
+
+  constructor(
+    environment: LogEnvironment,
+    directory: string,
+    snapshots: readonly number[],
+    segments: readonly Segment[],
+    endOffset: number,
+  ) {
+    this.#environment = environment
+    this.#directory = directory
+    this.#snapshots = [...snapshots]
+    this.#segments = segments
+    this.#loadAt = endOffset
+  }
+
+  get snapshots(): readonly number[] {
+    return this.#snapshots
+  }
+
+  path(offset: number): string {
+    return `${this.#directory}/${segmentName(offset, '.snapshot')}`
+  }
+
+  /** Reads the newest good snapshot and the batches after it, if that has not been done. Throws DiskError. */
+  ensureLoaded(): void {
+    if (this.#loadAt < 0) return
+    const endOffset = this.#loadAt
+    this.#loadAt = -1
+    const nowMs = this.#environment.clock.wallMs()
+    this.table.clear()
+    let from = 0
+    for (const offset of this.#snapshots.filter((offset) => offset <= endOffset).reverse()) {
+      const entries = decodeProducerSnapshot(this.#environment.disk.readFile(this.path(offset)))
+      if (entries === null) continue
+      this.table.load(entries, nowMs, PRODUCER_EXPIRATION_MS)
+      from = offset
+      this.#snapshotOffset = offset
+      break
+    }
+    this.#replay(from, endOffset, nowMs)
+  }
+
+  #replay(from: number, endOffset: number, nowMs: number): void {
+    const batchOf: ProducerBatch = {
+      producerId: -1,
+      epoch: -1,
+      baseSequence: -1,
+      lastOffsetDelta: 0,
+    }
+    this.#segments.forEach((segment, index) => {
+      const next = this.#segments[index + 1]?.baseOffset ?? Number.POSITIVE_INFINITY
+      if (next <= from || segment.baseOffset >= endOffset) return
+      const start = segment.findBatch(from, segment.size)
+      if (start === null) return
+      shortWalker.walk(segment.log, start.position, segment.size, (batch) => {
+        readProducerBatch(batch.bytes, batch.at, batchOf)
+        const lastOffset = lastOffsetOf(batch.bytes, batch.at)
+        if (lastOffset >= endOffset) return false
+        if (batchOf.producerId >= 0 && !isControl(batch.bytes, batch.at)) {
+          const timestampMs = maxTimestampOf(batch.bytes, batch.at)
+          this.table.append(batchOf, lastOffset, timestampMs, nowMs)
+          this.table.commit()
+        }
+        return true
+      })
+    })
+  }
+
+  /** After a truncation: forgets later snapshots; the table is read anew when it is needed. */
+  reload(endOffset: number): void {
+    this.removeSnapshots((offset) => offset > endOffset)
+    this.table.clear()
+    this.#snapshotOffset = -1
+    this.#loadAt = endOffset
+  }
+
+  /** Writes the state as of `offset`; returns the file's path, null when it is there. Throws DiskError. */
+  snapshot(offset: number): string | null {
+    this.ensureLoaded()
+    if (this.#snapshotOffset === offset) return null
+    const path = this.path(offset)
+    this.#environment.disk.writeFileAtomic(path, encodeProducerSnapshot(this.table.entries()))
+    this.#snapshotOffset = offset
+    if (!this.#snapshots.includes(offset)) this.#snapshots.push(offset)
+    this.#snapshots.sort((a, b) => a - b)
+    return path
+  }
+
+  /** Keeps the snapshots at the start of a segment, and the newest. */
+  removeStray(segments: readonly Segment[]): void {
+    const newest = this.#snapshots.at(-1)
+    const bases = new Set(segments.map((segment) => segment.baseOffset))
+    this.removeSnapshots((offset) => offset !== newest && !bases.has(offset))
+  }
+
+  removeSnapshots(isGone: (offset: number) => boolean): void {
+    this.#snapshots = this.#snapshots.filter((offset) => {
+      if (!isGone(offset)) return true
+      const path = this.path(offset)
+      if (this.#environment.disk.exists(path)) this.#environment.disk.remove(path)
+      return false
+    })
+  }
+
+  expire(nowMs: number): number {
+    return this.#loadAt >= 0 ? 0 : this.table.expire(nowMs, PRODUCER_EXPIRATION_MS)
+  }
+}

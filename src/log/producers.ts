@@ -1,0 +1,251 @@
+import { ErrorCode } from '../base/error-code.ts'
+import { addToSequence } from '../record/batch.ts'
+
+/** Batches remembered per producer, as Kafka: with more requests in flight duplicates cannot be told. */
+const BATCHES_KEPT = 5
+/** Numbers kept per batch: last sequence, last offset, offset delta, timestamp. */
+const FIELDS = 4
+
+/** A producer as a snapshot holds it: the state after its last batch. */
+export interface ProducerSnapshotEntry {
+  readonly producerId: number
+  readonly epoch: number
+  readonly lastSequence: number
+  readonly lastOffset: number
+  readonly offsetDelta: number
+  readonly timestampMs: number
+  readonly coordinatorEpoch: number
+  readonly txnFirstOffset: number
+}
+
+/** What is known of one producer in one partition: its epoch and its last batches, newest at {@link newest}. */
+class Producer {
+  readonly producerId: number
+  epoch = -1
+  count = 0
+  newest = 0
+  /** When it last wrote, on our own clock: CreateTime would let a writer of old records be forgotten at once. */
+  lastSeenMs = 0
+  coordinatorEpoch = -1
+  txnFirstOffset = -1
+  /** The turn in which {@link Undo} last saved it. */
+  savedInTurn = -1
+  readonly batches: number[] = new Array<number>(BATCHES_KEPT * FIELDS).fill(-1)
+
+  constructor(producerId: number) {
+    this.producerId = producerId
+  }
+
+  get lastSequence(): number {
+    return this.count === 0 ? -1 : this.batches[this.newest * FIELDS]!
+  }
+
+  add(lastSequence: number, lastOffset: number, delta: number, timestampMs: number): void {
+    this.newest = this.count === 0 ? 0 : (this.newest + 1) % BATCHES_KEPT
+    if (this.count < BATCHES_KEPT) this.count++
+    const at = this.newest * FIELDS
+    this.batches[at] = lastSequence
+    this.batches[at + 1] = lastOffset
+    this.batches[at + 2] = delta
+    this.batches[at + 3] = timestampMs
+  }
+
+  copyFrom(other: Producer): void {
+    this.epoch = other.epoch
+    this.count = other.count
+    this.newest = other.newest
+    this.lastSeenMs = other.lastSeenMs
+    this.coordinatorEpoch = other.coordinatorEpoch
+    this.txnFirstOffset = other.txnFirstOffset
+    for (let i = 0; i < this.batches.length; i++) this.batches[i] = other.batches[i]!
+  }
+}
+
+/** A batch of an idempotent producer, as its header has it. */
+export interface ProducerBatch {
+  producerId: number
+  epoch: number
+  baseSequence: number
+  lastOffsetDelta: number
+}
+
+/** What {@link ProducerTable.check} found. */
+export interface SequenceVerdict {
+  error: ErrorCode
+  /** The batch is there already, with these offsets and that timestamp. */
+  duplicate: boolean
+  baseOffset: number
+  lastOffset: number
+  timestampMs: number
+  message: string | null
+}
+
+export const newVerdict = (): SequenceVerdict => ({
+  error: ErrorCode.NONE,
+  duplicate: false,
+  baseOffset: -1,
+  lastOffset: -1,
+  timestampMs: -1,
+  message: null,
+})
+
+/**
+ * The idempotent producers of one partition (KIP-98): which batch each one wrote last. Changes of the turn can be
+ * undone until {@link commit}. On the broker's thread; allocates only for a producer not seen before.
+ */
+export class ProducerTable {
+  readonly #producers = new Map<number, Producer>()
+  readonly #saved: { producer: Producer; before: Producer; isNew: boolean }[] = []
+  #savedCount = 0
+  #turn = 0
+
+  get size(): number {
+    return this.#producers.size
+  }
+
+  /** Judges a batch before it is appended, by Kafka's rules (ProducerAppendInfo). Changes nothing. */
+  check(batch: Readonly<ProducerBatch>, out: SequenceVerdict): void {
+    out.error = ErrorCode.NONE
+    out.duplicate = false
+    out.message = null
+    const known = this.#producers.get(batch.producerId)
+    // Unknown, perhaps because it was forgotten: any sequence is taken, as Kafka does since 2.5 (KIP-360).
+    if (known === undefined || known.epoch < 0) return
+    const { epoch, baseSequence } = batch
+    if (epoch < known.epoch) {
+      out.error = ErrorCode.INVALID_PRODUCER_EPOCH
+      out.message = `Producer ${batch.producerId} has epoch ${known.epoch} by now, this batch ${epoch}`
+      return
+    }
+    if (epoch > known.epoch) {
+      if (baseSequence === 0) return
+      out.error = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+      out.message = `Producer ${batch.producerId} begins epoch ${epoch} with sequence ${baseSequence}, not with 0`
+      return
+    }
+    const lastSequence = addToSequence(baseSequence, batch.lastOffsetDelta)
+    if (this.#findDuplicate(known, lastSequence, batch.lastOffsetDelta, out)) return
+    const last = known.lastSequence
+    if (last === -1 || baseSequence === addToSequence(last, 1)) return
+    out.error = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    out.message = `Producer ${batch.producerId} sent sequence ${baseSequence} after ${last}`
+  }
+
+  #findDuplicate(known: Producer, lastSequence: number, delta: number, out: SequenceVerdict) {
+    for (let i = 0; i < known.count; i++) {
+      const at = i * FIELDS
+      if (known.batches[at] !== lastSequence || known.batches[at + 2] !== delta) continue
+      out.duplicate = true
+      out.lastOffset = known.batches[at + 1]!
+      out.baseOffset = out.lastOffset - delta
+      out.timestampMs = known.batches[at + 3]!
+      return true
+    }
+    return false
+  }
+
+  /** Takes note of a batch that was appended. */
+  append(
+    batch: Readonly<ProducerBatch>,
+    lastOffset: number,
+    timestampMs: number,
+    nowMs: number,
+  ): void {
+    let producer = this.#producers.get(batch.producerId)
+    const isNew = producer === undefined
+    if (producer === undefined) {
+      producer = new Producer(batch.producerId)
+      this.#producers.set(batch.producerId, producer)
+    }
+    this.#save(producer, isNew)
+    if (batch.epoch !== producer.epoch) {
+      producer.epoch = batch.epoch
+      producer.count = 0
+    }
+    const lastSequence = addToSequence(batch.baseSequence, batch.lastOffsetDelta)
+    producer.add(lastSequence, lastOffset, batch.lastOffsetDelta, timestampMs)
+    producer.lastSeenMs = nowMs
+  }
+
+  #save(producer: Producer, isNew: boolean): void {
+    if (producer.savedInTurn === this.#turn) return
+    producer.savedInTurn = this.#turn
+    let saved = this.#saved[this.#savedCount]
+    if (saved === undefined) {
+      saved = { producer, before: new Producer(-1), isNew }
+      this.#saved.push(saved)
+    }
+    saved.producer = producer
+    saved.isNew = isNew
+    saved.before.copyFrom(producer)
+    this.#savedCount++
+  }
+
+  /** What was appended since the last commit is in the log. */
+  commit(): void {
+    if (this.#savedCount === 0) return
+    this.#savedCount = 0
+    this.#turn++
+  }
+
+  /** What was appended since the last commit is not in the log. */
+  undo(): void {
+    for (let i = this.#savedCount - 1; i >= 0; i--) {
+      const { producer, before, isNew } = this.#saved[i]!
+      if (isNew) this.#producers.delete(producer.producerId)
+      else producer.copyFrom(before)
+    }
+    this.commit()
+  }
+
+  /** Forgets producers that have not written for `expirationMs`. Returns how many. */
+  expire(nowMs: number, expirationMs: number): number {
+    let gone = 0
+    for (const producer of this.#producers.values()) {
+      if (producer.txnFirstOffset >= 0 || nowMs - producer.lastSeenMs < expirationMs) continue
+      this.#producers.delete(producer.producerId)
+      gone++
+    }
+    return gone
+  }
+
+  clear(): void {
+    this.commit()
+    this.#producers.clear()
+  }
+
+  /** The state as a snapshot keeps it. */
+  entries(): ProducerSnapshotEntry[] {
+    return Array.from(this.#producers.values(), (producer) => {
+      const at = producer.newest * FIELDS
+      const some = producer.count > 0
+      return {
+        producerId: producer.producerId,
+        epoch: producer.epoch,
+        lastSequence: some ? producer.batches[at]! : -1,
+        lastOffset: some ? producer.batches[at + 1]! : -1,
+        offsetDelta: some ? producer.batches[at + 2]! : 0,
+        timestampMs: producer.lastSeenMs,
+        coordinatorEpoch: producer.coordinatorEpoch,
+        txnFirstOffset: producer.txnFirstOffset,
+      }
+    })
+  }
+
+  /** Takes up what a snapshot has, but for producers that have expired. */
+  load(entries: readonly ProducerSnapshotEntry[], nowMs: number, expirationMs: number): void {
+    this.clear()
+    for (const entry of entries) {
+      if (entry.txnFirstOffset < 0 && nowMs - entry.timestampMs >= expirationMs) continue
+      const producer = new Producer(entry.producerId)
+      producer.epoch = entry.epoch
+      producer.lastSeenMs = entry.timestampMs
+      producer.coordinatorEpoch = entry.coordinatorEpoch
+      producer.txnFirstOffset = entry.txnFirstOffset
+      if (entry.lastSequence >= 0) {
+        producer.add(entry.lastSequence, entry.lastOffset, entry.offsetDelta, entry.timestampMs)
+      }
+      this.#producers.set(entry.producerId, producer)
+    }
+  }
+}

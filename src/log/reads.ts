@@ -1,0 +1,175 @@
+/** Where bytes, offsets and times are in a log: what fronts ask before they read. */
+import { ErrorCode } from '../base/error-code.ts'
+import { baseOffsetOf, leaderEpochOf, maxTimestampOf, timestampTypeOf } from '../record/batch.ts'
+import type { LogPoint } from './durability.ts'
+import type { DamagedRange } from './files.ts'
+import type { LeaderEpochs } from './leader-epochs.ts'
+import {
+  EARLIEST_LOCAL_TIMESTAMP,
+  EARLIEST_TIMESTAMP,
+  LATEST_TIERED_TIMESTAMP,
+  LATEST_TIMESTAMP,
+  type LocateOutcome,
+  LocateSource,
+  MAX_TIMESTAMP,
+  type OffsetsOutcome,
+  TimestampSource,
+} from './outcomes.ts'
+import type { BatchPlace, Segment } from './segment.ts'
+import { shortWalker } from './walk.ts'
+
+/** A log as its readers see it. */
+export interface ReadableLog {
+  readonly segments: readonly Segment[]
+  readonly damaged: readonly DamagedRange[]
+  readonly epochs: LeaderEpochs
+  readonly logStartOffset: number
+  readonly logEndOffset: number
+  /** The end of what may be read. */
+  readonly committed: LogPoint
+}
+
+const isDamaged = (log: ReadableLog, offset: number): boolean =>
+  log.damaged.some((range) => offset >= range.from && offset < range.to)
+
+/** Index of the segment that holds `offset`, −1 for one before the first. */
+function floorSegment(segments: readonly Segment[], offset: number): number {
+  let low = 0
+  let high = segments.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (segments[middle]!.baseOffset <= offset) low = middle + 1
+    else high = middle
+  }
+  return low - 1
+}
+
+/** Readable bytes of a segment. */
+const limitOf = (log: ReadableLog, segment: Segment): number =>
+  log.committed.segment === segment ? Math.min(log.committed.position, segment.size) : segment.size
+
+/** Finds the bytes of `offset` in the segment files: fills source, segmentBaseOffset, position and byteLength. */
+export function locateInFiles(
+  log: ReadableLog,
+  offset: number,
+  maxBytes: number,
+  out: LocateOutcome,
+): void {
+  const { segments } = log
+  for (let index = Math.max(0, floorSegment(segments, offset)); index < segments.length; index++) {
+    const segment = segments[index]!
+    const end = log.committed.offset
+    if (segment.baseOffset >= end || isDamaged(log, Math.max(offset, segment.baseOffset))) break
+    // Beyond the last record of a segment, which may have gaps, the next one goes on.
+    const limit = limitOf(log, segment)
+    const place = segment.findBatch(offset, limit)
+    if (place === null) {
+      const next = segments[index + 1]
+      if (next !== undefined && isDamaged(log, offset)) break
+      continue
+    }
+    out.source = LocateSource.FILE
+    out.segmentBaseOffset = segment.baseOffset
+    out.position = place.position
+    out.byteLength = segment.endWithin(place, maxBytes, limit) - place.position
+    return
+  }
+  out.error = ErrorCode.KAFKA_STORAGE_ERROR
+}
+
+/** ListOffsets (KIP-79, KIP-734, KIP-405). Without anything tiered, −4 is −2 and −5 finds nothing. */
+export function findTimestamp(log: ReadableLog, timestamp: number, out: OffsetsOutcome): void {
+  out.error = ErrorCode.NONE
+  out.source = TimestampSource.ANSWERED
+  out.offset = out.timestamp = out.leaderEpoch = -1
+  out.byteLength = out.segmentBaseOffset = out.position = 0
+  out.logStartOffset = log.logStartOffset
+  switch (timestamp) {
+    case LATEST_TIMESTAMP:
+      out.offset = log.committed.offset
+      out.leaderEpoch = log.epochs.latest
+      return
+    case EARLIEST_TIMESTAMP:
+    case EARLIEST_LOCAL_TIMESTAMP:
+      out.offset = log.logStartOffset
+      out.leaderEpoch = log.epochs.at(log.logStartOffset)
+      return
+    case LATEST_TIERED_TIMESTAMP:
+      return
+    case MAX_TIMESTAMP:
+      findMaxTimestamp(log, out)
+      return
+    default:
+      if (timestamp < 0) out.error = ErrorCode.INVALID_REQUEST
+      else findFrom(log, timestamp, 0, out)
+  }
+}
+
+function findFrom(log: ReadableLog, timestamp: number, from: number, out: OffsetsOutcome): void {
+  const { segments } = log
+  for (let index = from; index < segments.length; index++) {
+    const segment = segments[index]!
+    if (segment.baseOffset >= log.committed.offset) return
+    segment.knowTimestamps()
+    if (segment.maxTimestamp < timestamp) continue
+    const limit = limitOf(log, segment)
+    const place = segment.findTimestamp(timestamp, log.logStartOffset, limit)
+    if (place === null) continue
+    answer(log, segment, place, timestamp, out)
+    return
+  }
+}
+
+/** The first record that has the largest timestamp of all (KIP-734). */
+function findMaxTimestamp(log: ReadableLog, out: OffsetsOutcome): void {
+  let largest = -1
+  let at = -1
+  log.segments.forEach((segment, index) => {
+    if (segment.baseOffset >= log.committed.offset) return
+    segment.knowTimestamps()
+    if (segment.maxTimestamp <= largest) return
+    // What is not committed yet does not count: then the readable part is looked through.
+    const timestamp =
+      limitOf(log, segment) === segment.size
+        ? segment.maxTimestamp
+        : largestWithin(segment, limitOf(log, segment))
+    if (timestamp <= largest) return
+    largest = timestamp
+    at = index
+  })
+  if (at >= 0) findFrom(log, largest, at, out)
+}
+
+function largestWithin(segment: Segment, limit: number): number {
+  let largest = -1
+  shortWalker.walk(segment.log, 0, limit, (batch) => {
+    largest = Math.max(largest, maxTimestampOf(batch.bytes, batch.at))
+    return true
+  })
+  return largest
+}
+
+function answer(
+  log: ReadableLog,
+  segment: Segment,
+  place: BatchPlace,
+  timestamp: number,
+  out: OffsetsOutcome,
+): void {
+  shortWalker.walk(segment.log, place.position, place.position + place.byteLength, (batch) => {
+    const { bytes, at } = batch
+    out.leaderEpoch = leaderEpochOf(bytes, at)
+    if (timestampTypeOf(bytes, at) === 'logAppendTime') {
+      out.offset = Math.max(baseOffsetOf(bytes, at), log.logStartOffset)
+      out.timestamp = maxTimestampOf(bytes, at)
+      return false
+    }
+    out.source = TimestampSource.BATCH
+    out.timestamp = timestamp
+    out.segmentBaseOffset = segment.baseOffset
+    out.position = place.position
+    // A timestamp in the header that no record has would find nothing: the rest may be read on.
+    out.byteLength = place.byteLength
+    return false
+  })
+}

@@ -1,0 +1,251 @@
+import type { PartitionNumber } from '../base/ids.ts'
+import type { LogFields } from '../base/log.ts'
+import { baseOffsetOf, leaderEpochOf } from '../record/batch.ts'
+import type { LogEnvironment } from './environment.ts'
+import { copyStart, type DamagedRange, type LogFiles, listLogFiles, setAside } from './files.ts'
+import { decodeEpochs, EPOCH_FILE, encodeEpochs, LeaderEpochs } from './leader-epochs.ts'
+import type { RecoveryPoint } from './recovery-points.ts'
+import { hasGoodBatch, scanSegment } from './scan.ts'
+import { Segment } from './segment.ts'
+import { shortWalker } from './walk.ts'
+
+export interface OpenedLog {
+  readonly segments: Segment[]
+  readonly snapshots: readonly number[]
+  readonly damaged: DamagedRange[]
+  readonly epochs: LeaderEpochs
+  readonly endOffset: number
+  /** Its end was read batch by batch. */
+  readonly recovered: boolean
+  readonly failure: string | null
+}
+
+export interface OpenLogOptions {
+  readonly environment: LogEnvironment
+  readonly directory: string
+  readonly partition: PartitionNumber
+  readonly point: RecoveryPoint
+  readonly indexIntervalBytes: number
+}
+
+/** Opens what is in a replica's directory; checks and mends its end when the recovery point says so. Throws DiskError. */
+export function openLog(options: OpenLogOptions): OpenedLog {
+  return new Opening(options).open()
+}
+
+class Opening {
+  readonly #options: OpenLogOptions
+  readonly #environment: LogEnvironment
+  readonly #files: LogFiles
+  readonly #damaged: DamagedRange[] = []
+  #epochs = new LeaderEpochs([])
+  #failure: string | null = null
+  #endOffset = 0
+  #scannedBytes = 0
+  #cutBytes = 0
+  #setAside = ''
+
+  constructor(options: OpenLogOptions) {
+    this.#options = options
+    this.#environment = options.environment
+    const { disk, files } = options.environment
+    this.#files = listLogFiles(disk, files, options.directory)
+  }
+
+  open(): OpenedLog {
+    const { point } = this.#options
+    const { segments } = this.#files
+    const last = segments.at(-1)
+    const epochsKnown = this.#loadEpochs()
+    let recovered = false
+    if (last !== undefined) {
+      if (!point.dirty) this.#endOffset = last.findEndOffset()
+      recovered =
+        point.dirty || (this.#endOffset !== point.flushedOffset && point.flushedOffset > 0)
+      if (recovered) this.#recover()
+    } else if (point.flushedOffset > 0 && this.#files.damagedBases.length === 0) {
+      this.#failure = `no segment is left of a log that was durable to offset ${point.flushedOffset}`
+    }
+    this.#noteDamagedBefore()
+    if (!epochsKnown) this.#deriveEpochs()
+    if (this.#epochs.truncate(this.#endOffset) || recovered) this.#storeEpochs()
+    return {
+      segments,
+      snapshots: this.#files.snapshots,
+      damaged: this.#damaged,
+      epochs: this.#epochs,
+      endOffset: this.#endOffset,
+      recovered,
+      failure: this.#failure,
+    }
+  }
+
+  #recover(): void {
+    const { point, indexIntervalBytes } = this.#options
+    const { segments } = this.#files
+    const startedMs = this.#environment.clock.monotonicMs()
+    const { flushedOffset } = point
+    const first = Math.max(
+      0,
+      segments.findLastIndex((s) => s.baseOffset <= flushedOffset),
+    )
+    let expected = segments[first]!.baseOffset
+    for (let index = first; index < segments.length; index++) {
+      const segment = segments[index]!
+      if (segment.baseOffset !== expected) {
+        this.#endOffset = expected
+        if (this.#mend(index, 0, true)) break
+        expected = segment.baseOffset
+      }
+      const size = segment.size
+      const result = scanSegment(segment, {
+        expected,
+        flushedOffset,
+        rebuild: point.powerLoss,
+        indexIntervalBytes,
+        epochs: this.#epochs,
+      })
+      this.#scannedBytes += result.scannedBytes
+      this.#endOffset = expected = result.endOffset
+      if (result.goodBytes < size) {
+        segment.size = size
+        if (this.#mend(index, result.goodBytes, false)) break
+        // Set aside as damaged: what follows is judged by itself.
+        index--
+        expected = segments[index + 1]?.baseOffset ?? expected
+        continue
+      }
+      if (index < segments.length - 1) segment.seal()
+    }
+    if (this.#endOffset < flushedOffset && this.#failure === null) {
+      this.#failure = `ends at offset ${this.#endOffset}, but was durable to ${flushedOffset}`
+    }
+    this.#report(startedMs)
+  }
+
+  /**
+   * The log is good up to byte `position` of segment `index`, or (`gap`) that segment does not follow the one before.
+   * True when the log ends there now; false when the segment was set aside as damaged and the next is to be looked at.
+   */
+  #mend(index: number, position: number, gap: boolean): boolean {
+    const { disk } = this.#environment
+    const { segments } = this.#files
+    const { point } = this.#options
+    const segment = segments[index]!
+    const below = this.#endOffset < point.flushedOffset
+    const good = (other: Segment, from: number) =>
+      hasGoodBatch(other.log, from, other.size, this.#endOffset)
+    const goodAfter =
+      good(segment, gap ? 0 : position + 1) || segments.slice(index + 1).some((s) => good(s, 0))
+    if (!below && (!goodAfter || point.powerLoss)) {
+      this.#endAt(index, position, goodAfter)
+      return true
+    }
+    if (gap) {
+      // Nothing here is bad, something before is missing.
+      this.#damaged.push({ from: this.#endOffset, to: segment.baseOffset })
+      this.#failure = `offsets ${this.#endOffset} to ${segment.baseOffset} are missing`
+      return false
+    }
+    const name = setAside(disk, segment, 'damaged')
+    this.#setAside = name
+    segments.splice(index, 1)
+    this.#files.damagedBases.push(segment.baseOffset)
+    this.#failure = `segment ${segment.baseOffset} is damaged at byte ${position}, it was set aside as ${name}`
+    return false
+  }
+
+  /** Ends the log at byte `position` of segment `index`; keeps a copy of what is good behind that. */
+  #endAt(index: number, position: number, goodAfter: boolean): void {
+    const { disk, files } = this.#environment
+    const { directory } = this.#options
+    const { segments } = this.#files
+    const segment = segments[index]!
+    for (const later of segments.splice(index + 1)) {
+      this.#cutBytes += later.size
+      if (goodAfter) this.#setAside = setAside(disk, later, 'torn')
+      else later.remove()
+    }
+    this.#cutBytes += segment.size - position
+    if (segment.baseOffset !== this.#endOffset && position === 0) {
+      // It begins beyond the end.
+      if (goodAfter) this.#setAside = setAside(disk, segment, 'torn')
+      else segment.remove()
+      segments.pop()
+      return
+    }
+    if (!goodAfter) {
+      segment.size = position
+      segment.log.get().truncate(position)
+      return
+    }
+    const aside = setAside(disk, segment, 'torn')
+    this.#setAside = aside
+    copyStart(disk, aside, segment.path('.log'), position)
+    const anew = new Segment(disk, files, directory, segment.baseOffset, position)
+    segments[index] = anew
+    scanSegment(anew, {
+      expected: anew.baseOffset,
+      flushedOffset: this.#endOffset,
+      rebuild: true,
+      indexIntervalBytes: this.#options.indexIntervalBytes,
+      epochs: this.#epochs,
+    })
+  }
+
+  #noteDamagedBefore(): void {
+    const { segments, damagedBases } = this.#files
+    for (const from of damagedBases) {
+      const next = segments.find((segment) => segment.baseOffset > from)
+      this.#damaged.push({ from, to: next?.baseOffset ?? Number.POSITIVE_INFINITY })
+      this.#failure ??= `segment ${from} was found damaged and set aside`
+      if (next === undefined) {
+        this.#endOffset = Math.max(this.#endOffset, this.#options.point.flushedOffset, from)
+      }
+    }
+  }
+
+  #report(startedMs: number): void {
+    const { clock, logger } = this.#environment
+    const { directory, partition } = this.#options
+    const fields: LogFields = {
+      directory,
+      partition,
+      scannedBytes: this.#scannedBytes,
+      cutBytes: this.#cutBytes,
+      endOffset: this.#endOffset,
+      setAside: this.#setAside,
+      ms: Math.round(clock.monotonicMs() - startedMs),
+    }
+    if (this.#failure !== null) logger.log('error', `Log is damaged: ${this.#failure}`, fields)
+    else if (this.#cutBytes > 0) logger.log('warn', 'Log recovered, a torn end was cut off', fields)
+    else logger.log('info', 'Log recovered', fields)
+  }
+
+  #loadEpochs(): boolean {
+    const path = `${this.#options.directory}/${EPOCH_FILE}`
+    const { disk } = this.#environment
+    if (this.#files.segments.length === 0) return true
+    const lines = disk.exists(path) ? decodeEpochs(disk.readFile(path)) : null
+    if (lines === null) return false
+    this.#epochs = new LeaderEpochs(lines)
+    return true
+  }
+
+  /** The file was torn or lost: the batches say the same. */
+  #deriveEpochs(): void {
+    this.#epochs = new LeaderEpochs([])
+    for (const segment of this.#files.segments) {
+      shortWalker.walk(segment.log, 0, segment.size, ({ bytes, at }) => {
+        this.#epochs.assign(leaderEpochOf(bytes, at), baseOffsetOf(bytes, at))
+        return true
+      })
+    }
+    this.#storeEpochs()
+  }
+
+  #storeEpochs(): void {
+    const path = `${this.#options.directory}/${EPOCH_FILE}`
+    this.#environment.disk.writeFileAtomic(path, encodeEpochs(this.#epochs.lines))
+  }
+}
