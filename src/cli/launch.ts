@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /**
  * What `npx griot` runs: CommonJS, because by the time that an ES module runs, Node has used libuv's thread pool and its size
  * is fixed. Then the real entry, with compiled code kept between starts where Node can.

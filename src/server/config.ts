@@ -15,6 +15,10 @@ const OTHER_ENV_NAMES = [
   'GRIOT_JSON',
   'GRIOT_TRACE_START',
   'GRIOT_TEST_LONG',
+  'GRIOT_TEST_REPORT',
+  'GRIOT_REQUIRE',
+  'GRIOT_KAFKA_LIBS',
+  'GRIOT_SEED',
 ]
 
 export interface ConfigSources {
