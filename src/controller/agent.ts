@@ -5,7 +5,6 @@
 
 import { invariant } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
-import { ErrorCode } from '../base/error-code.ts'
 import type { TenantId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
@@ -19,7 +18,7 @@ import type { EntryLog } from '../machine/entry-log.ts'
 import { TimelineRegistry } from '../machine/timeline.ts'
 import { decodeEntry, encodeEntry } from './entry-codec.ts'
 import { ControllerMachine, type ControllerSettings } from './machine.ts'
-import { NOT_CONTROLLER, refuse, refuseAll } from './results.ts'
+import { NOT_CONTROLLER, type Refusal, refuseAll, STORAGE_FAILED } from './results.ts'
 
 /** Requests decided in one turn: what one append and one flush then cover. */
 const REQUESTS_PER_TURN = 32
@@ -80,6 +79,11 @@ export class ControllerAgent {
     return this.#published
   }
 
+  /** Changes that wait for their flush. */
+  get uncommittedChanges(): number {
+    return this.#registry.uncommittedChanges
+  }
+
   /**
    * Replays the log and, at first start, forms the cluster. The image goes out as soon as all of it is durable: now, or in a
    * later turn. Throws {@link StartRefusedError} on another number of brokers or cells or a newer format, and what the log throws.
@@ -116,6 +120,7 @@ export class ControllerAgent {
   doWork(_nowMs: number): number {
     if (this.#stopped) return 0
     const committed = this.#commit()
+    if (this.#log.failure !== null) return committed + this.#refuseAll(STORAGE_FAILED)
     if (!this.#published) return committed
     const decided = this.#decide()
     if (decided > 0) {
@@ -135,9 +140,7 @@ export class ControllerAgent {
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
-    this.#parked.fail((parked) => this.#refuse(parked))
-    for (const incoming of this.#incoming) this.#refuse(incoming)
-    this.#incoming = []
+    this.#refuseAll(NOT_CONTROLLER)
     this.#registry.revert()
   }
 
@@ -161,8 +164,7 @@ export class ControllerAgent {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       this.#options.logger.log('error', 'metadata log: append failed', { reason })
-      const message = 'The metadata log cannot be written.'
-      const response = refuseAll(incoming.request, refuse(ErrorCode.KAFKA_STORAGE_ERROR, message))
+      const response = refuseAll(incoming.request, STORAGE_FAILED)
       this.#options.respond(incoming.front, incoming.correlation, response)
       return false
     }
@@ -211,8 +213,15 @@ export class ControllerAgent {
     return entries.length + responses
   }
 
-  #refuse({ front, correlation, request }: Incoming): void {
-    this.#options.respond(front, correlation, refuseAll(request, NOT_CONTROLLER))
+  /** Answers everything that waits with `refusal`; whether what was appended survives is then unknown. */
+  #refuseAll(refusal: Refusal): number {
+    const refuseOne = ({ front, correlation, request }: Incoming) =>
+      this.#options.respond(front, correlation, refuseAll(request, refusal))
+    const incoming = this.#incoming
+    this.#incoming = []
+    const parked = this.#parked.fail(refuseOne)
+    incoming.forEach(refuseOne)
+    return parked + incoming.length
   }
 
   #formed() {

@@ -50,3 +50,8 @@ export function refuseAll(request: ControllerRequest, refusal: Refusal): Control
 }
 
 export const NOT_CONTROLLER = refuse(ErrorCode.NOT_CONTROLLER, 'The controller has changed.')
+
+export const STORAGE_FAILED = refuse(
+  ErrorCode.KAFKA_STORAGE_ERROR,
+  'The metadata log cannot be written.',
+)

@@ -7,6 +7,8 @@ export interface EntryLog {
   readonly endOffset: number
   /** Entries below have been flushed: they survive power loss. */
   readonly durableOffset: number
+  /** Why nothing will be appended or flushed any more (a flush was lost), or null. Final until the process starts anew. */
+  readonly failure: string | null
   /**
    * Appends all of `entries` or none, in one write; returns the new end. Throws the disk's error, and then the log is as it
    * was before the call.

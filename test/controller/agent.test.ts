@@ -98,6 +98,7 @@ describe('ControllerAgent', () => {
     expect(events[1]).toMatchObject({ correlation: 7, response: { results: [{ error: 0 }] } })
     expect(follower.topicByName(tenantId, 'orders')?.partitionCount).toBe(3)
     expect(turn()).toBe(0)
+    expect(agent.uncommittedChanges).toBe(0)
   })
 
   it('flushes once for many requests, and answers a read-only one after what it saw', () => {
@@ -194,6 +195,22 @@ describe('ControllerAgent', () => {
     })
     expect(answers[1]).toMatchObject({ correlation: 2, response: { results: [{ error: 0 }] } })
     expect(follower.topicCount).toBe(1)
+  })
+
+  it('leaves nobody waiting once the log has lost a flush', () => {
+    const { agent, log, events, start } = harness()
+    const tenantId = start()
+    events.length = 0
+    agent.onRequest('front-0', tenantId, 1, create('unsure'))
+    agent.doWork(0)
+    log.failure = 'EIO'
+    agent.onRequest('front-0', tenantId, 2, create('late'))
+    expect(agent.doWork(0)).toBe(2)
+    expect(events).toMatchObject([
+      { correlation: 1, response: { results: [{ error: ErrorCode.KAFKA_STORAGE_ERROR }] } },
+      { correlation: 2, response: { results: [{ error: ErrorCode.KAFKA_STORAGE_ERROR }] } },
+    ])
+    expect(log.endOffset).toBe(3)
   })
 
   it('fails what waits when it stops', () => {

@@ -3,6 +3,7 @@ import type { EntryLog } from '../../src/machine/entry-log.ts'
 /** An entry log in memory whose flushes finish when the test says so, and which can run out of disk. */
 export class FakeEntryLog implements EntryLog {
   durableOffset = 0
+  failure: string | null = null
   flushesAsked = 0
   appends = 0
   failNextAppend: Error | null = null
