@@ -56,8 +56,10 @@ export interface BrokerProxy {
   unwatch(waiter: Waiter): void
   /** Takes replies, sends what was waiting for room; returns how much was done. */
   doWork(nowMs: number): number
-  /** Wakes the broker if anything was sent since the last call. */
-  ringBell(): void
+  /** Sends what there is room for and wakes the broker: at the end of every turn and event. */
+  flush(): void
+  /** Somebody is to be woken by the next `doWork`, although nothing may come from the broker. */
+  readonly hasWork: boolean
   /** Its thread has died: everything outstanding is answered with an error, and all that comes later too. */
   markGone(): void
 }

@@ -43,7 +43,19 @@ export class Dispatcher {
     return work
   }
 
-  ringBells(): void {
-    for (const proxy of this.#all) proxy.ringBell()
+  flush(): void {
+    for (const proxy of this.#all) proxy.flush()
+  }
+
+  get hasWork(): boolean {
+    for (const proxy of this.#all) if (proxy.hasWork) return true
+    return false
+  }
+
+  /** Commands that wait for room in some ring. */
+  get parkedCommands(): number {
+    let parked = 0
+    for (const proxy of this.#all) parked += proxy.parkedCommands
+    return parked
   }
 }

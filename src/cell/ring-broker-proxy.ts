@@ -206,7 +206,12 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     return work
   }
 
-  ringBell(): void {
+  get hasWork(): boolean {
+    return this.#watches.hasDue
+  }
+
+  flush(): void {
+    if (this.#alive) this.#watches.sendQueued()
     if (!this.#wrote) return
     this.#wrote = false
     this.#options.bell.ring()

@@ -58,6 +58,11 @@ export class WatchTable {
     return this.#due.length > 0 || this.#queue.length > 0
   }
 
+  /** Somebody is to be woken by the next {@link doWork}. */
+  get hasDue(): boolean {
+    return this.#due.length > 0
+  }
+
   add(partition: PartitionNumber, offset: number, waiter: Waiter): void {
     invariant(waiter.watch === null, 'a waiter waits for one partition')
     let watch = this.#watches.get(partition)
@@ -112,7 +117,7 @@ export class WatchTable {
         work++
       }
     }
-    return work + this.#sendQueued()
+    return work + this.sendQueued()
   }
 
   /** The broker is gone: everybody is told `error`, and nothing is outstanding any more. */
@@ -138,7 +143,8 @@ export class WatchTable {
     this.#queue.push(watch)
   }
 
-  #sendQueued(): number {
+  /** Sends WATCHes that wait, as far as there is room; returns how many. */
+  sendQueued(): number {
     const queue = this.#queue
     let sent = 0
     let at = 0

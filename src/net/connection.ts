@@ -278,8 +278,11 @@ export class KafkaConnection implements BudgetMember {
     if (splitter.fault !== null) this.broken(splitter.fault)
   }
 
-  logBroken(reason: string): void {
+  /** From a slot that closes the connection when its turn comes: nothing more is read. */
+  cutOffAt(reason: string): void {
     this.#set.logBroken(this, reason)
+    this.#finishing = true
+    this.#socket.pause()
   }
 
   /** Closes the connection because of what came in over it, with a line in the log. */

@@ -38,7 +38,7 @@ export class ReplySlot {
   closeConnection(reason: string): void {
     if (this.connection.closed) return
     this.closes = true
-    this.connection.logBroken(reason)
+    this.connection.cutOffAt(reason)
     this.#answer(null, 0, null)
   }
 

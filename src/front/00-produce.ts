@@ -1,0 +1,126 @@
+import { ErrorCode } from '../base/error-code.ts'
+import type { PartitionIndex, TenantId } from '../base/ids.ts'
+import type { TopicView } from '../image/view.ts'
+import { type ProduceRequest, produce } from '../protocol/00-produce.ts'
+import { codecOf } from '../record/batch.ts'
+import { soleBatch } from '../record/validate.ts'
+import { handler, type RequestContext } from './context.ts'
+import { newPartitionAnswer, PendingProduce, type TopicAnswer } from './pending-produce.ts'
+import { dispatchSlowly, needsRecords } from './slow-produce.ts'
+
+type Context = RequestContext<typeof produce>
+
+/** From this version on topics are named by id. */
+const TOPIC_IDS_FROM = 13
+
+export const produceHandler = handler({
+  api: produce,
+  scopes: ['topicName', 'topicId', 'transactionalId'],
+  handle(request, context) {
+    if (context.version < 3) {
+      context.slot.closeConnection(`Produce v${context.version}: its message format is gone`)
+      return
+    }
+    const responses: TopicAnswer[] = []
+    const pending = new PendingProduce(context, request.acks, responses)
+    const refusal = refusalOfAll(request)
+    for (const topicData of request.topicData) {
+      const answer: TopicAnswer = {
+        name: topicData.name,
+        topicId: topicData.topicId,
+        partitionResponses: [],
+      }
+      responses.push(answer)
+      const topic = topicOf(context, topicData)
+      for (const { index, records } of topicData.partitionData) {
+        const partition = newPartitionAnswer(index)
+        answer.partitionResponses.push(partition)
+        const token = pending.answers.push(partition) - 1
+        if (refusal !== null) pending.refuse(token, refusal.error, refusal.message)
+        else dispatch(pending, token, topic, index, records)
+      }
+    }
+    pending.dispatched(request.timeoutMs)
+  },
+})
+
+function refusalOfAll(
+  request: ProduceRequest,
+): { readonly error: number; readonly message: string } | null {
+  const { acks } = request
+  if (acks !== 0 && acks !== 1 && acks !== -1) {
+    return {
+      error: ErrorCode.INVALID_REQUIRED_ACKS,
+      message: `acks must be 0, 1 or -1, not ${acks}`,
+    }
+  }
+  if (request.transactionalId === null) return null
+  return {
+    error: ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    message: 'Transactions are not available yet',
+  }
+}
+
+function topicOf(
+  context: Context,
+  topicData: ProduceRequest['topicData'][number],
+): TopicView | undefined {
+  const { image } = context.services
+  const tenantId: TenantId = context.session.tenantId
+  return context.version >= TOPIC_IDS_FROM
+    ? image.topicById(tenantId, topicData.topicId)
+    : image.topicByName(tenantId, topicData.name)
+}
+
+/** Sends one batch to its leader, or says in its answer why not. */
+function dispatch(
+  pending: PendingProduce,
+  token: number,
+  topic: TopicView | undefined,
+  index: number,
+  records: Uint8Array | null,
+): void {
+  const { context } = pending
+  if (topic === undefined) {
+    const byId = context.version >= TOPIC_IDS_FROM
+    pending.refuse(token, byId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    return
+  }
+  if (index < 0 || index >= topic.partitionCount) {
+    pending.refuse(token, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    return
+  }
+  if (topic.internal) {
+    const message = `Clients cannot write to the internal topic ${topic.name}`
+    pending.refuse(token, ErrorCode.INVALID_TOPIC_EXCEPTION, message)
+    return
+  }
+  if (records === null) {
+    pending.refuse(token, ErrorCode.INVALID_RECORD, 'A partition needs one record batch')
+    return
+  }
+  const fault = soleBatch(records)
+  if (fault !== null) {
+    pending.refuseBatch(token, fault)
+    return
+  }
+  const { maxMessageBytes } = topic.effective
+  if (records.length > maxMessageBytes) {
+    const message = `Record batch of ${records.length} bytes exceeds max.message.bytes (${maxMessageBytes})`
+    pending.refuse(token, ErrorCode.MESSAGE_TOO_LARGE, message)
+    return
+  }
+  const partition = topic.numberOf(index as PartitionIndex)
+  const slow = needsRecords(topic, codecOf(records, 0))
+  if (slow || context.state.slowLanes?.busy(partition)) {
+    dispatchSlowly(pending, token, topic, partition, records, slow)
+    return
+  }
+  const leader = context.services.dispatcher.leaderOf(topic.cellId, partition)
+  if (leader === undefined) {
+    pending.refuse(token, ErrorCode.LEADER_NOT_AVAILABLE)
+    return
+  }
+  pending.expect()
+  leader.produce(partition, pending.acks, records, pending, token)
+}

@@ -1,0 +1,82 @@
+import { ErrorCode } from '../base/error-code.ts'
+import type { PartitionIndex } from '../base/ids.ts'
+import { type FetchRequest, fetch } from '../protocol/01-fetch.ts'
+import { handler, type RequestContext } from './context.ts'
+import { type FetchAsked, FetchOp } from './fetch-op.ts'
+import { FetchPart } from './fetch-part.ts'
+import type { FetchSession } from './fetch-sessions.ts'
+
+type Context = RequestContext<typeof fetch>
+
+const TOPIC_IDS_FROM = 13
+
+// Epochs of KIP-227 that are no place in a session.
+const FULL_WITH_SESSION = 0
+const FULL_WITHOUT_SESSION = -1
+
+export const fetchHandler = handler({
+  api: fetch,
+  // Cluster, node and directory ids are for brokers' own fetches, which this is not.
+  scopes: ['topicName', 'topicId', 'fetchSessionId', 'clusterId', 'brokerId', 'directoryId'],
+  handle(request, context) {
+    const resolved = resolveSession(request, context)
+    if (typeof resolved === 'number') {
+      context.reply({ throttleTimeMs: 0, errorCode: resolved, sessionId: 0, responses: [] })
+      return
+    }
+    new FetchOp(context, {
+      ...resolved,
+      maxBytes: request.maxBytes,
+      minBytes: request.minBytes,
+      maxWaitMs: request.maxWaitMs,
+      isolationLevel: request.isolationLevel,
+    }).gather()
+  },
+})
+
+type Resolved = Pick<FetchAsked, 'parts' | 'session' | 'incremental'>
+
+/** Which partitions are meant (KIP-227), or the error of the whole request. */
+function resolveSession(request: FetchRequest, context: Context): Resolved | number {
+  const { fetchSessions, clock } = context.services
+  const { tenantId } = context.session
+  const { sessionId, sessionEpoch } = request
+  const usesTopicIds = context.version >= TOPIC_IDS_FROM
+  const nowMs = clock.monotonicMs()
+  if (sessionEpoch === FULL_WITHOUT_SESSION || sessionEpoch === FULL_WITH_SESSION) {
+    if (sessionId !== 0) fetchSessions.remove(tenantId, sessionId)
+    let session: FetchSession | null = null
+    if (sessionEpoch === FULL_WITH_SESSION && request.topics.length > 0) {
+      session = fetchSessions.create(tenantId, request.topics, usesTopicIds, nowMs)
+    }
+    const parts = session === null ? partsOf(request) : [...session.parts.values()]
+    return { parts, session, incremental: false }
+  }
+  const session = fetchSessions.get(tenantId, sessionId, nowMs)
+  if (session === undefined) return ErrorCode.FETCH_SESSION_ID_NOT_FOUND
+  if (session.epoch !== sessionEpoch || session.busy) return ErrorCode.INVALID_FETCH_SESSION_EPOCH
+  if (session.usesTopicIds !== usesTopicIds) return ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR
+  session.update(request.topics)
+  session.forget(request.forgottenTopicsData)
+  if (session.parts.size === 0) {
+    fetchSessions.remove(tenantId, sessionId)
+    return { parts: [], session: null, incremental: false }
+  }
+  session.epoch = sessionEpoch === 0x7fff_ffff ? 1 : sessionEpoch + 1
+  const parts = [...session.parts.values()]
+  // The offset of a partition that is not named is the same as before, what was found there is not.
+  for (const part of parts) part.dirty = true
+  return { parts, session, incremental: true }
+}
+
+function partsOf(request: FetchRequest): FetchPart[] {
+  const parts: FetchPart[] = []
+  for (const { topic, topicId, partitions } of request.topics) {
+    for (const asked of partitions) {
+      const part = new FetchPart(topic, topicId, asked.partition as PartitionIndex)
+      part.ask(asked.fetchOffset, asked.partitionMaxBytes, asked.currentLeaderEpoch)
+      parts.push(part)
+    }
+  }
+  return parts
+}

@@ -1,0 +1,130 @@
+import { ErrorCode } from '../base/error-code.ts'
+import type { PartitionIndex } from '../base/ids.ts'
+import type { OffsetsSink } from '../cell/broker-proxy.ts'
+import { OffsetSource } from '../link/commands.ts'
+import type { OffsetsReply } from '../link/replies.ts'
+import { type ListOffsetsRequest, listOffsets } from '../protocol/02-list-offsets.ts'
+import { handler, type RequestContext } from './context.ts'
+import { findByTimestamp, type TimestampQuestion } from './timestamp-lookup.ts'
+
+type Context = RequestContext<typeof listOffsets>
+type Asked = ListOffsetsRequest['topics'][number]['partitions'][number]
+
+interface Answer {
+  partitionIndex: number
+  errorCode: number
+  timestamp: number
+  offset: number
+  leaderEpoch: number
+}
+
+/** The version from which on each of Kafka's special timestamps may be asked for. */
+const SPECIAL_FROM: Readonly<Record<string, number>> = {
+  '-1': 1,
+  '-2': 1,
+  '-3': 7,
+  '-4': 8,
+  '-5': 9,
+}
+
+export const listOffsetsHandler = handler({
+  api: listOffsets,
+  scopes: ['topicName', 'brokerId'],
+  handle(request, context) {
+    new ListOffsetsOp(request, context).start()
+  },
+})
+
+/** One request until every partition of it is answered. */
+class ListOffsetsOp implements OffsetsSink {
+  readonly #request: ListOffsetsRequest
+  readonly #context: Context
+  readonly #answers: Answer[] = []
+  readonly #questions: (TimestampQuestion | null)[] = []
+  readonly #topics: { name: string; partitions: Answer[] }[] = []
+  #waiting = 1
+
+  constructor(request: ListOffsetsRequest, context: Context) {
+    this.#request = request
+    this.#context = context
+  }
+
+  start(): void {
+    for (const { name, partitions } of this.#request.topics) {
+      const row = { name, partitions: [] as Answer[] }
+      this.#topics.push(row)
+      for (const asked of partitions) {
+        const answer = newAnswer(asked.partitionIndex)
+        row.partitions.push(answer)
+        const token = this.#answers.push(answer) - 1
+        this.#questions.push(null)
+        answer.errorCode = this.#ask(name, asked, token)
+      }
+    }
+    this.#settle()
+  }
+
+  onOffsets(token: number, reply: Readonly<OffsetsReply>): void {
+    const answer = this.#answers[token]!
+    if (reply.error === ErrorCode.NONE && reply.source === OffsetSource.BATCH) {
+      const { leaderEpoch } = reply
+      findByTimestamp(this.#context, this.#questions[token]!, reply, (error, offset, timestamp) => {
+        fill(answer, error, offset, timestamp, leaderEpoch)
+        this.#settle()
+        this.#context.services.afterCallback()
+      })
+      return
+    }
+    fill(answer, reply.error, reply.offset, reply.timestamp, reply.leaderEpoch)
+    this.#settle()
+  }
+
+  /** Asks the leader; or returns the error of the partition. */
+  #ask(name: string, asked: Asked, token: number): number {
+    const { services, session, version } = this.#context
+    const { partitionIndex, timestamp, currentLeaderEpoch } = asked
+    const topic = services.image.topicByName(session.tenantId, name)
+    if (topic === undefined) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    if (partitionIndex < 0 || partitionIndex >= topic.partitionCount) {
+      return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    }
+    if (timestamp < 0 && !(version >= (SPECIAL_FROM[String(timestamp)] ?? Number.MAX_VALUE))) {
+      return ErrorCode.UNSUPPORTED_VERSION
+    }
+    const partition = topic.numberOf(partitionIndex as PartitionIndex)
+    const leader = services.dispatcher.leaderOf(topic.cellId, partition)
+    if (!leader?.alive) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    const index = partitionIndex as PartitionIndex
+    this.#questions[token] = { topic, index, partition, leader, timestamp, currentLeaderEpoch }
+    this.#waiting++
+    leader.listOffsets(partition, timestamp, currentLeaderEpoch, this, token)
+    return ErrorCode.NONE
+  }
+
+  #settle(): void {
+    if (--this.#waiting > 0) return
+    this.#context.reply({ throttleTimeMs: 0, topics: this.#topics })
+  }
+}
+
+const newAnswer = (partitionIndex: number): Answer => ({
+  partitionIndex,
+  errorCode: ErrorCode.NONE,
+  timestamp: -1,
+  offset: -1,
+  leaderEpoch: -1,
+})
+
+function fill(
+  answer: Answer,
+  error: number,
+  offset: number,
+  timestamp: number,
+  leaderEpoch: number,
+): void {
+  answer.errorCode = error
+  answer.offset = error === ErrorCode.NONE ? offset : -1
+  answer.timestamp = error === ErrorCode.NONE ? timestamp : -1
+  // An answer without an offset has no epoch either.
+  answer.leaderEpoch = answer.offset >= 0 ? leaderEpoch : -1
+}

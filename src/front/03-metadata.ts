@@ -1,0 +1,135 @@
+import { ErrorCode } from '../base/error-code.ts'
+import { type TopicId, ZERO_TOPIC_ID } from '../base/ids.ts'
+import type { TopicResult } from '../image/request.ts'
+import type { TopicView } from '../image/view.ts'
+import {
+  type MetadataRequest,
+  type MetadataResponseInput,
+  metadata,
+} from '../protocol/03-metadata.ts'
+import { handler, type RequestContext } from './context.ts'
+import { controllerNodeOf, nodesOf, OPERATIONS_UNKNOWN } from './nodes.ts'
+import { partitionRows } from './topic-partitions.ts'
+
+type Context = RequestContext<typeof metadata>
+type Topic = MetadataResponseInput['topics'][number]
+type Asked = NonNullable<MetadataRequest['topics']>
+
+/** From this version on ids in requests count; versions 10 and 11 have the field, but it was never served. */
+const BY_ID_FROM = 12
+
+export const metadataHandler = handler({
+  api: metadata,
+  scopes: ['topicName', 'topicId'],
+  handle(request, context) {
+    const { topics } = request
+    const all = topics === null || (context.version === 0 && topics.length === 0)
+    if (all) {
+      const { image } = context.services
+      const every = [...image.topics(context.session.tenantId)]
+      respond(
+        context,
+        every.map((topic) => topicAnswer(context, topic)),
+      )
+      return
+    }
+    const missing = request.allowAutoTopicCreation ? namesToCreate(context, topics) : []
+    if (missing.length === 0) {
+      answer(context, topics, null)
+      return
+    }
+    createTopics(context, missing, (refused) => answer(context, topics, refused))
+  },
+})
+
+/** Topics that are asked for by name and do not exist, where they may be made. */
+function namesToCreate(context: Context, topics: Asked): string[] {
+  const { settings, image } = context.services
+  if (!settings.autoCreateTopics) return []
+  const names = new Set<string>()
+  for (const { name } of topics) {
+    if (name === null || image.topicByName(context.session.tenantId, name) !== undefined) continue
+    names.add(name)
+  }
+  return [...names]
+}
+
+type Refused = ReadonlyMap<string, number> | null
+
+function createTopics(
+  context: Context,
+  names: readonly string[],
+  done: (refused: Refused) => void,
+): void {
+  const topics = names.map((name) => ({
+    name,
+    partitions: -1,
+    replicationFactor: -1,
+    assignments: [],
+    configs: [],
+  }))
+  const request = { kind: 'create-topics', validateOnly: false, topics } as const
+  context.services.controller.request(context.session.tenantId, request, (response) => {
+    const results = response?.kind === 'create-topics' ? response.results : null
+    done(results === null ? null : refusals(results))
+  })
+}
+
+function refusals(results: readonly TopicResult[]): Map<string, number> {
+  const refused = new Map<string, number>()
+  for (const { name, error } of results) {
+    // Somebody else was quicker: it is there now.
+    if (error === ErrorCode.NONE || error === ErrorCode.TOPIC_ALREADY_EXISTS) continue
+    if (name !== null) refused.set(name, error)
+  }
+  return refused
+}
+
+function answer(context: Context, topics: Asked, refused: Refused): void {
+  const { image } = context.services
+  const { tenantId } = context.session
+  respond(
+    context,
+    topics.map(({ name, topicId }) => {
+      const byId = context.version >= BY_ID_FROM && name === null
+      const topic = byId
+        ? image.topicById(tenantId, topicId)
+        : image.topicByName(tenantId, name ?? '')
+      if (topic !== undefined) return topicAnswer(context, topic)
+      if (byId) return missing(ErrorCode.UNKNOWN_TOPIC_ID, null, topicId)
+      const error = refused?.get(name ?? '') ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+      return missing(error, name, ZERO_TOPIC_ID)
+    }),
+  )
+}
+
+const missing = (errorCode: number, name: string | null, topicId: TopicId): Topic => ({
+  errorCode,
+  name,
+  topicId,
+  isInternal: false,
+  partitions: [],
+  topicAuthorizedOperations: OPERATIONS_UNKNOWN,
+})
+
+const topicAnswer = (context: Context, topic: TopicView): Topic => ({
+  errorCode: ErrorCode.NONE,
+  name: topic.name,
+  topicId: topic.topicId,
+  isInternal: topic.internal,
+  partitions: partitionRows(context.services, topic, 0, topic.partitionCount),
+  topicAuthorizedOperations: OPERATIONS_UNKNOWN,
+})
+
+function respond(context: Context, topics: readonly Topic[]): void {
+  const tenant = context.services.image.tenant(context.session.tenantId)
+  context.reply({
+    throttleTimeMs: 0,
+    brokers: nodesOf(context),
+    clusterId: tenant?.clusterId ?? null,
+    controllerId: controllerNodeOf(context),
+    topics,
+    clusterAuthorizedOperations: OPERATIONS_UNKNOWN,
+    errorCode: ErrorCode.NONE,
+  })
+}

@@ -1,0 +1,91 @@
+import { ErrorCode } from '../base/error-code.ts'
+import { type TopicId, ZERO_TOPIC_ID } from '../base/ids.ts'
+import type { TopicResult } from '../image/request.ts'
+import { describeTopicConfigs } from '../image/topic-config.ts'
+import {
+  type CreateTopicsRequest,
+  type CreateTopicsResponseInput,
+  createTopics,
+} from '../protocol/19-create-topics.ts'
+import { handler, type RequestContext } from './context.ts'
+
+type Context = RequestContext<typeof createTopics>
+type Answer = CreateTopicsResponseInput['topics'][number]
+
+export const createTopicsHandler = handler({
+  api: createTopics,
+  scopes: ['topicName', 'brokerId'],
+  handle(request, context) {
+    const repeated = repeatedNames(request)
+    const topics = request.topics
+      .filter(({ name }) => !repeated.has(name))
+      .map((topic) => ({
+        name: topic.name,
+        partitions: topic.numPartitions,
+        replicationFactor: topic.replicationFactor,
+        assignments: topic.assignments.map(({ partitionIndex, brokerIds }) => ({
+          partition: partitionIndex,
+          nodes: brokerIds,
+        })),
+        configs: topic.configs,
+      }))
+    const refused = [...repeated].map((name) =>
+      failure(name, ErrorCode.INVALID_REQUEST, 'Found multiple entries for this topic.'),
+    )
+    if (topics.length === 0) {
+      context.reply({ throttleTimeMs: 0, topics: refused })
+      return
+    }
+    const command = { kind: 'create-topics', validateOnly: request.validateOnly, topics } as const
+    context.services.controller.request(context.session.tenantId, command, (response) => {
+      const answers =
+        response?.kind === 'create-topics'
+          ? response.results.map((result) => answerOf(result, context))
+          : topics.map(({ name }) =>
+              failure(name, ErrorCode.REQUEST_TIMED_OUT, 'The controller does not answer.'),
+            )
+      context.reply({ throttleTimeMs: 0, topics: [...answers, ...refused] })
+    })
+  },
+})
+
+function repeatedNames(request: CreateTopicsRequest): Set<string> {
+  const seen = new Set<string>()
+  const repeated = new Set<string>()
+  for (const { name } of request.topics) {
+    if (seen.has(name)) repeated.add(name)
+    seen.add(name)
+  }
+  return repeated
+}
+
+const failure = (name: string, errorCode: number, errorMessage: string | null): Answer => ({
+  name,
+  topicId: ZERO_TOPIC_ID,
+  errorCode,
+  errorMessage,
+  numPartitions: -1,
+  replicationFactor: -1,
+  configs: [],
+})
+
+function answerOf(result: TopicResult, context: Context): Answer {
+  const name = result.name ?? ''
+  if (result.error !== ErrorCode.NONE) return failure(name, result.error, result.message)
+  const described = describeTopicConfigs(result.configs, context.services.settings.brokerConfigs)
+  return {
+    name,
+    topicId: result.topicId as TopicId,
+    errorCode: ErrorCode.NONE,
+    errorMessage: null,
+    numPartitions: result.partitions,
+    replicationFactor: result.replicationFactor,
+    configs: described.map((config) => ({
+      name: config.name,
+      value: config.value,
+      readOnly: config.readOnly,
+      configSource: config.source,
+      isSensitive: config.sensitive,
+    })),
+  }
+}

@@ -1,0 +1,28 @@
+import { ErrorCode } from '../base/error-code.ts'
+import { initProducerId } from '../protocol/22-init-producer-id.ts'
+import { handler } from './context.ts'
+
+export const initProducerIdHandler = handler({
+  api: initProducerId,
+  // The producer id that a client brings belongs to a transactional id, and there are none yet.
+  scopes: ['transactionalId', 'producerId'],
+  handle(request, context) {
+    if (request.transactionalId !== null) {
+      // Clients give up at once on this one; anything retriable they would repeat for ever.
+      context.reply({
+        throttleTimeMs: 0,
+        errorCode:
+          request.transactionalId === ''
+            ? ErrorCode.INVALID_REQUEST
+            : ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        producerId: -1,
+        producerEpoch: -1,
+      })
+      return
+    }
+    context.services.producerIds.next(context.session.tenantId, (errorCode, producerId) => {
+      const producerEpoch = errorCode === ErrorCode.NONE ? 0 : -1
+      context.reply({ throttleTimeMs: 0, errorCode, producerId, producerEpoch })
+    })
+  },
+})

@@ -1,0 +1,53 @@
+import { ErrorCode } from '../base/error-code.ts'
+import { describeCluster } from '../protocol/60-describe-cluster.ts'
+import { handler } from './context.ts'
+import { controllerNodeOf, nodesOf, OPERATIONS_UNKNOWN } from './nodes.ts'
+
+const EndpointType = { BROKERS: 1, CONTROLLERS: 2 } as const
+
+export const describeClusterHandler = handler({
+  api: describeCluster,
+  scopes: [],
+  handle(request, context) {
+    const tenant = context.services.image.tenant(context.session.tenantId)
+    const refusal = refusalOf(request.endpointType)
+    context.reply({
+      throttleTimeMs: 0,
+      errorCode: refusal?.error ?? ErrorCode.NONE,
+      errorMessage: refusal?.message ?? null,
+      endpointType: refusal === null ? request.endpointType : EndpointType.BROKERS,
+      clusterId: refusal === null ? (tenant?.clusterId ?? '') : '',
+      controllerId: refusal === null ? controllerNodeOf(context) : -1,
+      brokers:
+        refusal === null
+          ? nodesOf(context).map(({ nodeId, host, port }) => ({
+              brokerId: nodeId,
+              host,
+              port,
+              isFenced: false,
+            }))
+          : [],
+      clusterAuthorizedOperations: OPERATIONS_UNKNOWN,
+    })
+  },
+})
+
+function refusalOf(
+  endpointType: number,
+): { readonly error: number; readonly message: string } | null {
+  switch (endpointType) {
+    case EndpointType.BROKERS:
+      return null
+    case EndpointType.CONTROLLERS:
+      return {
+        error: ErrorCode.MISMATCHED_ENDPOINT_TYPE,
+        message:
+          'The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER',
+      }
+    default:
+      return {
+        error: ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
+        message: `Unsupported endpoint type ${endpointType}`,
+      }
+  }
+}

@@ -1,0 +1,90 @@
+import { ErrorCode } from '../base/error-code.ts'
+import { ZERO_TOPIC_ID } from '../base/ids.ts'
+import type { TopicView } from '../image/view.ts'
+import {
+  type DescribeTopicPartitionsRequest,
+  type DescribeTopicPartitionsResponseInput,
+  describeTopicPartitions,
+} from '../protocol/75-describe-topic-partitions.ts'
+import { handler, type RequestContext } from './context.ts'
+import { OPERATIONS_UNKNOWN } from './nodes.ts'
+import { partitionRows } from './topic-partitions.ts'
+
+type Context = RequestContext<typeof describeTopicPartitions>
+type Topic = DescribeTopicPartitionsResponseInput['topics'][number]
+
+/** `max.request.partition.size.limit`. */
+const PARTITIONS_MAX = 2000
+
+export const describeTopicPartitionsHandler = handler({
+  api: describeTopicPartitions,
+  scopes: ['topicName'],
+  handle(request, context) {
+    const { cursor } = request
+    const names = namesOf(request, context)
+    const topics: Topic[] = []
+    let left = Math.max(1, Math.min(request.responsePartitionLimit, PARTITIONS_MAX))
+    for (const name of names) {
+      const topic = context.services.image.topicByName(context.session.tenantId, name)
+      if (topic === undefined) {
+        // One that the cursor names may have been deleted since the last page.
+        if (cursor === null || name !== cursor.topicName || request.topics.length > 0) {
+          topics.push(unknown(name))
+        }
+        continue
+      }
+      const from = cursor?.topicName === name ? Math.max(0, cursor.partitionIndex) : 0
+      if (left === 0) {
+        respond(context, topics, { topicName: name, partitionIndex: from })
+        return
+      }
+      const to = Math.min(topic.partitionCount, from + left)
+      topics.push(page(context, topic, from, to))
+      left -= Math.max(0, to - from)
+      if (to < topic.partitionCount) {
+        respond(context, topics, { topicName: name, partitionIndex: to })
+        return
+      }
+    }
+    respond(context, topics, null)
+  },
+})
+
+/** In name order, from the cursor on; all topics when none is named. */
+function namesOf(request: DescribeTopicPartitionsRequest, context: Context): string[] {
+  const { topics, cursor } = request
+  const named = topics.map(({ name }) => name)
+  const all = [...context.services.image.topics(context.session.tenantId)].map(({ name }) => name)
+  const names = [...new Set(named.length > 0 ? named : all)].sort()
+  return cursor === null ? names : names.filter((name) => name >= cursor.topicName)
+}
+
+const unknown = (name: string): Topic => ({
+  errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  name,
+  topicId: ZERO_TOPIC_ID,
+  isInternal: false,
+  partitions: [],
+  topicAuthorizedOperations: OPERATIONS_UNKNOWN,
+})
+
+const page = (context: Context, topic: TopicView, from: number, to: number): Topic => ({
+  errorCode: ErrorCode.NONE,
+  name: topic.name,
+  topicId: topic.topicId,
+  isInternal: topic.internal,
+  partitions: partitionRows(context.services, topic, from, to).map((row) => ({
+    ...row,
+    eligibleLeaderReplicas: [],
+    lastKnownElr: [],
+  })),
+  topicAuthorizedOperations: OPERATIONS_UNKNOWN,
+})
+
+function respond(
+  context: Context,
+  topics: readonly Topic[],
+  nextCursor: { readonly topicName: string; readonly partitionIndex: number } | null,
+): void {
+  context.reply({ throttleTimeMs: 0, topics, nextCursor })
+}

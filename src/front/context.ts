@@ -1,0 +1,154 @@
+import type { Clock } from '../base/clock.ts'
+import type { CellId } from '../base/ids.ts'
+import type { Logger } from '../base/log.ts'
+import type { Random } from '../base/random.ts'
+import type { TimerQueue } from '../base/timer-queue.ts'
+import type { BrokerProxy } from '../cell/broker-proxy.ts'
+import type { BufferPool } from '../cell/buffer-pool.ts'
+import type { ControllerClient } from '../cell/controller-client.ts'
+import type { Dispatcher } from '../cell/dispatcher.ts'
+import type { SegmentReader } from '../cell/segment-reader.ts'
+import type { TailReaders } from '../cell/tail-reader.ts'
+import type { ConfigValues } from '../image/topic-config.ts'
+import type { MetadataView } from '../image/view.ts'
+import type { KafkaConnection } from '../net/connection.ts'
+import type { ReplySlot } from '../net/reply-slot.ts'
+import type { Api, RequestOf, ResponseInputOf } from '../protocol/api.ts'
+import { encodeResponse } from '../protocol/codec.ts'
+import type { Entity } from '../protocol/entity.ts'
+import type { Session } from '../tenant/session.ts'
+import type { PinLedger } from './budget.ts'
+import type { Deadlines } from './deadlines.ts'
+import type { FetchSessions } from './fetch-sessions.ts'
+import type { ParkedFetches } from './parked-fetches.ts'
+import type { PendingProduces } from './pending-produce.ts'
+import type { ProducerIds } from './producer-ids.ts'
+import type { RecordPool } from './record-pool.ts'
+import type { SlowLanes } from './slow-lanes.ts'
+
+export interface FrontSettings {
+  /** The engine's data directory: segment files are found below it. */
+  readonly dataRoot: string
+  /** `auto.create.topics.enable`. */
+  readonly autoCreateTopics: boolean
+  /** Broker configs that were set, for DescribeConfigs. */
+  readonly brokerConfigs: ConfigValues
+  /** Tail reads from this size on go out of shared memory without a copy. */
+  readonly zeroCopyBytesMin: number
+  /** Fetch sessions kept per tenant (`max.incremental.fetch.session.cache.slots`). */
+  readonly fetchSessionsMax: number
+}
+
+export const defaultFrontSettings: Omit<FrontSettings, 'dataRoot'> = {
+  autoCreateTopics: true,
+  brokerConfigs: {},
+  zeroCopyBytesMin: 32 * 1024,
+  fetchSessionsMax: 1000,
+}
+
+/** What handlers work with: all of one front's, on its thread. */
+export interface FrontServices {
+  readonly image: MetadataView
+  readonly dispatcher: Dispatcher
+  readonly controller: ControllerClient
+  readonly tails: TailReaders
+  readonly segments: SegmentReader
+  readonly fileBuffers: BufferPool
+  /** Bytes in flight at which one connection is no longer read from: what a fetch copies stays within. */
+  readonly fetchConnectionBytesMax: number
+  /** The buffer that a broker's ring logs lie in; null where it is not in this process. */
+  readonly arenaOf: (proxy: BrokerProxy) => SharedArrayBuffer | null
+  readonly pins: PinLedger
+  readonly fetches: ParkedFetches
+  readonly fetchSessions: FetchSessions
+  readonly produces: PendingProduces
+  readonly producerIds: ProducerIds
+  readonly records: RecordPool
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly timers: TimerQueue
+  readonly deadlines: Deadlines
+  readonly settings: FrontSettings
+  /** Sends replies that have become ready outside of a turn (a file was read, the pool has answered). */
+  readonly afterCallback: () => void
+  /** APIs that have a handler. */
+  readonly served: readonly Api[]
+}
+
+/** What a front keeps per connection. */
+export interface ConnectionState {
+  session: Session
+  /** Requests that must be told when the connection goes. */
+  readonly open: Set<{ onConnectionClosed(): void }>
+  /** Null until a produce needs it. */
+  slowLanes: SlowLanes | null
+}
+
+/** One request on its way to its reply. */
+export class RequestContext<A extends Api = Api> {
+  readonly services: FrontServices
+  readonly connection: KafkaConnection
+  readonly state: ConnectionState
+  readonly slot: ReplySlot
+  readonly api: A
+  readonly version: number
+  readonly correlationId: number
+  readonly clientId: string
+  readonly frameBytes: number
+
+  constructor(
+    services: FrontServices,
+    state: ConnectionState,
+    slot: ReplySlot,
+    api: A,
+    header: {
+      readonly apiVersion: number
+      readonly correlationId: number
+      readonly clientId: string
+    },
+    frameBytes: number,
+  ) {
+    this.services = services
+    this.connection = slot.connection
+    this.state = state
+    this.slot = slot
+    this.api = api
+    this.version = header.apiVersion
+    this.correlationId = header.correlationId
+    this.clientId = header.clientId
+    this.frameBytes = frameBytes
+  }
+
+  get session(): Session {
+    return this.state.session
+  }
+
+  /** The cell that the session's tenant lives in. */
+  get cellId(): CellId {
+    return (this.services.image.tenant(this.session.tenantId)?.cellId ?? 1) as CellId
+  }
+
+  /** Sends the answer; `onDrained` is called once memory that it refers to is no longer needed. */
+  reply(response: ResponseInputOf<A>, onDrained: (() => void) | null = null): void {
+    if (this.connection.closed) {
+      onDrained?.()
+      return
+    }
+    const frame = encodeResponse(this.api, this.version, this.correlationId, response)
+    this.slot.send(frame, onDrained)
+  }
+}
+
+export interface Handler<A extends Api> {
+  readonly api: A
+  /** What its requests name and this handler looks up within the session's tenant, or has no use for. */
+  readonly scopes: readonly Entity[]
+  handle(request: RequestOf<A>, context: RequestContext<A>): void
+}
+
+export type AnyHandler = Handler<Api>
+
+/** Forgets which API a handler is for, so that handlers fit in one table. */
+export const handler = <A extends Api>(definition: Handler<A>): AnyHandler =>
+  definition as unknown as AnyHandler

@@ -1,0 +1,68 @@
+import { ErrorCode } from '../base/error-code.ts'
+import type { FetchResponseInput } from '../protocol/01-fetch.ts'
+import type { FetchOp } from './fetch-op.ts'
+import { type FetchPart, NOTHING } from './fetch-part.ts'
+
+type TopicAnswer = FetchResponseInput['responses'][number]
+type PartAnswer = TopicAnswer['partitions'][number]
+
+const READ_COMMITTED = 1
+
+/** The reply to `op`, and what its session remembers of it. */
+export function fetchResponse(op: FetchOp): FetchResponseInput {
+  const { session, incremental, parts } = op.asked
+  const responses: (TopicAnswer & { partitions: PartAnswer[] })[] = []
+  let last: (TopicAnswer & { partitions: PartAnswer[] }) | null = null
+  for (const part of parts) {
+    if (session !== null && !hasNews(part, incremental)) continue
+    if (last === null || last.topicId !== part.topicId || last.topic !== part.topicName) {
+      last = { topic: part.topicName, topicId: part.topicId, partitions: [] }
+      responses.push(last)
+    }
+    last.partitions.push(partAnswer(op, part))
+    // Those that were served go behind the others, so that all get their share of maxBytes in turn.
+    if (incremental && part.records.length > 0) session?.moveToEnd(part)
+  }
+  return {
+    throttleTimeMs: 0,
+    errorCode: ErrorCode.NONE,
+    sessionId: session?.id ?? 0,
+    responses,
+  }
+}
+
+function hasNews(part: FetchPart, incremental: boolean): boolean {
+  const news =
+    part.error !== ErrorCode.NONE ||
+    part.records.length > 0 ||
+    part.highWatermark !== part.toldHighWatermark ||
+    part.logStartOffset !== part.toldLogStartOffset
+  part.toldHighWatermark = part.error === ErrorCode.NONE ? part.highWatermark : -1
+  part.toldLogStartOffset = part.error === ErrorCode.NONE ? part.logStartOffset : -1
+  return news || !incremental
+}
+
+function partAnswer(op: FetchOp, part: FetchPart): PartAnswer {
+  const answer: PartAnswer = {
+    partitionIndex: part.index,
+    errorCode: part.error,
+    highWatermark: part.highWatermark,
+    // No transactions yet: everything below the high watermark is stable.
+    lastStableOffset: part.highWatermark,
+    logStartOffset: part.logStartOffset,
+    abortedTransactions: op.asked.isolationLevel === READ_COMMITTED ? [] : null,
+    preferredReadReplica: -1,
+    records: part.error === ErrorCode.NONE ? part.records : NOTHING,
+  }
+  return namesLeader(part.error) ? { ...answer, currentLeader: leaderOf(op, part) } : answer
+}
+
+const namesLeader = (error: number): boolean =>
+  error === ErrorCode.NOT_LEADER_OR_FOLLOWER || error === ErrorCode.FENCED_LEADER_EPOCH
+
+function leaderOf(op: FetchOp, part: FetchPart): { leaderId: number; leaderEpoch: number } {
+  const { image } = op.context.services
+  const leaderId = image.leaderOf(part.partition)
+  if (leaderId === 0) return { leaderId: -1, leaderEpoch: -1 }
+  return { leaderId, leaderEpoch: image.leaderEpochOf(part.partition) }
+}

@@ -1,0 +1,318 @@
+import { ErrorCode } from '../base/error-code.ts'
+import type { Timer } from '../base/timer-queue.ts'
+import type { LocateSink } from '../cell/broker-proxy.ts'
+import type { TailReader } from '../cell/tail-reader.ts'
+import { newTailLook, TailState } from '../cell/tail-reader.ts'
+import { FetchSource } from '../link/commands.ts'
+import type { LocatedReply } from '../link/replies.ts'
+import type { fetch } from '../protocol/01-fetch.ts'
+import type { Pin } from './budget.ts'
+import type { RequestContext } from './context.ts'
+import { fetchResponse } from './fetch-answer.ts'
+import { FetchMemory } from './fetch-memory.ts'
+import { type FetchPart, NOTHING, type PartOwner } from './fetch-part.ts'
+import type { FetchSession } from './fetch-sessions.ts'
+import { readSegment } from './file-read.ts'
+import type { ParkedFetch } from './parked-fetches.ts'
+
+export interface FetchAsked {
+  readonly parts: readonly FetchPart[]
+  readonly maxBytes: number
+  readonly minBytes: number
+  readonly maxWaitMs: number
+  readonly isolationLevel: number
+  readonly session: FetchSession | null
+  /** Partitions without news may be left out. */
+  readonly incremental: boolean
+}
+
+/** A connection that holds much already still gets this much copied, or it would never get on. */
+const COPY_BYTES_MIN = 64 * 1024
+
+/** Times a part is asked for again before it counts as unreadable. */
+const RETRIES_MAX = 3
+
+const look = newTailLook()
+
+/**
+ * One fetch from request to reply: reads what is there, parks when that is too little, and looks again when woken.
+ * Belongs to the front's thread.
+ */
+export class FetchOp implements LocateSink, PartOwner, ParkedFetch {
+  readonly context: RequestContext<typeof fetch>
+  readonly asked: FetchAsked
+  readonly memory: FetchMemory
+  readonly #deadlineMs: number
+  #remainingBytes = 0
+  /** Something will be sent: what follows may be left for the next fetch. */
+  #any = false
+  #outstanding = 0
+  #located: FetchPart[] = []
+  #gathering = false
+  #late = false
+  #timer: Timer | null = null
+  #parked = false
+  #woken = false
+  #closed = false
+  #done = false
+
+  constructor(context: RequestContext<typeof fetch>, asked: FetchAsked) {
+    this.context = context
+    this.asked = asked
+    this.memory = new FetchMemory(context.services)
+    this.#deadlineMs = context.services.clock.monotonicMs() + Math.max(0, asked.maxWaitMs)
+    this.#late = asked.maxWaitMs <= 0
+    for (const part of asked.parts) part.owner = this
+    if (asked.session !== null) asked.session.busy = true
+    context.state.open.add(this)
+  }
+
+  /** Reads every part whose state is not known, then answers or parks. */
+  gather(): void {
+    this.#gathering = true
+    const { connection, services } = this.context
+    const room = services.fetchConnectionBytesMax - connection.inFlightBytes
+    this.#remainingBytes = Math.min(this.asked.maxBytes, Math.max(room, COPY_BYTES_MIN))
+    this.#any = false
+    const { parts } = this.asked
+    for (let token = 0; token < parts.length; token++) {
+      const part = parts[token]!
+      if (part.dirty) this.#lookFor(part, token)
+    }
+    this.#gathering = false
+    this.#next()
+  }
+
+  onLocated(token: number, reply: Readonly<LocatedReply>): void {
+    const part = this.asked.parts[token]!
+    this.#outstanding--
+    part.error = reply.error
+    part.highWatermark = reply.highWatermark
+    part.lastStableOffset = reply.lastStableOffset
+    part.logStartOffset = reply.logStartOffset
+    part.source = reply.error === ErrorCode.NONE ? reply.source : FetchSource.NONE
+    part.segmentBaseOffset = reply.segmentBaseOffset
+    part.position = reply.position
+    part.byteLength = reply.byteLength
+    if (reply.error === ErrorCode.NONE) {
+      const arena = this.context.services.arenaOf(part.proxy!)
+      this.context.services.tails.update(part.partition, reply, arena)
+    }
+    if (part.source !== FetchSource.NONE) this.#located.push(part)
+    if (!this.#gathering) this.#next()
+  }
+
+  onPartWoken(_part: FetchPart): void {
+    if (this.#woken || !this.#parked) return
+    this.#woken = true
+    this.context.services.fetches.wake(this)
+  }
+
+  resume(): void {
+    this.#woken = false
+    if (!this.#parked) return
+    this.#unpark()
+    this.gather()
+  }
+
+  answerNow(): void {
+    this.#late = true
+    this.resume()
+  }
+
+  onConnectionClosed(): void {
+    this.#closed = true
+    if (this.#parked) this.#unpark()
+    if (this.#outstanding === 0) this.#end()
+  }
+
+  /** Whatever was asked of others has been answered: go on. */
+  #next(): void {
+    if (this.#outstanding > 0 || this.#done) return
+    if (this.#located.length > 0 && !this.#closed) {
+      const located = this.#located
+      this.#located = []
+      this.#gathering = true
+      for (const part of located) this.#readLocated(part)
+      this.#gathering = false
+      if (this.#outstanding > 0) return
+    }
+    if (this.#closed) this.#end()
+    else if (this.#located.length > 0) this.#next()
+    else this.#answerOrPark()
+  }
+
+  #lookFor(part: FetchPart, token: number): void {
+    part.dirty = false
+    part.clear()
+    const error = this.#resolve(part)
+    if (error !== ErrorCode.NONE) {
+      part.fail(error)
+      return
+    }
+    const tail = this.context.services.tails.get(part.partition)
+    if (tail === undefined || !this.#readTail(part, tail)) this.#locate(part, token)
+  }
+
+  #resolve(part: FetchPart): number {
+    const { services, session, version } = this.context
+    const { image, dispatcher } = services
+    const byId = version >= 13
+    const topic = byId
+      ? image.topicById(session.tenantId, part.topicId)
+      : image.topicByName(session.tenantId, part.topicName)
+    part.topic = topic
+    if (topic === undefined) {
+      return byId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    }
+    if (part.index < 0 || part.index >= topic.partitionCount) {
+      return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    }
+    part.partition = topic.numberOf(part.index)
+    const proxy = dispatcher.leaderOf(topic.cellId, part.partition)
+    if (!proxy?.alive) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    part.proxy = proxy
+    const epoch = part.currentLeaderEpoch
+    if (epoch < 0) return ErrorCode.NONE
+    const known = image.leaderEpochOf(part.partition)
+    if (epoch < known) return ErrorCode.FENCED_LEADER_EPOCH
+    return epoch > known ? ErrorCode.UNKNOWN_LEADER_EPOCH : ErrorCode.NONE
+  }
+
+  #locate(part: FetchPart, token: number): void {
+    this.#outstanding++
+    const { partition, fetchOffset, maxBytes, currentLeaderEpoch } = part
+    part.proxy!.locate(partition, fetchOffset, maxBytes, currentLeaderEpoch, this, token)
+  }
+
+  #readLocated(part: FetchPart): void {
+    if (part.source === FetchSource.RING) {
+      const tail = this.context.services.tails.get(part.partition)
+      if (tail === undefined || !this.#readTail(part, tail)) this.askAgain(part)
+      return
+    }
+    const allowed = Math.min(part.maxBytes, this.#remainingBytes)
+    if (allowed <= 0 && this.#any) return
+    const first = !this.#any
+    this.#any = true
+    this.#remainingBytes -= Math.min(allowed, part.byteLength)
+    this.#outstanding++
+    readSegment(this, part, allowed, first)
+  }
+
+  /** From a file read: `part.records` or `part.error` is set. */
+  onSegmentRead(): void {
+    this.#outstanding--
+    if (this.#gathering) return
+    this.#next()
+    this.context.services.afterCallback()
+  }
+
+  /** What the broker named was gone by the time it was read. */
+  askAgain(part: FetchPart): void {
+    if (part.retries++ < RETRIES_MAX && part.proxy!.alive) {
+      this.#locate(part, this.asked.parts.indexOf(part))
+    } else part.fail(ErrorCode.KAFKA_STORAGE_ERROR)
+  }
+
+  /** Reads from the ring log; false when the broker must be asked. */
+  #readTail(part: FetchPart, tail: TailReader): boolean {
+    const { services } = this.context
+    const allowed = Math.min(part.maxBytes, this.#remainingBytes)
+    tail.usedAtMs = services.clock.monotonicMs()
+    for (let tries = 0; tries < 2; tries++) {
+      const state = tail.look(part.fetchOffset, Math.max(1, allowed), look)
+      if (state === TailState.ASK) return false
+      part.highWatermark = look.highWatermark
+      part.lastStableOffset = look.lastStableOffset
+      part.logStartOffset = look.logStartOffset
+      if (state === TailState.END || (this.#any && look.length > allowed)) return true
+      const { position, length } = look
+      const records = this.#take(tail, position, length)
+      if (records === null) continue
+      part.records = records
+      this.#any = true
+      this.#remainingBytes -= length
+      return true
+    }
+    return false
+  }
+
+  /** The span's bytes: the memory itself where a socket may hold it, else a copy; null when it was overwritten. */
+  #take(tail: TailReader, position: number, length: number): Uint8Array | null {
+    const { services, slot, connection } = this.context
+    const large = length >= services.settings.zeroCopyBytesMin
+    if (large && slot.mayPin && services.pins.mayPin(length)) {
+      const view = tail.hold(position, length)
+      if (view === null) return null
+      const pin: Pin = { connection, bytes: length, sinceMs: services.clock.monotonicMs() }
+      this.memory.addHold(tail, position, pin)
+      return view
+    }
+    const target = large ? this.memory.takeBuffer(length) : Buffer.allocUnsafe(length)
+    return tail.copy(position, length, target, 0) ? target.subarray(0, length) : null
+  }
+
+  #answerOrPark(): void {
+    let bytes = 0
+    let failed = false
+    for (const part of this.asked.parts) {
+      bytes += part.records.length
+      if (part.error !== ErrorCode.NONE) failed = true
+    }
+    const enough = bytes >= this.asked.minBytes || this.asked.parts.length === 0
+    const late = this.#late || this.context.services.fetches.closing
+    if (enough || failed || late) this.#answer()
+    else this.#park()
+  }
+
+  #park(): void {
+    const { services } = this.context
+    this.memory.release()
+    this.#parked = true
+    services.fetches.park(this)
+    for (const part of this.asked.parts) {
+      if (part.records !== NOTHING) part.dirty = true
+      part.records = NOTHING
+      part.proxy!.watch(part.partition, part.highWatermark, part)
+    }
+    this.#timer = services.timers.schedule(this.#deadlineMs, () => {
+      this.#timer = null
+      this.answerNow()
+    })
+  }
+
+  #unpark(): void {
+    const { services } = this.context
+    this.#parked = false
+    services.fetches.unpark(this)
+    if (this.#timer !== null) services.timers.cancel(this.#timer)
+    this.#timer = null
+    for (const part of this.asked.parts) part.proxy!.unwatch(part)
+  }
+
+  #answer(): void {
+    const { context, memory } = this
+    const response = fetchResponse(this)
+    this.#finish()
+    context.reply(response, memory.isEmpty ? null : () => memory.release())
+  }
+
+  /** Nobody is there to be answered. */
+  #end(): void {
+    this.memory.release()
+    this.#finish()
+  }
+
+  #finish(): void {
+    this.#done = true
+    this.context.state.open.delete(this)
+    const { session, parts } = this.asked
+    if (session !== null) session.busy = false
+    for (const part of parts) {
+      if (part.owner !== this) continue
+      part.owner = null
+      part.records = NOTHING
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import type { PartitionIndex, PartitionNumber, TopicId } from '../base/ids.ts'
+import { asPartitionNumber } from '../base/ids.ts'
+import type { BrokerProxy } from '../cell/broker-proxy.ts'
+import { Waiter } from '../cell/watch-table.ts'
+import type { TopicView } from '../image/view.ts'
+
+export const NOTHING = new Uint8Array(0)
+
+/** What a part does when its high watermark moves, or when waiting has become pointless. */
+export interface PartOwner {
+  onPartWoken(part: FetchPart): void
+}
+
+/**
+ * One partition of a fetch: what is asked, and what was found. Lives as long as its fetch session, or as its one
+ * request where there is none. Belongs to the front's thread.
+ */
+export class FetchPart extends Waiter {
+  /** Empty where the client names topics by id. */
+  readonly topicName: string
+  readonly topicId: TopicId
+  readonly index: PartitionIndex
+  // asked
+  fetchOffset = 0
+  maxBytes = 0
+  currentLeaderEpoch = -1
+  // whose turn it is, and whom it was asked of
+  owner: PartOwner | null = null
+  proxy: BrokerProxy | null = null
+  topic: TopicView | undefined = undefined
+  partition: PartitionNumber = asPartitionNumber(0)
+  /** What was found may be out of date. */
+  dirty = true
+  /** Times the broker was asked again because what it said was gone. */
+  retries = 0
+  // found
+  error = 0
+  highWatermark = -1
+  lastStableOffset = -1
+  logStartOffset = -1
+  records: Uint8Array = NOTHING
+  // where the broker says that it is
+  source = 0
+  segmentBaseOffset = 0
+  position = 0
+  byteLength = 0
+  // last told to the client within the session
+  toldHighWatermark = -1
+  toldLogStartOffset = -1
+
+  constructor(topicName: string, topicId: TopicId, index: PartitionIndex) {
+    super()
+    this.topicName = topicName
+    this.topicId = topicId
+    this.index = index
+  }
+
+  ask(fetchOffset: number, maxBytes: number, currentLeaderEpoch: number): void {
+    this.fetchOffset = fetchOffset
+    this.maxBytes = maxBytes
+    this.currentLeaderEpoch = currentLeaderEpoch
+  }
+
+  /** Before it is looked for again. */
+  clear(): void {
+    this.error = 0
+    this.records = NOTHING
+    this.source = 0
+    this.retries = 0
+  }
+
+  fail(error: number): void {
+    this.error = error
+    this.records = NOTHING
+    this.highWatermark = this.lastStableOffset = this.logStartOffset = -1
+  }
+
+  onWoken(_error: number): void {
+    this.dirty = true
+    this.owner?.onPartWoken(this)
+  }
+}

@@ -1,0 +1,48 @@
+import {
+  BATCH_HEADER_BYTES,
+  baseOffsetOf,
+  lastOffsetDeltaOf,
+  MAGIC_V2,
+  magicOf,
+  sizeInBytesOf,
+} from '../record/batch.ts'
+
+/** What the whole batches in bytes read from a segment file come to. */
+export interface WholeBatches {
+  /** Bytes that may be sent; 0 with `needed` 0: these are not the batches that were asked for. */
+  length: number
+  /** Bytes of the first batch, when it has not come whole. */
+  needed: number
+}
+
+/**
+ * Checks that `bytes[0, length)` begin with the batch that holds `offset` (or the next one), and counts the bytes of
+ * whole batches in a row that end below `endOffset`. A read may have met a segment that was truncated or replaced
+ * since the broker named the place, so nothing is sent unchecked.
+ */
+export function wholeBatches(
+  bytes: Uint8Array,
+  length: number,
+  offset: number,
+  endOffset: number,
+  out: WholeBatches,
+): WholeBatches {
+  out.length = out.needed = 0
+  let at = 0
+  let next = -1
+  while (at + BATCH_HEADER_BYTES <= length) {
+    const size = sizeInBytesOf(bytes, at)
+    const base = baseOffsetOf(bytes, at)
+    const last = base + lastOffsetDeltaOf(bytes, at)
+    if (magicOf(bytes, at) !== MAGIC_V2 || size < BATCH_HEADER_BYTES || last < base) break
+    if (base < next || last < offset || last >= endOffset) break
+    if (at + size > length) {
+      if (at === 0) out.needed = size
+      break
+    }
+    at += size
+    next = last + 1
+  }
+  out.length = at
+  return out
+}

@@ -1,0 +1,245 @@
+import type { Clock } from '../base/clock.ts'
+import type { FrontId, TenantId } from '../base/ids.ts'
+import type { Logger } from '../base/log.ts'
+import type { Random } from '../base/random.ts'
+import { TimerQueue } from '../base/timer-queue.ts'
+import type { BrokerProxy } from '../cell/broker-proxy.ts'
+import { BufferPool } from '../cell/buffer-pool.ts'
+import { ControllerClient } from '../cell/controller-client.ts'
+import { Dispatcher } from '../cell/dispatcher.ts'
+import type { SegmentFiles } from '../cell/segment-files.ts'
+import {
+  defaultSegmentReaderLimits,
+  SegmentReader,
+  type SegmentReaderLimits,
+} from '../cell/segment-reader.ts'
+import { TailReaders } from '../cell/tail-reader.ts'
+import { applyMetadata, type MetadataImage } from '../image/image.ts'
+import type { ControlEnvelope, ControlPort, PeerName } from '../link/ports.ts'
+import { type ConnectionLimits, ConnectionSet, defaultLimits } from '../net/connection-set.ts'
+import { InFlightBudget } from '../net/in-flight.ts'
+import type { KafkaListener } from '../net/kafka-listener.ts'
+import { type Admission, admitAll } from '../tenant/admission.ts'
+import { Sessions } from '../tenant/session.ts'
+import { PinLedger } from './budget.ts'
+import type { FrontServices, FrontSettings } from './context.ts'
+import { Deadlines } from './deadlines.ts'
+import { FetchSessions } from './fetch-sessions.ts'
+import { servedApis } from './handlers.ts'
+import { ParkedFetches } from './parked-fetches.ts'
+import { PendingProduces } from './pending-produce.ts'
+import { ProducerIds } from './producer-ids.ts'
+import type { RecordPool } from './record-pool.ts'
+import { RequestRouter } from './request-router.ts'
+
+export interface FrontAgentOptions {
+  readonly frontId: FrontId
+  /** This thread's image: the agent applies what the controller publishes. */
+  readonly image: MetadataImage
+  readonly proxies: readonly BrokerProxy[]
+  /** The buffer of a broker's ring logs; null where it is not in this process. */
+  readonly arenaOf: (proxy: BrokerProxy) => SharedArrayBuffer | null
+  readonly control: ControlPort
+  /** The thread that the controller runs on. */
+  readonly controllerPeer: PeerName
+  readonly clock: Clock
+  readonly random: Random
+  /** Ids that clients see are drawn per tenant. */
+  readonly randomFor: (tenantId: TenantId) => Random
+  readonly logger: Logger
+  readonly files: SegmentFiles
+  readonly segmentLimits?: SegmentReaderLimits
+  readonly records: RecordPool
+  readonly settings: FrontSettings
+  readonly limits?: ConnectionLimits
+  readonly admission?: Admission
+  /** Cap of bytes in flight over all connections. */
+  readonly inFlightBytes: number
+  /** Cap of buffers for file reads and copies of large tail reads. */
+  readonly fileReadBytes: number
+  /** Asks for a turn: something became due outside of one. */
+  readonly kick: () => void
+  /** Control messages that are none of the front's own. */
+  readonly onControl?: (envelope: ControlEnvelope) => void
+}
+
+const CONTROL_PER_TURN = 256
+const TIMERS_PER_TURN = 4096
+const SWEEP_MS = 30_000
+/** With commands that wait for room and no reply due, the rings are looked at again after this. */
+const RETRY_MS = 1
+
+/** The Kafka front: everything between sockets and brokers, as one agent. Runs on its thread's event loop. */
+export class FrontAgent {
+  readonly connections: ConnectionSet
+  readonly services: FrontServices
+  readonly #options: FrontAgentOptions
+  readonly #listeners: KafkaListener[] = []
+  #stopping = false
+  #parkedSinceMs = Number.POSITIVE_INFINITY
+
+  constructor(options: FrontAgentOptions) {
+    this.#options = options
+    const { clock, logger } = options
+    const budget = new InFlightBudget(options.inFlightBytes)
+    const limits = options.limits ?? defaultLimits
+    this.services = makeServices(options, budget, limits, () => this.#afterCallback())
+    const router = new RequestRouter({
+      services: this.services,
+      sessions: new Sessions(options.image),
+      admission: options.admission ?? admitAll,
+      onReadEnd: () => this.#sendOn(),
+    })
+    this.connections = new ConnectionSet({ sink: router, clock, logger, budget, limits })
+    this.#scheduleSweep(clock.monotonicMs())
+  }
+
+  /** Has the listener closed when the front stops. */
+  addListener(listener: KafkaListener): void {
+    this.#listeners.push(listener)
+  }
+
+  /** One turn: control messages, replies, timers, woken fetches; returns how much was done. */
+  doWork(nowMs: number): number {
+    const { services, connections } = this
+    let work = this.#drainControl()
+    work += services.dispatcher.doWork(nowMs)
+    work += services.timers.fireDue(nowMs, TIMERS_PER_TURN)
+    work += services.deadlines.fireDue(nowMs)
+    work += services.fetches.resumeReady()
+    if (connections.nextIdleAtMs <= nowMs) work += connections.closeIdle(nowMs)
+    if (services.segments.nextIdleAtMs <= nowMs) services.segments.closeIdle(nowMs)
+    work += services.pins.relieve(nowMs)
+    connections.flush()
+    services.dispatcher.flush()
+    this.#parkedSinceMs = services.dispatcher.parkedCommands > 0 ? nowMs : Number.POSITIVE_INFINITY
+    return work + (this.#hasWork ? 1 : 0)
+  }
+
+  /** Monotonic milliseconds of the next turn that is due even if nothing comes. */
+  get nextTimerAtMs(): number {
+    const { timers, deadlines, segments } = this.services
+    return Math.min(
+      timers.nextAtMs,
+      deadlines.nextAtMs,
+      this.connections.nextIdleAtMs,
+      segments.nextIdleAtMs,
+      this.#parkedSinceMs + RETRY_MS,
+    )
+  }
+
+  /**
+   * Accepts no more, answers long polls with what there is, and closes every connection once what it has asked for is
+   * answered and sent; {@link stopped} tells when. Go on calling `doWork` until then.
+   */
+  stop(): void {
+    if (this.#stopping) return
+    this.#stopping = true
+    for (const listener of this.#listeners) listener.stopAccepting()
+    this.services.fetches.answerAll()
+    this.connections.finishAll()
+    this.#afterCallback()
+  }
+
+  get stopped(): boolean {
+    return this.#stopping && this.connections.size === 0 && this.services.produces.size === 0
+  }
+
+  /** Cuts what is left: the time to stop is up, or {@link stopped}. */
+  close(): void {
+    this.stop()
+    this.connections.closeAll()
+    this.services.segments.close()
+  }
+
+  get #hasWork(): boolean {
+    return this.services.fetches.hasReady || this.services.dispatcher.hasWork
+  }
+
+  /** What requests have asked for goes out; what became due on the spot gets a turn. */
+  #sendOn(): void {
+    this.services.dispatcher.flush()
+    if (this.#hasWork || this.services.dispatcher.parkedCommands > 0) this.#options.kick()
+  }
+
+  #afterCallback(): void {
+    this.connections.flush()
+    this.#sendOn()
+  }
+
+  #drainControl(): number {
+    let count = 0
+    for (; count < CONTROL_PER_TURN; count++) {
+      const envelope = this.#options.control.poll()
+      if (envelope === undefined) break
+      this.#onControl(envelope)
+    }
+    return count
+  }
+
+  #onControl(envelope: ControlEnvelope): void {
+    const { message } = envelope
+    const { dispatcher, controller } = this.services
+    switch (message.kind) {
+      case 'metadata':
+        applyMetadata(this.#options.image, message)
+        break
+      case 'controller-response':
+        controller.onResponse(message.correlation, message.response)
+        break
+      case 'broker-gone': {
+        const gone = dispatcher.proxies.find(
+          ({ cellId, brokerId }) => cellId === message.cellId && brokerId === message.brokerId,
+        )
+        gone?.markGone()
+        // The one voter runs on broker 1's thread.
+        if (message.cellId === 1 && message.brokerId === 1) controller.markGone()
+        break
+      }
+      default:
+        this.#options.onControl?.(envelope)
+    }
+  }
+
+  #scheduleSweep(nowMs: number): void {
+    this.services.timers.schedule(nowMs + SWEEP_MS, (firedAtMs) => {
+      this.services.tails.sweep(firedAtMs - 2 * SWEEP_MS)
+      this.#scheduleSweep(firedAtMs)
+    })
+  }
+}
+
+function makeServices(
+  options: FrontAgentOptions,
+  budget: InFlightBudget,
+  limits: ConnectionLimits,
+  afterCallback: () => void,
+): FrontServices {
+  const { image, clock, random, logger, settings, records, arenaOf } = options
+  const controller = new ControllerClient(options.control, options.controllerPeer)
+  const segmentLimits = options.segmentLimits ?? defaultSegmentReaderLimits
+  return {
+    image,
+    dispatcher: new Dispatcher(image, options.proxies),
+    controller,
+    tails: new TailReaders(options.frontId),
+    segments: new SegmentReader(options.files, segmentLimits),
+    fileBuffers: new BufferPool(options.fileReadBytes),
+    fetchConnectionBytesMax: limits.connectionBytesMax,
+    arenaOf,
+    pins: new PinLedger(budget, Math.floor(options.inFlightBytes / 2)),
+    fetches: new ParkedFetches(),
+    fetchSessions: new FetchSessions(settings.fetchSessionsMax, options.randomFor),
+    produces: new PendingProduces(),
+    producerIds: new ProducerIds(controller),
+    records,
+    clock,
+    random,
+    logger,
+    timers: new TimerQueue(),
+    deadlines: new Deadlines(),
+    settings,
+    afterCallback,
+    served: servedApis,
+  }
+}

@@ -1,0 +1,43 @@
+import type { Api } from '../protocol/api.ts'
+import { requireScopes } from '../tenant/scope.ts'
+import { produceHandler } from './00-produce.ts'
+import { fetchHandler } from './01-fetch.ts'
+import { listOffsetsHandler } from './02-list-offsets.ts'
+import { metadataHandler } from './03-metadata.ts'
+import { findCoordinatorHandler } from './10-find-coordinator.ts'
+import { apiVersionsHandler } from './18-api-versions.ts'
+import { createTopicsHandler } from './19-create-topics.ts'
+import { deleteTopicsHandler } from './20-delete-topics.ts'
+import { initProducerIdHandler } from './22-init-producer-id.ts'
+import { describeConfigsHandler } from './32-describe-configs.ts'
+import { describeClusterHandler } from './60-describe-cluster.ts'
+import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.ts'
+import type { AnyHandler } from './context.ts'
+
+/** Every API that is served, by rising key; what is not here is not advertised. */
+export const handlers: readonly AnyHandler[] = [
+  produceHandler,
+  fetchHandler,
+  listOffsetsHandler,
+  metadataHandler,
+  findCoordinatorHandler,
+  apiVersionsHandler,
+  createTopicsHandler,
+  deleteTopicsHandler,
+  initProducerIdHandler,
+  describeConfigsHandler,
+  describeClusterHandler,
+  describeTopicPartitionsHandler,
+]
+
+/** Handlers by API key. Throws when one forgets something that its requests name. */
+export function handlerTable(): (AnyHandler | undefined)[] {
+  const table: (AnyHandler | undefined)[] = []
+  for (const handler of handlers) {
+    requireScopes(handler.api, handler.scopes)
+    table[handler.api.key] = handler
+  }
+  return table
+}
+
+export const servedApis: readonly Api[] = handlers.map(({ api }) => api)

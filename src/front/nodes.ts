@@ -1,0 +1,27 @@
+import type { RequestContext } from './context.ts'
+
+/** A node as a client is told of it. */
+export interface Node {
+  readonly nodeId: number
+  readonly host: string
+  readonly port: number
+}
+
+/** The nodes of the tenant's cell, ids 1 … N, at the listener that the connection came in on. */
+export function nodesOf(context: RequestContext): Node[] {
+  const { listener, localAddress } = context.connection
+  const host = listener.advertisedHost ?? localAddress
+  const nodes: Node[] = []
+  const count = Math.min(context.services.image.brokersPerCell, listener.advertisedPorts.length)
+  for (let nodeId = 1; nodeId <= count; nodeId++) {
+    nodes.push({ nodeId, host, port: listener.advertisedPorts[nodeId - 1]! })
+  }
+  return nodes
+}
+
+/** Which node a client takes for the controller: any can be asked, so the one it is connected to. */
+export const controllerNodeOf = (context: RequestContext): number =>
+  context.connection.listener.nodeId
+
+/** Topic authorized operations when they were not asked for, or cannot be told. */
+export const OPERATIONS_UNKNOWN = -2_147_483_648

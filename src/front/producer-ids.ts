@@ -1,0 +1,62 @@
+import { ErrorCode } from '../base/error-code.ts'
+import type { TenantId } from '../base/ids.ts'
+import type { ControllerClient } from '../cell/controller-client.ts'
+
+/** Ids asked of the controller at a time, as Kafka's brokers do. */
+const BLOCK = 1000
+
+/** `error` is NONE, or why there is no id. */
+export type ProducerIdDone = (error: number, producerId: number) => void
+
+interface Block {
+  next: number
+  end: number
+  waiting: ProducerIdDone[]
+}
+
+/** Hands out producer ids from blocks that the controller gives, each tenant's apart. Belongs to the front's thread. */
+export class ProducerIds {
+  readonly #controller: ControllerClient
+  readonly #blocks = new Map<TenantId, Block>()
+
+  constructor(controller: ControllerClient) {
+    this.#controller = controller
+  }
+
+  next(tenantId: TenantId, done: ProducerIdDone): void {
+    let block = this.#blocks.get(tenantId)
+    if (block === undefined) {
+      block = { next: 0, end: 0, waiting: [] }
+      this.#blocks.set(tenantId, block)
+    }
+    if (block.next < block.end) {
+      done(ErrorCode.NONE, block.next++)
+      return
+    }
+    block.waiting.push(done)
+    if (block.waiting.length === 1) this.#allocate(tenantId, block)
+  }
+
+  #allocate(tenantId: TenantId, block: Block): void {
+    this.#controller.request(
+      tenantId,
+      { kind: 'allocate-producer-ids', count: BLOCK },
+      (answer) => {
+        const waiting = block.waiting
+        block.waiting = []
+        if (answer?.kind !== 'allocate-producer-ids' || answer.error !== ErrorCode.NONE) {
+          const error =
+            answer?.kind === 'allocate-producer-ids'
+              ? answer.error
+              : ErrorCode.COORDINATOR_NOT_AVAILABLE
+          for (const done of waiting) done(error, -1)
+          return
+        }
+        block.next = answer.first
+        block.end = answer.first + answer.count
+        // More may have asked than a block holds.
+        for (const done of waiting) this.next(tenantId, done)
+      },
+    )
+  }
+}

@@ -1,0 +1,109 @@
+import { ErrorCode } from '../base/error-code.ts'
+import type { KafkaConnection } from '../net/connection.ts'
+import type { RequestSink } from '../net/connection-set.ts'
+import type { ReplySlot } from '../net/reply-slot.ts'
+import { apiVersions } from '../protocol/18-api-versions.ts'
+import { decodeRequest, encodeResponse } from '../protocol/codec.ts'
+import { decodeRequestHeader, type RequestHeader } from '../protocol/header.ts'
+import { WireFormatError } from '../protocol/wire-format-error.ts'
+import type { Admission } from '../tenant/admission.ts'
+import type { Sessions } from '../tenant/session.ts'
+import { apiVersionsBody } from './18-api-versions.ts'
+import {
+  type AnyHandler,
+  type ConnectionState,
+  type FrontServices,
+  RequestContext,
+} from './context.ts'
+import { handlerTable, servedApis } from './handlers.ts'
+
+export interface RouterOptions {
+  readonly services: FrontServices
+  readonly sessions: Sessions
+  readonly admission: Admission
+  /** The frames of an event have been handled. */
+  readonly onReadEnd: () => void
+}
+
+/** Decodes requests, checks who asks, and hands them to the handler of their API. On the front's thread. */
+export class RequestRouter implements RequestSink {
+  readonly #options: RouterOptions
+  readonly #handlers: readonly (AnyHandler | undefined)[] = handlerTable()
+
+  constructor(options: RouterOptions) {
+    this.#options = options
+  }
+
+  onOpen(_connection: KafkaConnection): void {}
+
+  onReadEnd(): void {
+    this.#options.onReadEnd()
+  }
+
+  onClose(connection: KafkaConnection): void {
+    const state = connection.session as ConnectionState | null
+    if (state === null) return
+    for (const request of [...state.open]) request.onConnectionClosed()
+  }
+
+  onFrame(connection: KafkaConnection, slot: ReplySlot, frame: Uint8Array): void {
+    try {
+      this.#route(connection, slot, frame)
+    } catch (error) {
+      if (error instanceof WireFormatError) slot.closeConnection(error.message)
+      else this.#onBug(slot, error)
+    }
+  }
+
+  #route(connection: KafkaConnection, slot: ReplySlot, frame: Uint8Array): void {
+    const state = this.#stateOf(connection)
+    if (state === null) {
+      slot.closeConnection('nobody can be served yet')
+      return
+    }
+    const header = decodeRequestHeader(frame)
+    const { api, apiVersion, apiKey } = header
+    const handler = this.#handlers[apiKey]
+    if (api === undefined || handler === undefined) {
+      slot.closeConnection(`API ${apiKey} is not served`)
+      return
+    }
+    if (!api.isValid(apiVersion)) {
+      if (api.key === apiVersions.key) refuseApiVersions(slot, header)
+      else slot.closeConnection(`${api.name} version ${apiVersion} is not served`)
+      return
+    }
+    const { services, admission } = this.#options
+    const refusal = admission.admit(state.session, api, apiVersion, frame.length)
+    if (refusal !== null) {
+      slot.closeConnection(refusal)
+      return
+    }
+    const request = decodeRequest(api, apiVersion, frame, header.bodyOffset)
+    const context = new RequestContext(services, state, slot, api, header, frame.length)
+    handler.handle(request, context)
+  }
+
+  #stateOf(connection: KafkaConnection): ConnectionState | null {
+    if (connection.session !== null) return connection.session as ConnectionState
+    const session = this.#options.sessions.anonymous()
+    if (session === null) return null
+    const state: ConnectionState = { session, open: new Set(), slowLanes: null }
+    connection.session = state
+    return state
+  }
+
+  /** A handler threw: a bug of ours. The client loses its connection, everybody else goes on. */
+  #onBug(slot: ReplySlot, error: unknown): void {
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    this.#options.services.logger.log('error', 'a request handler failed', { error: message })
+    if (slot.ready) slot.connection.close()
+    else slot.closeConnection('its request could not be handled')
+  }
+}
+
+/** KIP-511: the client cannot know yet what it may send, so the answer is in the oldest format. */
+function refuseApiVersions(slot: ReplySlot, header: RequestHeader): void {
+  const body = apiVersionsBody(servedApis, ErrorCode.UNSUPPORTED_VERSION)
+  slot.send(encodeResponse(apiVersions, 0, header.correlationId, body))
+}

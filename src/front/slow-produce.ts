@@ -1,0 +1,144 @@
+import { ErrorCode } from '../base/error-code.ts'
+import type { PartitionNumber } from '../base/ids.ts'
+import type { TopicConfig } from '../image/topic-config.ts'
+import type { TopicView } from '../image/view.ts'
+import { Codec, codecOf } from '../record/batch.ts'
+import type { PendingProduce } from './pending-produce.ts'
+import type { PoolFailure } from './record-pool.ts'
+import { type RecordResult, type RecordTask, runRecordTask } from './record-task.ts'
+import { type LaneStep, SlowLanes } from './slow-lanes.ts'
+
+/** Uncompressed batches up to this size are checked on the spot: sending them to the pool costs more. */
+const INLINE_BYTES_MAX = 16 * 1024
+
+/** A bound on decompressed records: far beyond what a batch of `max.message.bytes` honestly holds. */
+export const DECOMPRESSED_BYTES_MAX = 128 * 2 ** 20
+
+/** The codec that the topic wants, null for the producer's own. */
+function codecOfTopic(config: TopicConfig): Codec | null {
+  switch (config.compressionType) {
+    case 'producer':
+      return null
+    case 'uncompressed':
+      return Codec.none
+    default:
+      return Codec[config.compressionType]
+  }
+}
+
+function levelOf(config: TopicConfig, codec: Codec): number | null {
+  if (codec === Codec.gzip) return config.compressionGzipLevel
+  return codec === Codec.zstd ? config.compressionZstdLevel : null
+}
+
+/** Whether a batch with `codec` needs a look at its records before it may go to the topic's leader. */
+export function needsRecords(topic: TopicView, codec: number): boolean {
+  const config = topic.effective
+  if (config.cleanupPolicy.compact) return true
+  if (config.compressionType === 'producer') return false
+  return codecOfTopic(config) !== codec
+}
+
+/** One batch that is checked or recompressed first, or that must not overtake one that is. */
+class SlowBatch implements LaneStep {
+  ready = false
+  readonly #pending: PendingProduce
+  readonly #token: number
+  readonly #topic: TopicView
+  readonly #partition: PartitionNumber
+  #batch: Uint8Array
+  #refused = false
+
+  constructor(
+    pending: PendingProduce,
+    token: number,
+    topic: TopicView,
+    partition: PartitionNumber,
+    batch: Uint8Array,
+  ) {
+    this.#pending = pending
+    this.#token = token
+    this.#topic = topic
+    this.#partition = partition
+    this.#batch = batch
+  }
+
+  onResult(result: RecordResult | PoolFailure): void {
+    const pending = this.#pending
+    if (result.kind === 'batch') this.#batch = result.batch
+    else {
+      this.#refused = true
+      if (result.kind === 'fault') pending.refuseBatch(this.#token, result.fault)
+      else
+        pending.refuse(this.#token, ErrorCode.UNKNOWN_SERVER_ERROR, 'The batch was not looked at')
+    }
+    this.ready = true
+    pending.context.state.slowLanes!.advance(this.#partition)
+  }
+
+  go(): void {
+    const pending = this.#pending
+    if (this.#refused) {
+      pending.settle()
+      return
+    }
+    if (this.#batch.length > this.#topic.effective.maxMessageBytes) {
+      pending.refuse(this.#token, ErrorCode.MESSAGE_TOO_LARGE)
+      pending.settle()
+      return
+    }
+    const { dispatcher } = pending.context.services
+    const leader = dispatcher.leaderOf(this.#topic.cellId, this.#partition)
+    if (leader === undefined) {
+      pending.refuse(this.#token, ErrorCode.LEADER_NOT_AVAILABLE)
+      pending.settle()
+      return
+    }
+    leader.produce(this.#partition, pending.acks, this.#batch, pending, this.#token)
+  }
+}
+
+/** Sends a batch to its leader after a look at its records (`slow`), and in any case after those before it. */
+export function dispatchSlowly(
+  pending: PendingProduce,
+  token: number,
+  topic: TopicView,
+  partition: PartitionNumber,
+  batch: Uint8Array,
+  slow: boolean,
+): void {
+  const { state, services } = pending.context
+  const lanes = (state.slowLanes ??= new SlowLanes())
+  const step = new SlowBatch(pending, token, topic, partition, batch)
+  pending.expect()
+  lanes.add(partition, step)
+  if (!slow) {
+    step.onResult({ kind: 'batch', batch })
+    return
+  }
+  const task = taskFor(topic, batch)
+  if (task.kind === 'check' && isSmallAndPlain(batch)) {
+    step.onResult(runRecordTask(task))
+    return
+  }
+  // A view would take its whole frame along to the other thread.
+  services.records.run({ ...task, batch: batch.slice() }, (result) => {
+    step.onResult(result)
+    services.afterCallback()
+  })
+}
+
+const isSmallAndPlain = (batch: Uint8Array): boolean =>
+  batch.length <= INLINE_BYTES_MAX && codecOf(batch, 0) === Codec.none
+
+function taskFor(topic: TopicView, batch: Uint8Array): RecordTask {
+  const config = topic.effective
+  const requireKeys = config.cleanupPolicy.compact
+  const decompressedBytesMax = DECOMPRESSED_BYTES_MAX
+  const codec = codecOfTopic(config)
+  if (codec === null || codec === codecOf(batch, 0)) {
+    return { kind: 'check', batch, requireKeys, decompressedBytesMax }
+  }
+  const level = levelOf(config, codec)
+  return { kind: 'recompress', batch, codec, level, requireKeys, decompressedBytesMax }
+}

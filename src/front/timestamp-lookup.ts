@@ -1,0 +1,105 @@
+import { ErrorCode } from '../base/error-code.ts'
+import type { PartitionIndex, PartitionNumber } from '../base/ids.ts'
+import { brokerPath, segmentPath } from '../base/paths.ts'
+import type { BrokerProxy, OffsetsSink } from '../cell/broker-proxy.ts'
+import type { TopicView } from '../image/view.ts'
+import { OffsetSource } from '../link/commands.ts'
+import type { OffsetsReply } from '../link/replies.ts'
+import type { RequestContext } from './context.ts'
+import { DECOMPRESSED_BYTES_MAX } from './slow-produce.ts'
+
+/** What was asked of a partition's leader about a time. */
+export interface TimestampQuestion {
+  readonly topic: TopicView
+  readonly index: PartitionIndex
+  readonly partition: PartitionNumber
+  readonly leader: BrokerProxy
+  readonly timestamp: number
+  readonly currentLeaderEpoch: number
+}
+
+/** `offset` and `timestamp` −1 when no record is that young. */
+export type TimestampDone = (error: number, offset: number, timestamp: number) => void
+
+/** Times the broker is asked again because the segment that it named has gone. */
+const RETRIES_MAX = 3
+
+/** Finds the exact record: the broker has named the batches that hold it, which are read and searched here. */
+export function findByTimestamp(
+  context: RequestContext,
+  question: TimestampQuestion,
+  reply: Readonly<OffsetsReply>,
+  done: TimestampDone,
+): void {
+  new TimestampLookup(context, question, done).read({ ...reply })
+}
+
+class TimestampLookup implements OffsetsSink {
+  readonly #context: RequestContext
+  readonly #question: TimestampQuestion
+  readonly #done: TimestampDone
+  #retries = 0
+
+  constructor(context: RequestContext, question: TimestampQuestion, done: TimestampDone) {
+    this.#context = context
+    this.#question = question
+    this.#done = done
+  }
+
+  read(reply: Readonly<OffsetsReply>): void {
+    const { segments, fileBuffers, settings } = this.#context.services
+    const { leader, topic, index } = this.#question
+    const target = fileBuffers.take(reply.byteLength)
+    segments.read({
+      path: segmentPath(
+        settings.dataRoot,
+        leader.cellId,
+        leader.brokerId,
+        topic.tenantId,
+        topic.topicId,
+        index,
+        reply.segmentBaseOffset,
+      ),
+      directory: brokerPath(settings.dataRoot, leader.cellId, leader.brokerId),
+      position: reply.position,
+      length: reply.byteLength,
+      target,
+      done: (failure, bytesRead) => {
+        // The pool's thread gets bytes of its own.
+        const batch = failure === null ? target.slice(0, bytesRead) : null
+        fileBuffers.give(target)
+        if (batch !== null) this.#search(batch, reply)
+        else if (failure?.code === 'ENOENT') this.#askAgain()
+        else this.#done(ErrorCode.KAFKA_STORAGE_ERROR, -1, -1)
+      },
+    })
+  }
+
+  onOffsets(_token: number, reply: Readonly<OffsetsReply>): void {
+    if (reply.error === ErrorCode.NONE && reply.source === OffsetSource.BATCH) {
+      this.read({ ...reply })
+    } else this.#done(reply.error, reply.offset, reply.timestamp)
+  }
+
+  #askAgain(): void {
+    const { leader, partition, timestamp, currentLeaderEpoch } = this.#question
+    if (this.#retries++ < RETRIES_MAX) {
+      leader.listOffsets(partition, timestamp, currentLeaderEpoch, this, 0)
+    } else this.#done(ErrorCode.KAFKA_STORAGE_ERROR, -1, -1)
+  }
+
+  #search(batch: Uint8Array, reply: Readonly<OffsetsReply>): void {
+    const task = {
+      kind: 'find-timestamp',
+      batch,
+      // For the greatest timestamp the broker says which it is.
+      timestampMs: reply.timestamp,
+      startOffset: reply.logStartOffset,
+      decompressedBytesMax: DECOMPRESSED_BYTES_MAX,
+    } as const
+    this.#context.services.records.run(task, (result) => {
+      if (result.kind === 'found') this.#done(ErrorCode.NONE, result.offset, result.timestampMs)
+      else this.#done(ErrorCode.UNKNOWN_SERVER_ERROR, -1, -1)
+    })
+  }
+}

@@ -1,0 +1,45 @@
+/** A topic's partitions as Metadata and DescribeTopicPartitions tell them. */
+import { ErrorCode } from '../base/error-code.ts'
+import type { PartitionIndex } from '../base/ids.ts'
+import type { TopicView } from '../image/view.ts'
+import type { FrontServices } from './context.ts'
+
+export interface PartitionRow {
+  readonly errorCode: number
+  readonly partitionIndex: number
+  readonly leaderId: number
+  readonly leaderEpoch: number
+  readonly replicaNodes: readonly number[]
+  readonly isrNodes: readonly number[]
+  readonly offlineReplicas: readonly number[]
+}
+
+/** Partitions `[from, to)` of `topic`; a broker that is gone leads nothing. */
+export function partitionRows(
+  services: FrontServices,
+  topic: TopicView,
+  from: number,
+  to: number,
+): PartitionRow[] {
+  const { image, dispatcher } = services
+  const rows: PartitionRow[] = []
+  for (let index = from; index < to; index++) {
+    const number = topic.numberOf(index as PartitionIndex)
+    const replicas = image.partition(number)?.replicas ?? []
+    const alive = (broker: number) =>
+      dispatcher.proxy(topic.cellId, broker as (typeof replicas)[number])?.alive === true
+    const leader = image.leaderOf(number)
+    const led = leader !== 0 && alive(leader)
+    const live = replicas.filter(alive)
+    rows.push({
+      errorCode: led ? ErrorCode.NONE : ErrorCode.LEADER_NOT_AVAILABLE,
+      partitionIndex: index,
+      leaderId: led ? leader : -1,
+      leaderEpoch: image.leaderEpochOf(number),
+      replicaNodes: replicas,
+      isrNodes: live,
+      offlineReplicas: live.length === replicas.length ? [] : replicas.filter((one) => !alive(one)),
+    })
+  }
+  return rows
+}
