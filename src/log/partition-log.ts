@@ -4,8 +4,9 @@ import type { PartitionNumber } from '../base/ids.ts'
 import type { Region } from '../base/region.ts'
 import { BatchStager } from './batch-stager.ts'
 import { DiskError } from './disk.ts'
-import { Durability, type DurabilityHost, type LogPoint } from './durability.ts'
+import { Durability, type LogPoint } from './durability.ts'
 import type { LogEnvironment } from './environment.ts'
+import { FLUSH_EVERY_BYTES, FlushBook } from './flush-book.ts'
 import { EPOCH_FILE, encodeEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import { LogRing } from './log-ring.ts'
@@ -19,7 +20,7 @@ import { ProducerState } from './producer-state.ts'
 import { findTimestamp, locateInFiles, type ReadableLog } from './reads.ts'
 import { type OpenedLog, openLog } from './recovery.ts'
 import type { RecoveryPoint } from './recovery-points.ts'
-import { expiredSegments } from './rules.ts'
+import { applyRetention, evenWhenFull } from './retention.ts'
 import { Segment } from './segment.ts'
 import { BatchWalker } from './walk.ts'
 
@@ -37,7 +38,6 @@ export interface PartitionLogOptions {
   readonly onAcknowledged?: () => void
 }
 
-const FLUSH_EVERY_BYTES = 64 * 2 ** 20
 const RETENTION_CHECK_MS = 300_000
 const EXPIRY_CHECK_MS = 600_000
 const RING_CHECK_MS = 10_000
@@ -46,7 +46,7 @@ const RING_CHECK_MS = 10_000
  * One replica's log, on its broker's thread. `nowMs` of stage is wall-clock time; of onTimer and nextTimerAtMs
  * monotonic time.
  */
-export class PartitionLog implements ReadableLog, DurabilityHost {
+export class PartitionLog implements ReadableLog {
   readonly partition: PartitionNumber
   readonly directory: string
   readonly environment: LogEnvironment
@@ -56,6 +56,7 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
   readonly producers: ProducerState
   readonly #stager: BatchStager
   readonly #durability: Durability
+  readonly #book: FlushBook
   readonly #ring: LogRing | null
   readonly #onAcknowledged: (() => void) | undefined
   #config: LogConfig
@@ -65,16 +66,11 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
   #closed = false
   /** The recovery points name this log as written. */
   #dirty: boolean
-  /** End offset up to which everything, indexes and snapshot too, is durable; −1 for not known. */
-  #cleanAt = -1
-  #unflushedBytes = 0
-  #pathsToFlush = new Set<string>()
-  #segmentsToFlush: Segment[] = []
-  #segmentsToName: Segment[] = []
+  /** Retention found more to remove than is followed by durable segments. */
+  #retentionWaits = false
   #retentionAtMs: number
   #expiryAtMs: number
   #ringCheckAtMs = Number.POSITIVE_INFINITY
-  #flushAtMs = Number.POSITIVE_INFINITY
 
   /** Opens what is in the directory, recovering it if the recovery points say so. Throws DiskError. */
   static open(options: PartitionLogOptions): PartitionLog {
@@ -109,9 +105,10 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
     )
     this.producers.removeSnapshots((offset) => offset > this.#endOffset)
     this.#ring = environment.rings === null ? null : new LogRing(environment.rings, partition)
+    this.#book = new FlushBook(this, () => this.#flushed())
     const durable = Math.min(point.flushedOffset, this.#endOffset)
     this.#markSegments(durable, point.dirty)
-    this.#durability = new Durability(environment.flush, this, this.#end(), durable)
+    this.#durability = new Durability(environment.flush, this.#book, this.#end(), durable)
     this.#durability.flushMessages = config.flushMessages
     this.#stager = new BatchStager(this, this.#ring, this.#durability, {
       config,
@@ -127,9 +124,10 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
       // What recovery mended is made durable in the background, and the checks of this start are not repeated.
       this.producers.ensureLoaded()
       this.markDirty()
-      this.#pathsToFlush.add(directory).add(`${directory}/${EPOCH_FILE}`)
+      this.#book.add(directory)
+      this.#book.add(`${directory}/${EPOCH_FILE}`)
       for (const offset of this.producers.snapshots) {
-        if (offset > durable) this.#pathsToFlush.add(this.producers.path(offset))
+        if (offset > durable) this.#book.add(this.producers.path(offset))
       }
       this.#durability.request(true)
     }
@@ -187,6 +185,10 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
   get hasStaged(): boolean {
     return this.#stager.hasStaged
   }
+  /** @internal */
+  get closed(): boolean {
+    return this.#closed
+  }
   /** The segment that appends go to. */
   get active(): Segment | undefined {
     return this.segments.at(-1)
@@ -229,7 +231,7 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
       this.#dirty = true
       disk.mkdirs(this.directory)
       for (let at = this.directory, n = 0; n < 3 && at.includes('/'); n++) {
-        this.#pathsToFlush.add(at)
+        this.#book.add(at)
         at = at.slice(0, at.lastIndexOf('/'))
       }
     }
@@ -239,7 +241,7 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
     const jitterMs = Math.min(this.#config.segmentJitterMs, this.#config.segmentMs)
     segment.jitterMs = jitterMs > 0 ? random.uint32() % jitterMs : 0
     this.segments.push(segment)
-    this.#pathsToFlush.add(this.directory)
+    this.#book.add(this.directory)
     return segment
   }
 
@@ -256,12 +258,13 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
 
   #snapshotProducers(): void {
     const path = this.producers.snapshot(this.#endOffset)
-    if (path !== null) this.#pathsToFlush.add(path).add(this.directory)
+    if (path !== null) this.#book.add(path)
+    this.#book.add(this.directory)
   }
 
   /** @internal Before an append: the recovery points must name this log. Throws DiskError. */
   markDirty(): void {
-    this.#cleanAt = -1
+    this.#book.touched()
     if (this.#dirty) return
     this.environment.recoveryPoints.markDirty(this.partition, this.durableOffset)
     this.#dirty = true
@@ -271,7 +274,8 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
   storeEpochs(): void {
     const path = `${this.directory}/${EPOCH_FILE}`
     this.environment.disk.writeFileAtomic(path, encodeEpochs(this.epochs.lines))
-    this.#pathsToFlush.add(path).add(this.directory)
+    this.#book.add(path)
+    this.#book.add(this.directory)
   }
 
   /** @internal `bytes` up to `endOffset` are in the active segment. */
@@ -279,11 +283,11 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
     const { clock } = this.environment
     this.#endOffset = endOffset
     this.active!.flushed = false
-    this.#unflushedBytes += bytes
+    this.#book.unflushedBytes += bytes
     this.#durability.wrote(this.#end())
-    if (this.#unflushedBytes >= FLUSH_EVERY_BYTES) this.#flushInBackground()
-    if (this.#config.flushMs < Number.MAX_SAFE_INTEGER && this.#flushAtMs === Infinity) {
-      this.#flushAtMs = clock.monotonicMs() + this.#config.flushMs
+    if (this.#book.unflushedBytes >= FLUSH_EVERY_BYTES) this.#flushInBackground()
+    if (this.#config.flushMs < Number.MAX_SAFE_INTEGER && this.#book.flushAtMs === Infinity) {
+      this.#book.flushAtMs = clock.monotonicMs() + this.#config.flushMs
     }
     if (this.#ringCheckAtMs === Infinity && this.#ring !== null && this.#ring.writer !== null) {
       this.#ringCheckAtMs = clock.monotonicMs() + RING_CHECK_MS
@@ -292,7 +296,7 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
 
   /** So that recovery finds little to read: the data are flushed, and a snapshot ends the replay of producers. */
   #flushInBackground(): void {
-    this.#unflushedBytes = 0
+    this.#book.unflushedBytes = 0
     try {
       this.#snapshotProducers()
     } catch (error) {
@@ -376,7 +380,12 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
 
   /** Monotonic time at which onTimer wants to be called. */
   get nextTimerAtMs(): number {
-    return Math.min(this.#retentionAtMs, this.#expiryAtMs, this.#ringCheckAtMs, this.#flushAtMs)
+    return Math.min(
+      this.#retentionAtMs,
+      this.#expiryAtMs,
+      this.#ringCheckAtMs,
+      this.#book.flushAtMs,
+    )
   }
 
   get #retentionCheckMs(): number {
@@ -386,8 +395,8 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
   /** Retention, flush.ms, producer expiry, an idle ring: whatever is due at `nowMs`. */
   onTimer(nowMs: number): void {
     const wallMs = this.environment.clock.wallMs()
-    if (nowMs >= this.#flushAtMs) {
-      this.#flushAtMs = Number.POSITIVE_INFINITY
+    if (nowMs >= this.#book.flushAtMs) {
+      this.#book.flushAtMs = Number.POSITIVE_INFINITY
       if (this.durableOffset < this.#endOffset) this.#durability.request(false)
     }
     if (nowMs >= this.#retentionAtMs) {
@@ -406,54 +415,17 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
     }
   }
 
-  /**
-   * Removes segments that retention wants gone; the active one is rolled first. None goes before what follows it is
-   * durable: otherwise a power cut could leave a log that begins anew.
-   */
+  /** Removes what retention.ms and retention.bytes want gone, as far as what follows is durable. */
   applyRetention(): void {
-    const { clock, logger, space } = this.environment
     if (this.segments.length === 0 || this.#closed) return
-    const must = <Result>(work: () => Result) => (space === null ? work() : space.withReserve(work))
-    try {
-      const nowMs = clock.wallMs()
-      const high = this.highWatermark
-      const expired = () =>
-        expiredSegments(this.segments, this.#config, high, nowMs, this.#endOffset)
-      let count = expired()
-      if (count === this.segments.length) {
-        if (this.hasStaged || this.#failure !== null) count--
-        else {
-          must(() => this.markDirty())
-          must(() => this.roll(nowMs))
-        }
-      }
-      let gone = 0
-      while (gone < count) {
-        const next = this.segments[1]!
-        if (!next.named || next.baseOffset > this.durableOffset) break
-        this.segments.shift()!.remove()
-        gone++
-        this.#startOffset = next.baseOffset
-      }
-      if (gone === 0) {
-        if (count > 0) this.#durability.request(false)
-        return
-      }
-      this.producers.removeSnapshots(
-        (offset) => offset < this.#startOffset && offset !== this.producers.snapshots.at(-1),
-      )
-      if (this.epochs.advance(this.#startOffset)) must(() => this.storeEpochs())
-      this.#ring?.publishWatermarks(this)
-      const { directory, partition, logStartOffset } = this
-      logger.log('info', `Retention removed ${gone} segments`, {
-        directory,
-        partition,
-        logStartOffset,
-      })
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-      logger.log('error', `Retention failed: ${error.message}`, { partition: this.partition })
-    }
+    const before = this.#startOffset
+    this.#retentionWaits = applyRetention(this) > 0
+    if (before !== this.#startOffset) this.#ring?.publishWatermarks(this)
+  }
+
+  /** @internal */
+  startsAt(offset: number): void {
+    this.#startOffset = offset
   }
 
   updateConfig(config: LogConfig): void {
@@ -474,11 +446,9 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
       done(null)
       return
     }
-    const { space } = this.environment
-    const must = <Result>(work: () => Result) => (space === null ? work() : space.withReserve(work))
     try {
-      must(() => this.active!.seal())
-      must(() => this.#snapshotProducers())
+      evenWhenFull(this, () => this.active!.seal())
+      evenWhenFull(this, () => this.#snapshotProducers())
       this.producers.removeStray(this.segments)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
@@ -493,7 +463,7 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
     invariant(!this.hasStaged, 'truncateTo with batches staged')
     if (offset >= this.#endOffset || this.segments.length === 0) return
     invariant(offset >= this.#startOffset, 'truncateTo below the log start')
-    this.#cleanAt = -1
+    this.#book.touched()
     this.environment.recoveryPoints.markDirty(this.partition, Math.min(this.durableOffset, offset))
     this.#dirty = true
     this.#ring?.giveUpRing()
@@ -522,11 +492,18 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
     this.#closed = true
     this.#ring?.giveUpRing()
     for (const segment of this.segments) segment.release()
-    if (this.#dirty && this.#cleanAt === this.#endOffset && this.#failure === null) {
+    if (this.#dirty && this.#book.cleanAt === this.#endOffset && this.#failure === null) {
       recoveryPoints.markClean(this.partition, this.#endOffset)
       this.#dirty = false
     }
     return recoveryPoints.of(this.partition)
+  }
+
+  /** Lets go of everything after an error, whatever state that has left: the next open checks the log's end. */
+  abandon(): void {
+    this.#failure ??= 'abandoned'
+    this.#stager.abandon()
+    this.close()
   }
 
   /** Closes the log and removes its directory: the topic was deleted. Throws DiskError. */
@@ -539,62 +516,11 @@ export class PartitionLog implements ReadableLog, DurabilityHost {
     this.environment.recoveryPoints.remove(this.partition)
   }
 
-  /** @internal */
-  collect(everything: boolean): string[] {
-    const paths = [...this.#pathsToFlush]
-    this.#pathsToFlush = new Set()
-    this.#unflushedBytes = 0
-    this.#flushAtMs = Number.POSITIVE_INFINITY
-    this.#segmentsToFlush = []
-    this.#segmentsToName = this.segments.filter((segment) => !segment.named)
-    for (const segment of this.segments) {
-      if (segment.flushed) continue
-      const isActive = segment === this.active
-      if (!isActive) this.#segmentsToFlush.push(segment)
-      paths.push(segment.log.path)
-      if (!isActive || everything) paths.push(segment.path('.index'), segment.path('.timeindex'))
-    }
-    return paths
-  }
-
-  /** @internal */
-  onDurable(point: LogPoint, everything: boolean): void {
-    if (this.#closed) return
-    for (const segment of this.#segmentsToFlush) segment.flushed = true
-    for (const segment of this.#segmentsToName) segment.named = true
-    const { recoveryPoints } = this.environment
-    try {
-      const known = recoveryPoints.of(this.partition).flushedOffset
-      const small = point.segment !== null && known >= point.segment.baseOffset && !everything
-      // Every entry is a write: not one for each flush of a topic that flushes each batch.
-      if (!small || point.position - this.#notedPosition >= FLUSH_EVERY_BYTES) {
-        if (known !== point.offset) recoveryPoints.markFlushed(this.partition, point.offset)
-        this.#notedPosition = point.position
-      }
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-    }
-    if (everything) this.#cleanAt = point.offset
+  #flushed(): void {
     this.#ring?.publishWatermarks(this)
     this.#onAcknowledged?.()
-    if (this.#config.retentionBytes >= 0 || point.segment?.size === 0) this.#retentionSoon()
-  }
-
-  #notedPosition = 0
-
-  /** Retention may have waited for this flush. */
-  #retentionSoon(): void {
-    if (this.segments.length > 1) this.#retentionAtMs = this.environment.clock.monotonicMs()
-  }
-
-  /** @internal */
-  onFlushFailed(error: DiskError): void {
-    this.fail(`a flush failed, what it was to keep may be lost (${error.message})`)
-    this.#onAcknowledged?.()
-  }
-
-  /** @internal */
-  isGone(path: string): boolean {
-    return this.#closed || !this.environment.disk.exists(path)
+    if (!this.#retentionWaits) return
+    this.#retentionWaits = false
+    this.#retentionAtMs = this.environment.clock.monotonicMs()
   }
 }

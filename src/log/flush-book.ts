@@ -1,0 +1,95 @@
+import { DiskError } from './disk.ts'
+import type { DurabilityHost, LogPoint } from './durability.ts'
+import type { PartitionLog } from './partition-log.ts'
+import type { Segment } from './segment.ts'
+
+/** Between two entries of a log in the recovery points, and from flush to flush of one that asks for none. */
+export const FLUSH_EVERY_BYTES = 64 * 2 ** 20
+
+/** Which files of a log are not durable yet: what a flush round takes, and what is known after it. */
+export class FlushBook implements DurabilityHost {
+  readonly #log: PartitionLog
+  readonly #onDurable: () => void
+  /** Directories, snapshots and the epoch file, since the last round. */
+  #paths = new Set<string>()
+  /** Of the round in flight: sealed segments, and those whose name may not be durable. */
+  #sealed: Segment[] = []
+  #unnamed: Segment[] = []
+  /** Byte of the active segment up to which the recovery points were told. */
+  #notedPosition = 0
+  #cleanAt = -1
+  unflushedBytes = 0
+  /** Monotonic time by which flush.ms wants a round. */
+  flushAtMs = Number.POSITIVE_INFINITY
+
+  constructor(log: PartitionLog, onDurable: () => void) {
+    this.#log = log
+    this.#onDurable = onDurable
+  }
+
+  /** End offset up to which everything, indexes and snapshot too, is durable; −1 for not known. */
+  get cleanAt(): number {
+    return this.#cleanAt
+  }
+
+  /** Something has changed: the log is not clean. */
+  touched(): void {
+    this.#cleanAt = -1
+  }
+
+  /** `path` was made or changed: it goes with the next round. */
+  add(path: string): void {
+    this.#paths.add(path)
+  }
+
+  collect(everything: boolean): string[] {
+    const { segments, active } = this.#log
+    const paths = [...this.#paths]
+    this.#paths.clear()
+    this.unflushedBytes = 0
+    this.flushAtMs = Number.POSITIVE_INFINITY
+    this.#sealed = segments.filter((segment) => !segment.flushed && segment !== active)
+    this.#unnamed = segments.filter((segment) => !segment.named)
+    for (const segment of segments) {
+      if (segment.flushed) continue
+      paths.push(segment.log.path)
+      if (segment !== active || everything) {
+        paths.push(segment.path('.index'), segment.path('.timeindex'))
+      }
+    }
+    return paths
+  }
+
+  onDurable(point: LogPoint, everything: boolean): void {
+    if (this.#log.closed) return
+    for (const segment of this.#sealed) segment.flushed = true
+    for (const segment of this.#unnamed) segment.named = true
+    if (everything) this.#cleanAt = point.offset
+    this.#note(point, everything)
+    this.#onDurable()
+  }
+
+  /** Every entry is a write: not one for each flush of a topic that flushes each batch. */
+  #note(point: LogPoint, everything: boolean): void {
+    const { environment, partition } = this.#log
+    const known = environment.recoveryPoints.of(partition).flushedOffset
+    const inSegment = point.segment !== null && known >= point.segment.baseOffset
+    const few = inSegment && point.position - this.#notedPosition < FLUSH_EVERY_BYTES
+    if (known === point.offset || (few && !everything)) return
+    try {
+      environment.recoveryPoints.markFlushed(partition, point.offset)
+      this.#notedPosition = point.position
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+    }
+  }
+
+  onFlushFailed(error: DiskError): void {
+    this.#log.fail(`a flush failed, what it was to keep may be lost (${error.message})`)
+    this.#onDurable()
+  }
+
+  isGone(path: string): boolean {
+    return this.#log.closed || !this.#log.environment.disk.exists(path)
+  }
+}

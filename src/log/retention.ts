@@ -1,0 +1,61 @@
+import { DiskError } from './disk.ts'
+import type { PartitionLog } from './partition-log.ts'
+import { expiredSegments } from './rules.ts'
+
+/**
+ * Removes segments that retention wants gone, the active one after it is rolled; returns how many are gone, and how
+ * many wait for a flush. None goes before what follows it is durable: otherwise a power cut could leave a log that
+ * begins anew. Throws DiskError.
+ */
+export function removeExpired(log: PartitionLog): { gone: number; waiting: number } {
+  const { segments, environment } = log
+  const nowMs = environment.clock.wallMs()
+  let count = expiredSegments(segments, log.config, log.highWatermark, nowMs, log.logEndOffset)
+  if (count > 0 && count === segments.length) {
+    if (log.hasStaged || log.failure !== null) count--
+    else {
+      evenWhenFull(log, () => log.markDirty())
+      evenWhenFull(log, () => log.roll(nowMs))
+    }
+  }
+  let gone = 0
+  while (gone < count) {
+    const next = segments[1]!
+    if (!next.named || next.baseOffset > log.durableOffset) break
+    segments.shift()!.remove()
+    log.startsAt(next.baseOffset)
+    gone++
+  }
+  if (gone > 0) {
+    const { producers, logStartOffset } = log
+    const newest = producers.snapshots.at(-1)
+    producers.removeSnapshots((offset) => offset < logStartOffset && offset !== newest)
+    if (log.epochs.advance(logStartOffset)) evenWhenFull(log, () => log.storeEpochs())
+  }
+  return { gone, waiting: count - gone }
+}
+
+/** Runs what must go on when the disk is full, at the end with the reserve given up. Throws DiskError. */
+export function evenWhenFull<Result>(log: PartitionLog, work: () => Result): Result {
+  const { space } = log.environment
+  return space === null ? work() : space.withReserve(work)
+}
+
+/** {@link removeExpired}, with the log lines. */
+export function applyRetention(log: PartitionLog): number {
+  const { directory, partition, environment } = log
+  const { logger } = environment
+  try {
+    const { gone, waiting } = removeExpired(log)
+    if (gone > 0) {
+      const { logStartOffset } = log
+      const fields = { directory, partition, logStartOffset }
+      logger.log('info', `Retention removed ${gone} segments`, fields)
+    } else if (waiting > 0) log.requestFlush()
+    return waiting
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    logger.log('error', `Retention failed: ${error.message}`, { directory, partition })
+    return 0
+  }
+}
