@@ -120,10 +120,14 @@ export class BrokerAgent {
     this.#listOffsets = new ListOffsetsHandler(partitions)
     this.#handlers = this.#links.map((link) => this.#handlerOf(link))
     const flushesPending = () => options.flush.pending
-    this.#maintenance = new Maintenance(
-      { ...options, image, partitions, settings: this.#settings, flushesPending },
-      environment.clock.monotonicMs(),
-    )
+    const settings = this.#settings
+    this.#maintenance = new Maintenance({
+      ...options,
+      image,
+      partitions,
+      settings,
+      flushesPending,
+    })
     this.#follower = new MetadataFollower({
       image,
       cellId,

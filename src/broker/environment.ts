@@ -34,7 +34,7 @@ const OPEN_FILES_MAX = 1_024
 /** What all logs of a broker share, its metadata log included; made before any of them, on the broker's thread. Throws DiskError. */
 export function openBrokerEnvironment(options: BrokerEnvironmentOptions): LogEnvironment {
   const { disk, root, flush, clock, random, logger, control, arena, fronts } = options
-  disk.mkdirs(root)
+  makeRoot(disk, root, flush)
   const space = new DiskSpace({
     disk,
     directory: root,
@@ -55,5 +55,15 @@ export function openBrokerEnvironment(options: BrokerEnvironmentOptions): LogEnv
     logger,
     space,
     recoveryPoints: RecoveryPoints.open({ disk, root, flush, logger }),
+  }
+}
+
+/** The directory is made once; if a power cut took its name, or its parent's, all that it holds would be lost. */
+function makeRoot(disk: Disk, root: string, flush: FlushPort): void {
+  if (disk.exists(root)) return
+  disk.mkdirs(root)
+  const parent = root.slice(0, root.lastIndexOf('/'))
+  for (const path of [parent, parent.slice(0, parent.lastIndexOf('/'))]) {
+    flush.request(path === '' ? '/' : path, () => {})
   }
 }

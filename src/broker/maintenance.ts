@@ -39,17 +39,17 @@ export class Maintenance {
   #searching = false
   #tickAtMs = 0
 
-  constructor(options: MaintenanceOptions, nowMs: number) {
+  constructor(options: MaintenanceOptions) {
     this.#options = options
     const { environment, settings, image, partitions, root, cellId, brokerId } = options
-    const { disk } = environment
+    const { disk, clock } = environment
     const { table } = partitions
     this.#remover = new DirectoryRemover(environment, settings.removalsPerTurn)
     this.#orphans = new OrphanSearch(disk, root, cellId, image, (directory) =>
       this.#onOrphan(directory),
     )
     const periodMs = settings.retentionSweepMs
-    this.#sweep = new RetentionSweep({ brokerId, image, table, disk, periodMs }, nowMs)
+    this.#sweep = new RetentionSweep({ brokerId, image, table, disk, clock, periodMs })
   }
 
   get nextTimerAtMs(): number {

@@ -108,12 +108,11 @@ export class ReplicaTable {
     return nowMs < replica.failedUntilMs ? null : this.#hydrate(replica, nowMs)
   }
 
-  /** The log says that it takes no more appends: when to try again. Tells once; true then. */
-  noteFailure(replica: Replica, nowMs: number): boolean {
-    const reason = replica.log?.failure ?? null
-    if (reason === null || replica.failedUntilMs !== 0) return false
-    this.#noteFailed(replica, nowMs, reason, undefined)
-    return true
+  /** The log has said that it takes no more appends: when to try again. */
+  noteFailure(replica: Replica, nowMs: number): void {
+    if (replica.failedUntilMs !== 0) return
+    this.#failed++
+    replica.failedUntilMs = nowMs + this.#options.failedRetryMs
   }
 
   touch(replica: Replica, nowMs: number): void {
@@ -137,10 +136,19 @@ export class ReplicaTable {
   /** Ends the partition's log after an error; it is opened anew, with recovery, when it is touched after a while. */
   fail(replica: Replica, nowMs: number, error: unknown): void {
     if (isEndOfProcess(error)) throw error
-    // a disk's error says it all; anything else is a bug of ours
-    const stack = error instanceof DiskError ? undefined : stackOf(error)
-    this.#noteFailed(replica, nowMs, describe(error), stack)
-    this.#close(replica)
+    const { environment, failedRetryMs } = this.#options
+    environment.logger.log('error', `Partition failed: ${describe(error)}`, {
+      tenant: replica.topic.tenantId,
+      topic: replica.topic.topicId,
+      partition: replica.index,
+      directory: replica.directory,
+      retryInMs: failedRetryMs,
+      // a disk's error says it all; anything else is a bug of ours
+      stack: error instanceof DiskError ? undefined : stackOf(error),
+    })
+    if (replica.failedUntilMs === 0) this.#failed++
+    replica.failedUntilMs = nowMs + failedRetryMs
+    this.#close(replica, true)
     replica.quiet = null
     this.#options.onFailed(replica)
   }
@@ -194,20 +202,6 @@ export class ReplicaTable {
     replica.isRemoved = true
     this.guard(replica, nowMs, () => this.#close(replica))
     this.#forget(replica)
-  }
-
-  #noteFailed(replica: Replica, nowMs: number, reason: string, stack: string | undefined): void {
-    const { environment, failedRetryMs } = this.#options
-    environment.logger.log('error', `Partition failed: ${reason}`, {
-      tenant: replica.topic.tenantId,
-      topic: replica.topic.topicId,
-      partition: replica.index,
-      directory: replica.directory,
-      retryInMs: failedRetryMs,
-      stack,
-    })
-    if (replica.failedUntilMs === 0) this.#failed++
-    replica.failedUntilMs = nowMs + failedRetryMs
   }
 
   #forget(replica: Replica): void {
@@ -300,7 +294,7 @@ export class ReplicaTable {
     }
   }
 
-  #close(replica: Replica): void {
+  #close(replica: Replica, isAbandoned = false): void {
     if (replica.timer !== null) {
       this.timers.cancel(replica.timer)
       replica.timer = null
@@ -312,7 +306,9 @@ export class ReplicaTable {
     this.#open.delete(replica)
     if (!replica.isRemoved) this.#closed.add(replica)
     try {
-      log.close()
+      // what was staged in this turn is lost with whoever waited for it
+      if (log.hasStaged || isAbandoned) log.abandon()
+      else log.close()
     } catch (error) {
       if (isEndOfProcess(error)) throw error
       this.#options.environment.logger.log('warn', `A log did not close: ${describe(error)}`, {

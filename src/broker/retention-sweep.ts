@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import type { BrokerId, PartitionNumber } from '../base/ids.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
 import type { Disk } from '../log/disk.ts'
@@ -8,6 +9,7 @@ export interface RetentionSweepOptions {
   readonly image: MetadataView
   readonly table: ReplicaTable
   readonly disk: Disk
+  readonly clock: Clock
   /** All partitions within about this long. */
   readonly periodMs: number
 }
@@ -23,11 +25,13 @@ const PASSED_MAX = 256
 export class RetentionSweep {
   readonly #options: RetentionSweepOptions
   #round: Iterator<PartitionNumber> | null = null
+  /** Wall-clock time before which a closed log has nothing to delete, as it said when it was looked at. */
+  readonly #notBeforeMs = new Map<PartitionNumber, number>()
   #nextAtMs: number
 
-  constructor(options: RetentionSweepOptions, nowMs: number) {
+  constructor(options: RetentionSweepOptions) {
     this.#options = options
-    this.#nextAtMs = nowMs + options.periodMs
+    this.#nextAtMs = options.clock.monotonicMs() + options.periodMs
   }
 
   get nextTimerAtMs(): number {
@@ -44,6 +48,8 @@ export class RetentionSweep {
       const { done, value } = this.#round.next()
       if (done === true) {
         this.#round = null
+        // deleted partitions are not visited any more
+        if (this.#notBeforeMs.size > 2 * image.partitionCount) this.#notBeforeMs.clear()
         break
       }
       if (this.#clean(value, nowMs)) break
@@ -53,7 +59,8 @@ export class RetentionSweep {
 
   /** True when the partition's log had to be opened. */
   #clean(number: PartitionNumber, nowMs: number): boolean {
-    const { image, brokerId, table, disk } = this.#options
+    const { image, brokerId, table, disk, clock } = this.#options
+    if ((this.#notBeforeMs.get(number) ?? 0) > clock.wallMs()) return false
     const topic = image.topicOf(number)
     if (topic === undefined || !isLimited(topic) || image.leaderOf(number) !== brokerId)
       return false
@@ -65,7 +72,10 @@ export class RetentionSweep {
     if (!disk.exists(replica.directory)) return false
     const log = table.open(replica, nowMs)
     if (log === null) return true
-    if (table.guard(replica, nowMs, () => log.applyRetention())) table.dehydrate(replica, nowMs)
+    const isCleaned = table.guard(replica, nowMs, () => log.applyRetention())
+    if (!isCleaned) return true
+    this.#notBeforeMs.set(number, log.retentionDueAtMs)
+    table.dehydrate(replica, nowMs)
     return true
   }
 }

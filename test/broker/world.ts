@@ -129,12 +129,10 @@ export class World {
     const topics = this.entries.filter((entry) => entry.kind === 'topic-created')
     this.#nextTopic = topics.length + 1
     this.#nextPartition = 1 + topics.reduce((sum, topic) => sum + topic.placements.length, 0)
-    this.controller.post('broker-1-1', {
-      kind: 'metadata',
-      first: 0,
-      offset: this.entries.length,
-      entries: this.entries,
-    })
+    const { entries } = this
+    if (entries.length === 0) return
+    const message = { kind: 'metadata', first: 0, offset: entries.length, entries } as const
+    this.controller.post('broker-1-1', message)
   }
 
   get front(): FakeFront {
