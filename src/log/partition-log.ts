@@ -107,7 +107,7 @@ export class PartitionLog implements ReadableLog {
     this.#ring = environment.rings === null ? null : new LogRing(environment.rings, partition)
     this.#book = new FlushBook(this, () => this.#flushed())
     const durable = Math.min(point.flushedOffset, this.#endOffset)
-    this.#markSegments(durable, point.dirty)
+    this.#markSegments(durable, opened.recovered)
     this.#durability = new Durability(environment.flush, this.#book, this.#end(), durable)
     this.#durability.flushMessages = config.flushMessages
     this.#stager = new BatchStager(this, this.#ring, this.#durability, {

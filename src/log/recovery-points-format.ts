@@ -20,14 +20,14 @@ export const EntryKind = {
   DIRTY: 1,
   /** Everything is durable and checked; ends at `offset`. */
   CLEAN: 2,
-  /** The operating system was restarted since: whatever lies beyond `offset` may be lost, torn or out of order. */
+  /** The operating system was restarted since DIRTY: what lies beyond `offset` may be lost, torn or out of order. */
   SUSPECT: 3,
   /** Durable below `offset`. */
   FLUSHED: 4,
   REMOVED: 5,
   STATE_END: 6,
-  /** Every partition was clean when the broker stopped. */
-  CLEAN_STOP: 7,
+  /** The operating system was restarted since CLEAN: an entry that said otherwise may be lost. */
+  SUSPECT_CLEAN: 7,
 } as const
 export type EntryKind = (typeof EntryKind)[keyof typeof EntryKind]
 

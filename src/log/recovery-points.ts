@@ -21,6 +21,8 @@ export interface RecoveryPoint {
   readonly flushedOffset: number
   /** The operating system was restarted meanwhile: what was not flushed may be lost, torn or out of order. */
   readonly powerLoss: boolean
+  /** Nothing but a lost entry can have made it dirty: with its end where it was, it is clean. */
+  readonly wasClean: boolean
 }
 
 export interface RecoveryPointsOptions {
@@ -35,7 +37,7 @@ export interface RecoveryPointsOptions {
 
 const NAME = /^recovery-points\.(\d+)$/
 
-type State = 'dirty' | 'clean' | 'suspect'
+type State = 'dirty' | 'clean' | 'suspect' | 'suspectClean'
 interface Known {
   state: State
   offset: number
@@ -80,16 +82,19 @@ export class RecoveryPoints {
 
   of(partition: PartitionNumber): RecoveryPoint {
     const known = this.#known.get(partition)
-    if (known === undefined) {
-      return { dirty: this.#unnamedSuspect, flushedOffset: 0, powerLoss: this.#unnamedSuspect }
+    const state = known?.state ?? (this.#unnamedSuspect ? 'suspect' : 'clean')
+    return {
+      dirty: state !== 'clean',
+      flushedOffset: known?.offset ?? 0,
+      powerLoss: state === 'suspect' || state === 'suspectClean',
+      wasClean: state === 'clean' || state === 'suspectClean',
     }
-    const powerLoss = known.state === 'suspect'
-    return { dirty: known.state !== 'clean', flushedOffset: known.offset, powerLoss }
   }
 
   /** Partitions that are named as not clean: those worth opening soon after a start. */
   dirtyPartitions(): number[] {
-    return [...this.#known].filter(([, known]) => known.state !== 'clean').map(([number]) => number)
+    const isOpen = (state: State) => state === 'dirty' || state === 'suspect'
+    return [...this.#known].filter(([, known]) => isOpen(known.state)).map(([number]) => number)
   }
 
   /** Before a partition's first write after clean, and after its recovery. Throws DiskError. */
@@ -115,11 +120,9 @@ export class RecoveryPoints {
     this.#known.delete(partition)
   }
 
-  /** At the end of a clean stop: begins a file of what is known, with its mark if every partition is clean. */
+  /** At the end of a clean stop, after all logs: the file is brought to what is known, and handed to the flusher. */
   close(): void {
-    const clean = [...this.#known.values()].every((known) => known.state === 'clean')
     if (this.#bytes > HEADER_BYTES + 2 * ENTRY_BYTES * (this.#known.size + 64)) this.#begin()
-    if (clean) this.#append(EntryKind.CLEAN_STOP, 0, 0)
     this.#file?.close()
     this.#file = null
     this.#flush.request(this.#path(this.#generation), () => {})
@@ -159,7 +162,6 @@ export class RecoveryPoints {
     const generations = this.#generations()
     this.#generation = generations.at(-1) ?? 0
     let base: Header | null = null
-    let stoppedClean = false
     for (const generation of generations) {
       const path = this.#path(generation)
       const bytes = this.#disk.readFile(path)
@@ -174,21 +176,25 @@ export class RecoveryPoints {
         this.#known.clear()
         base = header
       }
-      stoppedClean = false
-      readEntries(bytes, (kind, partition, offset) => {
-        if (kind === EntryKind.CLEAN_STOP) stoppedClean = true
-        else this.#replay(kind, partition, offset)
-      })
+      readEntries(bytes, (kind, partition, offset) => this.#replay(kind, partition, offset))
     }
     const sameBoot = base !== null && base.bootId !== null && base.bootId === this.#bootId
     const unknown = base === null && this.#disk.list(this.#root).length > 0
     this.#unnamedSuspect = unknown || (base?.unnamedSuspect ?? false)
-    if (base === null || sameBoot || stoppedClean) return
-    // Entries may be missing, so every partition is checked, from where it is known to be durable.
+    if (base === null || sameBoot) return
+    // A cut may have taken entries, and files of this name begun later, so each partition is checked from where it is
+    // known to be durable. No clean stop changes that: the start after it may be among what was lost.
     this.#unnamedSuspect = true
-    for (const known of this.#known.values()) known.state = 'suspect'
+    let open = 0
+    for (const known of this.#known.values()) {
+      if (known.state === 'clean') known.state = 'suspectClean'
+      else if (known.state === 'dirty') known.state = 'suspect'
+      if (known.state === 'suspect') open++
+    }
+    if (open === 0) return
     this.#logger.log('warn', 'The system was restarted without a clean stop: logs are checked', {
       directory: this.#root,
+      logs: open,
     })
   }
 
@@ -202,6 +208,9 @@ export class RecoveryPoints {
         break
       case EntryKind.SUSPECT:
         this.#known.set(partition, { state: 'suspect', offset })
+        break
+      case EntryKind.SUSPECT_CLEAN:
+        this.#known.set(partition, { state: 'suspectClean', offset })
         break
       case EntryKind.FLUSHED: {
         const known = this.#known.get(partition)
@@ -253,4 +262,5 @@ const kindOf = {
   dirty: EntryKind.DIRTY,
   clean: EntryKind.CLEAN,
   suspect: EntryKind.SUSPECT,
+  suspectClean: EntryKind.SUSPECT_CLEAN,
 } as const satisfies Record<State, EntryKind>

@@ -59,9 +59,7 @@ class Opening {
     const epochsKnown = this.#loadEpochs()
     let recovered = false
     if (last !== undefined) {
-      if (!point.dirty) this.#endOffset = last.findEndOffset()
-      recovered =
-        point.dirty || (this.#endOffset !== point.flushedOffset && point.flushedOffset > 0)
+      recovered = !this.#isClean(last)
       if (recovered) this.#recover()
     } else if (point.flushedOffset > 0 && this.#files.damagedBases.length === 0) {
       this.#failure = `no segment is left of a log that was durable to offset ${point.flushedOffset}`
@@ -78,6 +76,15 @@ class Opening {
       recovered,
       failure: this.#failure,
     }
+  }
+
+  /** Whether the log ends where it did when it was clean, with good indexes. */
+  #isClean(last: Segment): boolean {
+    const { point } = this.#options
+    if (point.dirty && !(point.powerLoss && point.wasClean)) return false
+    this.#endOffset = last.findEndOffset()
+    const atEnd = this.#endOffset === point.flushedOffset
+    return point.powerLoss ? atEnd && last.indexesEndWell() : atEnd || point.flushedOffset === 0
   }
 
   #recover(): void {

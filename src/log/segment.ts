@@ -243,6 +243,26 @@ export class Segment {
     return from
   }
 
+  /** Whether the last index entries are of batches that are there: then so are those before. */
+  indexesEndWell(): boolean {
+    const { offsets, times } = this
+    if (offsets.count > 0) {
+      const { bytes, at } = offsets.read(offsets.count - 1)
+      const relative = offsetEntryOffset(bytes, at)
+      let found = false
+      shortWalker.walk(this.log, offsetEntryPosition(bytes, at), this.size, (batch) => {
+        found = lastOffsetOf(batch.bytes, batch.at) === this.baseOffset + relative
+        return false
+      })
+      if (!found) return false
+    }
+    if (times.count < 2) return true
+    const { bytes: b0, at: a0 } = times.read(times.count - 2)
+    const before = timeEntryTimestamp(b0, a0)
+    const { bytes: b1, at: a1 } = times.read(times.count - 1)
+    return timeEntryTimestamp(b1, a1) > before
+  }
+
   /** Cuts the file before `place`, the first batch with `offset` or more. Returns the new end offset. Throws DiskError. */
   truncateTo(offset: number, place: BatchPlace | null, indexIntervalBytes: number): number {
     if (place === null) return this.findEndOffset()

@@ -18,6 +18,11 @@ export class SimulatedFlusher implements FlushPort {
     this.#requests.push({ path, done })
   }
 
+  /** The process that asked is gone. */
+  forget(): void {
+    this.#requests = []
+  }
+
   /** Completes what was requested before this call; returns how many. */
   doWork(): number {
     const requests = this.#requests

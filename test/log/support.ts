@@ -1,6 +1,6 @@
-import type { LogLevel, Logger } from '../../src/base/log.ts'
 import { ManualClock } from '../../src/base/clock.ts'
 import { asPartitionNumber } from '../../src/base/ids.ts'
+import type { Logger, LogLevel } from '../../src/base/log.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import type { Disk, FlushPort } from '../../src/log/disk.ts'
 import { DiskSpace } from '../../src/log/disk-space.ts'

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest'
+import type { LogConfig } from '../../src/log/log-config.ts'
+import { simulated } from './support.ts'
+import { checkAfter, live, liveUntil, SMALL, Story } from './workload.ts'
+
+const SEEDS = process.env.GRIOT_TEST_LONG ? 50 : 4
+
+/** Strikes at every single change that the workload makes on disk; returns how many there are. */
+function strikeEverywhere(
+  config: Partial<LogConfig>,
+  seeds: number,
+  after: (disk: ReturnType<typeof simulated>['disk'], seed: number) => boolean,
+): number {
+  for (let at = 1; ; at++) {
+    for (let seed = 1; seed <= seeds; seed++) {
+      const { disk, flusher, broker } = simulated(seed % 2 === 0)
+      const story = new Story()
+      const from = disk.operations
+      const struck = liveUntil(disk, from + at, () => live(broker, flusher, config, story))
+      if (!struck) return at - 1
+      const keepsAcknowledged = after(disk, at * 1000 + seed)
+      flusher.forget()
+      try {
+        checkAfter(broker, flusher, config, story, { keepsAcknowledged })
+      } catch (error) {
+        throw new Error(`struck at change ${at}, seed ${seed}: ${(error as Error).message}`, {
+          cause: error,
+        })
+      }
+    }
+  }
+}
+
+describe('a power cut after every single write', () => {
+  it('with flush.messages=1 loses nothing acknowledged', () => {
+    const config = { ...SMALL, flushMessages: 1 }
+    const changes = strikeEverywhere(config, SEEDS, (disk, seed) => {
+      disk.powerCut(seed)
+      return true
+    })
+    expect(changes).toBeGreaterThan(200)
+  })
+
+  it('without flushing leaves a prefix of the log, and never garbage', () => {
+    const changes = strikeEverywhere(SMALL, SEEDS, (disk, seed) => {
+      disk.powerCut(seed)
+      return false
+    })
+    expect(changes).toBeGreaterThan(150)
+  })
+})
+
+describe('a death of the process after every single write', () => {
+  it('loses nothing acknowledged, flushed or not', () => {
+    const changes = strikeEverywhere(SMALL, 2, (disk) => {
+      disk.kill()
+      return true
+    })
+    expect(changes).toBeGreaterThan(150)
+  })
+})
