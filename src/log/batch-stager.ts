@@ -197,22 +197,27 @@ export class BatchStager {
     const maxTimestamp = stamped ? nowMs : maxTimestampOf(batch, 0)
     const delta = lastOffsetDeltaOf(batch, 0)
     const segment = this.#segmentFor(batch.length, maxTimestamp, delta, nowMs)
+    // All that can fail comes before the ring is touched, except for writes that begin a turn anew.
+    if (leaderEpoch > log.epochs.latest) this.#assignEpoch(leaderEpoch, this.#nextOffset)
+    if (this.#stagedBytes === 0) segment.mark()
     let index = this.#ring?.reserve(batch.length, this, nowMs) ?? LogRing.NO_ROOM
     if (index === LogRing.WRITE_FIRST) {
       this.#writeStaged()
+      segment.mark()
       index = this.#ring!.reserve(batch.length, this, nowMs)
       invariant(index !== LogRing.WRITE_FIRST, 'a ring is full of nothing')
     }
-    if (index === LogRing.NO_ROOM) this.#writeStaged()
+    if (index === LogRing.NO_ROOM && this.#stagedBytes > 0) {
+      this.#writeStaged()
+      segment.mark()
+    }
     const baseOffset = this.#nextOffset
-    if (leaderEpoch > log.epochs.latest) this.#assignEpoch(leaderEpoch, baseOffset)
     if (index >= 0) {
       const { bytes } = this.#ring!.writer!
       bytes.set(batch, index)
       stampOffsets(bytes, index, baseOffset, leaderEpoch)
       if (stamped) setLogAppendTime(bytes, index, nowMs)
     }
-    if (this.#stagedBytes === 0) segment.mark()
     const lastOffset = baseOffset + delta
     const position = segment.size + this.#stagedBytes
     segment.account(

@@ -99,6 +99,7 @@ class Opening {
     let expected = segments[first]!.baseOffset
     for (let index = first; index < segments.length; index++) {
       const segment = segments[index]!
+      if (this.#files.damagedBases.includes(expected)) expected = segment.baseOffset
       if (segment.baseOffset !== expected) {
         this.#endOffset = expected
         if (this.#mend(index, 0, true)) break

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest'
+import { ErrorCode } from '../../src/base/error-code.ts'
+import { LocateSource } from '../../src/log/outcomes.ts'
+import { append, batchOf, newLocate, simulated, storedBatches } from './support.ts'
+
+const SEGMENTS = { segmentBytes: 1000, indexIntervalBytes: 100 }
+
+function written() {
+  const world = simulated(false)
+  const log = world.broker.open(SEGMENTS)
+  for (let i = 0; i < 12; i++) append(log, batchOf([`${i}`.padEnd(200, '.')]))
+  return { ...world, log }
+}
+
+describe('damage', () => {
+  it('in the middle of what was not flushed is set aside, and the rest can be read', () => {
+    const { disk, flusher, broker, log } = written()
+    const hurt = log.segments[1]!
+    const path = hurt.path('.log')
+    disk.flipBit(path, 150, 3)
+    const before = disk.readFile(path)
+    disk.kill()
+    flusher.forget()
+    broker.start()
+    const again = broker.open(SEGMENTS)
+    expect(again.failure).toMatch(/damaged at byte 0, it was set aside/)
+    expect(disk.exists(path)).toBe(false)
+    expect(disk.readFile(`${path}.damaged-0`)).toEqual(before)
+    const where = newLocate()
+    again.locate(hurt.baseOffset, 1000, where)
+    expect(where.error).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    for (const offset of [0, 11]) {
+      again.locate(offset, 1000, where)
+      expect([where.error, where.source]).toEqual([ErrorCode.NONE, LocateSource.FILE])
+    }
+    expect(append(again, batchOf(['no'])).error).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    expect(broker.lines.some(({ level }) => level === 'error')).toBe(true)
+
+    again.close()
+    disk.kill()
+    flusher.forget()
+    broker.start()
+    expect(broker.open(SEGMENTS).failure).toMatch(/found damaged/)
+  })
+
+  it('below the flushed point is never cut off, even at the very end', () => {
+    const { disk, flusher, broker, log } = written()
+    log.requestFlush()
+    while (flusher.doWork() > 0);
+    append(log, batchOf(['unflushed']))
+    const active = log.active!
+    const { position } = active.findBatch(11, active.size)!
+    disk.flipBit(active.path('.log'), position + 16)
+    disk.kill()
+    flusher.forget()
+    broker.start()
+    const again = broker.open(SEGMENTS)
+    expect(again.failure).toMatch(/damaged/)
+    expect(disk.list(again.directory).some((name) => name.endsWith('.damaged-0'))).toBe(true)
+  })
+
+  it('in the last batch alone is a torn write, and cut off', () => {
+    const { disk, flusher, broker, log } = written()
+    const end = log.logEndOffset
+    const active = log.active!
+    disk.flipBit(active.path('.log'), active.size - 10)
+    disk.kill()
+    flusher.forget()
+    broker.start()
+    const again = broker.open(SEGMENTS)
+    expect(again.failure).toBe(null)
+    expect(again.logEndOffset).toBe(end - 1)
+    expect(storedBatches(again)).toHaveLength(11)
+    expect(broker.lines.at(-1)!.message).toMatch(/torn end/)
+  })
+
+  it('of indexes and snapshots heals: they are made anew from the records', () => {
+    const { disk, flusher, broker, log } = written()
+    const { directory } = log
+    disk.kill()
+    flusher.forget()
+    for (const name of disk.list(directory)) {
+      if (!name.endsWith('.log')) disk.remove(`${directory}/${name}`)
+    }
+    broker.start()
+    const again = broker.open(SEGMENTS)
+    expect(again.failure).toBe(null)
+    const where = newLocate()
+    again.locate(10, 1000, where)
+    expect([where.error, where.segmentBaseOffset]).toEqual([0, again.segments.at(-1)!.baseOffset])
+    expect(again.leaderEpoch).toBe(0)
+  })
+})
