@@ -16,7 +16,12 @@ const common = {
 const results = await Promise.all([
   build({
     ...common,
-    entryPoints: { index: 'src/index.ts', cli: 'src/cli/main.ts', worker: 'src/server/worker.ts' },
+    entryPoints: {
+      index: 'src/index.ts',
+      cli: 'src/cli/main.ts',
+      worker: 'src/server/worker.ts',
+      'pool-worker': 'src/server/pool-worker.ts',
+    },
     format: 'esm',
     splitting: true,
   }),

@@ -103,6 +103,8 @@ class ListOffsetsOp implements OffsetsSink {
 
   #settle(): void {
     if (--this.#waiting > 0) return
+    // older clients are not told of epochs
+    if (this.#context.version < 4) for (const answer of this.#answers) answer.leaderEpoch = -1
     this.#context.reply({ throttleTimeMs: 0, topics: this.#topics })
   }
 }

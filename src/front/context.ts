@@ -16,6 +16,7 @@ import type { ReplySlot } from '../net/reply-slot.ts'
 import type { Api, RequestOf, ResponseInputOf } from '../protocol/api.ts'
 import { encodeResponse } from '../protocol/codec.ts'
 import type { Entity } from '../protocol/entity.ts'
+import type { EncodedFrame } from '../protocol/frame-writer.ts'
 import type { Session } from '../tenant/session.ts'
 import type { PinLedger } from './budget.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -135,8 +136,21 @@ export class RequestContext<A extends Api = Api> {
       onDrained?.()
       return
     }
-    const frame = encodeResponse(this.api, this.version, this.correlationId, response)
-    this.slot.send(frame, onDrained)
+    const frame = this.#encode(response)
+    if (frame !== null) this.slot.send(frame, onDrained)
+    else onDrained?.()
+  }
+
+  /** null for a bug of ours, outside of the router's reach: this client loses its connection, everybody else goes on. */
+  #encode(response: ResponseInputOf<A>): EncodedFrame | null {
+    try {
+      return encodeResponse(this.api, this.version, this.correlationId, response)
+    } catch (error) {
+      const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      this.services.logger.log('error', 'a reply could not be encoded', { error: message })
+      this.slot.closeConnection('its reply could not be encoded')
+      return null
+    }
   }
 }
 

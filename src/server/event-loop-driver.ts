@@ -59,8 +59,10 @@ export class EventLoopDriver {
       const nowMs = clock.monotonicMs()
       status.beginTurn(nowMs)
       let work = agent.doWork(nowMs)
-      if (work === 0 && !this.#armed) work = this.#fallAsleep()
+      if (work === 0 && !this.#armed && !this.#stopped) work = this.#fallAsleep()
       status.endTurn(clock.monotonicMs(), work)
+      // stopped from within the turn: nothing may be armed any more
+      if (this.#stopped) return
       if (work > 0) this.kick()
       this.#setTimer(agent.nextTimerAtMs)
     } catch (error) {

@@ -1,0 +1,203 @@
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { GriotProcess, griot, takePort } from './griot-process.ts'
+
+let directory: string
+let dataDir: string
+const running: GriotProcess[] = []
+
+beforeEach(() => {
+  directory = mkdtempSync(path.join(os.tmpdir(), 'griot-cli-'))
+  dataDir = path.join(directory, 'data')
+})
+afterEach(async () => {
+  for (const process of running.splice(0)) await process.kill('SIGKILL')
+  rmSync(directory, { recursive: true, force: true })
+})
+
+const anyPorts = [
+  '--kafka-listen',
+  '127.0.0.1:0',
+  '--http-listen',
+  '127.0.0.1:0',
+  '--memory',
+  '64M',
+]
+
+function start(
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): GriotProcess {
+  const process = new GriotProcess(['start', '--data-dir', dataDir, ...anyPorts, ...args], env)
+  running.push(process)
+  return process
+}
+
+async function urlOf(engine: GriotProcess): Promise<string> {
+  return (await engine.prints(/HTTP\s+(http:\S+)/))[1]!
+}
+
+describe('griot start', () => {
+  test('prints one screen when it is ready, and nothing secret or else', async () => {
+    const engine = start()
+    await engine.prints(/Try .*\n/)
+    expect(engine.stdout).toMatch(
+      new RegExp(
+        [
+          String.raw`^griot \d+\.\d+\.\d+ ready in \d+ ms`,
+          '',
+          String.raw`  Kafka     127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+ \(brokers 1 to 3\)`,
+          String.raw`  HTTP      http://127\.0\.0\.1:\d+ \(/health, /metrics\)`,
+          `  Data      ${dataDir}`,
+          '  Memory    64 MB at most .*',
+          '  Survives  death of a thread or of the process .*',
+          '            power loss: only topics with flush.messages=1',
+          String.raw`  Try       echo hello \| kcat -b 127\.0\.0\.1:\d+ -P -t greetings && kcat -b 127\.0\.0\.1:\d+ -C -t greetings -e`,
+          '$',
+        ].join('\n'),
+      ),
+    )
+    expect(statSync(dataDir).mode & 0o777).toBe(0o700)
+  })
+
+  test('takes options from a file and the environment, the flag first', async () => {
+    const config = path.join(directory, 'griot.yaml')
+    writeFileSync(config, 'brokers: 5\nlog-level: error\n')
+    const engine = start(['--config', config, '--brokers', '1'], { GRIOT_BROKERS: '2' })
+    await engine.prints(/\(broker 1\)/)
+  })
+
+  test('serves health while it runs, to the command as well', async () => {
+    const engine = start()
+    const url = await urlOf(engine)
+    const asked = await griot(['health', '--url', url])
+    expect([asked.code, asked.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^serving: griot .* brokers 3, up/),
+    ])
+    const json = await griot(['health', '--json'], { GRIOT_URL: url })
+    expect(JSON.parse(json.stdout)).toMatchObject({ status: 'serving', brokers: 3 })
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    expect(metrics).toContain('griot_thread_state{thread="broker-1-3"} 2\n')
+  })
+
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'ends with 0 after %s and can be started again',
+    async (signal) => {
+      const engine = start()
+      await engine.prints(/ready in/)
+      const ended = await engine.kill(signal)
+      expect([ended.code, ended.signal]).toEqual([0, null])
+      const again = start()
+      await again.prints(/ready in/)
+      expect((await again.kill(signal)).code).toBe(0)
+    },
+  )
+
+  test('stops while clients are connected, within its stop timeout', async () => {
+    const engine = start(['--stop-timeout', '3s'])
+    const [, port] = await engine.prints(/Kafka\s+127\.0\.0\.1:(\d+)/)
+    const socket = connect(Number(port), '127.0.0.1')
+    await new Promise((resolve) => socket.once('connect', resolve))
+    socket.on('error', () => {})
+    const before = performance.now()
+    expect((await engine.kill('SIGTERM')).code).toBe(0)
+    expect(performance.now() - before).toBeLessThan(6_000)
+    socket.destroy()
+  })
+
+  test('ends at once at a second signal', async () => {
+    const engine = start(['--stop-timeout', '20s'])
+    await engine.prints(/ready in/)
+    // a stopped process takes both signals in one go, so that no stop can be quick enough
+    engine.child.kill('SIGSTOP')
+    engine.child.kill('SIGTERM')
+    engine.child.kill('SIGINT')
+    engine.child.kill('SIGCONT')
+    const { code } = await engine.ended()
+    expect([130, 143]).toContain(code)
+  })
+
+  test('keeps to its directory after kill -9, and restarts at once', async () => {
+    const engine = start()
+    await engine.prints(/ready in/)
+    expect((await engine.kill('SIGKILL')).signal).toBe('SIGKILL')
+    const again = start()
+    await again.prints(/ready in/)
+  })
+})
+
+describe('griot start is refused, with one clear line, when', () => {
+  const refused = async (args: readonly string[], message: string | RegExp, code = 1) => {
+    const ended = await griot(['start', '--data-dir', dataDir, ...anyPorts, ...args])
+    expect(ended.stderr).toMatch(message)
+    expect([ended.code, ended.stdout]).toEqual([code, ''])
+    expect(ended.stderr).not.toContain('    at ')
+  }
+
+  test('another engine has the data directory', async () => {
+    const engine = start()
+    await engine.prints(/ready in/)
+    await refused(
+      [],
+      `griot: data directory ${dataDir} is in use by process ${engine.child.pid} on host ${os.hostname()}`,
+    )
+    expect((await engine.kill('SIGTERM')).code).toBe(0)
+  })
+
+  test('the number of brokers differs from the first start’s', async () => {
+    const engine = start(['--brokers', '2'])
+    await engine.prints(/ready in/)
+    await engine.kill('SIGTERM')
+    await refused(['--brokers', '3'], /was made with --brokers 2, this start asks for --brokers 3/)
+  })
+
+  test('a port is taken; and nothing is left behind', async () => {
+    const taken = await takePort()
+    const address = `127.0.0.1:${taken.port}`
+    await refused(
+      ['--kafka-listen', address],
+      new RegExp(`--kafka-listen: port ${taken.port} on 127.0.0.1 is taken`),
+    )
+    await refused(
+      ['--http-listen', address],
+      new RegExp(`--http-listen: 127.0.0.1:${taken.port} is taken`),
+    )
+    taken.close()
+    const engine = start(['--kafka-listen', address, '--brokers', '3'])
+    await engine.prints(/ready in/)
+  })
+
+  test('the data directory is a file, or made by a newer version', async () => {
+    writeFileSync(dataDir, '')
+    await refused([], /cannot be used: it is not a directory/)
+    rmSync(dataDir)
+    const engine = start()
+    await engine.prints(/ready in/)
+    await engine.kill('SIGTERM')
+    writeFileSync(
+      path.join(dataDir, 'griot.json'),
+      '{"format": 99, "cells": 1, "brokersPerCell": 3}',
+    )
+    await refused([], /has data format 99, this version reads up to 1/)
+  })
+
+  test('an option is wrong, before anything is made', async () => {
+    await refused(
+      ['--brokers', 'many'],
+      /griot: option --brokers: "many" is refused, it wants a whole number/,
+      2,
+    )
+    await refused(
+      ['--brokrs', '3'],
+      /griot: unknown option '--brokrs'\n\(Did you mean --brokers\?\)/,
+      2,
+    )
+    await refused(['--cells', '2'], /option --cells: "2" is refused, it accepts only 1/, 2)
+    await refused(['surplus'], /too many arguments/, 2)
+    expect(existsSync(dataDir)).toBe(false)
+  })
+})
