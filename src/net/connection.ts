@@ -237,7 +237,8 @@ export class KafkaConnection implements BudgetMember {
   }
 
   #settle(sent: Undrained): void {
-    this.#undrained.delete(sent)
+    // The callback of a write and a look at the socket may both say so.
+    if (!this.#undrained.delete(sent)) return
     let slot = sent.slots
     sent.slots = null
     while (slot !== null) {
@@ -246,8 +247,7 @@ export class KafkaConnection implements BudgetMember {
       slot.drained()
       slot = next
     }
-    if (!this.#closed) this.#hold(-sent.bytes)
-    else this.#heldBytes -= sent.bytes
+    this.#hold(-sent.bytes)
   }
 
   #hold(bytes: number): void {
@@ -264,7 +264,9 @@ export class KafkaConnection implements BudgetMember {
     while (!this.#closed && !this.#finishing) {
       if (!this.#hasRoom()) {
         this.#pause()
-        break
+        // Waiting for room may have made some at once.
+        if (this.#paused) break
+        continue
       }
       const frame = splitter.next()
       if (frame === null) break

@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest'
+import { SeededRandom } from '../../src/base/random.ts'
+import { FrameSplitter } from '../../src/net/frame-splitter.ts'
+
+const framed = (body: Uint8Array): Buffer => {
+  const frame = Buffer.alloc(4 + body.length)
+  frame.writeInt32BE(body.length)
+  frame.set(body, 4)
+  return frame
+}
+
+const drain = (splitter: FrameSplitter): Uint8Array[] => {
+  const frames: Uint8Array[] = []
+  for (let frame = splitter.next(); frame !== null; frame = splitter.next()) frames.push(frame)
+  return frames
+}
+
+describe('a frame splitter', () => {
+  test('gives views of the chunk for frames that lie whole inside it', () => {
+    const chunk = Buffer.concat([framed(Buffer.from('one')), framed(Buffer.from('two'))])
+    const splitter = new FrameSplitter(1000)
+    splitter.feed(chunk)
+    const frames = drain(splitter)
+    expect(frames.map((frame) => Buffer.from(frame).toString())).toEqual(['one', 'two'])
+    for (const frame of frames) expect(frame.buffer).toBe(chunk.buffer)
+  })
+
+  test('gives the same frames however the stream is cut', () => {
+    const random = new SeededRandom(11)
+    const bodies = Array.from({ length: 60 }, (_, i) => {
+      const size = i % 7 === 0 ? random.below(300_000) : random.below(50)
+      return Buffer.alloc(size, i)
+    })
+    const stream = Buffer.concat(bodies.map(framed))
+    for (const chunkMax of [1, 3, 5, 1000, 70_000, stream.length]) {
+      const splitter = new FrameSplitter(1_000_000)
+      const frames: Uint8Array[] = []
+      for (let at = 0; at < stream.length; ) {
+        // One byte at a time through the large frames would only be slow.
+        const size = chunkMax <= 5 && at % 1000 > 20 ? 997 : 1 + random.below(chunkMax)
+        splitter.feed(stream.subarray(at, at + size))
+        frames.push(...drain(splitter))
+        at += size
+      }
+      expect(frames.map((frame) => frame.length)).toEqual(bodies.map((body) => body.length))
+      frames.forEach((frame, i) => {
+        expect(Buffer.compare(frame, bodies[i]!)).toBe(0)
+      })
+    }
+  })
+
+  test('leaves what is not asked for in place', () => {
+    const splitter = new FrameSplitter(1000)
+    splitter.feed(framed(Buffer.from('a')))
+    splitter.feed(framed(Buffer.from('b')))
+    expect(splitter.next()).not.toBeNull()
+    expect(splitter.hasMore).toBe(true)
+    expect(Buffer.from(splitter.next()!).toString()).toBe('b')
+    expect(splitter.next()).toBeNull()
+  })
+
+  test('allocates what has arrived, not what is claimed', () => {
+    const splitter = new FrameSplitter(104_857_600)
+    const claim = Buffer.alloc(104)
+    claim.writeInt32BE(104_857_600)
+    const before = process.memoryUsage().arrayBuffers
+    const all = Array.from({ length: 50 }, () => {
+      const one = new FrameSplitter(104_857_600)
+      one.feed(claim)
+      expect(one.next()).toBeNull()
+      return one
+    })
+    // 64 KB each, not 100 MB each.
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50 * 65_536 * 10)
+    expect(all[0]!.partialBytes).toBe(100)
+    expect(splitter.partialBytes).toBe(0)
+  })
+
+  test('refuses negative sizes and those over the limit, and gives nothing more', () => {
+    for (const [size, words] of [
+      [-1, 'negative'],
+      [1001, 'socket.request.max.bytes'],
+    ] as const) {
+      const splitter = new FrameSplitter(1000)
+      const bad = Buffer.alloc(4)
+      bad.writeInt32BE(size)
+      splitter.feed(Buffer.concat([framed(Buffer.from('good')), bad, framed(Buffer.from('lost'))]))
+      expect(drain(splitter)).toHaveLength(1)
+      expect(splitter.fault).toContain(words)
+      splitter.feed(framed(Buffer.from('lost')))
+      expect(splitter.next()).toBeNull()
+    }
+  })
+})

@@ -1,0 +1,78 @@
+import { connect, createServer } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
+import { silentLogger } from '../../src/base/log.ts'
+import type { KafkaConnection } from '../../src/net/connection.ts'
+import { ConnectionSet } from '../../src/net/connection-set.ts'
+import { InFlightBudget } from '../../src/net/in-flight.ts'
+import { KafkaListener } from '../../src/net/kafka-listener.ts'
+
+const options = {
+  optionName: '--kafka-listen',
+  host: '127.0.0.1',
+  port: 0,
+  nodes: 3,
+  advertisedHost: null,
+  advertisedPort: null,
+}
+
+function echoSet(seen: KafkaConnection[]): ConnectionSet {
+  return new ConnectionSet({
+    sink: {
+      onOpen: (connection) => void seen.push(connection),
+      onReadEnd: () => {},
+      onClose: () => {},
+      onFrame: (_connection, slot, frame) => {
+        const reply = Buffer.alloc(4 + frame.length)
+        reply.writeInt32BE(frame.length)
+        reply.set(frame, 4)
+        slot.send({ chunks: [reply], byteLength: reply.length })
+      },
+    },
+    clock: systemClock,
+    logger: silentLogger,
+    budget: new InFlightBudget(256 * 2 ** 20),
+  })
+}
+
+describe('a Kafka listener', () => {
+  test('takes a port per node and says over which one a connection came in', async () => {
+    const seen: KafkaConnection[] = []
+    const set = echoSet(seen)
+    const listener = await KafkaListener.listen(options, set)
+    expect(new Set(listener.ports).size).toBe(3)
+    const body = Buffer.alloc(3_000_000, 'x')
+    const size = Buffer.alloc(4)
+    size.writeInt32BE(body.length)
+    const received = await new Promise<Buffer>((resolve) => {
+      const socket = connect(listener.ports[1]!, '127.0.0.1')
+      const chunks: Buffer[] = []
+      let bytes = 0
+      socket.on('data', (chunk) => {
+        chunks.push(chunk)
+        bytes += chunk.length
+        if (bytes === body.length + 4) resolve(Buffer.concat(chunks))
+      })
+      socket.write(Buffer.concat([size, body]))
+    })
+    expect(received.subarray(4).equals(body)).toBe(true)
+    expect(seen[0]!.listener).toMatchObject({ nodeId: 2, advertisedPorts: listener.ports })
+    expect(seen[0]!.localAddress).toBe('127.0.0.1')
+    listener.stopAccepting()
+    set.closeAll()
+    expect(set.size).toBe(0)
+  })
+
+  test('names port and option when a port is taken, and leaves none open', async () => {
+    const taken = createServer()
+    const port = await new Promise<number>((resolve) => {
+      taken.listen(0, '127.0.0.1', () => resolve((taken.address() as { port: number }).port))
+    })
+    await expect(
+      KafkaListener.listen({ ...options, port: port - 1, nodes: 2 }, echoSet([])),
+    ).rejects.toThrow(new RegExp(`--kafka-listen: port ${port} on 127.0.0.1 is taken`))
+    taken.close()
+    const again = await KafkaListener.listen({ ...options, port: port - 1, nodes: 1 }, echoSet([]))
+    again.stopAccepting()
+  })
+})
