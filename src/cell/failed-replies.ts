@@ -22,9 +22,9 @@ export const failedLocated = (error: number): LocatedReply => ({
   position: 0,
   byteLength: 0,
   leaderEpoch: -1,
-  ringByteOffset: 0,
+  ringByteOffset: -1,
   ringByteLength: 0,
-  ringGeneration: -1,
+  ringGeneration: 0,
 })
 
 export const failedOffsets = (error: number): OffsetsReply => ({

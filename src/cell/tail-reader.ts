@@ -125,7 +125,7 @@ export class TailReaders {
   ): TailReader | undefined {
     const { ringGeneration, ringByteOffset, ringByteLength } = located
     const known = this.#readers.get(partition)
-    if (arena === null || ringGeneration === -1) {
+    if (arena === null || ringByteOffset < 0) {
       this.#readers.delete(partition)
       return undefined
     }

@@ -23,6 +23,7 @@ import { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
 import type { ConnectionLimits } from '../../src/net/connection-set.ts'
 import type { ListenerInfo } from '../../src/net/listener-info.ts'
 import { createTopics } from '../../src/protocol/19-create-topics.ts'
+import { deleteTopics } from '../../src/protocol/20-delete-topics.ts'
 import { Arena } from '../../src/shared/arena.ts'
 import { newRegion } from '../../src/shared/region.ts'
 import { formatRing, ringBytes } from '../../src/shared/ring-layout.ts'
@@ -180,6 +181,13 @@ export class Harness {
     this.run()
     const made = client.answer(createTopics, correlation)?.topics[0]
     if (made?.errorCode !== 0) throw new Error(`${name}: ${made?.errorCode} ${made?.errorMessage}`)
+    client.connection.close()
+  }
+
+  deleteTopic(name: string): void {
+    const client = this.connect()
+    client.send(deleteTopics, 4, { topicNames: [name], timeoutMs: 1000 })
+    this.run()
     client.connection.close()
   }
 
