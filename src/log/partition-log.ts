@@ -10,19 +10,13 @@ import { FLUSH_EVERY_BYTES, FlushBook } from './flush-book.ts'
 import { EPOCH_FILE, encodeEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import { LogRing } from './log-ring.ts'
-import {
-  type AppendOutcome,
-  type LocateOutcome,
-  LocateSource,
-  type OffsetsOutcome,
-} from './outcomes.ts'
+import type { AppendOutcome, LocateOutcome, OffsetsOutcome } from './outcomes.ts'
 import { ProducerState } from './producer-state.ts'
-import { findTimestamp, locateInFiles, type ReadableLog } from './reads.ts'
+import { findTimestamp, locate, type ReadableLog, readBatches } from './reads.ts'
 import { type OpenedLog, openLog } from './recovery.ts'
 import type { RecoveryPoint } from './recovery-points.ts'
 import { applyRetention, evenWhenFull } from './retention.ts'
 import { Segment } from './segment.ts'
-import { BatchWalker } from './walk.ts'
 
 export interface PartitionLogOptions {
   readonly environment: LogEnvironment
@@ -316,23 +310,7 @@ export class PartitionLog implements ReadableLog {
 
   /** Where the bytes from `offset` on are: at most `maxBytes`, but one batch at least. */
   locate(offset: number, maxBytes: number, out: LocateOutcome): void {
-    const ring = this.#ring?.writer ?? null
-    out.error = ErrorCode.NONE
-    out.source = LocateSource.NONE
-    out.logStartOffset = this.#startOffset
-    out.highWatermark = out.lastStableOffset = this.highWatermark
-    out.logEndOffset = this.#endOffset
-    out.segmentBaseOffset = out.position = out.byteLength = 0
-    out.leaderEpoch = this.epochs.latest
-    out.ringByteOffset = ring?.region.byteOffset ?? -1
-    out.ringByteLength = ring?.region.byteLength ?? 0
-    out.ringGeneration = ring?.generation ?? 0
-    if (offset < this.#startOffset || offset > this.#endOffset) {
-      out.error = ErrorCode.OFFSET_OUT_OF_RANGE
-    } else if (offset >= out.highWatermark) {
-      // At the end: nothing yet.
-    } else if (ring !== null && offset >= ring.oldestOffset) out.source = LocateSource.RING
-    else this.#reading(out, () => locateInFiles(this, offset, maxBytes, out))
+    this.#reading(out, () => locate(this, this.#ring?.writer ?? null, offset, maxBytes, out))
   }
 
   /** ListOffsets: a time in ms, or one of Kafka's negative ones. offset −1 when there is none. */
@@ -365,17 +343,7 @@ export class PartitionLog implements ReadableLog {
     offset: number,
     visit: (bytes: Uint8Array, at: number, byteLength: number) => boolean,
   ): void {
-    const walker = new BatchWalker(256 * 1024, true)
-    let more = true
-    for (const [index, segment] of this.segments.entries()) {
-      const next = this.segments[index + 1]
-      if (!more || (next !== undefined && next.baseOffset <= offset)) continue
-      const start = segment.findBatch(offset, segment.size)?.position ?? segment.size
-      walker.walk(segment.log, start, segment.size, (batch) => {
-        more = visit(batch.bytes, batch.at, batch.size)
-        return more
-      })
-    }
+    readBatches(this, offset, visit)
   }
 
   /** Monotonic time at which onTimer wants to be called. */
@@ -463,17 +431,22 @@ export class PartitionLog implements ReadableLog {
     invariant(!this.hasStaged, 'truncateTo with batches staged')
     if (offset >= this.#endOffset || this.segments.length === 0) return
     invariant(offset >= this.#startOffset, 'truncateTo below the log start')
+    const index = Math.max(
+      0,
+      this.segments.findLastIndex((segment) => segment.baseOffset < offset),
+    )
+    const last = this.segments[index]!
+    const place = last.findBatch(offset, last.size)
+    const end = place?.baseOffset ?? this.segments[index + 1]?.baseOffset ?? this.#endOffset
     this.#book.touched()
-    this.environment.recoveryPoints.markDirty(this.partition, Math.min(this.durableOffset, offset))
+    // Before anything is gone: a log that ends below what was durable is damaged.
+    const durable = Math.min(this.durableOffset, end)
+    this.environment.recoveryPoints.markDirty(this.partition, durable)
     this.#dirty = true
     this.#ring?.giveUpRing()
-    while (this.segments.length > 1 && this.active!.baseOffset >= offset) {
-      this.segments.pop()!.remove()
-    }
-    const active = this.active!
-    const place = active.findBatch(offset, active.size)
-    this.#endOffset = active.truncateTo(offset, place, this.#config.indexIntervalBytes)
-    active.flushed = false
+    while (this.active !== last) this.segments.pop()!.remove()
+    this.#endOffset = last.truncateTo(offset, place, this.#config.indexIntervalBytes)
+    last.flushed = false
     this.producers.reload(this.#endOffset)
     if (this.epochs.truncate(this.#endOffset)) this.storeEpochs()
     this.#durability.truncated(this.#end())

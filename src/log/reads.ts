@@ -1,6 +1,7 @@
 /** Where bytes, offsets and times are in a log: what fronts ask before they read. */
 import { ErrorCode } from '../base/error-code.ts'
 import { baseOffsetOf, leaderEpochOf, maxTimestampOf, timestampTypeOf } from '../record/batch.ts'
+import type { RingLogWriter } from '../shared/ring-log-writer.ts'
 import type { LogPoint } from './durability.ts'
 import type { DamagedRange } from './files.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
@@ -16,7 +17,7 @@ import {
   TimestampSource,
 } from './outcomes.ts'
 import type { BatchPlace, Segment } from './segment.ts'
-import { shortWalker } from './walk.ts'
+import { BatchWalker, shortWalker } from './walk.ts'
 
 /** A log as its readers see it. */
 export interface ReadableLog {
@@ -48,8 +49,53 @@ function floorSegment(segments: readonly Segment[], offset: number): number {
 const limitOf = (log: ReadableLog, segment: Segment): number =>
   log.committed.segment === segment ? Math.min(log.committed.position, segment.size) : segment.size
 
+/** Fills `out` for a fetch at `offset`: the ring log if it holds that, or a stretch of a segment file. Throws DiskError. */
+export function locate(
+  log: ReadableLog,
+  ring: RingLogWriter | null,
+  offset: number,
+  maxBytes: number,
+  out: LocateOutcome,
+): void {
+  out.error = ErrorCode.NONE
+  out.source = LocateSource.NONE
+  out.logStartOffset = log.logStartOffset
+  out.highWatermark = out.lastStableOffset = log.committed.offset
+  out.logEndOffset = log.logEndOffset
+  out.segmentBaseOffset = out.position = out.byteLength = 0
+  out.leaderEpoch = log.epochs.latest
+  out.ringByteOffset = ring?.region.byteOffset ?? -1
+  out.ringByteLength = ring?.region.byteLength ?? 0
+  out.ringGeneration = ring?.generation ?? 0
+  if (offset < log.logStartOffset || offset > log.logEndOffset) {
+    out.error = ErrorCode.OFFSET_OUT_OF_RANGE
+  } else if (offset >= log.committed.offset) {
+    // At the end: nothing yet.
+  } else if (ring !== null && offset >= ring.oldestOffset) out.source = LocateSource.RING
+  else locateInFiles(log, offset, maxBytes, out)
+}
+
+/** Visits the batches from the one that holds `offset` on, up to the log end, until `visit` says false. Throws DiskError. */
+export function readBatches(
+  log: ReadableLog,
+  offset: number,
+  visit: (bytes: Uint8Array, at: number, byteLength: number) => boolean,
+): void {
+  const walker = new BatchWalker(256 * 1024, true)
+  let more = true
+  for (const [index, segment] of log.segments.entries()) {
+    const next = log.segments[index + 1]
+    if (!more || (next !== undefined && next.baseOffset <= offset)) continue
+    const start = segment.findBatch(offset, segment.size)?.position ?? segment.size
+    walker.walk(segment.log, start, segment.size, (batch) => {
+      more = visit(batch.bytes, batch.at, batch.size)
+      return more
+    })
+  }
+}
+
 /** Finds the bytes of `offset` in the segment files: fills source, segmentBaseOffset, position and byteLength. */
-export function locateInFiles(
+function locateInFiles(
   log: ReadableLog,
   offset: number,
   maxBytes: number,

@@ -252,7 +252,9 @@ export class RecoveryPoints {
       if (failed !== null) return
       this.#flush.request(this.#root, (also) => {
         if (also !== null) return
-        for (const generation of older) this.#disk.remove(this.#path(generation))
+        for (const path of older.map((generation) => this.#path(generation))) {
+          if (this.#disk.exists(path)) this.#disk.remove(path)
+        }
       })
     })
   }

@@ -1,5 +1,5 @@
 import { segmentName } from '../base/paths.ts'
-import { lastOffsetOf, maxTimestampOf } from '../record/batch.ts'
+import { baseOffsetOf, lastOffsetOf, maxTimestampOf } from '../record/batch.ts'
 import type { Disk } from './disk.ts'
 import {
   IndexFile,
@@ -13,7 +13,7 @@ import {
   writeTimeEntry,
 } from './index-file.ts'
 import type { FileHandle, OpenFiles } from './open-files.ts'
-import { shortWalker } from './walk.ts'
+import { shortWalker, type WalkedBatch } from './walk.ts'
 
 /** Largest relative offset an index can hold. */
 const RELATIVE_MAX = 2 ** 31 - 1
@@ -22,8 +22,16 @@ const RELATIVE_MAX = 2 ** 31 - 1
 export interface BatchPlace {
   readonly position: number
   readonly byteLength: number
+  readonly baseOffset: number
   readonly lastOffset: number
 }
+
+const placeOf = ({ bytes, at, position, size }: Readonly<WalkedBatch>): BatchPlace => ({
+  position,
+  byteLength: size,
+  baseOffset: baseOffsetOf(bytes, at),
+  lastOffset: lastOffsetOf(bytes, at),
+})
 
 /** What of a segment changes with an append, so that one can be undone. */
 interface Tail {
@@ -319,7 +327,7 @@ export class Segment {
     shortWalker.walk(this.log, this.#floorPosition(offset), limit, (batch) => {
       const lastOffset = lastOffsetOf(batch.bytes, batch.at)
       if (lastOffset < offset) return true
-      found = { position: batch.position, byteLength: batch.size, lastOffset }
+      found = placeOf(batch)
       return false
     })
     return found
@@ -358,7 +366,7 @@ export class Segment {
     shortWalker.walk(this.log, this.#floorPosition(offset), limit, (batch) => {
       const lastOffset = lastOffsetOf(batch.bytes, batch.at)
       if (lastOffset < fromOffset || maxTimestampOf(batch.bytes, batch.at) < timestamp) return true
-      found = { position: batch.position, byteLength: batch.size, lastOffset }
+      found = placeOf(batch)
       return false
     })
     return found

@@ -1,0 +1,119 @@
+import { execFileSync } from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { NodeDisk } from '../../src/log/node-disk.ts'
+import type { PartitionLog } from '../../src/log/partition-log.ts'
+import { Codec } from '../../src/record/batch.ts'
+import { prepareCompression } from '../../src/record/compression.ts'
+import { append, Broker, batchOf } from './support.ts'
+
+const libs = process.env.GRIOT_KAFKA_LIBS ?? ''
+
+function javaWorks(): boolean {
+  try {
+    execFileSync('java', ['-version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+const able = libs !== '' && fs.existsSync(libs) && javaWorks()
+if (!able) {
+  console.log(
+    "dump-log: skipped. It needs a JDK and GRIOT_KAFKA_LIBS, a directory with Kafka's jars: kafka-tools 4.x and what it depends on, from Maven Central or the libs directory of a Kafka download",
+  )
+}
+
+const MAIN_CLASSES = ['org.apache.kafka.tools.DumpLogSegments', 'kafka.tools.DumpLogSegments']
+
+function dump(args: readonly string[]): string {
+  let failure: unknown
+  for (const main of MAIN_CLASSES) {
+    try {
+      return execFileSync('java', ['-cp', `${libs}/*`, main, ...args], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+        maxBuffer: 64 << 20,
+      })
+    } catch (error) {
+      failure = error
+      if (!String((error as { stderr?: string }).stderr).includes('ClassNotFound')) break
+    }
+  }
+  throw failure
+}
+
+/** What the tool says when an index does not agree with its log, or a batch is not what it should be. */
+const COMPLAINTS = /mismatch|non-consecutive|out of order|invalid|corrupt|isvalid: false|exception/i
+
+describe.skipIf(!able)("Kafka's own DumpLogSegments", () => {
+  let directory = ''
+  let log: PartitionLog
+  const batches: number[] = []
+
+  beforeAll(async () => {
+    await prepareCompression()
+    directory = fs.mkdtempSync(path.join(os.tmpdir(), 'griot-dump-'))
+    const flush = {
+      request: (_: string, done: (error: null) => void) => queueMicrotask(() => done(null)),
+    }
+    const broker = new Broker(new NodeDisk(), flush, directory)
+    broker.start()
+    log = broker.open({ segmentBytes: 20_000, indexIntervalBytes: 1_000 })
+    const codecs = [Codec.none, Codec.gzip, Codec.snappy, Codec.lz4, Codec.zstd]
+    const sequences = new Map<number, number>()
+    for (let i = 0; i < 300; i++) {
+      const producerId = 1000 + (i % 3)
+      const values = Array.from({ length: 1 + (i % 7) }, (_, n) => `record ${i}-${n} `.repeat(20))
+      const baseSequence = sequences.get(producerId) ?? 0
+      const idempotent = { producerId, producerEpoch: 0, baseSequence }
+      const timestampMs = 1_700_000_000_000 + ((i * 37) % 101) * 1000 + i
+      const out = append(
+        log,
+        batchOf(values, {
+          codec: codecs[i % 5]!,
+          timestampMs,
+          ...(i % 4 === 0 ? {} : idempotent),
+        }),
+        i < 100 ? 0 : 4,
+      )
+      expect(out.error, out.faultMessage ?? '').toBe(0)
+      if (i % 4 !== 0) sequences.set(producerId, baseSequence + values.length)
+      batches.push(out.baseOffset)
+    }
+    log.flushAll(() => {})
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(log.close().dirty).toBe(false)
+  })
+
+  afterAll(() => fs.rmSync(directory, { recursive: true, force: true }))
+
+  const files = (...suffixes: string[]) =>
+    fs
+      .readdirSync(log.directory)
+      .filter((name) => suffixes.some((suffix) => name.endsWith(suffix)))
+      .map((name) => path.join(log.directory, name))
+
+  it('reads logs, indexes and snapshots with no complaint, and finds every batch', () => {
+    expect(log.segments.length).toBeGreaterThan(2)
+    const all = files('.log', '.index', '.timeindex', '.snapshot')
+    const said = dump(['--files', all.join(','), '--deep-iteration', '--print-data-log'])
+    expect(said.split('\n').filter((line) => COMPLAINTS.test(line))).toEqual([])
+    const bases = [...said.matchAll(/^baseOffset: (\d+) /gm)].map((match) => Number(match[1]))
+    expect(bases.sort((a, b) => a - b)).toEqual(batches)
+    expect(said).toMatch(/payload: record 299-5 record/)
+    expect(said).toMatch(/producerId: 1001 producerEpoch: 0 .*lastSequence: \d+/)
+    expect(said.match(/compresscodec: zstd/g)!.length).toBeGreaterThan(50)
+  }, 60_000)
+
+  it('finds the indexes sane, and in accord with the logs', () => {
+    const indexes = files('.index', '.timeindex')
+    const sane = dump(['--files', indexes.join(','), '--index-sanity-check'])
+    expect(sane.match(/passed sanity check/g)).toHaveLength(indexes.length)
+    const verified = dump(['--files', indexes.join(','), '--verify-index-only'])
+    expect(verified.split('\n').filter((line) => COMPLAINTS.test(line))).toEqual([])
+  }, 60_000)
+})
