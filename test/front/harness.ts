@@ -1,8 +1,14 @@
 /** A front, brokers and the controller on one thread: the real agents over real rings, a simulated disk, fake sockets. */
 import { ManualClock } from '../../src/base/clock.ts'
-import { asBrokerId, asCellId, asFrontId, type PartitionNumber } from '../../src/base/ids.ts'
+import {
+  asBrokerId,
+  asCellId,
+  asFrontId,
+  asPartitionIndex,
+  type PartitionNumber,
+} from '../../src/base/ids.ts'
 import type { LogFields, Logger, LogLevel } from '../../src/base/log.ts'
-import { brokerPath } from '../../src/base/paths.ts'
+import { brokerPath, partitionPath } from '../../src/base/paths.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { BrokerAgent } from '../../src/broker/broker-agent.ts'
 import { openBrokerEnvironment } from '../../src/broker/environment.ts'
@@ -189,6 +195,14 @@ export class Harness {
     client.send(deleteTopics, 4, { topicNames: [name], timeoutMs: 1000 })
     this.run()
     client.connection.close()
+  }
+
+  /** Where the replica of a partition lies. */
+  directoryOf(name: string, index = 0): string {
+    const topic = this.image.topicByName(this.image.defaultTenant!.tenantId, name)!
+    const leader = this.image.leaderOf(this.partition(name, index))
+    const root = brokerPath(ROOT, CELL, asBrokerId(leader))
+    return partitionPath(root, topic.tenantId, topic.topicId, asPartitionIndex(index))
   }
 
   /** The number of a partition of the default tenant's topic. */
