@@ -101,6 +101,8 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
   #wrote = false
   #alive = true
   #nextBufferId = 1
+  /** LOCATEs sent so far. */
+  #locates = 0
   // used again for every command and reply
   readonly #produce: ProduceCommand = {
     correlation: 0,
@@ -138,6 +140,10 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
 
   get parkedCommands(): number {
     return this.#parked.length - this.#parkedHead
+  }
+
+  get locates(): number {
+    return this.#locates
   }
 
   /** Commands that the broker has not answered, watches apart. */
@@ -194,6 +200,10 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
 
   unwatch(waiter: Waiter): void {
     this.#watches.remove(waiter)
+  }
+
+  watchedAt(partition: PartitionNumber): number {
+    return this.#watches.outstandingAt(partition)
   }
 
   doWork(_nowMs: number): number {
@@ -346,6 +356,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
       locate.maxBytes = command.maxBytes
       locate.currentLeaderEpoch = currentLeaderEpoch
       writeLocate(ring.view, at, locate)
+      this.#locates++
     } else {
       const at = ring.claim(CommandType.LIST_OFFSETS, LIST_OFFSETS_BYTES)
       if (at < 0) return false

@@ -54,6 +54,11 @@ export class WatchTable {
     return this.#outstanding
   }
 
+  /** Offset of the WATCH that is out for `partition`, −1 for none. */
+  outstandingAt(partition: PartitionNumber): number {
+    return this.#watches.get(partition)?.outstanding ?? -1
+  }
+
   get hasWork(): boolean {
     return this.#due.length > 0 || this.#queue.length > 0
   }

@@ -26,6 +26,15 @@ export interface FetchAsked {
   readonly incremental: boolean
 }
 
+/**
+ * The broker was asked to tell when the high watermark moves beyond this part's offset, and has not: what was found
+ * before still holds. Spares a question per poll for each quiet partition of a session.
+ */
+const isStillAtEnd = (part: FetchPart): boolean =>
+  part.fetchOffset === part.highWatermark &&
+  part.highWatermark >= 0 &&
+  part.proxy!.watchedAt(part.partition) === part.highWatermark
+
 /** A connection that holds much already still gets this much copied, or it would never get on. */
 const COPY_BYTES_MIN = 64 * 1024
 
@@ -151,6 +160,7 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch {
       return
     }
     const tail = this.context.services.tails.get(part.partition)
+    if (tail === undefined && isStillAtEnd(part)) return
     if (tail === undefined || !this.#readTail(part, tail)) this.#locate(part, token)
   }
 

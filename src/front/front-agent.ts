@@ -77,6 +77,8 @@ export class FrontAgent {
   readonly #listeners: KafkaListener[] = []
   #stopping = false
   #parkedSinceMs = Number.POSITIVE_INFINITY
+  /** The next timer as the last turn left it: what drives this agent knows of none that is earlier. */
+  #knownTimerAtMs = Number.POSITIVE_INFINITY
 
   constructor(options: FrontAgentOptions) {
     this.#options = options
@@ -113,6 +115,7 @@ export class FrontAgent {
     connections.flush()
     services.dispatcher.flush()
     this.#parkedSinceMs = services.dispatcher.parkedCommands > 0 ? nowMs : Number.POSITIVE_INFINITY
+    this.#knownTimerAtMs = this.nextTimerAtMs
     return work + (this.#hasWork ? 1 : 0)
   }
 
@@ -159,7 +162,10 @@ export class FrontAgent {
   /** What requests have asked for goes out; what became due on the spot gets a turn. */
   #sendOn(): void {
     this.services.dispatcher.flush()
-    if (this.#hasWork || this.services.dispatcher.parkedCommands > 0) this.#options.kick()
+    const isSooner = this.nextTimerAtMs < this.#knownTimerAtMs
+    if (isSooner || this.#hasWork || this.services.dispatcher.parkedCommands > 0) {
+      this.#options.kick()
+    }
   }
 
   #afterCallback(): void {
