@@ -18,7 +18,7 @@ await admin.disconnect()
 
 // kafkajs consumes by groups only: without one, its own cluster object fetches
 const createCluster = Object.getOwnPropertySymbols(kafka).find((s) =>
-  s.description.includes('CREATE_CLUSTER'),
+  s.description.includes('createCluster'),
 )
 const cluster = kafka[createCluster]({ allowAutoTopicCreation: false })
 await cluster.connect()

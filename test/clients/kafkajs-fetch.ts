@@ -30,7 +30,7 @@ export async function* fetchAll(
   from = 0,
 ): AsyncGenerator<FetchedMessage> {
   const symbols = Object.getOwnPropertySymbols(kafka)
-  const createCluster = symbols.find((s) => s.description?.includes('CREATE_CLUSTER'))!
+  const createCluster = symbols.find((s) => s.description?.includes('createCluster'))!
   const internals = kafka as unknown as Record<symbol, (options: object) => KafkajsCluster>
   const cluster = internals[createCluster]!({ allowAutoTopicCreation: false })
   await cluster.connect()
