@@ -45,7 +45,7 @@ export class Griot {
     // options are checked before anything is made
     const checked = resolveEmbedded(options, '')
     const dataDir = isTemporary ? makeTemporaryDirectory(temporaryBase()) : checked.dataDir
-    const isSilent = options.logLevel === undefined || options.logLevel === 'silent'
+    const isSilent = options.logLevel === 'silent'
     try {
       const engine = await Engine.start({
         settings: { ...checked, dataDir },

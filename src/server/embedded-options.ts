@@ -20,7 +20,7 @@ export interface GriotOptions {
   readonly memory?: number | string
   /** Milliseconds, or text such as `8s`, which is the default. */
   readonly stopTimeout?: number | string
-  /** Lowest level that goes to stderr, or `silent`, which is the default. */
+  /** Lowest level that goes to stderr, or `silent`. Default `error`. */
   readonly logLevel?: EngineSettings['logLevel'] | 'silent'
   readonly autoCreateTopics?: boolean
   readonly defaultPartitions?: number
@@ -33,7 +33,7 @@ const EMBEDDED_DEFAULTS: Partial<EngineSettings> = {
   httpListen: null,
   brokers: 1,
   memoryBytes: EMBEDDED_MEMORY_BYTES,
-  logLevel: 'fatal',
+  logLevel: 'error',
 }
 
 const camel = (name: string): string => name.replace(/-./g, (dashed) => dashed[1]!.toUpperCase())

@@ -46,9 +46,9 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   })
   context.status.setState(ThreadState.RUNNING)
   driver.start()
+  const { host, port } = data.settings.httpListen!
+  const router = createRouter(data, health, context.clock.wallMs)
   try {
-    const { host, port } = data.settings.httpListen!
-    const router = createRouter(data, health, context.clock.wallMs)
     server = await NodeHttpServer.listen({ host, port, router, limits: HTTP_LIMITS, logger })
     control.post(SERVER_PEER, { kind: 'ready', detail: { port: server.port } })
   } catch (error) {

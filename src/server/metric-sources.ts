@@ -1,10 +1,19 @@
 /** What `/metrics` tells, read from shared memory at each scrape. HTTP front's thread. */
 import type { MetricSample, MetricSource } from '../admin/metrics-route.ts'
+import { BrokerCounter, BrokerGauge } from '../link/counters.ts'
+import { CounterReader } from '../shared/counter-table.ts'
 import { ThreadState, type ThreadStatus, ThreadStatusReader } from '../shared/thread-status.ts'
+import { brokerRow, defaultTenantRow } from './counter-rows.ts'
 import type { ThreadData } from './thread.ts'
+import { brokerIds } from './wiring.ts'
 
 export function metricSources(data: ThreadData): MetricSource[] {
-  return [...engineSources(data), ...processSources(data), ...threadSources(data)]
+  return [
+    ...engineSources(data),
+    ...brokerSources(data),
+    ...processSources(data),
+    ...threadSources(data),
+  ]
 }
 
 const once = (value: number, labels: Readonly<Record<string, string>> = {}): MetricSample[] => [
@@ -26,6 +35,78 @@ function engineSources({ settings, plan, version, wiring }: ThreadData): MetricS
       once(countRunning(wiring)),
     ),
     gauge('griot_brokers', 'Brokers that the engine was made with', () => once(settings.brokers)),
+  ]
+}
+
+/** Per broker, summed over its tenants; by the names that Kafka's JMX exporter gives them where Kafka has them. */
+function brokerSources({ settings, wiring }: ThreadData): MetricSource[] {
+  const counters = new CounterReader(wiring.counters)
+  const source = (
+    kind: 'gauge' | 'counter',
+    name: string,
+    help: string,
+    rowOf: (brokerId: number) => number,
+    counter: number,
+  ): MetricSource => ({
+    name,
+    kind,
+    help,
+    labelNames: ['broker'],
+    read: () =>
+      brokerIds(settings.brokers).map((id) => ({
+        labels: { broker: String(id) },
+        value: counters.sum(rowOf(id), counter),
+      })),
+  })
+  const topics = 'kafka_server_brokertopicmetrics'
+  const { PRODUCES, PRODUCE_BYTES, PRODUCES_REFUSED, WRITES_FAILED, LOCATES } = BrokerCounter
+  const { LOGS_OPEN_NOW, PARTITIONS_FAILED_NOW, FLUSHES_WAITING_NOW } = BrokerGauge
+  const ofTenants = defaultTenantRow
+  return [
+    source('counter', `${topics}_totalproducerequests_total`, 'Batches taken', ofTenants, PRODUCES),
+    source(
+      'counter',
+      `${topics}_bytesin_total`,
+      'Bytes of batches taken',
+      ofTenants,
+      PRODUCE_BYTES,
+    ),
+    source(
+      'counter',
+      `${topics}_failedproducerequests_total`,
+      'Batches refused',
+      ofTenants,
+      PRODUCES_REFUSED,
+    ),
+    source(
+      'counter',
+      'griot_broker_writes_failed_total',
+      'Failed writes',
+      ofTenants,
+      WRITES_FAILED,
+    ),
+    source(
+      'counter',
+      'griot_broker_locates_total',
+      'Offsets looked up for fetches',
+      ofTenants,
+      LOCATES,
+    ),
+    source('gauge', 'griot_broker_logs_open', 'Partition logs open', brokerRow, LOGS_OPEN_NOW),
+    source(
+      'gauge',
+      'griot_broker_partitions_failed',
+      'Partitions that have failed',
+      brokerRow,
+      PARTITIONS_FAILED_NOW,
+    ),
+    source(
+      'gauge',
+      'griot_broker_flushes_waiting',
+      'Flushes waiting',
+      brokerRow,
+      FLUSHES_WAITING_NOW,
+    ),
   ]
 }
 

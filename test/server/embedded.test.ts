@@ -7,6 +7,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import { afterEach, describe, expect, test } from 'vitest'
 // the compiled engine: its workers do not run from sources
 import { Griot, type GriotOptions } from '../../dist/index.js'
+import { pollAtEnd } from './kafkajs-poll.ts'
 import { apiVersionsFrame, ask, open } from './wire.ts'
 
 const engines: Griot[] = []
@@ -139,6 +140,26 @@ describe('the embedded engine', () => {
     const closing = griot.close()
     expect(griot.close()).toBe(closing)
     await closing
+  })
+
+  test('answers a long poll when its wait is over, though nothing else happens', async () => {
+    const griot = await start()
+    await produce(griot, 'quiet', ['a'])
+    const waits: number[] = []
+    for await (const waitMs of pollAtEnd(clientOf(griot), 'quiet', 1, 3, 300)) waits.push(waitMs)
+    for (const waitMs of waits) {
+      expect(waitMs).toBeGreaterThan(290)
+      expect(waitMs).toBeLessThan(3_000)
+    }
+    expect(waits).toHaveLength(3)
+  })
+
+  test('tells produced bytes in its metrics', async () => {
+    const griot = await start({ httpListen: '127.0.0.1:0' })
+    await produce(griot, 'counted', ['x'.repeat(1_000)])
+    const metrics = await (await fetch(`${griot.url}/metrics`)).text()
+    const bytes = /kafka_server_brokertopicmetrics_bytesin_total\{broker="1"\} (\d+)/.exec(metrics)
+    expect(Number(bytes?.[1])).toBeGreaterThan(1_000)
   })
 
   test('cuts off clients that stay connected', async () => {
