@@ -185,6 +185,14 @@ describe('produce', () => {
     ])
   })
 
+  it('may come in the same turn as its buffer', () => {
+    const world = new World({ settings: { controlPerTurn: 0 } })
+    const [partition] = world.createTopic()
+    world.front.produce(partition!, plainBatch(1, 500_000))
+    world.run()
+    expect(outcomes(world)).toEqual([[0, 0]])
+  })
+
   it('is refused when its buffer never came', () => {
     const world = new World()
     const [partition] = world.createTopic()

@@ -43,6 +43,7 @@ describe('a deleted topic', () => {
     const next = world.restart()
     expect(next.disk.exists(next.directory(1))).toBe(false)
     expect(next.disk.exists(next.directory(2))).toBe(true)
+    expect(next.environment.recoveryPoints.of(gone!).dirty).toBe(false)
     expect(next.lines.map(({ message }) => message)).toContain(
       'Removing a directory that belongs to no topic any more',
     )
@@ -167,6 +168,22 @@ describe('a quiet partition', () => {
     expect(world.disk.list(world.directory(2)).length).toBe(before)
     expect(world.agent.openLogs).toBe(0)
     expect(world.complaints()).toEqual([])
+  })
+})
+
+describe('a start after a crash', () => {
+  it('checks what was written since it was clean, before anybody asks, and then has nothing left to check', () => {
+    const world = new World()
+    const partitions = world.createTopic({ partitions: 5 })
+    for (const partition of partitions.slice(0, 3)) world.front.produce(partition, plainBatch())
+    world.run()
+    expect(world.environment.recoveryPoints.dirtyPartitions().length).toBe(3)
+    world.simulated.kill()
+    const next = world.restart({ settings: { dehydrateAfterMs: 2_000 } })
+    expect(next.agent.openLogs).toBe(3)
+    next.pass(10_000)
+    expect(next.environment.recoveryPoints.dirtyPartitions()).toEqual([])
+    expect(next.agent.openLogs).toBe(0)
   })
 })
 
