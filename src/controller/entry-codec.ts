@@ -2,7 +2,8 @@
  * Metadata entries as bytes: one format byte, then MessagePack of the entry. An entry keeps its meaning for ever, unknown
  * fields of newer versions are kept out of the way; what an older reader would get wrong raises the format.
  */
-import { Packr, Unpackr } from 'msgpackr'
+// this entry comes without the native add-on, which costs 20 ms to load and nothing that we use needs
+import { Packr, Unpackr } from 'msgpackr/pack'
 import { METADATA_FORMAT, type MetadataEntry } from '../image/entry.ts'
 import { StartRefusedError } from './refused.ts'
 

@@ -8,7 +8,7 @@ import { openBrokerEnvironment } from '../broker/environment.ts'
 import { FlushClient } from '../broker/flush-client.ts'
 import type { FrontRings } from '../broker/front-link.ts'
 import { MetadataLog } from '../broker/metadata-log.ts'
-import { ControllerAgent } from '../controller/agent.ts'
+import type { ControllerAgent, ControllerAgentOptions } from '../controller/agent.ts'
 import type { ControlMessage } from '../link/control.ts'
 import {
   brokerPeer,
@@ -46,14 +46,18 @@ import { brokerIds, CELL, FLUSHER_PEER, FRONTS } from './wiring.ts'
 /** Kept free in a file of each broker for what must go on when the disk is full. */
 const RESERVE_BYTES = 2 * 2 ** 20
 
-/** Returns when the thread may end: after a stop, or, having said so, after a failure. */
-export function runBroker(data: ThreadData): void {
+type ControllerModule = typeof import('../controller/agent.ts')
+
+/** Resolves when the thread may end: after a stop, or, having said so, after a failure. */
+export async function runBroker(data: ThreadData): Promise<void> {
+  // the last await: from here on this thread has no event loop
+  const controller = data.thread.brokerId === 1 ? await import('../controller/agent.ts') : null
   if (waitForGate(data) === null) return
   const context = threadContext(data)
   const control = openPolledPorts(data.channels)
   context.status.setState(ThreadState.STARTING)
   try {
-    const thread = buildAgents(context, control)
+    const thread = buildAgents(context, control, controller)
     context.status.setState(ThreadState.RUNNING)
     runDutyCycle({
       ...context,
@@ -74,7 +78,11 @@ interface BrokerThread {
   readonly agents: readonly Agent[]
 }
 
-function buildAgents(context: ThreadContext, control: PolledPorts): BrokerThread {
+function buildAgents(
+  context: ThreadContext,
+  control: PolledPorts,
+  controllerModule: ControllerModule | null,
+): BrokerThread {
   const { data } = context
   const brokerId = asBrokerId(data.thread.brokerId)
   const root = brokerPath(data.settings.dataDir, CELL, brokerId)
@@ -82,7 +90,9 @@ function buildAgents(context: ThreadContext, control: PolledPorts): BrokerThread
   const logger = threadLogger(data, control)
   const environment = openEnvironment(context, root, flush, control, logger)
   const metadataLog =
-    brokerId === 1 ? MetadataLog.open({ environment, directory: `${root}/metadata` }) : null
+    controllerModule === null
+      ? null
+      : MetadataLog.open({ environment, directory: `${root}/metadata` })
   let controller: ControllerAgent | null = null
   const broker = new BrokerAgent({
     cellId: CELL,
@@ -98,8 +108,13 @@ function buildAgents(context: ThreadContext, control: PolledPorts): BrokerThread
     onOtherMessage: (envelope) => onControllerMessage(controller, envelope, logger),
     onStopping: () => controller?.stop(),
   })
-  if (metadataLog === null) return { broker, controller, agents: [broker] }
-  controller = createController(data, environment, metadataLog, control, broker)
+  if (controllerModule === null || metadataLog === null) {
+    return { broker, controller, agents: [broker] }
+  }
+  const { ControllerAgent } = controllerModule
+  controller = new ControllerAgent(
+    controllerOptions(data, environment, metadataLog, control, broker),
+  )
   controller.start()
   return { broker, controller, agents: [broker, metadataLog, controller] }
 }
@@ -161,19 +176,19 @@ function counterRows({ data, index }: ThreadContext): CounterRows {
   }
 }
 
-function createController(
+function controllerOptions(
   data: ThreadData,
   { clock, random, logger }: LogEnvironment,
   log: MetadataLog,
   control: PolledPorts,
   broker: BrokerAgent,
-): ControllerAgent {
+): ControllerAgentOptions {
   const { brokers, cells, defaultPartitions } = data.settings
   const others = brokerIds(brokers)
     .slice(1)
     .map((id) => brokerPeer(CELL, id))
   const fronts = FRONTS.map(frontPeer).filter((name) => hasThread(data.wiring, name))
-  return new ControllerAgent({
+  return {
     log,
     clock,
     random,
@@ -190,7 +205,7 @@ function createController(
     },
     respond: (front, correlation, response) =>
       control.post(front, { kind: 'controller-response', correlation, response }),
-  })
+  }
 }
 
 /** What is not for the broker is for the controller, or tells of a peer that is gone. */

@@ -11,7 +11,7 @@ traceStart(data.traceOriginMs, data.thread.name, 'worker entered')
 
 switch (data.thread.role) {
   case 'broker':
-    ;(await import('./broker-thread.ts')).runBroker(data)
+    await (await import('./broker-thread.ts')).runBroker(data)
     break
   case 'kafka-front':
     await (await import('./kafka-front-thread.ts')).runKafkaFront(data)
