@@ -7,7 +7,7 @@ export function setup(): void {
   const run = (args: readonly string[]) =>
     spawnSync(process.execPath, args as string[], { cwd: root, encoding: 'utf8' })
   const compiled = run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])
-  if (compiled.status !== 0) console.error(`tsc failed:\n${compiled.stdout}${compiled.stderr}`)
+  if (compiled.status !== 0) throw new Error(`tsc failed:\n${compiled.stdout}${compiled.stderr}`)
   const bundled = run(['scripts/bundle.mjs'])
-  if (bundled.status !== 0) console.error(`bundling failed:\n${bundled.stdout}${bundled.stderr}`)
+  if (bundled.status !== 0) throw new Error(`bundling failed:\n${bundled.stdout}${bundled.stderr}`)
 }

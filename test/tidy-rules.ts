@@ -26,7 +26,7 @@ export const IMPORTS: Readonly<Record<string, readonly string[]>> = (() => {
     store: ['base'],
     log,
     quota: ['base', 'shared'],
-    controller: ['base', 'record', 'protocol', 'machine', 'image', 'link'],
+    controller: ['base', 'record', 'protocol', 'machine', 'image'],
     coordinator: ['base', 'record', 'protocol', 'machine'],
     balancer: ['base', 'image'],
     offload: [...log, 'log', 'link', 'image', 'machine', 'protocol'],
@@ -236,8 +236,11 @@ export function fileMapFaults(
 ): string[] {
   if (readme === null) return [`${folder}: no README.md`]
   const listed = new Set<string>()
-  for (const row of readme.split('\n').filter((line) => line.startsWith('|'))) {
-    const cell = row.split('|')[1] ?? ''
+  for (const line of readme.split('\n')) {
+    // a row's first cell, or the names that a list item begins with
+    const cell = line.startsWith('|')
+      ? (line.split('|')[1] ?? '')
+      : (/^- ((?:`[\w./-]+`(?:, )?)+)/.exec(line)?.[1] ?? '')
     for (const match of cell.matchAll(/`([\w./-]+\.(?:ts|mjs|c))`/g)) listed.add(match[1]!)
   }
   return [

@@ -159,6 +159,9 @@ describe('the rules', () => {
     expect(fileMapFaults('f', readme, ['a.ts'])).toEqual([
       'f/README.md lists b.ts, which is not there',
     ])
+    expect(fileMapFaults('f', '- `a.ts`, `b.ts` both, unlike `c.ts`\n', ['a.ts', 'b.ts'])).toEqual(
+      [],
+    )
     expect(fileMapFaults('f', null, [])).toEqual(['f: no README.md'])
   })
 })
