@@ -48,12 +48,12 @@ export function resolveEmbedded(options: GriotOptions, temporaryDir: string): En
   }
   const settings: Record<string, unknown> = {}
   for (const spec of OPTIONS) {
-    settings[spec.key] = valueOf(spec, given[camel(spec.name)], temporaryDir)
+    settings[spec.key] = resolveOption(spec, given[camel(spec.name)], temporaryDir)
   }
   return settings as unknown as EngineSettings
 }
 
-function valueOf(spec: OptionSpec, value: unknown, temporaryDir: string): unknown {
+function resolveOption(spec: OptionSpec, value: unknown, temporaryDir: string): unknown {
   if (value === undefined) {
     if (spec.key === 'dataDir') return temporaryDir
     return spec.key in EMBEDDED_DEFAULTS ? EMBEDDED_DEFAULTS[spec.key] : spec.fallback()
