@@ -10,6 +10,9 @@ export const TailState = { ASK: 0, END: 1, FOUND: 2 } as const
 export interface TailLook {
   position: number
   length: number
+  /** What goes on at the beginning of the ring, when the first span ends at its end; length 0 otherwise. */
+  secondPosition: number
+  secondLength: number
   logStartOffset: number
   highWatermark: number
   lastStableOffset: number
@@ -21,6 +24,8 @@ const TRIES = 4
 export const newTailLook = (): TailLook => ({
   position: 0,
   length: 0,
+  secondPosition: 0,
+  secondLength: 0,
   logStartOffset: -1,
   highWatermark: -1,
   lastStableOffset: -1,
@@ -77,12 +82,26 @@ export class TailReader {
       if (length === 0 && snapshot.highWatermark > offset) continue
       out.position = this.#span.position
       out.length = length
+      this.#lookOn(maxBytes, snapshot, out)
       out.logStartOffset = snapshot.logStartOffset
       out.highWatermark = snapshot.highWatermark
       out.lastStableOffset = snapshot.lastStableOffset
       return length === 0 ? TailState.END : TailState.FOUND
     }
     return TailState.ASK
+  }
+
+  /** A span ends where the ring does; what follows it is at the beginning. */
+  #lookOn(maxBytes: number, snapshot: RingLogSnapshot, out: TailLook): void {
+    out.secondLength = 0
+    const end = (out.position + out.length) | 0
+    const rest = maxBytes - out.length
+    if (out.length === 0 || rest <= 0 || ((snapshot.committedPosition - end) | 0) <= 0) return
+    const span = this.#span
+    // One batch comes even when it is too large: not behind others.
+    if (!this.#ring.readable(end, rest, span) || span.length > rest) return
+    out.secondPosition = span.position
+    out.secondLength = span.length
   }
 
   /** Copies a span that {@link look} found; false when it was overwritten meanwhile. */

@@ -39,8 +39,18 @@ export const findCoordinatorHandler = handler({
   handle(request, context) {
     const { error, message } = refusalOf(request.keyType)
     const nowhere = { nodeId: -1, host: '', port: -1, errorCode: error, errorMessage: message }
-    const coordinators =
-      context.version >= 4 ? request.coordinatorKeys.map((key) => ({ key, ...nowhere })) : []
-    context.reply({ throttleTimeMs: 0, ...nowhere, coordinators })
+    if (context.version < 4) {
+      context.reply({ throttleTimeMs: 0, ...nowhere, coordinators: [] })
+      return
+    }
+    context.reply({
+      throttleTimeMs: 0,
+      errorCode: ErrorCode.NONE,
+      errorMessage: null,
+      nodeId: 0,
+      host: '',
+      port: 0,
+      coordinators: request.coordinatorKeys.map((key) => ({ key, ...nowhere })),
+    })
   },
 })

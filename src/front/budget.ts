@@ -1,10 +1,11 @@
 import type { KafkaConnection } from '../net/connection.ts'
 import type { InFlightBudget } from '../net/in-flight.ts'
 
-/** A stretch of a ring log that a socket still holds. */
+/** Memory that a reply refers to until its socket has sent it. */
 export interface Pin {
   readonly connection: KafkaConnection
-  readonly bytes: number
+  /** Of it in ring logs, held without a copy. */
+  readonly ringBytes: number
   readonly sinceMs: number
 }
 
@@ -12,46 +13,60 @@ export interface Pin {
 const GRACE_MS = 5_000
 
 /**
- * Ring memory that sockets hold without a copy: while too much of it is out, tail reads are copied, and when bytes in
- * flight are over their cap the socket with the oldest pin is closed. Belongs to the front's thread.
+ * Memory that sockets hold: while too much of it is in ring logs, tail reads are copied; and when others starve, the
+ * socket that has held some for longest is closed. Belongs to the front's thread.
  */
 export class PinLedger {
   readonly #budget: InFlightBudget
-  readonly #pinnedBytesMax: number
+  readonly #ringBytesMax: number
   /** Oldest first. */
   readonly #pins = new Set<Pin>()
-  #pinnedBytes = 0
+  #ringBytes = 0
+  /** Whether somebody waits for buffers that these pins hold. */
+  starving: () => boolean = () => false
 
-  constructor(budget: InFlightBudget, pinnedBytesMax: number) {
+  constructor(budget: InFlightBudget, ringBytesMax: number) {
     this.#budget = budget
-    this.#pinnedBytesMax = pinnedBytesMax
+    this.#ringBytesMax = ringBytesMax
   }
 
-  get pinnedBytes(): number {
-    return this.#pinnedBytes
+  /** Bytes of ring logs that sockets hold. */
+  get ringBytes(): number {
+    return this.#ringBytes
   }
 
   mayPin(bytes: number): boolean {
-    return this.#pinnedBytes + bytes <= this.#pinnedBytesMax
+    return this.#ringBytes + bytes <= this.#ringBytesMax
   }
 
   add(pin: Pin): void {
     this.#pins.add(pin)
-    this.#pinnedBytes += pin.bytes
+    this.#ringBytes += pin.ringBytes
   }
 
   remove(pin: Pin): void {
-    if (this.#pins.delete(pin)) this.#pinnedBytes -= pin.bytes
+    if (this.#pins.delete(pin)) this.#ringBytes -= pin.ringBytes
+  }
+
+  /** Monotonic milliseconds at which {@link relieve} has something to do, or Infinity. */
+  get nextAtMs(): number {
+    if (!this.#isShort) return Number.POSITIVE_INFINITY
+    for (const pin of this.#pins) return pin.sinceMs + GRACE_MS
+    return Number.POSITIVE_INFINITY
   }
 
   /** The last resort, tried every turn: returns how many sockets it has closed. */
   relieve(nowMs: number): number {
-    if (this.#budget.hasRoom) return 0
+    if (!this.#isShort) return 0
     for (const pin of this.#pins) {
       if (nowMs - pin.sinceMs < GRACE_MS) return 0
       pin.connection.closeForBudget('does not read, while others wait for its memory')
       return 1
     }
     return 0
+  }
+
+  get #isShort(): boolean {
+    return !this.#budget.hasRoom || this.starving()
   }
 }

@@ -24,6 +24,7 @@ import type { FetchSessions } from './fetch-sessions.ts'
 import type { ParkedFetches } from './parked-fetches.ts'
 import type { PendingProduces } from './pending-produce.ts'
 import type { ProducerIds } from './producer-ids.ts'
+import type { ReadGate } from './read-gate.ts'
 import type { RecordPool } from './record-pool.ts'
 import type { SlowLanes } from './slow-lanes.ts'
 
@@ -60,6 +61,7 @@ export interface FrontServices {
   /** The buffer that a broker's ring logs lie in; null where it is not in this process. */
   readonly arenaOf: (proxy: BrokerProxy) => SharedArrayBuffer | null
   readonly pins: PinLedger
+  readonly readGate: ReadGate
   readonly fetches: ParkedFetches
   readonly fetchSessions: FetchSessions
   readonly produces: PendingProduces

@@ -8,6 +8,9 @@ type PartAnswer = TopicAnswer['partitions'][number]
 
 const READ_COMMITTED = 1
 
+/** From this version on an answer may name the leader. */
+const LEADERS_FROM = 12
+
 /** The reply to `op`, and what its session remembers of it. */
 export function fetchResponse(op: FetchOp): FetchResponseInput {
   const { session, incremental, parts } = op.asked
@@ -21,7 +24,7 @@ export function fetchResponse(op: FetchOp): FetchResponseInput {
     }
     last.partitions.push(partAnswer(op, part))
     // Those that were served go behind the others, so that all get their share of maxBytes in turn.
-    if (incremental && part.records.length > 0) session?.moveToEnd(part)
+    if (incremental && part.recordsBytes > 0) session?.moveToEnd(part)
   }
   return {
     throttleTimeMs: 0,
@@ -34,7 +37,7 @@ export function fetchResponse(op: FetchOp): FetchResponseInput {
 function hasNews(part: FetchPart, incremental: boolean): boolean {
   const news =
     part.error !== ErrorCode.NONE ||
-    part.records.length > 0 ||
+    part.recordsBytes > 0 ||
     part.highWatermark !== part.toldHighWatermark ||
     part.logStartOffset !== part.toldLogStartOffset
   part.toldHighWatermark = part.error === ErrorCode.NONE ? part.highWatermark : -1
@@ -54,7 +57,8 @@ function partAnswer(op: FetchOp, part: FetchPart): PartAnswer {
     preferredReadReplica: -1,
     records: part.error === ErrorCode.NONE ? part.records : NOTHING,
   }
-  return namesLeader(part.error) ? { ...answer, currentLeader: leaderOf(op, part) } : answer
+  const tells = op.context.version >= LEADERS_FROM && namesLeader(part.error)
+  return tells ? { ...answer, currentLeader: leaderOf(op, part) } : answer
 }
 
 const namesLeader = (error: number): boolean =>

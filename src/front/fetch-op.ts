@@ -5,15 +5,16 @@ import type { TailReader } from '../cell/tail-reader.ts'
 import { newTailLook, TailState } from '../cell/tail-reader.ts'
 import { FetchSource } from '../link/commands.ts'
 import type { LocatedReply } from '../link/replies.ts'
+import type { ReplySlot } from '../net/reply-slot.ts'
 import type { fetch } from '../protocol/01-fetch.ts'
-import type { Pin } from './budget.ts'
 import type { RequestContext } from './context.ts'
 import { fetchResponse } from './fetch-answer.ts'
 import { FetchMemory } from './fetch-memory.ts'
-import { type FetchPart, NOTHING, type PartOwner } from './fetch-part.ts'
+import type { FetchPart, PartOwner } from './fetch-part.ts'
 import type { FetchSession } from './fetch-sessions.ts'
 import { readSegment } from './file-read.ts'
 import type { ParkedFetch } from './parked-fetches.ts'
+import type { FileReader } from './read-gate.ts'
 
 export interface FetchAsked {
   readonly parts: readonly FetchPart[]
@@ -47,7 +48,7 @@ const look = newTailLook()
  * One fetch from request to reply: reads what is there, parks when that is too little, and looks again when woken.
  * Belongs to the front's thread.
  */
-export class FetchOp implements LocateSink, PartOwner, ParkedFetch {
+export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
   readonly context: RequestContext<typeof fetch>
   readonly asked: FetchAsked
   readonly memory: FetchMemory
@@ -59,6 +60,9 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch {
   #located: FetchPart[] = []
   #gathering = false
   #late = false
+  /** Let through to read files; asked for once in a round. */
+  #mayRead = false
+  #chargedBytes = 0
   #timer: Timer | null = null
   #parked = false
   #woken = false
@@ -111,6 +115,22 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch {
     if (!this.#gathering) this.#next()
   }
 
+  get slot(): ReplySlot {
+    return this.context.slot
+  }
+
+  /** From the gate. */
+  onMayRead(): void {
+    this.#mayRead = true
+    this.#next()
+  }
+
+  /** Counts bytes that are held for the answer as in flight. */
+  charge(bytes: number): void {
+    this.#chargedBytes += bytes
+    this.context.slot.charge(bytes)
+  }
+
   onPartWoken(_part: FetchPart): void {
     if (this.#woken || !this.#parked) return
     this.#woken = true
@@ -139,6 +159,8 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch {
   #next(): void {
     if (this.#outstanding > 0 || this.#done) return
     if (this.#located.length > 0 && !this.#closed) {
+      if (!this.#mayRead && !this.context.services.readGate.enter(this)) return
+      this.#mayRead = true
       const located = this.#located
       this.#located = []
       this.#gathering = true
@@ -237,12 +259,14 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch {
       part.lastStableOffset = look.lastStableOffset
       part.logStartOffset = look.logStartOffset
       if (state === TailState.END || (this.#any && look.length > allowed)) return true
-      const { position, length } = look
-      const records = this.#take(tail, position, length)
-      if (records === null) continue
-      part.records = records
+      const { position, length, secondPosition, secondLength } = look
+      const first = this.#take(tail, position, length)
+      if (first === null) continue
+      const second = secondLength > 0 ? this.#take(tail, secondPosition, secondLength) : null
+      const bytes = second === null ? length : length + secondLength
+      part.found(second === null ? [first] : [first, second], bytes)
       this.#any = true
-      this.#remainingBytes -= length
+      this.#remainingBytes -= bytes
       return true
     }
     return false
@@ -250,16 +274,17 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch {
 
   /** The span's bytes: the memory itself where a socket may hold it, else a copy; null when it was overwritten. */
   #take(tail: TailReader, position: number, length: number): Uint8Array | null {
-    const { services, slot, connection } = this.context
+    const { services, slot } = this.context
     const large = length >= services.settings.zeroCopyBytesMin
     if (large && slot.mayPin && services.pins.mayPin(length)) {
       const view = tail.hold(position, length)
       if (view === null) return null
-      const pin: Pin = { connection, bytes: length, sinceMs: services.clock.monotonicMs() }
-      this.memory.addHold(tail, position, pin)
+      this.memory.addHold(tail, position, length)
+      this.charge(length)
       return view
     }
     const target = large ? this.memory.takeBuffer(length) : Buffer.allocUnsafe(length)
+    if (large) this.charge(length)
     return tail.copy(position, length, target, 0) ? target.subarray(0, length) : null
   }
 
@@ -267,7 +292,7 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch {
     let bytes = 0
     let failed = false
     for (const part of this.asked.parts) {
-      bytes += part.records.length
+      bytes += part.recordsBytes
       if (part.error !== ErrorCode.NONE) failed = true
     }
     const enough = bytes >= this.asked.minBytes || this.asked.parts.length === 0
@@ -279,11 +304,13 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch {
   #park(): void {
     const { services } = this.context
     this.memory.release()
+    this.charge(-this.#chargedBytes)
+    this.#mayRead = false
     this.#parked = true
     services.fetches.park(this)
     for (const part of this.asked.parts) {
-      if (part.records !== NOTHING) part.dirty = true
-      part.records = NOTHING
+      if (part.recordsBytes > 0) part.dirty = true
+      part.drop()
       part.proxy!.watch(part.partition, part.highWatermark, part)
     }
     this.#timer = services.timers.schedule(this.#deadlineMs, () => {
@@ -305,6 +332,7 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch {
     const { context, memory } = this
     const response = fetchResponse(this)
     this.#finish()
+    if (!memory.isEmpty) memory.seal(context.connection)
     context.reply(response, memory.isEmpty ? null : () => memory.release())
   }
 
@@ -322,7 +350,7 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch {
     for (const part of parts) {
       if (part.owner !== this) continue
       part.owner = null
-      part.records = NOTHING
+      part.drop()
     }
   }
 }

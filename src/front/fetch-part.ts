@@ -4,7 +4,8 @@ import type { BrokerProxy } from '../cell/broker-proxy.ts'
 import { Waiter } from '../cell/watch-table.ts'
 import type { TopicView } from '../image/view.ts'
 
-export const NOTHING = new Uint8Array(0)
+/** No records: an answer has an empty field, never null. */
+export const NOTHING: readonly Uint8Array[] = [new Uint8Array(0)]
 
 /** What a part does when its high watermark moves, or when waiting has become pointless. */
 export interface PartOwner {
@@ -38,7 +39,9 @@ export class FetchPart extends Waiter {
   highWatermark = -1
   lastStableOffset = -1
   logStartOffset = -1
-  records: Uint8Array = NOTHING
+  /** Whole batches, in pieces one after another. */
+  records: readonly Uint8Array[] = NOTHING
+  recordsBytes = 0
   // where the broker says that it is
   source = 0
   segmentBaseOffset = 0
@@ -61,17 +64,28 @@ export class FetchPart extends Waiter {
     this.currentLeaderEpoch = currentLeaderEpoch
   }
 
+  found(records: readonly Uint8Array[], bytes: number): void {
+    this.records = records
+    this.recordsBytes = bytes
+  }
+
+  /** Forgets the records. */
+  drop(): void {
+    this.records = NOTHING
+    this.recordsBytes = 0
+  }
+
   /** Before it is looked for again. */
   clear(): void {
     this.error = 0
-    this.records = NOTHING
+    this.drop()
     this.source = 0
     this.retries = 0
   }
 
   fail(error: number): void {
     this.error = error
-    this.records = NOTHING
+    this.drop()
     this.highWatermark = this.lastStableOffset = this.logStartOffset = -1
   }
 

@@ -24,6 +24,7 @@ export function readSegment(op: FetchOp, part: FetchPart, allowed: number, first
 function readBytes(op: FetchOp, part: FetchPart, length: number, first: boolean): void {
   const { segments, settings } = op.context.services
   const target = op.memory.takeBuffer(length)
+  op.charge(length)
   const { cellId, brokerId } = part.proxy!
   const { tenantId, topicId } = part.topic!
   segments.read({
@@ -59,7 +60,7 @@ function onBytes(
     return
   }
   wholeBatches(target, bytesRead, part.fetchOffset, part.highWatermark, whole)
-  if (whole.length > 0) part.records = target.subarray(0, whole.length)
+  if (whole.length > 0) part.found([target.subarray(0, whole.length)], whole.length)
   else if (whole.needed > bytesRead && whole.needed <= part.byteLength) {
     // One batch larger than what was read. It goes out whole or, behind others, in the next fetch.
     if (first) {

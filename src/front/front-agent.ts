@@ -29,6 +29,7 @@ import { servedApis } from './handlers.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
 import { ProducerIds } from './producer-ids.ts'
+import { ReadGate } from './read-gate.ts'
 import type { RecordPool } from './record-pool.ts'
 import { RequestRouter } from './request-router.ts'
 
@@ -121,12 +122,13 @@ export class FrontAgent {
 
   /** Monotonic milliseconds of the next turn that is due even if nothing comes. */
   get nextTimerAtMs(): number {
-    const { timers, deadlines, segments } = this.services
+    const { timers, deadlines, segments, pins } = this.services
     return Math.min(
       timers.nextAtMs,
       deadlines.nextAtMs,
       this.connections.nextIdleAtMs,
       segments.nextIdleAtMs,
+      pins.nextAtMs,
       this.#parkedSinceMs + RETRY_MS,
     )
   }
@@ -224,16 +226,21 @@ function makeServices(
   const { image, clock, random, logger, settings, records, arenaOf } = options
   const controller = new ControllerClient(options.control, options.controllerPeer)
   const segmentLimits = options.segmentLimits ?? defaultSegmentReaderLimits
+  const fileBuffers = new BufferPool(options.fileReadBytes)
+  const readGate = new ReadGate(fileBuffers, limits.connectionBytesMax)
+  const pins = new PinLedger(budget, Math.floor(options.inFlightBytes / 2))
+  pins.starving = () => readGate.isShort
   return {
     image,
     dispatcher: new Dispatcher(image, options.proxies),
     controller,
     tails: new TailReaders(options.frontId),
     segments: new SegmentReader(options.files, segmentLimits),
-    fileBuffers: new BufferPool(options.fileReadBytes),
+    fileBuffers,
     fetchConnectionBytesMax: limits.connectionBytesMax,
     arenaOf,
-    pins: new PinLedger(budget, Math.floor(options.inFlightBytes / 2)),
+    pins,
+    readGate,
     fetches: new ParkedFetches(),
     fetchSessions: new FetchSessions(settings.fetchSessionsMax, options.randomFor),
     produces: new PendingProduces(),

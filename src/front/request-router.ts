@@ -40,10 +40,15 @@ export class RequestRouter implements RequestSink {
     this.#options.onReadEnd()
   }
 
+  onDrained(connection: KafkaConnection): void {
+    this.#options.services.readGate.onDrained(connection)
+  }
+
   onClose(connection: KafkaConnection): void {
     const state = connection.session as ConnectionState | null
     if (state === null) return
     for (const request of [...state.open]) request.onConnectionClosed()
+    this.#options.services.readGate.onClosed(connection)
   }
 
   onFrame(connection: KafkaConnection, slot: ReplySlot, frame: Uint8Array): void {

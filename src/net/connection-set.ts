@@ -13,6 +13,8 @@ export interface RequestSink {
   onFrame(connection: KafkaConnection, slot: ReplySlot, frame: Uint8Array): void
   /** The frames of one chunk have been handed over: what they asked for can be sent on together. */
   onReadEnd(): void
+  /** Replies of `connection` have been handed to the socket or have left user space. */
+  onDrained(connection: KafkaConnection): void
   /** Nothing that is still outstanding on this connection will be sent. */
   onClose(connection: KafkaConnection): void
 }

@@ -174,6 +174,11 @@ export class KafkaConnection implements BudgetMember {
     }
   }
 
+  /** From a slot: more or fewer bytes are held on its behalf. */
+  charge(bytes: number): void {
+    this.#hold(bytes)
+  }
+
   /** Sends every reply whose turn has come, in as few writes as make sense. */
   flush(): void {
     this.#dirty = false
@@ -204,8 +209,7 @@ export class KafkaConnection implements BudgetMember {
     this.#first = slot
     if (slot === null) this.#last = null
     this.#write(frames, sent)
-    if (!this.#closed) this.#continueIfRoom()
-    this.#closeIfFinished()
+    this.#afterSending()
   }
 
   #write(frames: EncodedFrame[], sent: Undrained): void {
@@ -231,9 +235,14 @@ export class KafkaConnection implements BudgetMember {
     this.#settle(sent)
     if (this.#closed) return
     this.#set.touch(this)
-    this.#continueIfRoom()
-    this.#closeIfFinished()
+    this.#afterSending()
     this.#set.flush()
+  }
+
+  #afterSending(): void {
+    if (!this.#closed) this.#continueIfRoom()
+    if (!this.#closed) this.#set.sink.onDrained(this)
+    this.#closeIfFinished()
   }
 
   #settle(sent: Undrained): void {

@@ -24,6 +24,13 @@ export class ReplySlot {
     return this.connection.drained && this.connection.isNext(this)
   }
 
+  /** Counts `bytes` more (or fewer) that are held in memory for the reply to come. */
+  charge(bytes: number): void {
+    if (this.ready || this.connection.closed) return
+    this.heldBytes += bytes
+    this.connection.charge(bytes)
+  }
+
   /** Gives the reply. `onDrained` is called exactly once, when its bytes are no longer needed, also if the socket dies. */
   send(frame: EncodedFrame, onDrained: (() => void) | null = null): void {
     this.#answer(frame, frame.byteLength, onDrained)

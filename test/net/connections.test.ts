@@ -21,6 +21,7 @@ class World {
     const sink: RequestSink = {
       onOpen: () => {},
       onReadEnd: () => {},
+      onDrained: () => {},
       onClose: (connection) => void this.closed.push(connection.id),
       onFrame: (connection, slot, frame) => void this.slots.push({ connection, slot, frame }),
     }

@@ -21,6 +21,7 @@ function echoSet(seen: KafkaConnection[]): ConnectionSet {
     sink: {
       onOpen: (connection) => void seen.push(connection),
       onReadEnd: () => {},
+      onDrained: () => {},
       onClose: () => {},
       onFrame: (_connection, slot, frame) => {
         const reply = Buffer.alloc(4 + frame.length)

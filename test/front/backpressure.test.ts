@@ -1,0 +1,335 @@
+import { describe, expect, test } from 'vitest'
+import { defaultLimits } from '../../src/net/connection-set.ts'
+import { produce } from '../../src/protocol/00-produce.ts'
+import { fetch } from '../../src/protocol/01-fetch.ts'
+import { sizeInBytesOf } from '../../src/record/batch.ts'
+import { readRecords } from '../../src/record/records.ts'
+import { Harness } from './harness.ts'
+import {
+  batchOf,
+  bigBatch,
+  fetched,
+  fetchRequest,
+  partitionsOf,
+  produced,
+  produceRequest,
+  sendFetch,
+  sendProduce,
+} from './requests.ts'
+
+describe('pipelined requests', () => {
+  test('are answered in order, though brokers and files answer out of it', () => {
+    const world = new Harness({ brokers: 3 })
+    world.createTopic('t', 3)
+    const client = world.connect()
+    const sent: number[] = []
+    world.hung.add(2)
+    const chunks: Buffer[] = []
+    for (let i = 0; i < 60; i++) {
+      const correlation = i + 1
+      sent.push(correlation)
+      const index = i % 3
+      chunks.push(
+        i % 4 === 3
+          ? client.encode(
+              fetch,
+              11,
+              fetchRequest({ t: { [index]: 0 } }, { maxWaitMs: 0 }),
+              correlation,
+            )
+          : client.encode(produce, 9, produceRequest('t', batchOf(`${i}`), { index }), correlation),
+      )
+    }
+    client.connection.onData(Buffer.concat(chunks))
+    world.run()
+    expect(client.order.length).toBeLessThan(3)
+    world.hung.delete(2)
+    world.run()
+    expect(client.order).toEqual(sent)
+    expect(world.front.connections.budget.usedBytes).toBe(0)
+  })
+
+  test('with acks=0 get no answer and hold nobody up', () => {
+    const world = new Harness()
+    world.createTopic('t')
+    const client = world.connect()
+    for (let i = 0; i < 5; i++) sendProduce(client, 't', batchOf(`${i}`), { acks: 0 })
+    const last = sendProduce(client, 't', batchOf('last'))
+    world.run()
+    expect(client.order).toEqual([last])
+    expect(produced(client, last)).toMatchObject({ baseOffset: 5 })
+  })
+
+  test('with acks=0 that are refused close the connection, after the replies before', () => {
+    const world = new Harness()
+    world.createTopic('t')
+    const client = world.connect()
+    const good = sendProduce(client, 't', batchOf('a'))
+    sendProduce(client, 'nowhere', batchOf('b'), { acks: 0 })
+    sendProduce(client, 't', batchOf('c'))
+    world.run()
+    expect(client.order).toEqual([good])
+    expect(client.closed).toBe(true)
+    expect(world.lines.at(-1)!.fields.reason).toContain('UNKNOWN_TOPIC_OR_PARTITION')
+  })
+})
+
+describe('a full ring', () => {
+  test('parks that broker’s batches in order, while other brokers go on', () => {
+    const world = new Harness({ brokers: 2, commandRingBytes: 64 * 1024 })
+    world.createTopic('t', 2)
+    const leaders = [0, 1].map((index) => world.image.leaderOf(world.partition('t', index)))
+    expect(new Set(leaders).size).toBe(2)
+    const [stuck, free] = [world.connect(), world.connect()]
+    world.hung.add(leaders[0]!)
+    const sent = Array.from({ length: 100 }, (_, i) => {
+      return sendProduce(stuck, 't', bigBatch(`${i} `, 4000), { index: 0 })
+    })
+    world.run()
+    expect(world.proxies[leaders[0]! - 1]!.parkedCommands).toBeGreaterThan(50)
+    const other = sendProduce(free, 't', batchOf('x'), { index: 1 })
+    world.run()
+    expect(produced(free, other)).toMatchObject({ errorCode: 0 })
+    expect(world.front.nextTimerAtMs).toBeLessThanOrEqual(world.clock.monotonicMs() + 1)
+    world.hung.clear()
+    world.run()
+    expect(sent.map((one) => produced(stuck, one)!.baseOffset)).toEqual(sent.map((_, i) => i))
+  })
+
+  test('stops reading from who fills it', () => {
+    const limits = { ...defaultLimits, connectionBytesMax: 200_000 }
+    const world = new Harness({ commandRingBytes: 64 * 1024, limits })
+    world.createTopic('t')
+    const client = world.connect()
+    world.hung.add(1)
+    for (let i = 0; i < 300; i++) sendProduce(client, 't', bigBatch('x', 4000))
+    expect(client.socket.paused).toBe(true)
+    expect(client.connection.inFlightBytes).toBeLessThan(210_000)
+    world.hung.clear()
+    world.run()
+    expect(client.answers).toHaveLength(300)
+    expect(client.socket.paused).toBe(false)
+  })
+})
+
+test('a reply ring that is full of promises parks commands, and loses none', () => {
+  const world = new Harness({ replyRingBytes: 1024 })
+  world.createTopic('t')
+  const client = world.connect()
+  const sent = Array.from({ length: 200 }, (_, i) => sendProduce(client, 't', batchOf(`${i}`)))
+  expect(world.proxies[0]!.outstanding).toBeLessThan(10)
+  world.run()
+  expect(sent.map((one) => produced(client, one)!.baseOffset)).toEqual(sent.map((_, i) => i))
+})
+
+test('batches too large for the ring travel in buffers of their own, in order with the others', () => {
+  const world = new Harness({ commandRingBytes: 64 * 1024 })
+  world.createTopic('t', 1, { 'max.message.bytes': '3000000' })
+  const client = world.connect()
+  const sizes = [100, 900_000, 100, 2_900_000, 5_000, 10_000]
+  const sent = sizes.map((size) => sendProduce(client, 't', bigBatch(`${size} `, size)))
+  world.run()
+  expect(sent.map((one) => produced(client, one)!.baseOffset)).toEqual([0, 1, 2, 3, 4, 5])
+  const read = sendFetch(client, { t: { 0: 0 } }, { partitionMaxBytes: 10_000_000 })
+  world.run()
+  const { records } = partitionsOf(fetched(client, read))['t/0']!
+  expect(readRecords(records!, 0)).toHaveLength(1)
+  const tooLarge = sendProduce(client, 't', bigBatch('x', 3_000_100))
+  world.run()
+  expect(produced(client, tooLarge)).toMatchObject({ errorCode: 10 })
+})
+
+describe('a broker that dies', () => {
+  test('fails what it was asked, and everything later, and wakes who waits for it', () => {
+    const world = new Harness({ brokers: 2 })
+    world.createTopic('t', 2)
+    const index = [0, 1].find((i) => world.image.leaderOf(world.partition('t', i)) === 2)!
+    const [client, reader, other] = [world.connect(), world.connect(), world.connect()]
+    const read = sendFetch(reader, { t: { [index]: 0 } }, { maxWaitMs: 60_000 })
+    world.run()
+    world.hung.add(2)
+    const before = sendProduce(client, 't', batchOf('a'), { index })
+    world.run()
+    expect(produced(client, before)).toBeUndefined()
+    world.tellGone(2)
+    world.run()
+    expect(produced(client, before)).toMatchObject({ errorCode: 6 })
+    expect(partitionsOf(fetched(reader, read))[`t/${index}`]).toMatchObject({ errorCode: 6 })
+    const later = sendProduce(client, 't', batchOf('b'), { index })
+    const alive = sendProduce(other, 't', batchOf('c'), { index: 1 - index })
+    world.run()
+    expect(produced(client, later)).toMatchObject({ errorCode: 5 })
+    expect(produced(other, alive)).toMatchObject({ errorCode: 0 })
+  })
+
+  test('or hangs makes produces time out, not the connection', () => {
+    const world = new Harness({ brokers: 2 })
+    world.createTopic('t', 2)
+    const index = [0, 1].find((i) => world.image.leaderOf(world.partition('t', i)) === 2)!
+    const client = world.connect()
+    world.hung.add(2)
+    const sent = sendProduce(client, 't', batchOf('a'), { index, timeoutMs: 1000 })
+    world.pass(1_250)
+    expect(produced(client, sent)).toMatchObject({ errorCode: 7 })
+    world.hung.delete(2)
+    world.run()
+    const next = sendProduce(client, 't', batchOf('b'), { index })
+    world.run()
+    expect(produced(client, next)).toMatchObject({ errorCode: 0, baseOffset: 1 })
+    expect(world.front.services.produces.size).toBe(0)
+  })
+})
+
+describe('a reader that does not drain its socket', () => {
+  const MARK = 'marker '
+  const BATCHES = 100
+  /** So far from the end, it is in the ring log. */
+  const RECENT = { t: { 0: BATCHES - 20 } }
+  /** In the file alone. */
+  const OLD = { t: { 0: 0 } }
+
+  const filled = (options: ConstructorParameters<typeof Harness>[0] = {}) => {
+    const world = new Harness(options)
+    world.createTopic('t')
+    const writer = world.connect()
+    for (let i = 0; i < BATCHES; i++) {
+      sendProduce(writer, 't', bigBatch(MARK, 20_000))
+      world.run()
+    }
+    return { world, writer }
+  }
+
+  const isWhole = (records: Uint8Array): boolean => {
+    for (let at = 0; at < records.length; at += sizeInBytesOf(records, at)) {
+      const [record] = readRecords(records, at)
+      const text = Buffer.from(record!.value!).toString()
+      if (text !== MARK.repeat(20_000).slice(0, text.length)) return false
+    }
+    return true
+  }
+
+  test('holds its bytes without a copy, and nobody overwrites them', () => {
+    const { world, writer } = filled({ arenaBytes: 4 * 2 ** 20 })
+    const reader = world.connect()
+    reader.socket.blocked = true
+    const read = sendFetch(reader, RECENT)
+    world.run()
+    expect(world.front.services.pins.ringBytes).toBeGreaterThan(300_000)
+    expect(world.front.services.fileBuffers.outBytes).toBe(0)
+    for (let i = 0; i < 300; i++) {
+      sendProduce(writer, 't', bigBatch('other ', 20_000))
+      world.run()
+    }
+    reader.socket.drain()
+    const { records } = partitionsOf(fetched(reader, read))['t/0']!
+    expect(records!.length).toBeGreaterThan(300_000)
+    expect(isWhole(records!)).toBe(true)
+    expect(world.front.services.pins.ringBytes).toBe(0)
+  })
+
+  test.each([
+    ['ring log', RECENT],
+    ['file', OLD],
+  ])('gets copies from then on, within its cap, and is paused: %s', (_name, what) => {
+    const limits = { ...defaultLimits, connectionBytesMax: 900_000 }
+    const { world } = filled({ limits })
+    const reader = world.connect()
+    reader.socket.blocked = true
+    const request = fetchRequest(what, { partitionMaxBytes: 410_000 })
+    const sent = Buffer.concat(
+      Array.from({ length: 50 }, (_, i) => reader.encode(fetch, 11, request, i + 1)),
+    )
+    reader.connection.onData(sent)
+    world.run()
+    expect(reader.connection.inFlightBytes).toBeGreaterThan(400_000)
+    expect(reader.connection.inFlightBytes).toBeLessThan(1_500_000)
+    expect(world.front.services.pins.ringBytes).toBeLessThan(500_000)
+    expect(world.front.services.fileBuffers.outBytes).toBeLessThan(2_000_000)
+    expect(reader.socket.paused || world.front.services.readGate.waiting > 0).toBe(true)
+    for (let rounds = 0; reader.answers.length < 50; rounds++) {
+      expect(rounds).toBeLessThan(60)
+      reader.socket.drain()
+      reader.socket.blocked = true
+      world.run()
+    }
+    for (const { response } of reader.answers) {
+      const found = partitionsOf(response as Parameters<typeof partitionsOf>[0])['t/0']!
+      expect(isWhole(found.records!)).toBe(true)
+    }
+    expect(world.front.connections.budget.usedBytes).toBe(0)
+    expect(world.front.services.fileBuffers.outBytes).toBe(0)
+  })
+
+  test.each([
+    ['ring log', RECENT],
+    ['file', OLD],
+  ])('lets go of everything when it goes away: %s', (_name, what) => {
+    const { world } = filled()
+    const reader = world.connect()
+    reader.socket.blocked = true
+    for (let i = 0; i < 3; i++) sendFetch(reader, what)
+    world.run()
+    expect(world.front.connections.budget.usedBytes).toBeGreaterThan(300_000)
+    reader.socket.destroy()
+    expect(world.front.services.pins.ringBytes).toBe(0)
+    expect(world.front.services.fileBuffers.outBytes).toBe(0)
+    expect(world.front.connections.budget.usedBytes).toBe(0)
+  })
+
+  test.each([
+    ['bytes in flight', RECENT, { inFlightBytes: 1_500_000 }],
+    ['buffers for file reads', OLD, { fileReadBytes: 1_900_000 }],
+  ])('is closed when others have no %s left, the oldest first', (_name, what, options) => {
+    const limits = { ...defaultLimits, connectionBytesMax: 4_000_000 }
+    const { world } = filled({ ...options, limits })
+    const slow = [world.connect(), world.connect(), world.connect(), world.connect()]
+    for (const reader of slow) {
+      reader.socket.blocked = true
+      sendFetch(reader, what, { partitionMaxBytes: 450_000 })
+      world.pass(1000)
+    }
+    const honest = world.connect()
+    const read = sendFetch(honest, what, { partitionMaxBytes: 450_000 })
+    world.run()
+    expect(fetched(honest, read)).toBeUndefined()
+    expect(world.front.nextTimerAtMs).toBeLessThanOrEqual(world.clock.monotonicMs() + 5_000)
+    world.pass(5_000, 500)
+    expect(slow[0]!.closed).toBe(true)
+    expect(slow[3]!.closed).toBe(false)
+    expect(partitionsOf(fetched(honest, read))['t/0']!.records!.length).toBeGreaterThan(300_000)
+  })
+})
+
+describe('a front that stops', () => {
+  test('answers long polls, waits for accepted produces, and closes', () => {
+    const world = new Harness()
+    world.createTopic('t')
+    const [reader, writer, idle] = [world.connect(), world.connect(), world.connect()]
+    const read = sendFetch(reader, { t: { 0: 0 } }, { maxWaitMs: 60_000 })
+    world.run()
+    world.hung.add(1)
+    const wrote = sendProduce(writer, 't', batchOf('a'))
+    world.front.stop()
+    expect(fetched(reader, read)).toBeDefined()
+    expect([reader.closed, idle.closed, writer.closed]).toEqual([true, true, false])
+    expect(world.front.stopped).toBe(false)
+    world.hung.clear()
+    world.run()
+    expect(produced(writer, wrote)).toMatchObject({ errorCode: 0 })
+    expect(world.front.stopped).toBe(true)
+    world.front.close()
+  })
+
+  test('does not park what it is still reading', () => {
+    const world = new Harness()
+    world.createTopic('t')
+    const reader = world.connect()
+    world.hung.add(1)
+    const read = sendFetch(reader, { t: { 0: 0 } }, { maxWaitMs: 60_000 })
+    world.front.stop()
+    world.hung.clear()
+    world.run()
+    expect(fetched(reader, read)).toBeDefined()
+    expect(world.front.stopped).toBe(true)
+  })
+})
