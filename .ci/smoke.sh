@@ -5,6 +5,7 @@ set -euo pipefail
 tarball=$(realpath "$1")
 version=$2
 here=$(cd "$(dirname "$0")" && pwd)
+export KAFKAJS_NO_PARTITIONER_WARNING=1
 folder=$(mktemp -d)
 engine=''
 cleanup() {
