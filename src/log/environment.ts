@@ -22,4 +22,6 @@ export interface LogEnvironment {
   readonly recoveryPoints: RecoveryPoints
   /** Kafka's log.retention.check.interval.ms; 300,000 unless given. */
   readonly retentionCheckMs?: number
+  /** Unflushed bytes of a log that are flushed without being asked for, so that recovery is short; 64 MB unless given. */
+  readonly flushEveryBytes?: number
 }

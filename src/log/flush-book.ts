@@ -4,12 +4,13 @@ import type { PartitionLog } from './partition-log.ts'
 import type { Segment } from './segment.ts'
 
 /** Between two entries of a log in the recovery points, and from flush to flush of one that asks for none. */
-export const FLUSH_EVERY_BYTES = 64 * 2 ** 20
+const FLUSH_EVERY_BYTES = 64 * 2 ** 20
 
 /** Which files of a log are not durable yet: what a flush round takes, and what is known after it. */
 export class FlushBook implements DurabilityHost {
   readonly #log: PartitionLog
   readonly #onDurable: () => void
+  readonly flushEveryBytes: number
   /** Directories, snapshots and the epoch file, since the last round. */
   #paths = new Set<string>()
   /** Of the round in flight: sealed segments, and those whose name may not be durable. */
@@ -25,6 +26,7 @@ export class FlushBook implements DurabilityHost {
   constructor(log: PartitionLog, onDurable: () => void) {
     this.#log = log
     this.#onDurable = onDurable
+    this.flushEveryBytes = log.environment.flushEveryBytes ?? FLUSH_EVERY_BYTES
   }
 
   /** End offset up to which everything, indexes and snapshot too, is durable; −1 for not known. */
@@ -74,7 +76,7 @@ export class FlushBook implements DurabilityHost {
     const { environment, partition } = this.#log
     const known = environment.recoveryPoints.of(partition).flushedOffset
     const inSegment = point.segment !== null && known >= point.segment.baseOffset
-    const few = inSegment && point.position - this.#notedPosition < FLUSH_EVERY_BYTES
+    const few = inSegment && point.position - this.#notedPosition < this.flushEveryBytes
     if (known === point.offset || (few && !everything)) return
     try {
       environment.recoveryPoints.markFlushed(partition, point.offset)

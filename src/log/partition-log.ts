@@ -6,7 +6,7 @@ import { BatchStager } from './batch-stager.ts'
 import { DiskError } from './disk.ts'
 import { Durability, type LogPoint } from './durability.ts'
 import type { LogEnvironment } from './environment.ts'
-import { FLUSH_EVERY_BYTES, FlushBook } from './flush-book.ts'
+import { FlushBook } from './flush-book.ts'
 import { EPOCH_FILE, encodeEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import { LogRing } from './log-ring.ts'
@@ -279,7 +279,7 @@ export class PartitionLog implements ReadableLog {
     this.active!.flushed = false
     this.#book.unflushedBytes += bytes
     this.#durability.wrote(this.#end())
-    if (this.#book.unflushedBytes >= FLUSH_EVERY_BYTES) this.#flushInBackground()
+    if (this.#book.unflushedBytes >= this.#book.flushEveryBytes) this.#flushInBackground()
     if (this.#config.flushMs < Number.MAX_SAFE_INTEGER && this.#book.flushAtMs === Infinity) {
       this.#book.flushAtMs = clock.monotonicMs() + this.#config.flushMs
     }

@@ -82,8 +82,10 @@ class Opening {
   #isClean(last: Segment): boolean {
     const { point } = this.#options
     if (point.dirty && !(point.powerLoss && point.wasClean)) return false
-    this.#endOffset = last.findEndOffset()
-    const atEnd = this.#endOffset === point.flushedOffset
+    const end = last.findEnd()
+    this.#endOffset = end.offset
+    if (end.position !== last.size) return false
+    const atEnd = end.offset === point.flushedOffset
     return point.powerLoss ? atEnd && last.indexesEndWell() : atEnd || point.flushedOffset === 0
   }
 
@@ -92,9 +94,11 @@ class Opening {
     const { segments } = this.#files
     const startedMs = this.#environment.clock.monotonicMs()
     const { flushedOffset } = point
+    // A segment that was flushed to its end before it was sealed may have lost its last index entries.
+    const from = point.powerLoss ? flushedOffset - 1 : flushedOffset
     const first = Math.max(
       0,
-      segments.findLastIndex((s) => s.baseOffset <= flushedOffset),
+      segments.findLastIndex((segment) => segment.baseOffset <= from),
     )
     let expected = segments[first]!.baseOffset
     for (let index = first; index < segments.length; index++) {

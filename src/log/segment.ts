@@ -253,27 +253,46 @@ export class Segment {
 
   /** Whether the last index entries are of batches that are there: then so are those before. */
   indexesEndWell(): boolean {
-    const { offsets, times } = this
-    if (offsets.count > 0) {
-      const { bytes, at } = offsets.read(offsets.count - 1)
-      const relative = offsetEntryOffset(bytes, at)
-      let found = false
-      shortWalker.walk(this.log, offsetEntryPosition(bytes, at), this.size, (batch) => {
-        found = lastOffsetOf(batch.bytes, batch.at) === this.baseOffset + relative
-        return false
-      })
-      if (!found) return false
+    return this.#offsetsEndWell() && this.#timesEndWell()
+  }
+
+  #offsetsEndWell(): boolean {
+    const { count } = this.offsets
+    if (count === 0) return true
+    let entry = this.offsets.read(count - 1)
+    const relative = offsetEntryOffset(entry.bytes, entry.at)
+    const position = offsetEntryPosition(entry.bytes, entry.at)
+    if (count > 1) {
+      entry = this.offsets.read(count - 2)
+      if (offsetEntryOffset(entry.bytes, entry.at) >= relative) return false
     }
-    if (times.count < 2) return true
-    const { bytes: b0, at: a0 } = times.read(times.count - 2)
-    const before = timeEntryTimestamp(b0, a0)
-    const { bytes: b1, at: a1 } = times.read(times.count - 1)
-    return timeEntryTimestamp(b1, a1) > before
+    let found = false
+    shortWalker.walk(this.log, position, this.size, (batch) => {
+      found = lastOffsetOf(batch.bytes, batch.at) === this.baseOffset + relative
+      return false
+    })
+    return found
+  }
+
+  #timesEndWell(): boolean {
+    const { count } = this.times
+    if (count === 0) return true
+    const { bytes, at } = this.times.read(count - 1)
+    const timestamp = timeEntryTimestamp(bytes, at)
+    const offset = this.baseOffset + timeEntryOffset(bytes, at)
+    const place = this.findBatch(offset, this.size)
+    if (place === null || place.lastOffset !== offset) return false
+    let found = false
+    shortWalker.walk(this.log, place.position, this.size, (batch) => {
+      found = maxTimestampOf(batch.bytes, batch.at) === timestamp
+      return false
+    })
+    return found
   }
 
   /** Cuts the file before `place`, the first batch with `offset` or more. Returns the new end offset. Throws DiskError. */
   truncateTo(offset: number, place: BatchPlace | null, indexIntervalBytes: number): number {
-    if (place === null) return this.findEndOffset()
+    if (place === null) return this.findEnd().offset
     const from = this.cutIndexes(offset)
     this.log.get().truncate(place.position)
     this.size = place.position
@@ -301,14 +320,14 @@ export class Segment {
     return Math.min(offsetEntryPosition(bytes, at), this.size)
   }
 
-  /** One past the last offset, by the index and the batches after its last entry; the base offset when empty. */
-  findEndOffset(): number {
-    let end = this.baseOffset
-    shortWalker.walk(this.log, this.#lastEntryPosition(), this.size, (batch) => {
-      end = lastOffsetOf(batch.bytes, batch.at) + 1
+  /** One past the last offset, by the index and the batches after its last entry, and where that batch ends in the file. */
+  findEnd(): { readonly offset: number; readonly position: number } {
+    let offset = this.baseOffset
+    const position = shortWalker.walk(this.log, this.#lastEntryPosition(), this.size, (batch) => {
+      offset = lastOffsetOf(batch.bytes, batch.at) + 1
       return true
     })
-    return end
+    return { offset, position }
   }
 
   /** Position of an indexed batch at or before the one that holds `offset`. */

@@ -216,6 +216,18 @@ describe('retention', () => {
     expect(append(again, batchOf(['next'])).baseOffset).toBe(6)
   })
 
+  it('waits until what follows is durable', () => {
+    const { broker, flusher } = simulated()
+    const log = broker.open({ segmentBytes: 250, retentionMs: DAY_MS })
+    for (let i = 0; i < 6; i++) append(log, batchOf(['x'.repeat(40)], { timestampMs: T }))
+    broker.clock.advance(2 * DAY_MS)
+    log.applyRetention()
+    expect(log.logStartOffset).toBe(0)
+    while (flusher.doWork() > 0);
+    log.onTimer(broker.clock.monotonicMs())
+    expect(log.logStartOffset).toBe(6)
+  })
+
   it('by size keeps at least retention.bytes, and does nothing without the policy delete', () => {
     const world = simulated()
     const config = { segmentBytes: 250, retentionMs: -1, retentionBytes: 500 }

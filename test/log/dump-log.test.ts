@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -29,25 +29,23 @@ if (!able) {
 
 const MAIN_CLASSES = ['org.apache.kafka.tools.DumpLogSegments', 'kafka.tools.DumpLogSegments']
 
+/** What the tool prints; what it finds wrong goes to its error output. */
 function dump(args: readonly string[]): string {
-  let failure: unknown
   for (const main of MAIN_CLASSES) {
-    try {
-      return execFileSync('java', ['-cp', `${libs}/*`, main, ...args], {
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'pipe'],
-        maxBuffer: 64 << 20,
-      })
-    } catch (error) {
-      failure = error
-      if (!String((error as { stderr?: string }).stderr).includes('ClassNotFound')) break
-    }
+    const run = spawnSync('java', ['-cp', `${libs}/*`, main, ...args], {
+      encoding: 'utf8',
+      maxBuffer: 64 << 20,
+    })
+    if (/could not find or load main class/i.test(run.stderr)) continue
+    expect(run.status, run.stderr).toBe(0)
+    return run.stdout + run.stderr
   }
-  throw failure
+  throw new Error(`none of ${MAIN_CLASSES.join(', ')} is in ${libs}`)
 }
 
 /** What the tool says when an index does not agree with its log, or a batch is not what it should be. */
-const COMPLAINTS = /mismatch|non-consecutive|out of order|invalid|corrupt|isvalid: false|exception/i
+const COMPLAINTS =
+  /mismatch|index offset|non-consecutive|out of order|out-of-order|invalid|corrupt|isvalid: false|exception/i
 
 describe.skipIf(!able)("Kafka's own DumpLogSegments", () => {
   let directory = ''
@@ -101,7 +99,12 @@ describe.skipIf(!able)("Kafka's own DumpLogSegments", () => {
     expect(log.segments.length).toBeGreaterThan(2)
     const all = files('.log', '.index', '.timeindex', '.snapshot')
     const said = dump(['--files', all.join(','), '--deep-iteration', '--print-data-log'])
-    expect(said.split('\n').filter((line) => COMPLAINTS.test(line))).toEqual([])
+    // Version 4.3 finds fault with every log that does not begin at 0: nothing came before its first offset.
+    const own = /^Non-consecutive offsets in .*?(\d{20})\.log\n {2}-1 is followed by (\d+)\n(?! )/gm
+    const fair = said.replaceAll(own, (all, base, first) =>
+      Number(base) === Number(first) ? '' : all,
+    )
+    expect(fair.split('\n').filter((line) => COMPLAINTS.test(line))).toEqual([])
     const bases = [...said.matchAll(/^baseOffset: (\d+) /gm)].map((match) => Number(match[1]))
     expect(bases.sort((a, b) => a - b)).toEqual(batches)
     expect(said).toMatch(/payload: record 299-5 record/)

@@ -7,6 +7,7 @@ import {
   append,
   type Broker,
   batchOf,
+  checkIndexes,
   newLocate,
   ROOT,
   simulated,
@@ -73,11 +74,13 @@ describe('a full disk', () => {
       if (!struck) break
       if (taken.size < 28) refused++
       expect(log.failure).toBe(null)
+      checkIndexes(log)
       expect(taken.size).toBeGreaterThanOrEqual(24)
       disk.kill()
       flusher.forget()
       broker.start()
       const again = broker.open(SMALL)
+      checkIndexes(again)
       expect(storedBatches(again).map((batch) => batch.tail)).toEqual(
         [...taken].filter(([base]) => base >= again.logStartOffset).map(([, tail]) => tail),
       )

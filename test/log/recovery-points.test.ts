@@ -3,7 +3,7 @@ import { asPartitionNumber } from '../../src/base/ids.ts'
 import { silentLogger } from '../../src/base/log.ts'
 import { RecoveryPoints } from '../../src/log/recovery-points.ts'
 import { decodeHeader } from '../../src/log/recovery-points-format.ts'
-import { SimulatedDisk } from '../../src/log/simulated-disk.ts'
+import { SimulatedCrash, SimulatedDisk } from '../../src/log/simulated-disk.ts'
 import { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
 import { crc32c } from '../../src/record/crc32c.ts'
 import { append, batchOf, simulated } from './support.ts'
@@ -78,6 +78,50 @@ describe('recovery points', () => {
     expect(disk.size(`/b/${disk.list('/b')[0]}`)).toBeLessThan(1_100)
     disk.kill()
     expect(open().of(P1).flushedOffset).toBe(100)
+  })
+
+  it('are written before the first write of a partition that was clean', () => {
+    const { broker, flusher, disk } = simulated()
+    let log = broker.open()
+    append(log, batchOf(['a']))
+    log.flushAll(() => {})
+    while (flusher.doWork() > 0);
+    log.close()
+    log = broker.open()
+    const written: string[] = []
+    disk.onOperation = ({ operation, path }) => {
+      if (operation === 'write') written.push(path.slice(path.lastIndexOf('/') + 1))
+      return null
+    }
+    append(log, batchOf(['b']))
+    append(log, batchOf(['c']))
+    const name = '00000000000000000000.log'
+    expect(written).toEqual([expect.stringMatching(/^recovery-points/), name, name])
+  })
+
+  it('keep what was flushed, wherever a power cut falls while a new file is begun', () => {
+    for (let at = 1; at < 12; at++) {
+      for (let seed = 1; seed < 20; seed++) {
+        const { disk, flush, open } = world()
+        const points = open()
+        points.markDirty(P1, 0)
+        points.markFlushed(P1, 50)
+        while (flush.doWork() > 0);
+        disk.flush(`/b/${disk.list('/b')[0]}`)
+        const from = disk.operations
+        disk.kill()
+        try {
+          disk.onOperation = ({ number }) => (number === from + at ? { kind: 'crash' } : null)
+          open()
+          flush.doWork()
+        } catch (error) {
+          expect(error).toBeInstanceOf(SimulatedCrash)
+        }
+        disk.powerCut(seed)
+        flush.forget()
+        expect(open().of(P1)).toMatchObject({ flushedOffset: 50, powerLoss: true })
+      }
+    }
   })
 
   it('of a newer version are refused by name', () => {

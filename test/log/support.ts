@@ -1,3 +1,4 @@
+import { expect } from 'vitest'
 import { ManualClock } from '../../src/base/clock.ts'
 import { asPartitionNumber } from '../../src/base/ids.ts'
 import type { Logger, LogLevel } from '../../src/base/log.ts'
@@ -5,6 +6,12 @@ import { SeededRandom } from '../../src/base/random.ts'
 import type { Disk, FlushPort } from '../../src/log/disk.ts'
 import { DiskSpace } from '../../src/log/disk-space.ts'
 import type { LogEnvironment } from '../../src/log/environment.ts'
+import {
+  offsetEntryOffset,
+  offsetEntryPosition,
+  timeEntryOffset,
+  timeEntryTimestamp,
+} from '../../src/log/index-file.ts'
 import { DEFAULT_LOG_CONFIG, type LogConfig } from '../../src/log/log-config.ts'
 import { OpenFiles } from '../../src/log/open-files.ts'
 import {
@@ -18,7 +25,14 @@ import { RecoveryPoints } from '../../src/log/recovery-points.ts'
 import { RingLogPool } from '../../src/log/ring-log-pool.ts'
 import { SimulatedDisk } from '../../src/log/simulated-disk.ts'
 import { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
-import { baseOffsetOf, lastOffsetOf, producerIdOf } from '../../src/record/batch.ts'
+import { BatchWalker } from '../../src/log/walk.ts'
+import {
+  baseOffsetOf,
+  lastOffsetOf,
+  leaderEpochOf,
+  maxTimestampOf,
+  producerIdOf,
+} from '../../src/record/batch.ts'
 import { type BatchOptions, buildBatch } from '../../src/record/builder.ts'
 import { Arena } from '../../src/shared/arena.ts'
 
@@ -41,6 +55,7 @@ export class Broker {
   environment!: LogEnvironment
   arena: Arena | null
   markBytes: number | null = 0
+  flushEveryBytes = 64 << 20
   reserveBytes = 0
 
   constructor(disk: Disk, flush: FlushPort, root = ROOT, withRings = true) {
@@ -66,6 +81,7 @@ export class Broker {
       random: new SeededRandom(1),
       logger,
       space: new DiskSpace(options),
+      flushEveryBytes: this.flushEveryBytes,
       recoveryPoints: RecoveryPoints.open({ disk, root, flush, logger }),
     }
   }
@@ -128,6 +144,7 @@ export interface StoredBatch {
   readonly base: number
   readonly last: number
   readonly producerId: number
+  readonly leaderEpoch: number
   /** Everything after the base offset and leader epoch, which the log stamps. */
   readonly tail: string
 }
@@ -142,11 +159,56 @@ export function storedBatches(log: PartitionLog, from = log.logStartOffset): Sto
       base: baseOffsetOf(bytes, at),
       last: lastOffsetOf(bytes, at),
       producerId: producerIdOf(bytes, at),
+      leaderEpoch: leaderEpochOf(bytes, at),
       tail: tailOf(bytes, at, size),
     })
     return true
   })
   return all
+}
+
+/**
+ * What Kafka's dump tool checks: each offset entry is the last offset of the batch at its position, each time entry the
+ * largest timestamp up to a batch; both rise, and a sealed segment's last time entry is its largest. And the epochs
+ * are those of the batches.
+ */
+export function checkIndexes(log: PartitionLog): void {
+  for (const segment of log.segments) {
+    const batches = new Map<number, { last: number; max: number }>()
+    let max = -1
+    new BatchWalker(1 << 16, false).walk(
+      segment.log,
+      0,
+      segment.size,
+      ({ bytes, at, position }) => {
+        max = Math.max(max, maxTimestampOf(bytes, at))
+        batches.set(position, { last: lastOffsetOf(bytes, at), max })
+        return true
+      },
+    )
+    let before = -1
+    for (let i = 0; i < segment.offsets.count; i++) {
+      const { bytes, at } = segment.offsets.read(i)
+      const offset = segment.baseOffset + offsetEntryOffset(bytes, at)
+      expect(batches.get(offsetEntryPosition(bytes, at))?.last).toBe(offset)
+      expect(offset).toBeGreaterThan(before)
+      before = offset
+    }
+    const maxAt = new Map([...batches.values()].map((batch) => [batch.last, batch.max]))
+    let newest = -1
+    for (let i = 0; i < segment.times.count; i++) {
+      const { bytes, at } = segment.times.read(i)
+      const offset = segment.baseOffset + timeEntryOffset(bytes, at)
+      expect(maxAt.get(offset)).toBe(timeEntryTimestamp(bytes, at))
+      expect(timeEntryTimestamp(bytes, at)).toBeGreaterThan(newest)
+      newest = timeEntryTimestamp(bytes, at)
+    }
+    if (segment !== log.active) expect(newest).toBe(max)
+    expect(log.environment.disk.size(segment.path('.log'))).toBe(segment.size)
+  }
+  const stored = storedBatches(log)
+  for (const { base, leaderEpoch } of stored) expect(log.epochs.at(base)).toBe(leaderEpoch)
+  if (stored.length > 0) expect(log.epochs.latest).toBe(stored.at(-1)!.leaderEpoch)
 }
 
 export const newLocate = (): LocateOutcome => ({

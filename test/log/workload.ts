@@ -4,9 +4,17 @@ import { ErrorCode } from '../../src/base/error-code.ts'
 import type { LogConfig } from '../../src/log/log-config.ts'
 import { LocateSource, newAppendOutcome } from '../../src/log/outcomes.ts'
 import type { PartitionLog } from '../../src/log/partition-log.ts'
-import { SimulatedCrash, type SimulatedDisk } from '../../src/log/simulated-disk.ts'
+import { SimulatedCrash, SimulatedDisk } from '../../src/log/simulated-disk.ts'
 import type { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
-import { append, type Broker, batchOf, newLocate, storedBatches, tailOf } from './support.ts'
+import {
+  append,
+  type Broker,
+  batchOf,
+  checkIndexes,
+  newLocate,
+  storedBatches,
+  tailOf,
+} from './support.ts'
 
 export const SMALL: Partial<LogConfig> = {
   segmentBytes: 700,
@@ -134,13 +142,22 @@ export function checkAfter(
     expected.map(({ base, last, tail }) => ({ base, last, tail })),
   )
   expect(stored.at(-1)?.last ?? log.logStartOffset - 1).toBe(log.logEndOffset - 1)
+  checkIndexes(log)
   checkLocate(log)
   checkProducer(log, story)
   const end = log.logEndOffset
   const out = append(log, batchOf(['after']), 3)
   expect([out.error, out.baseOffset], out.faultMessage ?? '').toEqual([0, end])
-  while (flusher.doWork() > 0);
-  expect(log.durableOffset).toBeLessThanOrEqual(end + 1)
+  // Once more, so that nothing is left behind what was found.
+  const { disk } = log.environment
+  if (disk instanceof SimulatedDisk) disk.kill()
+  flusher.forget()
+  broker.start()
+  const again = broker.open(config)
+  expect([again.failure, again.logEndOffset]).toEqual([null, end + 1])
+  const tails = storedBatches(again).map(({ tail }) => tail)
+  expect(tails.slice(0, -1)).toEqual(stored.map(({ tail }) => tail))
+  checkIndexes(again)
 }
 
 /** Every offset is found in the files, in the batch that has it. */
