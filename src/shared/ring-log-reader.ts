@@ -81,6 +81,11 @@ export class RingLogReader {
     this.snapshot(this.#known)
   }
 
+  /** The header by which the last `find` or `readable` went: filled again by the next. */
+  get known(): Readonly<RingLogSnapshot> {
+    return this.#known
+  }
+
   /** Whether the ring is no longer what its coordinates said. */
   get isRetired(): boolean {
     return Atomics.load(this.#words, L.WORD_GENERATION) !== this.generation
