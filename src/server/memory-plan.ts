@@ -22,14 +22,15 @@ export interface MemoryPlan {
   readonly inFlightBytes: number
 }
 
-/** Splits `totalBytes` for `brokers` brokers: an eighth for command rings, a quarter in flight, an eighth for file reads, the rest ring logs. */
+/** Splits `totalBytes` for `brokers` brokers: an eighth for command rings, three eighths in flight, an eighth for file reads, the rest ring logs. */
 export function planMemory(totalBytes: number, brokers: number): MemoryPlan {
   const commandRingBytes = clampPowerOfTwo(totalBytes / 8 / brokers, 256 * KIB, 16 * MIB)
   const replyRingBytes = clampPowerOfTwo(totalBytes / 64 / brokers, 64 * KIB, MIB)
   const smallRingBytes = 64 * KIB
   const flushRingBytes = 64 * KIB
   const fileReadBytes = Math.min(256 * MIB, Math.floor(totalBytes / 8))
-  const inFlightBytes = Math.floor(totalBytes / 4)
+  // one frame may take half of this: 20 MB batches with 128 MB, as `max.message.bytes` may ask for
+  const inFlightBytes = Math.floor((totalBytes / 8) * 3)
   const rings =
     brokers * (commandRingBytes + replyRingBytes + 2 * smallRingBytes + 2 * flushRingBytes)
   const forArenas = totalBytes - rings - fileReadBytes - inFlightBytes
