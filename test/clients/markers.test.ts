@@ -106,7 +106,7 @@ describe('segments roll, are deleted and reopened under read load', () => {
         const answer = await wire.fetch(topic, partition, offset, 16_384 << random.below(6))
         if (answer.errorCode === 1) {
           outOfRange++
-          offset = answer.logStartOffset >= 0 ? answer.logStartOffset : 0
+          offset = Math.max(answer.logStartOffset, 0)
           break
         }
         expect(answer.errorCode).toBe(0)

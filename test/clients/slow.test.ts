@@ -84,9 +84,9 @@ describe.skipIf(process.platform !== 'linux')(
 
     it('batches as large as max.message.bytes allows, from several connections at once', async () => {
       const wire = await Wire.open(engine.bootstrap)
-      await wire.createTopic('huge', 3, { 'max.message.bytes': '20000000' })
+      await wire.createTopic('huge', 3, { 'max.message.bytes': '12000000' })
       const idle = rssMb(engine.pid)
-      const batch = filled(19_900_000)
+      const batch = filled(11_900_000)
       const writers = await Promise.all(
         Array.from({ length: 6 }, () => Wire.open(engine.bootstrap)),
       )
@@ -101,7 +101,7 @@ describe.skipIf(process.platform !== 'linux')(
       expect(answers.map((answer) => answer.errorCode)).toEqual(answers.map(() => 0))
       const back = await wire.fetch('huge', 0, 0, 1_000)
       expect(back.records.length).toBe(batch.length)
-      const refused = await wire.produce('huge', 0, filled(20_100_000))
+      const refused = await wire.produce('huge', 0, filled(12_100_000))
       expect(refused.errorCode).toBe(10)
       console.log(
         `RSS ${idle.toFixed(0)} MB, peak ${peak.toFixed(0)} MB; probe p99 ${percentile(during, 99).toFixed(1)} ms`,

@@ -27,6 +27,7 @@ export class Wire {
     this.socket = socket
     socket.on('data', (chunk) => this.#take(chunk))
     socket.on('error', () => {})
+    socket.setMaxListeners(0)
   }
 
   static async open(bootstrap: string): Promise<Wire> {
@@ -54,8 +55,10 @@ export class Wire {
     request: RequestInputOf<A>,
   ): Promise<ResponseOf<A>> {
     return new Promise((resolve, reject) => {
-      this.socket.once('close', () => reject(new Error('connection closed')))
+      const onClose = () => reject(new Error('connection closed'))
+      this.socket.once('close', onClose)
       this.send(api, version, request, (frame) => {
+        this.socket.off('close', onClose)
         resolve(decodeResponse(api, version, frame).response)
       })
     })
