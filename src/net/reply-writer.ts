@@ -1,7 +1,7 @@
 import type { EncodedFrame } from '../protocol/frame-writer.ts'
 
-/** Pieces up to this size are worth copying together: a writev entry costs more (measured, see README.md). */
-export const MERGE_BYTES_MAX = 4096
+/** Pieces up to this size are worth copying together: an entry of a writev costs more (measured, see README.md). */
+export const MERGE_BYTES_MAX = 512
 
 /**
  * What to write for `frames`, in order: neighbours in memory become one piece without a copy (small frames are
