@@ -1,4 +1,5 @@
 import { invariant } from '../base/assert.ts'
+import { copyBytes } from '../base/copy.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import {
   BATCH_CRC_FROM,
@@ -214,7 +215,7 @@ export class BatchStager {
     const baseOffset = this.#nextOffset
     if (index >= 0) {
       const { bytes } = this.#ring!.writer!
-      bytes.set(batch, index)
+      copyBytes(bytes, index, batch)
       stampOffsets(bytes, index, baseOffset, leaderEpoch)
       if (stamped) setLogAppendTime(bytes, index, nowMs)
     }

@@ -138,4 +138,17 @@ describe('a full disk', () => {
     broker.clock.advance(200)
     expect(append(log, batchOf(['after'])).baseOffset).toBe(20)
   })
+
+  it('still takes metadata, at the end from the reserve', () => {
+    const { disk, broker } = simulated()
+    broker.reserveBytes = 64 << 10
+    broker.start()
+    const more = { origin: 'broker', appendsWhenFull: true } as const
+    const log = broker.open({}, more)
+    append(log, batchOf(['first']))
+    disk.occupiedBytes += disk.freeBytes('/').free
+    for (let i = 0; i < 10; i++) expect(append(log, batchOf(['on'])).error).toBe(0)
+    expect([log.logEndOffset, disk.exists(`${ROOT}/reserve`)]).toEqual([11, false])
+    expect(storedBatches(log)).toHaveLength(11)
+  })
 })
