@@ -29,8 +29,15 @@ export async function runStart(options: Readonly<Record<string, string>>): Promi
   await serve(settings)
 }
 
+/** The newest major version of Node.js that this release was tried on. */
+const NODE_TRIED_MAX = 24
+
 async function serve(settings: EngineSettings): Promise<void> {
   const logger = new ProcessLogger(settings.logLevel)
+  if (Number.parseInt(process.versions.node, 10) > NODE_TRIED_MAX) {
+    const message = 'this version of griot was not tried on so new a Node.js'
+    logger.log('warn', message, { node: process.version, newestTried: NODE_TRIED_MAX })
+  }
   const stop = stopOnSignals(logger)
   try {
     const engine = await Engine.start({
