@@ -22,6 +22,9 @@ export class GriotProcess {
     this.child = spawn(process.execPath, [launcher, ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // a start that a test expected to be refused must not outlive the run
+      timeout: 60_000,
+      killSignal: 'SIGKILL',
     })
     this.child.stdout!.on('data', (chunk) => {
       this.stdout += chunk
