@@ -4,7 +4,7 @@ import type { FileHandle } from './open-files.ts'
 /** Most of what a reader of a few headers takes from the file at a time. */
 const SMALL_WINDOW_BYTES = 16 * 1024
 /** Batches of this size are hopped over rather than read. */
-const HOP_FROM_BYTES = 32 * 1024
+const HOP_FROM_BYTES = 8 * 1024
 const HOP_READ_BYTES = 128
 
 /** A batch's place while walking: its header is at `bytes[at]`, the rest only if it was asked for. Reused: copy what is kept. */

@@ -3,6 +3,7 @@ import type { LogConfig } from '../../src/log/log-config.ts'
 import { simulated } from './support.ts'
 import { checkAfter, live, liveUntil, SMALL, Story } from './workload.ts'
 
+const TIMEOUT_MS = process.env.GRIOT_TEST_LONG ? 600_000 : 20_000
 const SEEDS = process.env.GRIOT_TEST_LONG ? 50 : 2
 
 /** Strikes at every single change that the workload makes on disk; returns how many there are. */
@@ -34,30 +35,42 @@ function strikeEverywhere(
 }
 
 describe('a power cut after every single write', () => {
-  it('with flush.messages=1 loses nothing acknowledged', () => {
-    const config = { ...SMALL, flushMessages: 1 }
-    const changes = strikeEverywhere(config, SEEDS, (disk, seed) => {
-      disk.powerCut(seed)
-      return true
-    })
-    expect(changes).toBeGreaterThan(200)
-  })
+  it(
+    'with flush.messages=1 loses nothing acknowledged',
+    () => {
+      const config = { ...SMALL, flushMessages: 1 }
+      const changes = strikeEverywhere(config, SEEDS, (disk, seed) => {
+        disk.powerCut(seed)
+        return true
+      })
+      expect(changes).toBeGreaterThan(200)
+    },
+    TIMEOUT_MS,
+  )
 
-  it('without flushing leaves a prefix of the log, and never garbage', () => {
-    const changes = strikeEverywhere(SMALL, SEEDS + 1, (disk, seed) => {
-      disk.powerCut(seed)
-      return false
-    })
-    expect(changes).toBeGreaterThan(150)
-  })
+  it(
+    'without flushing leaves a prefix of the log, and never garbage',
+    () => {
+      const changes = strikeEverywhere(SMALL, SEEDS + 1, (disk, seed) => {
+        disk.powerCut(seed)
+        return false
+      })
+      expect(changes).toBeGreaterThan(150)
+    },
+    TIMEOUT_MS,
+  )
 })
 
 describe('a death of the process after every single write', () => {
-  it('loses nothing acknowledged, flushed or not', () => {
-    const changes = strikeEverywhere(SMALL, 2, (disk) => {
-      disk.kill()
-      return true
-    })
-    expect(changes).toBeGreaterThan(150)
-  })
+  it(
+    'loses nothing acknowledged, flushed or not',
+    () => {
+      const changes = strikeEverywhere(SMALL, 2, (disk) => {
+        disk.kill()
+        return true
+      })
+      expect(changes).toBeGreaterThan(150)
+    },
+    TIMEOUT_MS,
+  )
 })
