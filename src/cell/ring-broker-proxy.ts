@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { copyBytes } from '../base/copy.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import { asPartitionNumber, type BrokerId, type CellId, type PartitionNumber } from '../base/ids.ts'
 import {
@@ -327,7 +328,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     command.bufferId = inRing ? 0 : this.#sendBuffer(batch)
     command.byteLength = length
     writeProduce(ring.view, at, command)
-    if (inRing) ring.bytes.set(batch, at + PRODUCE_HEADER_BYTES)
+    if (inRing) copyBytes(ring.bytes, at + PRODUCE_HEADER_BYTES, batch)
     this.#commit(REPLY_BYTES_MAX)
     return true
   }
@@ -337,7 +338,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     const bufferId = this.#nextBufferId
     this.#nextBufferId = (bufferId % 0xffff_ffff) + 1
     const sab = new SharedArrayBuffer(batch.length)
-    new Uint8Array(sab).set(batch)
+    copyBytes(new Uint8Array(sab), 0, batch)
     this.#options.control.post(this.#options.peer, { kind: 'batch-buffer', bufferId, sab })
     return bufferId
   }

@@ -1,4 +1,5 @@
 import { InvariantError, invariant } from '../base/assert.ts'
+import { copyBytes } from '../base/copy.ts'
 import { checkVersion, type Region, wordsOf } from './region.ts'
 import * as L from './ring-log-layout.ts'
 
@@ -174,7 +175,7 @@ export class RingLogReader {
     if (this.#overwritten(position)) return false
     const index = this.#indexOf(position)
     invariant(index + length <= this.capacityBytes, 'ring log: a span is contiguous')
-    target.set(this.#bytes.subarray(index, index + length), targetOffset)
+    copyBytes(target, targetOffset, this.#bytes.subarray(index, index + length))
     return !this.#overwritten(position)
   }
 
