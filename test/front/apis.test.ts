@@ -380,3 +380,21 @@ describe('ListOffsets', () => {
     expect(ask(world, -7, 9)).toBe(35)
   })
 })
+
+test('Produce v13 finds topics by the tenant’s own ids, and no others', () => {
+  const world = new Harness()
+  world.createTopic('t')
+  const { topicId } = world.image.topicByName(world.image.defaultTenant!.tenantId, 't')!
+  const strange = 'f'.repeat(32) as typeof topicId
+  const partitionData = [{ index: 0, records: batchOf('a') }]
+  const told = call(world, world.connect(), produce, 13, {
+    acks: -1,
+    timeoutMs: 1000,
+    topicData: [
+      { topicId: strange, partitionData },
+      { topicId, partitionData },
+    ],
+  })
+  const errors = told.responses.map(({ partitionResponses }) => partitionResponses[0]!.errorCode)
+  expect(errors).toEqual([100, 0])
+})

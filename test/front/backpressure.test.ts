@@ -82,8 +82,9 @@ describe('a full ring', () => {
     expect(new Set(leaders).size).toBe(2)
     const [stuck, free] = [world.connect(), world.connect()]
     world.hung.add(leaders[0]!)
+    // A small one behind a large one that found no room would find some.
     const sent = Array.from({ length: 100 }, (_, i) => {
-      return sendProduce(stuck, 't', bigBatch(`${i} `, 4000), { index: 0 })
+      return sendProduce(stuck, 't', bigBatch(`${i} `, i % 2 === 0 ? 4000 : 100), { index: 0 })
     })
     world.run()
     expect(world.proxies[leaders[0]! - 1]!.parkedCommands).toBeGreaterThan(50)

@@ -321,6 +321,8 @@ export class SimulatedSegmentFiles implements SegmentFiles {
   reads = 0
   /** Set to answer nothing for now: the disk hangs. */
   hung = false
+  /** Changes what was read: the disk holds something else. */
+  spoil: ((bytes: Uint8Array) => void) | null = null
   readonly #disk: SimulatedDisk
   readonly #later: Later
   readonly #stuck: (() => void)[] = []
@@ -338,7 +340,11 @@ export class SimulatedSegmentFiles implements SegmentFiles {
         done(null, {
           read: (target, length, position, onRead) => {
             this.reads++
-            this.#soon(() => onRead(null, file.read(target, 0, length, position)))
+            this.#soon(() => {
+              const bytesRead = file.read(target, 0, length, position)
+              this.spoil?.(target)
+              onRead(null, bytesRead)
+            })
           },
           close: () => file.close(),
         } satisfies SegmentFile)

@@ -151,33 +151,53 @@ test('topics are found by id within the tenant, and nowhere else', () => {
 })
 
 describe('segments', () => {
-  test('that vanish under a reader make the front ask again, and say what is left', () => {
+  const retained = {
+    'segment.bytes': '1048576',
+    'retention.bytes': '600000',
+    'file.delete.delay.ms': '0',
+  }
+  const many = () => Array.from({ length: 60 }, (_, i) => bigBatch(`${i}`, 50_000))
+
+  test('that vanish before they are opened make the front ask again', () => {
     const world = new Harness({ arenaBytes: 16 * 1024 })
-    const client = written(
-      world,
-      Array.from({ length: 60 }, (_, i) => bigBatch(`${i}`, 50_000)),
-      { 'segment.bytes': '1048576', 'retention.bytes': '600000', 'file.delete.delay.ms': '0' },
-    )
-    expect(offsetsOf(read(world, client, 0).records)[0]).toBe(0)
+    const client = written(world, many(), retained)
+    world.files.hung = true
+    const slow = sendFetch(client, { t: { 0: 0 } }, { maxWaitMs: 0 })
+    world.run()
+    world.pass(600_000, 60_000)
+    const [first] = world.disk.list(world.directoryOf('t')).filter((one) => one.endsWith('.log'))
+    expect(Number.parseInt(first!, 10)).toBeGreaterThan(0)
+    world.files.release()
+    world.run()
+    // Not KAFKA_STORAGE_ERROR, which is what a file that is merely missing would be.
+    expect(partitionsOf(fetched(client, slow))['t/0']).toMatchObject({ errorCode: 1 })
+    const start = Number.parseInt(first!, 10)
+    expect(offsetsOf(read(world, client, start).records)[0]).toBe(start)
+  })
+
+  test('that vanish while they are open give what was located in them, and are let go', () => {
+    const world = new Harness({ arenaBytes: 16 * 1024 })
+    const client = written(world, many(), retained)
+    read(world, client, 0)
     world.files.hung = true
     const slow = sendFetch(client, { t: { 0: 0 } }, { maxWaitMs: 0 })
     world.run()
     world.pass(600_000, 60_000)
     world.files.release()
     world.run()
-    const found = partitionsOf(fetched(client, slow))['t/0']!
-    // What was open stays readable; what must be opened anew is gone: the log's new start is told.
-    if (found.errorCode === 0) expect(offsetsOf(found.records)[0]).toBe(0)
-    else expect(found).toMatchObject({ errorCode: 1 })
+    expect(offsetsOf(partitionsOf(fetched(client, slow))['t/0']!.records)[0]).toBe(0)
     world.pass(60_000)
+    expect(world.front.services.segments.openFiles).toBe(0)
     expect(read(world, client, 0)).toMatchObject({ errorCode: 1 })
-    const start = world.disk
-      .list(world.directoryOf('t'))
-      .filter((file) => file.endsWith('.log'))
-      .sort()[0]!
-    const first = Number.parseInt(start, 10)
-    expect(first).toBeGreaterThan(0)
-    expect(offsetsOf(read(world, client, first).records)[0]).toBe(first)
+  })
+
+  test('that hold something else than the broker said are not sent', () => {
+    const world = new Harness({ arenaBytes: 16 * 1024 })
+    const client = written(world, many())
+    world.files.spoil = (bytes) => bytes.fill(0x5a)
+    expect(read(world, client, 0)).toMatchObject({ errorCode: 56 })
+    world.files.spoil = null
+    expect(read(world, client, 0)).toMatchObject({ errorCode: 0 })
   })
 
   test('never give a byte of another partition, whatever happens to them', () => {
