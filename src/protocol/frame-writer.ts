@@ -55,7 +55,7 @@ export class FrameWriter {
     const needed = 2 * (written + size)
     const from = this.buf
     const start = this.start
-    this.#newSlab(needed <= SLAB_BYTES ? SLAB_BYTES : needed)
+    this.#newSlab(Math.max(needed, SLAB_BYTES))
     from.copy(this.buf, 0, start, start + written)
     this.pos = written
   }

@@ -285,7 +285,7 @@ describe('CreateTopics', () => {
     expect(Math.max(...loads()) - Math.min(...loads())).toBeLessThanOrEqual(1)
     one.create([topic('skewed', assigned([1], [1], [1], [1], [1]))])
     const { entries } = one.create([topic('wide', { partitions: 6 })])
-    const leaders = (entries[0] as { placements: { leader: number }[] }).placements.map(
+    const leaders = (entries[0] as unknown as { placements: { leader: number }[] }).placements.map(
       (placement) => placement.leader,
     )
     expect([...leaders].sort()).toEqual([1, 1, 2, 2, 3, 3])

@@ -15,7 +15,7 @@ import type { Api, RequestInputOf, ResponseOf } from '../../src/protocol/api.ts'
 import { type Field, type Fields, walkFields } from '../../src/protocol/schema.ts'
 import { includes } from '../../src/protocol/version-range.ts'
 import { buildBatch } from '../../src/record/builder.ts'
-import type { FakeClient } from './fake-client.ts'
+import type { Asking, FakeClient } from './fake-client.ts'
 import { Harness } from './harness.ts'
 import { batchOf, sendProduce } from './requests.ts'
 
@@ -24,7 +24,7 @@ const call = <A extends Api>(
   client: FakeClient,
   api: A,
   version: number,
-  request: RequestInputOf<A>,
+  request: Asking<A>,
 ): ResponseOf<A> => {
   const correlation = client.send(api, version, request)
   world.run()

@@ -31,9 +31,10 @@ describe('crc32c', () => {
       fc.nat(40),
       fc.nat(40),
       (data, from, less) => {
-        const bytes = new Uint8Array(
-          memory === 'shared' ? new SharedArrayBuffer(data.length) : data.length,
-        )
+        const bytes =
+          memory === 'shared'
+            ? new Uint8Array(new SharedArrayBuffer(data.length))
+            : new Uint8Array(data.length)
         bytes.set(data)
         const end = bytes.length - less
         expect(crc32c(bytes, from, end)).toBe(crc32cScript(bytes, from, end))
