@@ -60,7 +60,7 @@ async function startEngine(directory: string): Promise<{ target: Target; child: 
   const args = ['--data-dir', directory, '--brokers', '1', '--kafka-listen', `127.0.0.1:${kafka}`]
   const child = spawn(
     process.execPath,
-    [join(root, 'dist/cli.js'), 'start', ...args, '--http-listen', `127.0.0.1:${http}`],
+    [join(root, 'dist/griot.cjs'), 'start', ...args, '--http-listen', `127.0.0.1:${http}`],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   )
   for (let attempt = 0; attempt < 400; attempt++) {

@@ -22,7 +22,7 @@ async function start(dataDir) {
   const child = spawn(
     process.execPath,
     [
-      join(dist, 'cli.js'),
+      join(dist, 'griot.cjs'),
       'start',
       '--data-dir',
       dataDir,

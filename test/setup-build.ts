@@ -8,6 +8,6 @@ export function setup(): void {
     spawnSync(process.execPath, args as string[], { cwd: root, encoding: 'utf8' })
   const compiled = run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])
   if (compiled.status !== 0) throw new Error(`tsc failed:\n${compiled.stdout}${compiled.stderr}`)
-  const bundled = run(['scripts/bundle.mjs'])
+  const bundled = run(['.build/bundle.mjs'])
   if (bundled.status !== 0) throw new Error(`bundling failed:\n${bundled.stdout}${bundled.stderr}`)
 }

@@ -3,7 +3,7 @@
  * What `npx griot` runs: CommonJS, because by the time that an ES module runs, Node has used libuv's thread pool and its size
  * is fixed. Then the real entry, with compiled code kept between starts where Node can.
  */
-import nodeModule from 'node:module'
+import nodeModule, { createRequire } from 'node:module'
 
 /** Blocking file calls at a time, all threads together: flushes, and reads of segments of several directories. */
 const THREAD_POOL_SIZE = 16
@@ -13,5 +13,5 @@ process.env.UV_THREADPOOL_SIZE ??= String(THREAD_POOL_SIZE)
 ;(nodeModule as { enableCompileCache?: () => unknown }).enableCompileCache?.()
 
 // named by a variable, so that it is not bundled into this file
-const entry = './cli.js'
-void import(entry)
+const entry = './cli.cjs'
+createRequire(import.meta.url)(entry)

@@ -69,4 +69,4 @@ function addVersion(program: Command): void {
     })
 }
 
-await main(process.argv)
+void main(process.argv)

@@ -8,6 +8,11 @@ import type { RecordResult, RecordTask } from '../front/record-task.ts'
 /** A thread that has had nothing to do for this long ends. */
 const IDLE_MS = 30_000
 
+/** Where its threads enter: bundled, or (in tests) compiled file by file. */
+const ENTRY = import.meta.url.endsWith('/piscina-pool.js')
+  ? './pool-worker.js'
+  : './pool-worker.cjs'
+
 export class PiscinaPool implements RecordPool {
   #pool: Promise<Piscina> | null = null
   #isClosed = false
@@ -37,7 +42,7 @@ export class PiscinaPool implements RecordPool {
 async function startPool(): Promise<Piscina> {
   const { Piscina } = await import('piscina')
   return new Piscina({
-    filename: fileURLToPath(new URL('./pool-worker.js', import.meta.url)),
+    filename: fileURLToPath(new URL(ENTRY, import.meta.url)),
     name: 'runOnPool',
     minThreads: 0,
     maxThreads: Math.max(1, os.availableParallelism() - 1),

@@ -15,6 +15,9 @@ const HEAP_MB: Readonly<Record<ThreadData['thread']['role'], number>> = {
   flusher: 64,
 }
 
+/** Where workers enter: bundled, or (in tests) compiled file by file. */
+const ENTRY = import.meta.url.endsWith('/thread-handle.js') ? './worker.js' : './worker.cjs'
+
 interface Deferred<T> {
   readonly promise: Promise<T>
   readonly resolve: (value: T) => void
@@ -51,7 +54,7 @@ export class ThreadHandle {
   /** Starts the worker; without this call the thread is the server's own. */
   spawn(data: ThreadData): void {
     const role = data.thread.role
-    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+    const worker = new Worker(new URL(ENTRY, import.meta.url), {
       name: `griot ${this.name}`,
       workerData: data,
       transferList: transferList(data.channels),

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 
-const cli = join(import.meta.dirname, '../../dist/cli.js')
+const cli = join(import.meta.dirname, '../../dist/griot.cjs')
 
 /** `count` consecutive ports that are free now, below the ephemeral range so that no client takes them meanwhile. */
 export async function freePorts(count: number): Promise<number> {
