@@ -27,6 +27,7 @@ export class DiskSpace {
   #checkedAtMs = Number.NEGATIVE_INFINITY
   #bytesSince = 0
   #reserved = false
+  #complained = false
 
   constructor(options: DiskSpaceOptions) {
     this.#options = options
@@ -79,8 +80,17 @@ export class DiskSpace {
   #checkIfDue(): void {
     const nowMs = this.#options.clock.monotonicMs()
     if (nowMs - this.#checkedAtMs < CHECK_EVERY_MS && this.#bytesSince < CHECK_EVERY_BYTES) return
-    this.#check()
-    if (this.#writable && !this.#reserved) this.#keepReserve()
+    try {
+      this.#check()
+      if (this.#writable && !this.#reserved) this.#keepReserve()
+      this.#complained = false
+    } catch (error) {
+      // asked after a write that is done: what cannot be known changes nothing of it
+      if (!(error instanceof DiskError)) throw error
+      if (this.#complained) return
+      this.#complained = true
+      this.#options.logger.log('warn', `Free space cannot be looked up: ${error.message}`)
+    }
   }
 
   #check(): void {

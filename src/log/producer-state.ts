@@ -67,7 +67,6 @@ export class ProducerState {
   ensureLoaded(): void {
     if (this.#loadAt < 0) return
     const endOffset = this.#loadAt
-    this.#loadAt = -1
     const nowMs = this.#environment.clock.wallMs()
     this.table.clear()
     let from = 0
@@ -80,6 +79,8 @@ export class ProducerState {
       break
     }
     this.#replay(from, endOffset, nowMs)
+    // only now: a table that could not be read would take every sequence
+    this.#loadAt = -1
   }
 
   #replay(from: number, endOffset: number, nowMs: number): void {

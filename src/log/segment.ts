@@ -200,7 +200,7 @@ export class Segment {
   /** Makes {@link maxTimestamp} known: from the time index, and the batches after its last entry. */
   knowTimestamps(): void {
     if (this.#timeKnown) return
-    this.#timeKnown = true
+    this.maxTimestamp = this.maxTimestampOffset = this.#timeLast = -1
     const count = this.times.count
     if (count > 0) {
       const { bytes, at } = this.times.read(count - 1)
@@ -221,6 +221,8 @@ export class Segment {
       this.firstTimestamp = maxTimestampOf(batch.bytes, batch.at)
       return false
     })
+    // only now: a read that failed is made again
+    this.#timeKnown = true
   }
 
   /**
