@@ -26,6 +26,8 @@ export interface ReplicaTableOptions {
 const TOUCH_EVERY_MS = 250
 /** Logs that may be open beyond the limit while others are being flushed. */
 const OVERSHOOT = 1.25
+/** Idle logs looked at for one that may be closed: the others are being flushed. */
+const LOOKS_PER_IDLE = 4
 /** Partitions looked at for one that may be closed, when too many logs are open. */
 const PRESSURE_LOOKS = 32
 
@@ -41,6 +43,9 @@ export class ReplicaTable {
   readonly #open = new Set<Replica>()
   /** Those without, likewise. */
   readonly #closed = new Set<Replica>()
+  /** Bytes of logs that were open and are not, where there are any. */
+  readonly #closedBytes = new Map<PartitionNumber, number>()
+  #closedBytesSum = 0
   #opened = 0
   #failed = 0
 
@@ -55,6 +60,13 @@ export class ReplicaTable {
   /** Logs opened since the start. */
   get openedTotal(): number {
     return this.#opened
+  }
+
+  /** Bytes of all logs that were opened since the start; looks at those that are open. */
+  logBytes(): number {
+    let bytes = this.#closedBytesSum
+    for (const { log } of this.#open) if (log !== null) bytes += log.sizeBytes
+    return bytes
   }
 
   /** Partitions that failed and have not been opened again. */
@@ -178,30 +190,40 @@ export class ReplicaTable {
     replica.waiting.release()
   }
 
-  /** Dehydrates and forgets what was not touched since `sinceMs`, at most `limit`; returns how many were looked at. */
+  /**
+   * Begins to dehydrate, and forgets, what was not touched since `sinceMs`, at most `limit`; returns how many. Those
+   * whose flush is under way do not count: waiting for them is no work.
+   */
   dehydrateIdle(nowMs: number, sinceMs: number, limit: number): number {
-    let looked = 0
+    let done = 0
+    let looks = Math.min(this.#open.size, limit * LOOKS_PER_IDLE)
     for (const replica of this.#open) {
-      if (looked >= limit || replica.touchedAtMs > sinceMs) break
-      looked++
+      if (looks-- === 0 || done >= limit || replica.touchedAtMs > sinceMs) break
       // at the back of the order until its flush is done
       this.touch(replica, replica.touchedAtMs)
-      this.#flushAndClose(replica)
+      if (this.flushAndClose(replica)) done++
     }
     for (const replica of this.#closed) {
-      if (looked >= limit || replica.touchedAtMs > sinceMs) break
-      looked++
+      if (done >= limit || replica.touchedAtMs > sinceMs) break
+      done++
       if ((replica.watches?.active ?? 0) > 0) this.touch(replica, nowMs)
       else this.#forget(replica)
     }
-    return looked
+    return done
   }
 
   /** Takes the replica out: its topic was deleted. Its log is closed; the files stay for the remover. */
   remove(replica: Replica, nowMs: number): void {
     replica.isRemoved = true
     this.guard(replica, nowMs, () => this.#close(replica))
+    this.#noteClosedBytes(replica.number, 0)
     this.#forget(replica)
+  }
+
+  #noteClosedBytes(number: PartitionNumber, bytes: number): void {
+    this.#closedBytesSum += bytes - (this.#closedBytes.get(number) ?? 0)
+    if (bytes > 0) this.#closedBytes.set(number, bytes)
+    else this.#closedBytes.delete(number)
   }
 
   #forget(replica: Replica): void {
@@ -232,6 +254,7 @@ export class ReplicaTable {
     replica.failedUntilMs = 0
     replica.quiet = null
     this.#opened++
+    this.#noteClosedBytes(replica.number, 0)
     this.#closed.delete(replica)
     this.#open.add(replica)
     this.arm(replica)
@@ -245,15 +268,21 @@ export class ReplicaTable {
       request: (path, done) =>
         environment.flush.request(path, (error) => {
           const nowMs = environment.clock.monotonicMs()
-          if (this.guard(replica, nowMs, () => done(error))) onFlushed(replica)
+          if (!this.guard(replica, nowMs, () => done(error))) return
+          onFlushed(replica)
+          // retention may have waited for it
+          this.arm(replica)
         }),
     }
   }
 
-  /** Closed after a flush, a log need not be checked when it is opened again. */
-  #flushAndClose(replica: Replica): void {
+  /**
+   * Closes the log once it is flushed, if nobody has touched it by then: it need not be checked when it is opened again.
+   * False when that is under way, or cannot be now.
+   */
+  flushAndClose(replica: Replica): boolean {
     const log = replica.log
-    if (log === null || replica.isClosing || !replica.isAtRest) return
+    if (log === null || replica.isClosing || !replica.isAtRest) return false
     const { clock } = this.#options.environment
     const touchedAtMs = replica.touchedAtMs
     replica.isClosing = true
@@ -261,11 +290,13 @@ export class ReplicaTable {
       log.flushAll((error) => {
         replica.isClosing = false
         const isQuiet = replica.touchedAtMs === touchedAtMs && replica.isAtRest
-        if (error === null && isQuiet && replica.log === log) {
-          this.dehydrate(replica, clock.monotonicMs())
-        }
+        if (replica.log !== log) return
+        if (error === null && isQuiet) this.dehydrate(replica, clock.monotonicMs())
+        // a full disk: not again and again, but when it is idle for as long once more
+        if (error !== null) this.touch(replica, clock.monotonicMs())
       }),
     )
+    return true
   }
 
   /** Begins to close what was touched longest ago; with far too many open, one is closed without its flush. */
@@ -279,7 +310,7 @@ export class ReplicaTable {
         this.dehydrate(replica, nowMs)
         return
       }
-      this.#flushAndClose(replica)
+      this.flushAndClose(replica)
     }
   }
 
@@ -303,6 +334,7 @@ export class ReplicaTable {
     if (log === null) return
     replica.log = null
     replica.isClosing = false
+    this.#noteClosedBytes(replica.number, log.sizeBytes)
     this.#open.delete(replica)
     if (!replica.isRemoved) this.#closed.add(replica)
     try {

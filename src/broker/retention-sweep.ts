@@ -19,8 +19,8 @@ const STEP_MS_MIN = 10
 const PASSED_MAX = 256
 
 /**
- * Retention for partitions that are not open: one at a time, round robin, slowly; each is opened, cleaned and closed again.
- * Open logs have timers of their own. On the broker's thread.
+ * Retention for partitions that are not open: one at a time, round robin, slowly; each is opened, cleaned and closed again,
+ * once it is flushed if it was not. Open logs have timers of their own. On the broker's thread.
  */
 export class RetentionSweep {
   readonly #options: RetentionSweepOptions
@@ -72,10 +72,13 @@ export class RetentionSweep {
     if (!disk.exists(replica.directory)) return false
     const log = table.open(replica, nowMs)
     if (log === null) return true
-    const isCleaned = table.guard(replica, nowMs, () => log.applyRetention())
-    if (!isCleaned) return true
-    this.#notBeforeMs.set(number, log.retentionDueAtMs)
-    table.dehydrate(replica, nowMs)
+    table.guard(replica, nowMs, () => {
+      log.applyRetention()
+      // what waits for a flush is removed after it, by the log's own timer; then it is as idle as any
+      if (log.retentionWaits) return
+      this.#notBeforeMs.set(number, log.retentionDueAtMs)
+      table.flushAndClose(replica)
+    })
     return true
   }
 }

@@ -60,7 +60,7 @@ export class PartitionLog implements ReadableLog {
   #closed = false
   /** The recovery points name this log as written. */
   #dirty: boolean
-  /** Retention found more to remove than is followed by durable segments. */
+  /** Retention found more to remove than is followed by durable segments, or a segment was rolled. */
   #retentionWaits = false
   #retentionAtMs: number
   #expiryAtMs: number
@@ -246,6 +246,8 @@ export class PartitionLog implements ReadableLog {
     this.#snapshotProducers()
     const next = this.addSegment(nowMs)
     this.producers.removeStray(this.segments)
+    // retention is looked at with each roll, as soon as this flush is done
+    this.#retentionWaits = true
     this.#durability.request(false)
     return next
   }
@@ -391,6 +393,11 @@ export class PartitionLog implements ReadableLog {
     if (before !== this.#startOffset) this.#ring?.publishWatermarks(this)
   }
 
+  /** Retention is looked at again after the flush that is under way. */
+  get retentionWaits(): boolean {
+    return this.#retentionWaits
+  }
+
   /** @internal */
   startsAt(offset: number): void {
     this.#startOffset = offset
@@ -477,16 +484,6 @@ export class PartitionLog implements ReadableLog {
     this.#failure ??= 'abandoned'
     this.#stager.abandon()
     this.close()
-  }
-
-  /** Closes the log and removes its directory: the topic was deleted. Throws DiskError. */
-  delete(): void {
-    this.#stager.abandon()
-    this.#closed = true
-    this.#ring?.giveUpRing()
-    for (const segment of this.segments.splice(0)) segment.release()
-    this.environment.disk.removeDirectory(this.directory)
-    this.environment.recoveryPoints.remove(this.partition)
   }
 
   #flushed(): void {
