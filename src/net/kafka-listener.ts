@@ -37,20 +37,23 @@ export class KafkaListener {
   static async listen(options: ListenOptions, set: ConnectionSet): Promise<KafkaListener> {
     const servers: Server[] = []
     const ports: number[] = []
+    const early = new EarlySockets()
     try {
       for (let node = 1; node <= options.nodes; node++) {
         const server = createServer({ noDelay: true, keepAlive: true })
         servers.push(server)
+        early.keepFrom(server)
         ports.push(
           await listenOn(server, options, options.port === 0 ? 0 : options.port + node - 1),
         )
       }
     } catch (error) {
       for (const server of servers) server.close()
+      early.destroy()
       throw error
     }
     const listener = new KafkaListener(servers, ports, set)
-    listener.#accept(options)
+    listener.#accept(options, early)
     return listener
   }
 
@@ -59,7 +62,7 @@ export class KafkaListener {
     for (const server of this.#servers) server.close()
   }
 
-  #accept(options: ListenOptions): void {
+  #accept(options: ListenOptions, early: EarlySockets): void {
     const first = options.advertisedPort
     const advertisedPorts = this.ports.map((port, index) => (first === null ? port : first + index))
     this.#servers.forEach((server, index) => {
@@ -69,10 +72,36 @@ export class KafkaListener {
         advertisedHost: options.advertisedHost,
         advertisedPorts,
       }
+      const waiting = early.releaseOf(server)
       server.on('connection', (socket) => acceptSocket(this.#set, socket, info))
+      for (const socket of waiting) acceptSocket(this.#set, socket, info)
       // What goes wrong after listening (out of descriptors) concerns connections that never came to be.
       server.on('error', () => {})
     })
+  }
+}
+
+/** Connections that come in while other ports are still being opened: what they send waits in the kernel until then. */
+class EarlySockets {
+  readonly #sockets = new Map<Server, Socket[]>()
+
+  keepFrom(server: Server): void {
+    const sockets: Socket[] = []
+    this.#sockets.set(server, sockets)
+    server.on('connection', (socket) => {
+      socket.on('error', () => {})
+      sockets.push(socket)
+    })
+  }
+
+  /** Keeps no more from `server`; what came and is still there is the caller's. */
+  releaseOf(server: Server): Socket[] {
+    server.removeAllListeners('connection')
+    return this.#sockets.get(server)!.filter((socket) => !socket.destroyed)
+  }
+
+  destroy(): void {
+    for (const socket of [...this.#sockets.values()].flat()) socket.destroy()
   }
 }
 

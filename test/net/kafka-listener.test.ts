@@ -1,4 +1,4 @@
-import { connect, createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/log.ts'
@@ -36,6 +36,26 @@ function echoSet(seen: KafkaConnection[]): ConnectionSet {
   })
 }
 
+/** One that many free ones follow, below those that the system gives to clients. */
+async function freePort(): Promise<number> {
+  const server = createServer()
+  const port = 12_000 + (process.pid % 5_000)
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+async function connectAsSoonAsPossible(port: number): Promise<Socket> {
+  for (;;) {
+    const socket = connect(port, 'localhost')
+    const connected = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(true))
+      socket.once('error', () => resolve(false))
+    })
+    if (connected) return socket
+  }
+}
+
 describe('a Kafka listener', () => {
   test('takes a port per node and says over which one a connection came in', async () => {
     const seen: KafkaConnection[] = []
@@ -62,6 +82,29 @@ describe('a Kafka listener', () => {
     listener.stopAccepting()
     set.closeAll()
     expect(set.size).toBe(0)
+  })
+
+  test('serves a client that came in before the last port was open', async () => {
+    const port = await freePort()
+    const set = echoSet([])
+    // a name is looked up for each port, which lets the event loop turn in between
+    let isOpen = false
+    const opening = KafkaListener.listen(
+      { ...options, host: 'localhost', port, nodes: 50 },
+      set,
+    ).finally(() => {
+      isOpen = true
+    })
+    const socket = await connectAsSoonAsPossible(port)
+    expect(isOpen, 'the client was too late to prove anything').toBe(false)
+    const frame = Buffer.from([0, 0, 0, 2, 7, 9])
+    socket.write(frame)
+    const answer = await new Promise<Buffer>((resolve) => socket.once('data', resolve))
+    expect(answer.equals(frame)).toBe(true)
+    const listener = await opening
+    listener.stopAccepting()
+    set.closeAll()
+    socket.destroy()
   })
 
   test('names port and option when a port is taken, and leaves none open', async () => {
