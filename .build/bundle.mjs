@@ -32,6 +32,10 @@ const common = {
   target: 'node20',
   outdir: 'dist',
   logLevel: 'warning',
+  // names stay, and lines, for stack traces
+  minifyWhitespace: true,
+  minifySyntax: true,
+  lineLimit: 120,
   write: false,
   plugins: [boundaries],
 }

@@ -43,27 +43,43 @@ export function crc32cScript(bytes: Uint8Array, start: number, end: number): num
 
 type NativeCrc = (input: Uint8Array) => number
 
+/**
+ * The add-on, its binary for this platform by its own name first: the package in front of it looks through files and
+ * reports for what platform this is, 3 ms on every thread.
+ */
 function loadNative(): NativeCrc | null {
-  try {
-    const native = createRequire(import.meta.url)('@node-rs/crc32') as { crc32c: NativeCrc }
-    // A binary that loads but computes something else must not decide over anyone's records.
-    const probe = Uint8Array.of(0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39)
-    return native.crc32c(probe) === 0xe3069283 ? native.crc32c : null
-  } catch {
-    return null
+  const require = createRequire(import.meta.url)
+  const { platform, arch } = process
+  const abi = platform === 'linux' ? '-gnu' : platform === 'win32' ? '-msvc' : ''
+  for (const name of [`@node-rs/crc32-${platform}-${arch}${abi}`, '@node-rs/crc32']) {
+    try {
+      const { crc32c } = require(name) as { crc32c: NativeCrc }
+      // A binary that loads but computes something else must not decide over anyone's records.
+      const probe = Uint8Array.of(0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39)
+      if (crc32c(probe) === 0xe3069283) return crc32c
+    } catch {
+      // not installed under this name, or not for this C library
+    }
   }
+  return null
 }
 
-const native = loadNative()
+/** Undefined until the first bytes that are worth it: no thread loads it as it starts. */
+let native: NativeCrc | null | undefined
 
 /** Whether the native add-on answers; the same results come without it, slower. */
-export const crc32cIsNative: boolean = native !== null
+export const crc32cIsNative = (): boolean => {
+  if (native === undefined) native = loadNative()
+  return native !== null
+}
 
 /** Below this many bytes the call into the add-on costs more than it saves (measured, see README.md). */
 const NATIVE_FROM_BYTES = 256
 
 /** CRC-32C of `bytes[start, end)` as an unsigned number; any thread, also views of shared memory. */
 export function crc32c(bytes: Uint8Array, start: number, end: number): number {
-  if (native === null || end - start < NATIVE_FROM_BYTES) return crc32cScript(bytes, start, end)
+  if (end - start < NATIVE_FROM_BYTES) return crc32cScript(bytes, start, end)
+  if (native === undefined) native = loadNative()
+  if (native === null) return crc32cScript(bytes, start, end)
   return native(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end))
 }

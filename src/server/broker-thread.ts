@@ -10,6 +10,7 @@ import type { FrontRings } from '../broker/front-link.ts'
 import { MetadataLog } from '../broker/metadata-log.ts'
 import type { ControllerAgent, ControllerAgentOptions } from '../controller/agent.ts'
 import type { ControlMessage } from '../link/control.ts'
+import { BrokerGauge } from '../link/counters.ts'
 import {
   brokerPeer,
   type ControlEnvelope,
@@ -86,7 +87,8 @@ function buildAgents(
   const { data } = context
   const brokerId = asBrokerId(data.thread.brokerId)
   const root = brokerPath(data.settings.dataDir, CELL, brokerId)
-  const flush = createFlushClient(data)
+  const counters = counterRows(context)
+  const flush = createFlushClient(context, counters)
   const logger = threadLogger(data, control)
   const environment = openEnvironment(context, root, flush, control, logger)
   const metadataLog =
@@ -102,7 +104,7 @@ function buildAgents(
     flush,
     fronts: frontRings(data),
     control,
-    counters: counterRows(context),
+    counters,
     brokerConfigs: brokerConfigValues(data.settings),
     companions: metadataLog === null ? [] : [metadataLog],
     onOtherMessage: (envelope) => onControllerMessage(controller, envelope, logger),
@@ -145,12 +147,22 @@ function openEnvironment(
   })
 }
 
-function createFlushClient({ wiring, thread }: ThreadData): FlushClient {
+function createFlushClient(
+  { data, clock }: ThreadContext,
+  { writer, brokerRow }: CounterRows,
+): FlushClient {
+  const { wiring, thread } = data
   const rings = wiring.flush[thread.brokerId - 1]!
   return new FlushClient({
     requests: new RingWriter(rings.requests),
     completions: new RingReader(rings.replies),
     bell: new DoorbellRinger(wiring.bells[threadIndex(wiring, FLUSHER_PEER)]!),
+    clock,
+    onFlushed: (durationMs, isFailed) => {
+      writer.add(brokerRow, BrokerGauge.FLUSHES, 1)
+      writer.add(brokerRow, BrokerGauge.FLUSH_US, durationMs * 1_000)
+      if (isFailed) writer.add(brokerRow, BrokerGauge.FLUSHES_FAILED, 1)
+    },
   })
 }
 

@@ -1,13 +1,27 @@
 /**
- * Which row of the counter table is whose: brokers' own rows first, then the rows of the tenant `default` at each broker.
- * Other tenants' rows will be given out by message, with the tenants themselves.
+ * Which row of the counter table is whose: one in which each thread counts what concerns itself, one per broker, and per
+ * tenant one for what is no broker's and one for each broker. The tenant `default` has the first of those; other tenants'
+ * will be given out by message, with the tenants themselves, and be added up by the same {@link tenantRows}.
  */
 import { BROKERS_MAX } from './options.ts'
 
+/** Each thread's own: in its own stripe, so that they do not meet. */
+export const THREAD_ROW = 0
+
 /** The row of a broker as a whole. */
-export const brokerRow = (brokerId: number): number => brokerId - 1
+export const brokerRow = (brokerId: number): number => brokerId
 
-/** The row of the default tenant at a broker. */
-export const defaultTenantRow = (brokerId: number): number => BROKERS_MAX + brokerId - 1
+const TENANTS_FROM = 1 + BROKERS_MAX
+const ROWS_PER_TENANT = 1 + BROKERS_MAX
 
-export const COUNTER_ROWS = 2 * BROKERS_MAX
+/** The row of the tenant in `place` at a broker; broker 0: what is no broker's. */
+const tenantRow = (place: number, brokerId: number): number =>
+  TENANTS_FROM + place * ROWS_PER_TENANT + brokerId
+
+/** The row of the default tenant at a broker, 0 for none. */
+export const defaultTenantRow = (brokerId: number): number => tenantRow(0, brokerId)
+
+/** The rows of all tenants at a broker, 0 for none: to be summed. */
+export const tenantRows = (brokerId: number): readonly number[] => [defaultTenantRow(brokerId)]
+
+export const COUNTER_ROWS = TENANTS_FROM + ROWS_PER_TENANT

@@ -1,5 +1,4 @@
 /** The data directory: made, identified by `griot.json`, and for tests temporary. Called on the starting thread. */
-import { randomBytes } from 'node:crypto'
 import {
   accessSync,
   closeSync,
@@ -19,6 +18,7 @@ import { rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { ownerOf } from './directory-lock.ts'
+import { systemRandomHex } from './system-random.ts'
 
 export const DATA_FORMAT = 1
 const IDENTITY_FILE = 'griot.json'
@@ -139,7 +139,7 @@ export function temporaryBase(): string {
 }
 
 export function makeTemporaryDirectory(base: string = temporaryBase()): string {
-  const directory = path.join(base, `griot-${randomBytes(6).toString('hex')}`)
+  const directory = path.join(base, `griot-${systemRandomHex(12)}`)
   mkdirSync(directory, { mode: 0o700 })
   return directory
 }

@@ -17,22 +17,14 @@
  * Alive means: on the same kernel (same boot id, or no boot id and the same host name), its socket accepts; from another
  * kernel (two hosts on one volume, or a reboot), its beat moves within {@link LEASE_MS} on the watcher's own clock.
  */
-import { randomBytes } from 'node:crypto'
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { beat, claimNumbers, type LockBeat } from './lock-beat.ts'
 import { isListening, LockSocket } from './lock-socket.ts'
+import { systemRandomHex } from './system-random.ts'
 
-export const BEAT_MS = 1_000
 /** A claim of another kernel counts as dead when its beat has not moved for this long. */
 export const LEASE_MS = 4_000
 /** Old claims that an owner leaves below its own, so that no listing can miss all of them. */
@@ -55,14 +47,7 @@ export class DirectoryLockedError extends Error {
   override name = 'DirectoryLockedError'
 }
 
-/** Paths that {@link beat} needs; plain, so that another thread can do the beating. */
-export interface LockBeat {
-  readonly directory: string
-  readonly nonce: string
-  readonly number: number
-}
-
-export const lockNonce = (): string => randomBytes(8).toString('hex')
+export const lockNonce = (): string => systemRandomHex(16)
 export const lockDirectory = (dataDir: string): string => path.join(dataDir, 'lock')
 
 export class DirectoryLock {
@@ -108,12 +93,6 @@ export class DirectoryLock {
     rmSync(path.join(directory, `${nonce}.beat`), { force: true })
     await this.#socket?.close()
   }
-}
-
-/** Rewrites the beat, on any thread; false when a higher claim shows that the directory was taken over. */
-export function beat(lock: LockBeat, count: number): boolean {
-  writeFileSync(path.join(lock.directory, `${lock.nonce}.beat`), String(count))
-  return Math.max(...claimNumbers(lock.directory)) === lock.number
 }
 
 /** Whether a living process owns `dataDir`; null when nobody does. Never waits for a lease: unsure counts as owned. */
@@ -170,15 +149,6 @@ async function beatMoves(file: string): Promise<boolean> {
 
 const claimPath = (directory: string, number: number): string =>
   path.join(directory, `${number}.claim`)
-
-/** Numbers of all claims, rising. */
-function claimNumbers(directory: string): number[] {
-  if (!existsSync(directory)) return []
-  return readdirSync(directory)
-    .filter((name) => /^\d+\.claim$/.test(name))
-    .map((name) => Number.parseInt(name, 10))
-    .sort((a, b) => a - b)
-}
 
 /** Makes claim `number` with its content in one step, or returns false when it exists. */
 function createClaim(directory: string, number: number, claim: Claim): boolean {

@@ -6,8 +6,8 @@ import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
-import { BEAT_MS, beat, type LockBeat } from './directory-lock.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
+import { BEAT_MS, beat, type LockBeat } from './lock-beat.ts'
 import {
   brokerBells,
   failed,

@@ -2,6 +2,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { asBrokerId, asCellId, asFrontId, type BrokerId, type CellId } from '../base/ids.ts'
 import type { Region } from '../base/region.ts'
+import { COUNTER_KINDS } from '../link/counters.ts'
 import { brokerPeer, frontPeer, type PeerName, SERVER_PEER } from '../link/ports.ts'
 import { counterTableBytes, formatCounterTable } from '../shared/counter-table.ts'
 import { DOORBELL_BYTES, formatDoorbell } from '../shared/doorbell.ts'
@@ -16,8 +17,6 @@ export const KAFKA_FRONT = asFrontId(0)
 export const HTTP_FRONT = asFrontId(1)
 export const FRONTS = [KAFKA_FRONT, HTTP_FRONT] as const
 export const FLUSHER_PEER: PeerName = 'flusher'
-
-const COUNTER_KINDS = 32
 
 export type ThreadRole = 'kafka-front' | 'http-front' | 'broker' | 'flusher'
 

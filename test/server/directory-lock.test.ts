@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { beat, DirectoryLock, LEASE_MS, ownerOf } from '../../src/server/directory-lock.ts'
+import { DirectoryLock, LEASE_MS, ownerOf } from '../../src/server/directory-lock.ts'
+import { beat } from '../../src/server/lock-beat.ts'
 import { SOCKET_PATH_BYTES_MAX, socketAddress } from '../../src/server/lock-socket.ts'
 
 let directory: string
