@@ -1,4 +1,6 @@
 import type { TenantId } from '../base/ids.ts'
+import { BrokerCounter } from '../link/counters.ts'
+import { errorClassOf } from '../link/error-class.ts'
 import type { CounterWriter } from '../shared/counter-table.ts'
 
 /** Where a broker's counters go: the rows are given out by another thread. */
@@ -28,6 +30,11 @@ export class BrokerCounters {
       this.#row = this.#rows.rowOf(tenantId)
     }
     if (this.#row >= 0) this.#rows.writer.add(this.#row, kind, amount)
+  }
+
+  /** `count` produces of a tenant were refused with `error`. */
+  refused(tenantId: TenantId, error: number, count = 1): void {
+    this.add(tenantId, BrokerCounter.PRODUCES_REFUSED + errorClassOf(error), count)
   }
 
   /** Of the broker as a whole. */

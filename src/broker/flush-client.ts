@@ -1,5 +1,6 @@
 import { getSystemErrorName } from 'node:util'
 import { invariant } from '../base/assert.ts'
+import type { Clock } from '../base/clock.ts'
 import {
   encodePath,
   FLUSH_HEADER_BYTES,
@@ -19,6 +20,7 @@ type Done = (error: DiskError | null) => void
 interface Flush {
   readonly path: string
   readonly done: Done[]
+  sentAtMs: number
 }
 
 /** Requests that may be with the flusher at a time; the others wait here, where those for one file become one. */
@@ -32,6 +34,10 @@ export interface FlushClientOptions {
   readonly completions: RingReader
   /** The flusher's doorbell. */
   readonly bell: Bell
+  /** Times the flushes for {@link onFlushed}; none are timed without. */
+  readonly clock?: Clock
+  /** For counting: a request was answered. */
+  readonly onFlushed?: (durationMs: number, isFailed: boolean) => void
 }
 
 /**
@@ -42,6 +48,8 @@ export class FlushClient implements FlushPort, RingHandler {
   readonly #requests: RingWriter
   readonly #completions: RingReader
   readonly #bell: Bell
+  readonly #clock: Clock | null
+  readonly #onFlushed: FlushClientOptions['onFlushed']
   readonly #inFlightMax: number
   readonly #inFlight = new Map<number, Flush>()
   /** By path, oldest first. */
@@ -52,6 +60,8 @@ export class FlushClient implements FlushPort, RingHandler {
     this.#requests = options.requests
     this.#completions = options.completions
     this.#bell = options.bell
+    this.#clock = options.clock ?? null
+    this.#onFlushed = options.onFlushed
     this.#inFlightMax = Math.min(
       IN_FLIGHT_MAX,
       Math.floor(options.completions.capacityBytes / (2 * COMPLETION_BYTES)),
@@ -70,7 +80,7 @@ export class FlushClient implements FlushPort, RingHandler {
   request(path: string, done: Done): void {
     const waiting = this.#waiting.get(path)
     if (waiting !== undefined) waiting.done.push(done)
-    else this.#waiting.set(path, { path, done: [done] })
+    else this.#waiting.set(path, { path, done: [done], sentAtMs: 0 })
   }
 
   /** Takes completions and sends what waits; returns how many of both. */
@@ -87,6 +97,7 @@ export class FlushClient implements FlushPort, RingHandler {
     invariant(flush !== undefined, 'the flusher answers each ticket once')
     this.#inFlight.delete(ticket)
     const error = errno === 0 ? null : new DiskError(errnoName(errno), flush.path, 'flush')
+    this.#onFlushed?.((this.#clock?.monotonicMs() ?? 0) - flush.sentAtMs, error !== null)
     for (const done of flush.done) done(error)
   }
 
@@ -106,6 +117,7 @@ export class FlushClient implements FlushPort, RingHandler {
       this.#ticket = (this.#ticket + 1) >>> 0
       writeFlush(this.#requests.bytes, this.#requests.view, at, this.#ticket, path)
       this.#requests.commit()
+      flush.sentAtMs = this.#clock?.monotonicMs() ?? 0
       this.#inFlight.set(this.#ticket, flush)
       sent++
     }

@@ -153,7 +153,7 @@ export class LeaderPartitions {
 
   #refuse(replica: Replica, produce: WaitingProduce, error: number): void {
     this.links[produce.front]!.produceRefused(produce.correlation, error)
-    this.counters.add(replica.topic.tenantId, BrokerCounter.PRODUCES_REFUSED, 1)
+    this.counters.refused(replica.topic.tenantId, error)
   }
 
   #refusal(number: PartitionNumber, currentLeaderEpoch: number): number {

@@ -1,8 +1,8 @@
 import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
 import type { MetadataView } from '../image/view.ts'
-import { BrokerGauge } from '../link/counters.ts'
 import { DiskError } from '../log/disk.ts'
 import type { LogEnvironment } from '../log/environment.ts'
+import { BrokerGauges } from './broker-gauges.ts'
 import { DirectoryRemover } from './directory-remover.ts'
 import type { LeaderPartitions } from './leader-partitions.ts'
 import { METADATA_PARTITION } from './metadata-log.ts'
@@ -38,6 +38,7 @@ export class Maintenance {
   #toRecover: PartitionNumber[] = []
   #searching = false
   #tickAtMs = 0
+  readonly #gauges: BrokerGauges
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
@@ -48,6 +49,7 @@ export class Maintenance {
     this.#orphans = new OrphanSearch(disk, root, cellId, image, (directory) =>
       this.#onOrphan(directory),
     )
+    this.#gauges = new BrokerGauges(options)
     const periodMs = settings.retentionSweepMs
     this.#sweep = new RetentionSweep({ brokerId, image, table, disk, clock, periodMs })
   }
@@ -97,24 +99,24 @@ export class Maintenance {
 
   #nextTickMs(): number {
     const { partitions, environment } = this.#options
-    const isIdle = partitions.table.size === 0 && environment.space?.writable !== false
+    const isIdle =
+      partitions.table.size === 0 &&
+      environment.space?.writable !== false &&
+      this.#gauges.isUpToDate
     const holdsRings = (environment.rings?.retiredCount ?? 0) > 0
     return isIdle && !holdsRings ? Number.POSITIVE_INFINITY : this.#tickAtMs
   }
 
   #tick(nowMs: number): number {
-    const { partitions, environment, settings, flushesPending } = this.#options
-    const { table, counters } = partitions
+    const { partitions, environment, settings } = this.#options
+    const { table } = partitions
     environment.rings?.sweep()
     if (environment.space?.writable === false) environment.space.admits()
     const sinceMs = nowMs - settings.dehydrateAfterMs
     const looked = table.dehydrateIdle(nowMs, sinceMs, DEHYDRATE_PER_TURN)
     // as many as a turn may: there may be more, so the next turn ticks again
     if (looked < DEHYDRATE_PER_TURN) this.#tickAtMs = nowMs + TICK_MS
-    counters.setOwn(BrokerGauge.LOGS_OPEN_NOW, table.openCount)
-    counters.setOwn(BrokerGauge.LOGS_OPENED, table.openedTotal)
-    counters.setOwn(BrokerGauge.PARTITIONS_FAILED_NOW, table.failedCount)
-    counters.setOwn(BrokerGauge.FLUSHES_WAITING_NOW, flushesPending())
+    this.#gauges.sample(nowMs)
     return looked
   }
 

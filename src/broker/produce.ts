@@ -63,11 +63,13 @@ export class ProduceHandler {
       link.produceRefused(command.correlation, this.#partitions.error)
       return
     }
+    const { counters } = this.#partitions
+    const { tenantId } = replica.topic
+    counters.add(tenantId, BrokerCounter.PRODUCES, 1)
     const error =
       batch === null ? ErrorCode.UNKNOWN_SERVER_ERROR : this.#stage(link, replica, batch)
     if (error === ErrorCode.NONE) return
-    const { counters } = this.#partitions
-    counters.add(replica.topic.tenantId, BrokerCounter.PRODUCES_REFUSED, 1)
+    counters.refused(tenantId, error)
     link.produceRefused(command.correlation, error)
   }
 
@@ -97,8 +99,12 @@ export class ProduceHandler {
     }
     if (outcome.error !== ErrorCode.NONE) return outcome.error
     const { counters } = partitions
-    counters.add(replica.topic.tenantId, BrokerCounter.PRODUCES, 1)
-    counters.add(replica.topic.tenantId, BrokerCounter.PRODUCE_BYTES, batch.length)
+    const { tenantId } = replica.topic
+    if (outcome.duplicate) counters.add(tenantId, BrokerCounter.DUPLICATES, 1)
+    else {
+      counters.add(tenantId, BrokerCounter.PRODUCE_BYTES, batch.length)
+      counters.add(tenantId, BrokerCounter.RECORDS, outcome.lastOffset - outcome.baseOffset + 1)
+    }
     this.#stagedBytes += batch.length
     const waiting = this.#waiting
     waiting.front = link.front

@@ -91,6 +91,11 @@ export class CounterWriter {
     return this.#values[row * this.#kinds + kind]!
   }
 
+  /** This thread's values of one row, by kind: for what adds so often that it keeps them at hand. */
+  row(row: number): Float64Array {
+    return this.#values.subarray(row * this.#kinds, (row + 1) * this.#kinds)
+  }
+
   /** Zeroes this thread's values of a row that was given up: the row is used again once every thread has. */
   clear(row: number): void {
     this.#values.fill(0, row * this.#kinds, (row + 1) * this.#kinds)

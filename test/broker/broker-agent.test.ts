@@ -5,8 +5,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
 import { asPartitionNumber } from '../../src/base/ids.ts'
 import { FetchSource } from '../../src/link/commands.ts'
+import { BrokerCounter } from '../../src/link/counters.ts'
+import { ErrorClass } from '../../src/link/error-class.ts'
 import { NodeDisk } from '../../src/log/node-disk.ts'
-import { baseOffsetOf, sizeInBytesOf } from '../../src/record/batch.ts'
+import { baseOffsetOf, lastOffsetDeltaOf, sizeInBytesOf } from '../../src/record/batch.ts'
 import { RingLogReader } from '../../src/shared/ring-log-reader.ts'
 import { idempotentBatch, plainBatch } from './batches.ts'
 import { instantFlusher } from './instant-flusher.ts'
@@ -342,7 +344,18 @@ describe('counters', () => {
     world.front.produce(partition!, batch)
     world.front.locate(partition!, 0)
     world.run()
-    expect([0, 1, 4].map((kind) => counts.get(kind))).toEqual([2, 2 * batch.length, 1])
+    expect(counts.get(BrokerCounter.PRODUCES)).toBe(2)
+    expect(counts.get(BrokerCounter.PRODUCE_BYTES)).toBe(2 * batch.length)
+    expect(counts.get(BrokerCounter.LOCATES)).toBe(1)
+    const { RECORDS, PRODUCES_REFUSED } = BrokerCounter
+    expect(counts.get(RECORDS)).toBe(2 * lastOffsetDeltaOf(batch, 0) + 2)
+    const corrupt = plainBatch()
+    corrupt[80]! ^= 4
+    world.front.produce(partition!, corrupt)
+    world.run()
+    expect(counts.get(BrokerCounter.PRODUCES)).toBe(3)
+    expect(counts.get(PRODUCES_REFUSED + ErrorClass.CLIENT)).toBe(1)
+    expect(counts.get(PRODUCES_REFUSED + ErrorClass.SERVER)).toBeUndefined()
   })
 })
 
