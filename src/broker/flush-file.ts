@@ -11,6 +11,8 @@ interface OpenFile {
   readonly isDirectory: boolean
   users: number
   dropped: boolean
+  /** Since {@link FlushFiles.closeUnused} looked last. */
+  wasUsed: boolean
 }
 
 const errnoOf = (error: NodeJS.ErrnoException): number => error.errno ?? -5
@@ -41,6 +43,7 @@ export class FlushFiles {
       return
     }
     known.users++
+    known.wasUsed = true
     fs.stat(path, (error, found) => {
       if (error === null && found.ino === known.inode) {
         this.#sync(known, done)
@@ -51,6 +54,18 @@ export class FlushFiles {
       if (error?.code === 'ENOENT') done(0)
       else this.#openAndSync(path, done)
     })
+  }
+
+  /**
+   * Closes what was not flushed since the last call, and returns how many stay open: a file that was removed takes
+   * space for as long as it is open here.
+   */
+  closeUnused(): number {
+    for (const file of this.#open.values()) {
+      if (file.users === 0 && !file.wasUsed) this.#drop(file)
+      file.wasUsed = file.users > 0
+    }
+    return this.#open.size
   }
 
   close(): void {
@@ -97,6 +112,7 @@ export class FlushFiles {
         isDirectory: found.isDirectory(),
         users: 1,
         dropped: true,
+        wasUsed: true,
       }
       this.#keep(file)
       this.#sync(file, done)

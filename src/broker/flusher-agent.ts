@@ -21,23 +21,26 @@ export interface FlusherOptions {
   /** Flushes at a time. All threads share libuv's pool: stay below its size. */
   readonly inFlightMax?: number
   readonly openFilesMax?: number
-  readonly files?: Pick<FlushFiles, 'flush' | 'close'>
+  readonly files?: Pick<FlushFiles, 'flush' | 'closeUnused' | 'close'>
 }
 
 const IN_FLIGHT_MAX = 4
 const OPEN_FILES_MAX = 256
+/** Files that nobody has had flushed for one to two of these are closed. */
+const UNUSED_MS = 5_000
 
 /**
  * Makes files durable for all brokers of one disk, several at once: on a worker with an event loop, so that no broker ever waits
  * for a disk. Requests stay in the rings until it is their turn.
  */
 export class FlusherAgent implements RingHandler {
-  readonly nextTimerAtMs = Number.POSITIVE_INFINITY
+  /** Monotonic milliseconds of the next look for files to close; Infinity with none open. */
+  nextTimerAtMs = Number.POSITIVE_INFINITY
   readonly #brokers: readonly FlushedBroker[]
   readonly #logger: Logger
   readonly #kick: () => void
   readonly #inFlightMax: number
-  readonly #files: Pick<FlushFiles, 'flush' | 'close'>
+  readonly #files: Pick<FlushFiles, 'flush' | 'closeUnused' | 'close'>
   #inFlight = 0
   #polled: FlushedBroker | null = null
   #next = 0
@@ -56,7 +59,12 @@ export class FlusherAgent implements RingHandler {
   }
 
   /** Starts flushes, one per broker in turn, up to the limit; returns how many. */
-  doWork(_nowMs: number): number {
+  doWork(nowMs: number): number {
+    if (nowMs >= this.nextTimerAtMs) {
+      const left = this.#files.closeUnused()
+      const more = left > 0 || this.#inFlight > 0
+      this.nextTimerAtMs = more ? nowMs + UNUSED_MS : Number.POSITIVE_INFINITY
+    }
     let started = 0
     let empty = 0
     while (this.#inFlight < this.#inFlightMax && empty < this.#brokers.length) {
@@ -67,6 +75,9 @@ export class FlusherAgent implements RingHandler {
       empty = found === 0 ? empty + 1 : 0
     }
     this.#next %= this.#brokers.length || 1
+    if (started > 0 && this.nextTimerAtMs === Number.POSITIVE_INFINITY) {
+      this.nextTimerAtMs = nowMs + UNUSED_MS
+    }
     return started
   }
 

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { silentLogger } from '../../src/base/log.ts'
 import { FlushClient } from '../../src/broker/flush-client.ts'
 import { type FlushDone, FlushFiles } from '../../src/broker/flush-file.ts'
@@ -24,6 +24,10 @@ class SlowFiles {
     const { path, done } = this.begun.shift()!
     done(errno)
     return path
+  }
+  closed = 0
+  closeUnused(): number {
+    return this.closed++ === 0 ? 1 : 0
   }
   close(): void {}
 }
@@ -136,6 +140,21 @@ describe('a broker and the flusher', () => {
     expect(a.pending).toBe(0)
   })
 
+  it('wake again to close what nobody flushes any more, until nothing is open', () => {
+    const { files, flusher, a } = world()
+    expect(flusher.nextTimerAtMs).toBe(Number.POSITIVE_INFINITY)
+    a.request('/x', () => {})
+    a.doWork()
+    flusher.doWork(100)
+    files.finish()
+    for (const calls of [1, 2]) {
+      expect(flusher.nextTimerAtMs).toBeLessThan(100 + calls * 10_000)
+      flusher.doWork(flusher.nextTimerAtMs)
+      expect(files.closed).toBe(calls)
+    }
+    expect(flusher.nextTimerAtMs).toBe(Number.POSITIVE_INFINITY)
+  })
+
   it('refuse a path that no ring holds', () => {
     const { a } = world()
     let told: DiskError | null = null
@@ -187,6 +206,18 @@ describe('files of the machine', () => {
     fs.writeFileSync(name, 'y')
     expect(await flush(files, 'a')).toBe(0)
     if (before !== null) expect(openInodes(directory)).toEqual([fs.statSync(name).ino])
+    files.close()
+  })
+
+  it('are let go of when nobody has had them flushed for a while: a removed one takes space until then', async () => {
+    const files = new FlushFiles(8)
+    for (const name of ['a', 'b']) fs.writeFileSync(path.join(directory, name), name)
+    for (const name of ['a', 'b']) expect(await flush(files, name)).toBe(0)
+    expect(files.closeUnused()).toBe(2)
+    expect(await flush(files, 'b')).toBe(0)
+    expect(files.closeUnused()).toBe(1)
+    expect(files.closeUnused()).toBe(0)
+    await vi.waitFor(() => expect(openInodes(directory) ?? []).toEqual([]))
     files.close()
   })
 
