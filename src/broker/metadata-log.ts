@@ -120,9 +120,11 @@ export class MetadataLog implements EntryLog {
 
   requestFlush(): void {
     const endOffset = this.endOffset
-    this.#log.flushAll((error) => {
-      if (error === null) this.#durableOffset = Math.max(this.#durableOffset, endOffset)
-      else this.#tell(error)
+    // The entries alone: indexes are made again from them, and could fail on their own.
+    this.#log.requestFlush((error) => {
+      if (error === null && this.#log.failure === null)
+        this.#durableOffset = Math.max(this.#durableOffset, endOffset)
+      else if (error !== null) this.#tell(error)
     })
   }
 

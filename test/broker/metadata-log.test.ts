@@ -102,4 +102,15 @@ describe('the metadata log', () => {
     expect(log.append(entries(2, 4))).toBe(4)
     expect(contents(log)).toEqual(expected(0, 4))
   })
+
+  it('becomes durable though its indexes cannot be written: nobody would ask again', () => {
+    const disk = new SimulatedDisk()
+    const { log, flush } = open(disk)
+    disk.onOperation = ({ operation, path }) =>
+      operation === 'write' && /index|snapshot/.test(path) ? { kind: 'error', code: 'EIO' } : null
+    log.append(entries(0, 2))
+    log.requestFlush()
+    settle(flush)
+    expect([log.durableOffset, log.failure]).toEqual([2, null])
+  })
 })
