@@ -54,13 +54,15 @@ export function openBrokerEnvironment(options: BrokerEnvironmentOptions): LogEnv
     random,
     logger,
     space,
-    recoveryPoints: RecoveryPoints.open({ disk, root, flush, logger }),
+    recoveryPoints: space.withReserve(() => RecoveryPoints.open({ disk, root, flush, logger })),
   }
 }
 
-/** The directory is made once; if a power cut took its name, or its parent's, all that it holds would be lost. */
+/**
+ * If a power cut took the directory's name, or its parent's, all that it holds would be lost. Asked for at each start: who
+ * made it may have died before it was flushed.
+ */
 function makeRoot(disk: Disk, root: string, flush: FlushPort): void {
-  if (disk.exists(root)) return
   disk.mkdirs(root)
   const parent = root.slice(0, root.lastIndexOf('/'))
   for (const path of [parent, parent.slice(0, parent.lastIndexOf('/'))]) {

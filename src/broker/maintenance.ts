@@ -73,13 +73,14 @@ export class Maintenance {
   onImageWhole(): void {
     const { environment, image } = this.#options
     const { recoveryPoints, logger } = environment
-    this.#toRecover = []
-    for (const dirty of recoveryPoints.dirtyPartitions() as PartitionNumber[]) {
-      if (dirty === METADATA_PARTITION) continue
-      if (image.topicOf(dirty) !== undefined) this.#toRecover.push(dirty)
-      else recoveryPoints.remove(dirty)
-    }
+    const named = (recoveryPoints.dirtyPartitions() as PartitionNumber[]).filter(
+      (number) => number !== METADATA_PARTITION,
+    )
+    this.#toRecover = named.filter((number) => image.topicOf(number) !== undefined)
     try {
+      for (const number of named) {
+        if (image.topicOf(number) === undefined) recoveryPoints.remove(number)
+      }
       this.#orphans.begin()
       this.#searching = true
     } catch (error) {

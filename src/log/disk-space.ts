@@ -115,11 +115,13 @@ export class DiskSpace {
 
   #keepReserve(): void {
     const { disk, directory, reserveBytes = 0 } = this.#options
-    if (reserveBytes === 0 || !this.#writable) return
+    if (reserveBytes === 0) return
+    // One of an earlier life counts, the more so when the disk is full now.
     if (disk.exists(this.#reservePath) && disk.size(this.#reservePath) >= reserveBytes) {
       this.#reserved = true
       return
     }
+    if (!this.#writable) return
     try {
       disk.mkdirs(directory)
       const file = disk.open(this.#reservePath, 'create')

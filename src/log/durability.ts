@@ -31,6 +31,8 @@ export class Durability {
   #end: LogPoint
   #durable: number
   #acknowledged: LogPoint
+  /** Where the log ended when it was opened: that it is there does not say that it is durable. */
+  #foundTo: number
   #flushMessages: number
   #remaining = 0
   #failed: DiskError | null = null
@@ -45,6 +47,7 @@ export class Durability {
     this.#end = end
     this.#durable = durable
     this.#acknowledged = end
+    this.#foundTo = end.offset
     this.#flushMessages = Number.MAX_SAFE_INTEGER
   }
 
@@ -52,9 +55,20 @@ export class Durability {
     return this.#durable
   }
 
-  /** The end of what may be acknowledged and read. */
+  /** The end of what may be read. */
   get acknowledged(): LogPoint {
     return this.#acknowledged
+  }
+
+  /**
+   * A produce whose last offset is below may be answered. That is what may be read, but for batches that an opening
+   * found and no flush has covered yet: whoever sends them again is told when they are durable.
+   */
+  get answerableOffset(): number {
+    const { offset } = this.#acknowledged
+    const isProven =
+      this.#durable >= this.#foundTo || this.#end.offset - this.#durable < this.#flushMessages
+    return isProven ? offset : Math.min(offset, this.#durable)
   }
 
   set flushMessages(count: number) {
@@ -74,6 +88,7 @@ export class Durability {
     this.#end = end
     this.#epoch++
     this.#durable = Math.min(this.#durable, end.offset)
+    this.#foundTo = Math.min(this.#foundTo, end.offset)
     if (this.#acknowledged.offset > end.offset) this.#acknowledged = end
   }
 

@@ -44,6 +44,14 @@ export class FlushBook implements DurabilityHost {
     this.#paths.add(path)
   }
 
+  /** The log's directory, its name and that of the one above go with the next round: each may be new. */
+  addDirectories(): void {
+    for (let at = this.#log.directory, n = 0; n < 3 && at.includes('/'); n++) {
+      this.add(at)
+      at = at.slice(0, at.lastIndexOf('/'))
+    }
+  }
+
   collect(everything: boolean): string[] {
     const { segments, active } = this.#log
     const paths = [...this.#paths]

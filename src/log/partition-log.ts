@@ -69,10 +69,14 @@ export class PartitionLog implements ReadableLog {
   /** Opens what is in the directory, recovering it if the recovery points say so. Throws DiskError. */
   static open(options: PartitionLogOptions): PartitionLog {
     const { environment, directory, partition, config } = options
-    const point = environment.recoveryPoints.of(partition)
     const { indexIntervalBytes } = config
-    const opened = openLog({ environment, directory, partition, point, indexIntervalBytes })
-    return new PartitionLog(options, opened, point)
+    const open = () => {
+      const point = environment.recoveryPoints.of(partition)
+      const opened = openLog({ environment, directory, partition, point, indexIntervalBytes })
+      return new PartitionLog(options, opened, point)
+    }
+    // On a full disk too: what cannot be opened can be neither read nor emptied.
+    return environment.space === null ? open() : environment.space.withReserve(open)
   }
 
   private constructor(options: PartitionLogOptions, opened: OpenedLog, point: RecoveryPoint) {
@@ -118,13 +122,13 @@ export class PartitionLog implements ReadableLog {
       // What recovery mended is made durable in the background, and the checks of this start are not repeated.
       this.producers.ensureLoaded()
       this.markDirty()
-      this.#book.add(directory)
+      this.#book.addDirectories()
       this.#book.add(`${directory}/${EPOCH_FILE}`)
       for (const offset of this.producers.snapshots) {
         if (offset > durable) this.#book.add(this.producers.path(offset))
       }
       this.#durability.request(true)
-    }
+    } else if (durable < this.#endOffset) this.#durability.request(false)
   }
 
   #markSegments(durable: number, dirty: boolean): void {
@@ -154,7 +158,7 @@ export class PartitionLog implements ReadableLog {
   }
   /** A produce whose last offset is below may be answered. */
   get acknowledgedOffset(): number {
-    return this.#durability.acknowledged.offset
+    return this.#durability.answerableOffset
   }
   get committed(): LogPoint {
     return this.#durability.acknowledged
@@ -224,10 +228,7 @@ export class PartitionLog implements ReadableLog {
       recoveryPoints.markDirty(this.partition, this.durableOffset)
       this.#dirty = true
       disk.mkdirs(this.directory)
-      for (let at = this.directory, n = 0; n < 3 && at.includes('/'); n++) {
-        this.#book.add(at)
-        at = at.slice(0, at.lastIndexOf('/'))
-      }
+      this.#book.addDirectories()
     }
     const segment = new Segment(disk, files, this.directory, this.#endOffset, 0)
     segment.log.get()

@@ -50,6 +50,7 @@ export interface WorldOptions {
   readonly arenaBytes?: number
   readonly counters?: CounterRows
   readonly diskMarkBytes?: number
+  readonly diskReserveBytes?: number
   readonly withMetadataLog?: boolean
   /** What earlier lives of this broker have published. */
   readonly entries?: readonly MetadataEntry[]
@@ -108,6 +109,7 @@ export class World {
       arena: this.arena,
       fronts: rings.length,
       diskMarkBytes: options.diskMarkBytes ?? 0,
+      diskReserveBytes: options.diskReserveBytes ?? 0,
     })
     this.metadataLog = options.withMetadataLog
       ? MetadataLog.open({ environment: this.environment, directory: `${this.root}/metadata` })
