@@ -45,17 +45,20 @@ export class Griot {
     // options are checked before anything is made
     const checked = resolveEmbedded(options, '')
     const dataDir = isTemporary ? makeTemporaryDirectory(temporaryBase()) : checked.dataDir
-    const isSilent = options.logLevel === 'silent'
+    const logger = options.logLevel === 'silent' ? null : new ProcessLogger(checked.logLevel)
     try {
       const engine = await Engine.start({
         settings: { ...checked, dataDir },
-        logger: isSilent ? silentLogger : new ProcessLogger(checked.logLevel),
+        logger: logger ?? silentLogger,
         frontOnWorker: true,
+        isTemporary,
         originMs,
         onFatal: () => {},
       })
+      logger?.startIsOver()
       return new Griot(engine, isTemporary)
     } catch (error) {
+      await logger?.flush()
       if (isTemporary) await rm(dataDir, { recursive: true, force: true })
       throw error
     }

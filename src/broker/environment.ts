@@ -27,6 +27,7 @@ export interface BrokerEnvironmentOptions {
   /** See {@link DiskSpace}. */
   readonly diskMarkBytes?: number | null
   readonly diskReserveBytes?: number
+  readonly diskReserveLater?: boolean
 }
 
 const OPEN_FILES_MAX = 1_024
@@ -42,6 +43,7 @@ export function openBrokerEnvironment(options: BrokerEnvironmentOptions): LogEnv
     logger,
     markBytes: options.diskMarkBytes ?? null,
     reserveBytes: options.diskReserveBytes ?? 0,
+    reserveLater: options.diskReserveLater ?? false,
     onChange: (writable, reason) =>
       control.post(SERVER_PEER, { kind: 'disk-state', writable, directory: root, reason }),
   })

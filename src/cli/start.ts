@@ -44,6 +44,7 @@ async function serve(settings: EngineSettings): Promise<void> {
       settings,
       logger,
       frontOnWorker: false,
+      isTemporary: false,
       originMs: performance.timeOrigin,
       onFatal: (reason) => stop.now(ExitCode.FAILED, reason),
     })
@@ -53,6 +54,7 @@ async function serve(settings: EngineSettings): Promise<void> {
     process.stdout.write(
       firstScreen({ version: griotVersion(), readyMs, brokers, httpUrl, dataDir, settings }),
     )
+    logger.startIsOver()
   } catch (error) {
     await logger.flush()
     console.error(`griot: ${explain(error)}`)

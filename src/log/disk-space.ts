@@ -11,6 +11,8 @@ export interface DiskSpaceOptions {
   readonly markBytes?: number | null
   /** Kept in a file for what must go on when the disk is full; 0 for none. */
   readonly reserveBytes?: number
+  /** A reserve that is missing is made by {@link DiskSpace.prepareReserve}, not at once. Default false. */
+  readonly reserveLater?: boolean
   /** Called when produce begins to be refused, and when it is taken again. */
   readonly onChange?: (writable: boolean, reason: string) => void
 }
@@ -33,7 +35,12 @@ export class DiskSpace {
     this.#options = options
     this.#reservePath = `${options.directory}/${RESERVE_NAME}`
     this.#check()
-    this.#keepReserve()
+    if (options.reserveLater !== true || options.disk.exists(this.#reservePath)) this.#keepReserve()
+  }
+
+  /** Makes the reserve where it is missing: for a time at which nobody waits for the broker. */
+  prepareReserve(): void {
+    if (this.#writable && !this.#reserved) this.#keepReserve()
   }
 
   /** Whether produce is taken. Looks again at most every 100 ms while it is refused. */

@@ -28,7 +28,7 @@ import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { brokerRow, defaultTenantRow } from './counter-rows.ts'
-import { diskMarkBytes } from './disk-mark.ts'
+import { diskMarkBytes, reserveFileBytes } from './disk-mark.ts'
 import { type Agent, runDutyCycle } from './duty-cycle.ts'
 import { traceStart } from './start-trace.ts'
 import { SystemRandom } from './system-random.ts'
@@ -44,8 +44,8 @@ import {
 } from './thread.ts'
 import { brokerIds, CELL, FLUSHER_PEER, FRONTS } from './wiring.ts'
 
-/** Kept free in a file of each broker for what must go on when the disk is full. */
-const RESERVE_BYTES = 2 * 2 ** 20
+/** The reserve of a full disk is written this long after the broker's start, not during it. */
+const RESERVE_AFTER_MS = 1_000
 
 type ControllerModule = typeof import('../controller/agent.ts')
 
@@ -62,7 +62,7 @@ export async function runBroker(data: ThreadData): Promise<void> {
     context.status.setState(ThreadState.RUNNING)
     runDutyCycle({
       ...context,
-      agents: [...thread.agents, announceReady(thread, control, data)],
+      agents: [...thread.agents, announceReady(thread, control, data), thread.reserveKeeper],
       isStopping: () => thread.broker.isStopped,
     })
     context.status.setState(ThreadState.STOPPED)
@@ -77,6 +77,7 @@ interface BrokerThread {
   readonly broker: BrokerAgent
   readonly controller: ControllerAgent | null
   readonly agents: readonly Agent[]
+  readonly reserveKeeper: Agent
 }
 
 function buildAgents(
@@ -91,6 +92,7 @@ function buildAgents(
   const flush = createFlushClient(context, counters)
   const logger = threadLogger(data, control)
   const environment = openEnvironment(context, root, flush, control, logger)
+  const reserveKeeper = keepReserve(environment, context.clock.monotonicMs())
   const metadataLog =
     controllerModule === null
       ? null
@@ -111,14 +113,14 @@ function buildAgents(
     onStopping: () => controller?.stop(),
   })
   if (controllerModule === null || metadataLog === null) {
-    return { broker, controller, agents: [broker] }
+    return { broker, controller, agents: [broker], reserveKeeper }
   }
   const { ControllerAgent } = controllerModule
   controller = new ControllerAgent(
     controllerOptions(data, environment, metadataLog, control, broker),
   )
   controller.start()
-  return { broker, controller, agents: [broker, metadataLog, controller] }
+  return { broker, controller, agents: [broker, metadataLog, controller], reserveKeeper }
 }
 
 function openEnvironment(
@@ -143,7 +145,8 @@ function openEnvironment(
     }),
     fronts: FRONTS.length,
     diskMarkBytes: diskMarkBytes(settings.diskReserve, settings.dataDir),
-    diskReserveBytes: RESERVE_BYTES,
+    diskReserveBytes: data.isTemporary ? 0 : reserveFileBytes(settings.dataDir),
+    diskReserveLater: true,
   })
 }
 
@@ -248,6 +251,22 @@ function announceReady(
       const message: ControlMessage = { kind: 'ready', detail: {} }
       control.post(SERVER_PEER, message)
       traceStart(data.traceOriginMs, data.thread.name, 'ready')
+      return 1
+    },
+  }
+}
+
+/** Writes the broker's reserve once the start is over: megabytes that nobody should wait for. */
+function keepReserve({ space }: LogEnvironment, nowMs: number): Agent {
+  let atMs = nowMs + RESERVE_AFTER_MS
+  return {
+    get nextTimerAtMs() {
+      return atMs
+    },
+    doWork(turnMs) {
+      if (turnMs < atMs) return 0
+      atMs = Number.POSITIVE_INFINITY
+      space?.prepareReserve()
       return 1
     },
   }

@@ -1,8 +1,8 @@
-/** Free bytes below which produce is refused, from the option and the size of the file system. Any thread. */
+/** How much of a file system is kept free, from the option and its size. Any thread. */
 import { statfsSync } from 'node:fs'
 import type { DiskReserve } from './options.ts'
 
-/** The smaller of what `reserve` gives, for the file system of `directory`. */
+/** Free bytes below which produce is refused: the smaller of what `reserve` gives, for the file system of `directory`. */
 export function diskMarkBytes(reserve: DiskReserve, directory: string): number {
   const marks: number[] = []
   if (reserve.bytes !== null) marks.push(reserve.bytes)
@@ -11,4 +11,14 @@ export function diskMarkBytes(reserve: DiskReserve, directory: string): number {
     marks.push(Math.floor(blocks * bsize * reserve.fraction))
   }
   return Math.min(...marks)
+}
+
+const RESERVE_FILE_BYTES_MAX = 16 * 2 ** 20
+/** Of the file system: 16 MB from 16 GB on. */
+const RESERVE_FILE_FRACTION = 0.001
+
+/** Size of the file that each broker gives up when the disk is full, so that retention and metadata can go on. */
+export function reserveFileBytes(directory: string): number {
+  const { blocks, bsize } = statfsSync(directory)
+  return Math.min(RESERVE_FILE_BYTES_MAX, Math.floor(blocks * bsize * RESERVE_FILE_FRACTION))
 }

@@ -19,6 +19,8 @@ export interface EngineOptions {
   readonly logger: Logger
   /** Kafka front on a worker: in an embedded engine, whose own thread may be blocked. */
   readonly frontOnWorker: boolean
+  /** The data directory goes away with the engine: nothing is kept for the day on which the disk is full. */
+  readonly isTemporary: boolean
   /** Wall clock, fractional: where `readyMs` counts from. */
   readonly originMs: number
   /** The engine cannot go on (its front died, its directory was taken): it has begun to stop. */
@@ -142,6 +144,7 @@ export class Engine {
       lockDirectory: lockDirectory(this.dataDir),
       lockNonce: this.#nonce,
       version: griotVersion(),
+      isTemporary: this.#options.isTemporary,
       startedAtMs: Date.now(),
       traceOriginMs: this.#options.originMs,
     }

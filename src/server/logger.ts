@@ -1,4 +1,7 @@
-/** The process's log: pino to stderr, loaded at the first line that passes the level, so that a quiet start does not pay for it. */
+/**
+ * The process's log: pino to stderr, loaded at the first line that passes the level once the start is over, or at once for
+ * a warning: the start does not pay for it.
+ */
 import type { LogFields, Logger, LogLevel } from '../base/log.ts'
 import type { ControlMessage } from '../link/control.ts'
 import { SERVER_PEER } from '../link/ports.ts'
@@ -22,6 +25,7 @@ export class ProcessLogger implements Logger {
   readonly #waiting: Line[] = []
   #sink: Sink | null = null
   #loading: Promise<void> | null = null
+  #isStarting = true
 
   constructor(level: LogLevel) {
     this.#level = level
@@ -36,12 +40,23 @@ export class ProcessLogger implements Logger {
       return
     }
     if (this.#waiting.length < WAITING_MAX) this.#waiting.push(line)
-    this.#loading ??= this.#load()
+    if (!this.#isStarting || LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf('warn')) this.#write()
+  }
+
+  /** The start is over: what waited is written, and so is what comes. */
+  startIsOver(): void {
+    this.#isStarting = false
+    if (this.#waiting.length > 0) this.#write()
   }
 
   /** Resolves when everything logged so far has been written. */
   async flush(): Promise<void> {
+    if (this.#waiting.length > 0) this.#write()
     await this.#loading
+  }
+
+  #write(): void {
+    this.#loading ??= this.#load()
   }
 
   async #load(): Promise<void> {

@@ -24,6 +24,8 @@ export interface ThreadData {
   readonly lockDirectory: string
   readonly lockNonce: string
   readonly version: string
+  /** The data directory goes away with the engine. */
+  readonly isTemporary: boolean
   /** Wall clock. */
   readonly startedAtMs: number
   /** When the process, or the call of the embedded engine, began: where the trace of the start counts from. */

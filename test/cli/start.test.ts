@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:f
 import { connect } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { GriotProcess, griot, takePort } from './griot-process.ts'
 
@@ -61,6 +62,16 @@ describe('griot start', () => {
       ),
     )
     expect(statSync(dataDir).mode & 0o777).toBe(0o700)
+  })
+
+  test('puts bytes aside for the day on which the disk is full, once it has started', async () => {
+    const engine = start(['--brokers', '1', '--disk-reserve', '0'])
+    await engine.prints(/Try .*\n/)
+    const reserve = path.join(dataDir, 'broker-1/reserve')
+    const deadline = performance.now() + 10_000
+    const size = () => statSync(reserve, { throwIfNoEntry: false })?.size ?? 0
+    while (size() < 2 ** 20 && performance.now() < deadline) await sleep(50)
+    expect(size()).toBeGreaterThanOrEqual(2 ** 20)
   })
 
   test('takes options from a file and the environment, the flag first', async () => {

@@ -4,6 +4,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statfsSync,
   statSync,
   utimesSync,
   writeFileSync,
@@ -18,7 +19,7 @@ import {
   removeAbandoned,
 } from '../../src/server/data-directory.ts'
 import { DirectoryLock } from '../../src/server/directory-lock.ts'
-import { diskMarkBytes } from '../../src/server/disk-mark.ts'
+import { diskMarkBytes, reserveFileBytes } from '../../src/server/disk-mark.ts'
 import { EngineState } from '../../src/server/engine-state.ts'
 import { planMemory } from '../../src/server/memory-plan.ts'
 import { nearest } from '../../src/server/nearest.ts'
@@ -189,4 +190,9 @@ test('names that are nearly right are guessed, others are not', () => {
 test('sizes and addresses are written for people', () => {
   expect([512, 2 ** 20 * 1.5, 2 ** 31].map(formatBytes)).toEqual(['512 bytes', '1.5 MB', '2 GB'])
   expect(formatHostPort({ host: '::1', port: 9092 })).toBe('[::1]:9092')
+})
+
+test('the reserve of a full disk is a thousandth of the file system, and at most 16 MB', () => {
+  const { blocks, bsize } = statfsSync(directory)
+  expect(reserveFileBytes(directory)).toBe(Math.min(2 ** 24, Math.floor((blocks * bsize) / 1_000)))
 })
