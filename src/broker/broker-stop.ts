@@ -1,5 +1,5 @@
 import { ErrorCode } from '../base/error-code.ts'
-import type { DiskError } from '../log/disk.ts'
+import { DiskError } from '../log/disk.ts'
 import type { LogEnvironment } from '../log/environment.ts'
 import type { LeaderPartitions } from './leader-partitions.ts'
 import type { Replica } from './replica.ts'
@@ -114,7 +114,18 @@ export class BrokerStop {
       partitions.refuseAll(replica, ErrorCode.NOT_LEADER_OR_FOLLOWER)
       partitions.table.dehydrate(replica, nowMs)
     }
-    for (const companion of companions) companion.close()
-    environment.recoveryPoints.close()
+    for (const companion of companions) this.#tryClose(() => companion.close())
+    this.#tryClose(() => environment.recoveryPoints.close())
+  }
+
+  /** What the disk refuses now is checked at the next start: no reason not to stop. */
+  #tryClose(close: () => void): void {
+    try {
+      close()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      const { logger } = this.#options.environment
+      logger.log('warn', `Stopped, but the next start has to check: ${error.message}`)
+    }
   }
 }

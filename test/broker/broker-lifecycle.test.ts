@@ -241,6 +241,25 @@ describe('a stop', () => {
     expect(world.toServer()).toEqual([{ kind: 'stopped' }])
   })
 
+  it('comes to its end also when the disk takes no mark of it', () => {
+    const world = new World({ withMetadataLog: true })
+    const [partition] = world.createTopic()
+    world.metadataLog!.append([Uint8Array.of(1, 2, 3)])
+    world.front.produce(partition!, plainBatch())
+    world.run()
+    world.simulated.onOperation = ({ path }) =>
+      path.includes('recovery-points') ? { kind: 'error', code: 'EIO' } : null
+    world.stop()
+    expect(world.agent.isStopped).toBe(true)
+    expect(world.toServer()).toEqual([{ kind: 'stopped' }])
+    world.simulated.onOperation = null
+    const next = world.restart({ withMetadataLog: true })
+    expect([
+      next.metadataLog!.endOffset,
+      next.environment.recoveryPoints.of(partition!).dirty,
+    ]).toEqual([1, true])
+  })
+
   it('tells the controller on the same thread, and hands it what is not for a broker', () => {
     const world = new World()
     world.fronts[0]!.control.post('broker-1-1', {
