@@ -25,6 +25,8 @@ export class Griot {
 
   private constructor(engine: Engine, isTemporary: boolean) {
     this.#engine = engine
+    // for this package's own tests: no part of what users may rely on
+    Object.defineProperty(this, Symbol.for('griot.engine'), { value: engine })
     this.#isTemporary = isTemporary
     this.brokers = engine.brokers
     this.bootstrapServers = engine.brokers.join(',')

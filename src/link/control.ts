@@ -43,6 +43,8 @@ export type ControlMessage =
   /** Server → agent: stop within `deadlineMs`; the agent answers `stopped` and its thread ends. */
   | { readonly kind: 'stop'; readonly deadlineMs: number }
   | { readonly kind: 'stopped' }
+  /** Server → broker: the thread stands still for so long, as one that hangs would. For tests and drills. */
+  | { readonly kind: 'pause'; readonly forMs: number }
   /** Server → HTTP front: what /health says. */
   | {
       readonly kind: 'engine-state'

@@ -223,6 +223,11 @@ function controllerOptions(
   }
 }
 
+/** Blocks this thread, deaf to its doorbell: nobody knows the word that it waits on. */
+function standStill(forMs: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, forMs)
+}
+
 /** What is not for the broker is for the controller, or tells of a peer that is gone. */
 function onControllerMessage(
   controller: ControllerAgent | null,
@@ -231,6 +236,10 @@ function onControllerMessage(
 ): void {
   if (message.kind === 'controller-request' && controller !== null) {
     controller.onRequest(from, message.tenantId, message.correlation, message.request)
+    return
+  }
+  if (message.kind === 'pause') {
+    standStill(message.forMs)
     return
   }
   logger.log('error', 'a broker got a message that is not for it', { from, kind: message.kind })

@@ -1,7 +1,8 @@
 /** One engine: starts its threads, watches them, stops them. Wiring only; runs on the thread that called `start`. */
+import type { BrokerId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import type { ControlMessage } from '../link/control.ts'
-import { type ControlPort, type EventPorts, SERVER_PEER } from '../link/ports.ts'
+import { brokerPeer, type ControlPort, type EventPorts, SERVER_PEER } from '../link/ports.ts'
 import { claimIdentity, makeDataDirectory } from './data-directory.ts'
 import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
 import { EngineState } from './engine-state.ts'
@@ -101,6 +102,11 @@ export class Engine {
   stop(): Promise<void> {
     this.#stopping ??= this.#stop()
     return this.#stopping
+  }
+
+  /** A broker's thread stands still for `forMs`, in the middle of a turn, as one that hangs: for tests and drills. */
+  pauseBroker(brokerId: BrokerId, forMs: number): void {
+    this.#tell(brokerPeer(CELL, brokerId), { kind: 'pause', forMs })
   }
 
   async #takeDirectory(): Promise<void> {
