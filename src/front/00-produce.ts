@@ -18,7 +18,8 @@ export const produceHandler = handler({
   scopes: ['topicName', 'topicId', 'transactionalId'],
   handle(request, context) {
     if (context.version < 3) {
-      context.slot.closeConnection(`Produce v${context.version}: its message format is gone`)
+      const reason = `Produce v${context.version}: its message format is gone`
+      context.fail(ErrorCode.UNSUPPORTED_VERSION, reason)
       return
     }
     const responses: TopicAnswer[] = []

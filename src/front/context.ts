@@ -21,6 +21,7 @@ import type { Session } from '../tenant/session.ts'
 import type { PinLedger } from './budget.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
+import type { FrontCounters, TenantCounts } from './front-counters.ts'
 import type { ParkedFetches } from './parked-fetches.ts'
 import type { PendingProduces } from './pending-produce.ts'
 import type { ProducerIds } from './producer-ids.ts'
@@ -73,6 +74,7 @@ export interface FrontServices {
   readonly timers: TimerQueue
   readonly deadlines: Deadlines
   readonly settings: FrontSettings
+  readonly counters: FrontCounters
   /** Sends replies that have become ready outside of a turn (a file was read, the pool has answered). */
   readonly afterCallback: () => void
   /** APIs that have a handler. */
@@ -82,6 +84,8 @@ export interface FrontServices {
 /** What a front keeps per connection. */
 export interface ConnectionState {
   session: Session
+  /** Of the session's tenant. */
+  counts: TenantCounts
   /** Requests that must be told when the connection goes. */
   readonly open: Set<{ onConnectionClosed(): void }>
   /** Null until a produce needs it. */
@@ -99,6 +103,8 @@ export class RequestContext<A extends Api = Api> {
   readonly correlationId: number
   readonly clientId: string
   readonly frameBytes: number
+  /** Monotonic microseconds, an int32 that wraps. */
+  readonly #arrivedUs: number
 
   constructor(
     services: FrontServices,
@@ -121,6 +127,7 @@ export class RequestContext<A extends Api = Api> {
     this.correlationId = header.correlationId
     this.clientId = header.clientId
     this.frameBytes = frameBytes
+    this.#arrivedUs = slot.connection.arrivedUs
   }
 
   get session(): Session {
@@ -139,8 +146,31 @@ export class RequestContext<A extends Api = Api> {
       return
     }
     const frame = this.#encode(response)
-    if (frame !== null) this.slot.send(frame, onDrained)
-    else onDrained?.()
+    if (frame !== null) {
+      this.#count(frame.byteLength, response)
+      this.slot.send(frame, onDrained)
+    } else onDrained?.()
+  }
+
+  /** The client wants no answer (acks=0). */
+  replyNothing(): void {
+    this.#count(0, null)
+    this.slot.skip()
+  }
+
+  /** Cannot be answered: the connection is closed when this request's turn comes. Throws nothing. */
+  fail(error: number, reason: string): void {
+    const { counters } = this.services
+    this.#count(0, null)
+    counters.failed(this.state.counts, this.api.key, error)
+    this.slot.closeConnection(reason)
+  }
+
+  #count(responseBytes: number, response: unknown): void {
+    const { counters, clock } = this.services
+    const timeUs = (((clock.monotonicMs() * 1000) | 0) - this.#arrivedUs) >>> 0
+    const { counts } = this.state
+    counters.answered(counts, this.api.key, timeUs, this.frameBytes, responseBytes, response)
   }
 
   /** null for a bug of ours, outside of the router's reach: this client loses its connection, everybody else goes on. */

@@ -1,4 +1,6 @@
 import { ErrorCode } from '../base/error-code.ts'
+import { FetchSource } from '../link/commands.ts'
+import { FetchCounter } from '../link/counters.ts'
 import type { FetchResponseInput } from '../protocol/01-fetch.ts'
 import type { FetchOp } from './fetch-op.ts'
 import { type FetchPart, NOTHING } from './fetch-part.ts'
@@ -14,6 +16,7 @@ const LEADERS_FROM = 12
 /** The reply to `op`, and what its session remembers of it. */
 export function fetchResponse(op: FetchOp): FetchResponseInput {
   const { session, incremental, parts } = op.asked
+  const { brokers } = op.context.state.counts
   const responses: (TopicAnswer & { partitions: PartAnswer[] })[] = []
   let last: (TopicAnswer & { partitions: PartAnswer[] }) | null = null
   for (const part of parts) {
@@ -23,6 +26,7 @@ export function fetchResponse(op: FetchOp): FetchResponseInput {
       responses.push(last)
     }
     last.partitions.push(partAnswer(op, part))
+    count(brokers[part.proxy?.brokerId ?? 0], part)
     // Those that were served go behind the others, so that all get their share of maxBytes in turn.
     if (incremental && part.recordsBytes > 0) session?.moveToEnd(part)
   }
@@ -32,6 +36,17 @@ export function fetchResponse(op: FetchOp): FetchResponseInput {
     sessionId: session?.id ?? 0,
     responses,
   }
+}
+
+function count(counts: Float64Array | undefined, part: FetchPart): void {
+  if (counts === undefined) return
+  counts[FetchCounter.READS]!++
+  if (part.error !== ErrorCode.NONE) counts[FetchCounter.READS_FAILED]!++
+  const bytes = part.recordsBytes
+  if (bytes === 0) return
+  counts[FetchCounter.BYTES]! += bytes
+  if (part.source === FetchSource.FILE) counts[FetchCounter.FILE_BYTES]! += bytes
+  else counts[FetchCounter.ZERO_COPY_BYTES]! += part.heldBytes
 }
 
 function hasNews(part: FetchPart, incremental: boolean): boolean {

@@ -20,6 +20,11 @@ export class FetchMemory {
     return this.#tails.length === 0 && this.#buffers.length === 0
   }
 
+  /** Bytes of held spans. */
+  get ringBytes(): number {
+    return this.#ringBytes
+  }
+
   /** The span is held already; it is released with the rest. */
   addHold(tail: TailReader, position: number, bytes: number): void {
     this.#tails.push(tail)

@@ -264,11 +264,13 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
       part.logStartOffset = look.logStartOffset
       if (state === TailState.END || (this.#any && look.length > allowed)) return true
       const { position, length, secondPosition, secondLength } = look
+      const heldBefore = this.memory.ringBytes
       const first = this.#take(tail, position, length)
       if (first === null) continue
       const second = secondLength > 0 ? this.#take(tail, secondPosition, secondLength) : null
       const bytes = second === null ? length : length + secondLength
-      part.found(second === null ? [first] : [first, second], bytes)
+      const heldBytes = this.memory.ringBytes - heldBefore
+      part.found(second === null ? [first] : [first, second], bytes, heldBytes)
       this.#any = true
       this.#remainingBytes -= bytes
       return true

@@ -42,6 +42,8 @@ export class FetchPart extends Waiter {
   /** Whole batches, in pieces one after another. */
   records: readonly Uint8Array[] = NOTHING
   recordsBytes = 0
+  /** Of those, bytes of ring logs that leave without a copy. */
+  heldBytes = 0
   // where the broker says that it is
   source = 0
   segmentBaseOffset = 0
@@ -64,15 +66,16 @@ export class FetchPart extends Waiter {
     this.currentLeaderEpoch = currentLeaderEpoch
   }
 
-  found(records: readonly Uint8Array[], bytes: number): void {
+  found(records: readonly Uint8Array[], bytes: number, heldBytes = 0): void {
     this.records = records
     this.recordsBytes = bytes
+    this.heldBytes = heldBytes
   }
 
   /** Forgets the records. */
   drop(): void {
     this.records = NOTHING
-    this.recordsBytes = 0
+    this.recordsBytes = this.heldBytes = 0
   }
 
   /** Before it is looked for again. */

@@ -81,6 +81,13 @@ export class FetchSessions {
     this.#randomFor = randomFor
   }
 
+  /** Of all tenants. */
+  get size(): number {
+    let size = 0
+    for (const { sessions } of this.#tenants.values()) size += sessions.size
+    return size
+  }
+
   sizeOf(tenantId: TenantId): number {
     return this.#tenants.get(tenantId)?.sessions.size ?? 0
   }

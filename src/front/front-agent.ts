@@ -15,6 +15,7 @@ import {
 } from '../cell/segment-reader.ts'
 import { TailReaders } from '../cell/tail-reader.ts'
 import { applyMetadata, type MetadataImage } from '../image/image.ts'
+import { FrontCounter } from '../link/counters.ts'
 import type { ControlEnvelope, ControlPort, PeerName } from '../link/ports.ts'
 import { type ConnectionLimits, ConnectionSet, defaultLimits } from '../net/connection-set.ts'
 import { InFlightBudget } from '../net/in-flight.ts'
@@ -25,6 +26,7 @@ import { PinLedger } from './budget.ts'
 import type { FrontServices, FrontSettings } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import { FetchSessions } from './fetch-sessions.ts'
+import { type FrontCounterRows, FrontCounters } from './front-counters.ts'
 import { servedApis } from './handlers.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
@@ -58,6 +60,8 @@ export interface FrontAgentOptions {
   readonly inFlightBytes: number
   /** Cap of buffers for file reads and copies of large tail reads. */
   readonly fileReadBytes: number
+  /** Where this front counts; null: nowhere. */
+  readonly counters?: FrontCounterRows | null
   /** Asks for a turn: something became due outside of one. */
   readonly kick: () => void
   /** Control messages that are none of the front's own. */
@@ -93,7 +97,14 @@ export class FrontAgent {
       admission: options.admission ?? admitAll,
       onReadEnd: () => this.#sendOn(),
     })
-    this.connections = new ConnectionSet({ sink: router, clock, logger, budget, limits })
+    this.connections = new ConnectionSet({
+      sink: router,
+      clock,
+      logger,
+      budget,
+      limits,
+      counts: this.services.counters.net,
+    })
     this.#scheduleSweep(clock.monotonicMs())
   }
 
@@ -155,6 +166,20 @@ export class FrontAgent {
     this.stop()
     this.connections.closeAll()
     this.services.segments.close()
+  }
+
+  /** Stores what is looked up now and then rather than counted as it happens: call it now and then. */
+  sampleGauges(): void {
+    const { services, connections } = this
+    const { own } = services.counters
+    own[FrontCounter.IN_FLIGHT_BYTES_NOW] = connections.budget.usedBytes
+    own[FrontCounter.CONNECTIONS_WAITING_NOW] = connections.budget.waiting
+    own[FrontCounter.FETCHES_PARKED_NOW] = services.fetches.size
+    own[FrontCounter.FETCH_SESSIONS_NOW] = services.fetchSessions.size
+    own[FrontCounter.PRODUCES_PENDING_NOW] = services.produces.size
+    own[FrontCounter.PINNED_BYTES_NOW] = services.pins.ringBytes
+    own[FrontCounter.FILE_BUFFER_BYTES_NOW] = services.fileBuffers.outBytes
+    own[FrontCounter.COMMANDS_PARKED_NOW] = services.dispatcher.parkedCommands
   }
 
   get #hasWork(): boolean {
@@ -229,6 +254,7 @@ function makeServices(
   const fileBuffers = new BufferPool(options.fileReadBytes)
   const readGate = new ReadGate(fileBuffers, limits.connectionBytesMax)
   const pins = new PinLedger(budget, Math.floor(options.inFlightBytes / 2))
+  const brokersMax = options.proxies.reduce((max, { brokerId }) => Math.max(max, brokerId), 0)
   pins.starving = () => readGate.isShort
   return {
     image,
@@ -252,6 +278,7 @@ function makeServices(
     timers: new TimerQueue(),
     deadlines: new Deadlines(),
     settings,
+    counters: new FrontCounters(options.counters ?? null, servedApis, brokersMax),
     afterCallback,
     served: servedApis,
   }

@@ -142,10 +142,10 @@ export class PendingProduce extends Deadline implements ProduceSink {
     }
     // Nothing can be answered, so a refusal shows as a closed connection, as Kafka does it.
     const refused = this.answers.find((answer) => answer.errorCode !== ErrorCode.NONE)
-    if (refused === undefined) context.slot.skip()
+    if (refused === undefined) context.replyNothing()
     else {
       const reason = `produce with acks=0 was refused: ${errorName(refused.errorCode)}`
-      context.slot.closeConnection(reason)
+      context.fail(refused.errorCode, reason)
     }
   }
 }

@@ -1,4 +1,5 @@
 import { ErrorCode } from '../base/error-code.ts'
+import { FrontCounter } from '../link/counters.ts'
 import type { KafkaConnection } from '../net/connection.ts'
 import type { RequestSink } from '../net/connection-set.ts'
 import type { ReplySlot } from '../net/reply-slot.ts'
@@ -55,33 +56,37 @@ export class RequestRouter implements RequestSink {
     try {
       this.#route(connection, slot, frame)
     } catch (error) {
-      if (error instanceof WireFormatError) slot.closeConnection(error.message)
-      else this.#onBug(slot, error)
+      if (error instanceof WireFormatError) {
+        this.#refuse(slot, FrontCounter.FRAMES_MALFORMED, error.message)
+      } else this.#onBug(slot, error)
     }
   }
 
   #route(connection: KafkaConnection, slot: ReplySlot, frame: Uint8Array): void {
     const state = this.#stateOf(connection)
     if (state === null) {
-      slot.closeConnection('nobody can be served yet')
+      this.#refuse(slot, FrontCounter.FRAMES_REFUSED, 'nobody can be served yet')
       return
     }
     const header = decodeRequestHeader(frame)
     const { api, apiVersion, apiKey } = header
     const handler = this.#handlers[apiKey]
     if (api === undefined || handler === undefined) {
-      slot.closeConnection(`API ${apiKey} is not served`)
+      this.#refuse(slot, FrontCounter.FRAMES_UNSUPPORTED, `API ${apiKey} is not served`)
       return
     }
     if (!api.isValid(apiVersion)) {
       if (api.key === apiVersions.key) refuseApiVersions(slot, header)
-      else slot.closeConnection(`${api.name} version ${apiVersion} is not served`)
+      else {
+        const reason = `${api.name} version ${apiVersion} is not served`
+        this.#refuse(slot, FrontCounter.FRAMES_UNSUPPORTED, reason)
+      }
       return
     }
     const { services, admission } = this.#options
     const refusal = admission.admit(state.session, api, apiVersion, frame.length)
     if (refusal !== null) {
-      slot.closeConnection(refusal)
+      this.#refuse(slot, FrontCounter.FRAMES_REFUSED, refusal)
       return
     }
     const request = decodeRequest(api, apiVersion, frame, header.bodyOffset)
@@ -93,9 +98,15 @@ export class RequestRouter implements RequestSink {
     if (connection.session !== null) return connection.session as ConnectionState
     const session = this.#options.sessions.anonymous()
     if (session === null) return null
-    const state: ConnectionState = { session, open: new Set(), slowLanes: null }
+    const counts = this.#options.services.counters.ofTenant(session.tenantId)
+    const state: ConnectionState = { session, counts, open: new Set(), slowLanes: null }
     connection.session = state
     return state
+  }
+
+  #refuse(slot: ReplySlot, counter: number, reason: string): void {
+    this.#options.services.counters.own[counter]!++
+    slot.closeConnection(reason)
   }
 
   /** A handler threw: a bug of ours. The client loses its connection, everybody else goes on. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import { KafkaConnection, type SocketLike } from './connection.ts'
+import { ConnectionCount, newConnectionCounts } from './connection-counts.ts'
 import type { InFlightBudget } from './in-flight.ts'
 import type { ListenerInfo } from './listener-info.ts'
 import { RateLimitedLog } from './rate-limited-log.ts'
@@ -45,6 +46,10 @@ export class ConnectionSet {
   readonly sink: RequestSink
   readonly limits: ConnectionLimits
   readonly budget: InFlightBudget
+  /** By {@link ConnectionCount}. */
+  readonly counts: Float64Array
+  /** When the last bytes came: monotonic microseconds, an int32 that wraps. Frames are timed from here. */
+  arrivedUs = 0
   /** For measurements; undefined for the measured best. */
   mergeBytesMax: number | undefined
   readonly #clock: Clock
@@ -63,11 +68,14 @@ export class ConnectionSet {
     readonly logger: Logger
     readonly budget: InFlightBudget
     readonly limits?: ConnectionLimits
+    /** Slots to count in; own ones unless given. */
+    readonly counts?: Float64Array
   }) {
     this.sink = options.sink
     this.#clock = options.clock
     this.#log = new RateLimitedLog(options.logger, options.clock)
     this.budget = options.budget
+    this.counts = options.counts ?? newConnectionCounts()
     const limits = options.limits ?? defaultLimits
     // A frame that the budget could never hold would wait for ever.
     const frameBytesMax = Math.min(
@@ -94,6 +102,7 @@ export class ConnectionSet {
     const nowMs = this.#clock.monotonicMs()
     const connection = new KafkaConnection(this, this.#nextId++, socket, listener, addresses, nowMs)
     this.#connections.add(connection)
+    this.counts[ConnectionCount.OPENED]!++
     this.#append(connection)
     this.sink.onOpen(connection)
     return connection
@@ -135,6 +144,7 @@ export class ConnectionSet {
         this.#append(oldest)
         continue
       }
+      this.counts[ConnectionCount.CLOSED_IDLE]!++
       oldest.close()
       closed++
     }
@@ -143,6 +153,7 @@ export class ConnectionSet {
 
   touch(connection: KafkaConnection): void {
     const nowMs = this.#clock.monotonicMs()
+    this.arrivedUs = (nowMs * 1000) | 0
     if (nowMs - connection.lastActiveMs < TOUCH_MS) return
     connection.lastActiveMs = nowMs
     if (this.#newest === connection) return
@@ -169,6 +180,7 @@ export class ConnectionSet {
   /** From a connection, once. */
   onClosed(connection: KafkaConnection): void {
     if (!this.#connections.delete(connection)) return
+    this.counts[ConnectionCount.CLOSED]!++
     this.#unlink(connection)
     this.sink.onClose(connection)
   }

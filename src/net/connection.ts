@@ -1,4 +1,5 @@
 import type { EncodedFrame } from '../protocol/frame-writer.ts'
+import { ConnectionCount } from './connection-counts.ts'
 import type { ConnectionSet } from './connection-set.ts'
 import { FrameSplitter } from './frame-splitter.ts'
 import type { BudgetMember } from './in-flight.ts'
@@ -80,6 +81,11 @@ export class KafkaConnection implements BudgetMember {
     this.#splitter = new FrameSplitter(set.limits.frameBytesMax)
   }
 
+  /** When the last bytes came: monotonic microseconds, an int32 that wraps. */
+  get arrivedUs(): number {
+    return this.#set.arrivedUs
+  }
+
   get closed(): boolean {
     return this.#closed
   }
@@ -116,6 +122,7 @@ export class KafkaConnection implements BudgetMember {
   onData(chunk: Uint8Array): void {
     if (this.#closed || this.#finishing) return
     this.#set.touch(this)
+    this.#set.counts[ConnectionCount.BYTES_IN]! += chunk.length
     this.#splitter.feed(chunk)
     this.#read()
     this.#set.flush()
@@ -126,6 +133,7 @@ export class KafkaConnection implements BudgetMember {
   }
 
   closeForBudget(reason: string): void {
+    this.#set.counts[ConnectionCount.CLOSED_FOR_BUDGET]!++
     this.#set.logBroken(this, reason)
     this.close()
   }
@@ -208,6 +216,7 @@ export class KafkaConnection implements BudgetMember {
     }
     this.#first = slot
     if (slot === null) this.#last = null
+    this.#set.counts[ConnectionCount.BYTES_OUT]! += sent.bytes
     this.#write(frames, sent)
     this.#afterSending()
   }
@@ -299,6 +308,7 @@ export class KafkaConnection implements BudgetMember {
   /** Closes the connection because of what came in over it, with a line in the log. */
   broken(reason: string): void {
     if (this.#closed) return
+    this.#set.counts[ConnectionCount.FRAMES_BROKEN]!++
     this.#set.logBroken(this, reason)
     this.close()
   }
@@ -326,7 +336,10 @@ export class KafkaConnection implements BudgetMember {
   }
 
   #pause(): void {
-    if (!this.#paused) this.#socket.pause()
+    if (!this.#paused) {
+      this.#socket.pause()
+      this.#set.counts[ConnectionCount.PAUSES]!++
+    }
     this.#paused = true
     if (!this.#set.budget.hasRoom) this.#set.budget.await(this)
   }
