@@ -44,14 +44,26 @@ export interface DirectoryIdentity {
 export function makeDataDirectory(dataDir: string): string {
   const absolute = path.resolve(dataDir)
   try {
-    mkdirSync(absolute, { recursive: true, mode: 0o700 })
-    if (!statSync(absolute).isDirectory()) throw new Error('not a directory')
+    makeWithParents(absolute)
+    if (!statSync(absolute).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' })
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     const reason = code === 'EEXIST' || code === 'ENOTDIR' ? 'it is not a directory' : code
     throw new DataDirectoryError(`data directory ${absolute} cannot be used: ${reason ?? error}`)
   }
   return absolute
+}
+
+/** Not mkdirSync's own `recursive`: that spins for ever where a file system takes no directories, as /proc does. */
+function makeWithParents(directory: string): void {
+  if (existsSync(directory)) return
+  const parent = path.dirname(directory)
+  if (parent !== directory) makeWithParents(parent)
+  try {
+    mkdirSync(directory, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
 }
 
 /**

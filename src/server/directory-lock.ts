@@ -65,7 +65,7 @@ export class DirectoryLock {
    */
   static async acquire(dataDir: string, nonce: string = lockNonce()): Promise<DirectoryLock> {
     const directory = lockDirectory(dataDir)
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeOnce(directory)
     const socket = await LockSocket.listen(directory, nonce)
     const claim: Claim = {
       format: LOCK_FORMAT,
@@ -92,6 +92,14 @@ export class DirectoryLock {
     writeFileSync(path.join(directory, `${nonce}.free`), '')
     rmSync(path.join(directory, `${nonce}.beat`), { force: true })
     await this.#socket?.close()
+  }
+}
+
+function makeOnce(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 

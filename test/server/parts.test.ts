@@ -68,6 +68,12 @@ describe('the data directory', () => {
     expect(makeDataDirectory(made)).toBe(made)
   })
 
+  test.runIf(process.platform === 'linux')('where none can be made is refused', () => {
+    expect(() => makeDataDirectory('/proc/griot/data')).toThrow(
+      '/proc/griot/data cannot be used: ENOENT',
+    )
+  })
+
   test('that is a file is refused', () => {
     const file = path.join(directory, 'file')
     writeFileSync(file, '')
