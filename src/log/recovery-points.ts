@@ -1,6 +1,6 @@
 import type { PartitionNumber } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
-import type { Disk, DiskFile, FlushPort } from './disk.ts'
+import { type Disk, DiskError, type DiskFile, type FlushPort } from './disk.ts'
 import {
   decodeHeader,
   ENTRY_BYTES,
@@ -251,12 +251,21 @@ export class RecoveryPoints {
     this.#flush.request(path, (failed) => {
       if (failed !== null) return
       this.#flush.request(this.#root, (also) => {
-        if (also !== null) return
-        for (const path of older.map((generation) => this.#path(generation))) {
-          if (this.#disk.exists(path)) this.#disk.remove(path)
-        }
+        if (also === null) this.#removeFiles(older)
       })
     })
+  }
+
+  /** What cannot be removed is read before newer ones, and tried again with the next file. */
+  #removeFiles(generations: readonly number[]): void {
+    for (const path of generations.map((generation) => this.#path(generation))) {
+      try {
+        if (this.#disk.exists(path)) this.#disk.remove(path)
+      } catch (error) {
+        if (!(error instanceof DiskError)) throw error
+        this.#logger.log('warn', `An old file of recovery points stays for now: ${error.message}`)
+      }
+    }
   }
 }
 

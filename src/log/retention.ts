@@ -22,7 +22,9 @@ export function removeExpired(log: PartitionLog): { gone: number; waiting: numbe
   while (gone < count) {
     const next = segments[1]!
     if (!next.named || next.baseOffset > log.durableOffset) break
-    segments.shift()!.remove()
+    // in this order: one that cannot be removed is still there, and so is its start
+    segments[0]!.remove()
+    segments.shift()
     log.startsAt(next.baseOffset)
     gone++
   }

@@ -183,8 +183,17 @@ export class Segment {
   /** The last time index entry, as Kafka adds it when a segment is sealed or its log closed. */
   seal(): void {
     this.knowTimestamps()
+    const last = this.#timeLast
+    const entries = this.times.count
     this.#addTimeEntry()
-    this.commitIndexes()
+    try {
+      this.commitIndexes()
+    } catch (error) {
+      // it is not in the file: the next to seal this segment has to add it
+      this.#timeLast = last
+      this.times.undo(entries)
+      throw error
+    }
     // Made even when empty, as Kafka's tools look for them.
     this.offsets.file.get()
     this.times.file.get()
@@ -403,6 +412,8 @@ export class Segment {
   /** Removes the files: the log last, so that no index is ever left for another log of that name. */
   remove(): void {
     this.release()
+    // should one of them stay, what is known of its indexes holds no more
+    this.#offsets = this.#times = null
     for (const suffix of ['.index', '.timeindex', '.log']) {
       const path = this.path(suffix)
       if (this.#disk.exists(path)) this.#disk.remove(path)
