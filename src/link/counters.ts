@@ -10,8 +10,6 @@
  *   112 … 495   requests by API, stored by fronts in the row of (tenant, no broker): 48 APIs × 8
  *   496 … 519   latency buckets of Produce and Fetch, likewise
  */
-import { ERROR_CLASSES } from './error-class.ts'
-
 /** Stored by broker threads, by tenant. Bytes are those of record batches. */
 export const BrokerCounter = {
   /** Batches, refused ones too. */
@@ -102,6 +100,7 @@ export const FetchCounter = {
 
 const REQUESTS_FROM = 112
 const REQUEST_APIS_MAX = 48
+/** Four of them for the error classes. */
 const REQUEST_SLOTS = 8
 
 /** Slots of one API, from its {@link requestKind} on. A request is counted when it is answered. */
@@ -113,15 +112,26 @@ export const RequestCounter = {
   RESPONSE_BYTES: 3,
   /** Errors in answers, each partition's or topic's counted, by {@link ErrorClass}: four slots. */
   ERRORS: 4,
-} as const satisfies Record<string, number>
+} as const
 
-if (RequestCounter.ERRORS + ERROR_CLASSES > REQUEST_SLOTS) throw new RangeError('too few slots')
-
-/** Keys of the APIs that are counted, by their place: only ever appended to. */
-export const COUNTED_APIS: readonly number[] = [0, 1, 2, 3, 10, 18, 19, 20, 22, 32, 60, 75]
+/** Keys and names of the APIs that are counted, by their place: only ever appended to. */
+export const COUNTED_APIS: readonly (readonly [key: number, name: string])[] = [
+  [0, 'Produce'],
+  [1, 'Fetch'],
+  [2, 'ListOffsets'],
+  [3, 'Metadata'],
+  [10, 'FindCoordinator'],
+  [18, 'ApiVersions'],
+  [19, 'CreateTopics'],
+  [20, 'DeleteTopics'],
+  [22, 'InitProducerId'],
+  [32, 'DescribeConfigs'],
+  [60, 'DescribeCluster'],
+  [75, 'DescribeTopicPartitions'],
+]
 
 const placeOfApi = new Int8Array(128).fill(-1)
-COUNTED_APIS.forEach((key, place) => {
+COUNTED_APIS.forEach(([key], place) => {
   if (place >= REQUEST_APIS_MAX) throw new RangeError('too many APIs for the counter table')
   placeOfApi[key] = place
 })

@@ -9,6 +9,8 @@ export interface EventLoopDriverOptions {
   readonly waiter: DoorbellWaiter
   readonly clock: Clock
   readonly status: ThreadStatusWriter
+  /** Called twice a second, between turns. */
+  readonly onBeat?: (nowMs: number) => void
   /** A turn threw: a bug. The driver has stopped. */
   readonly onFailure: (error: unknown) => void
 }
@@ -111,9 +113,10 @@ export class EventLoopDriver {
 
   /** Says that this event loop turns, also while there is nothing to do. */
   readonly #beat = (): void => {
-    const { clock, status } = this.#options
+    const { clock, status, onBeat } = this.#options
     const nowMs = clock.monotonicMs()
     status.beginTurn(nowMs)
     status.endTurn(nowMs, 0)
+    onBeat?.(nowMs)
   }
 }

@@ -3,16 +3,21 @@
 import { EngineHealth } from '../admin/engine-health.ts'
 import { addHealthRoutes } from '../admin/health-routes.ts'
 import { addMetricsRoute } from '../admin/metrics-route.ts'
+import type { Clock } from '../base/clock.ts'
 import { type ControlEnvelope, type EventPorts, SERVER_PEER } from '../link/ports.ts'
 import { HTTP_LIMITS } from '../net/http-interface.ts'
 import { NodeHttpServer } from '../net/http-node.ts'
 import { HttpRouter } from '../net/http-router.ts'
+import { CounterWriter } from '../shared/counter-table.ts'
 import { ThreadState } from '../shared/thread-status.ts'
 import { BeatWatch } from './beat-watch.ts'
+import { THREAD_ROW } from './counter-rows.ts'
 import { HEARTBEAT_MS } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
+import { LoopSampler } from './loop-sampler.ts'
 import { metricSources } from './metric-sources.ts'
 import { failed, openEventPorts, type ThreadData, threadContext, threadLogger } from './thread.ts'
+import { ThreadTotals } from './thread-totals.ts'
 import { formatHostPort } from './units.ts'
 
 export async function runHttpFront(data: ThreadData): Promise<void> {
@@ -22,7 +27,14 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const control = openEventPorts(data.channels, () => driver.kick())
   const logger = threadLogger(data, control)
   let server: NodeHttpServer | null = null
-  const watching = setInterval(() => watch.look(context.clock.monotonicMs()), HEARTBEAT_MS)
+  const totals = new ThreadTotals(data.wiring)
+  const own = new CounterWriter(data.wiring.counters, context.index).row(THREAD_ROW)
+  const loop = new LoopSampler(own)
+  const watching = setInterval(() => {
+    const nowMs = context.clock.monotonicMs()
+    watch.look(nowMs)
+    totals.look(nowMs)
+  }, HEARTBEAT_MS)
   const agent = {
     nextTimerAtMs: Number.POSITIVE_INFINITY,
     doWork: () => drain(control, (envelope) => onMessage(envelope)),
@@ -42,12 +54,13 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const driver = new EventLoopDriver({
     ...context,
     agent,
+    onBeat: (nowMs) => loop.beat(nowMs),
     onFailure: (error) => control.post(SERVER_PEER, failed(error)),
   })
   context.status.setState(ThreadState.RUNNING)
   driver.start()
   const { host, port } = data.settings.httpListen!
-  const router = createRouter(data, health, context.clock.wallMs)
+  const router = createRouter(data, health, totals, context.clock)
   try {
     server = await NodeHttpServer.listen({ host, port, router, limits: HTTP_LIMITS, logger })
     control.post(SERVER_PEER, { kind: 'ready', detail: { port: server.port } })
@@ -56,7 +69,12 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   }
 }
 
-function createRouter(data: ThreadData, health: EngineHealth, wallMs: () => number): HttpRouter {
+function createRouter(
+  data: ThreadData,
+  health: EngineHealth,
+  totals: ThreadTotals,
+  clock: Clock,
+): HttpRouter {
   const router = new HttpRouter()
   const info = {
     version: data.version,
@@ -64,8 +82,12 @@ function createRouter(data: ThreadData, health: EngineHealth, wallMs: () => numb
     brokers: data.settings.brokers,
     startedAtMs: data.startedAtMs,
   }
-  addHealthRoutes(router, health, info, wallMs)
-  addMetricsRoute(router, metricSources(data))
+  addHealthRoutes(router, health, info, clock.wallMs)
+  const sources = metricSources(data, {
+    engineState: () => health.report().status,
+    totals: () => totals.look(clock.monotonicMs()),
+  })
+  addMetricsRoute(router, sources)
   return router
 }
 

@@ -1,11 +1,12 @@
 /** The Kafka front: the front agent, its listener and the pool, on an event loop; the main thread of `griot start`, else a worker. */
-import { asBrokerId } from '../base/ids.ts'
+import { asBrokerId, type TenantId } from '../base/ids.ts'
 import { SeededRandom } from '../base/random.ts'
 import { RingBrokerProxy } from '../cell/ring-broker-proxy.ts'
 import { NodeSegmentFiles } from '../cell/segment-files.ts'
 import { defaultSegmentReaderLimits } from '../cell/segment-reader.ts'
 import { defaultFrontSettings } from '../front/context.ts'
 import { FrontAgent } from '../front/front-agent.ts'
+import type { FrontCounterRows } from '../front/front-counters.ts'
 import { MetadataImage } from '../image/image.ts'
 import {
   brokerPeer,
@@ -15,13 +16,16 @@ import {
   SERVER_PEER,
 } from '../link/ports.ts'
 import { KafkaListener } from '../net/kafka-listener.ts'
+import { CounterWriter } from '../shared/counter-table.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
 import { brokerConfigValues } from './broker-configs.ts'
+import { defaultTenantRow, THREAD_ROW } from './counter-rows.ts'
 import type { Agent } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
+import { LoopSampler } from './loop-sampler.ts'
 import { PiscinaPool } from './piscina-pool.ts'
 import { traceStart } from './start-trace.ts'
 import { SystemRandom } from './system-random.ts'
@@ -59,10 +63,19 @@ class KafkaFrontThread implements Agent {
     const context = threadContext(data)
     this.#context = context
     this.#control = openEventPorts(data.channels, () => this.#driver.kick())
-    this.#agent = this.#createAgent(data)
+    const writer = new CounterWriter(data.wiring.counters, context.index)
+    const own = writer.row(THREAD_ROW)
+    const loop = new LoopSampler(own)
+    // the default tenant is the only one yet
+    const of = (_tenantId: TenantId, brokerId: number) => writer.row(defaultTenantRow(brokerId))
+    this.#agent = this.#createAgent(data, { own, of })
     this.#driver = new EventLoopDriver({
       ...context,
       agent: this,
+      onBeat: (nowMs) => {
+        loop.beat(nowMs)
+        this.#agent.sampleGauges()
+      },
       onFailure: (error) => this.#fail(error),
     })
   }
@@ -84,7 +97,7 @@ class KafkaFrontThread implements Agent {
     return work
   }
 
-  #createAgent(data: ThreadData): FrontAgent {
+  #createAgent(data: ThreadData, counters: FrontCounterRows): FrontAgent {
     const { settings, plan, wiring } = data
     const brokerConfigs = brokerConfigValues(settings)
     const random = new SystemRandom()
@@ -103,6 +116,7 @@ class KafkaFrontThread implements Agent {
       files: new NodeSegmentFiles(),
       segmentLimits: defaultSegmentReaderLimits,
       records: this.#pool,
+      counters,
       settings: {
         ...defaultFrontSettings,
         dataRoot: settings.dataDir,

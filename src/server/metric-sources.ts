@@ -1,18 +1,29 @@
-/** What `/metrics` tells, read from shared memory at each scrape. HTTP front's thread. */
+/** What `/metrics` tells of the engine, its threads and its process, read at each scrape. HTTP front's thread. */
+import { readdirSync } from 'node:fs'
 import type { MetricSample, MetricSource } from '../admin/metrics-route.ts'
-import { BrokerCounter, BrokerGauge } from '../link/counters.ts'
+import { LoopCounter } from '../link/counters.ts'
 import { CounterReader } from '../shared/counter-table.ts'
-import { ThreadState, type ThreadStatus, ThreadStatusReader } from '../shared/thread-status.ts'
-import { brokerRow, defaultTenantRow } from './counter-rows.ts'
+import { ThreadState } from '../shared/thread-status.ts'
+import { THREAD_ROW } from './counter-rows.ts'
+import { brokerSources } from './metrics-of-brokers.ts'
+import { frontSources } from './metrics-of-fronts.ts'
 import type { ThreadData } from './thread.ts'
-import { brokerIds } from './wiring.ts'
+import type { ThreadTotal } from './thread-totals.ts'
 
-export function metricSources(data: ThreadData): MetricSource[] {
+/** What only the HTTP front's thread knows. */
+export interface MetricsContext {
+  readonly engineState: () => string
+  readonly totals: () => readonly ThreadTotal[]
+}
+
+export function metricSources(data: ThreadData, context: MetricsContext): MetricSource[] {
   return [
-    ...engineSources(data),
+    ...engineSources(data, context),
+    ...frontSources(data),
     ...brokerSources(data),
-    ...processSources(data),
-    ...threadSources(data),
+    ...threadSources(context),
+    ...loopSources(data),
+    ...processSources(),
   ]
 }
 
@@ -20,169 +31,147 @@ const once = (value: number, labels: Readonly<Record<string, string>> = {}): Met
   { labels, value },
 ]
 
-function engineSources({ settings, plan, version, wiring }: ThreadData): MetricSource[] {
-  const gauge = (name: string, help: string, read: () => Iterable<MetricSample>): MetricSource => ({
-    name,
-    kind: 'gauge',
-    help,
-    labelNames: name === 'griot_build_info' ? ['version'] : [],
-    read,
-  })
+/** One sample per name: 1 for the one that is. */
+const oneOf = <L extends string>(
+  label: L,
+  names: readonly string[],
+  is: string,
+  labels: Readonly<Record<string, string>> = {},
+): MetricSample[] =>
+  names.map((name) => ({ labels: { ...labels, [label]: name }, value: name === is ? 1 : 0 }))
+
+type Gauge = (name: string, help: string, read: () => Iterable<MetricSample>) => MetricSource
+
+const gauge: Gauge = (name, help, read) => ({ kind: 'gauge', name, help, read })
+const counter: Gauge = (name, help, read) => ({ kind: 'counter', name, help, read })
+
+const ENGINE_STATES = ['starting', 'serving', 'degraded', 'stopping', 'failed'] as const
+
+function engineSources(
+  { settings, plan, version, startedAtMs }: ThreadData,
+  { engineState, totals }: MetricsContext,
+): MetricSource[] {
+  const runs = ({ state }: ThreadTotal) => state === ThreadState.RUNNING
+  const brokers = () => totals().filter(({ role }) => role === 'broker')
   return [
-    gauge('griot_build_info', 'Version of the engine, as a label', () => once(1, { version })),
-    gauge('griot_memory_limit_bytes', 'What --memory allows', () => once(plan.totalBytes)),
-    gauge('kafka_controller_kafkacontroller_activebrokercount', 'Broker threads that run', () =>
-      once(countRunning(wiring)),
+    gauge('griot_build_info', 'Versions, as labels', () =>
+      once(1, { version, node: process.versions.node }),
+    ),
+    gauge('griot_start_time_seconds', 'When the engine started', () => once(startedAtMs / 1_000)),
+    gauge('griot_engine_state', '1 for the state that the engine is in, as in /health', () =>
+      oneOf('state', ENGINE_STATES, engineState()),
     ),
     gauge('griot_brokers', 'Brokers that the engine was made with', () => once(settings.brokers)),
+    gauge('griot_memory_limit_bytes', 'What --memory allows', () => once(plan.totalBytes)),
+    gauge('kafka_controller_kafkacontroller_activebrokercount', 'Broker threads that run', () =>
+      once(brokers().filter(runs).length),
+    ),
+    gauge('kafka_controller_kafkacontroller_activecontrollercount', '1 while it runs', () =>
+      once(brokers().some((thread) => thread.brokerId === 1 && runs(thread)) ? 1 : 0),
+    ),
+    gauge(
+      'kafka_server_kafkaserver_brokerstate',
+      'Kafka’s numbers: 0 not running, 1 starting, 3 running, 6 stopping, 7 stopped',
+      () =>
+        brokers().map(({ brokerId, state }) => ({
+          labels: { broker: String(brokerId) },
+          value: KAFKA_STATES[state],
+        })),
+    ),
   ]
 }
 
-/** Per broker, summed over its tenants; by the names that Kafka's JMX exporter gives them where Kafka has them. */
-function brokerSources({ settings, wiring }: ThreadData): MetricSource[] {
-  const counters = new CounterReader(wiring.counters)
-  const source = (
-    kind: 'gauge' | 'counter',
-    name: string,
-    help: string,
-    rowOf: (brokerId: number) => number,
-    counter: number,
-  ): MetricSource => ({
-    name,
-    kind,
-    help,
-    labelNames: ['broker'],
-    read: () =>
-      brokerIds(settings.brokers).map((id) => ({
-        labels: { broker: String(id) },
-        value: counters.sum(rowOf(id), counter),
-      })),
-  })
-  const topics = 'kafka_server_brokertopicmetrics'
-  const { PRODUCES, PRODUCE_BYTES, PRODUCES_REFUSED, WRITES_FAILED, LOCATES } = BrokerCounter
-  const { LOGS_OPEN_NOW, PARTITIONS_FAILED_NOW, FLUSHES_WAITING_NOW } = BrokerGauge
-  const ofTenants = defaultTenantRow
+/** By ThreadState. */
+const KAFKA_STATES = [0, 1, 3, 6, 7, 0] as const
+
+const THREAD_STATES = ['absent', 'starting', 'running', 'stopping', 'stopped', 'failed'] as const
+
+function threadSources({ totals }: MetricsContext): MetricSource[] {
+  const each = (pick: (total: ThreadTotal) => number) => () =>
+    totals().map((total) => ({ labels: { thread: total.name }, value: pick(total) }))
+  const idle = (role: string) => {
+    const shares = totals().filter((total) => total.role === role)
+    const busy = shares.reduce((sum, { busyShare }) => sum + busyShare, 0)
+    return once(1 - busy / Math.max(1, shares.length))
+  }
   return [
-    source('counter', `${topics}_totalproducerequests_total`, 'Batches taken', ofTenants, PRODUCES),
-    source(
-      'counter',
-      `${topics}_bytesin_total`,
-      'Bytes of batches taken',
-      ofTenants,
-      PRODUCE_BYTES,
+    gauge('griot_thread_state', '1 for the state that the thread is in', () =>
+      totals().flatMap(({ name, state }) =>
+        oneOf('state', THREAD_STATES, THREAD_STATES[state], { thread: name }),
+      ),
     ),
-    source(
-      'counter',
-      `${topics}_failedproducerequests_total`,
-      'Batches refused',
-      ofTenants,
-      PRODUCES_REFUSED,
+    counter(
+      'griot_thread_turns_total',
+      'Turns of the duty cycle',
+      each(({ turns }) => turns),
     ),
-    source(
-      'counter',
-      'griot_broker_writes_failed_total',
-      'Failed writes',
-      ofTenants,
-      WRITES_FAILED,
+    counter(
+      'griot_thread_work_turns_total',
+      'Turns that found work',
+      each(({ workTurns }) => workTurns),
     ),
-    source(
-      'counter',
-      'griot_broker_locates_total',
-      'Offsets looked up for fetches',
-      ofTenants,
-      LOCATES,
+    counter(
+      'griot_thread_busy_seconds_total',
+      'Time at work: turns that found some, or the event loop where there is one',
+      each(({ busySeconds }) => busySeconds),
     ),
-    source('gauge', 'griot_broker_logs_open', 'Partition logs open', brokerRow, LOGS_OPEN_NOW),
-    source(
-      'gauge',
-      'griot_broker_partitions_failed',
-      'Partitions that have failed',
-      brokerRow,
-      PARTITIONS_FAILED_NOW,
+    gauge(
+      'griot_thread_busy_ratio',
+      'Share of the last 15 to 30 seconds spent at work',
+      each(({ busyShare }) => busyShare),
     ),
-    source(
-      'gauge',
-      'griot_broker_flushes_waiting',
-      'Flushes waiting',
-      brokerRow,
-      FLUSHES_WAITING_NOW,
+    gauge(
+      'kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent',
+      'Idle share of the broker threads over the last 15 to 30 seconds, from 0 to 1',
+      () => idle('broker'),
+    ),
+    gauge(
+      'kafka_network_socketserver_networkprocessoravgidle_percent',
+      'Idle share of the Kafka front over the last 15 to 30 seconds, from 0 to 1',
+      () => idle('kafka-front'),
+    ),
+  ]
+}
+
+function loopSources({ wiring }: ThreadData): MetricSource[] {
+  const counters = new CounterReader(wiring.counters)
+  const seconds = (kind: number) => () =>
+    wiring.threads.flatMap(({ name, role }, thread) =>
+      role === 'kafka-front' || role === 'http-front'
+        ? [{ labels: { thread: name }, value: counters.value(thread, THREAD_ROW, kind) / 1e6 }]
+        : [],
+    )
+  return [
+    gauge(
+      'griot_event_loop_lag_seconds',
+      'By how much a timer was late when last looked at, twice a second',
+      seconds(LoopCounter.LAG_US_NOW),
+    ),
+    gauge(
+      'griot_event_loop_lag_max_seconds',
+      'The worst of these in the last 15 to 30 seconds',
+      seconds(LoopCounter.LAG_US_MAX_NOW),
     ),
   ]
 }
 
 /** Of the whole process, by the names that Prometheus' own clients use. */
-function processSources({ startedAtMs }: ThreadData): MetricSource[] {
-  const source = (
-    kind: 'gauge' | 'counter',
-    name: string,
-    help: string,
-    read: () => number,
-  ): MetricSource => ({ name, kind, help, labelNames: [], read: () => once(read()) })
-  return [
-    source('gauge', 'process_resident_memory_bytes', 'Resident memory', () =>
-      process.memoryUsage.rss(),
+function processSources(): MetricSource[] {
+  const sources = [
+    gauge('process_resident_memory_bytes', 'Resident memory', () =>
+      once(process.memoryUsage.rss()),
     ),
-    source('counter', 'process_cpu_seconds_total', 'CPU time of all threads', () => {
+    counter('process_cpu_seconds_total', 'CPU time of all threads', () => {
       const { user, system } = process.cpuUsage()
-      return (user + system) / 1e6
+      return once((user + system) / 1e6)
     }),
-    source('gauge', 'process_start_time_seconds', 'When the engine started', () =>
-      Math.round(startedAtMs / 1000),
+    gauge('process_start_time_seconds', 'When the process started', () =>
+      once(Math.round(Date.now() / 1_000 - process.uptime())),
     ),
   ]
+  if (process.platform !== 'linux') return sources
+  const openFiles = gauge('process_open_fds', 'Open file descriptors', () =>
+    once(readdirSync('/proc/self/fd').length - 1),
+  )
+  return [...sources, openFiles]
 }
-
-function threadSources({ wiring }: ThreadData): MetricSource[] {
-  const reader = new ThreadStatusReader(wiring.status)
-  const perThread = (pick: (line: ThreadStatus) => number) => () =>
-    wiring.threads.map(({ name }, thread) => ({
-      labels: { thread: name },
-      value: pick(reader.read(thread, emptyLine())),
-    }))
-  const gauge = (name: string, help: string, read: () => MetricSample[]): MetricSource => ({
-    name,
-    kind: 'gauge',
-    help,
-    labelNames: ['thread'],
-    read,
-  })
-  return [
-    gauge(
-      'griot_thread_state',
-      '0 absent, 1 starting, 2 running, 3 stopping, 4 stopped, 5 failed',
-      perThread((line) => line.state),
-    ),
-    gauge(
-      'griot_thread_turns',
-      'Turns begun; wraps at 2^32',
-      perThread((line) => line.turns),
-    ),
-    gauge(
-      'griot_thread_work_turns',
-      'Turns that found work; wraps at 2^32',
-      perThread((line) => line.workTurns),
-    ),
-    gauge(
-      'griot_thread_busy_microseconds',
-      'Time spent in turns that found work; wraps at 2^32',
-      perThread((line) => line.busyUs),
-    ),
-  ]
-}
-
-function countRunning(wiring: ThreadData['wiring']): number {
-  const reader = new ThreadStatusReader(wiring.status)
-  return wiring.threads.filter(
-    ({ role }, thread) =>
-      role === 'broker' && reader.read(thread, emptyLine()).state === ThreadState.RUNNING,
-  ).length
-}
-
-const emptyLine = (): ThreadStatus => ({
-  state: ThreadState.ABSENT,
-  busy: false,
-  turns: 0,
-  workTurns: 0,
-  busyUs: 0,
-  lastTurnMs: 0,
-})

@@ -28,15 +28,19 @@ beforeEach(async () => {
       name: 'kafka_server_brokertopicmetrics_bytesin_total',
       kind: 'counter',
       help: 'Bytes in',
-      labelNames: ['broker'],
       read: () => [{ labels: { broker: '1' }, value: served++ }],
     },
     {
       name: 'griot_brokers',
       kind: 'gauge',
       help: 'Brokers',
-      labelNames: [],
       read: () => [{ labels: {}, value: 3 }],
+    },
+    {
+      name: 'griot_request_duration_seconds',
+      kind: 'histogram',
+      help: 'Latency',
+      read: () => [{ labels: { request: 'Fetch' }, bounds: [0.001, 1], counts: [4, 0, 2], sum: 9 }],
     },
   ])
   router.add('POST', '/echo', ({ body }) => ({ status: 200, headers: {}, body }))
@@ -117,6 +121,17 @@ describe('metrics', () => {
     const second = await (await ask('/metrics')).text()
     expect(second).toContain('kafka_server_brokertopicmetrics_bytesin_total{broker="1"} 4\n')
     expect(second).toContain('# TYPE griot_brokers gauge\ngriot_brokers 3\n')
+    const name = 'griot_request_duration_seconds'
+    expect(second).toContain(
+      [
+        `# TYPE ${name} histogram`,
+        `${name}_bucket{request="Fetch",le="0.001"} 4`,
+        `${name}_bucket{request="Fetch",le="1"} 4`,
+        `${name}_bucket{request="Fetch",le="+Inf"} 6`,
+        `${name}_sum{request="Fetch"} 9`,
+        `${name}_count{request="Fetch"} 6`,
+      ].join('\n'),
+    )
   })
 })
 
