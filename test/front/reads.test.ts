@@ -153,10 +153,19 @@ test('topics are found by id within the tenant, and nowhere else', () => {
 describe('segments', () => {
   const retained = {
     'segment.bytes': '1048576',
-    'retention.bytes': '600000',
+    'retention.bytes': '2500000',
     'file.delete.delay.ms': '0',
   }
   const many = () => Array.from({ length: 60 }, (_, i) => bigBatch(`${i}`, 50_000))
+
+  /** As much again: the first segments are too much then. */
+  const writeOn = (world: Harness, client: FakeClient) => {
+    for (const batch of many()) {
+      sendProduce(client, 't', batch)
+      world.run()
+    }
+    world.pass(1_000, 100)
+  }
 
   test('that vanish before they are opened make the front ask again', () => {
     const world = new Harness({ arenaBytes: 16 * 1024 })
@@ -164,7 +173,7 @@ describe('segments', () => {
     world.files.hung = true
     const slow = sendFetch(client, { t: { 0: 0 } }, { maxWaitMs: 0 })
     world.run()
-    world.pass(600_000, 60_000)
+    writeOn(world, world.connect())
     const [first] = world.disk.list(world.directoryOf('t')).filter((one) => one.endsWith('.log'))
     expect(Number.parseInt(first!, 10)).toBeGreaterThan(0)
     world.files.release()
@@ -182,7 +191,7 @@ describe('segments', () => {
     world.files.hung = true
     const slow = sendFetch(client, { t: { 0: 0 } }, { maxWaitMs: 0 })
     world.run()
-    world.pass(600_000, 60_000)
+    writeOn(world, world.connect())
     world.files.release()
     world.run()
     expect(offsetsOf(partitionsOf(fetched(client, slow))['t/0']!.records)[0]).toBe(0)
