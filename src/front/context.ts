@@ -167,8 +167,8 @@ export class RequestContext<A extends Api = Api> {
   }
 
   #count(responseBytes: number, response: unknown): void {
-    const { counters, clock } = this.services
-    const timeUs = (((clock.monotonicMs() * 1000) | 0) - this.#arrivedUs) >>> 0
+    const { counters } = this.services
+    const timeUs = counters.since(this.#arrivedUs)
     const { counts } = this.state
     counters.answered(counts, this.api.key, timeUs, this.frameBytes, responseBytes, response)
   }

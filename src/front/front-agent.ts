@@ -116,6 +116,7 @@ export class FrontAgent {
   /** One turn: control messages, replies, timers, woken fetches; returns how much was done. */
   doWork(nowMs: number): number {
     const { services, connections } = this
+    services.counters.beginTurn(nowMs)
     let work = this.#drainControl()
     work += services.dispatcher.doWork(nowMs)
     work += services.timers.fireDue(nowMs, TIMERS_PER_TURN)
@@ -128,6 +129,7 @@ export class FrontAgent {
     services.dispatcher.flush()
     this.#parkedSinceMs = services.dispatcher.parkedCommands > 0 ? nowMs : Number.POSITIVE_INFINITY
     this.#knownTimerAtMs = this.nextTimerAtMs
+    services.counters.endTurn()
     return work + (this.#hasWork ? 1 : 0)
   }
 
@@ -278,7 +280,7 @@ function makeServices(
     timers: new TimerQueue(),
     deadlines: new Deadlines(),
     settings,
-    counters: new FrontCounters(options.counters ?? null, servedApis, brokersMax),
+    counters: new FrontCounters(options.counters ?? null, servedApis, brokersMax, clock),
     afterCallback,
     served: servedApis,
   }

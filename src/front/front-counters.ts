@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import type { TenantId } from '../base/ids.ts'
 import {
   COUNTER_KINDS,
@@ -35,6 +36,9 @@ interface CountedApi {
   readonly eachError: (response: unknown, onError: OnError) => void
 }
 
+/** Within a turn the clock is read for every so many answers: reading it costs more than all that is counted. */
+const ANSWERS_PER_CLOCK = 16
+
 /** For what is not counted: written to and never read. */
 const nowhere: Float64Array = new Float64Array(COUNTER_KINDS)
 
@@ -48,12 +52,23 @@ export class FrontCounters {
   readonly #brokersMax: number
   readonly #apis: readonly (CountedApi | undefined)[]
   readonly #tenants = new Map<TenantId, TenantCounts>()
+  readonly #clock: Clock
+  #inTurn = false
+  /** Microseconds, as of the turn's beginning or later. */
+  #turnUs = 0
+  #answersTimed = 0
   // what `#onError` counts for
   #values: Float64Array = nowhere
   #errorsFrom = 0
 
-  constructor(rows: FrontCounterRows | null, apis: readonly Api[], brokersMax: number) {
+  constructor(
+    rows: FrontCounterRows | null,
+    apis: readonly Api[],
+    brokersMax: number,
+    clock: Clock,
+  ) {
     this.#rows = rows
+    this.#clock = clock
     this.#brokersMax = brokersMax
     this.own = rows?.own ?? new Float64Array(COUNTER_KINDS)
     this.net = this.own.subarray(NET_COUNTS_FROM, NET_COUNTS_FROM + NET_COUNTS)
@@ -75,6 +90,26 @@ export class FrontCounters {
     const counts = { requests: brokers[0]!, brokers }
     this.#tenants.set(tenantId, counts)
     return counts
+  }
+
+  /** A turn of the front begins: until it ends, answers are timed by its clock. */
+  beginTurn(nowMs: number): void {
+    this.#inTurn = true
+    this.#turnUs = (nowMs * 1000) | 0
+    this.#answersTimed = 0
+  }
+
+  endTurn(): void {
+    this.#inTurn = false
+  }
+
+  /** Microseconds since `atUs`, an int32 that wraps; 0 for what is more than half an hour ago. */
+  since(atUs: number): number {
+    if (!this.#inTurn || ++this.#answersTimed >= ANSWERS_PER_CLOCK) {
+      this.#answersTimed = 0
+      this.#turnUs = (this.#clock.monotonicMs() * 1000) | 0
+    }
+    return Math.max(0, (this.#turnUs - atUs) | 0)
   }
 
   /** A request has its answer; `responseBytes` 0 and `response` null where none is sent. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { ManualClock } from '../../src/base/clock.ts'
 import { ErrorCode } from '../../src/base/error-code.ts'
 import type { TenantId } from '../../src/base/ids.ts'
 import { type FrontCounterRows, FrontCounters } from '../../src/front/front-counters.ts'
@@ -42,9 +43,10 @@ function world(rows = 20) {
     },
   }
   const reader = new CounterReader(region)
-  const counters = new FrontCounters(counterRows, servedApis, 2)
+  const clock = new ManualClock(5_000)
+  const counters = new FrontCounters(counterRows, servedApis, 2, clock)
   const read = (id: number, kind: number) => reader.value(1, given.get(`${id}/0`)!, kind)
-  return { counters, read, reader, given }
+  return { counters, read, reader, given, clock }
 }
 
 const ok = { responses: [{ partitionResponses: [{ errorCode: 0 }] }] }
@@ -109,6 +111,27 @@ describe('a front’s counters', () => {
     expect(errors(METADATA)).toEqual([0, 0, 2, 0])
     expect(errors(CREATE_TOPICS)).toEqual([1, 0, 0, 0])
     expect(errors(PRODUCE)).toEqual([0, 0, 0, 1])
+  })
+
+  test('time answers by the clock of the turn, and by the real one where there is none', () => {
+    const { counters, clock } = world()
+    const arrivedUs = 5_000_000
+    clock.advance(3)
+    expect(counters.since(arrivedUs)).toBe(3_000)
+    counters.beginTurn(5_003)
+    clock.advance(2)
+    expect(counters.since(arrivedUs)).toBe(3_000)
+    for (let answers = 0; answers < 16; answers++) counters.since(arrivedUs)
+    expect(counters.since(arrivedUs)).toBe(5_000)
+    counters.endTurn()
+    clock.advance(1)
+    expect(counters.since(arrivedUs)).toBe(6_000)
+    // after half an hour of microseconds an int32 wraps
+    clock.advance(2 ** 32 / 1_000 - 10_000)
+    const wrappedUs = (clock.monotonicMs() * 1_000) | 0
+    clock.advance(7_000)
+    expect(counters.since(wrappedUs)).toBe(7_000_000)
+    expect(counters.since(((clock.monotonicMs() + 1) * 1_000) | 0)).toBe(0)
   })
 
   test('know the class of every code', () => {
