@@ -25,8 +25,8 @@ import type { FrontCounters, TenantCounts } from './front-counters.ts'
 import type { ParkedFetches } from './parked-fetches.ts'
 import type { PendingProduces } from './pending-produce.ts'
 import type { ProducerIds } from './producer-ids.ts'
-import type { ReadGate } from './read-gate.ts'
 import type { RecordPool } from './record-pool.ts'
+import type { ReplyGate } from './reply-gate.ts'
 import type { SlowLanes } from './slow-lanes.ts'
 
 export interface FrontSettings {
@@ -57,12 +57,10 @@ export interface FrontServices {
   readonly tails: TailReaders
   readonly segments: SegmentReader
   readonly fileBuffers: BufferPool
-  /** Bytes in flight at which one connection is no longer read from: what a fetch copies stays within. */
-  readonly fetchConnectionBytesMax: number
   /** The buffer that a broker's ring logs lie in; null where it is not in this process. */
   readonly arenaOf: (proxy: BrokerProxy) => SharedArrayBuffer | null
   readonly pins: PinLedger
-  readonly readGate: ReadGate
+  readonly replyGate: ReplyGate
   readonly fetches: ParkedFetches
   readonly fetchSessions: FetchSessions
   readonly produces: PendingProduces
@@ -86,8 +84,8 @@ export interface ConnectionState {
   session: Session
   /** Of the session's tenant. */
   counts: TenantCounts
-  /** Requests that must be told when the connection goes. */
-  readonly open: Set<{ onConnectionClosed(): void }>
+  /** Requests that must be told when the connection goes, or waits for nothing more. */
+  readonly open: Set<{ onConnectionClosed(): void; answerNow(): void }>
   /** Null until a produce needs it. */
   slowLanes: SlowLanes | null
 }

@@ -1,6 +1,4 @@
 import type { TailReader } from '../cell/tail-reader.ts'
-import type { KafkaConnection } from '../net/connection.ts'
-import type { Pin } from './budget.ts'
 import type { FrontServices } from './context.ts'
 
 /** Memory that a fetch's answer refers to: held ring spans and pooled buffers, given back together. */
@@ -10,7 +8,6 @@ export class FetchMemory {
   #positions: number[] = []
   #buffers: Uint8Array[] = []
   #ringBytes = 0
-  #pin: Pin | null = null
 
   constructor(services: FrontServices) {
     this.#services = services
@@ -30,6 +27,7 @@ export class FetchMemory {
     this.#tails.push(tail)
     this.#positions.push(position)
     this.#ringBytes += bytes
+    this.#services.pins.add(bytes)
   }
 
   /** A buffer of at least `bytes`, until {@link release}. */
@@ -39,27 +37,21 @@ export class FetchMemory {
     return buffer
   }
 
-  /** From now on the socket of `connection` holds all this. */
-  seal(connection: KafkaConnection): void {
-    const { clock, pins } = this.#services
-    this.#pin = { connection, ringBytes: this.#ringBytes, sinceMs: clock.monotonicMs() }
-    pins.add(this.#pin)
-  }
-
   release(): void {
     if (this.isEmpty) return
+    const { pins, fileBuffers, replyGate } = this.#services
     const tails = this.#tails
+    const positions = this.#positions
     const buffers = this.#buffers
-    if (this.#pin !== null) this.#services.pins.remove(this.#pin)
-    this.#pin = null
+    pins.add(-this.#ringBytes)
     this.#tails = []
-    this.#buffers = []
-    tails.forEach((tail, at) => {
-      tail.release(this.#positions[at]!)
-    })
     this.#positions = []
+    this.#buffers = []
     this.#ringBytes = 0
-    for (const buffer of buffers) this.#services.fileBuffers.give(buffer)
-    if (buffers.length > 0) this.#services.readGate.onRoom()
+    tails.forEach((tail, at) => {
+      tail.release(positions[at]!)
+    })
+    for (const buffer of buffers) fileBuffers.give(buffer)
+    if (buffers.length > 0) replyGate.onRoom()
   }
 }

@@ -5,6 +5,7 @@ import type { TailReader } from '../cell/tail-reader.ts'
 import { newTailLook, TailState } from '../cell/tail-reader.ts'
 import { FetchSource } from '../link/commands.ts'
 import type { LocatedReply } from '../link/replies.ts'
+import { SMALL_BYTES } from '../net/in-flight.ts'
 import type { ReplySlot } from '../net/reply-slot.ts'
 import type { fetch } from '../protocol/01-fetch.ts'
 import type { RequestContext } from './context.ts'
@@ -14,7 +15,7 @@ import type { FetchPart, PartOwner } from './fetch-part.ts'
 import type { FetchSession } from './fetch-sessions.ts'
 import { readSegment } from './file-read.ts'
 import type { ParkedFetch } from './parked-fetches.ts'
-import type { FileReader } from './read-gate.ts'
+import type { ReplyMaker } from './reply-gate.ts'
 
 export interface FetchAsked {
   readonly parts: readonly FetchPart[]
@@ -36,32 +37,32 @@ const isStillAtEnd = (part: FetchPart): boolean =>
   part.highWatermark >= 0 &&
   part.proxy!.watchedAt(part.partition) === part.highWatermark
 
-/** A connection that holds much already still gets this much copied, or it would never get on. */
-const COPY_BYTES_MIN = 64 * 1024
-
 /** Times a part is asked for again before it counts as unreadable. */
 const RETRIES_MAX = 3
 
 const look = newTailLook()
 
 /**
- * One fetch from request to reply: reads what is there, parks when that is too little, and looks again when woken.
- * Belongs to the front's thread.
+ * One fetch from request to reply: looks where everything is, parks when that is too little and looks again when woken,
+ * and takes memory for the answer only once it is to be answered. Belongs to the front's thread.
  */
-export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
+export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   readonly context: RequestContext<typeof fetch>
   readonly asked: FetchAsked
   readonly memory: FetchMemory
+  firstBytes = 0
+  needsBuffers = false
   readonly #deadlineMs: number
   #remainingBytes = 0
   /** Something will be sent: what follows may be left for the next fetch. */
   #any = false
   #outstanding = 0
-  #located: FetchPart[] = []
-  #gathering = false
+  /** Calls that may come from within are let pass. */
+  #busy = false
   #late = false
-  /** Let through to read files; asked for once in a round. */
-  #mayRead = false
+  /** What the gate allows; 0 when it has not been asked, or lets wait. */
+  #mayReadBytes = 0
+  #waiting = false
   #chargedBytes = 0
   #timer: Timer | null = null
   #parked = false
@@ -81,19 +82,15 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
     if (asked.session !== null) asked.session.busy = true
   }
 
-  /** Reads every part whose state is not known, then answers or parks. */
+  /** Looks for every part whose state is not known, then answers or parks. */
   gather(): void {
-    this.#gathering = true
-    const { connection, services } = this.context
-    const room = services.fetchConnectionBytesMax - connection.inFlightBytes
-    this.#remainingBytes = Math.min(this.asked.maxBytes, Math.max(room, COPY_BYTES_MIN))
-    this.#any = false
+    this.#busy = true
     const { parts } = this.asked
     for (let token = 0; token < parts.length; token++) {
       const part = parts[token]!
       if (part.dirty) this.#lookFor(part, token)
     }
-    this.#gathering = false
+    this.#busy = false
     this.#next()
     if (this.#done || this.#open) return
     this.#open = true
@@ -108,15 +105,19 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
     part.lastStableOffset = reply.lastStableOffset
     part.logStartOffset = reply.logStartOffset
     part.source = reply.error === ErrorCode.NONE ? reply.source : FetchSource.NONE
+    part.pending = part.source === FetchSource.FILE
     part.segmentBaseOffset = reply.segmentBaseOffset
     part.position = reply.position
     part.byteLength = reply.byteLength
+    part.secondLength = 0
     if (reply.error === ErrorCode.NONE) {
-      const arena = this.context.services.arenaOf(part.proxy!)
-      this.context.services.tails.update(part.partition, reply, arena)
+      const { arenaOf, tails } = this.context.services
+      const tail = tails.update(part.partition, reply, arenaOf(part.proxy!))
+      if (part.source === FetchSource.RING) {
+        if (tail === undefined || !this.#lookInto(part, tail)) this.askAgain(part)
+      }
     }
-    if (part.source !== FetchSource.NONE) this.#located.push(part)
-    if (!this.#gathering) this.#next()
+    if (!this.#busy) this.#next()
   }
 
   get slot(): ReplySlot {
@@ -124,13 +125,16 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
   }
 
   /** From the gate. */
-  onMayRead(): void {
-    this.#mayRead = true
+  onMayReply(bytesMax: number): void {
+    this.#waiting = false
+    this.#mayReadBytes = bytesMax
     this.#next()
+    this.context.services.afterCallback()
   }
 
   /** Counts bytes that are held for the answer as in flight. */
   charge(bytes: number): void {
+    if (bytes === 0) return
     this.#chargedBytes += bytes
     this.context.slot.charge(bytes)
   }
@@ -161,20 +165,67 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
 
   /** Whatever was asked of others has been answered: go on. */
   #next(): void {
-    if (this.#outstanding > 0 || this.#done) return
-    if (this.#located.length > 0 && !this.#closed) {
-      if (!this.#mayRead && !this.context.services.readGate.enter(this)) return
-      this.#mayRead = true
-      const located = this.#located
-      this.#located = []
-      this.#gathering = true
-      for (const part of located) this.#readLocated(part)
-      this.#gathering = false
-      if (this.#outstanding > 0) return
+    const { parts } = this.asked
+    while (this.#outstanding === 0 && !this.#done && !this.#waiting && !this.#parked) {
+      if (this.#closed) this.#end()
+      else if (!parts.some((part) => part.pending)) this.#answerOrPark()
+      else if (this.#mayReadBytes > 0) this.#readPending()
+      else if (this.#isEnough) this.#enterGate()
+      else this.#park()
     }
-    if (this.#closed) this.#end()
-    else if (this.#located.length > 0) this.#next()
-    else this.#answerOrPark()
+  }
+
+  /** Whether what is there is to be sent now. */
+  get #isEnough(): boolean {
+    if (this.#late || this.context.services.fetches.closing) return true
+    let bytes = 0
+    for (const part of this.asked.parts) {
+      if (part.error !== ErrorCode.NONE) return true
+      bytes += part.availableBytes
+    }
+    return bytes >= this.asked.minBytes || this.asked.parts.length === 0
+  }
+
+  #enterGate(): void {
+    this.firstBytes = 0
+    this.needsBuffers = false
+    let first: FetchPart | null = null
+    for (const part of this.asked.parts) {
+      if (!part.pending) continue
+      first ??= part
+      if (part.source === FetchSource.FILE) this.needsBuffers = true
+    }
+    if (first !== null) this.firstBytes = this.#firstBytesOf(first)
+    this.#mayReadBytes = this.context.services.replyGate.enter(this)
+    this.#waiting = this.#mayReadBytes === 0
+  }
+
+  #firstBytesOf(part: FetchPart): number {
+    if (part.source === FetchSource.FILE) return part.neededBytes
+    if (part.availableBytes <= SMALL_BYTES) return part.availableBytes
+    const tail = this.context.services.tails.get(part.partition)
+    if (tail?.look(part.fetchOffset, 1, look) !== TailState.FOUND) return 0
+    return look.length
+  }
+
+  /** Reads what was found, as far as it may go out with this reply. */
+  #readPending(): void {
+    const { parts, maxBytes } = this.asked
+    this.#busy = true
+    this.#remainingBytes = Math.min(maxBytes, this.#mayReadBytes)
+    this.#any = false
+    for (const part of parts) {
+      this.#remainingBytes -= part.recordsBytes
+      if (part.recordsBytes > 0) this.#any = true
+    }
+    for (const part of parts) {
+      if (!part.pending) continue
+      part.pending = false
+      if (this.#any && this.#remainingBytes <= 0) continue
+      if (part.source === FetchSource.RING) this.#readRing(part)
+      else this.#readFile(part)
+    }
+    this.#busy = false
   }
 
   #lookFor(part: FetchPart, token: number): void {
@@ -187,7 +238,7 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
     }
     const tail = this.context.services.tails.get(part.partition)
     if (tail === undefined && isStillAtEnd(part)) return
-    if (tail === undefined || !this.#readTail(part, tail)) this.#locate(part, token)
+    if (tail === undefined || !this.#lookInto(part, tail)) this.#locate(part, token)
   }
 
   #resolve(part: FetchPart): number {
@@ -221,14 +272,8 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
     part.proxy!.locate(partition, fetchOffset, maxBytes, currentLeaderEpoch, this, token)
   }
 
-  #readLocated(part: FetchPart): void {
-    if (part.source === FetchSource.RING) {
-      const tail = this.context.services.tails.get(part.partition)
-      if (tail === undefined || !this.#readTail(part, tail)) this.askAgain(part)
-      return
-    }
+  #readFile(part: FetchPart): void {
     const allowed = Math.min(part.maxBytes, this.#remainingBytes)
-    if (allowed <= 0 && this.#any) return
     const first = !this.#any
     this.#any = true
     this.#remainingBytes -= Math.min(allowed, part.byteLength)
@@ -239,7 +284,10 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
   /** From a file read: `part.records` or `part.error` is set. */
   onSegmentRead(): void {
     this.#outstanding--
-    if (this.#gathering) return
+    if (this.#outstanding === 0 && this.asked.parts.some((part) => part.pending)) {
+      this.#waitForFirst()
+    }
+    if (this.#busy) return
     this.#next()
     this.context.services.afterCallback()
   }
@@ -251,31 +299,69 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
     } else part.fail(ErrorCode.KAFKA_STORAGE_ERROR)
   }
 
-  /** Reads from the ring log; false when the broker must be asked. */
-  #readTail(part: FetchPart, tail: TailReader): boolean {
-    const { services } = this.context
+  /** The first batch is larger than was thought: true when it may be read; else the gate is asked again. */
+  mayReadFirst(part: FetchPart, bytes: number): boolean {
+    if (bytes <= this.#mayReadBytes) return true
+    part.neededBytes = bytes
+    part.pending = true
+    return false
+  }
+
+  /** What was to be first is waited for, unless there is something else to send. */
+  #waitForFirst(): void {
+    const found = this.asked.parts.some((part) => part.recordsBytes > 0)
+    if (found) for (const part of this.asked.parts) part.pending = false
+    else {
+      this.#late = true
+      this.#letGo()
+    }
+  }
+
+  /** Looks into the ring log; false when the broker must be asked. */
+  #lookInto(part: FetchPart, tail: TailReader): boolean {
+    tail.usedAtMs = this.context.services.clock.monotonicMs()
+    const bytesMax = Math.min(part.maxBytes, this.asked.maxBytes)
+    return this.#lookUpTo(part, tail, bytesMax)
+  }
+
+  #lookUpTo(part: FetchPart, tail: TailReader, bytesMax: number): boolean {
+    const state = tail.look(part.fetchOffset, Math.max(1, bytesMax), look)
+    if (state === TailState.ASK) return false
+    part.highWatermark = look.highWatermark
+    part.lastStableOffset = look.lastStableOffset
+    part.logStartOffset = look.logStartOffset
+    part.pending = state === TailState.FOUND
+    part.source = part.pending ? FetchSource.RING : FetchSource.NONE
+    part.position = look.position
+    part.byteLength = look.length
+    part.secondPosition = look.secondPosition
+    part.secondLength = look.secondLength
+    return true
+  }
+
+  /** Takes what a look has found in the ring log; what has gone meanwhile is asked of the broker. */
+  #readRing(part: FetchPart): void {
+    const tail = this.context.services.tails.get(part.partition)
     const allowed = Math.min(part.maxBytes, this.#remainingBytes)
-    tail.usedAtMs = services.clock.monotonicMs()
-    for (let tries = 0; tries < 2; tries++) {
-      const state = tail.look(part.fetchOffset, Math.max(1, allowed), look)
-      if (state === TailState.ASK) return false
-      part.highWatermark = look.highWatermark
-      part.lastStableOffset = look.lastStableOffset
-      part.logStartOffset = look.logStartOffset
-      if (state === TailState.END || (this.#any && look.length > allowed)) return true
-      const { position, length, secondPosition, secondLength } = look
+    let isKnown = part.byteLength + part.secondLength <= allowed
+    for (let tries = 0; tries < 3 && tail !== undefined; tries++) {
+      if (!isKnown && !this.#lookUpTo(part, tail, allowed)) break
+      if (!isKnown && !part.pending) return
+      part.pending = isKnown = false
+      const { position, byteLength, secondPosition, secondLength } = part
+      if (this.#any && byteLength + secondLength > allowed) return
       const heldBefore = this.memory.ringBytes
-      const first = this.#take(tail, position, length)
+      const first = this.#take(tail, position, byteLength)
       if (first === null) continue
       const second = secondLength > 0 ? this.#take(tail, secondPosition, secondLength) : null
-      const bytes = second === null ? length : length + secondLength
+      const bytes = second === null ? byteLength : byteLength + secondLength
       const heldBytes = this.memory.ringBytes - heldBefore
       part.found(second === null ? [first] : [first, second], bytes, heldBytes)
       this.#any = true
       this.#remainingBytes -= bytes
-      return true
+      return
     }
-    return false
+    this.askAgain(part)
   }
 
   /** The span's bytes: the memory itself where a socket may hold it, else a copy; null when it was overwritten. */
@@ -295,28 +381,19 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
     return target.length === length ? target : target.subarray(0, length)
   }
 
+  /** Nothing is left to be read. */
   #answerOrPark(): void {
-    let bytes = 0
-    let failed = false
-    for (const part of this.asked.parts) {
-      bytes += part.recordsBytes
-      if (part.error !== ErrorCode.NONE) failed = true
-    }
-    const enough = bytes >= this.asked.minBytes || this.asked.parts.length === 0
-    const late = this.#late || this.context.services.fetches.closing
-    if (enough || failed || late) this.#answer()
+    if (this.#isEnough || this.asked.parts.some((part) => part.recordsBytes > 0)) this.#answer()
     else this.#park()
   }
 
   #park(): void {
     const { services } = this.context
-    this.memory.release()
-    this.charge(-this.#chargedBytes)
-    this.#mayRead = false
+    this.#letGo()
     this.#parked = true
     services.fetches.park(this)
     for (const part of this.asked.parts) {
-      if (part.recordsBytes > 0) part.dirty = true
+      if (part.availableBytes > 0) part.dirty = true
       part.drop()
       part.proxy!.watch(part.partition, part.highWatermark, part)
     }
@@ -324,6 +401,13 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
       this.#timer = null
       this.answerNow()
     })
+  }
+
+  /** Of memory, and of the leave to take some. */
+  #letGo(): void {
+    this.memory.release()
+    this.charge(-this.#chargedBytes)
+    this.#mayReadBytes = 0
   }
 
   #unpark(): void {
@@ -339,7 +423,6 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, FileReader {
     const { context, memory } = this
     const response = fetchResponse(this)
     this.#finish()
-    if (!memory.isEmpty) memory.seal(context.connection)
     context.reply(response, memory.isEmpty ? null : () => memory.release())
   }
 

@@ -44,11 +44,17 @@ export class FetchPart extends Waiter {
   recordsBytes = 0
   /** Of those, bytes of ring logs that leave without a copy. */
   heldBytes = 0
-  // where the broker says that it is
+  // where it is: in a ring log of this thread's knowledge, or where the broker says
   source = 0
   segmentBaseOffset = 0
   position = 0
   byteLength = 0
+  secondPosition = 0
+  secondLength = 0
+  /** Found, and not read yet. */
+  pending = false
+  /** Bytes of the first batch, when they were more than was allowed. */
+  neededBytes = 0
   // last told to the client within the session
   toldHighWatermark = -1
   toldLogStartOffset = -1
@@ -72,8 +78,14 @@ export class FetchPart extends Waiter {
     this.heldBytes = heldBytes
   }
 
+  /** What may be read of it, or has been. */
+  get availableBytes(): number {
+    return this.pending ? this.byteLength + this.secondLength : this.recordsBytes
+  }
+
   /** Forgets the records. */
   drop(): void {
+    this.pending = false
     this.records = NOTHING
     this.recordsBytes = this.heldBytes = 0
   }
@@ -82,7 +94,7 @@ export class FetchPart extends Waiter {
   clear(): void {
     this.error = 0
     this.drop()
-    this.source = 0
+    this.source = this.neededBytes = 0
     this.retries = 0
   }
 

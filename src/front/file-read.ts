@@ -16,9 +16,9 @@ const whole: WholeBatches = { length: 0, needed: 0 }
  */
 export function readSegment(op: FetchOp, part: FetchPart, allowed: number, first: boolean): void {
   const { fileBuffers } = op.context.services
-  const room = Math.max(fileBuffers.roomBytes, FIRST_READ_BYTES)
-  const wanted = Math.min(part.byteLength, Math.max(allowed, first ? FIRST_READ_BYTES : 0), room)
-  readBytes(op, part, wanted, first)
+  const atLeast = first ? Math.max(FIRST_READ_BYTES, part.neededBytes) : 0
+  const wanted = Math.max(Math.min(allowed, fileBuffers.roomBytes), atLeast)
+  readBytes(op, part, Math.min(part.byteLength, wanted), first)
 }
 
 function readBytes(op: FetchOp, part: FetchPart, length: number, first: boolean): void {
@@ -62,8 +62,8 @@ function onBytes(
   wholeBatches(target, bytesRead, part.fetchOffset, part.highWatermark, whole)
   if (whole.length > 0) part.found([target.subarray(0, whole.length)], whole.length)
   else if (whole.needed > bytesRead && whole.needed <= part.byteLength) {
-    // One batch larger than what was read. It goes out whole or, behind others, in the next fetch.
-    if (first) {
+    // One batch larger than what was read: it goes out whole or, behind others, in the next fetch.
+    if (first && op.mayReadFirst(part, whole.needed)) {
       readBytes(op, part, whole.needed, false)
       return
     }

@@ -20,6 +20,7 @@ import type { ControlEnvelope, ControlPort, PeerName } from '../link/ports.ts'
 import { type ConnectionLimits, ConnectionSet, defaultLimits } from '../net/connection-set.ts'
 import { InFlightBudget } from '../net/in-flight.ts'
 import type { KafkaListener } from '../net/kafka-listener.ts'
+import { ReplyBudget } from '../net/reply-budget.ts'
 import { type Admission, admitAll } from '../tenant/admission.ts'
 import { Sessions } from '../tenant/session.ts'
 import { PinLedger } from './budget.ts'
@@ -31,8 +32,8 @@ import { servedApis } from './handlers.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
 import { ProducerIds } from './producer-ids.ts'
-import { ReadGate } from './read-gate.ts'
 import type { RecordPool } from './record-pool.ts'
+import { ReplyGate } from './reply-gate.ts'
 import { RequestRouter } from './request-router.ts'
 
 export interface FrontAgentOptions {
@@ -56,7 +57,7 @@ export interface FrontAgentOptions {
   readonly settings: FrontSettings
   readonly limits?: ConnectionLimits
   readonly admission?: Admission
-  /** Cap of bytes in flight over all connections. */
+  /** Cap of bytes in flight over all connections: half for requests, half for replies. */
   readonly inFlightBytes: number
   /** Cap of buffers for file reads and copies of large tail reads. */
   readonly fileReadBytes: number
@@ -88,9 +89,10 @@ export class FrontAgent {
   constructor(options: FrontAgentOptions) {
     this.#options = options
     const { clock, logger } = options
-    const budget = new InFlightBudget(options.inFlightBytes)
+    const budget = new InFlightBudget(Math.floor(options.inFlightBytes / 2))
+    const replies = new ReplyBudget(Math.floor(options.inFlightBytes / 2))
     const limits = options.limits ?? defaultLimits
-    this.services = makeServices(options, budget, limits, () => this.#afterCallback())
+    this.services = makeServices(options, replies, limits, () => this.#afterCallback())
     const router = new RequestRouter({
       services: this.services,
       sessions: new Sessions(options.image),
@@ -102,6 +104,7 @@ export class FrontAgent {
       clock,
       logger,
       budget,
+      replies,
       limits,
       counts: this.services.counters.net,
     })
@@ -124,7 +127,7 @@ export class FrontAgent {
     work += services.fetches.resumeReady()
     if (connections.nextIdleAtMs <= nowMs) work += connections.closeIdle(nowMs)
     if (services.segments.nextIdleAtMs <= nowMs) services.segments.closeIdle(nowMs)
-    work += services.pins.relieve(nowMs)
+    work += this.#relieve(nowMs)
     connections.flush()
     services.dispatcher.flush()
     this.#parkedSinceMs = services.dispatcher.parkedCommands > 0 ? nowMs : Number.POSITIVE_INFINITY
@@ -135,13 +138,14 @@ export class FrontAgent {
 
   /** Monotonic milliseconds of the next turn that is due even if nothing comes. */
   get nextTimerAtMs(): number {
-    const { timers, deadlines, segments, pins } = this.services
+    const { timers, deadlines, segments, replyGate } = this.services
     return Math.min(
       timers.nextAtMs,
       deadlines.nextAtMs,
       this.connections.nextIdleAtMs,
       segments.nextIdleAtMs,
-      pins.nextAtMs,
+      this.connections.budget.nextReliefAtMs,
+      replyGate.isShort ? this.connections.nextStuckAtMs : Number.POSITIVE_INFINITY,
       this.#parkedSinceMs + RETRY_MS,
     )
   }
@@ -174,7 +178,8 @@ export class FrontAgent {
   sampleGauges(): void {
     const { services, connections } = this
     const { own } = services.counters
-    own[FrontCounter.IN_FLIGHT_BYTES_NOW] = connections.budget.usedBytes
+    own[FrontCounter.IN_FLIGHT_BYTES_NOW] =
+      connections.budget.usedBytes + connections.replies.usedBytes
     own[FrontCounter.CONNECTIONS_WAITING_NOW] = connections.budget.waiting
     own[FrontCounter.FETCHES_PARKED_NOW] = services.fetches.size
     own[FrontCounter.FETCH_SESSIONS_NOW] = services.fetchSessions.size
@@ -182,6 +187,13 @@ export class FrontAgent {
     own[FrontCounter.PINNED_BYTES_NOW] = services.pins.ringBytes
     own[FrontCounter.FILE_BUFFER_BYTES_NOW] = services.fileBuffers.outBytes
     own[FrontCounter.COMMANDS_PARKED_NOW] = services.dispatcher.parkedCommands
+  }
+
+  /** Memory that clients hold and do nothing with is given to those who wait for it. */
+  #relieve(nowMs: number): number {
+    const { connections, services } = this
+    const closed = connections.budget.relieve(nowMs)
+    return services.replyGate.isShort ? closed + connections.closeStuck(nowMs) : closed
   }
 
   get #hasWork(): boolean {
@@ -246,7 +258,7 @@ export class FrontAgent {
 
 function makeServices(
   options: FrontAgentOptions,
-  budget: InFlightBudget,
+  replies: ReplyBudget,
   limits: ConnectionLimits,
   afterCallback: () => void,
 ): FrontServices {
@@ -254,10 +266,9 @@ function makeServices(
   const controller = new ControllerClient(options.control, options.controllerPeer)
   const segmentLimits = options.segmentLimits ?? defaultSegmentReaderLimits
   const fileBuffers = new BufferPool(options.fileReadBytes)
-  const readGate = new ReadGate(fileBuffers, limits.connectionBytesMax)
-  const pins = new PinLedger(budget, Math.floor(options.inFlightBytes / 2))
+  const replyGate = new ReplyGate(replies, fileBuffers, limits.connectionBytesMax)
+  replies.onRoom = () => replyGate.onRoom()
   const brokersMax = options.proxies.reduce((max, { brokerId }) => Math.max(max, brokerId), 0)
-  pins.starving = () => readGate.isShort
   return {
     image,
     dispatcher: new Dispatcher(image, options.proxies),
@@ -265,10 +276,9 @@ function makeServices(
     tails: new TailReaders(options.frontId),
     segments: new SegmentReader(options.files, segmentLimits),
     fileBuffers,
-    fetchConnectionBytesMax: limits.connectionBytesMax,
     arenaOf,
-    pins,
-    readGate,
+    pins: new PinLedger(Math.floor(options.inFlightBytes / 2)),
+    replyGate,
     fetches: new ParkedFetches(),
     fetchSessions: new FetchSessions(settings.fetchSessionsMax, options.randomFor),
     produces: new PendingProduces(),

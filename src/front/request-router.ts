@@ -42,14 +42,20 @@ export class RequestRouter implements RequestSink {
   }
 
   onDrained(connection: KafkaConnection): void {
-    this.#options.services.readGate.onDrained(connection)
+    this.#options.services.replyGate.onDrained(connection)
+  }
+
+  onEnd(connection: KafkaConnection): void {
+    const state = connection.session as ConnectionState | null
+    if (state === null) return
+    for (const request of [...state.open]) request.answerNow()
   }
 
   onClose(connection: KafkaConnection): void {
     const state = connection.session as ConnectionState | null
     if (state === null) return
     for (const request of [...state.open]) request.onConnectionClosed()
-    this.#options.services.readGate.onClosed(connection)
+    this.#options.services.replyGate.onClosed(connection)
   }
 
   onFrame(connection: KafkaConnection, slot: ReplySlot, frame: Uint8Array): void {

@@ -1,10 +1,16 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
-import { KafkaConnection, type SocketLike } from './connection.ts'
+import {
+  KafkaConnection,
+  REQUEST_OVERHEAD_BYTES,
+  type SocketLike,
+  type Undrained,
+} from './connection.ts'
 import { ConnectionCount, newConnectionCounts } from './connection-counts.ts'
-import type { InFlightBudget } from './in-flight.ts'
+import { type InFlightBudget, SMALL_BYTES, STUCK_AFTER_MS } from './in-flight.ts'
 import type { ListenerInfo } from './listener-info.ts'
 import { RateLimitedLog } from './rate-limited-log.ts'
+import type { ReplyBudget } from './reply-budget.ts'
 import type { ReplySlot } from './reply-slot.ts'
 
 /** Who makes replies of frames. Called on the front's thread. */
@@ -16,6 +22,8 @@ export interface RequestSink {
   onReadEnd(): void
   /** Replies of `connection` have been handed to the socket or have left user space. */
   onDrained(connection: KafkaConnection): void
+  /** The client sends no more, and waits for what it has asked: there is no use in long polls. */
+  onEnd(connection: KafkaConnection): void
   /** Nothing that is still outstanding on this connection will be sent. */
   onClose(connection: KafkaConnection): void
 }
@@ -46,6 +54,7 @@ export class ConnectionSet {
   readonly sink: RequestSink
   readonly limits: ConnectionLimits
   readonly budget: InFlightBudget
+  readonly replies: ReplyBudget
   /** By {@link ConnectionCount}. */
   readonly counts: Float64Array
   /** When the last bytes came: monotonic microseconds, an int32 that wraps. Frames are timed from here. */
@@ -55,6 +64,8 @@ export class ConnectionSet {
   readonly #clock: Clock
   readonly #log: RateLimitedLog
   readonly #connections = new Set<KafkaConnection>()
+  /** What sockets have not taken yet, longest ago first. */
+  readonly #sending = new Set<Undrained>()
   #dirty: KafkaConnection[] = []
   #spare: KafkaConnection[] = []
   #flushing = false
@@ -67,6 +78,7 @@ export class ConnectionSet {
     readonly clock: Clock
     readonly logger: Logger
     readonly budget: InFlightBudget
+    readonly replies: ReplyBudget
     readonly limits?: ConnectionLimits
     /** Slots to count in; own ones unless given. */
     readonly counts?: Float64Array
@@ -75,12 +87,13 @@ export class ConnectionSet {
     this.#clock = options.clock
     this.#log = new RateLimitedLog(options.logger, options.clock)
     this.budget = options.budget
+    this.replies = options.replies
     this.counts = options.counts ?? newConnectionCounts()
     const limits = options.limits ?? defaultLimits
     // A frame that the budget could never hold would wait for ever.
     const frameBytesMax = Math.min(
       limits.frameBytesMax,
-      Math.floor(options.budget.capacityBytes / 2),
+      options.budget.largeBytesMax - REQUEST_OVERHEAD_BYTES,
     )
     this.limits = { ...limits, frameBytesMax }
   }
@@ -137,8 +150,8 @@ export class ConnectionSet {
     let closed = 0
     for (let oldest = this.#oldest; oldest !== null; oldest = this.#oldest) {
       if (nowMs - oldest.lastActiveMs < this.limits.idleMs) break
-      if (oldest.outstanding > 0) {
-        // Its requests are ours to answer: a long poll is no idleness.
+      if (oldest.isOurTurn) {
+        // A long poll is no idleness.
         oldest.lastActiveMs = nowMs
         this.#unlink(oldest)
         this.#append(oldest)
@@ -149,6 +162,39 @@ export class ConnectionSet {
       closed++
     }
     return closed
+  }
+
+  onSending(replies: Undrained): void {
+    replies.sinceMs = this.#clock.monotonicMs()
+    this.#sending.add(replies)
+  }
+
+  onSent(replies: Undrained): void {
+    this.#sending.delete(replies)
+  }
+
+  /** Monotonic milliseconds at which {@link closeStuck} has something to do, or Infinity. */
+  get nextStuckAtMs(): number {
+    const stuck = this.#oldestSending()
+    return stuck === null ? Number.POSITIVE_INFINITY : stuck.sinceMs + STUCK_AFTER_MS
+  }
+
+  /** The last resort while others wait for room: closes the socket that has not taken much for longest; returns how many. */
+  closeStuck(nowMs: number): number {
+    const stuck = this.#oldestSending()
+    if (stuck === null || nowMs - stuck.sinceMs < STUCK_AFTER_MS) return 0
+    stuck.connection.closeForBudget('does not read, while others wait for its memory')
+    return 1
+  }
+
+  /** Those with little to send are left alone while there are others. */
+  #oldestSending(): Undrained | null {
+    let oldest: Undrained | null = null
+    for (const replies of this.#sending) {
+      if (replies.connection.replyBytes > SMALL_BYTES) return replies
+      oldest ??= replies
+    }
+    return oldest
   }
 
   touch(connection: KafkaConnection): void {

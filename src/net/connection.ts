@@ -2,7 +2,7 @@ import type { EncodedFrame } from '../protocol/frame-writer.ts'
 import { ConnectionCount } from './connection-counts.ts'
 import type { ConnectionSet } from './connection-set.ts'
 import { FrameSplitter } from './frame-splitter.ts'
-import type { BudgetMember } from './in-flight.ts'
+import { type BudgetMember, SMALL_BYTES } from './in-flight.ts'
 import type { ListenerInfo } from './listener-info.ts'
 import { ReplySlot } from './reply-slot.ts'
 import { MERGE_BYTES_MAX, piecesOf } from './reply-writer.ts'
@@ -20,13 +20,19 @@ export interface SocketLike {
 }
 
 /** Replies of one flush that the kernel has not taken whole yet. */
-interface Undrained {
+export interface Undrained {
+  readonly connection: KafkaConnection
+  /** Monotonic milliseconds. */
+  sinceMs: number
   bytes: number
   slots: ReplySlot | null
 }
 
 /** Counted per request besides its bytes, so that a flood of tiny requests is bounded too. */
 export const REQUEST_OVERHEAD_BYTES = 512
+
+/** So much of an unfinished frame is a sign that its client means it. */
+const PROGRESS_BYTES = 64 * 1024
 
 /**
  * One client's connection: cuts frames, hands them to the sink, sends the replies in the order of the requests, and
@@ -51,14 +57,23 @@ export class KafkaConnection implements BudgetMember {
   #first: ReplySlot | null = null
   #last: ReplySlot | null = null
   #slots = 0
-  /** Requests and replies of this connection that count in the budget. */
-  #heldBytes = 0
-  #partialBytes = 0
+  /** Of requests that are being worked on. */
+  #requestBytes = 0
+  /** Of the frame that is coming in, once there is room for it: 0 between frames. */
+  #reservedBytes = 0
+  /** That frame has come in part; this much of it since the last sign of progress. */
+  #collecting = false
+  #progressBytes = 0
+  /** Of replies that have not left user space, and of memory that is being gathered for them. */
+  #replyBytes = 0
   readonly #undrained = new Set<Undrained>()
   #paused = false
+  #wantedBytes = 0
   #dispatching = false
   #dirty = false
   #finishing = false
+  /** The client sends no more, but waits for what it has asked. */
+  #ended = false
   /** A request that cannot be answered: close once the replies before it have been sent. */
   #cutOff = false
   #closed = false
@@ -90,18 +105,27 @@ export class KafkaConnection implements BudgetMember {
     return this.#closed
   }
 
-  /** Bytes that count in the budget on behalf of this connection. */
+  /** Bytes that count in the budgets on behalf of this connection. */
   get inFlightBytes(): number {
-    return this.#heldBytes + this.#partialBytes
+    return this.#requestBytes + this.#reservedBytes + this.#replyBytes
   }
 
-  get partialBytes(): number {
-    return this.#partialBytes
+  /** Of replies that have not left user space, and of memory that is being gathered for them. */
+  get replyBytes(): number {
+    return this.#replyBytes
   }
 
-  /** Requests that have no reply yet, or whose reply waits for an earlier one. */
-  get outstanding(): number {
-    return this.#slots
+  get wantedBytes(): number {
+    return this.#wantedBytes
+  }
+
+  get isSmall(): boolean {
+    return this.#isSmall(this.#wantedBytes)
+  }
+
+  /** It is for us to do something: requests have no reply yet, and the client takes what there is. */
+  get isOurTurn(): boolean {
+    return this.#slots > 0 && this.#undrained.size === 0
   }
 
   get paused(): boolean {
@@ -124,12 +148,22 @@ export class KafkaConnection implements BudgetMember {
     this.#set.touch(this)
     this.#set.counts[ConnectionCount.BYTES_IN]! += chunk.length
     this.#splitter.feed(chunk)
+    this.#progress(chunk.length)
     this.#read()
     this.#set.flush()
   }
 
+  /** From the socket: the client sends no more. What it has asked is answered, then the connection closes. */
+  onEnd(): void {
+    if (this.#closed || this.#ended) return
+    this.#ended = true
+    this.#set.sink.onEnd(this)
+    this.#closeIfFinished()
+    this.#set.flush()
+  }
+
   onBudgetRoom(): void {
-    if (this.#paused) this.#continueIfRoom()
+    if (this.#paused && !this.#closed && !this.#finishing) this.#readOn()
   }
 
   closeForBudget(reason: string): void {
@@ -142,17 +176,20 @@ export class KafkaConnection implements BudgetMember {
   onClosed(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#set.budget.forget(this)
-    this.#countPartial(0)
+    const { budget, replies } = this.#set
+    budget.forget(this)
     for (const batch of this.#undrained) this.#settle(batch)
     for (let slot = this.#first; slot !== null; slot = slot.next) {
       if (slot.ready) slot.drained()
     }
     this.#first = this.#last = null
     this.#slots = 0
-    this.#set.budget.remove(this.#heldBytes)
-    this.#heldBytes = 0
+    const requestBytes = this.#requestBytes + this.#reservedBytes
+    const replyBytes = this.#replyBytes
+    this.#requestBytes = this.#reservedBytes = this.#replyBytes = 0
     this.#set.onClosed(this)
+    budget.remove(requestBytes)
+    replies.add(-replyBytes)
   }
 
   /** Drops the connection at once. */
@@ -174,17 +211,19 @@ export class KafkaConnection implements BudgetMember {
       slot.drained()
       return
     }
-    this.#hold(slot.replyBytes - slot.heldBytes)
-    slot.heldBytes = slot.replyBytes
+    this.#requestBytes -= slot.requestBytes
+    this.#set.budget.remove(slot.requestBytes)
     if (slot === this.#first && !this.#dirty) {
       this.#dirty = true
       this.#set.markDirty(this)
     }
   }
 
-  /** From a slot: more or fewer bytes are held on its behalf. */
+  /** From a slot: more or fewer bytes are held for its reply. */
   charge(bytes: number): void {
-    this.#hold(bytes)
+    if (bytes === 0) return
+    this.#replyBytes += bytes
+    this.#set.replies.add(bytes)
   }
 
   /** Sends every reply whose turn has come, in as few writes as make sense. */
@@ -192,7 +231,7 @@ export class KafkaConnection implements BudgetMember {
     this.#dirty = false
     if (this.#closed) return
     if (this.#cutOff) return
-    const sent: Undrained = { bytes: 0, slots: null }
+    const sent: Undrained = { connection: this, sinceMs: 0, bytes: 0, slots: null }
     const frames: EncodedFrame[] = []
     let lastSent: ReplySlot | null = null
     let slot = this.#first
@@ -205,7 +244,7 @@ export class KafkaConnection implements BudgetMember {
       }
       const next: ReplySlot | null = slot.next
       if (slot.reply !== null) frames.push(slot.reply)
-      sent.bytes += slot.heldBytes
+      sent.bytes += slot.replyBytes
       slot.reply = null
       slot.next = null
       if (lastSent === null) sent.slots = slot
@@ -237,6 +276,7 @@ export class KafkaConnection implements BudgetMember {
       this.#undrained.add(sent)
       this.#settle(sent)
     } else if (socket.writableLength === 0) this.#settle(sent)
+    else this.#set.onSending(sent)
   }
 
   #onWritten(sent: Undrained): void {
@@ -257,6 +297,7 @@ export class KafkaConnection implements BudgetMember {
   #settle(sent: Undrained): void {
     // The callback of a write and a look at the socket may both say so.
     if (!this.#undrained.delete(sent)) return
+    this.#set.onSent(sent)
     let slot = sent.slots
     sent.slots = null
     while (slot !== null) {
@@ -265,37 +306,66 @@ export class KafkaConnection implements BudgetMember {
       slot.drained()
       slot = next
     }
-    this.#hold(-sent.bytes)
+    this.charge(-sent.bytes)
   }
 
-  #hold(bytes: number): void {
-    this.#heldBytes += bytes
-    if (bytes >= 0) this.#set.budget.add(bytes)
-    else this.#set.budget.remove(-bytes)
-  }
-
-  /** Hands over frames until there are no more, or too much is in flight. */
+  /** Hands over frames until there are no more, or there is no room for the next. */
   #read(): void {
     if (this.#dispatching) return
     this.#dispatching = true
     const splitter = this.#splitter
     while (!this.#closed && !this.#finishing) {
-      if (!this.#hasRoom()) {
-        this.#pause()
-        // Waiting for room may have made some at once.
-        if (this.#paused) break
-        continue
+      if (this.#reservedBytes === 0) {
+        const size = splitter.peekSize()
+        if (size < 0) break
+        if (!this.#reserve(size + REQUEST_OVERHEAD_BYTES)) {
+          this.#pause()
+          break
+        }
       }
       const frame = splitter.next()
-      if (frame === null) break
-      this.#countPartial(0)
+      if (frame === null) {
+        // Nothing can stop this frame any more: its room is kept.
+        if (!this.#collecting) this.#set.budget.collecting(this, this.lastActiveMs)
+        this.#collecting = true
+        break
+      }
       this.#dispatch(frame)
     }
     this.#dispatching = false
     this.#set.sink.onReadEnd()
     if (this.#closed) return
-    this.#countPartial(splitter.partialBytes)
     if (splitter.fault !== null) this.broken(splitter.fault)
+    else if (this.#ended) this.#closeIfFinished()
+  }
+
+  /** Bytes have come: of an unfinished frame, now and then that is told. */
+  #progress(bytes: number): void {
+    if (!this.#collecting) return
+    this.#progressBytes += bytes
+    if (this.#progressBytes < PROGRESS_BYTES) return
+    this.#progressBytes = 0
+    this.#set.budget.collecting(this, this.lastActiveMs)
+  }
+
+  /** Takes room for the next frame, whole; false: there is none now. */
+  #reserve(bytes: number): boolean {
+    if (!this.#mayRead()) {
+      this.#wantedBytes = 0
+      return false
+    }
+    if (!this.#set.budget.hasRoom(bytes, this.#isSmall(bytes))) {
+      this.#wantedBytes = bytes
+      return false
+    }
+    this.#wantedBytes = 0
+    this.#reservedBytes = bytes
+    this.#set.budget.add(bytes)
+    return true
+  }
+
+  #isSmall(bytes: number): boolean {
+    return this.#requestBytes + bytes <= SMALL_BYTES
   }
 
   /** From a slot that closes the connection when its turn comes: nothing more is read. */
@@ -314,25 +384,29 @@ export class KafkaConnection implements BudgetMember {
   }
 
   #dispatch(frame: Uint8Array): void {
-    const held = frame.length + REQUEST_OVERHEAD_BYTES
+    const held = this.#reservedBytes
+    this.#reservedBytes = this.#progressBytes = 0
+    if (this.#collecting) this.#set.budget.collected(this)
+    this.#collecting = false
     const slot = new ReplySlot(this, held)
     if (this.#last === null) this.#first = slot
     else this.#last.next = slot
     this.#last = slot
     this.#slots++
-    this.#hold(held)
+    this.#requestBytes += held
     this.#set.sink.onFrame(this, slot, frame)
   }
 
-  #countPartial(bytes: number): void {
-    if (bytes === this.#partialBytes) return
-    const before = this.#partialBytes
-    this.#partialBytes = bytes
-    this.#set.budget.partial(this, before, bytes)
+  /** As far as this connection's own bytes go. */
+  #mayRead(): boolean {
+    const bytesMax = this.#set.limits.connectionBytesMax
+    if (this.#requestBytes >= bytesMax || this.#replyBytes >= bytesMax) return false
+    return this.#repliesAllow()
   }
 
-  #hasRoom(): boolean {
-    return this.#heldBytes < this.#set.limits.connectionBytesMax && this.#set.budget.hasRoom
+  /** While replies fill their budget, only those get on whose own share of that is small. */
+  #repliesAllow(): boolean {
+    return this.#replyBytes <= SMALL_BYTES || this.#set.replies.roomBytes > 0
   }
 
   #pause(): void {
@@ -341,23 +415,29 @@ export class KafkaConnection implements BudgetMember {
       this.#set.counts[ConnectionCount.PAUSES]!++
     }
     this.#paused = true
-    if (!this.#set.budget.hasRoom) this.#set.budget.await(this)
+    if (this.#wantedBytes > 0) this.#set.budget.await(this)
   }
 
   #continueIfRoom(): void {
     if (!this.#paused || this.#closed || this.#finishing) return
-    if (this.#heldBytes * 2 >= this.#set.limits.connectionBytesMax) return
-    if (!this.#set.budget.hasRoom) {
-      this.#set.budget.await(this)
-      return
-    }
+    // Waiting for others, who will tell.
+    if (this.#wantedBytes > 0) return
+    const bytesMax = this.#set.limits.connectionBytesMax
+    if (this.#requestBytes * 2 >= bytesMax || this.#replyBytes * 2 >= bytesMax) return
+    if (!this.#repliesAllow()) return
+    this.#readOn()
+  }
+
+  #readOn(): void {
     this.#paused = false
+    this.#wantedBytes = 0
     this.#read()
-    if (!this.#paused && !this.#closed) this.#socket.resume()
+    if (!this.#paused && !this.#closed && !this.#finishing) this.#socket.resume()
   }
 
   #closeIfFinished(): void {
-    if (!this.#finishing || this.#closed) return
+    if (this.#closed) return
+    if (!this.#finishing && !(this.#ended && !this.#paused && !this.#splitter.hasMore)) return
     if ((this.#slots === 0 || this.#cutOff) && this.#undrained.size === 0) this.close()
   }
 }

@@ -1,13 +1,13 @@
-/** A buffer for a frame in parts starts here and grows fourfold, so that a claimed size never allocates ahead. */
-const COLLECT_BYTES_MIN = 65_536
+/** A buffer for a frame in parts is never ahead of the bytes that have come by more than this, or by fourfold. */
+const COLLECT_BYTES_MIN = 1 << 20
 const COLLECT_GROWTH = 4
 
 const NOTHING = new Uint8Array(0)
 
 /**
  * Cuts a TCP stream into Kafka's frames (int32 size, then that many bytes), on the thread of the connection. A frame
- * that lies whole inside one chunk comes out as a view of it; any other is collected in one buffer that grows with
- * the bytes that have arrived. After a fault nothing more comes out.
+ * that lies whole inside one chunk comes out as a view of it; any other is collected in one buffer, at once of its size
+ * up to a megabyte, beyond that growing with the bytes that have arrived. After a fault nothing more comes out.
  */
 export class FrameSplitter {
   readonly #frameBytesMax: number
@@ -50,20 +50,28 @@ export class FrameSplitter {
     } else this.#waiting.push(chunk)
   }
 
+  /** The size of the frame that {@link next} will give, before anything of it is collected; −1 when that is not known yet. */
+  peekSize(): number {
+    while (this.#size < 0 && this.#fault === null) {
+      if (this.#at >= this.#chunk.length && !this.#nextChunk()) return -1
+      this.#readSize()
+    }
+    return this.#fault === null ? this.#size : -1
+  }
+
   /** The next whole frame without its size, or null: feed more, or look at `fault`. */
   next(): Uint8Array | null {
-    while (this.#fault === null) {
-      if (this.#at >= this.#chunk.length && !this.#nextChunk()) return null
-      if (this.#size < 0) {
-        if (!this.#readSize()) continue
-        const whole = this.#wholeFrame()
-        if (whole !== null) return whole
+    if (this.peekSize() < 0) return null
+    for (;;) {
+      const whole = this.#filled === 0 ? this.#wholeFrame() : null
+      if (whole !== null) return whole
+      if (this.#at >= this.#chunk.length) {
+        if (!this.#nextChunk()) return null
         continue
       }
       const frame = this.#collect()
       if (frame !== null) return frame
     }
-    return null
   }
 
   #nextChunk(): boolean {

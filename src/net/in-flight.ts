@@ -1,43 +1,56 @@
+/** Up to this much is small: what a connection that holds no more asks for comes before what is large. */
+export const SMALL_BYTES = 64 * 1024
+
+/** An unfinished frame of which nothing more has come for this long can be cut off for the sake of others. */
+export const STUCK_AFTER_MS = 5_000
+
 /** Who may have to wait until bytes come free, and who may be cut off when nothing else helps. */
 export interface BudgetMember {
+  /** What it waits for. */
+  readonly wantedBytes: number
+  /** It holds little and wants little. */
+  readonly isSmall: boolean
   /** There is room again: go on reading. */
   onBudgetRoom(): void
-  /** Bytes of a frame that has not come whole. */
-  readonly partialBytes: number
   /** Cut off for the sake of the others. */
   closeForBudget(reason: string): void
 }
 
 /**
- * Bytes in flight of one front: frames collected or worked on, and replies that have not left user space. A member
- * that finds no room stops reading and is called, first come first served, once use is back under seven eighths.
- * Belongs to the front's thread.
+ * Bytes of requests of one front: frames that are coming in, whole from the moment their size is known, and those being
+ * worked on. Who finds no room stops reading and is called, first come first served, once there is some: so every frame
+ * that has been begun has the room to end. The last eighth is for small ones. Belongs to the front's thread.
  */
 export class InFlightBudget {
   readonly capacityBytes: number
-  readonly #resumeBelowBytes: number
+  /** What large frames may fill, and the largest that ever fits. */
+  readonly largeBytesMax: number
   #usedBytes = 0
-  #partialBytes = 0
-  readonly #waiting = new Set<BudgetMember>()
-  readonly #collecting = new Set<BudgetMember>()
+  readonly #small = new Set<BudgetMember>()
+  readonly #large = new Set<BudgetMember>()
+  /** Members with an unfinished frame, and when some of it came last; longest ago first. */
+  readonly #collecting = new Map<BudgetMember, number>()
   #resuming = false
 
   constructor(capacityBytes: number) {
     this.capacityBytes = capacityBytes
-    this.#resumeBelowBytes = Math.floor((capacityBytes / 8) * 7)
+    this.largeBytesMax = Math.floor((capacityBytes / 8) * 7)
   }
 
   get usedBytes(): number {
     return this.#usedBytes
   }
 
-  get hasRoom(): boolean {
-    return this.#usedBytes < this.capacityBytes
-  }
-
   /** Members that wait for room. */
   get waiting(): number {
-    return this.#waiting.size
+    return this.#small.size + this.#large.size
+  }
+
+  /** Whether `bytes` more may be taken now, past nobody of the same kind who waits already. */
+  hasRoom(bytes: number, isSmall: boolean): boolean {
+    const waiting = isSmall ? this.#small : this.#large
+    const limitBytes = isSmall ? this.capacityBytes : this.largeBytesMax
+    return (this.#resuming || waiting.size === 0) && this.#usedBytes + bytes <= limitBytes
   }
 
   add(bytes: number): void {
@@ -46,45 +59,68 @@ export class InFlightBudget {
 
   remove(bytes: number): void {
     this.#usedBytes -= bytes
-    if (this.#waiting.size > 0 && this.#usedBytes < this.#resumeBelowBytes) this.#resume()
+    if (this.#small.size > 0 || this.#large.size > 0) this.#resume()
   }
 
-  /** Says how many bytes of unfinished frame `member` holds now; they count as used. */
-  partial(member: BudgetMember, beforeBytes: number, bytes: number): void {
-    this.#partialBytes += bytes - beforeBytes
-    if (bytes > 0) this.#collecting.add(member)
-    else this.#collecting.delete(member)
-    if (bytes > beforeBytes) this.add(bytes - beforeBytes)
-    else this.remove(beforeBytes - bytes)
-  }
-
+  /** Has `member` called when there may be room for what it wants. */
   await(member: BudgetMember): void {
-    this.#waiting.add(member)
-    // Unfinished frames free nothing by themselves: when they alone fill the budget, the largest has to go.
-    if (this.#partialBytes >= this.#resumeBelowBytes) this.#closeLargestPartial()
+    const waiting = member.isSmall ? this.#small : this.#large
+    waiting.add(member)
+  }
+
+  /** Some of a frame for which `member` holds room has come, at `nowMs`. */
+  collecting(member: BudgetMember, nowMs: number): void {
+    this.#collecting.delete(member)
+    this.#collecting.set(member, nowMs)
+  }
+
+  /** Its frame is whole. */
+  collected(member: BudgetMember): void {
+    this.#collecting.delete(member)
   }
 
   forget(member: BudgetMember): void {
-    this.#waiting.delete(member)
+    this.#small.delete(member)
+    this.#large.delete(member)
+    this.#collecting.delete(member)
+  }
+
+  /** Monotonic milliseconds at which {@link relieve} has something to do, or Infinity. */
+  get nextReliefAtMs(): number {
+    if (this.waiting > 0) {
+      for (const sinceMs of this.#collecting.values()) return sinceMs + STUCK_AFTER_MS
+    }
+    return Number.POSITIVE_INFINITY
+  }
+
+  /** Room that is held for frames of which nothing comes is given to those who wait for it; returns how many were cut off. */
+  relieve(nowMs: number): number {
+    if (this.nextReliefAtMs > nowMs) return 0
+    for (const member of this.#collecting.keys()) {
+      member.closeForBudget('sends nothing more of its request, while others wait for the room')
+      return 1
+    }
+    return 0
   }
 
   #resume(): void {
     // A member that resumes may fill the budget again, or free more: one loop does it for all.
     if (this.#resuming) return
     this.#resuming = true
-    for (const member of this.#waiting) {
-      if (this.#usedBytes >= this.#resumeBelowBytes) break
-      this.#waiting.delete(member)
-      member.onBudgetRoom()
+    try {
+      this.#resumeFrom(this.#small, this.capacityBytes)
+      this.#resumeFrom(this.#large, this.largeBytesMax)
+    } finally {
+      this.#resuming = false
     }
-    this.#resuming = false
   }
 
-  #closeLargestPartial(): void {
-    let largest: BudgetMember | null = null
-    for (const member of this.#collecting) {
-      if (largest === null || member.partialBytes > largest.partialBytes) largest = member
+  #resumeFrom(waiting: Set<BudgetMember>, limitBytes: number): void {
+    for (const member of waiting) {
+      // In turn: a large frame waits until there is room for it, or small ones would always come first.
+      if (this.#usedBytes + member.wantedBytes > limitBytes) return
+      waiting.delete(member)
+      member.onBudgetRoom()
     }
-    largest?.closeForBudget('unfinished requests fill the memory for bytes in flight')
   }
 }

@@ -40,7 +40,7 @@ export class KafkaListener {
     const early = new EarlySockets()
     try {
       for (let node = 1; node <= options.nodes; node++) {
-        const server = createServer({ noDelay: true, keepAlive: true })
+        const server = createServer({ noDelay: true, keepAlive: true, allowHalfOpen: true })
         servers.push(server)
         early.keepFrom(server)
         ports.push(
@@ -109,6 +109,7 @@ function acceptSocket(set: ConnectionSet, socket: Socket, info: ListenerInfo): v
   const remote = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
   const connection = set.open(socket, info, { remote, local: plainAddress(socket.localAddress) })
   socket.on('data', (chunk: Buffer) => connection.onData(chunk))
+  socket.on('end', () => connection.onEnd())
   // A reset is how clients go away; 'close' follows every error.
   socket.on('error', () => {})
   socket.on('close', () => connection.onClosed())

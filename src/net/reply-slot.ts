@@ -5,18 +5,19 @@ import type { KafkaConnection } from './connection.ts'
 /** The place of one request's reply in its connection's order. Used once, on the front's thread. */
 export class ReplySlot {
   readonly connection: KafkaConnection
-  /** Counted in flight: the request's bytes until it is answered, then the reply's until it has been sent. */
-  heldBytes: number
+  /** Counted as a request in flight until it is answered. */
+  readonly requestBytes: number
   reply: EncodedFrame | null = null
+  /** Counted as reply in flight: memory gathered for it, then its own bytes until it has been sent. */
   replyBytes = 0
   ready = false
   closes = false
   next: ReplySlot | null = null
   #onDrained: (() => void) | null = null
 
-  constructor(connection: KafkaConnection, heldBytes: number) {
+  constructor(connection: KafkaConnection, requestBytes: number) {
     this.connection = connection
-    this.heldBytes = heldBytes
+    this.requestBytes = requestBytes
   }
 
   /** Nothing stands before this reply, and all before it has left user space: memory may be sent uncopied. */
@@ -27,7 +28,7 @@ export class ReplySlot {
   /** Counts `bytes` more (or fewer) that are held in memory for the reply to come. */
   charge(bytes: number): void {
     if (this.ready || this.connection.closed) return
-    this.heldBytes += bytes
+    this.replyBytes += bytes
     this.connection.charge(bytes)
   }
 
@@ -61,6 +62,7 @@ export class ReplySlot {
     invariant(!this.ready, 'a request is answered once')
     this.ready = true
     this.reply = frame
+    if (!this.connection.closed) this.connection.charge(bytes - this.replyBytes)
     this.replyBytes = bytes
     this.#onDrained = onDrained
     this.connection.slotReady(this)

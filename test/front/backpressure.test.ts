@@ -46,7 +46,7 @@ describe('pipelined requests', () => {
     world.hung.delete(2)
     world.run()
     expect(client.order).toEqual(sent)
-    expect(world.front.connections.budget.usedBytes).toBe(0)
+    expect(world.inFlightBytes).toBe(0)
   })
 
   test('with acks=0 get no answer and hold nobody up', () => {
@@ -246,7 +246,7 @@ describe('a reader that does not drain its socket', () => {
     expect(reader.connection.inFlightBytes).toBeLessThan(1_500_000)
     expect(world.front.services.pins.ringBytes).toBeLessThan(500_000)
     expect(world.front.services.fileBuffers.outBytes).toBeLessThan(2_000_000)
-    expect(reader.socket.paused || world.front.services.readGate.waiting > 0).toBe(true)
+    expect(reader.socket.paused || world.front.services.replyGate.waiting > 0).toBe(true)
     for (let rounds = 0; reader.answers.length < 50; rounds++) {
       expect(rounds).toBeLessThan(60)
       reader.socket.drain()
@@ -257,7 +257,7 @@ describe('a reader that does not drain its socket', () => {
       const found = partitionsOf(response as Parameters<typeof partitionsOf>[0])['t/0']!
       expect(isWhole(found.records!)).toBe(true)
     }
-    expect(world.front.connections.budget.usedBytes).toBe(0)
+    expect(world.inFlightBytes).toBe(0)
     expect(world.front.services.fileBuffers.outBytes).toBe(0)
   })
 
@@ -270,35 +270,134 @@ describe('a reader that does not drain its socket', () => {
     reader.socket.blocked = true
     for (let i = 0; i < 3; i++) sendFetch(reader, what)
     world.run()
-    expect(world.front.connections.budget.usedBytes).toBeGreaterThan(300_000)
+    expect(world.inFlightBytes).toBeGreaterThan(300_000)
     reader.socket.destroy()
     expect(world.front.services.pins.ringBytes).toBe(0)
     expect(world.front.services.fileBuffers.outBytes).toBe(0)
-    expect(world.front.connections.budget.usedBytes).toBe(0)
+    expect(world.inFlightBytes).toBe(0)
+  })
+
+  const stuckReaders = (world: Harness, count: number, what: typeof RECENT) =>
+    Array.from({ length: count }, () => {
+      const reader = world.connect()
+      reader.socket.blocked = true
+      for (let i = 0; i < 5; i++) sendFetch(reader, what, { partitionMaxBytes: 450_000 })
+      world.pass(500)
+      return reader
+    })
+
+  test.each([
+    ['bytes of replies', RECENT, { inFlightBytes: 1_500_000 }],
+    ['buffers for file reads', OLD, { fileReadBytes: 800_000 }],
+  ])('leaves %s to others, readers and writers', (_name, what, options) => {
+    const limits = { ...defaultLimits, connectionBytesMax: 4_000_000 }
+    const { world, writer } = filled({ ...options, limits })
+    const slow = stuckReaders(world, 10, what)
+    const honest = world.connect()
+    for (let i = 0; i < 20; i++) {
+      const read = sendFetch(honest, what, { partitionMaxBytes: 450_000 })
+      const written = sendProduce(writer, 't', bigBatch(MARK, 20_000))
+      world.run()
+      expect(partitionsOf(fetched(honest, read))['t/0']!.records!.length).toBeGreaterThan(40_000)
+      expect(produced(writer, written)).toMatchObject({ errorCode: 0 })
+    }
+    expect(slow.some(({ closed }) => closed)).toBe(false)
+    // Small answers pass in any case, up to two for each; the rest keeps to the budget.
+    const { connections, services } = world.front
+    const used = what === OLD ? services.fileBuffers.outBytes : connections.replies.usedBytes
+    expect(used).toBeLessThan(800_000 + 10 * 2 * 66_000)
+    for (const reader of slow) reader.socket.destroy()
+    expect(world.inFlightBytes).toBe(0)
   })
 
   test.each([
-    ['bytes in flight', RECENT, { inFlightBytes: 1_500_000 }],
+    ['bytes of replies', RECENT, { inFlightBytes: 3_000_000 }],
     ['buffers for file reads', OLD, { fileReadBytes: 1_900_000 }],
-  ])('is closed when others have no %s left, the oldest first', (_name, what, options) => {
+  ])('is closed when a batch of others finds no %s, the oldest first', (_name, what, options) => {
     const limits = { ...defaultLimits, connectionBytesMax: 4_000_000 }
     const { world } = filled({ ...options, limits })
-    const slow = [world.connect(), world.connect(), world.connect(), world.connect()]
-    for (const reader of slow) {
-      reader.socket.blocked = true
-      sendFetch(reader, what, { partitionMaxBytes: 450_000 })
-      world.pass(1000)
-    }
+    const writer = world.connect()
+    world.createTopic('large', 1, { 'max.message.bytes': '2000000' })
+    sendProduce(writer, 'large', bigBatch('x', 1_200_000))
+    // Of the second it is known only once a part of it has been read.
+    if (what === OLD) sendProduce(writer, 'large', bigBatch('y', 3_000))
+    world.run()
+    const slow = stuckReaders(world, 4, what)
     const honest = world.connect()
-    const read = sendFetch(honest, what, { partitionMaxBytes: 450_000 })
+    const read = sendFetch(honest, { large: { 0: 0 } }, { partitionMaxBytes: 1_000 })
     world.run()
     expect(fetched(honest, read)).toBeUndefined()
     expect(world.front.nextTimerAtMs).toBeLessThanOrEqual(world.clock.monotonicMs() + 5_000)
     world.pass(5_000, 500)
     expect(slow[0]!.closed).toBe(true)
     expect(slow[3]!.closed).toBe(false)
-    expect(partitionsOf(fetched(honest, read))['t/0']!.records!.length).toBeGreaterThan(300_000)
+    const { records } = partitionsOf(fetched(honest, read))['large/0']!
+    expect(records!.length).toBeGreaterThan(1_200_000)
+    for (const reader of slow) reader.socket.destroy()
+    world.run()
+    expect([world.inFlightBytes, world.front.services.pins.ringBytes]).toEqual([0, 0])
   })
+})
+
+test('a fetch that waits for more than there is takes no memory meanwhile, and looks at its files once only', () => {
+  const world = new Harness()
+  world.createTopic('t', 2)
+  const [reader, writer] = [world.connect(), world.connect()]
+  for (let i = 0; i < 60; i++) sendProduce(writer, 't', bigBatch('x', 40_000))
+  world.run()
+  const options = { maxWaitMs: 10_000, minBytes: 50_000_000, partitionMaxBytes: 1_000_000 }
+  const read = sendFetch(reader, { t: { 0: 0, 1: 0 } }, options)
+  for (let i = 0; i < 20; i++) {
+    sendProduce(writer, 't', bigBatch('x', 1_000))
+    world.run()
+    expect(world.front.connections.replies.usedBytes).toBe(0)
+    expect(world.front.services.fileBuffers.outBytes).toBe(0)
+  }
+  expect(world.files.reads).toBe(0)
+  expect(fetched(reader, read)).toBeUndefined()
+  world.pass(10_000)
+  const { records } = partitionsOf(fetched(reader, read))['t/0']!
+  expect(records!.length).toBeGreaterThan(900_000)
+})
+
+test('a fetch over two brokers holds nothing of the one while the other hangs', () => {
+  const world = new Harness({ brokers: 2 })
+  world.createTopic('t', 2)
+  const [reader, writer] = [world.connect(), world.connect()]
+  for (const index of [0, 1]) sendProduce(writer, 't', bigBatch('x', 100_000), { index })
+  world.run()
+  const warm = sendFetch(reader, { t: { 0: 0, 1: 0 } })
+  world.run()
+  expect(fetched(reader, warm)).toBeDefined()
+  const hung = world.image.leaderOf(world.partition('t', 1))
+  world.hung.add(hung)
+  world.front.services.tails.remove(world.partition('t', 1))
+  const read = sendFetch(reader, { t: { 0: 0, 1: 0 } })
+  world.run()
+  expect(fetched(reader, read)).toBeUndefined()
+  expect([world.front.services.pins.ringBytes, world.front.connections.replies.usedBytes]).toEqual([
+    0, 0,
+  ])
+  world.hung.clear()
+  world.run()
+  const parts = partitionsOf(fetched(reader, read))
+  expect([parts['t/0'], parts['t/1']].map((part) => part!.records!.length > 90_000)).toEqual([
+    true,
+    true,
+  ])
+})
+
+test('a client that sends no more gets its long poll answered, and what it has written', () => {
+  const world = new Harness()
+  world.createTopic('t')
+  const client = world.connect()
+  const written = sendProduce(client, 't', batchOf('a'))
+  const read = sendFetch(client, { t: { 0: 1 } }, { maxWaitMs: 60_000 })
+  client.connection.onEnd()
+  world.run()
+  expect(produced(client, written)).toMatchObject({ errorCode: 0 })
+  expect(fetched(client, read)).toBeDefined()
+  expect(client.closed).toBe(true)
 })
 
 describe('a front that stops', () => {

@@ -144,6 +144,12 @@ export class Harness {
     return new FakeClient(this.front.connections, this.listener, remote)
   }
 
+  /** Of requests and replies. */
+  get inFlightBytes(): number {
+    const { budget, replies } = this.front.connections
+    return budget.usedBytes + replies.usedBytes
+  }
+
   /** One turn of everybody; returns how much was done. */
   turn(): number {
     const nowMs = this.clock.monotonicMs()

@@ -90,7 +90,7 @@ describe('a fetch that finds nothing', () => {
     expect(world.front.services.fetches.size).toBe(0)
     sendProduce(world.connect(), 't', batchOf('a'))
     world.run()
-    expect(world.front.connections.budget.usedBytes).toBe(0)
+    expect(world.inFlightBytes).toBe(0)
   })
 
   test('is told when its topic is deleted', () => {

@@ -4,6 +4,7 @@ import type { KafkaConnection } from '../../src/net/connection.ts'
 import { REQUEST_OVERHEAD_BYTES } from '../../src/net/connection.ts'
 import { ConnectionSet, defaultLimits, type RequestSink } from '../../src/net/connection-set.ts'
 import { InFlightBudget } from '../../src/net/in-flight.ts'
+import { ReplyBudget } from '../../src/net/reply-budget.ts'
 import type { ReplySlot } from '../../src/net/reply-slot.ts'
 import { FakeSocket } from '../front/fake-socket.ts'
 
@@ -14,14 +15,18 @@ class World {
   readonly slots: { connection: KafkaConnection; slot: ReplySlot; frame: Uint8Array }[] = []
   readonly set: ConnectionSet
   readonly budget: InFlightBudget
+  readonly replies: ReplyBudget
+  readonly ended: number[] = []
   readonly closed: number[] = []
 
   constructor(capacityBytes = 1 << 20, limits = defaultLimits) {
     this.budget = new InFlightBudget(capacityBytes)
+    this.replies = new ReplyBudget(capacityBytes)
     const sink: RequestSink = {
       onOpen: () => {},
       onReadEnd: () => {},
       onDrained: () => {},
+      onEnd: (connection) => void this.ended.push(connection.id),
       onClose: (connection) => void this.closed.push(connection.id),
       onFrame: (connection, slot, frame) => void this.slots.push({ connection, slot, frame }),
     }
@@ -32,6 +37,7 @@ class World {
         log: (_level, message, fields) => this.lines.push(`${message}: ${fields?.reason}`),
       },
       budget: this.budget,
+      replies: this.replies,
       limits,
     })
   }
@@ -95,7 +101,7 @@ describe('replies', () => {
     world.slots[0]!.slot.skip()
     world.set.flush()
     expect(received).toEqual(['B'])
-    expect(world.budget.usedBytes).toBe(0)
+    expect([world.budget.usedBytes, world.replies.usedBytes]).toEqual([0, 0])
   })
 
   test('before the one that closes the connection still go out, those behind do not', () => {
@@ -112,7 +118,7 @@ describe('replies', () => {
     expect(received).toEqual(['A'])
     expect(socket.destroyed).toBe(true)
     expect(world.slots).toHaveLength(3)
-    expect(world.budget.usedBytes).toBe(0)
+    expect([world.budget.usedBytes, world.replies.usedBytes]).toEqual([0, 0])
   })
 
   test('tell once when their memory is free, also when the socket dies', () => {
@@ -130,7 +136,7 @@ describe('replies', () => {
     expect(drained).toBe(3)
     connection.onClosed()
     expect(drained).toBe(3)
-    expect(world.budget.usedBytes).toBe(0)
+    expect([world.budget.usedBytes, world.replies.usedBytes]).toEqual([0, 0])
   })
 })
 
@@ -156,7 +162,7 @@ describe('bytes in flight', () => {
     }
     expect(world.slots).toHaveLength(40)
     expect(socket.paused).toBe(false)
-    expect(world.budget.usedBytes).toBe(0)
+    expect([world.budget.usedBytes, world.replies.usedBytes]).toEqual([0, 0])
   })
 
   test('count replies until they have left user space', () => {
@@ -190,24 +196,125 @@ describe('bytes in flight', () => {
     expect(world.slots.length).toBeGreaterThanOrEqual(held + 2)
   })
 
-  test('end with the largest unfinished frame, when those alone fill the total', () => {
-    const world = new World(100_000)
-    const hostile = [world.connect(), world.connect(), world.connect()]
-    hostile.forEach(({ connection }, i) => {
-      const frame = frames(45_000)
-      connection.onData(frame.subarray(0, 30_000 + i * 2_000))
-    })
-    const honest = world.connect()
-    honest.connection.onData(frames('a'))
-    hostile[0]!.connection.onData(Buffer.alloc(2_000))
+  test('have room for the whole of every frame that has been begun: large ones come one after another', () => {
+    const world = new World(200_000)
+    const clients = Array.from({ length: 6 }, () => world.connect())
+    const frame = frames(100_000)
+    // Everybody sends in small pieces, in turns, and nobody ever finds what it has begun in the way of the others.
+    const at = clients.map(() => 0)
+    for (let round = 0; round < 1_000 && world.slots.length < 12; round++) {
+      clients.forEach(({ connection, socket }, i) => {
+        if (socket.paused || at[i]! >= 2 * frame.length) return
+        const from = at[i]! % frame.length
+        const piece = frame.subarray(from, from + 30_000)
+        at[i]! += piece.length
+        connection.onData(Buffer.from(piece))
+      })
+      expect(world.budget.usedBytes).toBeLessThanOrEqual(200_000)
+      // Answered at once, or room would never come.
+      world.slots.forEach(({ slot }, i) => {
+        if (!slot.ready) world.reply(i, 'ok')
+      })
+      world.set.flush()
+    }
+    expect(world.slots).toHaveLength(12)
+    expect(clients.map(({ socket }) => socket.destroyed)).not.toContain(true)
     expect(world.lines).toEqual([])
-    hostile[1]!.connection.onData(Buffer.alloc(8_000))
-    const late = world.connect()
-    late.connection.onData(frames('b'))
-    const closed = hostile.filter(({ socket }) => socket.destroyed)
-    expect(closed).toHaveLength(1)
-    expect(world.lines[0]).toContain('unfinished')
-    expect(world.slots.length).toBe(2)
+    expect([world.budget.usedBytes, world.budget.waiting]).toEqual([0, 0])
+  })
+
+  test('are not given away to small frames while a large one waits, nor held back from small ones by large ones', () => {
+    const world = new World(800_000)
+    const [holder, large, small] = [world.connect(), world.connect(), world.connect()]
+    holder.connection.onData(frames(500_000))
+    large.connection.onData(frames(600_000).subarray(0, 10))
+    expect(large.socket.paused).toBe(true)
+    for (let i = 0; i < 5; i++) small.connection.onData(frames(1_000))
+    expect(world.slots).toHaveLength(6)
+    // More than is small waits its turn behind the large one.
+    const other = world.connect()
+    other.connection.onData(frames(70_000))
+    expect(other.socket.paused).toBe(true)
+    world.reply(0, '')
+    world.set.flush()
+    expect([large.socket.paused, other.socket.paused]).toEqual([false, false])
+  })
+
+  test('cut off who sends nothing more of a frame that others wait for, and nobody else', () => {
+    const world = new World(200_000)
+    const [stuck, slow, honest] = [world.connect(), world.connect(), world.connect()]
+    stuck.connection.onData(frames(80_000).subarray(0, 10))
+    slow.connection.onData(frames(90_000).subarray(0, 10))
+    const relieve = () => world.budget.relieve(world.clock.monotonicMs())
+    world.clock.advance(60_000)
+    // Nobody waits.
+    expect([relieve(), world.budget.nextReliefAtMs]).toEqual([0, Number.POSITIVE_INFINITY])
+    slow.connection.onData(Buffer.alloc(70_000))
+    honest.connection.onData(frames(150_000).subarray(0, 10))
+    expect(honest.socket.paused).toBe(true)
+    expect(world.budget.nextReliefAtMs).toBeLessThanOrEqual(world.clock.monotonicMs())
+    expect([relieve(), relieve()]).toEqual([1, 0])
+    expect([stuck, slow, honest].map(({ socket }) => socket.destroyed)).toEqual([
+      true,
+      false,
+      false,
+    ])
+    expect(world.lines.at(-1)).toContain('sends nothing more')
+    slow.connection.onData(Buffer.alloc(20_000))
+    world.reply(0, '')
+    world.set.flush()
+    expect(honest.socket.paused).toBe(false)
+  })
+
+  test('refuse a frame that can never fit, at once and with a line', () => {
+    const world = new World(200_000)
+    const { connection, socket } = world.connect()
+    connection.onData(frames(190_000).subarray(0, 4))
+    expect(socket.destroyed).toBe(true)
+    expect(world.lines[0]).toContain('socket.request.max.bytes')
+    expect(world.budget.usedBytes).toBe(0)
+  })
+
+  test('of replies hold up who does not take its own, and nobody else', () => {
+    const world = new World(200_000)
+    const stuck = Array.from({ length: 3 }, () => world.connect())
+    stuck.forEach(({ socket, connection }, i) => {
+      socket.blocked = true
+      connection.onData(frames('a'))
+      world.reply(i, 'x'.repeat(70_000))
+    })
+    world.set.flush()
+    expect(world.replies.roomBytes).toBe(0)
+    stuck[0]!.connection.onData(frames('b'))
+    const honest = world.connect()
+    honest.connection.onData(frames('c'))
+    world.reply(3, 'C')
+    world.set.flush()
+    expect(honest.received).toEqual(['C'])
+    expect(stuck[0]!.socket.paused).toBe(true)
+    stuck[0]!.socket.drain()
+    expect(stuck[0]!.socket.paused).toBe(false)
+    expect(world.slots).toHaveLength(5)
+  })
+
+  test('of replies close the socket that has not taken them for longest, when asked to', () => {
+    const world = new World(200_000)
+    const [small, large, late] = [world.connect(), world.connect(), world.connect()]
+    ;[small, large, late].forEach(({ socket, connection }, i) => {
+      socket.blocked = true
+      connection.onData(frames('a'))
+      world.clock.advance(30_000)
+      world.reply(i, 'x'.repeat(i === 0 ? 100 : 90_000))
+      world.set.flush()
+    })
+    world.clock.advance(4_999)
+    expect(world.set.closeStuck(world.clock.monotonicMs())).toBe(1)
+    expect(large.socket.destroyed).toBe(true)
+    expect(world.set.closeStuck(world.clock.monotonicMs())).toBe(0)
+    world.clock.advance(1)
+    expect(world.set.nextStuckAtMs).toBe(world.clock.monotonicMs())
+    expect(world.set.closeStuck(world.clock.monotonicMs())).toBe(1)
+    expect([small, late].map(({ socket }) => socket.destroyed)).toEqual([false, true])
   })
 
   test('come back to nothing when connections die in any state', () => {
@@ -219,15 +326,18 @@ describe('bytes in flight', () => {
     two.connection.onData(frames('c'))
     world.reply(2, 'reply')
     world.set.flush()
-    expect(world.budget.usedBytes).toBe(2 * (1 + REQUEST_OVERHEAD_BYTES) + 496 + 5)
+    expect(world.budget.usedBytes).toBe(
+      2 * (1 + REQUEST_OVERHEAD_BYTES) + 1000 + REQUEST_OVERHEAD_BYTES,
+    )
+    expect(world.replies.usedBytes).toBe(5)
     one.socket.destroy()
     two.socket.destroy()
-    expect(world.budget.usedBytes).toBe(0)
+    expect([world.budget.usedBytes, world.replies.usedBytes]).toEqual([0, 0])
     expect(world.set.size).toBe(0)
     // Answers that come too late are swallowed.
     world.reply(0, 'late')
     world.set.flush()
-    expect(world.budget.usedBytes).toBe(0)
+    expect([world.budget.usedBytes, world.replies.usedBytes]).toEqual([0, 0])
   })
 })
 
@@ -297,5 +407,58 @@ test('a connection that is finished answers what it has read, and no more', () =
   world.reply(0, 'A')
   world.set.flush()
   expect(received).toEqual(['A'])
+  expect(socket.destroyed).toBe(true)
+})
+
+describe('a client that sends no more', () => {
+  test('gets what it has asked for, then its connection is closed', () => {
+    const world = new World()
+    const { connection, received, socket } = world.connect()
+    connection.onData(frames('a', 'b'))
+    connection.onEnd()
+    expect(world.ended).toEqual([connection.id])
+    world.reply(1, 'B')
+    world.set.flush()
+    expect(socket.destroyed).toBe(false)
+    world.reply(0, 'A')
+    world.set.flush()
+    expect(received.join('')).toBe('AB')
+    expect(socket.destroyed).toBe(true)
+  })
+
+  test('gets it also when there was no room to read all of it yet', () => {
+    const limits = { ...defaultLimits, connectionBytesMax: 2_000 }
+    const world = new World(1 << 20, limits)
+    const { connection, received, socket } = world.connect()
+    connection.onData(frames(...Array.from({ length: 9 }, () => 488)))
+    connection.onEnd()
+    for (let i = 0; i < 9; i++) {
+      world.reply(i, `${i}`)
+      world.set.flush()
+    }
+    expect(received.join('')).toBe('012345678')
+    expect(socket.destroyed).toBe(true)
+  })
+
+  test('is closed at once when nothing is outstanding, or a frame came in part', () => {
+    const world = new World()
+    const [idle, cut] = [world.connect(), world.connect()]
+    cut.connection.onData(frames(1_000).subarray(0, 100))
+    idle.connection.onEnd()
+    cut.connection.onEnd()
+    expect([idle, cut].map(({ socket }) => socket.destroyed)).toEqual([true, true])
+    expect(world.budget.usedBytes).toBe(0)
+  })
+})
+
+test('a reader that takes nothing is idle, whatever it has asked for besides', () => {
+  const world = new World()
+  const { connection, socket } = world.connect()
+  socket.blocked = true
+  connection.onData(frames('a', 'b'))
+  world.reply(0, 'never taken')
+  world.set.flush()
+  world.clock.advance(600_000)
+  world.set.closeIdle(world.clock.monotonicMs())
   expect(socket.destroyed).toBe(true)
 })

@@ -6,6 +6,7 @@ import type { KafkaConnection } from '../../src/net/connection.ts'
 import { ConnectionSet } from '../../src/net/connection-set.ts'
 import { InFlightBudget } from '../../src/net/in-flight.ts'
 import { KafkaListener } from '../../src/net/kafka-listener.ts'
+import { ReplyBudget } from '../../src/net/reply-budget.ts'
 
 const options = {
   optionName: '--kafka-listen',
@@ -22,6 +23,7 @@ function echoSet(seen: KafkaConnection[]): ConnectionSet {
       onOpen: (connection) => void seen.push(connection),
       onReadEnd: () => {},
       onDrained: () => {},
+      onEnd: () => {},
       onClose: () => {},
       onFrame: (_connection, slot, frame) => {
         const reply = Buffer.alloc(4 + frame.length)
@@ -33,6 +35,7 @@ function echoSet(seen: KafkaConnection[]): ConnectionSet {
     clock: systemClock,
     logger: silentLogger,
     budget: new InFlightBudget(256 * 2 ** 20),
+    replies: new ReplyBudget(256 * 2 ** 20),
   })
 }
 

@@ -1,0 +1,28 @@
+/**
+ * Bytes of replies of one front that have not left user space, and of memory being gathered for them. Nobody is refused
+ * here: whoever makes large replies looks at the room first. Belongs to the front's thread.
+ */
+export class ReplyBudget {
+  readonly capacityBytes: number
+  /** Some bytes have come free. */
+  onRoom: () => void = () => {}
+  #usedBytes = 0
+
+  constructor(capacityBytes: number) {
+    this.capacityBytes = capacityBytes
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  get roomBytes(): number {
+    return Math.max(0, this.capacityBytes - this.#usedBytes)
+  }
+
+  /** Negative: they have come free. */
+  add(bytes: number): void {
+    this.#usedBytes += bytes
+    if (bytes < 0) this.onRoom()
+  }
+}
