@@ -39,6 +39,7 @@ async function serve(settings: EngineSettings): Promise<void> {
     logger.log('warn', message, { node: process.version, newestTried: NODE_TRIED_MAX })
   }
   const stop = stopOnSignals(logger)
+  if (process.env.npm_lifecycle_event !== undefined) stopWithParent(stop)
   try {
     const engine = await Engine.start({
       settings,
@@ -89,6 +90,19 @@ function stopOnSignals(logger: ProcessLogger) {
     })
   }
   return { now, engineIs: (engine: Engine) => onEngine(engine) }
+}
+
+const PARENT_CHECK_MS = 500
+
+/**
+ * npm runs scripts in a shell, and neither it nor that shell passes SIGTERM on: an engine that both have left behind
+ * would keep ports and directory, so it stops as by the signal.
+ */
+function stopWithParent(stop: ReturnType<typeof stopOnSignals>): void {
+  const parent = process.ppid
+  setInterval(() => {
+    if (process.ppid !== parent) stop.now(ExitCode.OK, 'npm has ended')
+  }, PARENT_CHECK_MS).unref()
 }
 
 /** One clear line for what a user can mend; a stack only for what is our bug. */

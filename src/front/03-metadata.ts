@@ -8,7 +8,7 @@ import {
   metadata,
 } from '../protocol/03-metadata.ts'
 import { handler, type RequestContext } from './context.ts'
-import { controllerNodeOf, nodesOf, OPERATIONS_UNKNOWN } from './nodes.ts'
+import { CONTROLLER_NODE, nodesOf, OPERATIONS_UNKNOWN } from './nodes.ts'
 import { partitionRows } from './topic-partitions.ts'
 
 type Context = RequestContext<typeof metadata>
@@ -127,7 +127,7 @@ function respond(context: Context, topics: readonly Topic[]): void {
     throttleTimeMs: 0,
     brokers: nodesOf(context),
     clusterId: tenant?.clusterId ?? null,
-    controllerId: controllerNodeOf(context),
+    controllerId: CONTROLLER_NODE,
     topics,
     clusterAuthorizedOperations: OPERATIONS_UNKNOWN,
     errorCode: ErrorCode.NONE,

@@ -1,7 +1,7 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { describeCluster } from '../protocol/60-describe-cluster.ts'
 import { handler } from './context.ts'
-import { controllerNodeOf, nodesOf, OPERATIONS_UNKNOWN } from './nodes.ts'
+import { CONTROLLER_NODE, nodesOf, OPERATIONS_UNKNOWN } from './nodes.ts'
 
 const EndpointType = { BROKERS: 1, CONTROLLERS: 2 } as const
 
@@ -17,7 +17,7 @@ export const describeClusterHandler = handler({
       errorMessage: refusal?.message ?? null,
       endpointType: refusal === null ? request.endpointType : EndpointType.BROKERS,
       clusterId: refusal === null ? (tenant?.clusterId ?? '') : '',
-      controllerId: refusal === null ? controllerNodeOf(context) : -1,
+      controllerId: refusal === null ? CONTROLLER_NODE : -1,
       brokers:
         refusal === null
           ? nodesOf(context).map(({ nodeId, host, port }) => ({

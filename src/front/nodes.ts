@@ -19,9 +19,8 @@ export function nodesOf(context: RequestContext): Node[] {
   return nodes
 }
 
-/** Which node a client takes for the controller: any can be asked, so the one it is connected to. */
-export const controllerNodeOf = (context: RequestContext): number =>
-  context.connection.listener.nodeId
+/** Which node clients take for the controller: broker 1, on whose thread it runs. Any node can be asked. */
+export const CONTROLLER_NODE = 1
 
 /** Topic authorized operations when they were not asked for, or cannot be told. */
 export const OPERATIONS_UNKNOWN = -2_147_483_648

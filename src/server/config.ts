@@ -1,7 +1,7 @@
 /** From flags, environment, file and defaults to one checked {@link EngineSettings}; the first of them that speaks wins. */
 import { readFileSync } from 'node:fs'
 import { didYouMean } from './nearest.ts'
-import { type EngineSettings, envName, OPTION_NAMES, OPTIONS } from './options.ts'
+import { checkPorts, type EngineSettings, envName, OPTION_NAMES, OPTIONS } from './options.ts'
 
 /** An option was refused: the message names it, where it came from and what is wanted. */
 export class ConfigError extends Error {
@@ -43,9 +43,16 @@ export async function resolveSettings(sources: ConfigSources): Promise<EngineSet
       [fromFile[spec.name], `key ${spec.name} of ${file}`],
     ]
     const given = candidates.find(([value]) => value !== undefined)
-    settings[spec.key] = given === undefined ? spec.fallback() : parsed(spec, given[0], given[1])
+    settings[spec.key] =
+      given === undefined ? spec.fallback(settings) : parsed(spec, given[0], given[1])
   }
-  return settings as unknown as EngineSettings
+  const complete = settings as unknown as EngineSettings
+  try {
+    checkPorts(complete)
+  } catch (error) {
+    throw new ConfigError((error as Error).message)
+  }
+  return complete
 }
 
 /** `key: "value" wants …`, with the origin in front. */

@@ -101,6 +101,16 @@ export function claimIdentity(dataDir: string, wanted: Omit<DirectoryIdentity, '
   }
 }
 
+/** How many brokers a data directory was made for; null where there is none yet, or where the start will say what is wrong with it. */
+export function brokersMadeFor(dataDir: string | undefined): number | null {
+  if (dataDir === undefined || dataDir === '') return null
+  try {
+    return readIdentity(path.join(dataDir, IDENTITY_FILE)).brokersPerCell
+  } catch {
+    return null
+  }
+}
+
 function readIdentity(file: string): DirectoryIdentity {
   try {
     const content = JSON.parse(readFileSync(file, 'utf8')) as Partial<DirectoryIdentity>

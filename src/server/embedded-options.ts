@@ -1,7 +1,14 @@
 /** Options of `Griot.start`, checked against the same table as the flags of `griot start`. */
 import { ConfigError } from './config.ts'
+import { brokersMadeFor } from './data-directory.ts'
 import { didYouMean } from './nearest.ts'
-import { EMBEDDED_MEMORY_BYTES, type EngineSettings, OPTIONS, type OptionSpec } from './options.ts'
+import {
+  checkPorts,
+  EMBEDDED_MEMORY_BYTES,
+  type EngineSettings,
+  OPTIONS,
+  type OptionSpec,
+} from './options.ts'
 
 /** What `Griot.start` accepts; everything may be left out. */
 export interface GriotOptions {
@@ -13,7 +20,7 @@ export interface GriotOptions {
   readonly kafkaAdvertise?: string
   /** `HOST:PORT` of health and metrics. Default: no HTTP. */
   readonly httpListen?: string
-  /** Default 1. */
+  /** Default: the data directory's number, 1 for a new one. */
   readonly brokers?: number
   readonly cells?: number
   /** Bytes, or text such as `64M`, which is the default. */
@@ -31,7 +38,6 @@ export interface GriotOptions {
 const EMBEDDED_DEFAULTS: Partial<EngineSettings> = {
   kafkaListen: { host: '127.0.0.1', port: 0 },
   httpListen: null,
-  brokers: 1,
   memoryBytes: EMBEDDED_MEMORY_BYTES,
   logLevel: 'error',
 }
@@ -48,15 +54,27 @@ export function resolveEmbedded(options: GriotOptions, temporaryDir: string): En
   }
   const settings: Record<string, unknown> = {}
   for (const spec of OPTIONS) {
-    settings[spec.key] = resolveOption(spec, given[camel(spec.name)], temporaryDir)
+    settings[spec.key] = resolveOption(spec, given[camel(spec.name)], temporaryDir, settings)
   }
-  return settings as unknown as EngineSettings
+  const complete = settings as unknown as EngineSettings
+  try {
+    checkPorts(complete)
+  } catch (error) {
+    throw new ConfigError(`Griot.start: ${(error as Error).message}`)
+  }
+  return complete
 }
 
-function resolveOption(spec: OptionSpec, value: unknown, temporaryDir: string): unknown {
+function resolveOption(
+  spec: OptionSpec,
+  value: unknown,
+  temporaryDir: string,
+  before: Readonly<Partial<EngineSettings>>,
+): unknown {
   if (value === undefined) {
     if (spec.key === 'dataDir') return temporaryDir
-    return spec.key in EMBEDDED_DEFAULTS ? EMBEDDED_DEFAULTS[spec.key] : spec.fallback()
+    if (spec.key === 'brokers') return brokersMadeFor(before.dataDir) ?? 1
+    return spec.key in EMBEDDED_DEFAULTS ? EMBEDDED_DEFAULTS[spec.key] : spec.fallback(before)
   }
   if (spec.key === 'logLevel' && value === 'silent') return 'fatal'
   // a bare number of milliseconds is plain where the caller is a program

@@ -1,6 +1,7 @@
 /** Every option of `griot start`, once: its name, what it accepts, its default, what it is for. */
 import os from 'node:os'
 import type { LogLevel } from '../base/log.ts'
+import { brokersMadeFor } from './data-directory.ts'
 import {
   type HostPort,
   parseAdvertised,
@@ -44,7 +45,8 @@ export interface OptionSpec<Key extends keyof EngineSettings = keyof EngineSetti
   readonly help: string
   /** The default as it is shown; `fallback` makes the value. */
   readonly shown: string
-  readonly fallback: () => EngineSettings[Key]
+  /** Told what the options before it in the table have come to. */
+  readonly fallback: (before: Readonly<Partial<EngineSettings>>) => EngineSettings[Key]
   /** Throws a RangeError that says what is wanted. */
   readonly parse: (value: unknown) => EngineSettings[Key]
 }
@@ -102,8 +104,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     name: 'brokers',
     placeholder: 'N',
     help: 'brokers of a cell, a thread and a directory each; fixed at the first start of a data directory',
-    shown: '3',
-    fallback: () => 3,
+    shown: "the data directory's number, 3 for a new one",
+    fallback: ({ dataDir }) => brokersMadeFor(dataDir) ?? 3,
     parse: (value) => parseCount(value, 1, BROKERS_MAX),
   }),
   option({
@@ -229,5 +231,19 @@ function parseBytesOfReserve(part: string): number {
     return parseBytes(part)
   } catch {
     throw new RangeError('wants bytes, a percentage, or both, such as 2G, 5% or 5%,2G')
+  }
+}
+
+/** N brokers take N consecutive ports; throws a RangeError that names the option where they do not fit. */
+export function checkPorts(settings: EngineSettings): void {
+  const { brokers, kafkaListen, kafkaAdvertise } = settings
+  for (const [name, port] of [
+    ['kafka-listen', kafkaListen.port],
+    ['kafka-advertise', kafkaAdvertise?.port ?? 0],
+  ] as const) {
+    if (port === 0 || port + brokers - 1 <= 65_535) continue
+    throw new RangeError(
+      `--${name}: ${brokers} brokers take consecutive ports, of which ${port} leaves too few: the last is 65535`,
+    )
   }
 }

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import os from 'node:os'
@@ -211,4 +213,37 @@ describe('griot start is refused, with one clear line, when', () => {
     await refused(['surplus'], /too many arguments/, 2)
     expect(existsSync(dataDir)).toBe(false)
   })
+})
+
+describe('griot start under npm', () => {
+  test.skipIf(os.platform() === 'win32')(
+    'stops when the shell that npm runs it in has ended without passing the signal on',
+    async () => {
+      const launcher = path.join(import.meta.dirname, '../../dist/griot.cjs')
+      const command = `"${process.execPath}" "${launcher}" start --data-dir "${dataDir}" ${anyPorts.join(' ')}`
+      // a second command keeps the shell from replacing itself by the engine
+      const shell = spawn('sh', ['-c', `${command}; exit $?`], {
+        env: { ...process.env, npm_lifecycle_event: 'start' },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      let log = ''
+      shell.stderr.on('data', (chunk) => (log += chunk))
+      await once(shell.stdout, 'data')
+      // the engine holds the pipes: they close once it has ended too
+      const closed = once(shell, 'close')
+      shell.kill('SIGTERM')
+      await closed
+      expect(log).toContain('npm has ended')
+      expect(log).toContain('"message":"stopped"')
+    },
+    20_000,
+  )
+})
+
+test('a data directory is started again with the number of brokers that it was made for', async () => {
+  const first = start(['--brokers', '2'])
+  await first.prints(/Try .*\n/)
+  await first.kill('SIGTERM')
+  const second = start()
+  await second.prints(/\(brokers 1 to 2\)/)
 })

@@ -3,7 +3,7 @@ import type { LogConfig } from '../../src/log/log-config.ts'
 import { simulated } from './support.ts'
 import { checkAfter, live, liveUntil, SMALL, Story } from './workload.ts'
 
-const TIMEOUT_MS = process.env.GRIOT_TEST_LONG ? 600_000 : 20_000
+const TIMEOUT_MS = process.env.GRIOT_TEST_LONG ? 600_000 : 60_000
 const SEEDS = process.env.GRIOT_TEST_LONG ? 50 : 2
 
 /** Strikes at every single change that the workload makes on disk; returns how many there are. */

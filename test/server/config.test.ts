@@ -178,3 +178,11 @@ describe('Griot.start', () => {
     refuse({ memory: {} }, 'option memory: {} is refused')
   })
 })
+
+test('ports beyond the last are refused by the option that asked for them', async () => {
+  const asked = { 'kafka-listen': '127.0.0.1:65534', brokers: '3' }
+  await expect(resolve({ flags: asked })).rejects.toThrow(
+    '--kafka-listen: 3 brokers take consecutive ports, of which 65534 leaves too few: the last is 65535',
+  )
+  await expect(resolve({ flags: { ...asked, brokers: '2' } })).resolves.toBeDefined()
+})
