@@ -77,7 +77,7 @@ describe('every option', () => {
     ).toEqual(means)
     expect(await read({ env: env(two), configFile: yaml(one) })).toEqual(means)
     expect(await read({ configFile: yaml(two) })).toEqual(means)
-    expect(await read({})).toEqual(spec.fallback())
+    expect(await read({})).toEqual(spec.fallback({}))
   })
 
   test.each(OPTIONS)('$name: what is ill-typed is refused by name and origin', async (spec) => {
