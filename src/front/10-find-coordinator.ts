@@ -38,6 +38,10 @@ export const findCoordinatorHandler = handler({
   scopes: ['coordinatorKey'],
   handle(request, context) {
     const { error, message } = refusalOf(request.keyType)
+    // not every client shows the text, and the error alone sends people looking for ACLs
+    const keys = context.version < 4 ? [request.key] : request.coordinatorKeys
+    const asked = { clientId: context.clientId, coordinatorKey: keys[0] ?? null, keys: keys.length }
+    context.connection.logRefused(message, asked)
     const nowhere = { nodeId: -1, host: '', port: -1, errorCode: error, errorMessage: message }
     if (context.version < 4) {
       context.reply({ throttleTimeMs: 0, ...nowhere, coordinators: [] })

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { Logger } from '../base/log.ts'
+import type { LogFields, Logger } from '../base/log.ts'
 import {
   KafkaConnection,
   REQUEST_OVERHEAD_BYTES,
@@ -185,6 +185,11 @@ export class ConnectionSet {
     if (stuck === null || nowMs - stuck.sinceMs < STUCK_AFTER_MS) return 0
     stuck.connection.closeForBudget('does not read, while others wait for its memory')
     return 1
+  }
+
+  /** A line about what a client asked for in vain; of many at once only some are written. */
+  logRefused(connection: KafkaConnection, message: string, fields: LogFields): void {
+    this.#log.log('warn', message, { client: connection.remoteAddress, ...fields })
   }
 
   /** Those with little to send are left alone while there are others. */

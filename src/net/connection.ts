@@ -1,3 +1,4 @@
+import type { LogFields } from '../base/log.ts'
 import type { EncodedFrame } from '../protocol/frame-writer.ts'
 import { ConnectionCount } from './connection-counts.ts'
 import type { ConnectionSet } from './connection-set.ts'
@@ -373,6 +374,11 @@ export class KafkaConnection implements BudgetMember {
     this.#set.logBroken(this, reason)
     this.#finishing = true
     this.#socket.pause()
+  }
+
+  /** Tells the operator what a client asked for in vain. */
+  logRefused(message: string, fields: LogFields): void {
+    this.#set.logRefused(this, message, fields)
   }
 
   /** Closes the connection because of what came in over it, with a line in the log. */

@@ -333,6 +333,8 @@ test('what needs a coordinator fails at once, with a text', () => {
   expect(group.coordinators[0]!.errorMessage).toContain('not available yet')
   const old = call(world, client, findCoordinator, 1, { key: 'g', keyType: 1 })
   expect(old).toMatchObject({ errorCode: 53, errorMessage: expect.stringContaining('not') })
+  const lines = world.lines.filter(({ message }) => message.includes('not available yet'))
+  expect(lines).toHaveLength(2)
 })
 
 describe('ListOffsets', () => {
