@@ -38,7 +38,10 @@ export class BufferPool {
       return kept
     }
     const at = classOf(bytes)
-    const made = Buffer.allocUnsafeSlow(at < CLASSES ? SMALLEST_BYTES * 2 ** at : bytes)
+    // No Buffer, whose slice() is no copy.
+    const made = new Uint8Array(
+      Buffer.allocUnsafeSlow(at < CLASSES ? SMALLEST_BYTES * 2 ** at : bytes).buffer,
+    )
     this.#outBytes += made.length
     this.#trim()
     return made

@@ -50,6 +50,7 @@ class ListOffsetsOp implements OffsetsSink {
   }
 
   start(): void {
+    const repeated = repeatedPartitions(this.#request)
     for (const { name, partitions } of this.#request.topics) {
       const row = { name, partitions: [] as Answer[] }
       this.#topics.push(row)
@@ -58,7 +59,10 @@ class ListOffsetsOp implements OffsetsSink {
         row.partitions.push(answer)
         const token = this.#answers.push(answer) - 1
         this.#questions.push(null)
-        answer.errorCode = this.#ask(name, asked, token)
+        // As Kafka does it: which of them is meant?
+        answer.errorCode = repeated.has(keyOf(name, asked.partitionIndex))
+          ? ErrorCode.INVALID_REQUEST
+          : this.#ask(name, asked, token)
       }
     }
     this.#settle()
@@ -107,6 +111,22 @@ class ListOffsetsOp implements OffsetsSink {
     if (this.#context.version < 4) for (const answer of this.#answers) answer.leaderEpoch = -1
     this.#context.reply({ throttleTimeMs: 0, topics: this.#topics })
   }
+}
+
+const keyOf = (name: string, index: number): string => `${index}/${name}`
+
+/** Keys of partitions that are asked for more than once. */
+function repeatedPartitions(request: ListOffsetsRequest): ReadonlySet<string> {
+  const seen = new Set<string>()
+  const repeated = new Set<string>()
+  for (const { name, partitions } of request.topics) {
+    for (const { partitionIndex } of partitions) {
+      const key = keyOf(name, partitionIndex)
+      if (seen.has(key)) repeated.add(key)
+      else seen.add(key)
+    }
+  }
+  return repeated
 }
 
 const newAnswer = (partitionIndex: number): Answer => ({

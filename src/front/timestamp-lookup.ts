@@ -24,6 +24,30 @@ export type TimestampDone = (error: number, offset: number, timestamp: number) =
 /** Times the broker is asked again because the segment that it named has gone. */
 const RETRIES_MAX = 3
 
+/** Look-ups that read at a time: each has a batch in memory, and one request can ask for thousands. */
+const READERS_MAX = 4
+
+/** Look-ups that wait for their turn, and how many read. Belongs to the front's thread. */
+export class TimestampReads {
+  readonly #waiting: (() => void)[] = []
+  #running = 0
+
+  /** Calls `read` when it is its turn; it says {@link done} once its memory is free. */
+  enter(read: () => void): void {
+    if (this.#running >= READERS_MAX) this.#waiting.push(read)
+    else {
+      this.#running++
+      read()
+    }
+  }
+
+  done(): void {
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#running--
+    else next()
+  }
+}
+
 /** Finds the exact record: the broker has named the batches that hold it, which are read and searched here. */
 export function findByTimestamp(
   context: RequestContext,
@@ -31,7 +55,15 @@ export function findByTimestamp(
   reply: Readonly<OffsetsReply>,
   done: TimestampDone,
 ): void {
-  new TimestampLookup(context, question, done).read({ ...reply })
+  const reads = context.services.timestampReads
+  const place = { ...reply }
+  reads.enter(() => {
+    const finish: TimestampDone = (error, offset, timestamp) => {
+      done(error, offset, timestamp)
+      reads.done()
+    }
+    new TimestampLookup(context, question, finish).read(place)
+  })
 }
 
 class TimestampLookup implements OffsetsSink {
@@ -85,6 +117,7 @@ class TimestampLookup implements OffsetsSink {
     const { leader, partition, timestamp, currentLeaderEpoch } = this.#question
     if (this.#retries++ < RETRIES_MAX) {
       leader.listOffsets(partition, timestamp, currentLeaderEpoch, this, 0)
+      this.#context.services.afterCallback()
     } else this.#done(ErrorCode.KAFKA_STORAGE_ERROR, -1, -1)
   }
 

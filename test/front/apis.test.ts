@@ -373,6 +373,71 @@ describe('ListOffsets', () => {
     }
   })
 
+  test("searches bytes of its own: a buffer that goes back is soon another read's", () => {
+    const world = new Harness()
+    world.createTopic('t')
+    sendProduce(world.connect(), 't', buildBatch([at(100, 'a'), at(300, 'b')]))
+    world.run()
+    const { fileBuffers } = world.front.services
+    const client = world.connect()
+    const correlation = client.send(listOffsets, 7, {
+      replicaId: -1,
+      isolationLevel: 0,
+      topics: [{ name: 't', partitions: [{ partitionIndex: 0, timestamp: 150 }] }],
+    })
+    while (fileBuffers.outBytes === 0) world.turn()
+    while (fileBuffers.outBytes > 0) world.turn()
+    fileBuffers.take(100).fill(0)
+    world.run()
+    const answer = client.answer(listOffsets, correlation)!.topics[0]!.partitions[0]!
+    expect(answer).toMatchObject({ errorCode: 0, offset: 1, timestamp: 300 })
+  })
+
+  test('of many partitions reads a few of them at a time', () => {
+    const world = new Harness()
+    world.createTopic('t', 40)
+    const client = world.connect()
+    for (let index = 0; index < 40; index++) {
+      sendProduce(client, 't', buildBatch([at(100, 'a'), at(300, `${index}`)]), { index })
+    }
+    world.run()
+    const correlation = client.send(listOffsets, 7, {
+      replicaId: -1,
+      isolationLevel: 0,
+      topics: [
+        {
+          name: 't',
+          partitions: Array.from({ length: 40 }, (_, i) => ({ partitionIndex: i, timestamp: 150 })),
+        },
+      ],
+    })
+    let most = 0
+    while (client.answer(listOffsets, correlation) === undefined) {
+      world.turn()
+      most = Math.max(most, world.front.services.fileBuffers.outBytes)
+    }
+    expect(most).toBeLessThanOrEqual(4 * 16 * 1024)
+    const { partitions } = client.answer(listOffsets, correlation)!.topics[0]!
+    expect(partitions.map(({ offset }) => offset)).toEqual(partitions.map(() => 1))
+  })
+
+  test('refuses a partition that is asked for twice', () => {
+    const world = new Harness()
+    world.createTopic('t', 2)
+    const ask = (partitionIndex: number) => ({ partitionIndex, timestamp: -1 })
+    const told = call(world, world.connect(), listOffsets, 7, {
+      replicaId: -1,
+      isolationLevel: 0,
+      topics: [
+        { name: 't', partitions: [ask(0), ask(1), ask(0)] },
+        { name: 'other', partitions: [ask(1)] },
+        { name: 'other', partitions: [ask(1)] },
+      ],
+    })
+    const codes = told.topics.map(({ partitions }) => partitions.map(({ errorCode }) => errorCode))
+    expect(codes).toEqual([[42, 0, 42], [42], [42]])
+  })
+
   test('refuses special timestamps that the version does not have', () => {
     const world = new Harness()
     world.createTopic('t')
