@@ -12,6 +12,7 @@ import type { TailReaders } from '../cell/tail-reader.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView } from '../image/view.ts'
 import type { KafkaConnection } from '../net/connection.ts'
+import type { InFlightBudget } from '../net/in-flight.ts'
 import type { ReplySlot } from '../net/reply-slot.ts'
 import type { Api, RequestOf, ResponseInputOf } from '../protocol/api.ts'
 import { encodeResponse } from '../protocol/codec.ts'
@@ -28,6 +29,7 @@ import type { ProducerIds } from './producer-ids.ts'
 import type { RecordPool } from './record-pool.ts'
 import type { ReplyGate } from './reply-gate.ts'
 import type { SlowLanes } from './slow-lanes.ts'
+import type { TimestampReads } from './timestamp-lookup.ts'
 
 export interface FrontSettings {
   /** The engine's data directory: segment files are found below it. */
@@ -59,6 +61,7 @@ export interface FrontServices {
   readonly fileBuffers: BufferPool
   /** The buffer that a broker's ring logs lie in; null where it is not in this process. */
   readonly arenaOf: (proxy: BrokerProxy) => SharedArrayBuffer | null
+  readonly requests: InFlightBudget
   readonly pins: PinLedger
   readonly replyGate: ReplyGate
   readonly fetches: ParkedFetches
@@ -66,6 +69,7 @@ export interface FrontServices {
   readonly produces: PendingProduces
   readonly producerIds: ProducerIds
   readonly records: RecordPool
+  readonly timestampReads: TimestampReads
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger

@@ -35,6 +35,7 @@ import { ProducerIds } from './producer-ids.ts'
 import type { RecordPool } from './record-pool.ts'
 import { ReplyGate } from './reply-gate.ts'
 import { RequestRouter } from './request-router.ts'
+import { TimestampReads } from './timestamp-lookup.ts'
 
 export interface FrontAgentOptions {
   readonly frontId: FrontId
@@ -92,7 +93,7 @@ export class FrontAgent {
     const budget = new InFlightBudget(Math.floor(options.inFlightBytes / 2))
     const replies = new ReplyBudget(Math.floor(options.inFlightBytes / 2))
     const limits = options.limits ?? defaultLimits
-    this.services = makeServices(options, replies, limits, () => this.#afterCallback())
+    this.services = makeServices(options, budget, replies, limits, () => this.#afterCallback())
     const router = new RequestRouter({
       services: this.services,
       sessions: new Sessions(options.image),
@@ -258,6 +259,7 @@ export class FrontAgent {
 
 function makeServices(
   options: FrontAgentOptions,
+  requests: InFlightBudget,
   replies: ReplyBudget,
   limits: ConnectionLimits,
   afterCallback: () => void,
@@ -277,6 +279,7 @@ function makeServices(
     segments: new SegmentReader(options.files, segmentLimits),
     fileBuffers,
     arenaOf,
+    requests,
     pins: new PinLedger(Math.floor(options.inFlightBytes / 2)),
     replyGate,
     fetches: new ParkedFetches(),
@@ -284,6 +287,7 @@ function makeServices(
     produces: new PendingProduces(),
     producerIds: new ProducerIds(controller),
     records,
+    timestampReads: new TimestampReads(),
     clock,
     random,
     logger,

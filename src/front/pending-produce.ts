@@ -49,6 +49,8 @@ export class PendingProduce extends Deadline implements ProduceSink {
   readonly answers: PartitionAnswer[] = []
   readonly #responses: readonly TopicAnswer[]
   #waiting = 0
+  /** Counted in flight although the answer has gone: batches that are not answered may lie in memory. */
+  #lingeringBytes = 0
   /** Nothing is answered before every partition has been dispatched. */
   #dispatched = false
   #done = false
@@ -110,6 +112,7 @@ export class PendingProduce extends Deadline implements ProduceSink {
       return
     }
     services.produces.size++
+    this.context.slot.lingers = true
     const nowMs = services.clock.monotonicMs()
     services.deadlines.add(this, nowMs + Math.max(0, timeoutMs), nowMs)
   }
@@ -118,6 +121,11 @@ export class PendingProduce extends Deadline implements ProduceSink {
     if (this.#done) return
     for (const answer of this.answers) {
       if (answer.errorCode === UNANSWERED) answer.errorCode = ErrorCode.REQUEST_TIMED_OUT
+    }
+    const { connection, services, slot } = this.context
+    if (!connection.closed) {
+      this.#lingeringBytes = slot.requestBytes
+      services.requests.add(slot.requestBytes)
     }
     this.#finish()
   }
@@ -130,6 +138,10 @@ export class PendingProduce extends Deadline implements ProduceSink {
       services.produces.size--
     } else if (this.#done) services.produces.size--
     if (!this.#done) this.#finish()
+    const { slot } = this.context
+    slot.abandon()
+    slot.frameDone()
+    services.requests.remove(this.#lingeringBytes)
   }
 
   #finish(): void {

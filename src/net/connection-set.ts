@@ -7,6 +7,7 @@ import {
   type Undrained,
 } from './connection.ts'
 import { ConnectionCount, newConnectionCounts } from './connection-counts.ts'
+import { FrameBuffers } from './frame-buffers.ts'
 import { type InFlightBudget, SMALL_BYTES, STUCK_AFTER_MS } from './in-flight.ts'
 import type { ListenerInfo } from './listener-info.ts'
 import { RateLimitedLog } from './rate-limited-log.ts'
@@ -43,6 +44,9 @@ export const defaultLimits: ConnectionLimits = {
   idleMs: 600_000,
 }
 
+/** Of buffers for frames that are free. */
+const KEPT_BYTES_MAX = 32 * 2 ** 20
+
 /** Least time between two moves within the idle list: activity is counted no more finely than this. */
 const TOUCH_MS = 100
 
@@ -55,6 +59,7 @@ export class ConnectionSet {
   readonly limits: ConnectionLimits
   readonly budget: InFlightBudget
   readonly replies: ReplyBudget
+  readonly frameBuffers: FrameBuffers
   /** By {@link ConnectionCount}. */
   readonly counts: Float64Array
   /** When the last bytes came: monotonic microseconds, an int32 that wraps. Frames are timed from here. */
@@ -88,6 +93,7 @@ export class ConnectionSet {
     this.#log = new RateLimitedLog(options.logger, options.clock)
     this.budget = options.budget
     this.replies = options.replies
+    this.frameBuffers = new FrameBuffers(Math.min(KEPT_BYTES_MAX, this.budget.capacityBytes / 4))
     this.counts = options.counts ?? newConnectionCounts()
     const limits = options.limits ?? defaultLimits
     // A frame that the budget could never hold would wait for ever.

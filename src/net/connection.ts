@@ -94,7 +94,7 @@ export class KafkaConnection implements BudgetMember {
     this.remoteAddress = addresses.remote
     this.localAddress = addresses.local
     this.lastActiveMs = nowMs
-    this.#splitter = new FrameSplitter(set.limits.frameBytesMax)
+    this.#splitter = new FrameSplitter(set.limits.frameBytesMax, set.frameBuffers)
   }
 
   /** When the last bytes came: monotonic microseconds, an int32 that wraps. */
@@ -179,13 +179,16 @@ export class KafkaConnection implements BudgetMember {
     this.#closed = true
     const { budget, replies } = this.#set
     budget.forget(this)
+    this.#splitter.close()
     for (const batch of this.#undrained) this.#settle(batch)
+    let lingeringBytes = 0
     for (let slot = this.#first; slot !== null; slot = slot.next) {
       if (slot.ready) slot.drained()
+      else if (slot.lingers) lingeringBytes += slot.requestBytes
     }
     this.#first = this.#last = null
     this.#slots = 0
-    const requestBytes = this.#requestBytes + this.#reservedBytes
+    const requestBytes = this.#requestBytes + this.#reservedBytes - lingeringBytes
     const replyBytes = this.#replyBytes
     this.#requestBytes = this.#reservedBytes = this.#replyBytes = 0
     this.#set.onClosed(this)
@@ -218,6 +221,16 @@ export class KafkaConnection implements BudgetMember {
       this.#dirty = true
       this.#set.markDirty(this)
     }
+  }
+
+  /** From a slot that lingered after the connection had gone. */
+  giveUp(slot: ReplySlot): void {
+    if (this.#closed) this.#set.budget.remove(slot.requestBytes)
+  }
+
+  /** From a slot: what its frame was collected in is free. */
+  giveBack(buffer: Uint8Array): void {
+    this.#set.frameBuffers.give(buffer)
   }
 
   /** From a slot: more or fewer bytes are held for its reply. */
@@ -394,7 +407,7 @@ export class KafkaConnection implements BudgetMember {
     this.#reservedBytes = this.#progressBytes = 0
     if (this.#collecting) this.#set.budget.collected(this)
     this.#collecting = false
-    const slot = new ReplySlot(this, held)
+    const slot = new ReplySlot(this, held, this.#splitter.buffer)
     if (this.#last === null) this.#first = slot
     else this.#last.next = slot
     this.#last = slot

@@ -1,3 +1,5 @@
+import type { FrameBuffers } from './frame-buffers.ts'
+
 /** A buffer for a frame in parts is never ahead of the bytes that have come by more than this, or by fourfold. */
 const COLLECT_BYTES_MIN = 1 << 20
 const COLLECT_GROWTH = 4
@@ -11,6 +13,7 @@ const NOTHING = new Uint8Array(0)
  */
 export class FrameSplitter {
   readonly #frameBytesMax: number
+  readonly #buffers: FrameBuffers
   readonly #waiting: Uint8Array[] = []
   #chunk: Uint8Array = NOTHING
   #at = 0
@@ -21,10 +24,12 @@ export class FrameSplitter {
   #size = -1
   #body: Uint8Array = NOTHING
   #filled = 0
+  #buffer: Uint8Array | null = null
   #fault: string | null = null
 
-  constructor(frameBytesMax: number) {
+  constructor(frameBytesMax: number, buffers: FrameBuffers) {
     this.#frameBytesMax = frameBytesMax
+    this.#buffers = buffers
   }
 
   /** Why the stream is broken, or null. */
@@ -48,6 +53,20 @@ export class FrameSplitter {
       this.#chunk = chunk
       this.#at = 0
     } else this.#waiting.push(chunk)
+  }
+
+  /** The buffer that the last frame from {@link next} was collected in, to be given back; null for a view of its chunk. */
+  get buffer(): Uint8Array | null {
+    return this.#buffer
+  }
+
+  /** Gives back what an unfinished frame has. Nothing more is to be fed. */
+  close(): void {
+    if (this.#body !== NOTHING) this.#buffers.give(this.#body)
+    this.#body = NOTHING
+    this.#chunk = NOTHING
+    this.#at = 0
+    this.#waiting.length = 0
   }
 
   /** The size of the frame that {@link next} will give, before anything of it is collected; −1 when that is not known yet. */
@@ -112,6 +131,7 @@ export class FrameSplitter {
     const frame = this.#chunk.subarray(this.#at, this.#at + size)
     this.#at += size
     this.#size = -1
+    this.#buffer = null
     return frame
   }
 
@@ -120,15 +140,19 @@ export class FrameSplitter {
     const filled = this.#filled + take
     if (filled > this.#body.length) {
       const capacity = Math.max(COLLECT_BYTES_MIN, filled * COLLECT_GROWTH)
-      const grown = Buffer.allocUnsafeSlow(Math.min(this.#size, capacity))
-      grown.set(this.#body.subarray(0, this.#filled))
+      const grown = this.#buffers.take(Math.min(this.#size, capacity))
+      if (this.#filled > 0) {
+        grown.set(this.#body.subarray(0, this.#filled))
+        this.#buffers.give(this.#body)
+      }
       this.#body = grown
     }
     this.#body.set(this.#chunk.subarray(this.#at, this.#at + take), this.#filled)
     this.#at += take
     this.#filled = filled
     if (filled < this.#size) return null
-    const frame = this.#body
+    const frame = this.#body.subarray(0, this.#size)
+    this.#buffer = this.#body
     this.#body = NOTHING
     this.#filled = 0
     this.#size = -1

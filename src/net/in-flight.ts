@@ -59,6 +59,7 @@ export class InFlightBudget {
 
   remove(bytes: number): void {
     this.#usedBytes -= bytes
+    if (bytes === 0) return
     if (this.#small.size > 0 || this.#large.size > 0) this.#resume()
   }
 

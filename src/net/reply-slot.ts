@@ -12,12 +12,22 @@ export class ReplySlot {
   replyBytes = 0
   ready = false
   closes = false
+  /** Its request is still counted when the connection has gone, until {@link abandon}. */
+  lingers = false
   next: ReplySlot | null = null
   #onDrained: (() => void) | null = null
+  #frameBuffer: Uint8Array | null
 
-  constructor(connection: KafkaConnection, requestBytes: number) {
+  constructor(connection: KafkaConnection, requestBytes: number, frameBuffer: Uint8Array | null) {
     this.connection = connection
     this.requestBytes = requestBytes
+    this.#frameBuffer = frameBuffer
+  }
+
+  /** Nobody looks at this request's frame any more: its memory may be used again. What never says so is collected as garbage. */
+  frameDone(): void {
+    if (this.#frameBuffer !== null) this.connection.giveBack(this.#frameBuffer)
+    this.#frameBuffer = null
   }
 
   /** Nothing stands before this reply, and all before it has left user space: memory may be sent uncopied. */
@@ -30,6 +40,12 @@ export class ReplySlot {
     if (this.ready || this.connection.closed) return
     this.replyBytes += bytes
     this.connection.charge(bytes)
+  }
+
+  /** The connection went before there was an answer: what lingered is free. */
+  abandon(): void {
+    if (!this.ready && this.lingers) this.connection.giveUp(this)
+    this.lingers = false
   }
 
   /** Gives the reply. `onDrained` is called exactly once, when its bytes are no longer needed, also if the socket dies. */

@@ -1,5 +1,6 @@
 import type { KafkaConnection } from '../../src/net/connection.ts'
 import type { ConnectionSet } from '../../src/net/connection-set.ts'
+import { FrameBuffers } from '../../src/net/frame-buffers.ts'
 import { FrameSplitter } from '../../src/net/frame-splitter.ts'
 import type { ListenerInfo } from '../../src/net/listener-info.ts'
 import type { Api, RequestInputOf, ResponseOf } from '../../src/protocol/api.ts'
@@ -38,7 +39,7 @@ export class FakeClient {
   readonly order: number[] = []
   closed = false
   bytesReceived = 0
-  readonly #splitter = new FrameSplitter(2 ** 30)
+  readonly #splitter = new FrameSplitter(2 ** 30, new FrameBuffers(0))
   readonly #asked = new Map<number, Asked>()
   #correlation = 0
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { SeededRandom } from '../../src/base/random.ts'
+import { FrameBuffers } from '../../src/net/frame-buffers.ts'
 import { FrameSplitter } from '../../src/net/frame-splitter.ts'
 
 const framed = (body: Uint8Array): Buffer => {
@@ -18,7 +19,7 @@ const drain = (splitter: FrameSplitter): Uint8Array[] => {
 describe('a frame splitter', () => {
   test('gives views of the chunk for frames that lie whole inside it', () => {
     const chunk = Buffer.concat([framed(Buffer.from('one')), framed(Buffer.from('two'))])
-    const splitter = new FrameSplitter(1000)
+    const splitter = new FrameSplitter(1000, new FrameBuffers(2 ** 20))
     splitter.feed(chunk)
     const frames = drain(splitter)
     expect(frames.map((frame) => Buffer.from(frame).toString())).toEqual(['one', 'two'])
@@ -33,7 +34,7 @@ describe('a frame splitter', () => {
     })
     const stream = Buffer.concat(bodies.map(framed))
     for (const chunkMax of [1, 3, 5, 1000, 70_000, stream.length]) {
-      const splitter = new FrameSplitter(1_000_000)
+      const splitter = new FrameSplitter(1_000_000, new FrameBuffers(2 ** 20))
       const frames: Uint8Array[] = []
       for (let at = 0; at < stream.length; ) {
         // One byte at a time through the large frames would only be slow.
@@ -50,7 +51,7 @@ describe('a frame splitter', () => {
   })
 
   test('leaves what is not asked for in place', () => {
-    const splitter = new FrameSplitter(1000)
+    const splitter = new FrameSplitter(1000, new FrameBuffers(2 ** 20))
     splitter.feed(framed(Buffer.from('a')))
     splitter.feed(framed(Buffer.from('b')))
     expect(splitter.next()).not.toBeNull()
@@ -60,12 +61,12 @@ describe('a frame splitter', () => {
   })
 
   test('allocates a megabyte ahead of what has arrived at most, whatever is claimed', () => {
-    const splitter = new FrameSplitter(104_857_600)
+    const splitter = new FrameSplitter(104_857_600, new FrameBuffers(2 ** 20))
     const claim = Buffer.alloc(104)
     claim.writeInt32BE(104_857_600)
     const before = process.memoryUsage().arrayBuffers
     const all = Array.from({ length: 50 }, () => {
-      const one = new FrameSplitter(104_857_600)
+      const one = new FrameSplitter(104_857_600, new FrameBuffers(2 ** 20))
       one.feed(claim)
       expect(one.next()).toBeNull()
       return one
@@ -81,7 +82,7 @@ describe('a frame splitter', () => {
       [-1, 'negative'],
       [1001, 'socket.request.max.bytes'],
     ] as const) {
-      const splitter = new FrameSplitter(1000)
+      const splitter = new FrameSplitter(1000, new FrameBuffers(2 ** 20))
       const bad = Buffer.alloc(4)
       bad.writeInt32BE(size)
       splitter.feed(Buffer.concat([framed(Buffer.from('good')), bad, framed(Buffer.from('lost'))]))
