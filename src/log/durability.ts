@@ -1,4 +1,4 @@
-import type { DiskError, FlushPort } from './disk.ts'
+import { DiskError, type FlushPort } from './disk.ts'
 import type { Segment } from './segment.ts'
 
 /** Where a log ended, in offsets and in bytes, at some moment. */
@@ -14,6 +14,8 @@ export interface DurabilityHost {
   collect(everything: boolean): string[]
   /** Everything below `point` is durable; `everything` as it was collected. */
   onDurable(point: LogPoint, everything: boolean): void
+  /** A flush that anybody asked for has failed since the log was opened: those that succeed prove nothing any more. */
+  readonly hasLostFlush: boolean
   onFlushFailed(error: DiskError): void
   /** Whether the file has been removed meanwhile, so that there is nothing to flush. */
   isGone(path: string): boolean
@@ -36,6 +38,8 @@ export class Durability {
   #flushMessages: number
   #remaining = 0
   #failed: DiskError | null = null
+  /** Final: after a failed flush the system may take for written what is not, so no later one is believed. */
+  #lost: DiskError | null = null
   #wantsRound = false
   #wantsEverything = false
   #waiters: Done[] = []
@@ -92,8 +96,12 @@ export class Durability {
     if (this.#acknowledged.offset > end.offset) this.#acknowledged = end
   }
 
-  /** Starts a round, or another when the one in flight has ended. */
+  /** Starts a round, or another when the one in flight has ended. After one that failed, `done` is told of that at once. */
   request(everything: boolean, done: Done | null = null): void {
+    if (this.#lost !== null) {
+      done?.(this.#lost)
+      return
+    }
     if (done !== null) this.#waiters.push(done)
     this.#wantsRound = true
     this.#wantsEverything ||= everything
@@ -113,8 +121,8 @@ export class Durability {
     this.#remaining = paths.length + 1
     const ended = () => {
       if (--this.#remaining > 0) return
-      const failed = this.#failed
-      if (failed !== null) this.#host.onFlushFailed(failed)
+      const failed = this.#failed ?? this.#lostMeanwhile()
+      if (failed !== null) this.#lose(failed)
       else if (epoch === this.#epoch) {
         this.#durable = Math.max(this.#durable, point.offset)
         this.#advance(point)
@@ -130,6 +138,19 @@ export class Durability {
       })
     }
     ended()
+  }
+
+  #lostMeanwhile(): DiskError | null {
+    return this.#host.hasLostFlush ? new DiskError('EIO', 'an earlier flush', 'flush') : null
+  }
+
+  #lose(error: DiskError): void {
+    this.#lost = error
+    this.#host.onFlushFailed(error)
+    this.#wantsRound = this.#wantsEverything = false
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const done of waiters) done(error)
   }
 
   /** `flushed`: the point that has just become durable. */

@@ -11,6 +11,7 @@ export class FlushBook implements DurabilityHost {
   readonly #log: PartitionLog
   readonly #onDurable: () => void
   readonly flushEveryBytes: number
+  readonly #lostBefore: number
   /** Directories, snapshots and the epoch file, since the last round. */
   #paths = new Set<string>()
   /** Of the round in flight: sealed segments, and those whose name may not be durable. */
@@ -26,6 +27,7 @@ export class FlushBook implements DurabilityHost {
   constructor(log: PartitionLog, onDurable: () => void) {
     this.#log = log
     this.#onDurable = onDurable
+    this.#lostBefore = log.environment.recoveryPoints.lostFlushesOf(log.partition)
     this.flushEveryBytes = log.environment.flushEveryBytes ?? FLUSH_EVERY_BYTES
   }
 
@@ -94,12 +96,22 @@ export class FlushBook implements DurabilityHost {
     }
   }
 
+  get hasLostFlush(): boolean {
+    const { environment, partition } = this.#log
+    return environment.recoveryPoints.lostFlushesOf(partition) !== this.#lostBefore
+  }
+
+  /** Of a closed log, too: the one that was opened meanwhile has to know. */
   onFlushFailed(error: DiskError): void {
+    if (!this.hasLostFlush || this.#log.closed) {
+      this.#log.environment.recoveryPoints.markFlushLost(this.#log.partition)
+    }
+    if (this.#log.closed) return
     this.#log.fail(`a flush failed, what it was to keep may be lost (${error.message})`)
     this.#onDurable()
   }
 
   isGone(path: string): boolean {
-    return this.#log.closed || !this.#log.environment.disk.exists(path)
+    return !this.#log.environment.disk.exists(path)
   }
 }

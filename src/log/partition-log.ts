@@ -124,9 +124,7 @@ export class PartitionLog implements ReadableLog {
       this.markDirty()
       this.#book.addDirectories()
       this.#book.add(`${directory}/${EPOCH_FILE}`)
-      for (const offset of this.producers.snapshots) {
-        if (offset > durable) this.#book.add(this.producers.path(offset))
-      }
+      for (const path of this.producers.rewriteSnapshots(durable)) this.#book.add(path)
       this.#durability.request(true)
     } else if (durable < this.#endOffset) this.#durability.request(false)
   }
@@ -134,7 +132,7 @@ export class PartitionLog implements ReadableLog {
   #markSegments(durable: number, dirty: boolean): void {
     this.segments.forEach((segment, index) => {
       const end = this.segments[index + 1]?.baseOffset ?? Number.POSITIVE_INFINITY
-      segment.flushed = !dirty || end <= durable
+      segment.flushed = !dirty || end < durable
       segment.named = !dirty
     })
   }

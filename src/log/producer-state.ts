@@ -129,6 +129,17 @@ export class ProducerState {
     return path
   }
 
+  /** Writes the snapshots of `offset` and more again, as their flush may have failed; returns the paths. Throws DiskError. */
+  rewriteSnapshots(from: number): string[] {
+    const { disk } = this.#environment
+    const isTorn = (offset: number) =>
+      decodeProducerSnapshot(disk.readFile(this.path(offset))) === null
+    this.removeSnapshots((offset) => offset >= from && isTorn(offset))
+    const paths = this.#snapshots.filter((offset) => offset >= from).map((at) => this.path(at))
+    for (const path of paths) disk.writeFileAtomic(path, disk.readFile(path))
+    return paths
+  }
+
   /** Keeps the snapshots at the start of a segment, and the newest. */
   removeStray(segments: readonly Segment[]): void {
     const newest = this.#snapshots.at(-1)

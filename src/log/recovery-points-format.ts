@@ -20,7 +20,7 @@ export const EntryKind = {
   DIRTY: 1,
   /** Everything is durable and checked; ends at `offset`. */
   CLEAN: 2,
-  /** The operating system was restarted since DIRTY: what lies beyond `offset` may be lost, torn or out of order. */
+  /** The operating system was restarted since DIRTY, or a flush failed: what lies beyond `offset` may be lost, torn or out of order. */
   SUSPECT: 3,
   /** Durable below `offset`. */
   FLUSHED: 4,

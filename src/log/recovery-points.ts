@@ -19,7 +19,10 @@ export interface RecoveryPoint {
   readonly dirty: boolean
   /** Offsets below were durable. */
   readonly flushedOffset: number
-  /** The operating system was restarted meanwhile: what was not flushed may be lost, torn or out of order. */
+  /**
+   * The operating system was restarted meanwhile, or a flush has failed: what was not flushed may be lost, torn or out of
+   * order.
+   */
   readonly powerLoss: boolean
   /** Nothing but a lost entry can have made it dirty: with its end where it was, it is clean. */
   readonly wasClean: boolean
@@ -57,6 +60,8 @@ export class RecoveryPoints {
   readonly #compactBytes: number
   readonly #bootId: string | null
   readonly #known = new Map<number, Known>()
+  /** Flushes that failed since the start, of partitions where there were any. */
+  readonly #lostFlushes = new Map<number, number>()
   readonly #scratch = new Uint8Array(ENTRY_BYTES)
   #unnamedSuspect = false
   #generation = 0
@@ -108,6 +113,28 @@ export class RecoveryPoints {
     this.#note(EntryKind.FLUSHED, partition, flushedOffset, state)
   }
 
+  /**
+   * A flush of the partition's files has failed: what it was to write is nowhere but in memory, and no later flush will write
+   * it. Said once more with each, whoever asked for it.
+   */
+  markFlushLost(partition: PartitionNumber): void {
+    const known = this.#known.get(partition)
+    if (known === undefined) return
+    this.#lostFlushes.set(partition, this.lostFlushesOf(partition) + 1)
+    try {
+      this.#note(EntryKind.SUSPECT, partition, known.offset, 'suspect')
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      // at least this process knows; the next one finds it dirty
+      known.state = 'suspect'
+    }
+  }
+
+  /** How many flushes have failed since the start: one that succeeds proves nothing if another failed meanwhile. */
+  lostFlushesOf(partition: PartitionNumber): number {
+    return this.#lostFlushes.get(partition) ?? 0
+  }
+
   /** All of the partition's files are durable and end at `endOffset`. */
   markClean(partition: PartitionNumber, endOffset: number): void {
     this.#note(EntryKind.CLEAN, partition, endOffset, 'clean')
@@ -118,6 +145,7 @@ export class RecoveryPoints {
     if (!this.#known.has(partition)) return
     this.#append(EntryKind.REMOVED, partition, 0)
     this.#known.delete(partition)
+    this.#lostFlushes.delete(partition)
   }
 
   /** At the end of a clean stop, after all logs: the file is brought to what is known, and handed to the flusher. */

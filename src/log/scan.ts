@@ -11,6 +11,7 @@ import {
 } from '../record/batch.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { FileHandle } from './open-files.ts'
+import { Rewriter } from './rewriter.ts'
 import type { Segment } from './segment.ts'
 import { BatchWalker, shortWalker, type WalkedBatch } from './walk.ts'
 
@@ -36,7 +37,10 @@ export interface ScanResult {
   readonly scannedBytes: number
 }
 
-/** Checks the end of one segment from its flushed part on, and makes its indexes anew for that part. */
+/**
+ * Checks the end of one segment from its flushed part on, and makes its indexes anew for that part. What is found good there is
+ * written again, as it was read: a flush of it may have failed. Throws DiskError.
+ */
 export function scanSegment(segment: Segment, options: ScanOptions): ScanResult {
   const { flushedOffset, indexIntervalBytes, epochs } = options
   const size = segment.size
@@ -66,6 +70,7 @@ export function scanSegment(segment: Segment, options: ScanOptions): ScanResult 
     take(batch)
     return true
   })
+  const rewriter = new Rewriter(segment.log)
   const goodBytes = new BatchWalker(WINDOW_BYTES, true).walk(
     segment.log,
     unflushed,
@@ -73,9 +78,11 @@ export function scanSegment(segment: Segment, options: ScanOptions): ScanResult 
     (batch) => {
       if (!follows(batch) || !crcMatches(batch.bytes, batch.at)) return false
       take(batch)
+      rewriter.add(batch.bytes, batch.at, batch.size, batch.position)
       return true
     },
   )
+  rewriter.end()
   segment.size = goodBytes
   segment.commitIndexes()
   const endOffset = expected < 0 ? Math.max(flushedOffset, segment.baseOffset) : expected

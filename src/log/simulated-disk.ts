@@ -23,6 +23,8 @@ export type SimulatedFault =
 export interface SimulatedDiskOptions {
   readonly capacityBytes?: number
   readonly nowMs?: () => number
+  /** As on Linux: what a failed flush was to write counts as written, so that a later flush succeeds without it. Default false. */
+  readonly failedFlushForgets?: boolean
 }
 
 class SimulatedFile implements DiskFile {
@@ -86,6 +88,7 @@ export class SimulatedDisk implements Disk {
   #root = new DirectoryNode()
   readonly #capacityBytes: number
   readonly #nowMs: () => number
+  readonly #failedFlushForgets: boolean
   #operations = 0
   #dead = false
   #boot = 1
@@ -99,6 +102,7 @@ export class SimulatedDisk implements Disk {
   constructor(options: SimulatedDiskOptions = {}) {
     this.#capacityBytes = options.capacityBytes ?? 2 ** 40
     this.#nowMs = options.nowMs ?? (() => 0)
+    this.#failedFlushForgets = options.failedFlushForgets ?? false
   }
 
   /** How many changes were asked for so far: so that a test can strike at each one. */
@@ -217,7 +221,18 @@ export class SimulatedDisk implements Disk {
     this.#alive()
     const node = this.#find(path)
     if (node === undefined) throw new DiskError('ENOENT', path, 'flush')
-    this.mutate('flush', path, () => node.flush())
+    try {
+      this.mutate('flush', path, () => node.flush())
+    } catch (error) {
+      const forgets = this.#failedFlushForgets && error instanceof DiskError
+      if (forgets && node instanceof FileNode) node.forgetDirty()
+      throw error
+    }
+  }
+
+  /** The system needs memory: a file's clean pages are read from the medium again. */
+  evict(path: string): void {
+    this.#file(path, 'read').evict()
   }
 
   /** The process is gone, the operating system is not: everything written stays. */

@@ -79,6 +79,18 @@ export class FileNode {
     this.#changes = []
   }
 
+  /** A flush failed, and the file's pages count as clean: what they hold stays readable, but no flush writes it any more. */
+  forgetDirty(): void {
+    this.#changes = this.#changes.filter(({ kind }) => kind === 'truncate')
+  }
+
+  /** Clean pages leave the cache: what no flush has brought to the medium, and none will, is gone for readers too. */
+  evict(): void {
+    const left = this.#durable.copy()
+    for (const change of this.#changes) apply(left, change)
+    this.#now = left
+  }
+
   flipBit(position: number, bit: number): void {
     if (position >= this.#now.size) throw new RangeError('flipBit beyond the end')
     this.#now.data[position]! ^= 1 << bit

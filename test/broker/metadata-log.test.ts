@@ -1,35 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { ManualClock } from '../../src/base/clock.ts'
-import { SeededRandom } from '../../src/base/random.ts'
-import { openBrokerEnvironment } from '../../src/broker/environment.ts'
-import { MetadataLog } from '../../src/broker/metadata-log.ts'
-import { MemoryPorts } from '../../src/link/ports.ts'
+import type { MetadataLog } from '../../src/broker/metadata-log.ts'
 import { SimulatedDisk } from '../../src/log/simulated-disk.ts'
-import { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
+import type { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
+import { openMetadataLog } from './metadata-world.ts'
 
-const ROOT = '/data/broker-1'
 const entry = (n: number) => new TextEncoder().encode(`entry ${n}`.padEnd(20 + (n % 50), '.'))
 
-function open(disk: SimulatedDisk) {
-  const flush = new SimulatedFlusher(disk)
-  const ports = new MemoryPorts()
-  ports.port('server')
-  const lines: string[] = []
-  const environment = openBrokerEnvironment({
-    disk,
-    root: ROOT,
-    flush,
-    clock: new ManualClock(),
-    random: new SeededRandom(1),
-    logger: { log: (_level, message) => lines.push(message) },
-    control: ports.port('broker-1-1'),
-    arena: null,
-    fronts: 1,
-    diskMarkBytes: 0,
-  })
-  const log = MetadataLog.open({ environment, directory: `${ROOT}/metadata` })
-  return { log, flush, lines }
-}
+const open = openMetadataLog
 
 const contents = (log: MetadataLog, from = 0): [number, string][] => {
   const found: [number, string][] = []
