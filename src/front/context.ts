@@ -26,6 +26,7 @@ import type { FrontCounters, TenantCounts } from './front-counters.ts'
 import type { ParkedFetches } from './parked-fetches.ts'
 import type { PendingProduces } from './pending-produce.ts'
 import type { ProducerIds } from './producer-ids.ts'
+import type { ReadAheads, Reading } from './read-ahead.ts'
 import type { RecordPool } from './record-pool.ts'
 import type { ReplyGate } from './reply-gate.ts'
 import type { SlowLanes } from './slow-lanes.ts'
@@ -59,6 +60,7 @@ export interface FrontServices {
   readonly tails: TailReaders
   readonly segments: SegmentReader
   readonly fileBuffers: BufferPool
+  readonly readAheads: ReadAheads
   /** The buffer that a broker's ring logs lie in; null where it is not in this process. */
   readonly arenaOf: (proxy: BrokerProxy) => SharedArrayBuffer | null
   readonly requests: InFlightBudget
@@ -90,6 +92,8 @@ export interface ConnectionState {
   counts: TenantCounts
   /** Requests that must be told when the connection goes, or waits for nothing more. */
   readonly open: Set<{ onConnectionClosed(): void; answerNow(): void }>
+  /** Null until segment files are read. */
+  reading: Reading | null
   /** Null until a produce needs it. */
   slowLanes: SlowLanes | null
 }

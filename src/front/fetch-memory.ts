@@ -37,6 +37,11 @@ export class FetchMemory {
     return buffer
   }
 
+  /** One that came from the pool before, given back with the rest. */
+  addBuffer(buffer: Uint8Array): void {
+    this.#buffers.push(buffer)
+  }
+
   release(): void {
     if (this.isEmpty) return
     const { pins, fileBuffers, replyGate } = this.#services

@@ -226,6 +226,7 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
       else this.#readFile(part)
     }
     this.#busy = false
+    this.#waitForFirst()
   }
 
   #lookFor(part: FetchPart, token: number): void {
@@ -268,7 +269,10 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
 
   #locate(part: FetchPart, token: number): void {
     this.#outstanding++
-    const { partition, fetchOffset, maxBytes, currentLeaderEpoch } = part
+    const { partition, fetchOffset, currentLeaderEpoch } = part
+    // Who reads in a row is told of the next stretch too: it is read ahead.
+    const isInRow = this.context.state.reading?.isInRow(partition, fetchOffset) === true
+    const maxBytes = isInRow ? Math.min(2 * part.maxBytes, 2 ** 30) : part.maxBytes
     part.proxy!.locate(partition, fetchOffset, maxBytes, currentLeaderEpoch, this, token)
   }
 
@@ -284,10 +288,8 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   /** From a file read: `part.records` or `part.error` is set. */
   onSegmentRead(): void {
     this.#outstanding--
-    if (this.#outstanding === 0 && this.asked.parts.some((part) => part.pending)) {
-      this.#waitForFirst()
-    }
     if (this.#busy) return
+    this.#waitForFirst()
     this.#next()
     this.context.services.afterCallback()
   }
@@ -309,6 +311,7 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
 
   /** What was to be first is waited for, unless there is something else to send. */
   #waitForFirst(): void {
+    if (this.#outstanding > 0 || !this.asked.parts.some((part) => part.pending)) return
     const found = this.asked.parts.some((part) => part.recordsBytes > 0)
     if (found) for (const part of this.asked.parts) part.pending = false
     else {

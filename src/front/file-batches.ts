@@ -11,6 +11,8 @@ import {
 export interface WholeBatches {
   /** Bytes that may be sent; 0 with `needed` 0: these are not the batches that were asked for. */
   length: number
+  /** After the last of them. */
+  nextOffset: number
   /** Bytes of the first batch, when it has not come whole. */
   needed: number
 }
@@ -44,5 +46,6 @@ export function wholeBatches(
     next = last + 1
   }
   out.length = at
+  out.nextOffset = next
   return out
 }

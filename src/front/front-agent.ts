@@ -32,6 +32,7 @@ import { servedApis } from './handlers.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
 import { ProducerIds } from './producer-ids.ts'
+import { ReadAheads } from './read-ahead.ts'
 import type { RecordPool } from './record-pool.ts'
 import { ReplyGate } from './reply-gate.ts'
 import { RequestRouter } from './request-router.ts'
@@ -194,7 +195,9 @@ export class FrontAgent {
   #relieve(nowMs: number): number {
     const { connections, services } = this
     const closed = connections.budget.relieve(nowMs)
-    return services.replyGate.isShort ? closed + connections.closeStuck(nowMs) : closed
+    if (!services.replyGate.isShort) return closed
+    if (services.readAheads.dropAll() > 0) services.replyGate.onRoom()
+    return closed + connections.closeStuck(nowMs)
   }
 
   get #hasWork(): boolean {
@@ -251,6 +254,7 @@ export class FrontAgent {
 
   #scheduleSweep(nowMs: number): void {
     this.services.timers.schedule(nowMs + SWEEP_MS, (firedAtMs) => {
+      this.services.readAheads.dropAll()
       this.services.tails.sweep(firedAtMs - 2 * SWEEP_MS)
       this.#scheduleSweep(firedAtMs)
     })
@@ -267,6 +271,7 @@ function makeServices(
   const { image, clock, random, logger, settings, records, arenaOf } = options
   const controller = new ControllerClient(options.control, options.controllerPeer)
   const segmentLimits = options.segmentLimits ?? defaultSegmentReaderLimits
+  const segments = new SegmentReader(options.files, segmentLimits)
   const fileBuffers = new BufferPool(options.fileReadBytes)
   const replyGate = new ReplyGate(replies, fileBuffers, limits.connectionBytesMax)
   replies.onRoom = () => replyGate.onRoom()
@@ -276,8 +281,9 @@ function makeServices(
     dispatcher: new Dispatcher(image, options.proxies),
     controller,
     tails: new TailReaders(options.frontId),
-    segments: new SegmentReader(options.files, segmentLimits),
+    segments,
     fileBuffers,
+    readAheads: new ReadAheads(fileBuffers, segments),
     arenaOf,
     requests,
     pins: new PinLedger(Math.floor(options.inFlightBytes / 2)),

@@ -55,6 +55,7 @@ export class RequestRouter implements RequestSink {
     const state = connection.session as ConnectionState | null
     if (state === null) return
     for (const request of [...state.open]) request.onConnectionClosed()
+    state.reading?.close()
     this.#options.services.replyGate.onClosed(connection)
   }
 
@@ -105,7 +106,13 @@ export class RequestRouter implements RequestSink {
     const session = this.#options.sessions.anonymous()
     if (session === null) return null
     const counts = this.#options.services.counters.ofTenant(session.tenantId)
-    const state: ConnectionState = { session, counts, open: new Set(), slowLanes: null }
+    const state: ConnectionState = {
+      session,
+      counts,
+      open: new Set(),
+      reading: null,
+      slowLanes: null,
+    }
     connection.session = state
     return state
   }
