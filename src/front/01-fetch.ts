@@ -61,6 +61,11 @@ function resolveSession(request: FetchRequest, context: Context): Resolved | num
   if (session.usesTopicIds !== usesTopicIds) return ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR
   session.update(request.topics)
   session.forget(request.forgottenTopicsData)
+  if (session.isTooLarge) {
+    // The client begins anew, and is given no session then.
+    fetchSessions.remove(tenantId, sessionId)
+    return ErrorCode.FETCH_SESSION_ID_NOT_FOUND
+  }
   if (session.parts.size === 0) {
     fetchSessions.remove(tenantId, sessionId)
     return { parts: [], session: null, incremental: false }
@@ -72,14 +77,32 @@ function resolveSession(request: FetchRequest, context: Context): Resolved | num
   return { parts, session, incremental: true }
 }
 
+/** One part per partition: of one that is named twice, what was said last, as Kafka does it. */
 function partsOf(request: FetchRequest): FetchPart[] {
   const parts: FetchPart[] = []
-  for (const { topic, topicId, partitions } of request.topics) {
+  const { topics } = request
+  // One topic with rising partitions cannot repeat any: no map for the most frequent request.
+  const known = topics.length > 1 || !isRising(topics[0]) ? new Map<string, FetchPart>() : null
+  for (const { topic, topicId, partitions } of topics) {
     for (const asked of partitions) {
-      const part = new FetchPart(topic, topicId, asked.partition as PartitionIndex)
+      const key = known === null ? '' : `${asked.partition}/${topicId}/${topic}`
+      let part = known?.get(key)
+      if (part === undefined) {
+        part = new FetchPart(topic, topicId, asked.partition as PartitionIndex)
+        known?.set(key, part)
+        parts.push(part)
+      }
       part.ask(asked.fetchOffset, asked.partitionMaxBytes, asked.currentLeaderEpoch)
-      parts.push(part)
     }
   }
   return parts
+}
+
+function isRising(topic: FetchRequest['topics'][number] | undefined): boolean {
+  let last = -1
+  for (const { partition } of topic?.partitions ?? []) {
+    if (partition <= last) return false
+    last = partition
+  }
+  return true
 }

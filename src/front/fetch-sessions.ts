@@ -6,8 +6,8 @@ import { FetchPart } from './fetch-part.ts'
 /** A session unused for this long may give way to a new one (`min.incremental.fetch.session.eviction.ms`). */
 const EVICT_AFTER_MS = 120_000
 
-/** Partitions that one tenant's sessions may hold together. */
-const PARTITIONS_MAX = 500_000
+/** Who fetches more partitions than this does without a session. */
+const SESSION_PARTITIONS_MAX = 7_500
 
 type RequestedTopics = FetchRequest['topics']
 
@@ -49,6 +49,11 @@ export class FetchSession {
     for (const { topic, topicId, partitions } of topics) {
       for (const index of partitions) this.parts.delete(this.#key(topic, topicId, index))
     }
+  }
+
+  /** More partitions than a session may have: it has to end. */
+  get isTooLarge(): boolean {
+    return this.parts.size > SESSION_PARTITIONS_MAX
   }
 
   /** Puts a partition that was given its share behind all others. */
@@ -126,7 +131,7 @@ export class FetchSessions {
   }
 
   #makeRoom(sessions: Map<number, FetchSession>, partitions: number, nowMs: number): boolean {
-    if (partitions > PARTITIONS_MAX / Math.min(64, this.#slotsMax)) return false
+    if (partitions > SESSION_PARTITIONS_MAX) return false
     if (sessions.size < this.#slotsMax) return true
     for (const oldest of sessions.values()) {
       if (oldest.busy || nowMs - oldest.usedAtMs < EVICT_AFTER_MS) return false

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { fetch } from '../../src/protocol/01-fetch.ts'
 import { Harness } from './harness.ts'
 import type { FetchOptions, FetchWhat } from './requests.ts'
 import { batchOf, bigBatch, fetched, partitionsOf, sendFetch, sendProduce } from './requests.ts'
@@ -140,5 +141,47 @@ test('a client without sessions sees every partition every time', () => {
   for (let i = 0; i < 2; i++) {
     const answer = ask({ t: { 0: 0, 1: 0 } }, { version: 6 })
     expect(answer.found).toEqual(['t/0', 't/1'])
+  }
+})
+
+test('a session does not grow without bound', () => {
+  const { ask, world, client } = open()
+  const { sessionId } = ask({ t: { 0: 0 } }, { sessionEpoch: 0 })
+  const many = (from: number) =>
+    Object.fromEntries(Array.from({ length: 4_000 }, (_, i) => [from + i, 0]))
+  expect(ask({ t: many(0) }, { sessionId, sessionEpoch: 1 }).errorCode).toBe(0)
+  expect(ask({ t: many(4_000) }, { sessionId, sessionEpoch: 2 }).errorCode).toBe(70)
+  expect(world.front.services.fetchSessions.sizeOf(world.image.defaultTenant!.tenantId)).toBe(0)
+  expect(client.closed).toBe(false)
+})
+
+test('a partition that is named twice is answered once, for what was asked last', () => {
+  const { client, world, write } = open()
+  write(1)
+  write(1)
+  const asked = (partition: number, fetchOffset: number) => ({
+    partition,
+    fetchOffset,
+    partitionMaxBytes: 1_000_000,
+  })
+  for (const topics of [
+    [{ topic: 't', partitions: [asked(1, 0), asked(0, 0), asked(1, 1)] }],
+    [
+      { topic: 't', partitions: [asked(0, 0), asked(1, 0)] },
+      { topic: 't', partitions: [asked(1, 1)] },
+    ],
+  ]) {
+    const correlation = client.send(fetch, 11, {
+      maxWaitMs: 0,
+      minBytes: 1,
+      topics,
+      forgottenTopicsData: [],
+    })
+    world.run()
+    const { responses } = fetched(client, correlation)!
+    const parts = responses.flatMap(({ partitions }) => partitions)
+    expect(parts.map(({ partitionIndex }) => partitionIndex).sort()).toEqual([0, 1])
+    const { records } = parts.find(({ partitionIndex }) => partitionIndex === 1)!
+    expect(records!.length).toBe(batchOf('a').length)
   }
 })
