@@ -29,7 +29,7 @@ export function planMemory(totalBytes: number, brokers: number): MemoryPlan {
   const smallRingBytes = 64 * KIB
   const flushRingBytes = 64 * KIB
   const fileReadBytes = Math.min(256 * MIB, Math.floor(totalBytes / 8))
-  // one frame may take half of this: 20 MB batches with 128 MB, as `max.message.bytes` may ask for
+  // half for requests, of which one frame may take seven eighths: 20 MB batches with 128 MB
   const inFlightBytes = Math.floor((totalBytes / 8) * 3)
   const rings =
     brokers * (commandRingBytes + replyRingBytes + 2 * smallRingBytes + 2 * flushRingBytes)
