@@ -249,6 +249,13 @@ export class SimulatedDisk implements Disk {
     this.#root.cut(new SeededRandom(seed))
   }
 
+  /** Leaves of a file only what a flush has made durable. */
+  loseUnflushed(path: string): void {
+    const node = this.#file(path, 'read')
+    node.forgetDirty()
+    node.evict()
+  }
+
   /** Changes one bit of a file where it lies, durable or not. */
   flipBit(path: string, position: number, bit = 0): void {
     this.#file(path, 'read').flipBit(position, bit)

@@ -43,6 +43,15 @@ const batch = (sequence: number) =>
 const bases = (log: PartitionLog) => storedBatches(log).map(({ base }) => base)
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i)
 
+function expectWholeOnMedium(disk: SimulatedDisk): void {
+  for (const name of disk.list(DIRECTORY)) {
+    const path = `${DIRECTORY}/${name}`
+    const cached = disk.readFile(path)
+    disk.loseUnflushed(path)
+    expect([name, disk.readFile(path)]).toEqual([name, cached])
+  }
+}
+
 describe('after a flush that failed', () => {
   it('nothing counts as durable that only later flushes of other bytes have covered', () => {
     for (let seed = 1; seed <= 20; seed++) {
@@ -113,6 +122,7 @@ describe('after a flush that failed', () => {
         settle(flusher)
         again.close()
         expect(broker.environment.recoveryPoints.of(log.partition).dirty).toBe(false)
+        expectWholeOnMedium(disk)
         disk.powerCut(seed)
         flusher.forget()
 
@@ -125,6 +135,29 @@ describe('after a flush that failed', () => {
       }
     },
   )
+
+  it('indexes that were made anew are flushed, of the segment that ends at the flushed offset too', () => {
+    const { disk, flusher, broker } = linux()
+    const config = { ...EACH, segmentBytes: 600 }
+    const log = broker.open(config)
+    const count = Math.floor(config.segmentBytes / batch(0).length)
+    for (let i = 0; i < count; i++) append(log, batch(i))
+    log.flushAll(() => {})
+    settle(flusher)
+    expect(broker.environment.recoveryPoints.of(log.partition).flushedOffset).toBe(count)
+    failOneFlush(disk, '.log')
+    append(log, batch(count))
+    expect(log.segments.map(({ baseOffset }) => baseOffset)).toEqual([0, count])
+    settle(flusher)
+    log.close()
+    const again = broker.open(config)
+    settle(flusher)
+    again.flushAll(() => {})
+    settle(flusher)
+    again.close()
+    expect(broker.environment.recoveryPoints.of(log.partition).dirty).toBe(false)
+    expectWholeOnMedium(disk)
+  })
 
   it('what cannot be read back is cut off, the log goes on from there', () => {
     const { disk, flusher, broker } = linux()
