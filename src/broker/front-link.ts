@@ -8,6 +8,7 @@ import {
   WOKEN_BYTES,
 } from '../link/commands.ts'
 import type { Bell } from '../link/ports.ts'
+import { ProduceReason } from '../link/produce-reason.ts'
 import {
   type LocatedReply,
   type OffsetsReply,
@@ -39,6 +40,7 @@ export class FrontLink {
   readonly #produced: ProducedReply = {
     correlation: 0,
     error: 0,
+    reason: 0,
     baseOffset: -1,
     logAppendTimeMs: -1,
     logStartOffset: -1,
@@ -60,19 +62,39 @@ export class FrontLink {
     logAppendTimeMs: number,
     logStartOffset: number,
   ): void {
+    this.#answerProduce(
+      correlation,
+      error,
+      ProduceReason.NONE,
+      baseOffset,
+      logAppendTimeMs,
+      logStartOffset,
+    )
+  }
+
+  /** `reason`: of ProduceReason. */
+  produceRefused(correlation: number, error: number, reason: number): void {
+    this.#answerProduce(correlation, error, reason, -1, -1, -1)
+  }
+
+  #answerProduce(
+    correlation: number,
+    error: number,
+    reason: number,
+    baseOffset: number,
+    logAppendTimeMs: number,
+    logStartOffset: number,
+  ): void {
     const reply = this.#produced
     reply.correlation = correlation
     reply.error = error
+    reply.reason = reason
     reply.baseOffset = baseOffset
     reply.logAppendTimeMs = logAppendTimeMs
     reply.logStartOffset = logStartOffset
     const at = this.#claim(ReplyType.PRODUCED, PRODUCED_BYTES)
     writeProduced(this.#replies.view, at, reply)
     this.#replies.commit()
-  }
-
-  produceRefused(correlation: number, error: number): void {
-    this.produced(correlation, error, -1, -1, -1)
   }
 
   located(reply: Readonly<LocatedReply>): void {

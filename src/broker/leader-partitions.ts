@@ -2,6 +2,7 @@ import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId, PartitionNumber } from '../base/ids.ts'
 import type { MetadataView } from '../image/view.ts'
 import { BrokerCounter } from '../link/counters.ts'
+import { ProduceReason } from '../link/produce-reason.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { BrokerCounters } from './broker-counters.ts'
 import type { FrontLink } from './front-link.ts'
@@ -34,6 +35,8 @@ export class LeaderPartitions {
   isStopping = false
   /** Why the last {@link admit} or {@link open} returned null. */
   error: number = ErrorCode.NONE
+  /** The same, of ProduceReason. */
+  reason: number = ProduceReason.NONE
   readonly #options: LeaderPartitionsOptions
   readonly #scratch: WaitingProduce = newWaitingProduce()
   /** Replicas to be looked at in this turn, because something other than a command moved them. */
@@ -53,18 +56,24 @@ export class LeaderPartitions {
   /** The replica of a partition that this broker leads, at the epoch that the client believes in (−1: any); or null and {@link error}. */
   admit(number: PartitionNumber, currentLeaderEpoch: number): Replica | null {
     this.error = this.#refusal(number, currentLeaderEpoch)
-    if (this.error !== ErrorCode.NONE) return null
+    if (this.error !== ErrorCode.NONE) {
+      this.reason = this.isStopping ? ProduceReason.stopping : reasonOf(this.error)
+      return null
+    }
     const replica = this.table.get(number) ?? this.table.admit(number)
     if (replica !== undefined) return replica
     this.error = ErrorCode.NOT_LEADER_OR_FOLLOWER
+    this.reason = ProduceReason.notLeader
     return null
   }
 
   /** The log of `replica`; or null and {@link error}. */
   open(replica: Replica): PartitionLog | null {
     const log = this.table.open(replica, this.nowMs)
-    if (log === null) this.error = ErrorCode.KAFKA_STORAGE_ERROR
-    return log
+    if (log !== null) return log
+    this.error = ErrorCode.KAFKA_STORAGE_ERROR
+    this.reason = ProduceReason.logFailed
+    return null
   }
 
   /** Marks a replica to be settled later in this turn. */
@@ -93,7 +102,9 @@ export class LeaderPartitions {
     const { waiting } = replica
     if (log.failure !== null) {
       this.table.noteFailure(replica, this.nowMs)
-      this.refuseWaiting(replica, ErrorCode.KAFKA_STORAGE_ERROR)
+      const { flushFailed, logFailed } = ProduceReason
+      const reason = log.hasLostFlush ? flushFailed : logFailed
+      this.#refuseWaiting(replica, ErrorCode.KAFKA_STORAGE_ERROR, reason)
       return
     }
     const acknowledged = log.acknowledgedOffset
@@ -112,28 +123,28 @@ export class LeaderPartitions {
   }
 
   /** The write failed and was undone: what it would have made is refused; duplicates of older batches are answered. */
-  refuseUnwritten(replica: Replica, logEndOffset: number): void {
+  refuseUnwritten(replica: Replica, logEndOffset: number, reason: number): void {
     replica.waiting.dropUnwritten(this.#scratch, (produce) => {
       if (produce.lastOffset < logEndOffset) return false
-      this.#refuse(replica, produce, ErrorCode.KAFKA_STORAGE_ERROR)
+      this.#refuse(replica, produce, ErrorCode.KAFKA_STORAGE_ERROR, reason)
       return true
     })
   }
 
   /** Refuses every produce that waits for this partition. */
-  refuseWaiting(replica: Replica, error: number): void {
+  #refuseWaiting(replica: Replica, error: number, reason: number): void {
     const { waiting } = replica
     const produce = this.#scratch
     while (waiting.size > 0) {
       waiting.shift(produce)
-      this.#refuse(replica, produce, error)
+      this.#refuse(replica, produce, error, reason)
     }
     waiting.markWritten()
   }
 
   /** Answers everybody who waits for this partition: it failed, went away, or the broker stops. */
   refuseAll(replica: Replica, error: number): void {
-    this.refuseWaiting(replica, error)
+    this.#refuseWaiting(replica, error, this.isStopping ? ProduceReason.stopping : reasonOf(error))
     this.refuseWatches(replica, error)
   }
 
@@ -151,8 +162,8 @@ export class LeaderPartitions {
     })
   }
 
-  #refuse(replica: Replica, produce: WaitingProduce, error: number): void {
-    this.links[produce.front]!.produceRefused(produce.correlation, error)
+  #refuse(replica: Replica, produce: WaitingProduce, error: number, reason: number): void {
+    this.links[produce.front]!.produceRefused(produce.correlation, error, reason)
     this.counters.refused(replica.topic.tenantId, error)
   }
 
@@ -173,4 +184,9 @@ export class LeaderPartitions {
       ? ErrorCode.FENCED_LEADER_EPOCH
       : ErrorCode.UNKNOWN_LEADER_EPOCH
   }
+}
+
+function reasonOf(error: number): number {
+  if (error === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) return ProduceReason.unknownPartition
+  return error === ErrorCode.KAFKA_STORAGE_ERROR ? ProduceReason.logFailed : ProduceReason.notLeader
 }

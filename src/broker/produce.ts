@@ -7,6 +7,8 @@ import {
 } from '../link/commands.ts'
 import { BrokerCounter } from '../link/counters.ts'
 import { frontPeer } from '../link/ports.ts'
+import { ProduceReason } from '../link/produce-reason.ts'
+import { faultOfWrite } from '../log/batch-stager.ts'
 import type { DiskError } from '../log/disk.ts'
 import { newAppendOutcome } from '../log/outcomes.ts'
 import type { RingReader } from '../shared/ring-reader.ts'
@@ -41,6 +43,8 @@ export class ProduceHandler {
   #staged: Replica[] = []
   #writing: Replica[] = []
   #stagedBytes = 0
+  /** Why the last batch was refused, of ProduceReason. */
+  #reason: number = ProduceReason.NONE
 
   constructor(partitions: LeaderPartitions, buffers: BatchBuffers, drainControl: () => void) {
     this.#partitions = partitions
@@ -60,17 +64,16 @@ export class ProduceHandler {
       command.batchIn === BatchIn.RING ? batchInRing(reader, at, command) : this.#take(link)
     const replica = this.#partitions.admit(command.partition, -1)
     if (replica === null) {
-      link.produceRefused(command.correlation, this.#partitions.error)
+      link.produceRefused(command.correlation, this.#partitions.error, this.#partitions.reason)
       return
     }
     const { counters } = this.#partitions
     const { tenantId } = replica.topic
     counters.add(tenantId, BrokerCounter.PRODUCES, 1)
-    const error =
-      batch === null ? ErrorCode.UNKNOWN_SERVER_ERROR : this.#stage(link, replica, batch)
+    const error = batch === null ? this.#refuseMissing() : this.#stage(link, replica, batch)
     if (error === ErrorCode.NONE) return
     counters.refused(tenantId, error)
-    link.produceRefused(command.correlation, error)
+    link.produceRefused(command.correlation, error, this.#reason)
   }
 
   /** Writes and settles every partition that has something staged; returns how many. */
@@ -89,15 +92,22 @@ export class ProduceHandler {
   #stage(link: FrontLink, replica: Replica, batch: Uint8Array): number {
     const partitions = this.#partitions
     const log = partitions.open(replica)
-    if (log === null) return partitions.error
+    if (log === null) {
+      this.#reason = partitions.reason
+      return partitions.error
+    }
     const outcome = this.#outcome
     try {
       log.stage(batch, partitions.wallMs, partitions.leaderEpochOf(replica.number), outcome)
     } catch (error) {
       partitions.table.fail(replica, partitions.nowMs, error)
+      this.#reason = ProduceReason.logFailed
       return ErrorCode.KAFKA_STORAGE_ERROR
     }
-    if (outcome.error !== ErrorCode.NONE) return outcome.error
+    if (outcome.error !== ErrorCode.NONE) {
+      this.#reason = ProduceReason[outcome.fault ?? 'NONE']
+      return outcome.error
+    }
     const { counters } = partitions
     const { tenantId } = replica.topic
     if (outcome.duplicate) counters.add(tenantId, BrokerCounter.DUPLICATES, 1)
@@ -138,10 +148,15 @@ export class ProduceHandler {
       replica.waiting.markWritten()
     } else {
       partitions.counters.add(replica.topic.tenantId, BrokerCounter.WRITES_FAILED, 1)
-      partitions.refuseUnwritten(replica, log.logEndOffset)
+      partitions.refuseUnwritten(replica, log.logEndOffset, ProduceReason[faultOfWrite(error)])
     }
     partitions.settle(replica)
     partitions.table.arm(replica)
+  }
+
+  #refuseMissing(): number {
+    this.#reason = ProduceReason.batchMissing
+    return ErrorCode.UNKNOWN_SERVER_ERROR
   }
 
   /** The front posts the buffer before it sends the command, so at the latest it is in the port by now. */

@@ -1,10 +1,14 @@
 /** Replies that no broker sent, for when there is none to ask. */
+import { ErrorCode } from '../base/error-code.ts'
 import { FetchSource, OffsetSource } from '../link/commands.ts'
+import { ProduceReason } from '../link/produce-reason.ts'
 import type { LocatedReply, OffsetsReply, ProducedReply } from '../link/replies.ts'
 
 export const failedProduced = (error: number): ProducedReply => ({
   correlation: 0,
   error,
+  reason:
+    error === ErrorCode.LEADER_NOT_AVAILABLE ? ProduceReason.noLeader : ProduceReason.brokerGone,
   baseOffset: -1,
   logAppendTimeMs: -1,
   logStartOffset: -1,

@@ -1,17 +1,18 @@
 import { ErrorCode } from '../base/error-code.ts'
-import type { PartitionIndex, TenantId } from '../base/ids.ts'
+import type { PartitionIndex } from '../base/ids.ts'
 import type { TopicView } from '../image/view.ts'
 import { type ProduceRequest, produce } from '../protocol/00-produce.ts'
 import { codecOf } from '../record/batch.ts'
 import { soleBatch } from '../record/validate.ts'
-import { handler, type RequestContext } from './context.ts'
-import { newPartitionAnswer, PendingProduce, type TopicAnswer } from './pending-produce.ts'
+import { handler } from './context.ts'
+import {
+  newPartitionAnswer,
+  PendingProduce,
+  TOPIC_IDS_FROM,
+  type TopicAnswer,
+  topicOf,
+} from './pending-produce.ts'
 import { dispatchSlowly, needsRecords } from './slow-produce.ts'
-
-type Context = RequestContext<typeof produce>
-
-/** From this version on topics are named by id. */
-const TOPIC_IDS_FROM = 13
 
 export const produceHandler = handler({
   api: produce,
@@ -23,7 +24,7 @@ export const produceHandler = handler({
       return
     }
     const responses: TopicAnswer[] = []
-    const pending = new PendingProduce(context, request.acks, responses)
+    const pending = new PendingProduce(context, request, responses)
     const refusal = refusalOfAll(request)
     for (const topicData of request.topicData) {
       const answer: TopicAnswer = {
@@ -62,17 +63,6 @@ function refusalOfAll(
   }
 }
 
-function topicOf(
-  context: Context,
-  topicData: ProduceRequest['topicData'][number],
-): TopicView | undefined {
-  const { image } = context.services
-  const tenantId: TenantId = context.session.tenantId
-  return context.version >= TOPIC_IDS_FROM
-    ? image.topicById(tenantId, topicData.topicId)
-    : image.topicByName(tenantId, topicData.name)
-}
-
 /** Sends one batch to its leader, or says in its answer why not. */
 function dispatch(
   pending: PendingProduce,
@@ -84,20 +74,20 @@ function dispatch(
   const { context } = pending
   if (topic === undefined) {
     const byId = context.version >= TOPIC_IDS_FROM
-    pending.refuse(token, byId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    if (byId) pending.refuseFor(token, ErrorCode.UNKNOWN_TOPIC_ID, 'unknownTopicId')
+    else pending.refuseFor(token, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, 'unknownTopic')
     return
   }
   if (index < 0 || index >= topic.partitionCount) {
-    pending.refuse(token, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    pending.refuseFor(token, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, 'unknownPartition')
     return
   }
   if (topic.internal) {
-    const message = `Clients cannot write to the internal topic ${topic.name}`
-    pending.refuse(token, ErrorCode.INVALID_TOPIC_EXCEPTION, message)
+    pending.refuseFor(token, ErrorCode.INVALID_TOPIC_EXCEPTION, 'internalTopic')
     return
   }
   if (records === null) {
-    pending.refuse(token, ErrorCode.INVALID_RECORD, 'A partition needs one record batch')
+    pending.refuseFor(token, ErrorCode.INVALID_RECORD, 'noBatch')
     return
   }
   const fault = soleBatch(records)
@@ -105,10 +95,8 @@ function dispatch(
     pending.refuseBatch(token, fault)
     return
   }
-  const { maxMessageBytes } = topic.effective
-  if (records.length > maxMessageBytes) {
-    const message = `Record batch of ${records.length} bytes exceeds max.message.bytes (${maxMessageBytes})`
-    pending.refuse(token, ErrorCode.MESSAGE_TOO_LARGE, message)
+  if (records.length > topic.effective.maxMessageBytes) {
+    pending.refuseFor(token, ErrorCode.MESSAGE_TOO_LARGE, 'tooLarge')
     return
   }
   const partition = topic.numberOf(index as PartitionIndex)
@@ -119,7 +107,7 @@ function dispatch(
   }
   const leader = context.services.dispatcher.leaderOf(topic.cellId, partition)
   if (leader === undefined) {
-    pending.refuse(token, ErrorCode.LEADER_NOT_AVAILABLE)
+    pending.refuseFor(token, ErrorCode.LEADER_NOT_AVAILABLE, 'noLeader')
     return
   }
   pending.expect()

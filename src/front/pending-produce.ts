@@ -1,11 +1,13 @@
 import { ErrorCode, errorName } from '../base/error-code.ts'
 import type { TopicId } from '../base/ids.ts'
 import type { ProduceSink } from '../cell/broker-proxy.ts'
+import type { TopicView } from '../image/view.ts'
 import type { ProducedReply } from '../link/replies.ts'
-import type { produce } from '../protocol/00-produce.ts'
+import type { ProduceRequest, produce } from '../protocol/00-produce.ts'
 import type { BatchFault } from '../record/fault.ts'
 import type { RequestContext } from './context.ts'
 import { Deadline } from './deadlines.ts'
+import { type RefusalName, type RefusedBatch, refusalText, withPlace } from './produce-refusals.ts'
 
 /** One partition's part of the answer, filled as it comes. */
 export interface PartitionAnswer {
@@ -25,6 +27,25 @@ export interface TopicAnswer {
 }
 
 const UNANSWERED = -1000
+/** No topic has a longer name. */
+const NAME_CHARS_MAX = 249
+/** Refusals of one request that get a sentence: nobody reads more, and a client must not make us say as much as it likes. */
+const SENTENCES_MAX = 1000
+const NOTHING = new Uint8Array(0)
+/** From this version on topics are named by id. */
+export const TOPIC_IDS_FROM = 13
+
+/** The tenant's topic that a request names. */
+export function topicOf(
+  context: RequestContext<typeof produce>,
+  topicData: ProduceRequest['topicData'][number],
+): TopicView | undefined {
+  const { image } = context.services
+  const { tenantId } = context.session
+  return context.version >= TOPIC_IDS_FROM
+    ? image.topicById(tenantId, topicData.topicId)
+    : image.topicByName(tenantId, topicData.name)
+}
 
 /** Produce requests that brokers have accepted and not answered: a front that stops waits for them. */
 export class PendingProduces {
@@ -47,7 +68,10 @@ export class PendingProduce extends Deadline implements ProduceSink {
   readonly acks: number
   /** All partitions' answers in a row: the token of a batch is its place here. */
   readonly answers: PartitionAnswer[] = []
+  readonly #request: ProduceRequest
   readonly #responses: readonly TopicAnswer[]
+  #sentences = 0
+  #firstTokens: number[] | null = null
   #waiting = 0
   /** Counted in flight although the answer has gone: batches that are not answered may lie in memory. */
   #lingeringBytes = 0
@@ -57,12 +81,13 @@ export class PendingProduce extends Deadline implements ProduceSink {
 
   constructor(
     context: RequestContext<typeof produce>,
-    acks: number,
+    request: ProduceRequest,
     responses: readonly TopicAnswer[],
   ) {
     super()
     this.context = context
-    this.acks = acks
+    this.acks = request.acks
+    this.#request = request
     this.#responses = responses
   }
 
@@ -77,9 +102,24 @@ export class PendingProduce extends Deadline implements ProduceSink {
     answer.errorMessage = message
   }
 
+  /** Refuses a batch and says why, in the words of `produce-refusals.ts`; `batch`: as it is now, if not as it was sent. */
+  refuseFor(
+    token: number,
+    error: number,
+    reason: RefusalName | number,
+    batch: Uint8Array | null = null,
+  ): void {
+    if (++this.#sentences > SENTENCES_MAX) {
+      this.refuse(token, error)
+      return
+    }
+    const refused = this.#refused(token)
+    this.refuse(token, error, refusalText(reason, batch === null ? refused : { ...refused, batch }))
+  }
+
   /** Refuses a batch because of its records; which, if one is to blame. */
   refuseBatch(token: number, fault: BatchFault): void {
-    this.refuse(token, fault.errorCode, fault.message)
+    this.refuse(token, fault.errorCode, withPlace(fault.message, this.#refused(token)))
     if (fault.recordIndex === undefined) return
     this.answers[token]!.recordErrors = [
       { batchIndex: fault.recordIndex, batchIndexErrorMessage: fault.message },
@@ -93,6 +133,8 @@ export class PendingProduce extends Deadline implements ProduceSink {
       answer.baseOffset = reply.baseOffset
       answer.logAppendTimeMs = reply.logAppendTimeMs
       answer.logStartOffset = reply.logStartOffset
+      // the frame is held until every batch of it is answered
+      if (reply.error !== ErrorCode.NONE) this.refuseFor(token, reply.error, reply.reason)
     }
     this.settle()
   }
@@ -119,9 +161,9 @@ export class PendingProduce extends Deadline implements ProduceSink {
 
   onDeadline(): void {
     if (this.#done) return
-    for (const answer of this.answers) {
-      if (answer.errorCode === UNANSWERED) answer.errorCode = ErrorCode.REQUEST_TIMED_OUT
-    }
+    this.answers.forEach(({ errorCode }, token) => {
+      if (errorCode === UNANSWERED) this.refuseFor(token, ErrorCode.REQUEST_TIMED_OUT, 'timedOut')
+    })
     const { connection, services, slot } = this.context
     if (!connection.closed) {
       this.#lingeringBytes = slot.requestBytes
@@ -144,6 +186,22 @@ export class PendingProduce extends Deadline implements ProduceSink {
     services.requests.remove(this.#lingeringBytes)
   }
 
+  /** Looked for only when it is refused. */
+  #refused(token: number): RefusedBatch {
+    const { topicData } = this.#request
+    this.#firstTokens ??= firstTokensOf(topicData)
+    const place = lastNotAbove(this.#firstTokens, token)
+    const inTopic = topicData[place]!
+    const part = inTopic.partitionData[token - this.#firstTokens[place]!]!
+    const topic = topicOf(this.context, inTopic)
+    return {
+      topic: topic?.name ?? (inTopic.name.slice(0, NAME_CHARS_MAX) || inTopic.topicId),
+      index: part.index,
+      config: topic?.effective ?? null,
+      batch: part.records ?? NOTHING,
+    }
+  }
+
   #finish(): void {
     this.#done = true
     const { context } = this
@@ -160,4 +218,26 @@ export class PendingProduce extends Deadline implements ProduceSink {
       context.fail(refused.errorCode, reason)
     }
   }
+}
+
+/** Of each topic, the token of its first partition. */
+function firstTokensOf(topicData: ProduceRequest['topicData']): number[] {
+  let next = 0
+  return topicData.map(({ partitionData }) => {
+    const first = next
+    next += partitionData.length
+    return first
+  })
+}
+
+/** The last of rising numbers that is not above `value`. */
+function lastNotAbove(numbers: readonly number[], value: number): number {
+  let low = 0
+  let high = numbers.length
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1
+    if (numbers[middle]! <= value) low = middle
+    else high = middle
+  }
+  return low
 }

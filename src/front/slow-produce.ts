@@ -69,8 +69,7 @@ class SlowBatch implements LaneStep {
     else {
       this.#refused = true
       if (result.kind === 'fault') pending.refuseBatch(this.#token, result.fault)
-      else
-        pending.refuse(this.#token, ErrorCode.UNKNOWN_SERVER_ERROR, 'The batch was not looked at')
+      else pending.refuseFor(this.#token, ErrorCode.UNKNOWN_SERVER_ERROR, 'notLookedAt')
     }
     this.ready = true
     pending.context.state.slowLanes!.advance(this.#partition)
@@ -83,14 +82,14 @@ class SlowBatch implements LaneStep {
       return
     }
     if (this.#batch.length > this.#topic.effective.maxMessageBytes) {
-      pending.refuse(this.#token, ErrorCode.MESSAGE_TOO_LARGE)
+      pending.refuseFor(this.#token, ErrorCode.MESSAGE_TOO_LARGE, 'tooLarge', this.#batch)
       pending.settle()
       return
     }
     const { dispatcher } = pending.context.services
     const leader = dispatcher.leaderOf(this.#topic.cellId, this.#partition)
     if (leader === undefined) {
-      pending.refuse(this.#token, ErrorCode.LEADER_NOT_AVAILABLE)
+      pending.refuseFor(this.#token, ErrorCode.LEADER_NOT_AVAILABLE, 'noLeader')
       pending.settle()
       return
     }

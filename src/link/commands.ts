@@ -8,7 +8,7 @@
  *   WATCH         u32 partition · u32 0 · f64 offset
  *   LIST_OFFSETS  u32 correlation · u32 partition · f64 timestamp · i32 currentLeaderEpoch · u32 0
  *
- *   PRODUCED      u32 correlation · i16 error · i16 0 · f64 baseOffset · f64 logAppendTimeMs · f64 logStartOffset
+ *   PRODUCED      u32 correlation · i16 error · u16 reason (ProduceReason) · f64 baseOffset · f64 logAppendTimeMs · f64 logStartOffset
  *   LOCATED       u32 correlation · i16 error · u8 source · u8 0 · f64 logStartOffset · f64 highWatermark · f64 lastStableOffset · f64 logEndOffset
  *                 · f64 segmentBaseOffset · f64 position · u32 byteLength · i32 leaderEpoch · f64 ringByteOffset · u32 ringByteLength · i32 ringGeneration
  *   WOKEN         u32 partition · i16 error · i16 0 · f64 highWatermark

@@ -4,6 +4,8 @@ import { asPartitionNumber, type PartitionNumber } from '../base/ids.ts'
 export interface ProducedReply {
   correlation: number
   error: number
+  /** Of ProduceReason: NONE with error NONE. */
+  reason: number
   baseOffset: number
   /** −1 with CreateTime. */
   logAppendTimeMs: number
@@ -13,7 +15,7 @@ export interface ProducedReply {
 export function writeProduced(view: DataView, at: number, reply: Readonly<ProducedReply>): void {
   view.setUint32(at, reply.correlation, true)
   view.setInt16(at + 4, reply.error, true)
-  view.setInt16(at + 6, 0, true)
+  view.setUint16(at + 6, reply.reason, true)
   view.setFloat64(at + 8, reply.baseOffset, true)
   view.setFloat64(at + 16, reply.logAppendTimeMs, true)
   view.setFloat64(at + 24, reply.logStartOffset, true)
@@ -22,6 +24,7 @@ export function writeProduced(view: DataView, at: number, reply: Readonly<Produc
 export function readProduced(view: DataView, at: number, into: ProducedReply): void {
   into.correlation = view.getUint32(at, true)
   into.error = view.getInt16(at + 4, true)
+  into.reason = view.getUint16(at + 6, true)
   into.baseOffset = view.getFloat64(at + 8, true)
   into.logAppendTimeMs = view.getFloat64(at + 16, true)
   into.logStartOffset = view.getFloat64(at + 24, true)

@@ -16,7 +16,7 @@ import { DiskError } from './disk.ts'
 import type { Durability } from './durability.ts'
 import type { LogConfig } from './log-config.ts'
 import { LogRing } from './log-ring.ts'
-import type { AppendOutcome } from './outcomes.ts'
+import type { AppendFault, AppendOutcome } from './outcomes.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { readProducerBatch } from './producer-state.ts'
 import { newVerdict, type ProducerBatch } from './producers.ts'
@@ -36,6 +36,10 @@ const limitsOf = (config: LogConfig, origin: 'client' | 'broker'): BatchLimits =
   timestampBeforeMaxMs: config.messageTimestampBeforeMaxMs,
   timestampAfterMaxMs: config.messageTimestampAfterMaxMs,
 })
+
+/** What a client is told of a write that failed. */
+export const faultOfWrite = (error: DiskError): AppendFault =>
+  error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'diskFull' : 'writeFailed'
 
 /** Judged and then thrown away within one call: one of each per thread is enough. */
 const verdict = newVerdict()
@@ -121,7 +125,7 @@ export class BatchStager {
     out.baseOffset = out.lastOffset = out.logAppendTimeMs = -1
     out.logStartOffset = this.#log.logStartOffset
     out.duplicate = false
-    out.faultMessage = null
+    out.fault = out.faultMessage = null
     if (!this.#takesAppends(out) || !this.#isGood(batch, nowMs, out)) return
     const hasProducer = producerIdOf(batch, 0) >= 0
     if (hasProducer && !this.#isInSequence(batch, out)) return
@@ -136,10 +140,17 @@ export class BatchStager {
   #takesAppends(out: AppendOutcome): boolean {
     const { failure, environment } = this.#log
     const { space } = environment
-    if (failure !== null) out.faultMessage = failure
-    else if (this.#turnError !== null) out.faultMessage = this.#turnError.message
-    else if (this.#appendsWhenFull || space === null || space.admits()) return true
-    else out.faultMessage = 'The disk is full'
+    if (failure !== null) {
+      out.fault = this.#durability.isLost ? 'flushFailed' : 'logFailed'
+      out.faultMessage = failure
+    } else if (this.#turnError !== null) {
+      out.fault = faultOfWrite(this.#turnError)
+      out.faultMessage = this.#turnError.message
+    } else if (this.#appendsWhenFull || space === null || space.admits()) return true
+    else {
+      out.fault = 'diskFull'
+      out.faultMessage = 'The disk is full'
+    }
     out.error = ErrorCode.KAFKA_STORAGE_ERROR
     return false
   }
@@ -148,17 +159,21 @@ export class BatchStager {
     const fault = validateBatch(batch, 0, batch.length, this.#limits, nowMs)
     if (fault !== null) {
       out.error = fault.errorCode
+      out.fault = fault.kind
       out.faultMessage = fault.message
       return false
     }
     if (sizeInBytesOf(batch, 0) !== batch.length) {
       out.error = ErrorCode.INVALID_RECORD
+      out.fault = 'trailingBytes'
       out.faultMessage = 'More than one record batch'
     } else if (batch.length > this.#config.segmentBytes) {
       out.error = ErrorCode.RECORD_LIST_TOO_LARGE
+      out.fault = 'beyondSegment'
       out.faultMessage = `Record batch of ${batch.length} bytes exceeds segment.bytes (${this.#config.segmentBytes})`
     } else if (this.#origin === 'client' && isTransactional(batch, 0)) {
       out.error = ErrorCode.INVALID_TXN_STATE
+      out.fault = 'transactional'
       out.faultMessage = 'Transactions are not supported yet'
     }
     return out.error === ErrorCode.NONE
@@ -182,6 +197,7 @@ export class BatchStager {
       return false
     }
     out.error = verdict.error
+    out.fault = verdict.fault
     out.faultMessage = verdict.message
     return verdict.error === ErrorCode.NONE
   }
@@ -362,6 +378,7 @@ export class BatchStager {
   #refuse(out: AppendOutcome, error: DiskError): void {
     out.error = ErrorCode.KAFKA_STORAGE_ERROR
     out.baseOffset = out.lastOffset = -1
+    out.fault = faultOfWrite(error)
     out.faultMessage = error.message
     this.#log.environment.space?.failed(error)
   }

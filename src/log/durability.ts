@@ -55,6 +55,11 @@ export class Durability {
     this.#flushMessages = Number.MAX_SAFE_INTEGER
   }
 
+  /** A flush has failed: the log must be opened again. */
+  get isLost(): boolean {
+    return this.#lost !== null
+  }
+
   get durableOffset(): number {
     return this.#durable
   }

@@ -1,5 +1,19 @@
 /** Answers of a partition log, filled into objects of the caller: the fields are those of the replies in `link`. */
 import type { ErrorCode } from '../base/error-code.ts'
+import type { BatchFaultKind } from '../record/fault.ts'
+
+/** Why a batch is refused: what is wrong with it, with its place in this log, or with the log and its disk. */
+export type AppendFault =
+  | BatchFaultKind
+  | 'beyondSegment'
+  | 'transactional'
+  | SequenceFault
+  | 'diskFull'
+  | 'writeFailed'
+  | 'flushFailed'
+  | 'logFailed'
+
+export type SequenceFault = 'producerFenced' | 'epochBeginsLate' | 'outOfSequence'
 
 /** What became of a staged batch. */
 export interface AppendOutcome {
@@ -11,7 +25,9 @@ export interface AppendOutcome {
   logStartOffset: number
   /** The batch is in the log already: answer with these offsets, once they are acknowledged. */
   duplicate: boolean
-  /** Why it was refused, for the client. */
+  /** Why it was refused. */
+  fault: AppendFault | null
+  /** The same for the log's own lines. */
   faultMessage: string | null
 }
 
@@ -22,6 +38,7 @@ export const newAppendOutcome = (): AppendOutcome => ({
   logAppendTimeMs: -1,
   logStartOffset: 0,
   duplicate: false,
+  fault: null,
   faultMessage: null,
 })
 

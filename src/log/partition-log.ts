@@ -165,6 +165,10 @@ export class PartitionLog implements ReadableLog {
   get failure(): string | null {
     return this.#failure
   }
+  /** The failure is that of a flush. */
+  get hasLostFlush(): boolean {
+    return this.#durability.isLost
+  }
   get config(): LogConfig {
     return this.#config
   }

@@ -1,5 +1,6 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { addToSequence } from '../record/batch.ts'
+import type { SequenceFault } from './outcomes.ts'
 
 /** Batches remembered per producer, as Kafka: with more requests in flight duplicates cannot be told. */
 const BATCHES_KEPT = 5
@@ -72,6 +73,7 @@ export interface ProducerBatch {
 /** What {@link ProducerTable.check} found. */
 export interface SequenceVerdict {
   error: ErrorCode
+  fault: SequenceFault | null
   /** The batch is there already, with these offsets and that timestamp. */
   duplicate: boolean
   baseOffset: number
@@ -82,6 +84,7 @@ export interface SequenceVerdict {
 
 export const newVerdict = (): SequenceVerdict => ({
   error: ErrorCode.NONE,
+  fault: null,
   duplicate: false,
   baseOffset: -1,
   lastOffset: -1,
@@ -106,6 +109,7 @@ export class ProducerTable {
   /** Judges a batch before it is appended, by Kafka's rules (ProducerAppendInfo). Changes nothing. */
   check(batch: Readonly<ProducerBatch>, out: SequenceVerdict): void {
     out.error = ErrorCode.NONE
+    out.fault = null
     out.duplicate = false
     out.message = null
     const known = this.#producers.get(batch.producerId)
@@ -114,12 +118,14 @@ export class ProducerTable {
     const { epoch, baseSequence } = batch
     if (epoch < known.epoch) {
       out.error = ErrorCode.INVALID_PRODUCER_EPOCH
+      out.fault = 'producerFenced'
       out.message = `Producer ${batch.producerId} has epoch ${known.epoch} by now, this batch ${epoch}`
       return
     }
     if (epoch > known.epoch) {
       if (baseSequence === 0) return
       out.error = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+      out.fault = 'epochBeginsLate'
       out.message = `Producer ${batch.producerId} begins epoch ${epoch} with sequence ${baseSequence}, not with 0`
       return
     }
@@ -128,6 +134,7 @@ export class ProducerTable {
     const last = known.lastSequence
     if (last === -1 || baseSequence === addToSequence(last, 1)) return
     out.error = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    out.fault = 'outOfSequence'
     out.message = `Producer ${batch.producerId} sent sequence ${baseSequence} after ${last}`
   }
 
