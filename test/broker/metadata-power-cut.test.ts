@@ -35,6 +35,8 @@ function live(disk: SimulatedDisk, story: Story): void {
       log.append(texts.map((text) => new TextEncoder().encode(text)))
       if (n === APPENDS_PER_LIFE - 1) break
       log.requestFlush()
+      // Looked at before anything is flushed, and after: the crash comes between the two.
+      story.promised = Math.max(story.promised, log.durableOffset)
       settle(flush)
       story.promised = Math.max(story.promised, log.durableOffset)
     }
