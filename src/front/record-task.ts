@@ -7,7 +7,7 @@ import {
   sizeInBytesOf,
 } from '../record/batch.ts'
 import type { BatchFault } from '../record/fault.ts'
-import { checkRecords, decompressedBody, recompress } from '../record/inspect.ts'
+import { checkRecords, decompressedBody, recompress, type TimeBounds } from '../record/inspect.ts'
 import { firstRecordAtOrAfter } from '../record/records.ts'
 import { type BatchLimits, validateBatch } from '../record/validate.ts'
 
@@ -18,6 +18,7 @@ export type RecordTask =
       readonly batch: Uint8Array
       readonly requireKeys: boolean
       readonly decompressedBytesMax: number
+      readonly times?: TimeBounds
     }
   /** As `check`, and compressed as the topic wants. */
   | {
@@ -27,6 +28,7 @@ export type RecordTask =
       readonly level: number | null
       readonly requireKeys: boolean
       readonly decompressedBytesMax: number
+      readonly times?: TimeBounds
     }
   /** The first record of stored batches, from `startOffset` on, that is not older than `timestampMs`. */
   | {
@@ -63,7 +65,7 @@ export function runRecordTask(task: RecordTask): RecordResult {
   }
 }
 
-/** Sizes are the broker's to check, and times: against the batch as it will be stored. */
+/** Sizes are the broker's to check, and the header's times: against the batch as it will be stored. */
 const LIMITS: BatchLimits = {
   maxMessageBytes: Number.POSITIVE_INFINITY,
   origin: 'client',

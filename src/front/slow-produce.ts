@@ -1,8 +1,9 @@
 import { ErrorCode } from '../base/error-code.ts'
 import type { PartitionNumber } from '../base/ids.ts'
-import type { TopicConfig } from '../image/topic-config.ts'
+import { type TopicConfig, UNLIMITED } from '../image/topic-config.ts'
 import type { TopicView } from '../image/view.ts'
 import { Codec, codecOf } from '../record/batch.ts'
+import type { TimeBounds } from '../record/inspect.ts'
 import type { PendingProduce } from './pending-produce.ts'
 import type { PoolFailure } from './record-pool.ts'
 import { type RecordResult, type RecordTask, runRecordTask } from './record-task.ts'
@@ -31,10 +32,14 @@ function levelOf(config: TopicConfig, codec: Codec): number | null {
   return codec === Codec.zstd ? config.compressionZstdLevel : null
 }
 
+/** A header tells the first record's time and the latest; the oldest may be any other's. */
+const limitsAge = (config: TopicConfig): boolean =>
+  config.messageTimestampType === 'CreateTime' && config.messageTimestampBeforeMaxMs < UNLIMITED
+
 /** Whether a batch with `codec` needs a look at its records before it may go to the topic's leader. */
 export function needsRecords(topic: TopicView, codec: number): boolean {
   const config = topic.effective
-  if (config.cleanupPolicy.compact) return true
+  if (config.cleanupPolicy.compact || limitsAge(config)) return true
   if (config.compressionType === 'producer') return false
   return codecOfTopic(config) !== codec
 }
@@ -115,7 +120,7 @@ export function dispatchSlowly(
     step.onResult({ kind: 'batch', batch })
     return
   }
-  const task = taskFor(topic, batch)
+  const task = taskFor(topic, batch, services.clock.wallMs())
   if (task.kind === 'check' && isSmallAndPlain(batch)) {
     step.onResult(runRecordTask(task))
     return
@@ -130,14 +135,18 @@ export function dispatchSlowly(
 const isSmallAndPlain = (batch: Uint8Array): boolean =>
   batch.length <= INLINE_BYTES_MAX && codecOf(batch, 0) === Codec.none
 
-function taskFor(topic: TopicView, batch: Uint8Array): RecordTask {
+function taskFor(topic: TopicView, batch: Uint8Array, nowMs: number): RecordTask {
   const config = topic.effective
   const requireKeys = config.cleanupPolicy.compact
   const decompressedBytesMax = DECOMPRESSED_BYTES_MAX
+  const checks = { batch, requireKeys, decompressedBytesMax, ...timesOf(config, nowMs) }
   const codec = codecOfTopic(config)
-  if (codec === null || codec === codecOf(batch, 0)) {
-    return { kind: 'check', batch, requireKeys, decompressedBytesMax }
-  }
-  const level = levelOf(config, codec)
-  return { kind: 'recompress', batch, codec, level, requireKeys, decompressedBytesMax }
+  if (codec === null || codec === codecOf(batch, 0)) return { kind: 'check', ...checks }
+  return { kind: 'recompress', codec, level: levelOf(config, codec), ...checks }
+}
+
+function timesOf(config: TopicConfig, nowMs: number): { times?: TimeBounds } {
+  if (config.messageTimestampType !== 'CreateTime') return {}
+  const oldestMs = nowMs - config.messageTimestampBeforeMaxMs
+  return { times: { oldestMs, newestMs: nowMs + config.messageTimestampAfterMaxMs } }
 }

@@ -32,6 +32,14 @@ export interface RecordChecks {
   readonly requireKeys: boolean
   /** The bound on decompressed records. */
   readonly decompressedBytesMax: number
+  /** Where the records' own timestamps must lie; left out where nobody looks at them. */
+  readonly times?: TimeBounds
+}
+
+/** What `message.timestamp.before.max.ms` and `.after.max.ms` come to at some moment: Unix milliseconds, both allowed. */
+export interface TimeBounds {
+  readonly oldestMs: number
+  readonly newestMs: number
 }
 
 export interface RecompressOptions extends RecordChecks {
@@ -53,8 +61,8 @@ export function decompressedBody(batch: Uint8Array, at: number, maxBytes: number
 }
 
 /**
- * Reads every record of a client's batch: null when they parse, agree with the header and have keys where they must. On the
- * pool: the time grows with the decompressed size.
+ * Reads every record of a client's batch: null when they parse, agree with the header, have keys where they must and
+ * times that are allowed. On the pool: the time grows with the decompressed size.
  */
 export function checkRecords(batch: Uint8Array, checks: RecordChecks): BatchFault | null {
   const scanned = readBody(batch, checks)
@@ -94,7 +102,7 @@ type Scanned =
 function readBody(batch: Uint8Array, checks: RecordChecks): Scanned {
   try {
     const body = decompressedBody(batch, 0, checks.decompressedBytesMax)
-    return scan(batch, body, checks.requireKeys)
+    return scan(batch, body, checks)
   } catch (error) {
     if (!(error instanceof RecordFormatError)) throw error
     const errorCode =
@@ -106,7 +114,7 @@ function readBody(batch: Uint8Array, checks: RecordChecks): Scanned {
   }
 }
 
-function scan(batch: Uint8Array, body: Uint8Array, requireKeys: boolean): Scanned {
+function scan(batch: Uint8Array, body: Uint8Array, { requireKeys, times }: RecordChecks): Scanned {
   const cursor = new RecordCursor(batch, 0, body)
   let maxTimestampMs = NO_TIMESTAMP
   while (cursor.next()) {
@@ -119,15 +127,25 @@ function scan(batch: Uint8Array, body: Uint8Array, requireKeys: boolean): Scanne
       const message = `record ${cursor.index}: has no key, which a compacted topic requires`
       return invalid('keyMissing', cursor.index, message)
     }
-    if (cursor.timestampMs > maxTimestampMs) maxTimestampMs = cursor.timestampMs
+    const { timestampMs } = cursor
+    if (times !== undefined && isOutside(timestampMs, times)) {
+      const message = `record ${cursor.index}: timestamp ${timestampMs} is not from ${times.oldestMs} to ${times.newestMs}`
+      return invalid('timestampOutOfRange', cursor.index, message, ErrorCode.INVALID_TIMESTAMP)
+    }
+    if (timestampMs > maxTimestampMs) maxTimestampMs = timestampMs
   }
   return { kind: 'body', body, maxTimestampMs }
 }
 
-const invalid = (kind: BatchFaultKind, recordIndex: number, message: string): Scanned => ({
-  kind: 'fault',
-  fault: { kind, errorCode: ErrorCode.INVALID_RECORD, message, recordIndex },
-})
+const isOutside = (timestampMs: number, { oldestMs, newestMs }: TimeBounds): boolean =>
+  timestampMs !== NO_TIMESTAMP && (timestampMs < oldestMs || timestampMs > newestMs)
+
+const invalid = (
+  kind: BatchFaultKind,
+  recordIndex: number,
+  message: string,
+  errorCode: ErrorCode = ErrorCode.INVALID_RECORD,
+): Scanned => ({ kind: 'fault', fault: { kind, errorCode, message, recordIndex } })
 
 /** A new batch of `batch`'s header and `body`, which `codec` has compressed. */
 function withCodec(batch: Uint8Array, codec: Codec, body: Uint8Array): Uint8Array {

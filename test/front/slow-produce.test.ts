@@ -68,6 +68,42 @@ describe('a compacted topic', () => {
   })
 })
 
+describe('message.timestamp.before.max.ms', () => {
+  const inTheMiddle = (world: Harness, ageMs: number, codec: 0 | 1) =>
+    buildBatch(
+      [0, ageMs, 0].map((age) => ({
+        timestampMs: world.clock.wallMs() - age,
+        key: null,
+        value: Buffer.from('v'),
+      })),
+      { codec },
+    )
+
+  test.each([0, GZIP] as const)('holds for every record, of codec %i', (codec) => {
+    const world = new Harness()
+    world.createTopic('t', 1, { 'message.timestamp.before.max.ms': '10000' })
+    const client = world.connect()
+    const late = sendProduce(client, 't', inTheMiddle(world, 10_001, codec))
+    const inTime = sendProduce(client, 't', inTheMiddle(world, 10_000, codec))
+    world.run()
+    expect(produced(client, late)).toMatchObject({
+      errorCode: 32,
+      recordErrors: [{ batchIndex: 1 }],
+    })
+    expect(produced(client, inTime)).toMatchObject({ errorCode: 0, baseOffset: 0 })
+  })
+
+  test('does not hold where the broker sets the time', () => {
+    const world = new Harness()
+    const append = { 'message.timestamp.type': 'LogAppendTime' }
+    world.createTopic('t', 1, { 'message.timestamp.before.max.ms': '10000', ...append })
+    const client = world.connect()
+    const late = sendProduce(client, 't', inTheMiddle(world, 10_001, GZIP))
+    world.run()
+    expect(produced(client, late)).toMatchObject({ errorCode: 0 })
+  })
+})
+
 describe('compression.type', () => {
   const compressed = (type: string) => {
     const world = new Harness()
