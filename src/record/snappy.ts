@@ -13,7 +13,8 @@ import { DecompressedTooLargeError, RecordFormatError } from './fault.ts'
 const MAGIC = [0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0] as const
 const HEADER_BYTES = 16
 const BLOCK_BYTES = 32_768
-const BLOCK_OVERHEAD_MAX = 4 + 3 + 3
+/** Of a block besides its elements: its length, and that of its content. */
+const BLOCK_OVERHEAD_MAX = 4 + 3
 const HASH_BITS = 13
 /** No element of a raw block stands for more than 64 bytes, or takes fewer than 2. */
 const RATIO_MAX = 32
@@ -23,14 +24,21 @@ const bad = (what: string): RecordFormatError => new RecordFormatError(`snappy: 
 const isHeader = (bytes: Uint8Array, at: number): boolean =>
   at + HEADER_BYTES <= bytes.length && MAGIC.every((byte, i) => bytes[at + i] === byte)
 
+/**
+ * The most that elements take beyond what they stand for, one part in so many, and a last tag a block: 61 literals
+ * behind a tag of two bytes and a far copy of four make 66 bytes of 65.
+ */
+const GROWTH = 65
+const LAST_TAG_BYTES = 3
+
 /** Where a block's four bytes were seen last, plus one; cleared for each block. One thread, one call at a time. */
 const seen = new Uint16Array(1 << HASH_BITS)
 
 /** `bytes` in Java's framing, blocks of 32 KB; any thread. */
 export function snappyCompress(bytes: Uint8Array): Uint8Array {
   const blocks = Math.ceil(bytes.length / BLOCK_BYTES)
-  // A block's length, its content's length, and a tag of three bytes are all that stored data take.
-  const out = new Uint8Array(HEADER_BYTES + bytes.length + blocks * BLOCK_OVERHEAD_MAX)
+  const overhead = blocks * (BLOCK_OVERHEAD_MAX + LAST_TAG_BYTES) + Math.ceil(bytes.length / GROWTH)
+  const out = new Uint8Array(HEADER_BYTES + bytes.length + overhead)
   out.set(MAGIC)
   writeInt32(out, 8, 1)
   writeInt32(out, 12, 1)

@@ -72,6 +72,20 @@ describe.each(codecs.map((codec) => [codecName(codec), codec] as const))('%s', (
     fc.assert(property, { seed: 1, numRuns: 150 })
   })
 
+  test('brings back noise with a word here and there that was seen before', () => {
+    const random = new SeededRandom(9)
+    for (let round = 0; round < 300; round++) {
+      const bytes = noise.slice(0, 1 + random.below(40_000))
+      const distance = 61 + random.below(240)
+      const words = 1 + random.below(80)
+      for (let at = words * distance; at + 4 <= bytes.length; at += distance) {
+        bytes.copyWithin(at, at - words * distance, at - words * distance + 4)
+      }
+      const packed = compress(codec, bytes)
+      expect(same(decompress(codec, packed, bytes.length), bytes), `round ${round}`).toBe(true)
+    }
+  })
+
   test('refuses to grow beyond the bound, naming codec and limit', () => {
     const bomb = compress(codec, new Uint8Array(9 * MB))
     const before = process.memoryUsage()
