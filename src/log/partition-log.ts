@@ -10,6 +10,7 @@ import { FlushBook } from './flush-book.ts'
 import { EPOCH_FILE, encodeEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import { LogRing } from './log-ring.ts'
+import { LogTimers } from './log-timers.ts'
 import type { AppendOutcome, LocateOutcome, OffsetsOutcome } from './outcomes.ts'
 import { ProducerState } from './producer-state.ts'
 import { findTimestamp, locate, type ReadableLog, readBatches } from './reads.ts'
@@ -32,10 +33,6 @@ export interface PartitionLogOptions {
   readonly onAcknowledged?: () => void
 }
 
-const RETENTION_CHECK_MS = 300_000
-const EXPIRY_CHECK_MS = 600_000
-const RING_CHECK_MS = 10_000
-
 /**
  * One replica's log, on its broker's thread. `nowMs` of stage is wall-clock time; of onTimer and nextTimerAtMs
  * monotonic time.
@@ -52,6 +49,7 @@ export class PartitionLog implements ReadableLog {
   readonly #durability: Durability
   readonly #book: FlushBook
   readonly #ring: LogRing | null
+  readonly #timers: LogTimers
   readonly #onAcknowledged: (() => void) | undefined
   #config: LogConfig
   #endOffset: number
@@ -62,9 +60,6 @@ export class PartitionLog implements ReadableLog {
   #dirty: boolean
   /** Retention found more to remove than is followed by durable segments, or a segment was rolled. */
   #retentionWaits = false
-  #retentionAtMs: number
-  #expiryAtMs: number
-  #ringCheckAtMs = Number.POSITIVE_INFINITY
 
   /** Opens what is in the directory, recovering it if the recovery points say so. Throws DiskError. */
   static open(options: PartitionLogOptions): PartitionLog {
@@ -113,11 +108,7 @@ export class PartitionLog implements ReadableLog {
       origin: options.origin ?? 'client',
       appendsWhenFull: options.appendsWhenFull ?? false,
     })
-    const nowMs = environment.clock.monotonicMs()
-    // Not all logs at the same time.
-    const spread = environment.random.uint32() / 2 ** 32
-    this.#retentionAtMs = nowMs + this.#retentionCheckMs * (0.5 + spread / 2)
-    this.#expiryAtMs = nowMs + EXPIRY_CHECK_MS
+    this.#timers = new LogTimers(this, this.#book, this.#ring)
     if (opened.recovered && this.#failure === null) {
       // What recovery mended is made durable in the background, and the checks of this start are not repeated.
       this.producers.ensureLoaded()
@@ -279,18 +270,12 @@ export class PartitionLog implements ReadableLog {
 
   /** @internal `bytes` up to `endOffset` are in the active segment. */
   appended(endOffset: number, bytes: number): void {
-    const { clock } = this.environment
     this.#endOffset = endOffset
     this.active!.flushed = false
     this.#book.unflushedBytes += bytes
     this.#durability.wrote(this.#end())
     if (this.#book.unflushedBytes >= this.#book.flushEveryBytes) this.#flushInBackground()
-    if (this.#config.flushMs < Number.MAX_SAFE_INTEGER && this.#book.flushAtMs === Infinity) {
-      this.#book.flushAtMs = clock.monotonicMs() + this.#config.flushMs
-    }
-    if (this.#ringCheckAtMs === Infinity && this.#ring !== null && this.#ring.writer !== null) {
-      this.#ringCheckAtMs = clock.monotonicMs() + RING_CHECK_MS
-    }
+    this.#timers.appended()
   }
 
   /** So that recovery finds little to read: the data are flushed, and a snapshot ends the replay of producers. */
@@ -353,39 +338,12 @@ export class PartitionLog implements ReadableLog {
 
   /** Monotonic time at which onTimer wants to be called. */
   get nextTimerAtMs(): number {
-    return Math.min(
-      this.#retentionAtMs,
-      this.#expiryAtMs,
-      this.#ringCheckAtMs,
-      this.#book.flushAtMs,
-    )
-  }
-
-  get #retentionCheckMs(): number {
-    return this.environment.retentionCheckMs ?? RETENTION_CHECK_MS
+    return this.#timers.nextAtMs
   }
 
   /** Retention, flush.ms, producer expiry, an idle ring: whatever is due at `nowMs`. */
   onTimer(nowMs: number): void {
-    const wallMs = this.environment.clock.wallMs()
-    if (nowMs >= this.#book.flushAtMs) {
-      this.#book.flushAtMs = Number.POSITIVE_INFINITY
-      if (this.durableOffset < this.#endOffset) this.#durability.request(false)
-    }
-    if (nowMs >= this.#retentionAtMs) {
-      this.#retentionAtMs = nowMs + this.#retentionCheckMs
-      this.applyRetention()
-    }
-    if (nowMs >= this.#expiryAtMs) {
-      this.#expiryAtMs = nowMs + EXPIRY_CHECK_MS
-      this.producers.expire(wallMs)
-    }
-    if (nowMs >= this.#ringCheckAtMs) {
-      this.environment.rings?.sweep()
-      if (this.#ring !== null && wallMs >= this.#ring.idleAtMs) this.#ring.giveUpRing()
-      const none = this.#ring === null || this.#ring.writer === null
-      this.#ringCheckAtMs = none ? Number.POSITIVE_INFINITY : nowMs + RING_CHECK_MS
-    }
+    this.#timers.fire(nowMs)
   }
 
   /** Removes what retention.ms and retention.bytes want gone, as far as what follows is durable. */
@@ -494,6 +452,6 @@ export class PartitionLog implements ReadableLog {
     this.#onAcknowledged?.()
     if (!this.#retentionWaits) return
     this.#retentionWaits = false
-    this.#retentionAtMs = this.environment.clock.monotonicMs()
+    this.#timers.retainSoon()
   }
 }
