@@ -29,6 +29,7 @@ export const failedLocated = (error: number): LocatedReply => ({
   ringByteOffset: -1,
   ringByteLength: 0,
   ringGeneration: 0,
+  batchBaseOffset: -1,
 })
 
 export const failedOffsets = (error: number): OffsetsReply => ({

@@ -11,6 +11,7 @@
  *   PRODUCED      u32 correlation · i16 error · u16 reason (ProduceReason) · f64 baseOffset · f64 logAppendTimeMs · f64 logStartOffset
  *   LOCATED       u32 correlation · i16 error · u8 source · u8 0 · f64 logStartOffset · f64 highWatermark · f64 lastStableOffset · f64 logEndOffset
  *                 · f64 segmentBaseOffset · f64 position · u32 byteLength · i32 leaderEpoch · f64 ringByteOffset · u32 ringByteLength · i32 ringGeneration
+ *                 · f64 batchBaseOffset
  *   WOKEN         u32 partition · i16 error · i16 0 · f64 highWatermark
  *   OFFSETS       u32 correlation · i16 error · u8 source · u8 0 · f64 offset · f64 timestamp · i32 leaderEpoch · u32 byteLength
  *                 · f64 segmentBaseOffset · f64 position · f64 logStartOffset
@@ -34,7 +35,7 @@ export const LOCATE_BYTES = 24
 export const WATCH_BYTES = 16
 export const LIST_OFFSETS_BYTES = 24
 export const PRODUCED_BYTES = 32
-export const LOCATED_BYTES = 80
+export const LOCATED_BYTES = 88
 export const WOKEN_BYTES = 16
 export const OFFSETS_BYTES = 56
 

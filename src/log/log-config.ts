@@ -16,6 +16,9 @@ export interface LogConfig {
   readonly flushMessages: number
   readonly flushMs: number
   readonly cleanupPolicy: { readonly delete: boolean; readonly compact: boolean }
+  readonly deleteRetentionMs: number
+  readonly minCleanableDirtyRatio: number
+  readonly minCompactionLagMs: number
 }
 
 const UNLIMITED = Number.MAX_SAFE_INTEGER
@@ -36,4 +39,7 @@ export const DEFAULT_LOG_CONFIG: LogConfig = {
   flushMessages: UNLIMITED,
   flushMs: UNLIMITED,
   cleanupPolicy: { delete: true, compact: false },
+  deleteRetentionMs: 86_400_000,
+  minCleanableDirtyRatio: 0.5,
+  minCompactionLagMs: 0,
 }
