@@ -101,7 +101,10 @@ export class BrokerAgent {
       openLogsMax: this.#settings.openLogsMax,
       failedRetryMs: this.#settings.failedRetryMs,
       onFailed: (replica) => this.#partitions.refuseAll(replica, ErrorCode.KAFKA_STORAGE_ERROR),
-      onFlushed: (replica) => this.#partitions.moved(replica),
+      onFlushed: (replica) => {
+        this.#partitions.moved(replica)
+        this.#maintenance.onFlushed(replica)
+      },
     })
     const drainControl = () => void this.#drainControl(Number.POSITIVE_INFINITY)
     this.#partitions = new LeaderPartitions({

@@ -179,9 +179,16 @@ export class World {
       readonly configs?: Record<string, string>
       readonly leader?: number
       readonly leaderEpoch?: number
+      readonly internal?: boolean
     } = {},
   ): PartitionNumber[] {
-    const { partitions = 1, configs = {}, leader = BROKER, leaderEpoch = 0 } = options
+    const {
+      partitions = 1,
+      configs = {},
+      leader = BROKER,
+      leaderEpoch = 0,
+      internal = false,
+    } = options
     const n = this.#nextTopic++
     const firstPartition = asPartitionNumber(this.#nextPartition)
     this.#nextPartition += partitions
@@ -191,7 +198,7 @@ export class World {
       tenantId: TENANT,
       topicId: topicId(n),
       name: `topic-${n}`,
-      internal: false,
+      internal,
       cellId: CELL,
       firstPartition,
       placements: Array.from({ length: partitions }, () => placement),

@@ -13,6 +13,7 @@ import { SeededRandom } from '../../src/base/random.ts'
 import { BrokerAgent } from '../../src/broker/broker-agent.ts'
 import { openBrokerEnvironment } from '../../src/broker/environment.ts'
 import { MetadataLog } from '../../src/broker/metadata-log.ts'
+import type { BrokerSettings } from '../../src/broker/settings.ts'
 import { RingBrokerProxy } from '../../src/cell/ring-broker-proxy.ts'
 import type { SegmentFile, SegmentFiles } from '../../src/cell/segment-files.ts'
 import { ControllerAgent } from '../../src/controller/agent.ts'
@@ -51,6 +52,7 @@ export interface HarnessOptions {
   readonly limits?: ConnectionLimits
   readonly settings?: Partial<FrontSettings>
   readonly brokerConfigs?: ConfigValues
+  readonly brokerSettings?: Partial<BrokerSettings>
 }
 
 /** Answers of the disk and the pool come in a later turn, as from other threads. */
@@ -272,6 +274,7 @@ export class Harness {
         control: port,
         counters: null,
         brokerConfigs: options.brokerConfigs ?? {},
+        settings: options.brokerSettings ?? {},
         companions: metadataLog === null ? [] : [metadataLog],
         onOtherMessage: ({ from, message }) => {
           if (message.kind !== 'controller-request') return

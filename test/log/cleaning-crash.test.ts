@@ -26,6 +26,8 @@ const CONFIG: Partial<LogConfig> = {
 const ORIGIN = { origin: 'broker' } as const
 const TIMEOUT_MS = process.env.GRIOT_TEST_LONG ? 600_000 : 60_000
 const SEEDS = process.env.GRIOT_TEST_LONG ? 40 : 1
+/** In the short suite not each change is struck by each kind. */
+const EVERY = process.env.GRIOT_TEST_LONG ? 1 : 2
 
 type World = ReturnType<typeof simulated>
 
@@ -88,7 +90,7 @@ function check(log: PartitionLog, told: Told): void {
   expect(log.logEndOffset).toBeGreaterThanOrEqual(told.acknowledged)
   const seen = seenRecords(log)
   const byOffset = new Map(told.appended.map((record) => [record.offset, record]))
-  for (const record of seen) expect(record).toEqual(byOffset.get(record.offset))
+  expect(seen).toEqual(seen.map(({ offset }) => byOffset.get(offset)))
   const all = told.appended.filter(({ offset }) => offset < log.logEndOffset)
   expect(reduced(seen)).toEqual(reduced(all))
   checkGaps(log)
@@ -131,7 +133,7 @@ function writeMore(broker: Broker, log: PartitionLog, told: Told): void {
 }
 
 function strikeEverywhere(seeds: number, after: (world: World, seed: number) => void): number {
-  for (let at = 1; ; at++) {
+  for (let at = 1 + (seeds % EVERY); ; at += EVERY) {
     for (let seed = 1; seed <= seeds; seed++) {
       const world = simulated(false)
       const told: Told = { appended: [], acknowledged: 0 }
