@@ -201,7 +201,8 @@ describe.skipIf(!able)("Kafka's own DumpLogSegments, of a log that was cleaned",
   it('finds the indexes sane, and in accord with the logs', () => {
     const indexes = files('.index', '.timeindex')
     const sane = dump(['--files', indexes.join(','), '--index-sanity-check'])
-    expect(sane.match(/passed sanity check/g)).toHaveLength(indexes.length)
+    // of segments of which next to nothing is left
+    expect(sane.match(/passed sanity check|index is empty/g)).toHaveLength(indexes.length)
     const verified = dump(['--files', indexes.join(','), '--verify-index-only'])
     expect(verified.split('\n').filter((line) => COMPLAINTS.test(line))).toEqual([])
   }, 60_000)
