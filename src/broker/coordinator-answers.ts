@@ -37,7 +37,12 @@ export class CoordinatorAnswers {
   /** Throws WireFormatError when the response does not fit its version: a bug of ours. */
   answer(token: CallToken, response: unknown): void {
     const { api, version, correlationId } = token
-    this.#add(token.front, token.correlation, 0, encodeResponse(api, version, correlationId, response as never))
+    this.#add(
+      token.front,
+      token.correlation,
+      0,
+      encodeResponse(api, version, correlationId, response as never),
+    )
   }
 
   /** No coordinator answers: the front makes the answer from the error. */

@@ -4,8 +4,8 @@ import type { PartitionNumber } from '../base/ids.ts'
 import {
   BatchIn,
   COORDINATE_HEADER_BYTES,
-  type CoordinateCommand,
   CommandType,
+  type CoordinateCommand,
   writeCoordinate,
 } from '../link/commands.ts'
 import type { RingWriter } from '../shared/ring-writer.ts'
