@@ -62,7 +62,12 @@ export function askPartition<A extends Api>(
     return
   }
   const sink = new Call(context.api, context.version, done)
-  proxy.coordinate(number, `/${context.connection.remoteAddress}`, frame, sink, 0)
+  proxy.coordinate(number, hostOf(context), frame, sink, 0)
+}
+
+/** The client's address without its port, as Kafka prints it in descriptions of groups. */
+function hostOf({ connection: { remoteAddress } }: RequestContext): string {
+  return `/${remoteAddress.slice(0, remoteAddress.lastIndexOf(':'))}`
 }
 
 /** The request as a frame without its size, for what is not passed on as it came. */

@@ -299,7 +299,7 @@ function makeServices(
     fetchSessions: new FetchSessions(settings.fetchSessionsMax, options.randomFor),
     produces: new PendingProduces(),
     producerIds: new ProducerIds(controller),
-    internalTopics: new InternalTopics(image, controller),
+    internalTopics: new InternalTopics(image, controller, settings.brokerConfigs),
     records,
     timestampReads: new TimestampReads(),
     clock,

@@ -1,17 +1,11 @@
 import type { TenantId } from '../base/ids.ts'
 import type { ControllerClient } from '../cell/controller-client.ts'
+import { brokerConfigNumber, brokerConfigValue } from '../image/broker-config.ts'
+import type { NewTopic } from '../image/request.ts'
+import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
 
 export const OFFSETS_TOPIC = '__consumer_offsets'
-
-/** As Kafka makes it, but for smaller segments: what is not cleaned yet must be read when a coordinator is loaded. */
-const OFFSETS_CONFIGS: readonly { readonly name: string; readonly value: string }[] = [
-  { name: 'cleanup.policy', value: 'compact' },
-  { name: 'compression.type', value: 'producer' },
-  { name: 'segment.bytes', value: String(4 * 2 ** 20) },
-]
-/** One unless the tenant's plan says more; fixed when it is made. */
-const OFFSETS_PARTITIONS = 1
 
 /** The topic, or null: it is not there and cannot be made now. */
 export type InternalTopicDone = (topic: TopicView | null) => void
@@ -20,12 +14,14 @@ export type InternalTopicDone = (topic: TopicView | null) => void
 export class InternalTopics {
   readonly #image: MetadataView
   readonly #controller: ControllerClient
+  readonly #brokerConfigs: ConfigValues
   /** Who waits for a tenant's topic to be made. */
   readonly #waiting = new Map<TenantId, InternalTopicDone[]>()
 
-  constructor(image: MetadataView, controller: ControllerClient) {
+  constructor(image: MetadataView, controller: ControllerClient, brokerConfigs: ConfigValues) {
     this.#image = image
     this.#controller = controller
+    this.#brokerConfigs = brokerConfigs
   }
 
   /** `__consumer_offsets` of a tenant, if it is there. */
@@ -46,14 +42,8 @@ export class InternalTopics {
       return
     }
     this.#waiting.set(tenantId, [done])
-    const wanted = {
-      name: OFFSETS_TOPIC,
-      partitions: OFFSETS_PARTITIONS,
-      replicationFactor: -1,
-      assignments: [],
-      configs: OFFSETS_CONFIGS,
-    }
-    const request = { kind: 'create-topics', validateOnly: false, topics: [wanted] } as const
+    const topics = [this.#newOffsetsTopic()]
+    const request = { kind: 'create-topics', validateOnly: false, topics } as const
     // whatever the answer is: another may have made it at the same time
     this.#controller.request(tenantId, request, () => {
       const made = this.findOffsets(tenantId) ?? null
@@ -61,5 +51,24 @@ export class InternalTopics {
       this.#waiting.delete(tenantId)
       for (const one of all) one(made)
     })
+  }
+
+  /** As Kafka makes it; its number of partitions is fixed from then on. */
+  #newOffsetsTopic(): NewTopic {
+    const values = this.#brokerConfigs
+    return {
+      name: OFFSETS_TOPIC,
+      partitions: brokerConfigNumber('offsets.topic.num.partitions', values),
+      replicationFactor: -1,
+      assignments: [],
+      configs: [
+        { name: 'cleanup.policy', value: 'compact' },
+        { name: 'compression.type', value: 'producer' },
+        {
+          name: 'segment.bytes',
+          value: brokerConfigValue('offsets.topic.segment.bytes', values),
+        },
+      ],
+    }
   }
 }
