@@ -143,20 +143,25 @@ describe('a kafkajs consumer group', () => {
     async () => {
       await admin.createTopics({ topics: [{ topic: 'killed', numPartitions: 12 }] })
       const groupIds = Array.from({ length: 5 }, (_, i) => `killed-${i}`)
+      const members = await Promise.all(
+        groupIds.map(async (groupId) => {
+          const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 100 })
+          await consumer.connect()
+          await consumer.subscribe({ topic: 'killed' })
+          await consumer.run({ autoCommit: false, eachMessage: async () => {} })
+          return { groupId, consumer }
+        }),
+      )
       const acknowledged = new Map<string, number>()
       let offset = 0
       for (let round = 0; round < rounds; round++) {
         let isOver = false
-        const committing = groupIds.map(async (groupId) => {
+        const committing = members.map(async ({ groupId, consumer }) => {
           while (!isOver) {
             const partition = offset % 12
             const next = ++offset
             try {
-              await admin.setOffsets({
-                groupId,
-                topic: 'killed',
-                partitions: [{ partition, offset: String(next) }],
-              })
+              await consumer.commitOffsets([{ topic: 'killed', partition, offset: String(next) }])
               acknowledged.set(`${groupId} ${partition}`, next)
             } catch {
               if (!isOver) await new Promise((resolve) => setTimeout(resolve, 20))
@@ -177,6 +182,7 @@ describe('a kafkajs consumer group', () => {
           }
         }
       }
+      for (const { consumer } of members) await consumer.disconnect()
       console.log(`${offset} commits, ${rounds} kills, none lost`)
       expect(acknowledged.size).toBe(groupIds.length * 12)
     },
