@@ -132,21 +132,9 @@ export class BrokerAgent {
     this.#locate = new LocateHandler(partitions)
     this.#watch = new WatchHandler(partitions)
     this.#listOffsets = new ListOffsetsHandler(partitions)
-    const answers = new CoordinatorAnswers(options.control, cellId, brokerId)
-    const { logger } = environment
-    this.#coordinators = new Coordinators({
-      partitions,
-      answers,
-      logger,
-      newCoordinator: (topic) => options.newCoordinator?.(topic, image) ?? null,
-    })
-    this.#coordinate = new CoordinateHandler({
-      coordinators: this.#coordinators,
-      answers,
-      buffers: this.#buffers,
-      drainControl,
-      logger,
-    })
+    const coordination = makeCoordination(options, partitions, this.#buffers, drainControl, image)
+    this.#coordinators = coordination.coordinators
+    this.#coordinate = coordination.handler
     this.#handlers = this.#links.map((link) => this.#handlerOf(link))
     const flushesPending = () => options.flush.pending
     const settings = this.#settings
@@ -326,4 +314,22 @@ export class BrokerAgent {
     }
     this.#options.onStopping?.()
   }
+}
+
+function makeCoordination(
+  { control, cellId, brokerId, environment: { logger }, newCoordinator }: BrokerAgentOptions,
+  partitions: LeaderPartitions,
+  buffers: BatchBuffers,
+  drainControl: () => void,
+  image: MetadataView,
+) {
+  const answers = new CoordinatorAnswers(control, cellId, brokerId)
+  const coordinators = new Coordinators({
+    partitions,
+    answers,
+    logger,
+    newCoordinator: (topic) => newCoordinator?.(topic, image) ?? null,
+  })
+  const handler = new CoordinateHandler({ coordinators, answers, buffers, drainControl, logger })
+  return { coordinators, handler }
 }

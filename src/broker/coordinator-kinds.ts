@@ -16,7 +16,10 @@ export interface CoordinatorKindsOptions {
 /** What coordinates in which internal topic. */
 export function coordinatorKinds({ brokerConfigs, random, logger }: CoordinatorKindsOptions) {
   const groupConfig = groupConfigOf(brokerConfigs)
-  return ({ tenantId, name }: TopicView, image: MetadataView): HostedCoordinator<CallToken> | null => {
+  return (
+    { tenantId, name }: TopicView,
+    image: MetadataView,
+  ): HostedCoordinator<CallToken> | null => {
     if (name !== '__consumer_offsets') return null
     return new GroupCoordinator<CallToken>({
       config: () => groupConfig,
@@ -26,7 +29,10 @@ export function coordinatorKinds({ brokerConfigs, random, logger }: CoordinatorK
         partitionsOf: (topic) => image.topicByName(tenantId, topic)?.partitionCount ?? 0,
       },
       random,
-      logger: { log: (level, message, fields) => logger.log(level, message, { ...fields, tenant: tenantId }) },
+      logger: {
+        log: (level, message, fields) =>
+          logger.log(level, message, { ...fields, tenant: tenantId }),
+      },
     })
   }
 }

@@ -200,6 +200,11 @@ export class Coordinators {
   #take(partition: CoordinatorPartition, step: CoordinatorStep<CallToken>): void {
     const { records, answers } = step
     if (records.length > 0 && !this.#append(partition, step)) return
+    this.#answer(partition, answers)
+  }
+
+  /** Sends answers once everything appended so far is committed. */
+  #answer(partition: CoordinatorPartition, answers: readonly CoordinatorAnswer<CallToken>[]): void {
     if (answers.length === 0) return
     const isCommitted = !this.#uncommitted.has(partition) && !partition.isStaged
     if (isCommitted) this.#deliver(answers)
@@ -223,11 +228,18 @@ export class Coordinators {
     const outcome = this.#outcome
     const epoch = this.#partitions.leaderEpochOf(partition.number)
     const isGood = table.guard(replica, nowMs, () => log.stage(batch, wallMs, epoch, outcome))
-    if (!isGood || outcome.error !== ErrorCode.NONE) {
-      this.#failStep(partition, step, outcome.faultMessage ?? 'its log has failed')
+    // the table has dropped the coordinator
+    if (!isGood) {
+      this.#refuseStep(step)
       return false
     }
     const { coordinator } = partition
+    if (outcome.error !== ErrorCode.NONE) {
+      if (outcome.error === ErrorCode.KAFKA_STORAGE_ERROR) {
+        this.#failStep(partition, step, outcome.faultMessage ?? 'its log takes no more')
+      } else this.#answer(partition, coordinator.fail(step, outcome.error, nowMs, wallMs))
+      return false
+    }
     for (let i = 0; i < records.length; i++) {
       const { key, value } = records[i]!
       coordinator.replay(outcome.baseOffset + i, key, value)
@@ -245,7 +257,7 @@ export class Coordinators {
   /** What the coordinator thinks and what its log holds are two things now: it begins anew from the log. */
   #failStep(
     partition: CoordinatorPartition,
-    { answers }: CoordinatorStep<CallToken>,
+    step: CoordinatorStep<CallToken>,
     reason: string,
   ): void {
     const { number, tenantId } = partition
@@ -253,8 +265,12 @@ export class Coordinators {
       tenant: tenantId,
       partition: number,
     })
-    for (const { token } of answers) this.#refuseToken(token, ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    this.#refuseStep(step)
     this.#unload(partition)
+  }
+
+  #refuseStep({ answers }: CoordinatorStep<CallToken>): void {
+    for (const { token } of answers) this.#refuseToken(token, ErrorCode.COORDINATOR_NOT_AVAILABLE)
   }
 
   #writeStaged(): number {

@@ -3,6 +3,8 @@
  * internal topic: it neither reads clocks nor writes logs; its host loads the log into it, appends what it decides, and sends its
  * answers once they are committed.
  */
+import type { ErrorCode } from '../base/error-code.ts'
+import type { TopicId } from '../base/ids.ts'
 import type { Api } from '../protocol/api.ts'
 
 /** A request on its way to its answer; `T` is the host's. */
@@ -42,6 +44,13 @@ export interface HostedCoordinator<T> {
   onLoaded(nowMs: number, wallMs: number): CoordinatorStep<T>
   /** The records of the step are replayed before the next call. `nowMs` is monotonic, `wallMs` wall-clock time. */
   handle(call: CoordinatorCall<T>, nowMs: number, wallMs: number): CoordinatorStep<T>
+  /** The records of the last step were not appended, and the log goes on without them: what is answered instead. */
+  fail(
+    step: CoordinatorStep<T>,
+    error: ErrorCode,
+    nowMs: number,
+    wallMs: number,
+  ): readonly CoordinatorAnswer<T>[]
   /** Monotonic ms, Infinity for none. */
   readonly nextTimerAtMs: number
   /** Fires at most `limit` timers that are due; returns how many. */
@@ -52,7 +61,7 @@ export interface HostedCoordinator<T> {
     take: (step: CoordinatorStep<T>) => void,
   ): number
   onTopicsDeleted(
-    topics: readonly { readonly name: string; readonly topicId: string }[],
+    topics: readonly { readonly name: string; readonly topicId: TopicId }[],
     nowMs: number,
     wallMs: number,
   ): CoordinatorStep<T>

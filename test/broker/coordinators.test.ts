@@ -51,6 +51,9 @@ class Counting implements HostedCoordinator<CallToken> {
         return { records: [], answers: [answer] }
     }
   }
+  fail(step: CoordinatorStep<CallToken>, errorCode: ErrorCode) {
+    return step.answers.map(({ token }) => ({ token, response: { throttleTimeMs: 0, errorCode } }))
+  }
   fireTimers(
     nowMs: number,
     _wallMs: number,
@@ -217,6 +220,23 @@ describe('a coordinator', () => {
     expect(answers(world)).toMatchObject([{ code: 1 }])
     expect(made).toHaveLength(3)
     expect(world.complaints()).toEqual(['a coordinator failed'])
+  })
+
+  it('whose record its log refuses goes on without it', () => {
+    const { world, made } = start()
+    const configs = { 'max.message.bytes': '1000' }
+    const [partition] = world.createTopic({ internal: true, configs })
+    const asked = ['put:a', `put:${'b'.repeat(2_000)}`, 'put:c', 'get'].map((what) =>
+      ask(world, partition!, what),
+    )
+    world.run()
+    expect(answers(world)).toEqual([
+      { correlation: asked[0], code: 0 },
+      { correlation: asked[1], code: ErrorCode.MESSAGE_TOO_LARGE },
+      { correlation: asked[2], code: 1 },
+      { correlation: asked[3], code: 2 },
+    ])
+    expect(made[0]!.values).toEqual(['a', 'c'])
   })
 
   it('answers by its timer', () => {
