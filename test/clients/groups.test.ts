@@ -4,10 +4,26 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Admin, type Consumer, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ZERO_TOPIC_ID } from '../../src/base/ids.ts'
+import { offsetCommit } from '../../src/protocol/08-offset-commit.ts'
 import { EngineProcess } from './engine-process.ts'
 import { count } from './requirements.ts'
+import { Wire } from './wire.ts'
 
 const rounds = count(3, 20)
+
+const simpleCommit = (groupId: string, partitionIndex: number, committedOffset: number) => ({
+  ...{ groupId, generationIdOrMemberEpoch: -1, memberId: '', groupInstanceId: null },
+  retentionTimeMs: -1,
+  topics: [
+    {
+      ...{ name: 'killed', topicId: ZERO_TOPIC_ID },
+      partitions: [
+        { partitionIndex, committedOffset, committedLeaderEpoch: -1, committedMetadata: '' },
+      ],
+    },
+  ],
+})
 
 describe('a kafkajs consumer group', () => {
   let directory: string
@@ -80,7 +96,11 @@ describe('a kafkajs consumer group', () => {
     await admin.createTopics({ topics: [{ topic: 'shared', numPartitions: 4 }] })
     const partitionsOf = new Map<Consumer, number[]>()
     const member = async () => {
-      const consumer = kafka.consumer({ groupId: 'sharing', heartbeatInterval: 200 })
+      const consumer = kafka.consumer({
+        groupId: 'sharing',
+        heartbeatInterval: 200,
+        maxWaitTimeInMs: 100,
+      })
       consumer.on('consumer.group_join', ({ payload }) =>
         partitionsOf.set(consumer, payload.memberAssignment.shared ?? []),
       )
@@ -143,36 +163,31 @@ describe('a kafkajs consumer group', () => {
     async () => {
       await admin.createTopics({ topics: [{ topic: 'killed', numPartitions: 12 }] })
       const groupIds = Array.from({ length: 5 }, (_, i) => `killed-${i}`)
-      const members = await Promise.all(
-        groupIds.map(async (groupId) => {
-          const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 100 })
-          await consumer.connect()
-          await consumer.subscribe({ topic: 'killed' })
-          await consumer.run({ autoCommit: false, eachMessage: async () => {} })
-          return { groupId, consumer }
-        }),
-      )
       const acknowledged = new Map<string, number>()
-      let offset = 0
+      let commits = 0
+      /** Commits until its connection goes: what was answered is noted. */
+      const commitUntilKilled = async (groupId: string) => {
+        const wire = await Wire.open(engine.bootstrap)
+        for (;;) {
+          const offset = ++commits
+          const partition = offset % 12
+          const answer = await wire.request(
+            offsetCommit,
+            8,
+            simpleCommit(groupId, partition, offset),
+          )
+          const { errorCode } = answer.topics[0]!.partitions[0]!
+          if (errorCode === 0) acknowledged.set(`${groupId} ${partition}`, offset)
+          // being loaded
+          else await new Promise((resolve) => setTimeout(resolve, 5))
+        }
+      }
       for (let round = 0; round < rounds; round++) {
-        let isOver = false
-        const committing = members.map(async ({ groupId, consumer }) => {
-          while (!isOver) {
-            const partition = offset % 12
-            const next = ++offset
-            try {
-              await consumer.commitOffsets([{ topic: 'killed', partition, offset: String(next) }])
-              acknowledged.set(`${groupId} ${partition}`, next)
-            } catch {
-              if (!isOver) await new Promise((resolve) => setTimeout(resolve, 20))
-            }
-          }
-        })
-        await new Promise((resolve) => setTimeout(resolve, 600))
-        isOver = true
+        const committing = groupIds.map((groupId) => commitUntilKilled(groupId).catch(() => {}))
+        await new Promise((resolve) => setTimeout(resolve, 700))
         await engine.end('SIGKILL')
-        await engine.start()
         await Promise.all(committing)
+        await engine.start()
         for (const groupId of groupIds) {
           const [fetched] = await admin.fetchOffsets({ groupId, topics: ['killed'] })
           for (const { partition, offset: stored } of fetched!.partitions) {
@@ -182,8 +197,7 @@ describe('a kafkajs consumer group', () => {
           }
         }
       }
-      for (const { consumer } of members) await consumer.disconnect()
-      console.log(`${offset} commits, ${rounds} kills, none lost`)
+      console.log(`${commits} commits, ${rounds} kills, none lost`)
       expect(acknowledged.size).toBe(groupIds.length * 12)
     },
     rounds * 8_000 + 30_000,
