@@ -106,8 +106,8 @@ export function leaveAnswer(
   version: number,
   members: readonly MemberLeft[],
 ): LeaveGroupResponseInput {
-  const errorCode = version <= 2 ? (members[0]?.errorCode ?? ErrorCode.NONE) : ErrorCode.NONE
-  return { throttleTimeMs, errorCode, members }
+  if (version > 2) return { throttleTimeMs, errorCode: ErrorCode.NONE, members }
+  return { throttleTimeMs, errorCode: members[0]?.errorCode ?? ErrorCode.NONE, members: [] }
 }
 
 export interface PartitionVerdict {
