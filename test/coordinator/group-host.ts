@@ -83,13 +83,12 @@ export class GroupHost {
   readonly log: CoordinatorRecord[] = []
   readonly answers = new Map<number, unknown>()
   readonly asked = new Map<number, Asked>()
-  /** When each answer came. */
-  readonly answeredAtMs = new Map<number, number>()
   readonly topics = new Map<string, { topicId: TopicId; partitions: number }>()
   readonly lines: { level: string; message: string; fields: LogFields | undefined }[] = []
   config: GroupCoordinatorConfig
   nowMs = 1_000
   wallMs = 1_700_000_000_000
+  onAnswer: (api: Api, response: unknown) => void = () => {}
   /** Otherwise `commit` has to be called. */
   autoCommit = true
   /** Records of each step that had some. */
@@ -223,7 +222,7 @@ export class GroupHost {
     const frame = encodeResponse(api, version, 1, response as ResponseInputOf<Api>)
     const decoded = decodeResponse(api, version, joinFrame(frame).subarray(4))
     this.answers.set(token, decoded.response)
-    this.answeredAtMs.set(token, this.nowMs)
+    this.onAnswer(api, decoded.response)
   }
 
   join(options: JoinOptions = {}): Call<typeof joinGroup> {
