@@ -181,6 +181,19 @@ describe('a restart', () => {
     ])
   })
 
+  it('reads what any version of a subscription begins with', () => {
+    const host = new GroupHost()
+    // version 9, then the topic b, no user data, and something that nobody knows
+    const newer = Buffer.from('0009000000010001' + '62' + 'ffffffff' + 'abcdef', 'hex')
+    const [leader] = host.stableGroup(1, { protocols: [['range', newer]] })
+    host.commitOffsets({ a: [1], b: [2] }, leader)
+    const { topics } = host.deleteOffsets({ a: [0], b: [0] })
+    expect(topics.map(({ partitions }) => partitions[0]!.errorCode)).toEqual([
+      NONE,
+      ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC,
+    ])
+  })
+
   it('in the middle of a rebalance goes back to the generation before', () => {
     const host = new GroupHost()
     const [leader, follower] = host.stableGroup(2)

@@ -120,6 +120,38 @@ describe('a static member', () => {
     expect(host.commitErrors({ a: [1] }, { ...commit, instance: 'i0' })).toEqual([NONE])
   })
 
+  it('that returns before it synced, and never does, is out after the rebalance timeout', () => {
+    const host = new GroupHost()
+    const options = { sessionTimeoutMs: 100_000, rebalanceTimeoutMs: 20_000 }
+    const joins = ['i0', 'i1'].map((instance) => host.join({ ...options, instance }))
+    host.advance(0)
+    const leader = joins[0]!.now
+    host.sync({ ...leader, groupInstanceId: 'i0' })
+    const back = host.join({ ...options, instance: 'i1' }).now
+    expect(back).toMatchObject({ errorCode: NONE, generationId: 1 })
+    host.advance(20_000)
+    expect(host.heartbeat(back.memberId, 1, 'i1')).toBe(UNKNOWN_MEMBER_ID)
+    expect(host.heartbeat(leader.memberId, 1, 'i0')).toBe(REBALANCE_IN_PROGRESS)
+  })
+
+  it('whose session passed while it waited for an assignment must be heard of again afterwards', () => {
+    const host = new GroupHost()
+    const joins = [
+      host.join({ instance: 'i0', sessionTimeoutMs: 20_000 }),
+      host.join({ instance: 'i1', sessionTimeoutMs: 10_000 }),
+    ]
+    host.advance(0)
+    const sync = host.sync({ ...joins[1]!.now, groupInstanceId: 'i1' })
+    host.advance(19_999)
+    expect(sync.waits).toBe(true)
+    host.advance(1)
+    expect(sync.now.errorCode).toBe(REBALANCE_IN_PROGRESS)
+    host.advance(9_999)
+    expect(host.describe().members).toHaveLength(1)
+    host.advance(1)
+    expect(host.describe()).toMatchObject({ groupState: 'Empty', members: [] })
+  })
+
   it('stays in a rebalance that it misses, until its session ends', () => {
     const host = new GroupHost()
     const options = { sessionTimeoutMs: 50_000, rebalanceTimeoutMs: 20_000 }

@@ -42,7 +42,7 @@ describe('a group of random members', () => {
         expect(host.describe()).toMatchObject({ groupState: 'Empty', members: [] })
         expect(host.answers.size).toBe(host.asked.size)
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     )
   }, 50_000)
 })
