@@ -37,6 +37,16 @@ describe('offsets expire', () => {
     expect(host.list()).toEqual([])
   })
 
+  it('of a group that was left, without a restart between', () => {
+    const host = new GroupHost(config)
+    const [leader] = host.stableGroup(1)
+    host.commitOffsets({ a: [1] }, leader)
+    host.leave([leader!])
+    host.advance(HOUR + CHECK)
+    expect(host.list()).toEqual([])
+    expect(host.coordinator.gauges).toMatchObject({ members: 0, offsets: 0 })
+  })
+
   it('of a stable group of consumers only where it does not subscribe any more', () => {
     const host = new GroupHost(config)
     const [leader] = host.stableGroup(1, { sessionTimeoutMs: 1_800_000 })
