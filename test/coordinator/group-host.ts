@@ -83,15 +83,16 @@ export class GroupHost {
   readonly log: CoordinatorRecord[] = []
   readonly answers = new Map<number, unknown>()
   readonly asked = new Map<number, Asked>()
-  /** When each answer came. */
-  readonly answeredAtMs = new Map<number, number>()
   readonly topics = new Map<string, { topicId: TopicId; partitions: number }>()
   readonly lines: { level: string; message: string; fields: LogFields | undefined }[] = []
   config: GroupCoordinatorConfig
   nowMs = 1_000
   wallMs = 1_700_000_000_000
+  onAnswer: (api: Api, response: unknown) => void = () => {}
   /** Otherwise `commit` has to be called. */
   autoCommit = true
+  /** Records of each step that had some. */
+  readonly stepSizes: number[] = []
   /** The log's next appends end with this. */
   appendError: ErrorCode = ErrorCode.NONE
   coordinator!: GroupCoordinator<number>
@@ -140,6 +141,16 @@ export class GroupHost {
     this.queue.commit(this.log.length, (deliver) => deliver())
   }
 
+  /** Time passes timer by timer, until `done` says so. */
+  advanceUntil(done: () => boolean): void {
+    while (!done()) {
+      const delay = Math.max(this.coordinator.nextTimerAtMs - this.nowMs, 0)
+      this.nowMs += delay
+      this.wallMs += delay
+      this.coordinator.fireTimers(this.nowMs, this.wallMs, 1, (one) => this.#take(one))
+    }
+  }
+
   /** Time passes, with all timers that are due on the way. */
   advance(ms: number): void {
     const end = this.nowMs + ms
@@ -185,6 +196,7 @@ export class GroupHost {
 
   #take(step: GroupStep<number>): void {
     let { answers } = step
+    if (step.records.length > 0) this.stepSizes.push(step.records.length)
     if (step.records.length > 0 && this.appendError !== ErrorCode.NONE) {
       answers = this.coordinator.fail(step, this.appendError, this.nowMs, this.wallMs)
     } else {
@@ -210,7 +222,7 @@ export class GroupHost {
     const frame = encodeResponse(api, version, 1, response as ResponseInputOf<Api>)
     const decoded = decodeResponse(api, version, joinFrame(frame).subarray(4))
     this.answers.set(token, decoded.response)
-    this.answeredAtMs.set(token, this.nowMs)
+    this.onAnswer(api, decoded.response)
   }
 
   join(options: JoinOptions = {}): Call<typeof joinGroup> {
@@ -361,14 +373,21 @@ export class GroupHost {
     return results.map(({ errorCode }) => errorCode)
   }
 
-  deleteOffsets(offsets: Readonly<Record<string, readonly number[]>>, groupId = GROUP) {
+  deleteOffsetsUnanswered(
+    offsets: Readonly<Record<string, readonly number[]>>,
+    groupId = GROUP,
+  ): Call<typeof offsetDelete> {
     return this.call(offsetDelete, 0, {
       groupId,
       topics: Object.entries(offsets).map(([name, indexes]) => ({
         name,
         partitions: indexes.map((partitionIndex) => ({ partitionIndex })),
       })),
-    }).now
+    })
+  }
+
+  deleteOffsets(offsets: Readonly<Record<string, readonly number[]>>, groupId = GROUP) {
+    return this.deleteOffsetsUnanswered(offsets, groupId).now
   }
 
   /** Joins a dynamic member up to where it waits: a new id first. */
@@ -399,6 +418,16 @@ export class GroupHost {
     return [leader, ...joined.filter((one) => one !== leader)].map(
       ({ memberId, generationId }) => ({ memberId, generationId }),
     )
+  }
+
+  deleteTopic(name: string): void {
+    const { topicId } = this.topics.get(name)!
+    this.topics.delete(name)
+    this.deletedTopic(name, topicId)
+  }
+
+  deletedTopic(name: string, topicId: TopicId): void {
+    this.#take(this.coordinator.onTopicsDeleted([{ name, topicId }], this.nowMs, this.wallMs))
   }
 
   /** Everything that is decided, for comparison: the same before and after a replay of the log. */

@@ -4,7 +4,7 @@
  * steps hold, and lets answers go when they are committed.
  */
 import { invariant } from '../../base/assert.ts'
-import { ErrorCode } from '../../base/error-code.ts'
+import { ErrorCode, errorName } from '../../base/error-code.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import { offsetCommit } from '../../protocol/08-offset-commit.ts'
@@ -108,7 +108,10 @@ export class GroupCoordinator<T> {
     this.#state.replay(offset, key, value)
   }
 
-  /** Everything is replayed: session timers begin, and what must be cleaned up comes as a step (more of it by timers). */
+  /**
+   * Everything is replayed: session timers begin, and what must be cleaned up comes as a step (more of it by timers). The tenant's
+   * topics must be known by now: offsets of those that `topics` does not know are deleted.
+   */
   onLoaded(nowMs: number, wallMs: number): GroupStep<T> {
     return this.#inStep(nowMs, wallMs, () => {
       const ctx = this.#ctx
@@ -153,7 +156,7 @@ export class GroupCoordinator<T> {
     const failed = this.#last
     invariant(failed !== null && failed === step, 'only the last step can fail')
     this.#logger.log('warn', 'records of the group coordinator could not be appended', {
-      error,
+      error: errorName(error),
       records: failed.records.length,
     })
     const instead = this.#inStep(nowMs, wallMs, () => failed.fail(error, this.#ctx.step))

@@ -2,7 +2,7 @@
  * The rounds of a classic group, after Kafka's GroupMetadataManager: members join until all are there or the time is over, the
  * leader assigns, everybody syncs. Called by the handlers and by timers.
  */
-import { ErrorCode } from '../../base/error-code.ts'
+import { ErrorCode, errorName } from '../../base/error-code.ts'
 import { joinedAnswer, joinRefusal, syncAnswer, syncRefusal } from './answers.ts'
 import type { ClassicGroup } from './classic-group.ts'
 import type { GroupContext } from './context.ts'
@@ -257,7 +257,7 @@ export function assign<T>(
   group.transitionTo('Stable', ctx.wallMs)
   ctx.step.onFailure((error) => {
     resetAssignments(ctx, group, toGroupError(error))
-    prepareRebalance(ctx, group, `error ${error} when storing the assignment of the leader`)
+    prepareRebalance(ctx, group, `${errorName(error)} when storing the assignment of the leader`)
   })
 }
 
