@@ -59,6 +59,31 @@ const commit = (groupId: string, offset: number) => ({
   ],
 })
 
+function expectDeleted(harness: Harness, client: FakeClient, groupId: string) {
+  const deleted = ask(harness, client, deleteGroups, 2, { groupsNames: [groupId] })
+  expect(deleted?.results).toEqual([{ groupId, errorCode: 0 }])
+}
+
+/** Enters group g as its one member; returns its id. */
+function joinAlone(harness: Harness, client: FakeClient): string {
+  const join = (memberId: string) =>
+    ask(harness, client, joinGroup, 9, {
+      groupId: 'g',
+      sessionTimeoutMs: 10_000,
+      rebalanceTimeoutMs: 10_000,
+      memberId,
+      groupInstanceId: null,
+      protocolType: 'consumer',
+      protocols: [{ name: 'range', metadata: bytes('subscription') }],
+      reason: null,
+    })!
+  const first = join('')
+  expect(first.errorCode).toBe(ErrorCode.MEMBER_ID_REQUIRED)
+  const { memberId } = first
+  expect(join(memberId)).toMatchObject({ errorCode: 0, generationId: 1, leader: memberId })
+  return memberId
+}
+
 describe('FindCoordinator', () => {
   it('makes __consumer_offsets at the first question, and names the leader of its partition', () => {
     const { harness, client } = start({ brokers: 3 })
@@ -105,22 +130,7 @@ it("puts a group where Kafka's Utils.abs(groupId.hashCode()) % partitions puts i
 describe('a group', () => {
   it('lives: joins, syncs, commits, is described and listed, leaves, is deleted', () => {
     const { harness, client } = start()
-    const join = (memberId: string) =>
-      ask(harness, client, joinGroup, 9, {
-        groupId: 'g',
-        sessionTimeoutMs: 10_000,
-        rebalanceTimeoutMs: 10_000,
-        memberId,
-        groupInstanceId: null,
-        protocolType: 'consumer',
-        protocols: [{ name: 'range', metadata: bytes('subscription') }],
-        reason: null,
-      })
-    const first = join('')!
-    expect(first.errorCode).toBe(ErrorCode.MEMBER_ID_REQUIRED)
-    const { memberId } = first
-    const joined = join(memberId)!
-    expect(joined).toMatchObject({ errorCode: 0, generationId: 1, leader: memberId })
+    const memberId = joinAlone(harness, client)
     const synced = ask(harness, client, syncGroup, 5, {
       groupId: 'g',
       generationId: 1,
@@ -175,8 +185,7 @@ describe('a group', () => {
       topics: [{ name: 't', partitions: [{ partitionIndex: 0 }] }],
     })
     expect(removed?.topics[0]?.partitions[0]?.errorCode).toBe(0)
-    const deleted = ask(harness, client, deleteGroups, 2, { groupsNames: ['g'] })
-    expect(deleted?.results).toEqual([{ groupId: 'g', errorCode: 0 }])
+    expectDeleted(harness, client, 'g')
   })
 
   it('is reached by every port, and listed by that of its coordinator alone', () => {
