@@ -8,7 +8,7 @@ import { between, includes, since } from '../../src/protocol/version-range.ts'
 
 /** Names of fields that, to all appearance, name a thing; by the kinds of field in which they do. */
 const LOOKS_LIKE_A_NAME =
-  /name|topic|group|transactional|client|cluster|user|principal|resource|host|key|message|pattern|regex/i
+  /name|topic|group(?!State|Type)|transactional|client|cluster|user|principal|resource|host|key|message|pattern|regex/i
 const LOOKS_LIKE_AN_ID = /producer.*id$|cluster.*id$|session.*id$/i
 const LOOKS_LIKE_A_NODE =
   /^(node|leader|replica|broker|controller)ids?$|nodes$|replicas?$|elr$|coordinatorId/i
