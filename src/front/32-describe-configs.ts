@@ -18,17 +18,18 @@ type Result = DescribeConfigsResponseInput['results'][number]
 
 interface Found {
   readonly error: number
-  readonly message: string | null
+  readonly message: string
   readonly configs: readonly DescribedConfig[]
 }
 
 const NONE: readonly DescribedConfig[] = []
 const found = (configs: readonly DescribedConfig[]): Found => ({
   error: ErrorCode.NONE,
-  message: null,
+  // empty and not null, in Kafka
+  message: '',
   configs,
 })
-const refused = (error: number, message: string | null): Found => ({
+const refused = (error: number, message: string): Found => ({
   error,
   message,
   configs: NONE,
@@ -83,7 +84,7 @@ function describeTopic(name: string, context: Context): Found {
   const badName = refuseTopicName(name)
   if (badName !== null) return refused(ErrorCode.INVALID_TOPIC_EXCEPTION, badName)
   const topic = context.services.image.topicByName(context.session.tenantId, name)
-  if (topic === undefined) return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null)
+  if (topic === undefined) return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, '')
   return found(describeTopicConfigs(topic.configs, context.brokerConfigs))
 }
 
