@@ -17,6 +17,9 @@ import { BrokerStop, type CompanionLog } from './broker-stop.ts'
 import { CoordinateHandler } from './coordinate.ts'
 import { type CallToken, CoordinatorAnswers } from './coordinator-answers.ts'
 import { Coordinators } from './coordinators.ts'
+import { DeleteRecordsHandler } from './delete-records.ts'
+import { describeProducers } from './describe-producers.ts'
+import { EpochEndHandler } from './epoch-end.ts'
 import { FrontLink, type FrontRings } from './front-link.ts'
 import { LeaderPartitions } from './leader-partitions.ts'
 import { ListOffsetsHandler } from './list-offsets.ts'
@@ -89,6 +92,8 @@ export class BrokerAgent {
   readonly #listOffsets: ListOffsetsHandler
   readonly #coordinators: Coordinators
   readonly #coordinate: CoordinateHandler
+  readonly #deleteRecords: DeleteRecordsHandler
+  readonly #epochEnd: EpochEndHandler
   readonly #maintenance: Maintenance
   readonly #stop: BrokerStop
   #firstFront = 0
@@ -136,6 +141,8 @@ export class BrokerAgent {
     const { table, handler } = coordination(options, partitions, this.#buffers, image, isWhole)
     this.#coordinators = table
     this.#coordinate = handler
+    this.#deleteRecords = new DeleteRecordsHandler(partitions)
+    this.#epochEnd = new EpochEndHandler(partitions)
     this.#handlers = this.#links.map((link) => this.#handlerOf(link))
     const flushesPending = () => options.flush.pending
     const shared = { image, partitions, settings: this.#settings, flushesPending }
@@ -147,6 +154,7 @@ export class BrokerAgent {
       root,
       onGone: (number, directory) => this.#onGone(number, directory),
       onTopicDeleted: (topic) => this.#coordinators.onTopicDeleted(topic),
+      onConfigs: (isChanged) => this.#onConfigs(isChanged),
       onWhole: () => this.#onWhole(),
     })
     this.#stop = new BrokerStop({
@@ -246,6 +254,9 @@ export class BrokerAgent {
         else if (type === CommandType.LIST_OFFSETS)
           this.#listOffsets.onListOffsets(link, reader, at)
         else if (type === CommandType.COORDINATE) this.#coordinate.onCoordinate(link, reader, at)
+        else if (type === CommandType.DELETE_RECORDS)
+          this.#deleteRecords.onDeleteRecords(link, reader, at)
+        else if (type === CommandType.EPOCH_END) this.#epochEnd.onEpochEnd(link, reader, at)
         else throw new InvariantError(`command of unknown type ${type}`)
       },
     }
@@ -268,6 +279,10 @@ export class BrokerAgent {
       this.#follower.onMetadata(message)
     } else if (message.kind === 'batch-buffer') {
       this.#onBuffer(from, message.bufferId, message.sab)
+    } else if (message.kind === 'describe-producers') {
+      const found = describeProducers(this.#partitions, message.partition)
+      const { correlation } = message
+      this.#options.control.post(from, { kind: 'producers', correlation, ...found })
     } else if (message.kind === 'stop') {
       this.#stop.begin(this.#partitions.nowMs, message.deadlineMs)
     } else {
@@ -288,10 +303,21 @@ export class BrokerAgent {
     this.#maintenance.removeDirectory(number, directory)
   }
 
+  #onConfigs(isChanged: (topic: TopicView) => boolean): void {
+    const { nowMs } = this.#partitions
+    for (const replica of [...this.#table.openReplicas()]) {
+      if (isChanged(replica.topic)) this.#table.reconfigure(replica, nowMs)
+    }
+    this.#maintenance.onConfigs(isChanged)
+  }
+
   #onWhole(): void {
     for (const replica of [...this.#table.replicas()]) {
-      if (this.#image.topicOf(replica.number) === undefined) this.#removeReplica(replica)
+      const topic = this.#image.topicOf(replica.number)
+      if (topic === undefined) this.#removeReplica(replica)
+      else replica.topic = topic
     }
+    this.#onConfigs(() => true)
     this.#maintenance.onImageWhole()
   }
 

@@ -15,6 +15,8 @@ export interface MetadataFollowerOptions {
   readonly onGone: (number: PartitionNumber, directory: string) => void
   /** A topic of any tenant is gone: the image does not hold it any more. */
   readonly onTopicDeleted: (topic: TopicView) => void
+  /** Configs of some topics have changed. */
+  readonly onConfigs: (isChanged: (topic: TopicView) => boolean) => void
   /** The image was begun anew and is whole (again): whatever it does not name is gone. */
   readonly onWhole: () => void
 }
@@ -45,7 +47,7 @@ export class MetadataFollower {
   }
 
   onMetadata(message: MetadataMessage): void {
-    const { image, onGone, onWhole, onTopicDeleted } = this.#options
+    const { image, onGone, onConfigs, onWhole, onTopicDeleted } = this.#options
     if (message.first === 0) this.#isPartial = true
     // asked before the image forgets them
     const gone = message.entries.flatMap((entry) => this.#goneBy(entry))
@@ -53,6 +55,8 @@ export class MetadataFollower {
     applyMetadata(image, message)
     for (const { number, directory } of gone) onGone(number, directory)
     for (const topic of deleted) onTopicDeleted(topic)
+    const isChanged = changedBy(message.entries)
+    if (isChanged !== null && !this.#isPartial) onConfigs(isChanged)
     if (message.more === true || !this.#isPartial) return
     this.#isPartial = false
     this.#isWhole = true
@@ -79,4 +83,15 @@ export class MetadataFollower {
     }
     return gone
   }
+}
+
+/** Tells the topics whose configs `entries` change; null for none. */
+function changedBy(entries: readonly MetadataEntry[]): ((topic: TopicView) => boolean) | null {
+  const ids = new Set<string>()
+  for (const entry of entries) {
+    if (entry.kind === 'topic-configs') ids.add(entry.topicId)
+    else if (entry.kind === 'broker-configs') ids.add(entry.tenantId)
+  }
+  if (ids.size === 0) return null
+  return ({ topicId, tenantId }) => ids.has(topicId) || ids.has(tenantId)
 }

@@ -7,6 +7,7 @@ import type { BrokerProxy } from '../cell/broker-proxy.ts'
 import { BufferPool } from '../cell/buffer-pool.ts'
 import { ControllerClient } from '../cell/controller-client.ts'
 import { Dispatcher } from '../cell/dispatcher.ts'
+import { ProducersClient } from '../cell/producers-client.ts'
 import type { SegmentFiles } from '../cell/segment-files.ts'
 import {
   defaultSegmentReaderLimits,
@@ -242,8 +243,12 @@ export class FrontAgent {
       case 'coordinated':
         proxyOf(dispatcher, message)?.onCoordinated(message.heads, message.bytes)
         break
+      case 'producers':
+        this.services.producers.onResponse(message.correlation, message.error, message.producers)
+        break
       case 'broker-gone': {
         proxyOf(dispatcher, message)?.markGone()
+        this.services.producers.failDead()
         // The one voter runs on broker 1's thread.
         if (message.cellId === 1 && message.brokerId === 1) controller.markGone()
         break
@@ -287,6 +292,7 @@ function makeServices(
     image,
     dispatcher: new Dispatcher(image, options.proxies),
     controller,
+    producers: new ProducersClient(options.control),
     tails: new TailReaders(options.frontId),
     segments,
     fileBuffers,
