@@ -116,11 +116,8 @@ export class BrokerAgent {
       image,
       openLogsMax: this.#settings.openLogsMax,
       failedRetryMs: this.#settings.failedRetryMs,
-      onFailed: (replica) => {
-        this.#partitions.refuseAll(replica, ErrorCode.KAFKA_STORAGE_ERROR)
-        this.#coordinators.drop(replica.number)
-      },
-      onFlushed: (replica) => this.#partitions.moved(replica),
+      onFailed: (replica) => this.#onFailed(replica),
+      onFlushed: (replica) => this.#onFlushed(replica),
     })
     const drainControl = () => void this.#drainControl(Number.POSITIVE_INFINITY)
     this.#partitions = new LeaderPartitions({
@@ -295,6 +292,16 @@ export class BrokerAgent {
     if (forgotten < 0) return
     const { logger } = this.#options.environment
     logger.log('error', 'Too many batches wait for their commands', { from, forgotten })
+  }
+
+  #onFailed(replica: Replica): void {
+    this.#partitions.refuseAll(replica, ErrorCode.KAFKA_STORAGE_ERROR)
+    this.#coordinators.drop(replica.number)
+  }
+
+  #onFlushed(replica: Replica): void {
+    this.#partitions.moved(replica)
+    this.#maintenance.onFlushed(replica)
   }
 
   #onGone(number: PartitionNumber, directory: string): void {

@@ -15,6 +15,7 @@
  *   PRODUCED      u32 correlation · i16 error · u16 reason (ProduceReason) · f64 baseOffset · f64 logAppendTimeMs · f64 logStartOffset
  *   LOCATED       u32 correlation · i16 error · u8 source · u8 0 · f64 logStartOffset · f64 highWatermark · f64 lastStableOffset · f64 logEndOffset
  *                 · f64 segmentBaseOffset · f64 position · u32 byteLength · i32 leaderEpoch · f64 ringByteOffset · u32 ringByteLength · i32 ringGeneration
+ *                 · f64 batchBaseOffset
  *   WOKEN         u32 partition · i16 error · i16 0 · f64 highWatermark
  *   OFFSETS       u32 correlation · i16 error · u8 source · u8 0 · f64 offset · f64 timestamp · i32 leaderEpoch · u32 byteLength
  *                 · f64 segmentBaseOffset · f64 position · f64 logStartOffset
@@ -58,7 +59,7 @@ export const COORDINATE_HEADER_BYTES = 24
 export const DELETE_RECORDS_BYTES = 16
 export const EPOCH_END_BYTES = 16
 export const PRODUCED_BYTES = 32
-export const LOCATED_BYTES = 80
+export const LOCATED_BYTES = 88
 export const WOKEN_BYTES = 16
 export const OFFSETS_BYTES = 56
 export const DELETED_BYTES = 16
