@@ -27,8 +27,10 @@ function addStart(program: Command): void {
   const start = program
     .command('start')
     .description('start an engine and serve Kafka clients until SIGINT or SIGTERM')
-  for (const { name, placeholder, help, shown } of OPTIONS) {
-    start.option(`--${name} <${placeholder}>`, `${help} (default: ${shown})`)
+  for (const { name, placeholder, help, shown, isList } of OPTIONS) {
+    const [flags, text] = [`--${name} <${placeholder}>`, `${help} (default: ${shown})`]
+    if (isList) start.option(flags, text, collect)
+    else start.option(flags, text)
   }
   start
     .option('--config <FILE>', 'options from a YAML or JSON file, by the names above')
@@ -38,11 +40,13 @@ function addStart(program: Command): void {
       '\nEvery option is also an environment variable: --data-dir is GRIOT_DATA_DIR.',
     )
     .addHelpText('after', 'The first that speaks wins: flag, environment, file, default.')
-    .action(async (options: Record<string, string>) => {
+    .action(async (options: Record<string, string | string[]>) => {
       const { runStart } = await import('./start.ts')
       await runStart(options)
     })
 }
+
+const collect = (value: string, earlier: readonly string[] = []): string[] => [...earlier, value]
 
 function addHealth(program: Command): void {
   program

@@ -11,14 +11,16 @@ import { ExitCode } from './exit-code.ts'
 import { firstScreen } from './first-screen.ts'
 
 /** `options` as commander gives them: camel case. */
-export async function runStart(options: Readonly<Record<string, string>>): Promise<void> {
+export async function runStart(
+  options: Readonly<Record<string, string | readonly string[]>>,
+): Promise<void> {
   const { config = null, ...flags } = options
   let settings: EngineSettings
   try {
     settings = await resolveSettings({
       flags: Object.fromEntries(Object.entries(flags).map(([key, value]) => [kebab(key), value])),
       env: process.env,
-      configFile: config,
+      configFile: config as string | null,
     })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
@@ -50,10 +52,11 @@ async function serve(settings: EngineSettings): Promise<void> {
       onFatal: (reason) => stop.now(ExitCode.FAILED, reason),
     })
     stop.engineIs(engine)
-    const { brokers, httpUrl, dataDir } = engine
+    const { brokers, listeners, httpUrl, dataDir } = engine
     const readyMs = performance.now()
+    const version = griotVersion()
     process.stdout.write(
-      firstScreen({ version: griotVersion(), readyMs, brokers, httpUrl, dataDir, settings }),
+      firstScreen({ version, readyMs, brokers, listeners, httpUrl, dataDir, settings }),
     )
     logger.startIsOver()
   } catch (error) {

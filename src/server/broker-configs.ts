@@ -8,6 +8,8 @@ export function brokerConfigValues(settings: EngineSettings): ConfigValues {
     'num.partitions': String(settings.defaultPartitions),
     'auto.create.topics.enable': String(settings.autoCreateTopics),
     'log.dirs': settings.dataDir,
-    listeners: `PLAINTEXT://${formatHostPort(settings.kafkaListen)}`,
+    listeners: settings.kafkaListen
+      .map((address) => `PLAINTEXT://${formatHostPort(address)}`)
+      .join(','),
   }
 }

@@ -1,7 +1,9 @@
 /** From flags, environment, file and defaults to one checked {@link EngineSettings}; the first of them that speaks wins. */
 import { readFileSync } from 'node:fs'
+import { checkAddresses } from './listeners.ts'
 import { didYouMean } from './nearest.ts'
-import { checkPorts, type EngineSettings, envName, OPTION_NAMES, OPTIONS } from './options.ts'
+import { type EngineSettings, envName, OPTION_NAMES, OPTIONS } from './options.ts'
+import { RefusedPartError } from './units.ts'
 
 /** An option was refused: the message names it, where it came from and what is wanted. */
 export class ConfigError extends Error {
@@ -48,7 +50,7 @@ export async function resolveSettings(sources: ConfigSources): Promise<EngineSet
   }
   const complete = settings as unknown as EngineSettings
   try {
-    checkPorts(complete)
+    checkAddresses(complete)
   } catch (error) {
     throw new ConfigError((error as Error).message)
   }
@@ -61,7 +63,8 @@ function parsed(spec: (typeof OPTIONS)[number], value: unknown, origin: string):
     return spec.parse(value)
   } catch (error) {
     const limit = error instanceof Error ? error.message : String(error)
-    throw new ConfigError(`${origin}: ${JSON.stringify(value)} is refused, it ${limit}`)
+    const refused = error instanceof RefusedPartError ? error.part : value
+    throw new ConfigError(`${origin}: ${JSON.stringify(refused)} is refused, it ${limit}`)
   }
 }
 

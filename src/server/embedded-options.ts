@@ -1,21 +1,20 @@
 /** Options of `Griot.start`, checked against the same table as the flags of `griot start`. */
 import { ConfigError } from './config.ts'
 import { brokersMadeFor } from './data-directory.ts'
+import { checkAddresses } from './listeners.ts'
 import { didYouMean } from './nearest.ts'
-import {
-  checkPorts,
-  EMBEDDED_MEMORY_BYTES,
-  type EngineSettings,
-  OPTIONS,
-  type OptionSpec,
-} from './options.ts'
+import { EMBEDDED_MEMORY_BYTES, type EngineSettings, OPTIONS, type OptionSpec } from './options.ts'
+import { RefusedPartError } from './units.ts'
 
 /** What `Griot.start` accepts; everything may be left out. */
 export interface GriotOptions {
   /** Left out: a temporary directory, removed by `close()`. */
   readonly dataDir?: string
-  /** `HOST:PORT`; N brokers take N ports. Default `127.0.0.1:0`: free ones. */
-  readonly kafkaListen?: string
+  /**
+   * `HOST:PORT`, or `HOST:PORT=HOST[:PORT]` with what clients are told; N brokers take N ports. Several for several
+   * listeners. Default `127.0.0.1:0`: free ones.
+   */
+  readonly kafkaListen?: string | readonly string[]
   /** `HOST` or `HOST:PORT` that clients are told. Default: the address that they connected to. */
   readonly kafkaAdvertise?: string
   /** `HOST:PORT` of health and metrics. Default: no HTTP. */
@@ -36,7 +35,7 @@ export interface GriotOptions {
 
 /** Defaults where an embedded engine differs from `griot start`. */
 const EMBEDDED_DEFAULTS: Partial<EngineSettings> = {
-  kafkaListen: { host: '127.0.0.1', port: 0 },
+  kafkaListen: [{ host: '127.0.0.1', port: 0, advertise: null }],
   httpListen: null,
   memoryBytes: EMBEDDED_MEMORY_BYTES,
   logLevel: 'error',
@@ -58,7 +57,7 @@ export function resolveEmbedded(options: GriotOptions, temporaryDir: string): En
   }
   const complete = settings as unknown as EngineSettings
   try {
-    checkPorts(complete)
+    checkAddresses(complete)
   } catch (error) {
     throw new ConfigError(`Griot.start: ${(error as Error).message}`)
   }
@@ -83,8 +82,9 @@ function resolveOption(
     return spec.parse(asked)
   } catch (error) {
     const name = camel(spec.name)
+    const refused = error instanceof RefusedPartError ? error.part : value
     throw new ConfigError(
-      `Griot.start: option ${name}: ${JSON.stringify(value)} is refused, it ${(error as Error).message}`,
+      `Griot.start: option ${name}: ${JSON.stringify(refused)} is refused, it ${(error as Error).message}`,
     )
   }
 }

@@ -3,6 +3,7 @@ import type { BrokerId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import type { ControlMessage } from '../link/control.ts'
 import { brokerPeer, type ControlPort, type EventPorts, SERVER_PEER } from '../link/ports.ts'
+import { formatHostPort, localHostOf } from '../net/address.ts'
 import { claimIdentity, makeDataDirectory } from './data-directory.ts'
 import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
 import { EngineState } from './engine-state.ts'
@@ -11,7 +12,6 @@ import type { EngineSettings } from './options.ts'
 import { traceStart } from './start-trace.ts'
 import { openEventPorts, openGate, type ThreadData } from './thread.ts'
 import { type ReadyDetail, ThreadHandle } from './thread-handle.ts'
-import { formatHostPort } from './units.ts'
 import { griotVersion } from './version.ts'
 import { allocateWiring, CELL, connectThreads, type EngineWiring, listThreads } from './wiring.ts'
 
@@ -33,13 +33,24 @@ export class StartError extends Error {
   override name = 'StartError'
 }
 
-/** What the Kafka front says when it is ready: its ports, joined by commas. */
-const portsOf = (detail: ReadyDetail): number[] => String(detail.ports).split(',').map(Number)
+/** What the Kafka front says when it is ready: the ports of each listener joined by commas, listeners by semicolons. */
+const portsOf = (detail: ReadyDetail): number[][] =>
+  String(detail.ports)
+    .split(';')
+    .map((ports) => ports.split(',').map(Number))
+
+/** Where Kafka clients come in: one port per broker, from broker 1. */
+export interface OpenListener {
+  readonly host: string
+  readonly ports: readonly number[]
+}
 
 export class Engine {
   readonly dataDir: string
-  /** HOST:PORT of each broker, from broker 1. */
+  /** HOST:PORT of each broker at the first listener, from broker 1, as programs on this machine reach it. */
   brokers: readonly string[] = []
+  /** In the order of `--kafka-listen`. */
+  listeners: readonly OpenListener[] = []
   httpUrl: string | null = null
   readonly #options: EngineOptions
   readonly #plan: MemoryPlan
@@ -129,8 +140,11 @@ export class Engine {
         }
       }),
     )
-    const { host } = settings.kafkaListen
-    this.brokers = portsOf(details.get('front-0')!).map((port) => formatHostPort({ host, port }))
+    const ports = portsOf(details.get('front-0')!)
+    this.listeners = settings.kafkaListen.map(({ host }, i) => ({ host, ports: ports[i]! }))
+    const first = this.listeners[0]!
+    const host = localHostOf(first.host)
+    this.brokers = first.ports.map((port) => formatHostPort({ host, port }))
     if (settings.httpListen !== null) {
       const port = Number(details.get('front-1')!.port)
       this.httpUrl = `http://${formatHostPort({ host: settings.httpListen.host, port })}`

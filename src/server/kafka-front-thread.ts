@@ -25,7 +25,9 @@ import { brokerConfigValues } from './broker-configs.ts'
 import { defaultTenantRow, THREAD_ROW } from './counter-rows.ts'
 import type { Agent } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
+import { advertisedOf } from './listeners.ts'
 import { LoopSampler } from './loop-sampler.ts'
+import type { EngineSettings } from './options.ts'
 import { PiscinaPool } from './piscina-pool.ts'
 import { traceStart } from './start-trace.ts'
 import { SystemRandom } from './system-random.ts'
@@ -157,28 +159,46 @@ class KafkaFrontThread implements Agent {
     const { settings, traceOriginMs, thread } = this.#context.data
     traceStart(traceOriginMs, thread.name, 'image is whole')
     try {
-      const listener = await KafkaListener.listen(
-        {
-          optionName: '--kafka-listen',
-          host: settings.kafkaListen.host,
-          port: settings.kafkaListen.port,
-          nodes: settings.brokers,
-          advertisedHost: settings.kafkaAdvertise?.host ?? null,
-          advertisedPort: settings.kafkaAdvertise?.port ?? null,
-        },
-        this.#agent.connections,
-      )
+      const listeners = await this.#listen(settings)
       if (this.#phase !== 'opening') {
-        listener.stopAccepting()
+        for (const listener of listeners) listener.stopAccepting()
         return
       }
       this.#phase = 'serving'
-      this.#agent.addListener(listener)
-      const ports = listener.ports.join(',')
+      for (const listener of listeners) this.#agent.addListener(listener)
+      const ports = listeners.map((listener) => listener.ports.join(',')).join(';')
       this.#control.post(SERVER_PEER, { kind: 'ready', detail: { ports } })
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  /** Opens all listeners or none, in the order of `--kafka-listen`. */
+  async #listen(settings: EngineSettings): Promise<KafkaListener[]> {
+    const advertised = advertisedOf(settings)
+    const wanted = settings.kafkaListen.map(({ host, port }, index) => ({ host, port, index }))
+    // ports that were asked for come first: no free one that the system picks may be among them
+    wanted.sort((a, b) => Number(a.port === 0) - Number(b.port === 0))
+    const listeners: KafkaListener[] = []
+    try {
+      for (const { host, port, index } of wanted) {
+        listeners[index] = await KafkaListener.listen(
+          {
+            optionName: '--kafka-listen',
+            host,
+            port,
+            nodes: settings.brokers,
+            advertisedHost: advertised[index]?.host ?? null,
+            advertisedPort: advertised[index]?.port ?? null,
+          },
+          this.#agent.connections,
+        )
+      }
+    } catch (error) {
+      for (const listener of listeners) listener?.stopAccepting()
+      throw error
+    }
+    return listeners
   }
 
   async #close(): Promise<void> {

@@ -2,7 +2,9 @@
 import os from 'node:os'
 import type { LogLevel } from '../base/log.ts'
 import { brokersMadeFor } from './data-directory.ts'
+import { type KafkaListen, parseKafkaListens } from './listeners.ts'
 import {
+  type Advertised,
   type HostPort,
   parseAdvertised,
   parseBytes,
@@ -23,9 +25,10 @@ export interface DiskReserve {
 /** What an engine is started with, after every source was read and checked. */
 export interface EngineSettings {
   readonly dataDir: string
-  readonly kafkaListen: HostPort
-  /** null: clients are told the local address that their connection came in on. */
-  readonly kafkaAdvertise: { readonly host: string; readonly port: number | null } | null
+  /** At least one. */
+  readonly kafkaListen: readonly KafkaListen[]
+  /** Of the listener that names none itself; null: clients are told the local address that their connection came in on. */
+  readonly kafkaAdvertise: Advertised | null
   readonly httpListen: HostPort | null
   readonly brokers: number
   readonly cells: number
@@ -37,6 +40,7 @@ export interface EngineSettings {
   readonly diskReserve: DiskReserve
 }
 
+/** One row of {@link OPTIONS}. */
 export interface OptionSpec<Key extends keyof EngineSettings = keyof EngineSettings> {
   readonly key: Key
   /** Name of the flag without dashes, and the key of the configuration file; `GRIOT_…` is derived from it. */
@@ -47,6 +51,8 @@ export interface OptionSpec<Key extends keyof EngineSettings = keyof EngineSetti
   readonly shown: string
   /** Told what the options before it in the table have come to. */
   readonly fallback: (before: Readonly<Partial<EngineSettings>>) => EngineSettings[Key]
+  /** May be given more than once on the command line, and as a list in a file. */
+  readonly isList?: boolean
   /** Throws a RangeError that says what is wanted. */
   readonly parse: (value: unknown) => EngineSettings[Key]
 }
@@ -75,17 +81,20 @@ export const OPTIONS: readonly OptionSpec[] = [
   option({
     key: 'kafkaListen',
     name: 'kafka-listen',
-    placeholder: 'HOST:PORT',
-    help: 'first Kafka address; N brokers take N consecutive ports, port 0 takes N free ones',
+    placeholder: 'HOST:PORT[=HOST[:PORT]]',
+    help:
+      'address for Kafka clients; N brokers take N consecutive ports, port 0 takes N free ones; after = what clients ' +
+      'are told to connect to; given more than once, or joined by commas, for several listeners',
     shown: '127.0.0.1:9092',
-    fallback: () => ({ host: '127.0.0.1', port: 9092 }),
-    parse: parseHostPort,
+    isList: true,
+    fallback: () => [{ host: '127.0.0.1', port: 9092, advertise: null }],
+    parse: parseKafkaListens,
   }),
   option({
     key: 'kafkaAdvertise',
     name: 'kafka-advertise',
     placeholder: 'HOST[:PORT]',
-    help: 'host and first port that clients are told to connect to',
+    help: 'host and first port that clients are told to connect to, of the listener that names none itself',
     shown: 'the address that a client connected to',
     fallback: () => null,
     parse: parseAdvertised,
@@ -231,19 +240,5 @@ function parseBytesOfReserve(part: string): number {
     return parseBytes(part)
   } catch {
     throw new RangeError('wants bytes, a percentage, or both, such as 2G, 5% or 5%,2G')
-  }
-}
-
-/** N brokers take N consecutive ports; throws a RangeError that names the option where they do not fit. */
-export function checkPorts(settings: EngineSettings): void {
-  const { brokers, kafkaListen, kafkaAdvertise } = settings
-  for (const [name, port] of [
-    ['kafka-listen', kafkaListen.port],
-    ['kafka-advertise', kafkaAdvertise?.port ?? 0],
-  ] as const) {
-    if (port === 0 || port + brokers - 1 <= 65_535) continue
-    throw new RangeError(
-      `--${name}: ${brokers} brokers take consecutive ports, of which ${port} leaves too few: the last is 65535`,
-    )
   }
 }
