@@ -2,7 +2,7 @@
 import type { OpenListener } from '../server/engine.ts'
 import { advertisedOf, formatAdvertised } from '../server/listeners.ts'
 import type { EngineSettings } from '../server/options.ts'
-import { formatBytes, formatHostPort } from '../server/units.ts'
+import { formatBytes, formatHostPort, isLoopback } from '../server/units.ts'
 
 export interface Screen {
   readonly version: string
@@ -11,7 +11,9 @@ export interface Screen {
   readonly brokers: readonly string[]
   /** In the order of the settings. */
   readonly listeners: readonly OpenListener[]
+  /** As programs on this machine reach them. */
   readonly httpUrl: string | null
+  readonly adminUrl: string | null
   readonly dataDir: string
   readonly settings: EngineSettings
 }
@@ -21,7 +23,7 @@ export function firstScreen(screen: Screen): string {
   const bootstrap = brokers[0]!
   const lines: readonly (readonly [string, string])[] = [
     ...listenerLines(screen),
-    ['HTTP', screen.httpUrl === null ? 'off' : `${screen.httpUrl} (/health, /metrics)`],
+    ...httpLines(screen),
     ['Data', screen.dataDir],
     [
       'Memory',
@@ -36,6 +38,19 @@ export function firstScreen(screen: Screen): string {
   ]
   const title = `griot ${screen.version} ready in ${Math.round(screen.readyMs)} ms`
   return [title, '', ...lines.map(([name, text]) => `  ${name.padEnd(10)}${text}`), ''].join('\n')
+}
+
+/** What answers where, and where a token is asked for. */
+function httpLines({ settings, httpUrl, adminUrl }: Screen): [string, string][] {
+  const { httpListen, adminListen } = settings
+  const paths = isLoopback((adminListen ?? httpListen)?.host ?? '')
+    ? '/health, /metrics'
+    : '/health, /metrics with the operator token'
+  const lines: [string, string][] = []
+  if (httpUrl === null) lines.push(['HTTP', 'off'])
+  else lines.push(['HTTP', `${httpUrl} (${adminListen === null ? paths : '/health/live'})`])
+  if (adminListen !== null) lines.push(['Admin', `${adminUrl} (${paths})`])
+  return lines
 }
 
 /** Each listener with its ports, and what its clients are told where that was given. */

@@ -52,10 +52,14 @@ function addHealth(program: Command): void {
   program
     .command('health')
     .description('ask a running engine how it is; ends with 1 unless it serves')
-    .option('--url <URL>', 'address of the engine (default: http://127.0.0.1:8082, or GRIOT_URL)')
+    .option('--url <URL>', 'address of the engine (default: GRIOT_URL)')
+    .option(
+      '--data-dir <DIR>',
+      'or the data directory of one on this machine (default: GRIOT_DATA_DIR, or ./griot-data; without any: http://127.0.0.1:8082)',
+    )
     .option('--json', 'print what the engine answers')
     .allowExcessArguments(false)
-    .action(async (options: { url?: string; json?: boolean }) => {
+    .action(async (options: { url?: string; dataDir?: string; json?: boolean }) => {
       const { runHealth } = await import('./health.ts')
       await runHealth(options)
     })

@@ -1,10 +1,11 @@
 /** `griot start`: runs an engine until a signal, or until it breaks. */
 import { constants } from 'node:os'
-import { ConfigError, resolveSettings } from '../server/config.ts'
+import { ConfigError, resolveSettings, resolveToken } from '../server/config.ts'
 import { DataDirectoryError } from '../server/data-directory.ts'
 import { DirectoryLockedError } from '../server/directory-lock.ts'
 import { Engine, StartError } from '../server/engine.ts'
 import { ProcessLogger } from '../server/logger.ts'
+import { OperatorTokenError } from '../server/operator-token.ts'
 import type { EngineSettings } from '../server/options.ts'
 import { griotVersion } from '../server/version.ts'
 import { ExitCode } from './exit-code.ts'
@@ -15,26 +16,29 @@ export async function runStart(
   options: Readonly<Record<string, string | readonly string[]>>,
 ): Promise<void> {
   const { config = null, ...flags } = options
+  const sources = {
+    flags: Object.fromEntries(Object.entries(flags).map(([key, value]) => [kebab(key), value])),
+    env: process.env,
+    configFile: config as string | null,
+  }
   let settings: EngineSettings
+  let token: string | null
   try {
-    settings = await resolveSettings({
-      flags: Object.fromEntries(Object.entries(flags).map(([key, value]) => [kebab(key), value])),
-      env: process.env,
-      configFile: config as string | null,
-    })
+    settings = await resolveSettings(sources)
+    token = resolveToken(sources)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     console.error(`griot: ${error.message}`)
     process.exitCode = ExitCode.USAGE
     return
   }
-  await serve(settings)
+  await serve(settings, token)
 }
 
 /** The newest major version of Node.js that this release was tried on. */
 const NODE_TRIED_MAX = 24
 
-async function serve(settings: EngineSettings): Promise<void> {
+async function serve(settings: EngineSettings, token: string | null): Promise<void> {
   const logger = new ProcessLogger(settings.logLevel)
   if (Number.parseInt(process.versions.node, 10) > NODE_TRIED_MAX) {
     const message = 'this version of griot was not tried on so new a Node.js'
@@ -45,6 +49,7 @@ async function serve(settings: EngineSettings): Promise<void> {
   try {
     const engine = await Engine.start({
       settings,
+      token,
       logger,
       frontOnWorker: false,
       isTemporary: false,
@@ -52,11 +57,11 @@ async function serve(settings: EngineSettings): Promise<void> {
       onFatal: (reason) => stop.now(ExitCode.FAILED, reason),
     })
     stop.engineIs(engine)
-    const { brokers, listeners, httpUrl, dataDir } = engine
+    const { brokers, listeners, httpUrl, adminUrl, dataDir } = engine
     const readyMs = performance.now()
     const version = griotVersion()
     process.stdout.write(
-      firstScreen({ version, readyMs, brokers, listeners, httpUrl, dataDir, settings }),
+      firstScreen({ version, readyMs, brokers, listeners, httpUrl, adminUrl, dataDir, settings }),
     )
     logger.startIsOver()
   } catch (error) {
@@ -115,6 +120,7 @@ function explain(error: unknown): string {
     error instanceof StartError ||
     error instanceof DataDirectoryError ||
     error instanceof DirectoryLockedError ||
+    error instanceof OperatorTokenError ||
     error instanceof RangeError ||
     (error as NodeJS.ErrnoException).code !== undefined
   return expected ? error.message : (error.stack ?? error.message)

@@ -51,6 +51,8 @@ export type ControlMessage =
       readonly state: 'starting' | 'serving' | 'degraded' | 'failed' | 'stopping'
       readonly reason: string
     }
+  /** Server → HTTP front: what HTTP beyond loopback asks for. Never logged. */
+  | { readonly kind: 'operator-token'; readonly token: string }
   /** A broker's directory can or cannot take appends (disk full); sent to the server, which tells the HTTP front. */
   | {
       readonly kind: 'disk-state'

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { checkAddresses } from './listeners.ts'
 import { didYouMean } from './nearest.ts'
+import { checkToken } from './operator-token.ts'
 import { type EngineSettings, envName, OPTION_NAMES, OPTIONS } from './options.ts'
 import { RefusedPartError } from './units.ts'
 
@@ -13,6 +14,7 @@ export class ConfigError extends Error {
 /** `GRIOT_` names that are not options of `start`: read by other commands, by the tests and by the start's own trace. */
 const OTHER_ENV_NAMES = [
   'GRIOT_CONFIG',
+  'GRIOT_TOKEN',
   'GRIOT_URL',
   'GRIOT_JSON',
   'GRIOT_TRACE_START',
@@ -55,6 +57,25 @@ export async function resolveSettings(sources: ConfigSources): Promise<EngineSet
     throw new ConfigError((error as Error).message)
   }
   return complete
+}
+
+/**
+ * GRIOT_TOKEN, checked; null where the operator token comes from a file: one named on the command line wins over the variable.
+ * Throws {@link ConfigError}, without what was given.
+ */
+export function resolveToken({ flags, env }: Pick<ConfigSources, 'flags' | 'env'>): string | null {
+  const token = env.GRIOT_TOKEN
+  if (token === undefined || flags['token-file'] !== undefined) return null
+  if (env.GRIOT_TOKEN_FILE !== undefined) {
+    throw new ConfigError(
+      'environment variables GRIOT_TOKEN and GRIOT_TOKEN_FILE are both given: one is enough',
+    )
+  }
+  try {
+    return checkToken(token, 'environment variable GRIOT_TOKEN')
+  } catch (error) {
+    throw new ConfigError((error as Error).message)
+  }
 }
 
 /** `key: "value" wants …`, with the origin in front. */

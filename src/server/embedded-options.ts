@@ -3,6 +3,7 @@ import { ConfigError } from './config.ts'
 import { brokersMadeFor } from './data-directory.ts'
 import { checkAddresses } from './listeners.ts'
 import { didYouMean } from './nearest.ts'
+import { checkToken } from './operator-token.ts'
 import { EMBEDDED_MEMORY_BYTES, type EngineSettings, OPTIONS, type OptionSpec } from './options.ts'
 import { RefusedPartError } from './units.ts'
 
@@ -19,6 +20,12 @@ export interface GriotOptions {
   readonly kafkaAdvertise?: string
   /** `HOST:PORT` of health and metrics. Default: no HTTP. */
   readonly httpListen?: string
+  /** `HOST:PORT` of their own for health and metrics. Default: with `httpListen`. */
+  readonly adminListen?: string
+  /** File with the operator token. Default: `operator-token` in the data directory, made when HTTP is first asked for. */
+  readonly tokenFile?: string
+  /** The operator token itself, which HTTP beyond loopback asks for. */
+  readonly token?: string
   /** Default: the data directory's number, 1 for a new one. */
   readonly brokers?: number
   readonly cells?: number
@@ -46,7 +53,7 @@ const camel = (name: string): string => name.replace(/-./g, (dashed) => dashed[1
 /** Throws {@link ConfigError} for an unknown or ill-typed option; `dataDir` is the caller's when left out. */
 export function resolveEmbedded(options: GriotOptions, temporaryDir: string): EngineSettings {
   const given = options as Readonly<Record<string, unknown>>
-  const names = OPTIONS.map((spec) => camel(spec.name))
+  const names = [...OPTIONS.map((spec) => camel(spec.name)), 'token']
   for (const name of Object.keys(given)) {
     if (names.includes(name)) continue
     throw new ConfigError(`Griot.start: unknown option ${name}${didYouMean(name, names)}`)
@@ -62,6 +69,19 @@ export function resolveEmbedded(options: GriotOptions, temporaryDir: string): En
     throw new ConfigError(`Griot.start: ${(error as Error).message}`)
   }
   return complete
+}
+
+/** The token that the caller gives; null where it comes from a file. Throws {@link ConfigError} without what was given. */
+export function resolveEmbeddedToken({ token, tokenFile }: GriotOptions): string | null {
+  if (token === undefined) return null
+  if (tokenFile !== undefined) {
+    throw new ConfigError('Griot.start: options token and tokenFile are both given: one is enough')
+  }
+  try {
+    return checkToken(String(token), 'Griot.start: option token')
+  } catch (error) {
+    throw new ConfigError((error as Error).message)
+  }
 }
 
 function resolveOption(

@@ -3,11 +3,13 @@ import type { BrokerId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import type { ControlMessage } from '../link/control.ts'
 import { brokerPeer, type ControlPort, type EventPorts, SERVER_PEER } from '../link/ports.ts'
-import { formatHostPort, localHostOf } from '../net/address.ts'
+import { formatHostPort, type HostPort, localHostOf } from '../net/address.ts'
 import { claimIdentity, makeDataDirectory } from './data-directory.ts'
 import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
+import { removeEndpoints, writeEndpoints } from './endpoints.ts'
 import { EngineState } from './engine-state.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
+import { operatorToken } from './operator-token.ts'
 import type { EngineSettings } from './options.ts'
 import { traceStart } from './start-trace.ts'
 import { openEventPorts, openGate, type ThreadData } from './thread.ts'
@@ -17,6 +19,8 @@ import { allocateWiring, CELL, connectThreads, type EngineWiring, listThreads } 
 
 export interface EngineOptions {
   readonly settings: EngineSettings
+  /** The operator token where it comes from no file. */
+  readonly token: string | null
   readonly logger: Logger
   /** Kafka front on a worker: in an embedded engine, whose own thread may be blocked. */
   readonly frontOnWorker: boolean
@@ -45,13 +49,21 @@ export interface OpenListener {
   readonly ports: readonly number[]
 }
 
+const urlOf = (listen: HostPort | null, port: string | number | undefined): string | null =>
+  listen === null
+    ? null
+    : `http://${formatHostPort({ host: localHostOf(listen.host), port: Number(port) })}`
+
 export class Engine {
   readonly dataDir: string
   /** HOST:PORT of each broker at the first listener, from broker 1, as programs on this machine reach it. */
   brokers: readonly string[] = []
   /** In the order of `--kafka-listen`. */
   listeners: readonly OpenListener[] = []
+  /** As programs on this machine reach it; null where there is no HTTP. */
   httpUrl: string | null = null
+  /** Of health and metrics: an address of their own, or that of HTTP. */
+  adminUrl: string | null = null
   readonly #options: EngineOptions
   readonly #plan: MemoryPlan
   readonly #wiring: EngineWiring
@@ -68,7 +80,8 @@ export class Engine {
     this.#options = options
     this.dataDir = makeDataDirectory(settings.dataDir)
     this.#plan = planMemory(settings.memoryBytes, settings.brokers)
-    const infos = listThreads(settings.brokers, settings.httpListen !== null)
+    const hasHttp = settings.httpListen !== null || settings.adminListen !== null
+    const infos = listThreads(settings.brokers, hasHttp)
     this.#wiring = allocateWiring(infos, this.#plan)
     const ends = connectThreads(this.#wiring)
     this.#control = openEventPorts(ends.get(SERVER_PEER)!, () => this.#onControl(), true)
@@ -124,8 +137,17 @@ export class Engine {
     const { brokers, cells } = this.#options.settings
     this.#lock = await DirectoryLock.acquire(this.dataDir, this.#nonce)
     claimIdentity(this.dataDir, { cells, brokersPerCell: brokers })
+    this.#loadToken()
     openGate(this.#wiring, this.#lock.beat)
     this.#trace('data directory locked')
+  }
+
+  /** Reads the operator token, makes it at the first start, and tells it who asks for it. Throws {@link OperatorTokenError}. */
+  #loadToken(): void {
+    const { settings, token, logger } = this.#options
+    if (!this.#threads.has('front-1')) return
+    const source = { given: token, tokenFile: settings.tokenFile, dataDir: this.dataDir }
+    this.#tell('front-1', { kind: 'operator-token', token: operatorToken(source, logger) })
   }
 
   async #waitUntilReady(): Promise<void> {
@@ -145,13 +167,26 @@ export class Engine {
     const first = this.listeners[0]!
     const host = localHostOf(first.host)
     this.brokers = first.ports.map((port) => formatHostPort({ host, port }))
-    if (settings.httpListen !== null) {
-      const port = Number(details.get('front-1')!.port)
-      this.httpUrl = `http://${formatHostPort({ host: settings.httpListen.host, port })}`
-    }
+    const http = details.get('front-1') ?? {}
+    this.httpUrl = urlOf(settings.httpListen, http.httpPort)
+    this.adminUrl = urlOf(settings.adminListen, http.adminPort) ?? this.httpUrl
+    this.#tellWhere()
     this.#isUp = true
     this.#state.setPhase('serving')
     this.#trace('ready')
+  }
+
+  /** Commands that know the data directory find the engine. */
+  #tellWhere(): void {
+    const { brokers: kafka, httpUrl, adminUrl } = this
+    try {
+      writeEndpoints(this.dataDir, { kafka, httpUrl, adminUrl })
+    } catch (error) {
+      const reason = (error as Error).message
+      this.#options.logger.log('warn', 'the file that tells where the engine is was not written', {
+        reason,
+      })
+    }
   }
 
   #threadData(thread: ThreadData['thread'], channels: ThreadData['channels']): ThreadData {
@@ -274,6 +309,7 @@ export class Engine {
   async #endThreads(deadline: Promise<unknown> = Promise.resolve()): Promise<void> {
     await Promise.all([...this.#threads.values()].map((thread) => thread.end(deadline)))
     this.#control.close()
+    if (this.#lock !== null) removeEndpoints(this.dataDir)
     await this.#lock?.release()
     this.#lock = null
   }

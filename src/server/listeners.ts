@@ -49,12 +49,15 @@ interface Range {
 
 /** Throws a RangeError that names the options where addresses do not fit, collide, or are not clear. */
 export function checkAddresses(settings: EngineSettings): void {
-  const { brokers, kafkaListen, kafkaAdvertise, httpListen } = settings
+  const { brokers, kafkaListen, kafkaAdvertise, httpListen, adminListen } = settings
   const kafka = kafkaListen.map((address): Range => {
     return { option: '--kafka-listen', address, count: brokers }
   })
-  const http = [{ option: '--http-listen', address: httpListen }].flatMap(
-    ({ option, address }): Range[] => (address === null ? [] : [{ option, address, count: 1 }]),
+  const http = [
+    { option: '--http-listen', address: httpListen },
+    { option: '--admin-listen', address: adminListen },
+  ].flatMap(({ option, address }): Range[] =>
+    address === null ? [] : [{ option, address, count: 1 }],
   )
   for (const { option, address } of kafka) checkPortsFit(option, address.port, brokers)
   for (const { advertise } of kafkaListen) {

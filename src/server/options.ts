@@ -30,6 +30,10 @@ export interface EngineSettings {
   /** Of the listener that names none itself; null: clients are told the local address that their connection came in on. */
   readonly kafkaAdvertise: Advertised | null
   readonly httpListen: HostPort | null
+  /** null: with `httpListen`. */
+  readonly adminListen: HostPort | null
+  /** null: the one in the data directory, made at the first start. */
+  readonly tokenFile: string | null
   readonly brokers: number
   readonly cells: number
   readonly memoryBytes: number
@@ -103,10 +107,28 @@ export const OPTIONS: readonly OptionSpec[] = [
     key: 'httpListen',
     name: 'http-listen',
     placeholder: 'HOST:PORT',
-    help: 'address of /health and /metrics; off for none',
+    help: 'address of HTTP: /health and /metrics, unless they have one of their own; off for none',
     shown: '127.0.0.1:8082',
     fallback: () => ({ host: '127.0.0.1', port: 8082 }),
     parse: (value) => (value === 'off' || value === false ? null : parseHostPort(value)),
+  }),
+  option({
+    key: 'adminListen',
+    name: 'admin-listen',
+    placeholder: 'HOST:PORT',
+    help: 'address of their own for /health and /metrics, which --http-listen then no longer answers but for /health/live',
+    shown: 'the same as --http-listen',
+    fallback: () => null,
+    parse: parseHostPort,
+  }),
+  option({
+    key: 'tokenFile',
+    name: 'token-file',
+    placeholder: 'FILE',
+    help: 'file with the operator token, which /metrics asks for on other addresses than loopback; GRIOT_TOKEN is the token itself',
+    shown: 'operator-token in the data directory, made at the first start',
+    fallback: () => null,
+    parse: parseText,
   }),
   option({
     key: 'brokers',

@@ -2,8 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { type ConfigSources, resolveSettings } from '../../src/server/config.ts'
-import { type GriotOptions, resolveEmbedded } from '../../src/server/embedded-options.ts'
+import { type ConfigSources, resolveSettings, resolveToken } from '../../src/server/config.ts'
+import {
+  type GriotOptions,
+  resolveEmbedded,
+  resolveEmbeddedToken,
+} from '../../src/server/embedded-options.ts'
 import { envName, OPTIONS } from '../../src/server/options.ts'
 
 const directory = mkdtempSync(path.join(os.tmpdir(), 'griot-config-'))
@@ -48,6 +52,13 @@ const VALUES: Readonly<
     means: { host: '0.0.0.0', port: 80 },
     bad: ['80'],
   },
+  'admin-listen': {
+    one: '127.0.0.1:1',
+    two: '[::]:8083',
+    means: { host: '::', port: 8_083 },
+    bad: ['off', '80', '::1'],
+  },
+  'token-file': { one: '/a', two: '/b', means: '/b', bad: [''] },
   brokers: { one: '1', two: '5', means: 5, bad: ['0', '17', '-1', '1.5', 'three', ''] },
   cells: { one: '1', two: '1', means: 1, bad: ['2', '0', 'x'] },
   memory: {
@@ -250,10 +261,62 @@ describe('several listeners', () => {
     await expect(listeners('localhost:8081')).rejects.toThrow(
       '--http-listen 127.0.0.1:8082 and --kafka-listen localhost:8081 (ports 8081 to 8083, one for each of 3 brokers) overlap',
     )
+    const admin = { 'http-listen': '0.0.0.0:80', 'admin-listen': '127.0.0.1:80' }
+    await expect(resolve({ flags: admin })).rejects.toThrow(
+      '--admin-listen 127.0.0.1:80 and --http-listen 0.0.0.0:80 overlap',
+    )
     const free = { 'kafka-listen': '127.0.0.1:0,127.0.0.1:0', 'http-listen': '127.0.0.1:0' }
     await expect(resolve({ flags: free })).resolves.toBeDefined()
     expect(() => resolveEmbedded({ kafkaListen: 'a:5', httpListen: 'a:5' }, '')).toThrow(
       'Griot.start: --http-listen a:5 and --kafka-listen a:5 overlap',
     )
+  })
+})
+
+describe('the operator token', () => {
+  const token = 'of sixteen letters'.replaceAll(' ', '-')
+
+  test('is a variable, unless the command line names a file', () => {
+    const read = (flags: object, env: ConfigSources['env']) =>
+      resolveToken({ flags: flags as ConfigSources['flags'], env })
+    expect(read({}, {})).toBeNull()
+    expect(read({}, { GRIOT_TOKEN: token })).toBe(token)
+    expect(read({ 'token-file': '/f' }, { GRIOT_TOKEN: token })).toBeNull()
+    expect(() => read({}, { GRIOT_TOKEN: token, GRIOT_TOKEN_FILE: '/f' })).toThrow(
+      'GRIOT_TOKEN and GRIOT_TOKEN_FILE are both given',
+    )
+  })
+
+  test('is refused without being told', async () => {
+    for (const bad of [
+      '',
+      'fifteen-letters',
+      'with white space in it',
+      'x'.repeat(1_025),
+      `${token}=x`,
+    ]) {
+      const refusal = (() => {
+        try {
+          return resolveToken({ flags: {}, env: { GRIOT_TOKEN: bad } })
+        } catch (error) {
+          return (error as Error).message
+        }
+      })()
+      expect(refusal).toContain(
+        'environment variable GRIOT_TOKEN is refused, it wants 16 to 1024 letters',
+      )
+      if (bad !== '') expect(refusal).not.toContain(bad)
+    }
+    await expect(resolve({ flags: { token } })).rejects.toThrow('unknown option --token')
+  })
+
+  test('is an option of Griot.start, or in a file', () => {
+    expect(resolveEmbeddedToken({})).toBeNull()
+    expect(resolveEmbeddedToken({ token })).toBe(token)
+    expect(() => resolveEmbeddedToken({ token: 'short' })).toThrow(
+      'Griot.start: option token is refused, it wants 16 to 1024',
+    )
+    expect(() => resolveEmbeddedToken({ token, tokenFile: '/f' })).toThrow('both given')
+    expect(resolveEmbedded({ token }, '')).not.toHaveProperty('token')
   })
 })
