@@ -1,6 +1,6 @@
 /** `griot start`: runs an engine until a signal, or until it breaks. */
 import { constants } from 'node:os'
-import { ConfigError, resolveSettings, resolveToken } from '../server/config.ts'
+import { ConfigError, type ConfigSources, resolveSettings, resolveToken } from '../server/config.ts'
 import { DataDirectoryError } from '../server/data-directory.ts'
 import { DirectoryLockedError } from '../server/directory-lock.ts'
 import { Engine, StartError } from '../server/engine.ts'
@@ -10,13 +10,14 @@ import type { EngineSettings } from '../server/options.ts'
 import { griotVersion } from '../server/version.ts'
 import { ExitCode } from './exit-code.ts'
 import { firstScreen } from './first-screen.ts'
+import { Reloader, watchTerminal } from './reload.ts'
 
 /** `options` as commander gives them: camel case. */
 export async function runStart(
   options: Readonly<Record<string, string | readonly string[]>>,
 ): Promise<void> {
   const { config = null, ...flags } = options
-  const sources = {
+  const sources: ConfigSources = {
     flags: Object.fromEntries(Object.entries(flags).map(([key, value]) => [kebab(key), value])),
     env: process.env,
     configFile: config as string | null,
@@ -32,19 +33,24 @@ export async function runStart(
     process.exitCode = ExitCode.USAGE
     return
   }
-  await serve(settings, token)
+  await serve(settings, token, sources)
 }
 
 /** The newest major version of Node.js that this release was tried on. */
 const NODE_TRIED_MAX = 24
 
-async function serve(settings: EngineSettings, token: string | null): Promise<void> {
+async function serve(
+  settings: EngineSettings,
+  token: string | null,
+  sources: ConfigSources,
+): Promise<void> {
   const logger = new ProcessLogger(settings.logLevel)
   if (Number.parseInt(process.versions.node, 10) > NODE_TRIED_MAX) {
     const message = 'this version of griot was not tried on so new a Node.js'
     logger.log('warn', message, { node: process.version, newestTried: NODE_TRIED_MAX })
   }
   const stop = stopOnSignals(logger)
+  reloadOnSignal(new Reloader({ sources, settings, logger, started: stop.started }), stop)
   if (process.env.npm_lifecycle_event !== undefined) stopWithParent(stop)
   try {
     const engine = await Engine.start({
@@ -97,7 +103,15 @@ function stopOnSignals(logger: ProcessLogger) {
       now(ExitCode.OK, signal)
     })
   }
-  return { now, engineIs: (engine: Engine) => onEngine(engine) }
+  return { now, started, engineIs: (engine: Engine) => onEngine(engine) }
+}
+
+function reloadOnSignal(reloader: Reloader, stop: ReturnType<typeof stopOnSignals>): void {
+  const isTerminalGone = watchTerminal()
+  process.on('SIGHUP', () => {
+    if (isTerminalGone()) stop.now(ExitCode.OK, 'SIGHUP, and its terminal is gone')
+    else void reloader.reload()
+  })
 }
 
 const PARENT_CHECK_MS = 500

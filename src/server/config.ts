@@ -1,15 +1,12 @@
 /** From flags, environment, file and defaults to one checked {@link EngineSettings}; the first of them that speaks wins. */
-import { readFileSync } from 'node:fs'
+import { ConfigError, readConfigFile } from './config-file.ts'
 import { checkAddresses } from './listeners.ts'
 import { didYouMean } from './nearest.ts'
 import { checkToken } from './operator-token.ts'
 import { type EngineSettings, envName, OPTION_NAMES, OPTIONS } from './options.ts'
 import { RefusedPartError } from './units.ts'
 
-/** An option was refused: the message names it, where it came from and what is wanted. */
-export class ConfigError extends Error {
-  override name = 'ConfigError'
-}
+export { ConfigError } from './config-file.ts'
 
 /** `GRIOT_` names that are not options of `start`: read by other commands, by the tests and by the start's own trace. */
 const OTHER_ENV_NAMES = [
@@ -33,22 +30,41 @@ export interface ConfigSources {
   readonly configFile: string | null
 }
 
+export interface ResolvedSettings {
+  readonly settings: EngineSettings
+  /** What is in the file to no effect, as something else wins: `NAME (option --NAME)`. */
+  readonly masked: readonly string[]
+}
+
+/** The file that `--config` or GRIOT_CONFIG names; null for none. */
+export const configFileOf = ({ configFile, env }: ConfigSources): string | null =>
+  configFile ?? (env.GRIOT_CONFIG || null)
+
+export const resolveSettings = async (sources: ConfigSources): Promise<EngineSettings> =>
+  (await resolveAll(sources)).settings
+
 /** Resolves every option; throws {@link ConfigError}. Reads the configuration file, on the calling thread. */
-export async function resolveSettings(sources: ConfigSources): Promise<EngineSettings> {
+export async function resolveAll(sources: ConfigSources): Promise<ResolvedSettings> {
   checkEnvironment(sources.env)
   checkFlags(sources.flags)
-  const file = sources.configFile ?? (sources.env.GRIOT_CONFIG || null)
-  const fromFile = file === null ? {} : await readConfigFile(file)
+  const path = configFileOf(sources)
+  const file = path === null ? null : await readConfigFile(path, OPTION_NAMES)
   const settings: Record<string, unknown> = {}
+  const masked: string[] = []
   for (const spec of OPTIONS) {
+    const { name } = spec
     const candidates: readonly [value: unknown, origin: string][] = [
-      [sources.flags[spec.name], `option --${spec.name}`],
-      [sources.env[envName(spec.name)], `environment variable ${envName(spec.name)}`],
-      [fromFile[spec.name], `key ${spec.name} of ${file}`],
+      [sources.flags[name], `option --${name}`],
+      [sources.env[envName(name)], `environment variable ${envName(name)}`],
+      [file?.values[name], file?.originOf(name) ?? ''],
     ]
     const given = candidates.find(([value]) => value !== undefined)
     settings[spec.key] =
       given === undefined ? spec.fallback(settings) : parsed(spec, given[0], given[1])
+    if (file?.values[name] === undefined || given === candidates[2]) continue
+    // it has no effect, but would at the next start without what hides it
+    parsed(spec, file.values[name], file.originOf(name))
+    masked.push(`${name} (${given![1]})`)
   }
   const complete = settings as unknown as EngineSettings
   try {
@@ -56,7 +72,7 @@ export async function resolveSettings(sources: ConfigSources): Promise<EngineSet
   } catch (error) {
     throw new ConfigError((error as Error).message)
   }
-  return complete
+  return { settings: complete, masked }
 }
 
 /**
@@ -104,37 +120,3 @@ function checkEnvironment(env: Readonly<Record<string, string | undefined>>): vo
     throw new ConfigError(`unknown environment variable ${name}${didYouMean(name, known)}`)
   }
 }
-
-async function readConfigFile(path: string): Promise<Readonly<Record<string, unknown>>> {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new ConfigError(`option --config: cannot read ${path} (${codeOf(error)})`)
-  }
-  const content = await parseConfigText(path, text)
-  if (content === null || content === undefined) return {}
-  if (typeof content !== 'object' || Array.isArray(content)) {
-    throw new ConfigError(
-      `option --config: ${path} must hold one mapping of option names to values`,
-    )
-  }
-  for (const key of Object.keys(content)) {
-    if (OPTION_NAMES.includes(key)) continue
-    throw new ConfigError(`unknown key ${key} of ${path}${didYouMean(key, OPTION_NAMES)}`)
-  }
-  return content as Record<string, unknown>
-}
-
-async function parseConfigText(path: string, text: string): Promise<unknown> {
-  try {
-    if (path.endsWith('.json')) return JSON.parse(text)
-    const { parse } = await import('yaml')
-    return parse(text)
-  } catch (error) {
-    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error)
-    throw new ConfigError(`option --config: ${path} cannot be parsed: ${reason}`)
-  }
-}
-
-const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error)

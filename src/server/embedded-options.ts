@@ -1,5 +1,5 @@
 /** Options of `Griot.start`, checked against the same table as the flags of `griot start`. */
-import { ConfigError } from './config.ts'
+import { ConfigError } from './config-file.ts'
 import { brokersMadeFor } from './data-directory.ts'
 import { checkAddresses } from './listeners.ts'
 import { didYouMean } from './nearest.ts'
@@ -38,6 +38,8 @@ export interface GriotOptions {
   readonly autoCreateTopics?: boolean
   readonly defaultPartitions?: number
   readonly diskReserve?: string
+  /** Milliseconds, or text such as `10m`, which is the default. */
+  readonly connectionsMaxIdle?: number | string
 }
 
 /** Defaults where an embedded engine differs from `griot start`. */
@@ -97,7 +99,8 @@ function resolveOption(
   }
   if (spec.key === 'logLevel' && value === 'silent') return 'fatal'
   // a bare number of milliseconds is plain where the caller is a program
-  const asked = spec.key === 'stopTimeoutMs' && typeof value === 'number' ? `${value}ms` : value
+  const isDuration = spec.key === 'stopTimeoutMs' || spec.key === 'connectionsMaxIdleMs'
+  const asked = isDuration && typeof value === 'number' ? `${value}ms` : value
   try {
     return spec.parse(asked)
   } catch (error) {

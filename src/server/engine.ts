@@ -8,11 +8,12 @@ import { claimIdentity, makeDataDirectory } from './data-directory.ts'
 import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
 import { removeEndpoints, writeEndpoints } from './endpoints.ts'
 import { EngineState } from './engine-state.ts'
+import { liveSettings } from './live-settings.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
 import { operatorToken } from './operator-token.ts'
 import type { EngineSettings } from './options.ts'
 import { traceStart } from './start-trace.ts'
-import { openEventPorts, openGate, type ThreadData } from './thread.ts'
+import { openEventPorts, openGate, setThreadLogLevel, type ThreadData } from './thread.ts'
 import { type ReadyDetail, ThreadHandle } from './thread-handle.ts'
 import { griotVersion } from './version.ts'
 import { allocateWiring, CELL, connectThreads, type EngineWiring, listThreads } from './wiring.ts'
@@ -65,6 +66,8 @@ export class Engine {
   /** Of health and metrics: an address of their own, or that of HTTP. */
   adminUrl: string | null = null
   readonly #options: EngineOptions
+  /** With what has changed since the start. */
+  #settings: EngineSettings
   readonly #plan: MemoryPlan
   readonly #wiring: EngineWiring
   readonly #threads = new Map<string, ThreadHandle>()
@@ -78,11 +81,13 @@ export class Engine {
   private constructor(options: EngineOptions) {
     const { settings } = options
     this.#options = options
+    this.#settings = settings
     this.dataDir = makeDataDirectory(settings.dataDir)
     this.#plan = planMemory(settings.memoryBytes, settings.brokers)
     const hasHttp = settings.httpListen !== null || settings.adminListen !== null
     const infos = listThreads(settings.brokers, hasHttp)
     this.#wiring = allocateWiring(infos, this.#plan)
+    setThreadLogLevel(this.#wiring, settings.logLevel)
     const ends = connectThreads(this.#wiring)
     this.#control = openEventPorts(ends.get(SERVER_PEER)!, () => this.#onControl(), true)
     this.#state = new EngineState((state, reason) =>
@@ -122,6 +127,23 @@ export class Engine {
     return { phase: this.#state.phase, reason: this.#state.reason }
   }
 
+  /**
+   * Goes on with `settings`, of which only those that are live may have changed, and reads the operator token again. Throws
+   * {@link OperatorTokenError}, and then nothing has changed.
+   */
+  reload(settings: EngineSettings): void {
+    this.#loadToken(settings)
+    this.#settings = settings
+    setThreadLogLevel(this.#wiring, settings.logLevel)
+    const message = {
+      kind: 'settings',
+      settings: liveSettings({ ...settings, dataDir: this.dataDir }),
+    } as const
+    for (const { name, role } of this.#wiring.threads) {
+      if (role === 'kafka-front' || role === 'broker') this.#tell(name, message)
+    }
+  }
+
   /** Stops cleanly within the stop timeout, then cuts what is left. Calling it again gives the same promise. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop()
@@ -137,16 +159,16 @@ export class Engine {
     const { brokers, cells } = this.#options.settings
     this.#lock = await DirectoryLock.acquire(this.dataDir, this.#nonce)
     claimIdentity(this.dataDir, { cells, brokersPerCell: brokers })
-    this.#loadToken()
+    this.#loadToken(this.#settings)
     openGate(this.#wiring, this.#lock.beat)
     this.#trace('data directory locked')
   }
 
   /** Reads the operator token, makes it at the first start, and tells it who asks for it. Throws {@link OperatorTokenError}. */
-  #loadToken(): void {
-    const { settings, token, logger } = this.#options
+  #loadToken({ tokenFile }: EngineSettings): void {
+    const { token, logger } = this.#options
     if (!this.#threads.has('front-1')) return
-    const source = { given: token, tokenFile: settings.tokenFile, dataDir: this.dataDir }
+    const source = { given: token, tokenFile, dataDir: this.dataDir }
     this.#tell('front-1', { kind: 'operator-token', token: operatorToken(source, logger) })
   }
 
@@ -283,7 +305,7 @@ export class Engine {
     this.#isUp = false
     for (const thread of this.#threads.values()) thread.expectEnd()
     this.#state.setPhase('stopping', 'the engine is stopping')
-    const deadline = deadlineIn(this.#options.settings.stopTimeoutMs)
+    const deadline = deadlineIn(this.#settings.stopTimeoutMs)
     // fronts answer and finish, then brokers flush, then the flusher has nothing left to do
     for (const role of ['kafka-front', 'broker', 'flusher', 'http-front'] as const) {
       await this.#stopRole(role, deadline)

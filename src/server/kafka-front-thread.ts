@@ -8,6 +8,7 @@ import { defaultFrontSettings } from '../front/context.ts'
 import { FrontAgent } from '../front/front-agent.ts'
 import type { FrontCounterRows } from '../front/front-counters.ts'
 import { MetadataImage } from '../image/image.ts'
+import type { LiveSettings } from '../link/control.ts'
 import {
   brokerPeer,
   type ControlEnvelope,
@@ -15,6 +16,7 @@ import {
   type EventPorts,
   SERVER_PEER,
 } from '../link/ports.ts'
+import { defaultLimits } from '../net/connection-set.ts'
 import { KafkaListener } from '../net/kafka-listener.ts'
 import { CounterWriter } from '../shared/counter-table.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
@@ -57,6 +59,7 @@ class KafkaFrontThread implements Agent {
   readonly #agent: FrontAgent
   readonly #driver: EventLoopDriver
   readonly #pool = new PiscinaPool()
+  #listeners: readonly KafkaListener[] = []
   #phase: 'waiting' | 'opening' | 'serving' | 'stopping' | 'stopped' = 'waiting'
   #isImageWhole = false
   #stopByMs = Number.POSITIVE_INFINITY
@@ -125,6 +128,7 @@ class KafkaFrontThread implements Agent {
         autoCreateTopics: settings.autoCreateTopics,
         brokerConfigs,
       },
+      limits: { ...defaultLimits, idleMs: settings.connectionsMaxIdleMs },
       inFlightBytes: plan.inFlightBytes,
       fileReadBytes: plan.fileReadBytes,
       kick: () => this.#driver.kick(),
@@ -146,12 +150,25 @@ class KafkaFrontThread implements Agent {
   }
 
   #onControl({ message }: ControlEnvelope): void {
+    if (message.kind === 'settings') this.#change(message.settings)
     if (message.kind !== 'stop') return
     if (this.#phase === 'stopping' || this.#phase === 'stopped') return
     this.#phase = 'stopping'
     this.#stopByMs = this.#context.clock.monotonicMs() + message.deadlineMs * STOP_SHARE
     this.#agent.stop()
     this.#driver.kick()
+  }
+
+  #change(settings: LiveSettings): void {
+    this.#agent.changeSettings({
+      autoCreateTopics: settings.autoCreateTopics,
+      brokerConfigs: settings.brokerConfigs,
+    })
+    this.#agent.connections.setIdleMs(settings.connectionsMaxIdleMs)
+    this.#listeners.forEach((listener, index) => {
+      const { host = null, port = null } = settings.advertised[index] ?? {}
+      listener.advertise({ advertisedHost: host, advertisedPort: port })
+    })
   }
 
   async #open(): Promise<void> {
@@ -165,6 +182,7 @@ class KafkaFrontThread implements Agent {
         return
       }
       this.#phase = 'serving'
+      this.#listeners = listeners
       for (const listener of listeners) this.#agent.addListener(listener)
       const ports = listeners.map((listener) => listener.ports.join(',')).join(';')
       this.#control.post(SERVER_PEER, { kind: 'ready', detail: { ports } })

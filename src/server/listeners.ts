@@ -33,6 +33,12 @@ export const formatKafkaListen = ({ advertise, ...bind }: KafkaListen): string =
 export const formatAdvertised = ({ host, port }: Advertised): string =>
   port === null ? formatHostPort({ host, port: 0 }).slice(0, -2) : formatHostPort({ host, port })
 
+/** The same addresses in the same order, whatever clients are told. */
+export const areBoundAlike = (
+  one: readonly KafkaListen[],
+  other: readonly KafkaListen[],
+): boolean => one.map(formatHostPort).join() === other.map(formatHostPort).join()
+
 /** What clients of each listener are told, in the order of `--kafka-listen`. */
 export const advertisedOf = ({
   kafkaListen,

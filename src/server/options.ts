@@ -2,7 +2,7 @@
 import os from 'node:os'
 import type { LogLevel } from '../base/log.ts'
 import { brokersMadeFor } from './data-directory.ts'
-import { type KafkaListen, parseKafkaListens } from './listeners.ts'
+import { areBoundAlike, type KafkaListen, parseKafkaListens } from './listeners.ts'
 import {
   type Advertised,
   type HostPort,
@@ -42,6 +42,7 @@ export interface EngineSettings {
   readonly autoCreateTopics: boolean
   readonly defaultPartitions: number
   readonly diskReserve: DiskReserve
+  readonly connectionsMaxIdleMs: number
 }
 
 /** One row of {@link OPTIONS}. */
@@ -57,6 +58,8 @@ export interface OptionSpec<Key extends keyof EngineSettings = keyof EngineSetti
   readonly fallback: (before: Readonly<Partial<EngineSettings>>) => EngineSettings[Key]
   /** May be given more than once on the command line, and as a list in a file. */
   readonly isList?: boolean
+  /** Whether this change takes effect when the file is read again, without a restart; left out: none does. */
+  readonly isLive?: (before: EngineSettings, after: EngineSettings) => boolean
   /** Throws a RangeError that says what is wanted. */
   readonly parse: (value: unknown) => EngineSettings[Key]
 }
@@ -71,6 +74,8 @@ export const DEFAULT_DISK_RESERVE: DiskReserve = { bytes: 2 * 2 ** 30, fraction:
 
 const option = <Key extends keyof EngineSettings>(spec: OptionSpec<Key>): OptionSpec =>
   spec as unknown as OptionSpec
+
+const always = (): boolean => true
 
 export const OPTIONS: readonly OptionSpec[] = [
   option({
@@ -91,6 +96,8 @@ export const OPTIONS: readonly OptionSpec[] = [
       'are told to connect to; given more than once, or joined by commas, for several listeners',
     shown: '127.0.0.1:9092',
     isList: true,
+    // what clients are told, not where they come in
+    isLive: (before, after) => areBoundAlike(before.kafkaListen, after.kafkaListen),
     fallback: () => [{ host: '127.0.0.1', port: 9092, advertise: null }],
     parse: parseKafkaListens,
   }),
@@ -100,6 +107,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     placeholder: 'HOST[:PORT]',
     help: 'host and first port that clients are told to connect to, of the listener that names none itself',
     shown: 'the address that a client connected to',
+    // which listener it means is decided with those that are read
+    isLive: (before, after) => areBoundAlike(before.kafkaListen, after.kafkaListen),
     fallback: () => null,
     parse: parseAdvertised,
   }),
@@ -127,6 +136,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     placeholder: 'FILE',
     help: 'file with the operator token, which /metrics asks for on other addresses than loopback; GRIOT_TOKEN is the token itself',
     shown: 'operator-token in the data directory, made at the first start',
+    isLive: always,
     fallback: () => null,
     parse: parseText,
   }),
@@ -163,6 +173,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     placeholder: 'DURATION',
     help: 'how long a clean stop may take before the rest is cut',
     shown: '8s',
+    isLive: always,
     fallback: () => 8_000,
     parse: parseStopTimeout,
   }),
@@ -172,6 +183,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     placeholder: 'LEVEL',
     help: `lowest level of the log on stderr: ${LOG_LEVELS.join(', ')}`,
     shown: 'info',
+    isLive: always,
     fallback: () => 'info',
     parse: (value) => parseOneOf(value, LOG_LEVELS),
   }),
@@ -181,6 +193,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     placeholder: 'BOOL',
     help: "make a topic when a client asks for it (Kafka's auto.create.topics.enable)",
     shown: 'true',
+    isLive: always,
     fallback: () => true,
     parse: parseSwitch,
   }),
@@ -190,6 +203,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     placeholder: 'N',
     help: "partitions of a topic that does not say (Kafka's num.partitions)",
     shown: '4',
+    isLive: always,
     fallback: () => 4,
     parse: (value) => parseCount(value, 1, 10_000),
   }),
@@ -199,8 +213,19 @@ export const OPTIONS: readonly OptionSpec[] = [
     placeholder: 'MARK',
     help: 'free space below which produce is refused: bytes, a percentage, or both for the smaller',
     shown: '5%,2G',
+    isLive: always,
     fallback: () => DEFAULT_DISK_RESERVE,
     parse: parseDiskReserve,
+  }),
+  option({
+    key: 'connectionsMaxIdleMs',
+    name: 'connections-max-idle',
+    placeholder: 'DURATION',
+    help: "a Kafka connection on which nothing comes or goes for so long is closed (Kafka's connections.max.idle.ms)",
+    shown: '10m',
+    isLive: always,
+    fallback: () => 600_000,
+    parse: parseConnectionsMaxIdle,
   }),
 ]
 
@@ -242,6 +267,12 @@ function parseMemory(value: unknown): number {
 function parseStopTimeout(value: unknown): number {
   const ms = parseDurationMs(value)
   if (ms > 600_000) throw new RangeError('wants at most 10m')
+  return ms
+}
+
+function parseConnectionsMaxIdle(value: unknown): number {
+  const ms = parseDurationMs(value)
+  if (ms < 1_000 || ms > 86_400_000) throw new RangeError('wants 1s to 24h')
   return ms
 }
 

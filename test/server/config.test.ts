@@ -77,6 +77,7 @@ const VALUES: Readonly<
     means: { bytes: 2 ** 20, fraction: 0.05 },
     bad: ['x', '95%', '5%%'],
   },
+  'connections-max-idle': { one: '1s', two: '24h', means: 86_400_000, bad: ['10', '999ms', '25h'] },
 }
 
 describe('every option', () => {
@@ -107,7 +108,9 @@ describe('every option', () => {
       await expect(resolve({ env: { [envName(spec.name)]: value } })).rejects.toThrow(
         `environment variable ${envName(spec.name)}: `,
       )
-      await expect(resolve({ configFile: json })).rejects.toThrow(`key ${spec.name} of ${json}: `)
+      await expect(resolve({ configFile: json })).rejects.toThrow(
+        `key ${spec.name} of ${json}, line 1: `,
+      )
     }
   })
 })
@@ -130,7 +133,7 @@ describe('refusals', () => {
     )
     const yaml = file('unknown.yaml', 'kafkaListen: 127.0.0.1:1\n')
     await expect(resolve({ configFile: yaml })).rejects.toThrow(
-      `unknown key kafkaListen of ${yaml} (did you mean kafka-listen?)`,
+      `unknown key kafkaListen of ${yaml}, line 1 (did you mean kafka-listen?)`,
     )
   })
 
@@ -161,7 +164,18 @@ describe('the configuration file', () => {
 
   test('is refused when it is missing, damaged or no mapping', async () => {
     await expect(resolve({ configFile: path.join(directory, 'none') })).rejects.toThrow('ENOENT')
-    await expect(resolve({ configFile: file('a.json', '{') })).rejects.toThrow('cannot be parsed')
+    const refused = (name: string, text: string, message: string | RegExp) =>
+      expect(resolve({ configFile: file(name, text) })).rejects.toThrow(message)
+    await refused('a.json', '{\n\n"brokers": 3,\n}', /a\.json, line 4 cannot be parsed/)
+    await refused('a.json', '{', /a\.json, line 1 cannot be parsed/)
+    await refused('a.json', '{"brokers": 0,\n"memory": "x"}', 'a.json, line 1: 0 is refused')
+    await refused('a.json', '{"brokers": 1,\n"memory": "x"}', 'a.json, line 2: "x" is refused')
+    await refused(
+      'd.yaml',
+      'brokers: 1\nbrokers: 2\n',
+      /d\.yaml, line 2 cannot be parsed: .*unique/,
+    )
+    await refused('e.yaml', '# one\n\nmemory:\n  a: 1\n', 'e.yaml, line 3: {"a":1} is refused')
     await expect(resolve({ configFile: file('b.yaml', 'a: [') })).rejects.toThrow(
       'cannot be parsed',
     )
