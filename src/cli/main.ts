@@ -1,7 +1,8 @@
 /** `griot …`: finds the subcommand and runs it. The main thread. */
-import { Command, CommanderError } from 'commander'
+import { Argument, Command, CommanderError } from 'commander'
 import { OPTIONS } from '../server/options.ts'
 import { griotVersion } from '../server/version.ts'
+import type { ExampleName } from './example.ts'
 import { ExitCode } from './exit-code.ts'
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -13,6 +14,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'griot:')) })
   addStart(program)
   addHealth(program)
+  addExample(program)
   addVersion(program)
   try {
     await program.parseAsync(argv as string[])
@@ -62,6 +64,22 @@ function addHealth(program: Command): void {
     .action(async (options: { url?: string; dataDir?: string; json?: boolean }) => {
       const { runHealth } = await import('./health.ts')
       await runHealth(options)
+    })
+}
+
+function addExample(program: Command): void {
+  const what = new Argument(
+    '<what>',
+    'systemd: a unit; docker: a Dockerfile; compose: with kafka-ui and Prometheus',
+  )
+  program
+    .command('example')
+    .description('print a file to run an engine with')
+    .addArgument(what.choices(['systemd', 'docker', 'compose']))
+    .allowExcessArguments(false)
+    .action(async (name: ExampleName) => {
+      const { runExample } = await import('./example.ts')
+      runExample(name)
     })
 }
 

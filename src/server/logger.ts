@@ -72,6 +72,9 @@ export class ProcessLogger implements Logger {
 /** Writes synchronously: a line survives whatever ends the process after it. */
 async function pinoSink(): Promise<Sink> {
   const { pino } = await import('pino')
+  const destination = pino.destination({ dest: 2, sync: true })
+  // a pipe or a terminal that is gone takes the log away, not the engine
+  destination.on('error', () => {})
   const logger = pino(
     {
       // what comes here has passed the level, which may change
@@ -81,7 +84,7 @@ async function pinoSink(): Promise<Sink> {
       messageKey: 'message',
       formatters: { level: (label) => ({ level: label }) },
     },
-    pino.destination({ dest: 2, sync: true }),
+    destination,
   )
   return (line) => {
     logger[line.level]({ time: new Date(line.atMs).toISOString(), ...line.fields }, line.message)

@@ -272,6 +272,21 @@ describe('SIGHUP', () => {
     expect((await engine.kill('SIGTERM')).code).toBe(0)
   })
 
+  test('finds the engine alive when whoever read its log is gone', async () => {
+    write('log-level: info')
+    await start()
+    const url = /HTTP\s+(http:\S+)/.exec(engine.stdout)![1]
+    engine.child.stderr!.destroy()
+    engine.child.stdout!.destroy()
+    write('log-level: debug')
+    for (let round = 0; round < 3; round++) {
+      engine.child.kill('SIGHUP')
+      await sleep(100)
+      expect((await fetch(`${url}/health`)).status).toBe(200)
+    }
+    expect((await engine.kill('SIGTERM')).code).toBe(0)
+  })
+
   test('gives the new operator token of the file to those who ask', async () => {
     const tokenFile = path.join(directory, 'token')
     writeFileSync(tokenFile, 'first-token-0123456')
