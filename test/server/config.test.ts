@@ -77,6 +77,12 @@ const VALUES: Readonly<
     means: { bytes: 2 ** 20, fraction: 0.05 },
     bad: ['x', '95%', '5%%'],
   },
+  'broker-config': {
+    one: 'log.retention.hours=1',
+    two: 'log.retention.hours=24,log.cleanup.policy=compact,delete',
+    means: { 'log.retention.hours': '24', 'log.cleanup.policy': 'compact,delete' },
+    bad: ['x', '=1', 'log.retention.hours=soon', 'log.retention.hour=1', 'node.id=7'],
+  },
   'connections-max-idle': { one: '1s', two: '24h', means: 86_400_000, bad: ['10', '999ms', '25h'] },
 }
 
