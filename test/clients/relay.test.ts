@@ -63,6 +63,28 @@ describe('through a relay on other ports of 127.0.0.2', () => {
     await admin.disconnect()
   }, 60_000)
 
+  it('kafkajs shares a topic in a group, whose coordinator it is told of', async () => {
+    const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING })
+    const consumer = kafka.consumer({ groupId: 'relayed' })
+    await consumer.connect()
+    await consumer.subscribe({ topic: 'js', fromBeginning: true })
+    let read = 0
+    await new Promise<void>((resolve, reject) => {
+      const eachMessage = async () => {
+        if (++read === BROKERS * lines.length) resolve()
+      }
+      consumer.run({ eachMessage }).catch(reject)
+    })
+    await consumer.disconnect()
+    const admin = kafka.admin()
+    await admin.connect()
+    const [committed] = await admin.fetchOffsets({ groupId: 'relayed', topics: ['js'] })
+    expect(committed!.partitions.map(({ offset }) => Number(offset))).toEqual(
+      Array(BROKERS).fill(lines.length),
+    )
+    await admin.disconnect()
+  }, 60_000)
+
   it.skipIf(missing('kcat'))(
     'kcat produces, consumes and lists',
     async () => {
@@ -86,6 +108,17 @@ describe('through a relay on other ports of 127.0.0.2', () => {
       expect(produced).toMatchObject({ code: 0 })
       const args = ['-C', '-b', bootstrap, '-t', 'kcat', '-p', '0', '-o', 'beginning', '-e', '-q']
       expect((await run('kcat', args)).stdout).toBe(await readFile(input, 'utf8'))
+      const inGroup = [
+        '-b',
+        bootstrap,
+        '-G',
+        'kcat',
+        '-e',
+        '-q',
+        '-X',
+        'auto.offset.reset=earliest',
+      ]
+      expect((await run('kcat', [...inGroup, 'kcat'])).stdout).toBe(await readFile(input, 'utf8'))
     },
     60_000,
   )
