@@ -3,7 +3,11 @@ import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { silentLogger } from './base/log.ts'
 import { makeTemporaryDirectory, removeAbandoned, temporaryBase } from './server/data-directory.ts'
-import { type GriotOptions, resolveEmbedded } from './server/embedded-options.ts'
+import {
+  type GriotOptions,
+  resolveEmbedded,
+  resolveEmbeddedToken,
+} from './server/embedded-options.ts'
 import { Engine } from './server/engine.ts'
 import { ProcessLogger } from './server/logger.ts'
 
@@ -15,8 +19,10 @@ export class Griot {
   readonly brokers: readonly string[]
   /** What Kafka clients call `bootstrap.servers`: all brokers, joined by commas. */
   readonly bootstrapServers: string
-  /** Where health and metrics answer; null unless `httpListen` was given. */
+  /** Of HTTP; null unless `httpListen` was given. */
   readonly url: string | null
+  /** Where health and metrics answer: as `url`, unless `adminListen` was given. */
+  readonly adminUrl: string | null
   readonly dataDir: string
   readonly #engine: Engine
   readonly #isTemporary: boolean
@@ -31,6 +37,7 @@ export class Griot {
     this.brokers = engine.brokers
     this.bootstrapServers = engine.brokers.join(',')
     this.url = engine.httpUrl
+    this.adminUrl = engine.adminUrl
     this.dataDir = engine.dataDir
     this.#cleaning = isTemporary
       ? removeAbandoned(path.dirname(engine.dataDir), Date.now()).catch(() => {})
@@ -46,11 +53,13 @@ export class Griot {
     const isTemporary = options.dataDir === undefined
     // options are checked before anything is made
     const checked = resolveEmbedded(options, '')
+    const token = resolveEmbeddedToken(options)
     const dataDir = isTemporary ? makeTemporaryDirectory(temporaryBase()) : checked.dataDir
     const logger = options.logLevel === 'silent' ? null : new ProcessLogger(checked.logLevel)
     try {
       const engine = await Engine.start({
         settings: { ...checked, dataDir },
+        token,
         logger: logger ?? silentLogger,
         frontOnWorker: true,
         isTemporary,

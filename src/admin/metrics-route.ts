@@ -1,4 +1,5 @@
 /** `/metrics` in Prometheus' text format; the library is loaded at the first scrape. HTTP front's thread. */
+import type { HttpHandler } from '../net/http-interface.ts'
 import type { HttpRouter } from '../net/http-router.ts'
 
 type Labels = Readonly<Record<string, string>>
@@ -34,13 +35,19 @@ interface Scraper {
   scrape(): Promise<string>
 }
 
-export function addMetricsRoute(router: HttpRouter, sources: readonly MetricSource[]): void {
+/** `guard` decides who sees them. */
+export function addMetricsRoute(
+  router: HttpRouter,
+  sources: readonly MetricSource[],
+  guard: (handler: HttpHandler) => HttpHandler,
+): void {
   let scraper: Promise<Scraper> | null = null
-  router.add('GET', '/metrics', async () => {
+  const metrics: HttpHandler = async () => {
     scraper ??= createScraper(sources)
     const { contentType, scrape } = await scraper
     return { status: 200, headers: { 'content-type': contentType }, body: await scrape() }
-  })
+  }
+  router.add('GET', '/metrics', guard(metrics))
 }
 
 /** A line of the text. */

@@ -1,10 +1,13 @@
-/** The HTTP front's worker: health and metrics. It listens before the engine is ready, to say so. */
+/** The HTTP front's worker: health and metrics, on one address or two. It listens before the engine is ready, to say so. */
 
 import { EngineHealth } from '../admin/engine-health.ts'
-import { addHealthRoutes } from '../admin/health-routes.ts'
+import { addHealthRoutes, addLiveRoute } from '../admin/health-routes.ts'
 import { addMetricsRoute } from '../admin/metrics-route.ts'
+import { OperatorTokenGuard } from '../admin/operator-token.ts'
 import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/log.ts'
 import { type ControlEnvelope, type EventPorts, SERVER_PEER } from '../link/ports.ts'
+import { formatHostPort, type HostPort } from '../net/address.ts'
 import { HTTP_LIMITS } from '../net/http-interface.ts'
 import { NodeHttpServer } from '../net/http-node.ts'
 import { HttpRouter } from '../net/http-router.ts'
@@ -18,7 +21,6 @@ import { LoopSampler } from './loop-sampler.ts'
 import { metricSources } from './metric-sources.ts'
 import { failed, openEventPorts, type ThreadData, threadContext, threadLogger } from './thread.ts'
 import { ThreadTotals } from './thread-totals.ts'
-import { formatHostPort } from './units.ts'
 
 export async function runHttpFront(data: ThreadData): Promise<void> {
   const context = threadContext(data)
@@ -26,7 +28,8 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const health = new EngineHealth(() => watch.beats(context.clock.monotonicMs()))
   const control = openEventPorts(data.channels, () => driver.kick())
   const logger = threadLogger(data, control)
-  let server: NodeHttpServer | null = null
+  const servers: NodeHttpServer[] = []
+  const guard = new OperatorTokenGuard()
   const totals = new ThreadTotals(data.wiring)
   const own = new CounterWriter(data.wiring.counters, context.index).row(THREAD_ROW)
   const loop = new LoopSampler(own)
@@ -42,13 +45,14 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const stop = async () => {
     clearInterval(watching)
     driver.stop()
-    await server?.close()
+    await Promise.all(servers.map((server) => server.close()))
     context.status.setState(ThreadState.STOPPED)
     control.post(SERVER_PEER, { kind: 'stopped' })
     control.close()
   }
   const onMessage = ({ message }: ControlEnvelope) => {
     if (message.kind === 'engine-state') health.setState(message.state, message.reason)
+    else if (message.kind === 'operator-token') guard.setToken(message.token)
     else if (message.kind === 'stop') void stop()
   }
   const driver = new EventLoopDriver({
@@ -59,13 +63,58 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   })
   context.status.setState(ThreadState.RUNNING)
   driver.start()
-  const { host, port } = data.settings.httpListen!
-  const router = createRouter(data, health, totals, context.clock)
+  const addresses = addressesOf(
+    data,
+    createRouter(data, health, totals, context.clock, guard),
+    health,
+  )
+  const detail: Record<string, number> = {}
   try {
-    server = await NodeHttpServer.listen({ host, port, router, limits: HTTP_LIMITS, logger })
-    control.post(SERVER_PEER, { kind: 'ready', detail: { port: server.port } })
+    for (const { name, address, router } of addresses) {
+      const server = await listen(`--${name}-listen`, address, { router, logger })
+      servers.push(server)
+      detail[`${name}Port`] = server.port
+    }
+    control.post(SERVER_PEER, { kind: 'ready', detail })
   } catch (error) {
-    control.post(SERVER_PEER, { kind: 'failed', message: explain(error, data) })
+    control.post(SERVER_PEER, { kind: 'failed', message: (error as Error).message })
+  }
+}
+
+interface HttpAddress {
+  readonly name: 'http' | 'admin'
+  readonly address: HostPort
+  readonly router: HttpRouter
+}
+
+/** With an address of their own, health and metrics are not on that of HTTP, which only says that the engine turns. */
+function addressesOf(
+  { settings }: ThreadData,
+  admin: HttpRouter,
+  health: EngineHealth,
+): HttpAddress[] {
+  const { httpListen, adminListen } = settings
+  const addresses: HttpAddress[] = []
+  if (httpListen !== null) {
+    const others = new HttpRouter()
+    addLiveRoute(others, health)
+    const router = adminListen === null ? admin : others
+    addresses.push({ name: 'http', address: httpListen, router })
+  }
+  if (adminListen !== null) addresses.push({ name: 'admin', address: adminListen, router: admin })
+  return addresses
+}
+
+/** Throws an error whose message names option, address and what is wrong. */
+async function listen(
+  optionName: string,
+  address: HostPort,
+  rest: { readonly router: HttpRouter; readonly logger: Logger },
+): Promise<NodeHttpServer> {
+  try {
+    return await NodeHttpServer.listen({ ...address, ...rest, limits: HTTP_LIMITS })
+  } catch (error) {
+    throw new Error(`${optionName}: ${explain(error, address)}`)
   }
 }
 
@@ -74,6 +123,7 @@ function createRouter(
   health: EngineHealth,
   totals: ThreadTotals,
   clock: Clock,
+  guard: OperatorTokenGuard,
 ): HttpRouter {
   const router = new HttpRouter()
   const info = {
@@ -87,7 +137,7 @@ function createRouter(
     engineState: () => health.report().status,
     totals: () => totals.look(clock.monotonicMs()),
   })
-  addMetricsRoute(router, sources)
+  addMetricsRoute(router, sources, (handler) => guard.beyondLoopback(handler))
   return router
 }
 
@@ -101,13 +151,13 @@ function drain(control: EventPorts, each: (envelope: ControlEnvelope) => void): 
   return count
 }
 
-function explain(error: unknown, { settings }: ThreadData): string {
-  const where = formatHostPort(settings.httpListen!)
+function explain(error: unknown, address: HostPort): string {
+  const where = formatHostPort(address)
   const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'EADDRINUSE') return `--http-listen: ${where} is taken by another program`
-  if (code === 'EACCES') return `--http-listen: no permission to listen on ${where}`
+  if (code === 'EADDRINUSE') return `${where} is taken by another program`
+  if (code === 'EACCES') return `no permission to listen on ${where}`
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-    return `--http-listen: this machine has no address ${settings.httpListen!.host}`
+    return `this machine has no address ${address.host}`
   }
-  return `--http-listen: cannot listen on ${where}: ${message}`
+  return `cannot listen on ${where}: ${message}`
 }
