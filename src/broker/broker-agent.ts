@@ -23,6 +23,7 @@ import { ProduceHandler } from './produce.ts'
 import type { Replica } from './replica.ts'
 import { ReplicaTable } from './replica-table.ts'
 import { type BrokerSettings, DEFAULT_BROKER_SETTINGS } from './settings.ts'
+import { TopicStatsHandler } from './topic-stats.ts'
 import { WatchHandler } from './watch.ts'
 
 /** What completes the flushes that the logs ask for: the flusher's rings, or a simulated disk. */
@@ -78,6 +79,7 @@ export class BrokerAgent {
   readonly #locate: LocateHandler
   readonly #watch: WatchHandler
   readonly #listOffsets: ListOffsetsHandler
+  readonly #topicStats: TopicStatsHandler
   readonly #maintenance: Maintenance
   readonly #stop: BrokerStop
   #firstFront = 0
@@ -118,6 +120,8 @@ export class BrokerAgent {
     this.#locate = new LocateHandler(partitions)
     this.#watch = new WatchHandler(partitions)
     this.#listOffsets = new ListOffsetsHandler(partitions)
+    const { control } = options
+    this.#topicStats = new TopicStatsHandler({ brokerId, image, partitions, control })
     this.#handlers = this.#links.map((link) => this.#handlerOf(link))
     const flushesPending = () => options.flush.pending
     const settings = this.#settings
@@ -252,6 +256,8 @@ export class BrokerAgent {
       this.#follower.onMetadata(message)
     } else if (message.kind === 'batch-buffer') {
       this.#onBuffer(from, message.bufferId, message.sab)
+    } else if (message.kind === 'topic-stats-request') {
+      this.#topicStats.onRequest(from, message)
     } else if (message.kind === 'stop') {
       this.#stop.begin(this.#partitions.nowMs, message.deadlineMs)
     } else {
