@@ -2,7 +2,7 @@
 // dist/cli.cjs what it runs; dist/worker.cjs is where every worker enters, to load the one file of its role. What runs
 // in the engine's own threads is CommonJS, one file per thread: ES modules would cost each thread 10 ms and more.
 // Dependencies stay outside, but for the two that every start needs.
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { build } from 'esbuild'
 
@@ -93,6 +93,8 @@ for (const [name, text] of Object.entries(ENTRIES)) {
   written.add(name)
   writeFileSync(`dist/${name}`, text)
 }
+// printed by `griot example grafana`
+copyFileSync('src/admin/grafana-dashboard.json', 'dist/grafana-dashboard.json')
 // files of an earlier build would otherwise stay in the package
 for (const name of readdirSync('dist')) {
   if (/\.c?js$/.test(name) && !written.has(name)) rmSync(`dist/${name}`)

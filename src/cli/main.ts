@@ -13,6 +13,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'griot:')) })
   addStart(program)
   addHealth(program)
+  addExample(program)
   addVersion(program)
   try {
     await program.parseAsync(argv as string[])
@@ -54,6 +55,18 @@ function addHealth(program: Command): void {
     .action(async (options: { url?: string; json?: boolean }) => {
       const { runHealth } = await import('./health.ts')
       await runHealth(options)
+    })
+}
+
+function addExample(program: Command): void {
+  const example = program.command('example').description('print a file to start from')
+  example
+    .command('grafana')
+    .description('a Grafana dashboard (JSON) of what /metrics tells')
+    .allowExcessArguments(false)
+    .action(async () => {
+      const { grafanaExample } = await import('./example-grafana.ts')
+      process.stdout.write(grafanaExample())
     })
 }
 
