@@ -5,7 +5,11 @@ import path from 'node:path'
 import { silentLogger } from './base/log.ts'
 import { makeTemporaryDirectory, removeAbandoned, temporaryBase } from './server/data-directory.ts'
 import { DirectoryReaper } from './server/directory-reaper.ts'
-import { type GriotOptions, resolveEmbedded } from './server/embedded-options.ts'
+import {
+  type GriotOptions,
+  resolveEmbedded,
+  resolveEmbeddedToken,
+} from './server/embedded-options.ts'
 import { Engine } from './server/engine.ts'
 import { hostWallMs } from './server/host-time.ts'
 import { ProcessLogger } from './server/logger.ts'
@@ -22,8 +26,10 @@ export class Griot {
   readonly brokers: readonly string[]
   /** What Kafka clients call `bootstrap.servers`: all brokers, joined by commas. */
   readonly bootstrapServers: string
-  /** Where health and metrics answer; null unless `httpListen` was given. */
+  /** Of HTTP; null unless `httpListen` was given. */
   readonly url: string | null
+  /** Where health and metrics answer: as `url`, unless `adminListen` was given. */
+  readonly adminUrl: string | null
   readonly dataDir: string
   readonly #engine: Engine
   readonly #isTemporary: boolean
@@ -39,6 +45,7 @@ export class Griot {
     this.brokers = engine.brokers
     this.bootstrapServers = engine.brokers.join(',')
     this.url = engine.httpUrl
+    this.adminUrl = engine.adminUrl
     this.dataDir = engine.dataDir
     this.#reaper = isTemporary ? DirectoryReaper.watch(engine.dataDir) : null
     this.#cleaning = isTemporary ? removeOthers(engine.dataDir).catch(() => {}) : Promise.resolve()
@@ -54,11 +61,13 @@ export class Griot {
     const isTemporary = options.dataDir === undefined
     // options are checked before anything is made
     const checked = resolveEmbedded(options, '')
+    const token = resolveEmbeddedToken(options)
     const dataDir = isTemporary ? makeTemporaryDirectory(temporaryBase()) : checked.dataDir
     const logger = options.logLevel === 'silent' ? null : new ProcessLogger(checked.logLevel)
     try {
       const engine = await Engine.start({
         settings: { ...checked, dataDir },
+        token,
         logger: logger ?? silentLogger,
         frontOnWorker: true,
         isTemporary,

@@ -1,5 +1,5 @@
 /** `/metrics` in Prometheus' text format; the library is loaded at the first scrape. HTTP front's thread. */
-import { problemResponse } from '../net/http-interface.ts'
+import { type HttpHandler, problemResponse } from '../net/http-interface.ts'
 import type { HttpRouter } from '../net/http-router.ts'
 import { ScrapeQueryError } from './topic-selection.ts'
 
@@ -54,14 +54,16 @@ interface Scraper {
 /** Scrapes with a query that are worked on at a time, and that may wait behind them. */
 const ASKING_MAX = 4
 
+/** `guard` decides who sees them. */
 export function addMetricsRoute(
   router: HttpRouter,
   sources: readonly MetricSource[],
+  guard: (handler: HttpHandler) => HttpHandler,
   onRequest: SourcesOnRequest = async () => [],
 ): void {
   let plain: Promise<Scraper> | null = null
   let asking = 0
-  router.add('GET', '/metrics', async ({ query }) => {
+  const metrics: HttpHandler = async ({ query }) => {
     if (query.size === 0) {
       plain ??= createScraper(sources)
       return response(await plain)
@@ -79,7 +81,8 @@ export function addMetricsRoute(
     } finally {
       asking--
     }
-  })
+  }
+  router.add('GET', '/metrics', guard(metrics))
 }
 
 const response = async ({ contentType, scrape }: Scraper) => ({

@@ -114,6 +114,11 @@ export class FrontAgent {
     this.#scheduleSweep(clock.monotonicMs())
   }
 
+  /** Goes by this from the next request on. */
+  changeSettings(change: Pick<FrontSettings, 'autoCreateTopics' | 'brokerConfigs'>): void {
+    Object.assign(this.services.settings, change)
+  }
+
   /** Has the listener closed when the front stops. */
   addListener(listener: KafkaListener): void {
     this.#listeners.push(listener)
@@ -300,7 +305,8 @@ function makeServices(
     logger,
     timers: new TimerQueue(),
     deadlines: new Deadlines(),
-    settings,
+    // of its own: it may change
+    settings: { ...settings },
     topicCounts: new TopicCounts(image),
     counters: new FrontCounters(options.counters ?? null, servedApis, brokersMax, clock),
     afterCallback,

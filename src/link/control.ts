@@ -39,6 +39,19 @@ export interface TopicStatsAnswer {
   readonly partitions: Float64Array
 }
 
+/** Options that change while the engine runs, as far as agents go by them. */
+export interface LiveSettings {
+  readonly autoCreateTopics: boolean
+  readonly defaultPartitions: number
+  readonly connectionsMaxIdleMs: number
+  /** Free bytes below which produce is refused. */
+  readonly diskMarkBytes: number
+  /** Of each listener; null: the local address of each connection. */
+  readonly advertised: readonly ({ readonly host: string; readonly port: number | null } | null)[]
+  /** Static broker configs by Kafka's names. */
+  readonly brokerConfigs: Readonly<Record<string, string>>
+}
+
 /** Everything that may arrive at an agent's thread. */
 export type ControlMessage =
   | {
@@ -76,6 +89,10 @@ export type ControlMessage =
       readonly state: 'starting' | 'serving' | 'degraded' | 'failed' | 'stopping'
       readonly reason: string
     }
+  /** Server → Kafka front and brokers: options that have changed while they run. */
+  | { readonly kind: 'settings'; readonly settings: LiveSettings }
+  /** Server → HTTP front: what HTTP beyond loopback asks for. Never logged. */
+  | { readonly kind: 'operator-token'; readonly token: string }
   /** A broker's directory can or cannot take appends (disk full); sent to the server, which tells the HTTP front. */
   | {
       readonly kind: 'disk-state'

@@ -23,15 +23,18 @@ type Sink = (line: Line) => void
 const WAITING_MAX = 10_000
 
 export class ProcessLogger implements Logger {
-  readonly #minimum: number
-  readonly #level: LogLevel
+  #minimum: number
   readonly #waiting: Line[] = []
   #sink: Sink | null = null
   #loading: Promise<void> | null = null
   #isStarting = true
 
   constructor(level: LogLevel) {
-    this.#level = level
+    this.#minimum = LOG_LEVELS.indexOf(level)
+  }
+
+  /** From the next line on. */
+  setLevel(level: LogLevel): void {
     this.#minimum = LOG_LEVELS.indexOf(level)
   }
 
@@ -63,24 +66,28 @@ export class ProcessLogger implements Logger {
   }
 
   async #load(): Promise<void> {
-    const sink = await pinoSink(this.#level)
+    const sink = await pinoSink()
     this.#sink = sink
     for (const line of this.#waiting.splice(0)) sink(line)
   }
 }
 
 /** Writes synchronously: a line survives whatever ends the process after it. */
-async function pinoSink(level: LogLevel): Promise<Sink> {
+async function pinoSink(): Promise<Sink> {
   const { pino } = await import('pino')
+  const destination = pino.destination({ dest: 2, sync: true })
+  // a pipe or a terminal that is gone takes the log away, not the engine
+  destination.on('error', () => {})
   const logger = pino(
     {
-      level,
+      // what comes here has passed the level, which may change
+      level: LOG_LEVELS[0],
       base: null,
       timestamp: false,
       messageKey: 'message',
       formatters: { level: (label) => ({ level: label }) },
     },
-    pino.destination({ dest: 2, sync: true }),
+    destination,
   )
   return (line) => {
     logger[line.level](
@@ -92,22 +99,23 @@ async function pinoSink(level: LogLevel): Promise<Sink> {
 
 /** A worker's logger: lines go to the server thread as control messages. */
 export class ForwardingLogger implements Logger {
-  readonly #minimum: number
+  readonly #minimum: () => number
   readonly #thread: string
   readonly #post: (to: string, message: ControlMessage) => void
 
+  /** `minimum` is the place in {@link LOG_LEVELS} of the lowest level that is sent, asked at each line. */
   constructor(
     thread: string,
-    level: LogLevel,
+    minimum: () => number,
     post: (to: string, message: ControlMessage) => void,
   ) {
     this.#thread = thread
-    this.#minimum = LOG_LEVELS.indexOf(level)
+    this.#minimum = minimum
     this.#post = post
   }
 
   log(level: LogLevel, message: string, fields: LogFields = {}): void {
-    if (LOG_LEVELS.indexOf(level) < this.#minimum) return
+    if (LOG_LEVELS.indexOf(level) < this.#minimum()) return
     this.#post(SERVER_PEER, {
       kind: 'log',
       level,

@@ -61,7 +61,7 @@ export interface ChannelEnd {
 
 /**
  * The first word of the gate: every other thread waits on it before it touches the data directory. The second is the
- * number of the lock's claim. Both are stored by the server.
+ * number of the lock's claim, the third the lowest level that is logged. All are stored by the server.
  */
 export const Gate = { CLOSED: 0, OPEN: 1, ABANDONED: 2 } as const
 

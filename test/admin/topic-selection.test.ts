@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { addMetricsRoute } from '../../src/admin/metrics-route.ts'
 import { NamePatterns, selectTopics } from '../../src/admin/topic-selection.ts'
 import type { MetadataView } from '../../src/image/view.ts'
-import type { HttpRequest } from '../../src/net/http-interface.ts'
+import type { HttpHandler, HttpRequest } from '../../src/net/http-interface.ts'
 import { HttpRouter } from '../../src/net/http-router.ts'
 import { parseMetrics } from '../server/prometheus-text.ts'
 
+const openToAll = (handler: HttpHandler) => handler
 const patterns = (...given: string[]) =>
   NamePatterns.of(
     new URLSearchParams(given.map((text): [string, string] => ['topics', text])),
@@ -67,7 +68,7 @@ test('no label value can break the text', async () => {
       fc.uniqueArray(fc.oneof(anything, fc.constantFrom(...evil))),
       async (names) => {
         const router = new HttpRouter()
-        addMetricsRoute(router, [], async () => [
+        addMetricsRoute(router, [], openToAll, async () => [
           {
             ...{ kind: 'gauge', name: 'lag', help: 'a "help" with \\ and\nmore' },
             read: () => names.map((name, value) => ({ labels: { group: name }, value })),
@@ -89,7 +90,7 @@ test('scrapes with a query are bounded at a time', async () => {
   const held = new Promise<void>((resolve) => {
     release = resolve
   })
-  addMetricsRoute(router, [], async () => {
+  addMetricsRoute(router, [], openToAll, async () => {
     await held
     return []
   })
