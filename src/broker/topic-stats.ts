@@ -1,15 +1,7 @@
-import type { BrokerId, PartitionNumber } from '../base/ids.ts'
-import type { MetadataView } from '../image/view.ts'
+import type { PartitionNumber } from '../base/ids.ts'
 import { PARTITION_STATS, type TopicStatsRequest } from '../link/control.ts'
 import type { ControlPort, PeerName } from '../link/ports.ts'
 import type { LeaderPartitions } from './leader-partitions.ts'
-
-export interface TopicStatsOptions {
-  readonly brokerId: BrokerId
-  readonly image: MetadataView
-  readonly partitions: LeaderPartitions
-  readonly control: ControlPort
-}
 
 /** Logs that one question may open, of those that were not open since the start. */
 const OPENED_PER_REQUEST = 8
@@ -19,10 +11,12 @@ const OPENED_PER_REQUEST = 8
  * that are opened: each question brings more, and once known it stays so. On the broker's thread.
  */
 export class TopicStatsHandler {
-  readonly #options: TopicStatsOptions
+  readonly #partitions: LeaderPartitions
+  readonly #control: ControlPort
 
-  constructor(options: TopicStatsOptions) {
-    this.#options = options
+  constructor(partitions: LeaderPartitions, control: ControlPort) {
+    this.#partitions = partitions
+    this.#control = control
   }
 
   onRequest(from: PeerName, { correlation, topics, partitions }: TopicStatsRequest): void {
@@ -30,7 +24,7 @@ export class TopicStatsHandler {
     let mayOpen = OPENED_PER_REQUEST
     partitions.forEach((partition, at) => {
       const number = partition as PartitionNumber
-      const { table } = this.#options.partitions
+      const { table } = this.#partitions
       let measures = table.measuresOf(number)
       if (measures === null && mayOpen > 0) {
         mayOpen--
@@ -40,16 +34,15 @@ export class TopicStatsHandler {
       const { logStartOffset, endOffset, sizeBytes } = measures ?? UNKNOWN
       values.set([logStartOffset, endOffset, sizeBytes], at * PARTITION_STATS.length)
     })
-    const { control, partitions: served } = this.#options
-    const counts = served.topicCounts.values(topics)
-    control.post(from, { kind: 'topic-stats', correlation, topics: counts, partitions: values })
+    const counts = this.#partitions.topicCounts.values(topics)
+    const answer = { kind: 'topic-stats', correlation, topics: counts, partitions: values } as const
+    this.#control.post(from, answer)
   }
 
   #open(number: PartitionNumber): void {
-    const { partitions } = this.#options
-    const replica = partitions.admit(number, -1)
+    const replica = this.#partitions.admit(number, -1)
     // what goes wrong is the partition's affair, and has been logged
-    if (replica !== null) partitions.open(replica)
+    if (replica !== null) this.#partitions.open(replica)
   }
 }
 

@@ -141,7 +141,7 @@ class EarlySockets {
 
 function acceptSocket(set: ConnectionSet, socket: Socket, info: ListenerInfo): void {
   const remote = formatHostPort({
-    host: plainAddress(socket.remoteAddress ?? '?'),
+    host: plainAddress(socket.remoteAddress, '?'),
     port: socket.remotePort ?? 0,
   })
   const connection = set.open(socket, info, { remote, local: plainAddress(socket.localAddress) })
@@ -153,8 +153,8 @@ function acceptSocket(set: ConnectionSet, socket: Socket, info: ListenerInfo): v
 }
 
 /** An IPv4 address that came in through an IPv6 socket, as IPv4. */
-const plainAddress = (address: string | undefined): string =>
-  address === undefined ? '127.0.0.1' : address.replace(/^::ffff:(?=\d+\.)/, '')
+const plainAddress = (address: string | undefined, unknown = '127.0.0.1'): string =>
+  address === undefined ? unknown : address.replace(/^::ffff:(?=\d+\.)/, '')
 
 function listenOn(server: Server, options: ListenOptions, port: number): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -1,6 +1,8 @@
 /** Every option of `griot start`, once: its name, what it accepts, its default, what it is for. */
 import os from 'node:os'
 import type { LogLevel } from '../base/log.ts'
+import type { ConfigValues } from '../image/topic-config.ts'
+import { parseBrokerConfig } from './broker-configs.ts'
 import { brokersMadeFor } from './data-directory.ts'
 import { areBoundAlike, type KafkaListen, parseKafkaListens } from './listeners.ts'
 import {
@@ -43,6 +45,8 @@ export interface EngineSettings {
   readonly defaultPartitions: number
   readonly diskReserve: DiskReserve
   readonly connectionsMaxIdleMs: number
+  /** By Kafka's names. */
+  readonly brokerConfig: ConfigValues
 }
 
 /** One row of {@link OPTIONS}. */
@@ -226,6 +230,15 @@ export const OPTIONS: readonly OptionSpec[] = [
     isLive: always,
     fallback: () => 600_000,
     parse: parseConnectionsMaxIdle,
+  }),
+  option({
+    key: 'brokerConfig',
+    name: 'broker-config',
+    placeholder: 'NAME=VALUE',
+    help: "Kafka's broker configs: the defaults of topics (log.retention.hours …), of groups and of offsets; several with commas",
+    shown: "Kafka's own",
+    fallback: () => ({}),
+    parse: parseBrokerConfig,
   }),
 ]
 

@@ -77,6 +77,12 @@ const VALUES: Readonly<
     means: { bytes: 2 ** 20, fraction: 0.05 },
     bad: ['x', '95%', '5%%'],
   },
+  'broker-config': {
+    one: 'log.retention.hours=1',
+    two: 'log.retention.hours=48',
+    means: { 'log.retention.hours': '48' },
+    bad: ['nonsense', 'no.such.config=1'],
+  },
   'connections-max-idle': { one: '1s', two: '24h', means: 86_400_000, bad: ['10', '999ms', '25h'] },
 }
 
