@@ -1,10 +1,11 @@
 /** The HTTP front's worker: health and metrics, on one address or two. It listens before the engine is ready, to say so. */
 
 import { EngineHealth } from '../admin/engine-health.ts'
+import { groupSources } from '../admin/group-metrics.ts'
 import { addHealthRoutes, addLiveRoute } from '../admin/health-routes.ts'
 import { addMetricsRoute, type SourcesOnRequest } from '../admin/metrics-route.ts'
 import { OperatorTokenGuard } from '../admin/operator-token.ts'
-import { topicSources } from '../admin/topic-metrics.ts'
+import { type AskTopicStats, topicSources } from '../admin/topic-metrics.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import { applyMetadata, MetadataImage } from '../image/image.ts'
@@ -20,6 +21,7 @@ import { brokerConfigValues } from './broker-configs.ts'
 import { THREAD_ROW } from './counter-rows.ts'
 import { HEARTBEAT_MS } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
+import { GroupStatsClient } from './group-stats-client.ts'
 import { LoopSampler } from './loop-sampler.ts'
 import { metricSources } from './metric-sources.ts'
 import { RecentLatencies } from './recent-latencies.ts'
@@ -37,6 +39,7 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const guard = new OperatorTokenGuard()
   const image = new MetadataImage(brokerConfigValues(data.settings))
   const topicStats = new TopicStatsClient(image, control)
+  const groupStats = new GroupStatsClient(image, data, control)
   const totals = new ThreadTotals(data.wiring)
   const latencies = new RecentLatencies(new CounterReader(data.wiring.counters))
   const own = new CounterWriter(data.wiring.counters, context.index).row(THREAD_ROW)
@@ -63,6 +66,9 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
     if (message.kind === 'engine-state') health.setState(message.state, message.reason)
     else if (message.kind === 'metadata') applyMetadata(image, message)
     else if (message.kind === 'topic-stats') topicStats.onAnswer(message)
+    else if (message.kind === 'coordinated')
+      groupStats.onAnswers(message.brokerId, message.heads, message.bytes)
+    else if (message.kind === 'broker-gone') groupStats.onBrokerGone(message.brokerId)
     else if (message.kind === 'operator-token') guard.setToken(message.token)
     else if (message.kind === 'stop') void stop()
   }
@@ -74,8 +80,11 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   })
   context.status.setState(ThreadState.RUNNING)
   driver.start()
-  const onRequest: SourcesOnRequest = (query) =>
-    topicSources(query, image, (topics) => topicStats.ask(topics))
+  const askTopics: AskTopicStats = (topics) => topicStats.ask(topics)
+  const onRequest: SourcesOnRequest = async (query) => [
+    ...(await topicSources(query, image, askTopics)),
+    ...(await groupSources(query, image, groupStats.ask, askTopics)),
+  ]
   const router = createRouter(data, { health, totals, latencies, guard }, context.clock, onRequest)
   const addresses = addressesOf(data, router, health)
   const detail: Record<string, number> = {}

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Griot } from '../../dist/index.js'
 import { buildBatch } from '../../src/record/builder.ts'
 import { Wire } from '../clients/wire.ts'
+import { commitOffset } from './commit-offset.ts'
 import { dashboard, groupedBy, queries, selectorsOf, variables } from './dashboard.ts'
 import { parseMetrics } from './prometheus-text.ts'
 
@@ -17,8 +18,9 @@ beforeAll(async () => {
   await client.createTopic('t', 1)
   const records = [{ timestampMs: Date.now(), key: null, value: Buffer.from('v') }]
   await client.produce('t', 0, buildBatch(records))
+  await commitOffset(client, 'group', 't')
   client.close()
-  const text = await (await fetch(`${griot.url}/metrics?topics=*`)).text()
+  const text = await (await fetch(`${griot.url}/metrics?topics=*&groups=*`)).text()
   for (const { name, labels } of parseMetrics(text)) {
     const known = exported.get(name) ?? new Set()
     for (const label of Object.keys(labels)) known.add(label)
@@ -58,7 +60,16 @@ describe('the dashboard', () => {
   test('has a section for each thing that goes wrong', () => {
     const rows = dashboard.panels.filter(({ type }) => type === 'row')
     const titles = rows.map(({ title }) => title.split(' ')[0])
-    const wanted = ['Throughput', 'Latency', 'Topics', 'Errors', 'Connections', 'Disk', 'Memory']
+    const wanted = [
+      'Throughput',
+      'Latency',
+      'Topics',
+      'Consumer',
+      'Errors',
+      'Connections',
+      'Disk',
+      'Memory',
+    ]
     expect(titles).toEqual(expect.arrayContaining([...wanted, 'Threads']))
   })
 

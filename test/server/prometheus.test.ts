@@ -12,6 +12,7 @@ import { Griot } from '../../dist/index.js'
 import { buildBatch } from '../../src/record/builder.ts'
 import { missing } from '../clients/requirements.ts'
 import { Wire } from '../clients/wire.ts'
+import { commitOffset } from './commit-offset.ts'
 import { fillIn, queries, variables } from './dashboard.ts'
 
 /** Right when nothing is wrong: what they show is not there. */
@@ -44,6 +45,7 @@ async function produceAndFetch(): Promise<void> {
     const topic = i % 3 === 0 ? 'payments' : 'orders'
     await client.produce(topic, i % 2, buildBatch(records))
     await client.fetch(topic, i % 2, 0)
+    await commitOffset(client, 'billing', topic, i)
     await client.produce('nowhere', 0, buildBatch(records))
     await sleep(20)
   }
@@ -70,7 +72,7 @@ async function startPrometheus(): Promise<void> {
 scrape_configs:
   - job_name: griot
     static_configs: [{ targets: ['${new URL(griot.url!).host}'] }]
-    params: { topics: ['*'] }
+    params: { topics: ['*'], groups: ['*'] }
 `,
   )
   address = `127.0.0.1:${await freePort()}`
@@ -111,7 +113,7 @@ describe.skipIf(missing('prometheus'))('Prometheus', () => {
   })
 
   test('promtool has nothing to say against the text', async () => {
-    const input = await (await fetch(`${griot.url}/metrics?topics=*`)).text()
+    const input = await (await fetch(`${griot.url}/metrics?topics=*&groups=*`)).text()
     const { stdout, stderr, status } = spawnSync('promtool', ['check', 'metrics'], {
       ...{ input, encoding: 'utf8' },
     })
