@@ -30,6 +30,7 @@ import { ProduceHandler } from './produce.ts'
 import type { Replica } from './replica.ts'
 import { ReplicaTable } from './replica-table.ts'
 import { type BrokerSettings, DEFAULT_BROKER_SETTINGS } from './settings.ts'
+import { TopicStatsHandler } from './topic-stats.ts'
 import { WatchHandler } from './watch.ts'
 
 /** What completes the flushes that the logs ask for: the flusher's rings, or a simulated disk. */
@@ -90,6 +91,7 @@ export class BrokerAgent {
   readonly #locate: LocateHandler
   readonly #watch: WatchHandler
   readonly #listOffsets: ListOffsetsHandler
+  readonly #topicStats: TopicStatsHandler
   readonly #coordinators: Coordinators
   readonly #coordinate: CoordinateHandler
   readonly #deleteRecords: DeleteRecordsHandler
@@ -134,6 +136,7 @@ export class BrokerAgent {
     this.#locate = new LocateHandler(partitions)
     this.#watch = new WatchHandler(partitions)
     this.#listOffsets = new ListOffsetsHandler(partitions)
+    this.#topicStats = new TopicStatsHandler(partitions, options.control)
     const isWhole = () => !this.#follower.isPartial
     const { table, handler } = coordination(options, partitions, this.#buffers, image, isWhole)
     this.#coordinators = table
@@ -280,6 +283,8 @@ export class BrokerAgent {
       const found = describeProducers(this.#partitions, message.partition)
       const { correlation } = message
       this.#options.control.post(from, { kind: 'producers', correlation, ...found })
+    } else if (message.kind === 'topic-stats-request') {
+      this.#topicStats.onRequest(from, message)
     } else if (message.kind === 'stop') {
       this.#stop.begin(this.#partitions.nowMs, message.deadlineMs)
     } else {

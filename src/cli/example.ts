@@ -1,7 +1,8 @@
-/** `griot example`: prints files to run an engine with; nothing is written or asked. */
+/** `griot example`: prints files to run or watch an engine with; nothing is written or asked. */
 import { realpathSync } from 'node:fs'
 import { griotVersion } from '../server/version.ts'
 import { composeFile, dockerfile } from './example-docker.ts'
+import { grafanaExample } from './example-grafana.ts'
 import { systemdUnit } from './example-systemd.ts'
 
 /** What the examples go by. */
@@ -12,7 +13,12 @@ export interface ExampleContext {
   readonly launcher: string
 }
 
-const EXAMPLES = { systemd: systemdUnit, docker: dockerfile, compose: composeFile } as const
+const EXAMPLES = {
+  systemd: systemdUnit,
+  docker: dockerfile,
+  compose: composeFile,
+  grafana: grafanaExample,
+} as const
 
 export type ExampleName = keyof typeof EXAMPLES
 

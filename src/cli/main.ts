@@ -70,12 +70,12 @@ function addHealth(program: Command): void {
 function addExample(program: Command): void {
   const what = new Argument(
     '<what>',
-    'systemd: a unit; docker: a Dockerfile; compose: with kafka-ui and Prometheus',
+    'systemd: a unit; docker: a Dockerfile; compose: with kafka-ui and Prometheus; grafana: a dashboard',
   )
   program
     .command('example')
-    .description('print a file to run an engine with')
-    .addArgument(what.choices(['systemd', 'docker', 'compose']))
+    .description('print a file to run or watch an engine with')
+    .addArgument(what.choices(['systemd', 'docker', 'compose', 'grafana']))
     .allowExcessArguments(false)
     .action(async (name: ExampleName) => {
       const { runExample } = await import('./example.ts')

@@ -18,6 +18,7 @@ import { TailReaders } from '../cell/tail-reader.ts'
 import { applyMetadata, type MetadataImage } from '../image/image.ts'
 import { FrontCounter } from '../link/counters.ts'
 import type { ControlEnvelope, ControlPort, PeerName } from '../link/ports.ts'
+import { TopicCounts } from '../link/topic-counts.ts'
 import { type ConnectionLimits, ConnectionSet, defaultLimits } from '../net/connection-set.ts'
 import { InFlightBudget } from '../net/in-flight.ts'
 import type { KafkaListener } from '../net/kafka-listener.ts'
@@ -320,6 +321,7 @@ function makeServices(
     deadlines: new Deadlines(),
     // of its own: it may change
     settings: { ...settings },
+    topicCounts: new TopicCounts(image),
     counters: new FrontCounters(options.counters ?? null, servedApis, brokersMax, clock),
     afterCallback,
     served: servedApis,

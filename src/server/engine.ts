@@ -8,6 +8,7 @@ import { claimIdentity, makeDataDirectory } from './data-directory.ts'
 import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
 import { removeEndpoints, writeEndpoints } from './endpoints.ts'
 import { EngineState } from './engine-state.ts'
+import { hostMonotonicMs, hostTimer, hostWallMs } from './host-time.ts'
 import { liveSettings } from './live-settings.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
 import { operatorToken } from './operator-token.ts'
@@ -150,6 +151,11 @@ export class Engine {
     return this.#stopping
   }
 
+  /** Whether its threads keep the process alive, as they do from the start on. */
+  keepAlive(isWanted: boolean): void {
+    for (const thread of this.#threads.values()) thread.keepAlive(isWanted)
+  }
+
   /** A broker's thread stands still for `forMs`, in the middle of a turn, as one that hangs: for tests and drills. */
   pauseBroker(brokerId: BrokerId, forMs: number): void {
     this.#tell(brokerPeer(CELL, brokerId), { kind: 'pause', forMs })
@@ -222,7 +228,7 @@ export class Engine {
       lockNonce: this.#nonce,
       version: griotVersion(),
       isTemporary: this.#options.isTemporary,
-      startedAtMs: Date.now(),
+      startedAtMs: hostWallMs(),
       traceOriginMs: this.#options.originMs,
     }
   }
@@ -349,22 +355,22 @@ interface Deadline {
 }
 
 function deadlineIn(ms: number): Deadline {
-  const endAtMs = performance.now() + ms
+  const endAtMs = hostMonotonicMs() + ms
   let isReached = false
   let cancel = () => {}
   const reached = new Promise<void>((resolve) => {
-    const timer = setTimeout(() => {
+    const stopTimer = hostTimer(ms, () => {
       isReached = true
       resolve()
-    }, ms)
+    })
     cancel = () => {
-      clearTimeout(timer)
+      stopTimer()
       resolve()
     }
   })
   return {
     reached,
-    leftMs: () => Math.max(0, endAtMs - performance.now()),
+    leftMs: () => Math.max(0, endAtMs - hostMonotonicMs()),
     isReached: () => isReached,
     cancel,
   }

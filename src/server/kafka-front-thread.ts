@@ -149,7 +149,14 @@ class KafkaFrontThread implements Agent {
     }
   }
 
-  #onControl({ message }: ControlEnvelope): void {
+  #onControl({ from, message }: ControlEnvelope): void {
+    if (message.kind === 'topic-stats-request') {
+      const { correlation } = message
+      const topics = this.#agent.services.topicCounts.values(message.topics)
+      const partitions = new Float64Array(0)
+      this.#control.post(from, { kind: 'topic-stats', correlation, topics, partitions })
+      return
+    }
     if (message.kind === 'settings') this.#change(message.settings)
     if (message.kind !== 'stop') return
     if (this.#phase === 'stopping' || this.#phase === 'stopped') return

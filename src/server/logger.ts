@@ -14,6 +14,9 @@ interface Line {
   readonly fields: LogFields
 }
 
+/** As it was when this was loaded: a caller's test may put something else in its place. */
+const HostDate = Date
+
 type Sink = (line: Line) => void
 
 /** Lines wait for pino in here; a burst while it loads is cut off by name rather than kept without bound. */
@@ -37,7 +40,7 @@ export class ProcessLogger implements Logger {
 
   log(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (LOG_LEVELS.indexOf(level) < this.#minimum) return
-    const line = { atMs: Date.now(), level, message, fields }
+    const line = { atMs: HostDate.now(), level, message, fields }
     if (this.#sink !== null) {
       this.#sink(line)
       return
@@ -87,7 +90,10 @@ async function pinoSink(): Promise<Sink> {
     destination,
   )
   return (line) => {
-    logger[line.level]({ time: new Date(line.atMs).toISOString(), ...line.fields }, line.message)
+    logger[line.level](
+      { time: new HostDate(line.atMs).toISOString(), ...line.fields },
+      line.message,
+    )
   }
 }
 

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 const required = new Set((process.env.GRIOT_REQUIRE ?? '').split(',').filter(Boolean))
 
 interface Requirement {
-  readonly name: 'kcat' | 'librdkafka' | 'java' | 'systemd' | 'promtool'
+  readonly name: 'kcat' | 'librdkafka' | 'java' | 'systemd' | 'promtool' | 'prometheus'
   readonly found: () => boolean
   readonly howToGet: string
 }
@@ -31,6 +31,12 @@ const requirements: readonly Requirement[] = [
     },
     howToGet:
       'apt-get install libssl-dev libsasl2-dev libzstd-dev zlib1g-dev libcurl4-openssl-dev liblz4-dev; CKJS_LINKING=dynamic npm ci --prefix test/clients/librdkafka',
+  },
+  {
+    name: 'prometheus',
+    found: () =>
+      ['prometheus', 'promtool'].every((name) => spawnSync(name, ['--version']).status === 0),
+    howToGet: 'apt-get install --no-install-recommends prometheus',
   },
   {
     name: 'java',
