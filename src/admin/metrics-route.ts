@@ -34,12 +34,26 @@ interface Scraper {
   scrape(): Promise<string>
 }
 
-export function addMetricsRoute(router: HttpRouter, sources: readonly MetricSource[]): void {
+/** So long one text serves everybody: a scrape costs milliseconds, and health is answered on the same thread. */
+const SCRAPE_EVERY_MS = 100
+
+export function addMetricsRoute(
+  router: HttpRouter,
+  sources: readonly MetricSource[],
+  monotonicMs: () => number = () => performance.now(),
+): void {
   let scraper: Promise<Scraper> | null = null
+  let text: Promise<Buffer> | null = null
+  let scrapedAtMs = Number.NEGATIVE_INFINITY
   router.add('GET', '/metrics', async () => {
     scraper ??= createScraper(sources)
     const { contentType, scrape } = await scraper
-    return { status: 200, headers: { 'content-type': contentType }, body: await scrape() }
+    const nowMs = monotonicMs()
+    if (text === null || nowMs - scrapedAtMs >= SCRAPE_EVERY_MS) {
+      scrapedAtMs = nowMs
+      text = scrape().then((body) => Buffer.from(body))
+    }
+    return { status: 200, headers: { 'content-type': contentType }, body: await text }
   })
 }
 

@@ -8,6 +8,7 @@ import {
   metadata,
 } from '../protocol/03-metadata.ts'
 import { handler, type RequestContext } from './context.ts'
+import { TOPICS_PER_REQUEST_MAX } from './limits.ts'
 import { CONTROLLER_NODE, nodesOf, OPERATIONS_UNKNOWN } from './nodes.ts'
 import { partitionRows } from './topic-partitions.ts'
 
@@ -33,14 +34,36 @@ export const metadataHandler = handler({
       )
       return
     }
-    const missing = request.allowAutoTopicCreation ? namesToCreate(context, topics) : []
-    if (missing.length === 0) {
-      answer(context, topics, null)
+    if (context.version < BY_ID_FROM && topics.some(isById)) {
+      respond(
+        context,
+        topics.map(({ name }) => missing(ErrorCode.INVALID_REQUEST, name ?? '', ZERO_TOPIC_ID)),
+      )
       return
     }
-    createTopics(context, missing, (refused) => answer(context, topics, refused))
+    const asked = withoutRepeats(topics)
+    const missingNames = request.allowAutoTopicCreation ? namesToCreate(context, asked) : []
+    if (missingNames.length === 0 || missingNames.length > TOPICS_PER_REQUEST_MAX) {
+      answer(context, asked, null)
+      return
+    }
+    createTopics(context, missingNames, (refused) => answer(context, asked, refused))
   },
 })
+
+/** Versions 10 and 11 let a topic be named by its id alone, and no broker takes it. */
+const isById = ({ name, topicId }: Asked[number]): boolean =>
+  name === null || topicId !== ZERO_TOPIC_ID
+
+/** A topic named twice is told once, as Kafka does: or a few bytes would ask for gigabytes. */
+function withoutRepeats(topics: Asked): Asked {
+  if (topics.length < 2) return topics
+  const seen = new Set<string>()
+  return topics.filter(({ name, topicId }) => {
+    const before = seen.size
+    return seen.add(name ?? topicId).size > before
+  })
+}
 
 /** Topics that are asked for by name and do not exist, where they may be made. */
 function namesToCreate(context: Context, topics: Asked): string[] {

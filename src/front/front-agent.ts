@@ -127,6 +127,8 @@ export class FrontAgent {
     work += services.timers.fireDue(nowMs, TIMERS_PER_TURN)
     work += services.deadlines.fireDue(nowMs)
     work += services.fetches.resumeReady()
+    work += connections.resumeYielded()
+    if (connections.nextLogAtMs <= nowMs) connections.flushLog(nowMs)
     if (connections.nextIdleAtMs <= nowMs) work += connections.closeIdle(nowMs)
     if (services.segments.nextIdleAtMs <= nowMs) services.segments.closeIdle(nowMs)
     work += this.#relieve(nowMs)
@@ -145,6 +147,7 @@ export class FrontAgent {
       timers.nextAtMs,
       deadlines.nextAtMs,
       this.connections.nextIdleAtMs,
+      this.connections.nextLogAtMs,
       segments.nextIdleAtMs,
       this.connections.budget.nextReliefAtMs,
       replyGate.isShort ? this.connections.nextStuckAtMs : Number.POSITIVE_INFINITY,
@@ -201,7 +204,8 @@ export class FrontAgent {
   }
 
   get #hasWork(): boolean {
-    return this.services.fetches.hasReady || this.services.dispatcher.hasWork
+    const { fetches, dispatcher } = this.services
+    return fetches.hasReady || dispatcher.hasWork || this.connections.hasYielded
   }
 
   /** What requests have asked for goes out; what became due on the spot gets a turn. */

@@ -36,6 +36,8 @@ export interface ConnectionLimits {
   readonly connectionBytesMax: number
   /** `connections.max.idle.ms`. */
   readonly idleMs: number
+  /** Descriptors are needed for files as well; no limit unless given. */
+  readonly connectionsMax?: number
 }
 
 export const defaultLimits: ConnectionLimits = {
@@ -46,6 +48,12 @@ export const defaultLimits: ConnectionLimits = {
 
 /** Of buffers for frames that are free. */
 const KEPT_BYTES_MAX = 32 * 2 ** 20
+
+/** So long may one connection's requests be handled in one go while others wait. */
+const READ_TURN_MS = 10
+
+/** Who has been idle for this long may lose a connection to somebody new when no more are allowed. */
+const EVICT_IDLE_MS = 10_000
 
 /** Least time between two moves within the idle list: activity is counted no more finely than this. */
 const TOUCH_MS = 100
@@ -71,6 +79,8 @@ export class ConnectionSet {
   readonly #connections = new Set<KafkaConnection>()
   /** What sockets have not taken yet, longest ago first. */
   readonly #sending = new Set<Undrained>()
+  /** Those with more requests to hand over, whose turn is over: first come first served. */
+  readonly #yielded = new Set<KafkaConnection>()
   #dirty: KafkaConnection[] = []
   #spare: KafkaConnection[] = []
   #flushing = false
@@ -112,6 +122,35 @@ export class ConnectionSet {
     return this.#connections.values()
   }
 
+  /**
+   * Whether there may be one more connection; for it the one that is idle for longest is closed, if that is a while. A refusal is
+   * logged.
+   */
+  makeRoom(remoteAddress: string): boolean {
+    const connectionsMax = this.limits.connectionsMax ?? Number.POSITIVE_INFINITY
+    if (this.#connections.size < connectionsMax) return true
+    const oldest = this.#oldest
+    const nowMs = this.#clock.monotonicMs()
+    if (oldest !== null && nowMs - oldest.lastActiveMs >= EVICT_IDLE_MS && !oldest.isOurTurn) {
+      this.counts[ConnectionCount.CLOSED_IDLE]!++
+      this.#log.log('warn', 'idle connection closed for a new one', {
+        client: oldest.remoteAddress,
+        connectionsMax,
+      })
+      oldest.close()
+      return true
+    }
+    this.#log.log(
+      'warn',
+      'connection refused: as many are open as the limit of open files allows',
+      {
+        client: remoteAddress,
+        connectionsMax,
+      },
+    )
+    return false
+  }
+
   /** A new connection over `socket`, whose data and close events the caller passes on. */
   open(
     socket: SocketLike,
@@ -139,6 +178,58 @@ export class ConnectionSet {
       this.#spare = batch
     }
     this.#flushing = false
+    if (this.replies.isOverfull) this.#closeHungriest()
+  }
+
+  /** The moment from which on a connection that has begun to hand over requests now must let others have their turn. */
+  readUntilMs(): number {
+    return this.#clock.monotonicMs() + READ_TURN_MS
+  }
+
+  /** `connection`, whose turn ends at `untilMs`, has had enough of it. */
+  isTurnOver(untilMs: number): boolean {
+    return this.#clock.monotonicMs() >= untilMs
+  }
+
+  /** Has `connection` go on in a later turn. */
+  yieldReading(connection: KafkaConnection): void {
+    this.#yielded.add(connection)
+  }
+
+  get hasYielded(): boolean {
+    return this.#yielded.size > 0
+  }
+
+  /** Lets those go on whose turn was over: each once, as long as a turn lasts; returns how many. */
+  resumeYielded(): number {
+    if (this.#yielded.size === 0) return 0
+    const untilMs = this.readUntilMs()
+    let resumed = 0
+    for (const connection of [...this.#yielded]) {
+      this.#yielded.delete(connection)
+      connection.readFurther()
+      resumed++
+      if (this.isTurnOver(untilMs)) break
+    }
+    this.flush()
+    return resumed
+  }
+
+  /**
+   * Replies that are made whatever the room (each small for what is asked, but asked for by many, or over and over) have
+   * filled their budget twice: who holds most of them loses its connection, as long as there is somebody else.
+   */
+  #closeHungriest(): void {
+    while (this.replies.isOverfull) {
+      let most: KafkaConnection | null = null
+      let others = 0
+      for (const connection of this.#connections) {
+        if (connection.replyBytes > (most?.replyBytes ?? 0)) most = connection
+        if (connection.replyBytes > SMALL_BYTES) others++
+      }
+      if (most === null || others < 2) return
+      most.closeForBudget('does not read its replies, and they fill the memory for all replies')
+    }
   }
 
   markDirty(connection: KafkaConnection): void {
@@ -193,6 +284,16 @@ export class ConnectionSet {
     return 1
   }
 
+  /** Monotonic milliseconds at which {@link flushLog} has something to tell, or Infinity. */
+  get nextLogAtMs(): number {
+    return this.#log.nextFlushAtMs
+  }
+
+  /** Tells of lines that were left out. */
+  flushLog(nowMs: number): void {
+    this.#log.flush(nowMs)
+  }
+
   /** A line about what a client asked for in vain; of many at once only some are written. */
   logRefused(connection: KafkaConnection, message: string, fields: LogFields): void {
     this.#log.log('warn', message, { client: connection.remoteAddress, ...fields })
@@ -238,6 +339,7 @@ export class ConnectionSet {
   onClosed(connection: KafkaConnection): void {
     if (!this.#connections.delete(connection)) return
     this.counts[ConnectionCount.CLOSED]!++
+    this.#yielded.delete(connection)
     this.#unlink(connection)
     this.sink.onClose(connection)
   }

@@ -69,6 +69,8 @@ export class KafkaConnection implements BudgetMember {
   #replyBytes = 0
   readonly #undrained = new Set<Undrained>()
   #paused = false
+  /** Its turn to hand over requests is over: the set lets it go on. */
+  #yielded = false
   #wantedBytes = 0
   #dispatching = false
   #dirty = false
@@ -164,6 +166,12 @@ export class KafkaConnection implements BudgetMember {
   }
 
   onBudgetRoom(): void {
+    if (this.#paused && !this.#yielded && !this.#closed && !this.#finishing) this.#readOn()
+  }
+
+  /** From the set: its turn has come again. */
+  readFurther(): void {
+    this.#yielded = false
     if (this.#paused && !this.#closed && !this.#finishing) this.#readOn()
   }
 
@@ -328,7 +336,9 @@ export class KafkaConnection implements BudgetMember {
     if (this.#dispatching) return
     this.#dispatching = true
     const splitter = this.#splitter
+    const untilMs = this.#set.readUntilMs()
     while (!this.#closed && !this.#finishing) {
+      if (this.#yielded) break
       if (this.#reservedBytes === 0) {
         const size = splitter.peekSize()
         if (size < 0) break
@@ -345,12 +355,25 @@ export class KafkaConnection implements BudgetMember {
         break
       }
       this.#dispatch(frame)
+      if (splitter.hasMore && this.#set.isTurnOver(untilMs)) this.#yield()
     }
     this.#dispatching = false
     this.#set.sink.onReadEnd()
     if (this.#closed) return
     if (splitter.fault !== null) this.broken(splitter.fault)
-    else if (this.#ended) this.#closeIfFinished()
+    else if (this.#ended) {
+      // Also of what was read only now there is nothing to wait for.
+      this.#set.sink.onEnd(this)
+      this.#closeIfFinished()
+    }
+  }
+
+  /** Others have their turn, then this one goes on. */
+  #yield(): void {
+    if (!this.#paused) this.#socket.pause()
+    this.#paused = this.#yielded = true
+    this.#wantedBytes = 0
+    this.#set.yieldReading(this)
   }
 
   /** Bytes have come: of an unfinished frame, now and then that is told. */
@@ -438,7 +461,7 @@ export class KafkaConnection implements BudgetMember {
   }
 
   #continueIfRoom(): void {
-    if (!this.#paused || this.#closed || this.#finishing) return
+    if (!this.#paused || this.#yielded || this.#closed || this.#finishing) return
     // Waiting for others, who will tell.
     if (this.#wantedBytes > 0) return
     const bytesMax = this.#set.limits.connectionBytesMax

@@ -107,6 +107,11 @@ class EarlySockets {
 
 function acceptSocket(set: ConnectionSet, socket: Socket, info: ListenerInfo): void {
   const remote = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
+  if (!set.makeRoom(remote)) {
+    socket.on('error', () => {})
+    socket.destroy()
+    return
+  }
   const connection = set.open(socket, info, { remote, local: plainAddress(socket.localAddress) })
   socket.on('data', (chunk: Buffer) => connection.onData(chunk))
   socket.on('end', () => connection.onEnd())

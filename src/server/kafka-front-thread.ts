@@ -15,6 +15,7 @@ import {
   type EventPorts,
   SERVER_PEER,
 } from '../link/ports.ts'
+import { defaultLimits } from '../net/connection-set.ts'
 import { KafkaListener } from '../net/kafka-listener.ts'
 import { CounterWriter } from '../shared/counter-table.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
@@ -26,6 +27,7 @@ import { defaultTenantRow, THREAD_ROW } from './counter-rows.ts'
 import type { Agent } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
 import { LoopSampler } from './loop-sampler.ts'
+import { connectionsMaxOf, openFilesLimit } from './open-files-limit.ts'
 import { PiscinaPool } from './piscina-pool.ts'
 import { traceStart } from './start-trace.ts'
 import { SystemRandom } from './system-random.ts'
@@ -123,6 +125,7 @@ class KafkaFrontThread implements Agent {
         autoCreateTopics: settings.autoCreateTopics,
         brokerConfigs,
       },
+      limits: { ...defaultLimits, connectionsMax: connectionsMaxOf(openFilesLimit()) },
       inFlightBytes: plan.inFlightBytes,
       fileReadBytes: plan.fileReadBytes,
       kick: () => this.#driver.kick(),

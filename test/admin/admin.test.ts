@@ -12,37 +12,45 @@ let beats: ThreadBeat[]
 let health: EngineHealth
 let server: NodeHttpServer
 let served: number
+let nowMs: number
 const logged: [string, LogFields | undefined][] = []
 const logger: Logger = { log: (_, message, fields) => void logged.push([message, fields]) }
 
 beforeEach(async () => {
   beats = [{ name: 'broker-1-1', silentMs: 100 }]
   served = 3
+  nowMs = 0
   logged.length = 0
   health = new EngineHealth(() => beats)
   const router = new HttpRouter()
   const info = { version: '1.2.3', pid: 7, brokers: 3, startedAtMs: 1_000 }
   addHealthRoutes(router, health, info, () => 5_000)
-  addMetricsRoute(router, [
-    {
-      name: 'kafka_server_brokertopicmetrics_bytesin_total',
-      kind: 'counter',
-      help: 'Bytes in',
-      read: () => [{ labels: { broker: '1' }, value: served++ }],
-    },
-    {
-      name: 'griot_brokers',
-      kind: 'gauge',
-      help: 'Brokers',
-      read: () => [{ labels: {}, value: 3 }],
-    },
-    {
-      name: 'griot_request_duration_seconds',
-      kind: 'histogram',
-      help: 'Latency',
-      read: () => [{ labels: { request: 'Fetch' }, bounds: [0.001, 1], counts: [4, 0, 2], sum: 9 }],
-    },
-  ])
+  addMetricsRoute(
+    router,
+    [
+      {
+        name: 'kafka_server_brokertopicmetrics_bytesin_total',
+        kind: 'counter',
+        help: 'Bytes in',
+        read: () => [{ labels: { broker: '1' }, value: served++ }],
+      },
+      {
+        name: 'griot_brokers',
+        kind: 'gauge',
+        help: 'Brokers',
+        read: () => [{ labels: {}, value: 3 }],
+      },
+      {
+        name: 'griot_request_duration_seconds',
+        kind: 'histogram',
+        help: 'Latency',
+        read: () => [
+          { labels: { request: 'Fetch' }, bounds: [0.001, 1], counts: [4, 0, 2], sum: 9 },
+        ],
+      },
+    ],
+    () => nowMs,
+  )
   router.add('POST', '/echo', ({ body }) => ({ status: 200, headers: {}, body }))
   router.add('GET', '/boom', () => {
     throw new Error('a bug')
@@ -118,6 +126,9 @@ describe('metrics', () => {
     expect(await first.text()).toContain(
       'kafka_server_brokertopicmetrics_bytesin_total{broker="1"} 3\n',
     )
+    // for a moment the text serves everybody: a scrape costs what health would wait for
+    expect(await (await ask('/metrics')).text()).toContain('bytesin_total{broker="1"} 3')
+    nowMs += 100
     const second = await (await ask('/metrics')).text()
     expect(second).toContain('kafka_server_brokertopicmetrics_bytesin_total{broker="1"} 4\n')
     expect(second).toContain('# TYPE griot_brokers gauge\ngriot_brokers 3\n')

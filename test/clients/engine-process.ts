@@ -32,6 +32,8 @@ export class EngineProcess {
   #child: ChildProcess | null = null
   /** The last lines of standard error: what a failing test prints. */
   stderr = ''
+  /** Gets all of it, for tests that look at every line. */
+  onStderr: (text: string) => void = () => {}
 
   private constructor(bootstrap: string, url: string, dataDir: string, args: readonly string[]) {
     this.bootstrap = bootstrap
@@ -61,6 +63,7 @@ export class EngineProcess {
     this.#child = child
     child.stderr!.on('data', (chunk) => {
       this.stderr = (this.stderr + chunk).slice(-8_000)
+      this.onStderr(String(chunk))
     })
     const deadline = Date.now() + timeoutMs
     while (Date.now() < deadline) {
