@@ -194,10 +194,19 @@ export class FrontAgent {
     own[FrontCounter.COMMANDS_PARKED_NOW] = services.dispatcher.parkedCommands
   }
 
+  /** Long polls hold memory that others wait for: a poll can as well be answered before its time. */
+  get #mustAnswerFetches(): boolean {
+    const { budget } = this.connections
+    return budget.waiting > 0 && this.services.fetches.heldBytes * 4 > budget.capacityBytes
+  }
+
   /** Memory that clients hold and do nothing with is given to those who wait for it. */
   #relieve(nowMs: number): number {
     const { connections, services } = this
-    const closed = connections.budget.relieve(nowMs)
+    let closed = connections.budget.relieve(nowMs)
+    if (this.#mustAnswerFetches) {
+      closed += services.fetches.answerOldest(connections.budget.capacityBytes >> 2)
+    }
     if (!services.replyGate.isShort) return closed
     if (services.readAheads.dropAll() > 0) services.replyGate.onRoom()
     return closed + connections.closeStuck(nowMs)
@@ -205,7 +214,8 @@ export class FrontAgent {
 
   get #hasWork(): boolean {
     const { fetches, dispatcher } = this.services
-    return fetches.hasReady || dispatcher.hasWork || this.connections.hasYielded
+    const { hasYielded, isBusy } = this.connections
+    return fetches.hasReady || dispatcher.hasWork || hasYielded || isBusy || this.#mustAnswerFetches
   }
 
   /** What requests have asked for goes out; what became due on the spot gets a turn. */

@@ -49,8 +49,12 @@ export const defaultLimits: ConnectionLimits = {
 /** Of buffers for frames that are free. */
 const KEPT_BYTES_MAX = 32 * 2 ** 20
 
-/** So long may one connection's requests be handled in one go while others wait. */
+/** So long may one connection's requests be handled in one go while others wait, … */
 const READ_TURN_MS = 10
+/** … and those of all connections for which the event loop has something at once, … */
+const ALL_READ_MS = 50
+/** … as far as they take more than this. */
+const NOTED_MS = 2
 
 /** Who has been idle for this long may lose a connection to somebody new when no more are allowed. */
 const EVICT_IDLE_MS = 10_000
@@ -81,6 +85,9 @@ export class ConnectionSet {
   readonly #sending = new Set<Undrained>()
   /** Those with more requests to hand over, whose turn is over: first come first served. */
   readonly #yielded = new Set<KafkaConnection>()
+  #readingSinceMs = 0
+  /** What reading has taken since the last turn. */
+  #readMs = 0
   #dirty: KafkaConnection[] = []
   #spare: KafkaConnection[] = []
   #flushing = false
@@ -181,9 +188,15 @@ export class ConnectionSet {
     if (this.replies.isOverfull) this.#closeHungriest()
   }
 
-  /** The moment from which on a connection that has begun to hand over requests now must let others have their turn. */
-  readUntilMs(): number {
-    return this.#clock.monotonicMs() + READ_TURN_MS
+  /** The moment at which a connection that now begins to hand over requests must let others have their turn; already over, perhaps. */
+  beginReading(): number {
+    this.#readingSinceMs = this.#clock.monotonicMs()
+    return this.#readingSinceMs + Math.min(READ_TURN_MS, ALL_READ_MS - this.#readMs)
+  }
+
+  endReading(): void {
+    const tookMs = this.#clock.monotonicMs() - this.#readingSinceMs
+    if (tookMs >= NOTED_MS) this.#readMs += tookMs
   }
 
   /** `connection`, whose turn ends at `untilMs`, has had enough of it. */
@@ -200,10 +213,16 @@ export class ConnectionSet {
     return this.#yielded.size > 0
   }
 
+  /** Reading has taken some time: who comes next may have to wait until a turn has begun. */
+  get isBusy(): boolean {
+    return this.#readMs > 0
+  }
+
   /** Lets those go on whose turn was over: each once, as long as a turn lasts; returns how many. */
   resumeYielded(): number {
+    this.#readMs = 0
     if (this.#yielded.size === 0) return 0
-    const untilMs = this.readUntilMs()
+    const untilMs = this.#clock.monotonicMs() + READ_TURN_MS
     let resumed = 0
     for (const connection of [...this.#yielded]) {
       this.#yielded.delete(connection)

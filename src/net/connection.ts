@@ -236,6 +236,12 @@ export class KafkaConnection implements BudgetMember {
     if (this.#closed) this.#set.budget.remove(slot.requestBytes)
   }
 
+  /** From a slot: its request takes more memory than its frame. */
+  growRequest(bytes: number): void {
+    this.#requestBytes += bytes
+    this.#set.budget.add(bytes)
+  }
+
   /** From a slot: what its frame was collected in is free. */
   giveBack(buffer: Uint8Array): void {
     this.#set.frameBuffers.give(buffer)
@@ -336,9 +342,9 @@ export class KafkaConnection implements BudgetMember {
     if (this.#dispatching) return
     this.#dispatching = true
     const splitter = this.#splitter
-    const untilMs = this.#set.readUntilMs()
-    while (!this.#closed && !this.#finishing) {
-      if (this.#yielded) break
+    const untilMs = this.#set.beginReading()
+    if (!this.#yielded && splitter.hasMore && this.#set.isTurnOver(untilMs)) this.#yield()
+    while (!this.#yielded && !this.#closed && !this.#finishing) {
       if (this.#reservedBytes === 0) {
         const size = splitter.peekSize()
         if (size < 0) break
@@ -358,6 +364,7 @@ export class KafkaConnection implements BudgetMember {
       if (splitter.hasMore && this.#set.isTurnOver(untilMs)) this.#yield()
     }
     this.#dispatching = false
+    this.#set.endReading()
     this.#set.sink.onReadEnd()
     if (this.#closed) return
     if (splitter.fault !== null) this.broken(splitter.fault)

@@ -180,3 +180,45 @@ test('more watched partitions than the reply ring has room for: deadlines still 
   world.pass(1000)
   expect(partitionsOf(fetched(reader, read))).toHaveProperty('t/0')
 })
+
+describe('long polls that hold the memory for requests', () => {
+  const world = () => {
+    const made = new Harness({ inFlightBytes: 2 * 200_000 })
+    made.createTopic('t', 200)
+    return made
+  }
+  const everything = { t: Object.fromEntries(Array.from({ length: 200 }, (_, i) => [i, 0])) }
+
+  test('count with their partitions, not only with their few bytes', () => {
+    const made = world()
+    const client = made.connect()
+    sendFetch(client, everything, { maxWaitMs: 600_000 })
+    made.run()
+    expect(made.front.services.fetches.size).toBe(1)
+    expect(made.inFlightBytes).toBeGreaterThan(200 * 300)
+    client.connection.close()
+    expect(made.inFlightBytes).toBe(0)
+  })
+
+  test('are answered before their time when others wait for it, the oldest first', () => {
+    const made = world()
+    const clients = Array.from({ length: 8 }, () => made.connect())
+    for (const client of clients) {
+      for (let i = 0; i < 5; i++) sendFetch(client, everything, { maxWaitMs: 600_000 })
+    }
+    made.run()
+    // All of them had to pass, and nobody waits any more.
+    expect(made.front.connections.budget.waiting).toBe(0)
+    expect(made.inFlightBytes).toBeLessThan(400_000)
+    expect(clients[0]!.answers.length).toBeGreaterThan(0)
+    expect(clients.at(-1)!.answers.length).toBeLessThan(5)
+    const other = made.connect()
+    const correlation = sendProduce(other, 't', bigBatch('x', 100_000))
+    made.run()
+    expect(produced(other, correlation)).toMatchObject({ errorCode: 0 })
+    for (const client of clients) client.connection.close()
+    made.run()
+    expect(made.inFlightBytes).toBe(0)
+    expect(made.front.services.fetches.heldBytes).toBe(0)
+  })
+})

@@ -84,3 +84,19 @@ export function hostileBatch(random: Prng): Uint8Array {
       return random.bytes(random.below(200))
   }
 }
+
+/** As many megabytes of zeros as a Zstandard frame of run-length blocks that does not tell its size. */
+export function zstdBomb(megabytes: number): Uint8Array {
+  const blocks = megabytes * 8
+  const made = Buffer.alloc(6 + 4 * blocks)
+  made.writeUInt32LE(0xfd2fb528)
+  // no checksum, no size; a window of 128 KB
+  made[4] = 0
+  made[5] = 7 << 3
+  for (let i = 0; i < blocks; i++) {
+    const last = i === blocks - 1 ? 1 : 0
+    // block type 1: one byte, so often
+    made.writeUIntLE((131_072 << 3) | (1 << 1) | last, 6 + 4 * i, 3)
+  }
+  return made
+}

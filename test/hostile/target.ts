@@ -112,7 +112,7 @@ export class Target {
       fetchSessions: sum('kafka_server_fetchsessioncache_numincrementalfetchsessions'),
       rejected: sum('griot_front_frames_rejected_total'),
       files: sum('process_open_fds'),
-      lagMaxSeconds: sum('griot_event_loop_lag_max_seconds', 'kafka'),
+      lagMaxSeconds: sum('griot_event_loop_lag_max_seconds', 'front-0'),
     }
   }
 

@@ -394,6 +394,23 @@ describe('a deep pipeline', () => {
     expect(world.set.resumeYielded()).toBe(0)
   })
 
+  test('many at once have a turn together, and who comes later waits for the next', () => {
+    const world = new World()
+    world.onFrame = () => world.clock.advance(30)
+    const clients = Array.from({ length: 5 }, () => world.connect())
+    for (const { connection } of clients) connection.onData(frames('one'))
+    expect(world.slots).toHaveLength(2)
+    expect(world.set.isBusy).toBe(true)
+    // 10 ms a turn: one at a time
+    for (const done of [3, 4, 5]) {
+      world.set.resumeYielded()
+      expect(world.slots).toHaveLength(done)
+    }
+    expect(world.set.hasYielded).toBe(false)
+    world.set.resumeYielded()
+    expect(world.set.isBusy).toBe(false)
+  })
+
   test('of a client that sends no more is answered to its end', () => {
     const world = new World()
     const { connection, socket } = world.connect()
