@@ -9,6 +9,8 @@ export interface ParkedFetch {
 }
 
 const ANSWERED_PER_TURN = 256
+/** One produce may wake any number: sockets have their turn in between. */
+const RESUMED_PER_TURN = 512
 
 /** Fetches that wait, and those that were woken in this turn. Belongs to the front's thread. */
 export class ParkedFetches {
@@ -59,8 +61,7 @@ export class ParkedFetches {
 
   resumeReady(): number {
     if (this.#ready.length === 0) return 0
-    const ready = this.#ready
-    this.#ready = []
+    const ready = this.#ready.splice(0, RESUMED_PER_TURN)
     for (const fetch of ready) fetch.resume()
     return ready.length
   }

@@ -231,20 +231,26 @@ export class ConnectionSet {
       if (this.isTurnOver(untilMs)) break
     }
     this.flush()
+    // Of no account for those who come next: they would have to queue up behind all that wait here.
+    this.#readMs = 0
     return resumed
   }
 
   /**
    * Replies that are made whatever the room (each small for what is asked, but asked for by many, or over and over) have
-   * filled their budget twice: who holds most of them loses its connection, as long as there is somebody else.
+   * filled their budget twice: who holds most of them and does not read loses its connection, as long as there is somebody
+   * else; at four times whoever holds most.
    */
   #closeHungriest(): void {
+    const nowMs = this.#clock.monotonicMs()
     while (this.replies.isOverfull) {
       let most: KafkaConnection | null = null
       let others = 0
       for (const connection of this.#connections) {
-        if (connection.replyBytes > (most?.replyBytes ?? 0)) most = connection
         if (connection.replyBytes > SMALL_BYTES) others++
+        if (connection.replyBytes <= (most?.replyBytes ?? 0)) continue
+        const isReading = nowMs - connection.sendingSinceMs < STUCK_AFTER_MS
+        if (!isReading || this.replies.isBursting) most = connection
       }
       if (most === null || others < 2) return
       most.closeForBudget('does not read its replies, and they fill the memory for all replies')

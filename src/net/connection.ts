@@ -118,6 +118,12 @@ export class KafkaConnection implements BudgetMember {
     return this.#replyBytes
   }
 
+  /** Monotonic milliseconds since when the socket has not taken all it was given; −Infinity when it has. */
+  get sendingSinceMs(): number {
+    for (const { sinceMs } of this.#undrained) return sinceMs
+    return Number.NEGATIVE_INFINITY
+  }
+
   get wantedBytes(): number {
     return this.#wantedBytes
   }

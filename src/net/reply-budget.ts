@@ -1,5 +1,7 @@
-/** Replies that nobody gates (metadata, for one) may fill the budget that many times over. */
+/** Replies that nobody gates (metadata, for one) may fill the budget that many times over while their clients read … */
 const OVERFULL = 2
+/** … and that many times in any case. */
+const BURSTING = 4
 
 /**
  * Bytes of replies of one front that have not left user space, and of memory being gathered for them. Nobody is refused
@@ -22,6 +24,11 @@ export class ReplyBudget {
   /** So much beyond their budget that those who do not read must go. */
   get isOverfull(): boolean {
     return this.#usedBytes > OVERFULL * this.capacityBytes
+  }
+
+  /** So much beyond it that anybody must. */
+  get isBursting(): boolean {
+    return this.#usedBytes > BURSTING * this.capacityBytes
   }
 
   get roomBytes(): number {

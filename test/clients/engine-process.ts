@@ -55,6 +55,10 @@ export class EngineProcess {
     return this.#child!.pid!
   }
 
+  get isRunning(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
   /** Resolves once /health/ready answers 200; rejects with its standard error when the process ends first. */
   async start(timeoutMs = 20_000): Promise<void> {
     const child = spawn(process.execPath, [cli, 'start', ...this.#args], {

@@ -7,7 +7,7 @@ import { bundled, reportOf, sleep, Target } from './target.ts'
 
 const IDLE = 10_000
 const RATE = 2_000
-const SECONDS = count(6, 60)
+const SECONDS = count(4, 60)
 
 interface Done {
   readonly opened: number
@@ -72,7 +72,7 @@ describe.skipIf(process.platform !== 'linux')('connections', () => {
     async () => {
       target = await Target.start()
       // As many as there may be at a time, so that growth is what is left and not what is kept ready.
-      await clients('churn', String(RATE), '3').done
+      await clients('churn', String(RATE), '2').done
       await target.whenQuiet(0)
       const before = await target.settledRssMb()
       const filesBefore = (await target.gauges()).files

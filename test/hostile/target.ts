@@ -75,7 +75,22 @@ export class Target {
 
   rssMb(): number {
     const status = readFileSync(`/proc/${this.engine.pid}/status`, 'utf8')
-    return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024
+    // A process that has died and not been seen to has none.
+    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024
+  }
+
+  /** The highest that RSS gets to, until asked. */
+  watchPeak(): { end(): number } {
+    let peak = this.rssMb()
+    const watch = setInterval(() => {
+      if (this.engine.isRunning) peak = Math.max(peak, this.rssMb())
+    }, 50).unref()
+    return {
+      end() {
+        clearInterval(watch)
+        return peak
+      },
+    }
   }
 
   /** The lowest of several looks: garbage is collected at times of the engine's own choosing. */

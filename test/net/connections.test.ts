@@ -407,8 +407,19 @@ describe('a deep pipeline', () => {
       expect(world.slots).toHaveLength(done)
     }
     expect(world.set.hasYielded).toBe(false)
-    world.set.resumeYielded()
     expect(world.set.isBusy).toBe(false)
+  })
+
+  test('keeps nobody waiting who comes when the queue has moved on', () => {
+    const world = new World()
+    world.onFrame = () => world.clock.advance(30)
+    const clients = Array.from({ length: 20 }, () => world.connect())
+    for (const { connection } of clients) connection.onData(frames('one'))
+    world.set.resumeYielded()
+    const other = world.connect()
+    other.connection.onData(frames('other'))
+    expect(world.slots.at(-1)!.connection).toBe(other.connection)
+    expect(world.set.hasYielded).toBe(true)
   })
 
   test('of a client that sends no more is answered to its end', () => {
@@ -444,6 +455,7 @@ describe('replies that are not read', () => {
   test('close who holds most of them once they fill their budget twice', () => {
     const world = new World(1 << 20)
     const clients = [400, 900, 800].map((kilobytes) => {
+      world.clock.advance(5_000)
       const client = world.connect()
       client.socket.blocked = true
       client.connection.onData(frames('x'))
@@ -454,6 +466,19 @@ describe('replies that are not read', () => {
     expect(clients.map(({ socket }) => socket.destroyed)).toEqual([false, true, false])
     expect(world.lines).toEqual([expect.stringContaining('does not read its replies')])
     expect(world.replies.usedBytes).toBe(1200 * 1024)
+  })
+
+  test('close whoever holds most at four times, though it may be reading', () => {
+    const world = new World(1 << 20)
+    const clients = [3, 2, 1].map((megabytes) => {
+      const client = world.connect()
+      client.socket.blocked = true
+      client.connection.onData(frames('x'))
+      world.reply(world.slots.length - 1, 'y'.repeat(megabytes << 20))
+      world.set.flush()
+      return client
+    })
+    expect(clients.map(({ socket }) => socket.destroyed)).toEqual([true, false, false])
   })
 
   test('one alone may have as much as it asked for', () => {
