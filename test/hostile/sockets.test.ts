@@ -42,25 +42,17 @@ describe.skipIf(process.platform !== 'linux')('hostile sockets', () => {
       }),
     )
 
-  const logged = async (text: string): Promise<void> => {
-    for (let i = 0; i < 100; i++) {
-      if (target.lines.some((line) => line.includes(text))) return
-      await sleep(50)
-    }
-    throw new Error(`no line has ${text}: ${target.lines.slice(-5).join('\n')}`)
-  }
-
   it('TLS, HTTP and SSH on the port of the Kafka protocol are closed with a line that says what they look like', async () => {
     const tls = connectTls({ host: target.host, port: target.port, rejectUnauthorized: false })
     const failure = await once(tls, 'error').catch((error: unknown) => [error])
     expect(failure[0]).toBeInstanceOf(Error)
-    await logged('looks like TLS')
+    await target.logged('looks like TLS')
     await expect(fetch(`http://${target.host}:${target.port}/health`)).rejects.toThrow()
-    await logged('looks like HTTP')
+    await target.logged('looks like HTTP')
     const ssh = await open()
     ssh.end('SSH-2.0-OpenSSH_9.6\r\n')
     await once(ssh.resume(), 'close')
-    await logged('looks like SSH')
+    await target.logged('looks like SSH')
   })
 
   it('Kafka frames and TLS on the HTTP port are refused with such a line', async () => {
@@ -71,8 +63,8 @@ describe.skipIf(process.platform !== 'linux')('hostile sockets', () => {
       expect(answer.toString()).toContain('400 Bad Request')
       socket.destroy()
     }
-    await logged('looks like the Kafka protocol')
-    await logged('looks like TLS, and this listener speaks plain HTTP')
+    await target.logged('looks like the Kafka protocol')
+    await target.logged('looks like TLS, and this listener speaks plain HTTP')
   })
 
   it('frames cut at every byte, and a thousand in one packet, are answered one by one', async () => {
@@ -117,7 +109,7 @@ describe.skipIf(process.platform !== 'linux')('hostile sockets', () => {
     console.log(`600 slow requests: ${reportOf(seen)}`)
     expect(seen.faults).toEqual([])
     expect(seen.rounds).toBeGreaterThan(20)
-    await logged('sends nothing more of its request, while others wait for the room')
+    await target.logged('sends nothing more of its request, while others wait for the room')
     for (const socket of lorises) socket.destroy()
     expect(await target.whenQuiet(0)).toMatchObject({ inFlightBytes: 0, connections: 0 })
   }, 80_000)

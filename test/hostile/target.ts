@@ -154,6 +154,15 @@ export class Target {
     return this.lines.filter((line) => line.includes(message)).length
   }
 
+  /** Waits for a line with `text`; throws when none comes. */
+  async logged(text: string): Promise<void> {
+    for (let i = 0; i < 100; i++) {
+      if (this.lines.some((line) => line.includes(text))) return
+      await sleep(50)
+    }
+    throw new Error(`no line has ${text}: ${this.lines.slice(-5).join('\n')}`)
+  }
+
   /** What the log says that it has left out. */
   get linesLeftOut(): number {
     let sum = 0
