@@ -16,6 +16,7 @@ import { decodeResponse, encodeRequest, joinFrame } from '../../src/protocol/cod
 import { Codec, stampCrc, writeInt32 } from '../../src/record/batch.ts'
 import { buildBatch } from '../../src/record/builder.ts'
 import { fetchRequest, Wire } from '../clients/wire.ts'
+import { batchAround } from './records.ts'
 import { Target } from './target.ts'
 
 const ID = '0123456789abcdef0123456789abcdef' as typeof ZERO_TOPIC_ID
@@ -385,6 +386,17 @@ describe('each wrong request is answered as a Kafka broker answers it', () => {
     const { correlationId, response } = decodeResponse(apiVersions, 0, answer.subarray(4))
     expect([correlationId, response.errorCode]).toEqual([9, ErrorCode.UNSUPPORTED_VERSION])
     expect(response.apiKeys.length).toBeGreaterThan(10)
+  })
+
+  it('offsets by time among stored records that nobody can read: an error, and a line that names them', async () => {
+    const wire = await Wire.open(target.engine.bootstrap)
+    await wire.createTopic('poisoned', 1)
+    const poison = batchAround(Buffer.from('no gzip'), Codec.gzip)
+    expect((await wire.produce('poisoned', 0, poison)).errorCode).toBe(ErrorCode.NONE)
+    const answer = await wire.request(listOffsets, 7, offsetsOf('poisoned', [0], 1))
+    expect(errorOf(answer)).toBe(ErrorCode.UNKNOWN_SERVER_ERROR)
+    await target.logged('records that were stored cannot be read')
+    wire.close()
   })
 
   it('by an end with a line: an unknown API, an unknown version, what is no request', async () => {
