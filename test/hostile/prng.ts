@@ -31,9 +31,9 @@ export class Prng {
   }
 }
 
-/** `GRIOT_TEST_SEED`, else a fresh one in long runs, else always the same. */
+/** `HOSTILE_SEED`, else a fresh one in long runs, else always the same. */
 export function seedOf(fixed: number): number {
-  const given = process.env.GRIOT_TEST_SEED
+  const given = process.env.HOSTILE_SEED
   if (given !== undefined) return Number(given)
   return process.env.GRIOT_TEST_LONG === '1' ? (Date.now() ^ (process.pid << 8)) >>> 0 : fixed
 }
