@@ -203,7 +203,7 @@ export class FrontAgent {
   /** Memory that clients hold and do nothing with is given to those who wait for it. */
   #relieve(nowMs: number): number {
     const { connections, services } = this
-    let closed = connections.budget.relieve(nowMs)
+    let closed = connections.budget.relieve(nowMs) + connections.relieveFull()
     if (this.#mustAnswerFetches) {
       closed += services.fetches.answerOldest(connections.budget.capacityBytes >> 2)
     }
@@ -214,7 +214,8 @@ export class FrontAgent {
 
   get #hasWork(): boolean {
     const { fetches, dispatcher } = this.services
-    const { hasYielded, isBusy } = this.connections
+    const { hasYielded, isBusy, hasFull } = this.connections
+    if (hasFull) return true
     return fetches.hasReady || dispatcher.hasWork || hasYielded || isBusy || this.#mustAnswerFetches
   }
 

@@ -1,11 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { LogFields, Logger } from '../base/log.ts'
-import {
-  KafkaConnection,
-  REQUEST_OVERHEAD_BYTES,
-  type SocketLike,
-  type Undrained,
-} from './connection.ts'
+import { KafkaConnection, REQUEST_OVERHEAD_BYTES } from './connection.ts'
 import { ConnectionCount, newConnectionCounts } from './connection-counts.ts'
 import { FrameBuffers } from './frame-buffers.ts'
 import { type InFlightBudget, SMALL_BYTES, STUCK_AFTER_MS } from './in-flight.ts'
@@ -13,6 +8,7 @@ import type { ListenerInfo } from './listener-info.ts'
 import { RateLimitedLog } from './rate-limited-log.ts'
 import type { ReplyBudget } from './reply-budget.ts'
 import type { ReplySlot } from './reply-slot.ts'
+import type { SocketLike, Undrained } from './socket-like.ts'
 
 /** Who makes replies of frames. Called on the front's thread. */
 export interface RequestSink {
@@ -23,6 +19,11 @@ export interface RequestSink {
   onReadEnd(): void
   /** Replies of `connection` have been handed to the socket or have left user space. */
   onDrained(connection: KafkaConnection): void
+  /**
+   * No more is read from `connection` until half of what it has asked is answered, so it would not be seen to go: what waits for
+   * others' doings is to be answered, some of it at a time. False when there is nothing of that kind.
+   */
+  onFull(connection: KafkaConnection): boolean
   /** The client sends no more, and waits for what it has asked: there is no use in long polls. */
   onEnd(connection: KafkaConnection): void
   /** Nothing that is still outstanding on this connection will be sent. */
@@ -85,6 +86,8 @@ export class ConnectionSet {
   readonly #sending = new Set<Undrained>()
   /** Those with more requests to hand over, whose turn is over: first come first served. */
   readonly #yielded = new Set<KafkaConnection>()
+  /** Those that are not read from for the sake of what they have asked themselves. */
+  readonly #full = new Set<KafkaConnection>()
   #readingSinceMs = 0
   /** What reading has taken since the last turn. */
   #readMs = 0
@@ -207,6 +210,25 @@ export class ConnectionSet {
   /** Has `connection` go on in a later turn. */
   yieldReading(connection: KafkaConnection): void {
     this.#yielded.add(connection)
+  }
+
+  /** `connection` has as many requests as one may have (or is read from again). */
+  setFull(connection: KafkaConnection, isFull: boolean): void {
+    if (isFull) this.#full.add(connection)
+    else this.#full.delete(connection)
+  }
+
+  get hasFull(): boolean {
+    return this.#full.size > 0
+  }
+
+  /** Has some of what full connections wait for answered; returns how many of them there are. */
+  relieveFull(): number {
+    const full = [...this.#full]
+    for (const connection of full) {
+      if (!this.sink.onFull(connection)) this.#full.delete(connection)
+    }
+    return full.length
   }
 
   get hasYielded(): boolean {
@@ -365,6 +387,7 @@ export class ConnectionSet {
     if (!this.#connections.delete(connection)) return
     this.counts[ConnectionCount.CLOSED]!++
     this.#yielded.delete(connection)
+    this.#full.delete(connection)
     this.#unlink(connection)
     this.sink.onClose(connection)
   }

@@ -7,27 +7,7 @@ import { type BudgetMember, SMALL_BYTES } from './in-flight.ts'
 import type { ListenerInfo } from './listener-info.ts'
 import { ReplySlot } from './reply-slot.ts'
 import { MERGE_BYTES_MAX, piecesOf } from './reply-writer.ts'
-
-/** What a connection needs of a `node:net` socket; tests bring their own. */
-export interface SocketLike {
-  readonly writableLength: number
-  readonly destroyed: boolean
-  write(bytes: Uint8Array, done?: () => void): boolean
-  cork(): void
-  uncork(): void
-  pause(): unknown
-  resume(): unknown
-  destroy(): unknown
-}
-
-/** Replies of one flush that the kernel has not taken whole yet. */
-export interface Undrained {
-  readonly connection: KafkaConnection
-  /** Monotonic milliseconds. */
-  sinceMs: number
-  bytes: number
-  slots: ReplySlot | null
-}
+import type { SocketLike, Undrained } from './socket-like.ts'
 
 /** Counted per request besides its bytes, so that a flood of tiny requests is bounded too. */
 export const REQUEST_OVERHEAD_BYTES = 512
@@ -471,6 +451,8 @@ export class KafkaConnection implements BudgetMember {
     }
     this.#paused = true
     if (this.#wantedBytes > 0) this.#set.budget.await(this)
+    else if (this.#requestBytes >= this.#set.limits.connectionBytesMax)
+      this.#set.setFull(this, true)
   }
 
   #continueIfRoom(): void {
@@ -485,6 +467,7 @@ export class KafkaConnection implements BudgetMember {
 
   #readOn(): void {
     this.#paused = false
+    this.#set.setFull(this, false)
     this.#wantedBytes = 0
     this.#read()
     if (!this.#paused && !this.#closed && !this.#finishing) this.#socket.resume()

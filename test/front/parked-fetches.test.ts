@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { defaultLimits } from '../../src/net/connection-set.ts'
 import { Harness } from './harness.ts'
 import {
   batchOf,
@@ -220,5 +221,21 @@ describe('long polls that hold the memory for requests', () => {
     made.run()
     expect(made.inFlightBytes).toBe(0)
     expect(made.front.services.fetches.heldBytes).toBe(0)
+  })
+
+  test('beyond what one connection may have are answered as well: or it would not be seen to go', () => {
+    const limits = { ...defaultLimits, connectionBytesMax: 50_000 }
+    const made = new Harness({ limits })
+    made.createTopic('t')
+    const client = made.connect()
+    for (let i = 0; i < 1_000; i++) sendFetch(client, { t: { 0: 0 } }, { maxWaitMs: 0x7fffffff })
+    made.run()
+    // The kernel tells of an end only who reads.
+    expect(client.socket.paused).toBe(false)
+    expect(client.connection.paused).toBe(false)
+    expect(client.answers.length).toBeGreaterThan(900)
+    expect(made.inFlightBytes).toBeLessThan(50_000)
+    client.connection.close()
+    expect(made.inFlightBytes).toBe(0)
   })
 })

@@ -408,7 +408,7 @@ describe('each wrong request is answered as a Kafka broker answers it', () => {
     }
     expect(await exchange(apart(4, 999))).toHaveLength(0)
     expect(await exchange(apart(6, 99))).toHaveLength(0)
-    const cut = Buffer.concat([Buffer.from([0, 0, 0, 20]), frame.subarray(4, 24)])
+    const cut = Buffer.concat([Buffer.from([0, 0, 0, 14]), frame.subarray(4, 18)])
     expect(await exchange(cut)).toHaveLength(0)
     for (const reason of ['API 999', 'Metadata version 99', 'Metadata request v5: ']) {
       await target.logged(reason)

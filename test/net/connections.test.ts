@@ -29,6 +29,7 @@ class World {
       onOpen: () => {},
       onReadEnd: () => {},
       onDrained: () => {},
+      onFull: () => false,
       onEnd: (connection) => void this.ended.push(connection.id),
       onClose: (connection) => void this.closed.push(connection.id),
       onFrame: (connection, slot, frame) => {

@@ -23,6 +23,7 @@ function echoSet(seen: KafkaConnection[]): ConnectionSet {
       onOpen: (connection) => void seen.push(connection),
       onReadEnd: () => {},
       onDrained: () => {},
+      onFull: () => false,
       onEnd: () => {},
       onClose: () => {},
       onFrame: (_connection, slot, frame) => {
