@@ -106,7 +106,7 @@ class EarlySockets {
 }
 
 function acceptSocket(set: ConnectionSet, socket: Socket, info: ListenerInfo): void {
-  const remote = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
+  const remote = `${plainAddress(socket.remoteAddress, '?')}:${socket.remotePort ?? 0}`
   if (!set.makeRoom(remote)) {
     socket.on('error', () => {})
     socket.destroy()
@@ -121,8 +121,8 @@ function acceptSocket(set: ConnectionSet, socket: Socket, info: ListenerInfo): v
 }
 
 /** An IPv4 address that came in through an IPv6 socket, as IPv4. */
-const plainAddress = (address: string | undefined): string =>
-  address === undefined ? '127.0.0.1' : address.replace(/^::ffff:(?=\d+\.)/, '')
+const plainAddress = (address: string | undefined, unknown = '127.0.0.1'): string =>
+  address === undefined ? unknown : address.replace(/^::ffff:(?=\d+\.)/, '')
 
 function listenOn(server: Server, options: ListenOptions, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
