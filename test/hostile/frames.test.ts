@@ -4,7 +4,7 @@ import { attack, type Manner, type Outcome } from './attacker.ts'
 import { FrameMaker, type HostileFrame, type World } from './frames.ts'
 import { Prng, seedOf } from './prng.ts'
 import { reportOf, Target } from './target.ts'
-import { clearWorld, makeWorld } from './world.ts'
+import { clearWorld, joinGroupOnce, type Member, makeWorld } from './world.ts'
 
 /** Most go away without waiting for what they are told only now and then. */
 const MANNERS: readonly Manner[] = [
@@ -99,6 +99,7 @@ class Assault {
   readonly #tally: Tally
   readonly #maker: FrameMaker
   #world: World = { names: {}, topicIds: [], producerIds: [], sessionIds: [] }
+  #member: Member | null = null
   #left = 0
   #correlationId = 1
 
@@ -115,11 +116,14 @@ class Assault {
 
   async run(frames: number): Promise<void> {
     this.#left = frames
-    this.#world = await makeWorld(this.#target.engine.bootstrap)
+    this.#member ??= await joinGroupOnce(this.#target.engine.bootstrap)
+    this.#world = await makeWorld(this.#target.engine.bootstrap, this.#member)
     let sinceWorld = 0
     while (this.#left > 0 && this.#tally.faults.length < 5) {
       // What there was has been deleted by now, or has moved on.
-      if (sinceWorld++ % 100 === 99) this.#world = await makeWorld(this.#target.engine.bootstrap)
+      if (sinceWorld++ % 100 === 99) {
+        this.#world = await makeWorld(this.#target.engine.bootstrap, this.#member)
+      }
       await Promise.all(Array.from({ length: CONCURRENT }, () => this.#connection()))
     }
   }

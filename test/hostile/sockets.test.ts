@@ -2,11 +2,13 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { ErrorCode } from '../../src/base/error-code.ts'
 import { fetch as fetchApi } from '../../src/protocol/01-fetch.ts'
 import { metadata } from '../../src/protocol/03-metadata.ts'
+import { joinGroup } from '../../src/protocol/11-join-group.ts'
 import { apiVersions } from '../../src/protocol/18-api-versions.ts'
 import { describeTopicPartitions } from '../../src/protocol/75-describe-topic-partitions.ts'
-import { encodeRequest, joinFrame } from '../../src/protocol/codec.ts'
+import { decodeResponse, encodeRequest, joinFrame } from '../../src/protocol/codec.ts'
 import { count } from '../clients/requirements.ts'
 import { fetchRequest, Wire } from '../clients/wire.ts'
 import { reportOf, sleep, Target } from './target.ts'
@@ -88,6 +90,24 @@ describe.skipIf(process.platform !== 'linux')('hostile sockets', () => {
     for (let at = 0; at < all.length; at += 4 + all.readInt32BE(at))
       ids.push(all.readInt32BE(at + 4))
     expect(ids).toEqual(Array.from({ length: 1_000 }, (_, i) => i))
+  })
+
+  it('who waits for other members of a group and goes is not waited for', async () => {
+    const socket = await open()
+    const join = {
+      ...{ groupId: 'hostile-waiting', memberId: '', protocolType: 'consumer', reason: null },
+      ...{ sessionTimeoutMs: 300_000, rebalanceTimeoutMs: 0x7fffffff, groupInstanceId: null },
+      protocols: [{ name: 'range', metadata: Buffer.alloc(4) }],
+    }
+    const from = performance.now()
+    socket.end(joinFrame(encodeRequest(joinGroup, 3, 5, 'hostile', join)))
+    const chunks: Buffer[] = []
+    for await (const chunk of socket) chunks.push(chunk as Buffer)
+    const { response } = decodeResponse(joinGroup, 3, Buffer.concat(chunks).subarray(4))
+    expect(response.errorCode).toBe(ErrorCode.REBALANCE_IN_PROGRESS)
+    // Less than the first delay of a group.
+    expect(performance.now() - from).toBeLessThan(2_500)
+    expect((await target.whenQuiet(0)).connections).toBe(0)
   })
 
   it('slow lorises: requests that come a byte at a time keep nobody out', async () => {

@@ -2,6 +2,8 @@
 import { ZERO_TOPIC_ID } from '../../src/base/ids.ts'
 import { fetch as fetchApi } from '../../src/protocol/01-fetch.ts'
 import { metadata } from '../../src/protocol/03-metadata.ts'
+import { joinGroup } from '../../src/protocol/11-join-group.ts'
+import { syncGroup } from '../../src/protocol/14-sync-group.ts'
 import { createTopics } from '../../src/protocol/19-create-topics.ts'
 import { deleteTopics } from '../../src/protocol/20-delete-topics.ts'
 import { initProducerId } from '../../src/protocol/22-init-producer-id.ts'
@@ -23,7 +25,34 @@ const NO_OPERATIONS = {
 /** What hostile requests make is drawn from few names, or the test would measure how many topics fit. */
 const MADE = ['hostile-made-1', 'hostile-made-2', 'hostile-made-3']
 
-export async function makeWorld(bootstrap: string): Promise<World> {
+const GROUP = 'hostile-group-live'
+
+export interface Member {
+  readonly memberId: string
+}
+
+/** A member of a group that is stable, for requests that get beyond "who are you"; takes the group's first delay. */
+export async function joinGroupOnce(bootstrap: string): Promise<Member> {
+  const wire = await Wire.open(bootstrap)
+  const joined = await wire.request(joinGroup, 3, {
+    ...{ groupId: GROUP, memberId: '', protocolType: 'consumer', reason: null },
+    ...{ sessionTimeoutMs: 300_000, rebalanceTimeoutMs: 300_000, groupInstanceId: null },
+    protocols: [{ name: 'range', metadata: Buffer.alloc(4) }],
+  })
+  const { memberId, generationId } = joined
+  const synced = await wire.request(syncGroup, 2, {
+    ...{ groupId: GROUP, memberId, generationId, groupInstanceId: null },
+    assignments: [{ memberId, assignment: Buffer.alloc(4) }],
+    ...{ protocolType: null, protocolName: null },
+  })
+  if (joined.errorCode !== 0 || synced.errorCode !== 0) {
+    throw new Error(`cannot join: ${joined.errorCode}, ${synced.errorCode}`)
+  }
+  wire.close()
+  return { memberId }
+}
+
+export async function makeWorld(bootstrap: string, member: Member | null = null): Promise<World> {
   const wire = await Wire.open(bootstrap)
   const topics = STANDING.map(({ name, configs }) => ({
     ...{ name, configs, numPartitions: 3, replicationFactor: 1, assignments: [] },
@@ -57,9 +86,9 @@ export async function makeWorld(bootstrap: string): Promise<World> {
       topicName: [...names, ...names, ...MADE, 'no-such-topic'],
       configResource: [...names, 'no-such-topic', '99'],
       configName: ['retention.ms', 'cleanup.policy', 'max.message.bytes', 'no.such.config'],
-      groupId: ['hostile-group-1', 'hostile-group-2'],
+      groupId: ['hostile-group-1', 'hostile-group-2', GROUP],
       coordinatorKey: ['hostile-group-1', 'hostile-group-2'],
-      memberId: ['', 'no-such-member'],
+      memberId: ['', 'no-such-member', ...(member === null ? [] : [member.memberId])],
       clientSoftware: ['hostile', '1.0'],
     },
     topicIds: described.topics.map(({ topicId }) => topicId),
