@@ -9,6 +9,7 @@ import {
   metadata,
 } from '../protocol/03-metadata.ts'
 import { handler, type RequestContext } from './context.ts'
+import { TOPICS_PER_REQUEST_MAX } from './limits.ts'
 import {
   CLUSTER_OPERATIONS,
   CONTROLLER_NODE,
@@ -45,14 +46,25 @@ export const metadataHandler = handler({
       )
       return
     }
-    const missing = request.allowAutoTopicCreation ? namesToCreate(context, topics) : []
-    if (missing.length === 0) {
-      answer(context, request, topics, null)
+    const asked = withoutRepeats(topics)
+    const missingNames = request.allowAutoTopicCreation ? namesToCreate(context, asked) : []
+    if (missingNames.length === 0 || missingNames.length > TOPICS_PER_REQUEST_MAX) {
+      answer(context, request, asked, null)
       return
     }
-    createTopics(context, missing, (refused) => answer(context, request, topics, refused))
+    createTopics(context, missingNames, (refused) => answer(context, request, asked, refused))
   },
 })
+
+/** A topic named twice is told once, as Kafka does: or a few bytes would ask for gigabytes. */
+function withoutRepeats(topics: Asked): Asked {
+  if (topics.length < 2) return topics
+  const seen = new Set<string>()
+  return topics.filter(({ name, topicId }) => {
+    const before = seen.size
+    return seen.add(name ?? topicId).size > before
+  })
+}
 
 /** Topics that are asked for by name and do not exist, where they may be made. */
 function namesToCreate(context: Context, topics: Asked): string[] {

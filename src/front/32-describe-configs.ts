@@ -45,11 +45,17 @@ export const describeConfigsHandler = handler({
     // one type that Kafka does not know, and it refuses them all
     const isKnown = request.resources.every(({ resourceType }) => KNOWN_TYPES.has(resourceType))
     const find = isKnown ? describe : () => invalid(MALFORMED)
+    const seen = new Set<string>()
+    let repeats = 0
     context.reply({
       throttleTimeMs: 0,
-      results: request.resources.map((resource) =>
-        resultOf(resource, request, find(resource, context)),
-      ),
+      results: request.resources.map((resource) => {
+        const before = seen.size
+        const isNew = seen.add(`${resource.resourceType}/${resource.resourceName}`).size > before
+        // A resource takes a few bytes to name and kilobytes to describe.
+        const isTold = isNew || ++repeats <= REPEATS_MAX
+        return resultOf(resource, request, isTold ? find(resource, context) : REPEATED)
+      }),
     })
   },
 })
@@ -112,6 +118,10 @@ function refuseNode(name: string, nodeId: number, or: string): Found | null {
   if (Number(name) === nodeId) return null
   return invalid(`Unexpected broker id, expected ${nodeId}${or} but received ${name}`)
 }
+
+/** So often may a request ask for what it has asked for already. */
+const REPEATS_MAX = 100
+const REPEATED = refused(ErrorCode.INVALID_REQUEST, 'The resource was given more than once.')
 
 function resultOf(resource: Resource, request: DescribeConfigsRequest, found: Found): Result {
   const { error, message, configs } = found

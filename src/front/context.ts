@@ -93,13 +93,21 @@ export interface FrontServices {
   readonly served: readonly Api[]
 }
 
+/** A request that waits. */
+export interface OpenRequest {
+  onConnectionClosed(): void
+  answerNow(): void
+}
+
 /** What a front keeps per connection. */
 export interface ConnectionState {
   session: Session
   /** Of the session's tenant. */
   counts: TenantCounts
   /** Requests that must be told when the connection goes, or waits for nothing more. */
-  readonly open: Set<{ onConnectionClosed(): void; answerNow(): void }>
+  readonly open: Set<OpenRequest>
+  /** Those of them that are still to be told that they hold up their own connection; null when none are. */
+  relieving: Iterator<OpenRequest> | null
   /** Null until segment files are read. */
   reading: Reading | null
   /** Null until a produce needs it. */

@@ -18,11 +18,13 @@ const options = {
 }
 
 function echoSet(seen: KafkaConnection[]): ConnectionSet {
-  return new ConnectionSet({
+  const set: ConnectionSet = new ConnectionSet({
     sink: {
       onOpen: (connection) => void seen.push(connection),
-      onReadEnd: () => {},
+      // As the front's turns do it: who has had its turn goes on in the next.
+      onReadEnd: () => void setImmediate(() => set.resumeYielded()),
       onDrained: () => {},
+      onFull: () => false,
       onEnd: () => {},
       onClose: () => {},
       onFrame: (_connection, slot, frame) => {
@@ -37,6 +39,7 @@ function echoSet(seen: KafkaConnection[]): ConnectionSet {
     budget: new InFlightBudget(256 * 2 ** 20),
     replies: new ReplyBudget(256 * 2 ** 20),
   })
+  return set
 }
 
 /** One that many free ones follow, below those that the system gives to clients. */
