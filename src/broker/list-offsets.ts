@@ -55,7 +55,12 @@ export class ListOffsetsHandler {
     const log = partitions.open(replica)
     if (log === null) return partitions.error
     try {
-      log.offsetForTimestamp(this.#command.timestamp, this.#reply)
+      const reply = this.#reply
+      log.offsetForTimestamp(this.#command.timestamp, reply)
+      // an epoch begins with its leader, not with its first batch
+      if (reply.offset >= 0 && reply.leaderEpoch < 0) {
+        reply.leaderEpoch = partitions.leaderEpochOf(replica.number)
+      }
       return ErrorCode.NONE
     } catch (error) {
       partitions.table.fail(replica, partitions.nowMs, error)

@@ -1,6 +1,7 @@
 import type { PartitionIndex, PartitionNumber } from '../base/ids.ts'
 import type { Timer } from '../base/timer-queue.ts'
 import type { TopicView } from '../image/view.ts'
+import type { TopicCount } from '../link/topic-counts.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { WaitingProduces } from './waiting-produces.ts'
 import type { Watches } from './watches.ts'
@@ -18,7 +19,8 @@ export interface QuietEnds {
  */
 export class Replica {
   readonly number: PartitionNumber
-  readonly topic: TopicView
+  /** Changes only when the image was begun anew. */
+  topic: TopicView
   readonly index: PartitionIndex
   readonly directory: string
   readonly waiting = new WaitingProduces()
@@ -26,7 +28,11 @@ export class Replica {
   log: PartitionLog | null = null
   quiet: QuietEnds | null = null
   watches: Watches | null = null
+  /** What is counted for its topic here; null before the first batch. */
+  counted: TopicCount | null = null
   touchedAtMs = 0
+  /** DELETE_RECORDS that are not answered yet. */
+  deletes = 0
   /** Not 0: failed, and not to be opened before this monotonic time. */
   failedUntilMs = 0
   /** Being flushed in order to be closed. */
@@ -35,6 +41,8 @@ export class Replica {
   isStaged = false
   /** Waits to be looked at in this turn: a flush has completed, or a timer has run. */
   isFlushed = false
+  /** A coordinator waits for what it has appended. */
+  isHeld = false
   /** Out of the table: the topic was deleted. */
   isRemoved = false
   timer: Timer | null = null
@@ -48,6 +56,7 @@ export class Replica {
 
   /** Nothing of this turn or of a flush hangs on its log. */
   get isAtRest(): boolean {
-    return !this.isStaged && this.waiting.size === 0
+    const isTouched = this.isStaged || this.isHeld
+    return !isTouched && this.waiting.size === 0 && this.deletes === 0
   }
 }

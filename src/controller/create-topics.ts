@@ -8,16 +8,16 @@ import type { Random } from '../base/random.ts'
 import type { MetadataEntry, PartitionPlacement } from '../image/entry.ts'
 import type { ControllerRequest, NewTopic, TopicResult } from '../image/request.ts'
 import { type ConfigValues, validateTopicConfigs } from '../image/topic-config.ts'
-import { newTopicId } from './new-ids.ts'
-import { placed, placePartitions, replicasMade } from './placement.ts'
-import { type Refusal, refuse, refusedTopic } from './results.ts'
-import type { ControllerState } from './state.ts'
 import {
   collisionName,
   hasCollisionChars,
   isInternalTopic,
   refuseTopicName,
-} from './topic-names.ts'
+} from '../image/topic-name.ts'
+import { newTopicId } from './new-ids.ts'
+import { placed, placePartitions, replicasMade } from './placement.ts'
+import { type Refusal, refuse, refusedTopic } from './results.ts'
+import type { ControllerState } from './state.ts'
 
 /** Kafka's limit on partitions in one request. */
 export const PARTITIONS_PER_REQUEST_MAX = 10_000
@@ -257,7 +257,12 @@ function placeAsAssigned(
   return placements
 }
 
-function refuseNodes(nodes: readonly number[], brokers: number, replicas: number): string | null {
+/** Why a partition cannot be put on `nodes`, or null; `replicas`: how many the topic's others have, −1 for none yet. */
+export function refuseNodes(
+  nodes: readonly number[],
+  brokers: number,
+  replicas: number,
+): string | null {
   if (nodes.length === 0) {
     return 'The manual partition assignment includes an empty replica list.'
   }

@@ -12,7 +12,7 @@ import {
   type TopicAnswer,
   topicOf,
 } from './pending-produce.ts'
-import { dispatchSlowly, needsRecords } from './slow-produce.ts'
+import { configOf, dispatchSlowly, needsRecords } from './slow-produce.ts'
 
 export const produceHandler = handler({
   api: produce,
@@ -95,12 +95,13 @@ function dispatch(
     pending.refuseBatch(token, fault)
     return
   }
-  if (records.length > topic.effective.maxMessageBytes) {
+  const partition = topic.numberOf(index as PartitionIndex)
+  const config = configOf(context.services, topic, partition)
+  if (records.length > config.maxMessageBytes) {
     pending.refuseFor(token, ErrorCode.MESSAGE_TOO_LARGE, 'tooLarge')
     return
   }
-  const partition = topic.numberOf(index as PartitionIndex)
-  const slow = needsRecords(topic, codecOf(records, 0))
+  const slow = needsRecords(config, codecOf(records, 0))
   if (slow || context.state.slowLanes?.busy(partition)) {
     dispatchSlowly(pending, token, topic, partition, records, slow)
     return

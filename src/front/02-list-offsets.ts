@@ -25,6 +25,7 @@ const SPECIAL_FROM: Readonly<Record<string, number>> = {
   '-3': 7,
   '-4': 8,
   '-5': 9,
+  '-6': 11,
 }
 
 export const listOffsetsHandler = handler({

@@ -1,6 +1,7 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { type TopicId, ZERO_TOPIC_ID } from '../base/ids.ts'
 import type { TopicResult } from '../image/request.ts'
+import { refuseTopicName } from '../image/topic-name.ts'
 import type { TopicView } from '../image/view.ts'
 import {
   type MetadataRequest,
@@ -8,7 +9,14 @@ import {
   metadata,
 } from '../protocol/03-metadata.ts'
 import { handler, type RequestContext } from './context.ts'
-import { CONTROLLER_NODE, nodesOf, OPERATIONS_UNKNOWN } from './nodes.ts'
+import { TOPICS_PER_REQUEST_MAX } from './limits.ts'
+import {
+  CLUSTER_OPERATIONS,
+  CONTROLLER_NODE,
+  nodesOf,
+  OPERATIONS_UNKNOWN,
+  TOPIC_OPERATIONS,
+} from './nodes.ts'
 import { partitionRows } from './topic-partitions.ts'
 
 type Context = RequestContext<typeof metadata>
@@ -23,24 +31,40 @@ export const metadataHandler = handler({
   scopes: ['topicName', 'topicId'],
   handle(request, context) {
     const { topics } = request
+    if (topics !== null && context.version < BY_ID_FROM && topics.some(isById)) {
+      refuseAll(context, topics)
+      return
+    }
     const all = topics === null || (context.version === 0 && topics.length === 0)
     if (all) {
       const { image } = context.services
       const every = [...image.topics(context.session.tenantId)]
       respond(
         context,
-        every.map((topic) => topicAnswer(context, topic)),
+        request,
+        every.map((topic) => topicAnswer(context, topic, request)),
       )
       return
     }
-    const missing = request.allowAutoTopicCreation ? namesToCreate(context, topics) : []
-    if (missing.length === 0) {
-      answer(context, topics, null)
+    const asked = withoutRepeats(topics)
+    const missingNames = request.allowAutoTopicCreation ? namesToCreate(context, asked) : []
+    if (missingNames.length === 0 || missingNames.length > TOPICS_PER_REQUEST_MAX) {
+      answer(context, request, asked, null)
       return
     }
-    createTopics(context, missing, (refused) => answer(context, topics, refused))
+    createTopics(context, missingNames, (refused) => answer(context, request, asked, refused))
   },
 })
+
+/** A topic named twice is told once, as Kafka does: or a few bytes would ask for gigabytes. */
+function withoutRepeats(topics: Asked): Asked {
+  if (topics.length < 2) return topics
+  const seen = new Set<string>()
+  return topics.filter(({ name, topicId }) => {
+    const before = seen.size
+    return seen.add(name ?? topicId).size > before
+  })
+}
 
 /** Topics that are asked for by name and do not exist, where they may be made. */
 function namesToCreate(context: Context, topics: Asked): string[] {
@@ -85,43 +109,75 @@ function refusals(results: readonly TopicResult[]): Map<string, number> {
   return refused
 }
 
-function answer(context: Context, topics: Asked, refused: Refused): void {
+function answer(context: Context, request: MetadataRequest, topics: Asked, refused: Refused): void {
   const { image } = context.services
   const { tenantId } = context.session
   respond(
     context,
+    request,
     topics.map(({ name, topicId }) => {
       const byId = context.version >= BY_ID_FROM && name === null
       const topic = byId
         ? image.topicById(tenantId, topicId)
         : image.topicByName(tenantId, name ?? '')
-      if (topic !== undefined) return topicAnswer(context, topic)
-      if (byId) return missing(ErrorCode.UNKNOWN_TOPIC_ID, null, topicId)
-      const error = refused?.get(name ?? '') ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-      return missing(error, name, ZERO_TOPIC_ID)
+      if (topic !== undefined) return topicAnswer(context, topic, request)
+      if (byId) return missing(ErrorCode.UNKNOWN_TOPIC_ID, null, topicId, OPERATIONS_UNKNOWN)
+      const error = refused?.get(name ?? '') ?? errorOfMissing(name ?? '')
+      return missing(error, name, ZERO_TOPIC_ID, topicOperations(request))
     }),
   )
 }
 
-const missing = (errorCode: number, name: string | null, topicId: TopicId): Topic => ({
+const isById = ({ name, topicId }: Asked[number]): boolean =>
+  name === null || topicId !== ZERO_TOPIC_ID
+
+const errorOfMissing = (name: string): number =>
+  refuseTopicName(name) === null
+    ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    : ErrorCode.INVALID_TOPIC_EXCEPTION
+
+const topicOperations = ({ includeTopicAuthorizedOperations }: MetadataRequest): number =>
+  includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : OPERATIONS_UNKNOWN
+
+/** Ids in a version that has the field and does not serve it: the answer tells nothing else, as in Kafka. */
+function refuseAll(context: Context, topics: Asked): void {
+  context.reply({
+    throttleTimeMs: 0,
+    brokers: [],
+    clusterId: null,
+    controllerId: -1,
+    topics: topics.map(({ name, topicId }) =>
+      missing(ErrorCode.INVALID_REQUEST, name ?? '', topicId, OPERATIONS_UNKNOWN),
+    ),
+    clusterAuthorizedOperations: OPERATIONS_UNKNOWN,
+    errorCode: ErrorCode.NONE,
+  })
+}
+
+const missing = (
+  errorCode: number,
+  name: string | null,
+  topicId: TopicId,
+  topicAuthorizedOperations: number,
+): Topic => ({
   errorCode,
   name,
   topicId,
   isInternal: false,
   partitions: [],
-  topicAuthorizedOperations: OPERATIONS_UNKNOWN,
+  topicAuthorizedOperations,
 })
 
-const topicAnswer = (context: Context, topic: TopicView): Topic => ({
+const topicAnswer = (context: Context, topic: TopicView, request: MetadataRequest): Topic => ({
   errorCode: ErrorCode.NONE,
   name: topic.name,
   topicId: topic.topicId,
   isInternal: topic.internal,
   partitions: partitionRows(context.services, topic, 0, topic.partitionCount),
-  topicAuthorizedOperations: OPERATIONS_UNKNOWN,
+  topicAuthorizedOperations: topicOperations(request),
 })
 
-function respond(context: Context, topics: readonly Topic[]): void {
+function respond(context: Context, request: MetadataRequest, topics: readonly Topic[]): void {
   const tenant = context.services.image.tenant(context.session.tenantId)
   context.reply({
     throttleTimeMs: 0,
@@ -129,7 +185,9 @@ function respond(context: Context, topics: readonly Topic[]): void {
     clusterId: tenant?.clusterId ?? null,
     controllerId: CONTROLLER_NODE,
     topics,
-    clusterAuthorizedOperations: OPERATIONS_UNKNOWN,
+    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
+      ? CLUSTER_OPERATIONS
+      : OPERATIONS_UNKNOWN,
     errorCode: ErrorCode.NONE,
   })
 }

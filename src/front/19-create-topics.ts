@@ -8,6 +8,7 @@ import {
   createTopics,
 } from '../protocol/19-create-topics.ts'
 import { handler, type RequestContext } from './context.ts'
+import { TOPICS_PER_REQUEST_MAX, tooManyTopics } from './limits.ts'
 
 type Context = RequestContext<typeof createTopics>
 type Answer = CreateTopicsResponseInput['topics'][number]
@@ -32,6 +33,12 @@ export const createTopicsHandler = handler({
     const refused = [...repeated].map((name) =>
       failure(name, ErrorCode.INVALID_REQUEST, 'Found multiple entries for this topic.'),
     )
+    if (topics.length > TOPICS_PER_REQUEST_MAX) {
+      const message = tooManyTopics(topics.length)
+      const answers = topics.map(({ name }) => failure(name, ErrorCode.POLICY_VIOLATION, message))
+      context.reply({ throttleTimeMs: 0, topics: [...answers, ...refused] })
+      return
+    }
     if (topics.length === 0) {
       context.reply({ throttleTimeMs: 0, topics: refused })
       return
@@ -72,7 +79,7 @@ const failure = (name: string, errorCode: number, errorMessage: string | null): 
 function answerOf(result: TopicResult, context: Context): Answer {
   const name = result.name ?? ''
   if (result.error !== ErrorCode.NONE) return failure(name, result.error, result.message)
-  const described = describeTopicConfigs(result.configs, context.services.settings.brokerConfigs)
+  const described = describeTopicConfigs(result.configs, context.brokerConfigs)
   return {
     name,
     topicId: result.topicId as TopicId,

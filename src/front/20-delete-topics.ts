@@ -7,6 +7,7 @@ import {
   deleteTopics,
 } from '../protocol/20-delete-topics.ts'
 import { handler } from './context.ts'
+import { TOPICS_PER_REQUEST_MAX, tooManyTopics } from './limits.ts'
 
 type Answer = DeleteTopicsResponseInput['responses'][number]
 
@@ -14,21 +15,48 @@ export const deleteTopicsHandler = handler({
   api: deleteTopics,
   scopes: ['topicName', 'topicId'],
   handle(request, context) {
-    const topics = topicsOf(request, context.version)
+    const { topics, refused } = topicsOf(request, context.version)
+    if (topics.length > TOPICS_PER_REQUEST_MAX) {
+      const message = tooManyTopics(topics.length)
+      const refuse = (ref: TopicRef) => unanswered(ref, ErrorCode.POLICY_VIOLATION, message)
+      context.reply({ throttleTimeMs: 0, responses: [...topics.map(refuse), ...refused] })
+      return
+    }
+    if (topics.length === 0) {
+      context.reply({ throttleTimeMs: 0, responses: refused })
+      return
+    }
     const command = { kind: 'delete-topics', topics } as const
     context.services.controller.request(context.session.tenantId, command, (response) => {
       const responses =
         response?.kind === 'delete-topics'
           ? response.results.map(answerOf)
           : topics.map((ref) => unanswered(ref))
-      context.reply({ throttleTimeMs: 0, responses })
+      context.reply({ throttleTimeMs: 0, responses: [...responses, ...refused] })
     })
   },
 })
 
-function topicsOf(request: DeleteTopicsRequest, version: number): TopicRef[] {
-  if (version < 6) return request.topicNames.map((name) => ({ name }))
-  return request.topics.map(({ name, topicId }) => (name === null ? { topicId } : { name }))
+/** What is asked for, and what cannot be meant: a topic by neither name nor id, or by both. */
+function topicsOf(request: DeleteTopicsRequest, version: number) {
+  const topics: TopicRef[] = []
+  const refused: Answer[] = []
+  if (version < 6) for (const name of request.topicNames) topics.push({ name })
+  else {
+    for (const { name, topicId } of request.topics) {
+      const hasId = topicId !== ZERO_TOPIC_ID
+      if (name !== null && !hasId) topics.push({ name })
+      else if (name === null && hasId) topics.push({ topicId })
+      else {
+        const errorMessage =
+          name === null
+            ? 'Neither topic name nor id were specified.'
+            : 'You may not specify both topic name and topic id.'
+        refused.push({ name, topicId, errorCode: ErrorCode.INVALID_REQUEST, errorMessage })
+      }
+    }
+  }
+  return { topics, refused }
 }
 
 const answerOf = (result: TopicResult): Answer => ({
@@ -38,9 +66,13 @@ const answerOf = (result: TopicResult): Answer => ({
   errorMessage: result.message,
 })
 
-const unanswered = (ref: TopicRef): Answer => ({
+const unanswered = (
+  ref: TopicRef,
+  errorCode: number = ErrorCode.REQUEST_TIMED_OUT,
+  errorMessage = 'The controller does not answer.',
+): Answer => ({
   name: 'name' in ref ? ref.name : null,
   topicId: ('topicId' in ref ? ref.topicId : ZERO_TOPIC_ID) as TopicId,
-  errorCode: ErrorCode.REQUEST_TIMED_OUT,
-  errorMessage: 'The controller does not answer.',
+  errorCode,
+  errorMessage,
 })

@@ -1,5 +1,6 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { ZERO_TOPIC_ID } from '../base/ids.ts'
+import { refuseTopicName } from '../image/topic-name.ts'
 import type { TopicView } from '../image/view.ts'
 import {
   type DescribeTopicPartitionsRequest,
@@ -7,7 +8,7 @@ import {
   describeTopicPartitions,
 } from '../protocol/75-describe-topic-partitions.ts'
 import { handler, type RequestContext } from './context.ts'
-import { OPERATIONS_UNKNOWN } from './nodes.ts'
+import { OPERATIONS_UNKNOWN, TOPIC_OPERATIONS } from './nodes.ts'
 import { partitionRows } from './topic-partitions.ts'
 
 type Context = RequestContext<typeof describeTopicPartitions>
@@ -21,6 +22,14 @@ export const describeTopicPartitionsHandler = handler({
   scopes: ['topicName'],
   handle(request, context) {
     const { cursor } = request
+    if (!isCursorValid(request)) {
+      const topics = request.topics.map(({ name }) => ({
+        ...refused(name, ErrorCode.INVALID_REQUEST),
+        topicAuthorizedOperations: OPERATIONS_UNKNOWN,
+      }))
+      respond(context, topics, null)
+      return
+    }
     const names = namesOf(request, context)
     const topics: Topic[] = []
     let left = Math.max(1, Math.min(request.responsePartitionLimit, PARTITIONS_MAX))
@@ -29,7 +38,9 @@ export const describeTopicPartitionsHandler = handler({
       if (topic === undefined) {
         // One that the cursor names may have been deleted since the last page.
         if (cursor === null || name !== cursor.topicName || request.topics.length > 0) {
-          topics.push(unknown(name))
+          const isBad = refuseTopicName(name) !== null
+          const { INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION } = ErrorCode
+          topics.push(refused(name, isBad ? INVALID_TOPIC_EXCEPTION : UNKNOWN_TOPIC_OR_PARTITION))
         }
         continue
       }
@@ -59,13 +70,19 @@ function namesOf(request: DescribeTopicPartitionsRequest, context: Context): str
   return cursor === null ? names : names.filter((name) => name >= cursor.topicName)
 }
 
-const unknown = (name: string): Topic => ({
-  errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+/** A cursor names one of the topics that are asked for, and a partition that there can be. */
+const isCursorValid = ({ topics, cursor }: DescribeTopicPartitionsRequest): boolean =>
+  cursor === null ||
+  (cursor.partitionIndex >= 0 &&
+    (topics.length === 0 || topics.some(({ name }) => name === cursor.topicName)))
+
+const refused = (name: string, errorCode: number): Topic => ({
+  errorCode,
   name,
   topicId: ZERO_TOPIC_ID,
   isInternal: false,
   partitions: [],
-  topicAuthorizedOperations: OPERATIONS_UNKNOWN,
+  topicAuthorizedOperations: TOPIC_OPERATIONS,
 })
 
 const page = (context: Context, topic: TopicView, from: number, to: number): Topic => ({
@@ -78,7 +95,7 @@ const page = (context: Context, topic: TopicView, from: number, to: number): Top
     eligibleLeaderReplicas: [],
     lastKnownElr: [],
   })),
-  topicAuthorizedOperations: OPERATIONS_UNKNOWN,
+  topicAuthorizedOperations: TOPIC_OPERATIONS,
 })
 
 function respond(

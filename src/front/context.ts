@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { CellId } from '../base/ids.ts'
+import type { BrokerId, CellId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import type { TimerQueue } from '../base/timer-queue.ts'
@@ -7,10 +7,13 @@ import type { BrokerProxy } from '../cell/broker-proxy.ts'
 import type { BufferPool } from '../cell/buffer-pool.ts'
 import type { ControllerClient } from '../cell/controller-client.ts'
 import type { Dispatcher } from '../cell/dispatcher.ts'
+import type { ProducersClient } from '../cell/producers-client.ts'
 import type { SegmentReader } from '../cell/segment-reader.ts'
 import type { TailReaders } from '../cell/tail-reader.ts'
+import { type BrokerConfigLayers, fixedLayers } from '../image/config-layers.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView } from '../image/view.ts'
+import type { TopicCounts } from '../link/topic-counts.ts'
 import type { KafkaConnection } from '../net/connection.ts'
 import type { InFlightBudget } from '../net/in-flight.ts'
 import type { ReplySlot } from '../net/reply-slot.ts'
@@ -23,6 +26,7 @@ import type { PinLedger } from './budget.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { FrontCounters, TenantCounts } from './front-counters.ts'
+import type { InternalTopics } from './internal-topics.ts'
 import type { ParkedFetches } from './parked-fetches.ts'
 import type { PendingProduces } from './pending-produce.ts'
 import type { ProducerIds } from './producer-ids.ts'
@@ -37,7 +41,7 @@ export interface FrontSettings {
   readonly dataRoot: string
   /** `auto.create.topics.enable`. */
   readonly autoCreateTopics: boolean
-  /** Broker configs that were set, for DescribeConfigs. */
+  /** Broker configs that the engine was started with. */
   readonly brokerConfigs: ConfigValues
   /** Tail reads from this size on go out of shared memory without a copy. */
   readonly zeroCopyBytesMin: number
@@ -57,6 +61,7 @@ export interface FrontServices {
   readonly image: MetadataView
   readonly dispatcher: Dispatcher
   readonly controller: ControllerClient
+  readonly producers: ProducersClient
   readonly tails: TailReaders
   readonly segments: SegmentReader
   readonly fileBuffers: BufferPool
@@ -70,6 +75,7 @@ export interface FrontServices {
   readonly fetchSessions: FetchSessions
   readonly produces: PendingProduces
   readonly producerIds: ProducerIds
+  readonly internalTopics: InternalTopics
   readonly records: RecordPool
   readonly timestampReads: TimestampReads
   readonly clock: Clock
@@ -79,10 +85,18 @@ export interface FrontServices {
   readonly deadlines: Deadlines
   readonly settings: FrontSettings
   readonly counters: FrontCounters
+  /** Fetches by topic: partitions and bytes in answers. */
+  readonly topicCounts: TopicCounts
   /** Sends replies that have become ready outside of a turn (a file was read, the pool has answered). */
   readonly afterCallback: () => void
   /** APIs that have a handler. */
   readonly served: readonly Api[]
+}
+
+/** A request that waits. */
+export interface OpenRequest {
+  onConnectionClosed(): void
+  answerNow(): void
 }
 
 /** What a front keeps per connection. */
@@ -91,7 +105,9 @@ export interface ConnectionState {
   /** Of the session's tenant. */
   counts: TenantCounts
   /** Requests that must be told when the connection goes, or waits for nothing more. */
-  readonly open: Set<{ onConnectionClosed(): void; answerNow(): void }>
+  readonly open: Set<OpenRequest>
+  /** Those of them that are still to be told that they hold up their own connection; null when none are. */
+  relieving: Iterator<OpenRequest> | null
   /** Null until segment files are read. */
   reading: Reading | null
   /** Null until a produce needs it. */
@@ -145,6 +161,14 @@ export class RequestContext<A extends Api = Api> {
     return (this.services.image.tenant(this.session.tenantId)?.cellId ?? 1) as CellId
   }
 
+  /** What the node that was asked goes by for the session's tenant. */
+  get brokerConfigs(): BrokerConfigLayers {
+    const { image, settings } = this.services
+    const { nodeId } = this.connection.listener
+    const tenant = image.tenant(this.session.tenantId)
+    return tenant?.brokerConfigs(nodeId as BrokerId) ?? fixedLayers(settings.brokerConfigs)
+  }
+
   /** Sends the answer; `onDrained` is called once memory that it refers to is no longer needed. */
   reply(response: ResponseInputOf<A>, onDrained: (() => void) | null = null): void {
     if (this.connection.closed) {
@@ -196,7 +220,8 @@ export interface Handler<A extends Api> {
   readonly api: A
   /** What its requests name and this handler looks up within the session's tenant, or has no use for. */
   readonly scopes: readonly Entity[]
-  handle(request: RequestOf<A>, context: RequestContext<A>): void
+  /** `frame`, the request as it came, lives as long as the request's own views. */
+  handle(request: RequestOf<A>, context: RequestContext<A>, frame: Uint8Array): void
 }
 
 export type AnyHandler = Handler<Api>

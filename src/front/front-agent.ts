@@ -7,6 +7,7 @@ import type { BrokerProxy } from '../cell/broker-proxy.ts'
 import { BufferPool } from '../cell/buffer-pool.ts'
 import { ControllerClient } from '../cell/controller-client.ts'
 import { Dispatcher } from '../cell/dispatcher.ts'
+import { ProducersClient } from '../cell/producers-client.ts'
 import type { SegmentFiles } from '../cell/segment-files.ts'
 import {
   defaultSegmentReaderLimits,
@@ -17,6 +18,7 @@ import { TailReaders } from '../cell/tail-reader.ts'
 import { applyMetadata, type MetadataImage } from '../image/image.ts'
 import { FrontCounter } from '../link/counters.ts'
 import type { ControlEnvelope, ControlPort, PeerName } from '../link/ports.ts'
+import { TopicCounts } from '../link/topic-counts.ts'
 import { type ConnectionLimits, ConnectionSet, defaultLimits } from '../net/connection-set.ts'
 import { InFlightBudget } from '../net/in-flight.ts'
 import type { KafkaListener } from '../net/kafka-listener.ts'
@@ -29,6 +31,7 @@ import { Deadlines } from './deadlines.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { type FrontCounterRows, FrontCounters } from './front-counters.ts'
 import { servedApis } from './handlers.ts'
+import { InternalTopics } from './internal-topics.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
 import { ProducerIds } from './producer-ids.ts'
@@ -113,6 +116,11 @@ export class FrontAgent {
     this.#scheduleSweep(clock.monotonicMs())
   }
 
+  /** Goes by this from the next request on. */
+  changeSettings(change: Pick<FrontSettings, 'autoCreateTopics' | 'brokerConfigs'>): void {
+    Object.assign(this.services.settings, change)
+  }
+
   /** Has the listener closed when the front stops. */
   addListener(listener: KafkaListener): void {
     this.#listeners.push(listener)
@@ -127,6 +135,8 @@ export class FrontAgent {
     work += services.timers.fireDue(nowMs, TIMERS_PER_TURN)
     work += services.deadlines.fireDue(nowMs)
     work += services.fetches.resumeReady()
+    work += connections.resumeYielded()
+    if (connections.nextLogAtMs <= nowMs) connections.flushLog(nowMs)
     if (connections.nextIdleAtMs <= nowMs) work += connections.closeIdle(nowMs)
     if (services.segments.nextIdleAtMs <= nowMs) services.segments.closeIdle(nowMs)
     work += this.#relieve(nowMs)
@@ -145,6 +155,7 @@ export class FrontAgent {
       timers.nextAtMs,
       deadlines.nextAtMs,
       this.connections.nextIdleAtMs,
+      this.connections.nextLogAtMs,
       segments.nextIdleAtMs,
       this.connections.budget.nextReliefAtMs,
       replyGate.isShort ? this.connections.nextStuckAtMs : Number.POSITIVE_INFINITY,
@@ -191,17 +202,29 @@ export class FrontAgent {
     own[FrontCounter.COMMANDS_PARKED_NOW] = services.dispatcher.parkedCommands
   }
 
+  /** Long polls hold memory that others wait for: a poll can as well be answered before its time. */
+  get #mustAnswerFetches(): boolean {
+    const { budget } = this.connections
+    return budget.waiting > 0 && this.services.fetches.heldBytes * 4 > budget.capacityBytes
+  }
+
   /** Memory that clients hold and do nothing with is given to those who wait for it. */
   #relieve(nowMs: number): number {
     const { connections, services } = this
-    const closed = connections.budget.relieve(nowMs)
+    let closed = connections.budget.relieve(nowMs) + connections.relieveFull()
+    if (this.#mustAnswerFetches) {
+      closed += services.fetches.answerOldest(connections.budget.capacityBytes >> 2)
+    }
     if (!services.replyGate.isShort) return closed
     if (services.readAheads.dropAll() > 0) services.replyGate.onRoom()
     return closed + connections.closeStuck(nowMs)
   }
 
   get #hasWork(): boolean {
-    return this.services.fetches.hasReady || this.services.dispatcher.hasWork
+    const { fetches, dispatcher } = this.services
+    const { hasYielded, isBusy, hasFull } = this.connections
+    if (hasFull) return true
+    return fetches.hasReady || dispatcher.hasWork || hasYielded || isBusy || this.#mustAnswerFetches
   }
 
   /** What requests have asked for goes out; what became due on the spot gets a turn. */
@@ -238,11 +261,15 @@ export class FrontAgent {
       case 'controller-response':
         controller.onResponse(message.correlation, message.response)
         break
+      case 'coordinated':
+        proxyOf(dispatcher, message)?.onCoordinated(message.heads, message.bytes)
+        break
+      case 'producers':
+        this.services.producers.onResponse(message.correlation, message.error, message.producers)
+        break
       case 'broker-gone': {
-        const gone = dispatcher.proxies.find(
-          ({ cellId, brokerId }) => cellId === message.cellId && brokerId === message.brokerId,
-        )
-        gone?.markGone()
+        proxyOf(dispatcher, message)?.markGone()
+        this.services.producers.failDead()
         // The one voter runs on broker 1's thread.
         if (message.cellId === 1 && message.brokerId === 1) controller.markGone()
         break
@@ -260,6 +287,12 @@ export class FrontAgent {
     })
   }
 }
+
+const proxyOf = (
+  { proxies }: Dispatcher,
+  of: { readonly cellId: number; readonly brokerId: number },
+): BrokerProxy | undefined =>
+  proxies.find(({ cellId, brokerId }) => cellId === of.cellId && brokerId === of.brokerId)
 
 function makeServices(
   options: FrontAgentOptions,
@@ -280,6 +313,7 @@ function makeServices(
     image,
     dispatcher: new Dispatcher(image, options.proxies),
     controller,
+    producers: new ProducersClient(options.control),
     tails: new TailReaders(options.frontId),
     segments,
     fileBuffers,
@@ -292,6 +326,7 @@ function makeServices(
     fetchSessions: new FetchSessions(settings.fetchSessionsMax, options.randomFor),
     produces: new PendingProduces(),
     producerIds: new ProducerIds(controller),
+    internalTopics: new InternalTopics(image, controller, settings.brokerConfigs),
     records,
     timestampReads: new TimestampReads(),
     clock,
@@ -299,7 +334,9 @@ function makeServices(
     logger,
     timers: new TimerQueue(),
     deadlines: new Deadlines(),
-    settings,
+    // of its own: it may change
+    settings: { ...settings },
+    topicCounts: new TopicCounts(image),
     counters: new FrontCounters(options.counters ?? null, servedApis, brokersMax, clock),
     afterCallback,
     served: servedApis,

@@ -22,5 +22,12 @@ export function nodesOf(context: RequestContext): Node[] {
 /** Which node clients take for the controller: broker 1, on whose thread it runs. Any node can be asked. */
 export const CONTROLLER_NODE = 1
 
-/** Topic authorized operations when they were not asked for, or cannot be told. */
+/**
+ * The bits of all operations that Kafka's ACLs know of a topic and of the cluster: everybody may do all of them as long as there are
+ * no ACLs.
+ */
+export const TOPIC_OPERATIONS = 3_576
+export const CLUSTER_OPERATIONS = 8_096
+
+/** Authorized operations when they were not asked for. */
 export const OPERATIONS_UNKNOWN = -2_147_483_648

@@ -18,6 +18,9 @@ import {
 } from './context.ts'
 import { handlerTable, servedApis } from './handlers.ts'
 
+/** Of a connection that is full, so many requests are answered in a turn. */
+const FULL_PER_TURN = 256
+
 export interface RouterOptions {
   readonly services: FrontServices
   readonly sessions: Sessions
@@ -43,6 +46,22 @@ export class RequestRouter implements RequestSink {
 
   onDrained(connection: KafkaConnection): void {
     this.#options.services.replyGate.onDrained(connection)
+  }
+
+  onFull(connection: KafkaConnection): boolean {
+    const state = connection.session as ConnectionState | null
+    if (state === null) return false
+    // Each once: what cannot be answered yet will be without waiting when it can.
+    state.relieving ??= state.open.values()
+    for (let left = FULL_PER_TURN; left > 0; left--) {
+      const { done, value } = state.relieving.next()
+      if (done === true) {
+        state.relieving = null
+        return false
+      }
+      value.answerNow()
+    }
+    return true
   }
 
   onEnd(connection: KafkaConnection): void {
@@ -98,7 +117,7 @@ export class RequestRouter implements RequestSink {
     }
     const request = decodeRequest(api, apiVersion, frame, header.bodyOffset)
     const context = new RequestContext(services, state, slot, api, header, frame.length)
-    handler.handle(request, context)
+    handler.handle(request, context, frame)
   }
 
   #stateOf(connection: KafkaConnection): ConnectionState | null {
@@ -110,6 +129,7 @@ export class RequestRouter implements RequestSink {
       session,
       counts,
       open: new Set(),
+      relieving: null,
       reading: null,
       slowLanes: null,
     }

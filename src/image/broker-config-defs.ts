@@ -123,12 +123,14 @@ export const BROKER_CONFIG_DEFINITIONS: readonly ConfigDefinition[] = [
     name: 'listeners',
     type: 'LIST',
     default: null,
+    readOnly: true,
     documentation: 'Addresses that this node listens on.',
   },
   {
     name: 'listener.security.protocol.map',
     type: 'STRING',
     default: 'SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT',
+    readOnly: true,
     documentation: 'The security protocol of each listener name.',
   },
   {
@@ -239,10 +241,11 @@ export const BROKER_CONFIG_DEFINITIONS: readonly ConfigDefinition[] = [
   {
     name: 'offsets.topic.segment.bytes',
     type: 'INT',
-    default: '104857600',
+    default: '4194304',
     min: 1,
     readOnly: true,
-    documentation: 'Segment size of the offsets topic.',
+    documentation:
+      'Segment size of the offsets topic: what is not cleaned yet is read when its coordinator is loaded.',
   },
   {
     name: 'process.roles',
@@ -286,6 +289,7 @@ export const BROKER_CONFIG_DEFINITIONS: readonly ConfigDefinition[] = [
     name: 'sasl.enabled.mechanisms',
     type: 'LIST',
     default: 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    readOnly: true,
     documentation: 'SASL mechanisms that are served.',
   },
   {

@@ -18,10 +18,12 @@ export interface LogFiles {
   readonly damagedBases: number[]
   /** Offsets of producer snapshots, rising. */
   readonly snapshots: number[]
+  /** Where the log was told to begin; the last counts. */
+  readonly starts: number[]
   readonly cleanPoint: FoundCleanPoint
 }
 
-const NAME = /^(\d{20})\.(log|index|timeindex|snapshot)$/
+const NAME = /^(\d{20})\.(log|index|timeindex|snapshot|logstart)$/
 const DAMAGED = /^(\d{20})\.log\.damaged-\d+$/
 
 /**
@@ -32,6 +34,7 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
   const logs: number[] = []
   const damaged = new Set<number>()
   const snapshots: number[] = []
+  const starts: number[] = []
   const indexes: { base: number; name: string }[] = []
   let cleanPoint = NO_CLEAN_POINT
   for (const name of finishSwaps(disk, directory)) {
@@ -44,6 +47,7 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
       else cleanPoint = readCleanPoint(cleanPoint, name) ?? cleanPoint
     } else if (match[2] === 'log') logs.push(base)
     else if (match[2] === 'snapshot') snapshots.push(base)
+    else if (match[2] === 'logstart') starts.push(base)
     else indexes.push({ base, name })
   }
   const bases = new Set(logs)
@@ -58,6 +62,7 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
     segments,
     damagedBases: [...damaged].filter((base) => !bases.has(base)).sort(rising),
     snapshots: snapshots.sort(rising),
+    starts: starts.sort(rising),
     cleanPoint,
   }
 }

@@ -1,4 +1,5 @@
 import type { FlushBook } from './flush-book.ts'
+import type { LogConfig } from './log-config.ts'
 import type { LogRing } from './log-ring.ts'
 import type { PartitionLog } from './partition-log.ts'
 
@@ -42,6 +43,22 @@ export class LogTimers {
   /** Retention is looked at with the next {@link fire}. */
   retainSoon(): void {
     this.#retentionAtMs = this.#log.environment.clock.monotonicMs()
+  }
+
+  /** The topic's config is another than `before`. */
+  reconfigured(before: LogConfig): void {
+    const log = this.#log
+    const { retentionMs, retentionBytes, cleanupPolicy, flushMs } = log.config
+    const same =
+      retentionMs === before.retentionMs &&
+      retentionBytes === before.retentionBytes &&
+      cleanupPolicy.delete === before.cleanupPolicy.delete
+    if (!same) this.retainSoon()
+    if (flushMs >= Number.MAX_SAFE_INTEGER) this.#book.flushAtMs = Number.POSITIVE_INFINITY
+    else if (log.durableOffset < log.logEndOffset) {
+      const atMs = log.environment.clock.monotonicMs() + flushMs
+      this.#book.flushAtMs = Math.min(this.#book.flushAtMs, atMs)
+    }
   }
 
   /** Something was appended: flush.ms runs from the first that is not flushed. */

@@ -11,6 +11,7 @@ import { EPOCH_FILE, encodeEpochs } from './leader-epochs.ts'
 import type { LogCleaning } from './log-cleaning.ts'
 import type { LogConfig } from './log-config.ts'
 import { LogRing } from './log-ring.ts'
+import { type DeleteRecordsDone, LogStart } from './log-start.ts'
 import { LogTimers } from './log-timers.ts'
 import type { AppendOutcome, LocateOutcome, OffsetsOutcome } from './outcomes.ts'
 import { ProducerState } from './producer-state.ts'
@@ -54,6 +55,7 @@ export class PartitionLog implements ReadableLog {
   readonly #book: FlushBook
   readonly #ring: LogRing | null
   readonly #timers: LogTimers
+  readonly #start: LogStart
   readonly #onAcknowledged: (() => void) | undefined
   #config: LogConfig
   #endOffset: number
@@ -91,6 +93,8 @@ export class PartitionLog implements ReadableLog {
     this.#endOffset = opened.endOffset
     this.#startOffset = opened.segments[0]?.baseOffset ?? opened.endOffset
     for (const range of opened.damaged) this.#startOffset = Math.min(this.#startOffset, range.from)
+    const begun = opened.starts.at(-1) ?? 0
+    this.#startOffset = Math.max(this.#startOffset, Math.min(begun, opened.endOffset))
     this.#failure = opened.failure
     this.#onAcknowledged = options.onAcknowledged
     this.#dirty = point.dirty && !point.powerLoss
@@ -101,6 +105,7 @@ export class PartitionLog implements ReadableLog {
       this.segments,
       this.#endOffset,
     )
+    this.producers.expirationMs = config.producerIdExpirationMs
     this.producers.removeSnapshots((offset) => offset > this.#endOffset)
     this.#ring = environment.rings === null ? null : new LogRing(environment.rings, partition)
     this.#book = new FlushBook(this, () => this.#flushed())
@@ -114,6 +119,7 @@ export class PartitionLog implements ReadableLog {
       appendsWhenFull: options.appendsWhenFull ?? false,
     })
     this.#timers = new LogTimers(this, this.#book, this.#ring)
+    this.#start = new LogStart(this, this.#book, opened.starts)
     if (opened.recovered && this.#failure === null) {
       // What recovery mended is made durable in the background, and the checks of this start are not repeated.
       this.producers.ensureLoaded()
@@ -325,9 +331,17 @@ export class PartitionLog implements ReadableLog {
     }
   }
 
-  /** OffsetForLeaderEpoch (KIP-320): the largest epoch not above the asked one, and where it ends; −1, −1 for none. */
-  endOffsetForEpoch(epoch: number): { readonly epoch: number; readonly endOffset: number } {
-    return this.epochs.endOf(epoch, this.#endOffset)
+  /** OffsetForLeaderEpoch (KIP-320): see {@link LeaderEpochs.endOf}. */
+  endOffsetForEpoch(
+    epoch: number,
+    currentEpoch = -1,
+  ): { readonly epoch: number; readonly endOffset: number } {
+    return this.epochs.endOf(epoch, this.#endOffset, currentEpoch)
+  }
+
+  /** DeleteRecords: see {@link LogStart.deleteBelow}. */
+  deleteRecords(offset: number, done: DeleteRecordsDone): void {
+    this.#start.deleteBelow(offset, done)
   }
 
   /**
@@ -369,15 +383,31 @@ export class PartitionLog implements ReadableLog {
     this.segments.splice(this.segments.indexOf(old[0]!), old.length, cleaned)
   }
 
-  /** @internal */
+  /** @internal A segment that begins at `offset` is the first now. */
   startsAt(offset: number): void {
-    this.#startOffset = offset
+    this.#startOffset = Math.max(this.#startOffset, offset)
   }
 
+  /** @internal What is below `offset` was deleted: nobody reads it any more, and its segments go. */
+  beginsAt(offset: number): void {
+    if (offset <= this.#startOffset) return
+    this.#startOffset = offset
+    this.#ring?.publishWatermarks(this)
+    this.applyRetention()
+  }
+
+  /** The topic's config has changed: what it says holds from now on. */
   updateConfig(config: LogConfig): void {
+    const before = this.#config
+    if (config === before) return
     this.#config = config
     this.#stager.updateConfig(config)
+    this.producers.expirationMs = config.producerIdExpirationMs
     this.#durability.flushMessages = config.flushMessages
+    // what waits for no flush by the old rule may wait for one by the new
+    const unflushed = this.#endOffset - this.durableOffset
+    if (unflushed > 0 && unflushed >= config.flushMessages) this.#durability.request(false)
+    this.#timers.reconfigured(before)
   }
 
   /** Asks that what is written be made durable. */

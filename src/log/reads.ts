@@ -1,12 +1,19 @@
 /** Where bytes, offsets and times are in a log: what fronts ask before they read. */
 import { ErrorCode } from '../base/error-code.ts'
-import { baseOffsetOf, leaderEpochOf, maxTimestampOf, timestampTypeOf } from '../record/batch.ts'
+import {
+  baseOffsetOf,
+  lastOffsetOf,
+  leaderEpochOf,
+  maxTimestampOf,
+  timestampTypeOf,
+} from '../record/batch.ts'
 import type { RingLogWriter } from '../shared/ring-log-writer.ts'
 import type { LogPoint } from './durability.ts'
 import type { DamagedRange } from './files.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import {
   EARLIEST_LOCAL_TIMESTAMP,
+  EARLIEST_PENDING_UPLOAD_TIMESTAMP,
   EARLIEST_TIMESTAMP,
   LATEST_TIERED_TIMESTAMP,
   LATEST_TIMESTAMP,
@@ -125,7 +132,7 @@ function locateInFiles(
   out.error = ErrorCode.KAFKA_STORAGE_ERROR
 }
 
-/** ListOffsets (KIP-79, KIP-734, KIP-405). Without anything tiered, −4 is −2 and −5 finds nothing. */
+/** ListOffsets (KIP-79, KIP-734, KIP-405, KIP-1023). Without anything tiered, −4 is −2, and −5 and −6 find nothing. */
 export function findTimestamp(log: ReadableLog, timestamp: number, out: OffsetsOutcome): void {
   out.error = ErrorCode.NONE
   out.source = TimestampSource.ANSWERED
@@ -143,6 +150,7 @@ export function findTimestamp(log: ReadableLog, timestamp: number, out: OffsetsO
       out.leaderEpoch = log.epochs.at(log.logStartOffset)
       return
     case LATEST_TIERED_TIMESTAMP:
+    case EARLIEST_PENDING_UPLOAD_TIMESTAMP:
       return
     case MAX_TIMESTAMP:
       findMaxTimestamp(log, out)
@@ -176,11 +184,12 @@ function findMaxTimestamp(log: ReadableLog, out: OffsetsOutcome): void {
     if (segment.baseOffset >= log.committed.offset) return
     segment.knowTimestamps()
     if (segment.maxTimestamp <= largest) return
-    // What is not committed yet does not count: then the readable part is looked through.
-    const timestamp =
-      limitOf(log, segment) === segment.size
-        ? segment.maxTimestamp
-        : largestWithin(segment, limitOf(log, segment))
+    // What is not committed yet or is deleted does not count: then the readable part is looked through.
+    const limit = limitOf(log, segment)
+    const isWhole = limit === segment.size && segment.baseOffset >= log.logStartOffset
+    const timestamp = isWhole
+      ? segment.maxTimestamp
+      : largestWithin(segment, limit, log.logStartOffset)
     if (timestamp <= largest) return
     largest = timestamp
     at = index
@@ -188,9 +197,10 @@ function findMaxTimestamp(log: ReadableLog, out: OffsetsOutcome): void {
   if (at >= 0) findFrom(log, largest, at, out)
 }
 
-function largestWithin(segment: Segment, limit: number): number {
+function largestWithin(segment: Segment, limit: number, from: number): number {
   let largest = -1
   shortWalker.walk(segment.log, 0, limit, (batch) => {
+    if (lastOffsetOf(batch.bytes, batch.at) < from) return true
     largest = Math.max(largest, maxTimestampOf(batch.bytes, batch.at))
     return true
   })

@@ -13,6 +13,8 @@ import { shortWalker } from './walk.ts'
 export interface OpenedLog {
   readonly segments: Segment[]
   readonly snapshots: readonly number[]
+  /** See {@link LogFiles}. */
+  readonly starts: readonly number[]
   readonly damaged: DamagedRange[]
   readonly epochs: LeaderEpochs
   readonly cleanPoint: CleanPoint
@@ -74,6 +76,7 @@ class Opening {
     return {
       segments,
       snapshots: this.#files.snapshots,
+      starts: this.#files.starts,
       damaged: this.#damaged,
       epochs: this.#epochs,
       cleanPoint: this.#cleanPoint,

@@ -11,6 +11,7 @@ import type { LogFields, Logger, LogLevel } from '../../src/base/log.ts'
 import { brokerPath, partitionPath } from '../../src/base/paths.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { BrokerAgent } from '../../src/broker/broker-agent.ts'
+import { coordinatorKinds } from '../../src/broker/coordinator-kinds.ts'
 import { openBrokerEnvironment } from '../../src/broker/environment.ts'
 import { MetadataLog } from '../../src/broker/metadata-log.ts'
 import type { BrokerSettings } from '../../src/broker/settings.ts'
@@ -79,7 +80,7 @@ export class Harness {
   readonly proxies: RingBrokerProxy[] = []
   readonly controller: ControllerAgent
   readonly front: FrontAgent
-  readonly image = new MetadataImage()
+  readonly image: MetadataImage
   readonly lines: { level: LogLevel; message: string; fields: LogFields }[] = []
   /** Brokers that take no turns: their thread hangs. */
   readonly hung = new Set<number>()
@@ -92,6 +93,7 @@ export class Harness {
 
   constructor(options: HarnessOptions = {}) {
     const count = options.brokers ?? 1
+    this.image = new MetadataImage(options.brokerConfigs)
     this.#logger = {
       log: (level, message, fields = {}) => this.lines.push({ level, message, fields }),
     }
@@ -144,6 +146,11 @@ export class Harness {
 
   connect(remote?: string): FakeClient {
     return new FakeClient(this.front.connections, this.listener, remote)
+  }
+
+  /** By the port of one node. */
+  connectTo(nodeId: number): FakeClient {
+    return new FakeClient(this.front.connections, { ...this.listener, nodeId })
   }
 
   /** Of requests and replies. */
@@ -274,6 +281,11 @@ export class Harness {
         control: port,
         counters: null,
         brokerConfigs: options.brokerConfigs ?? {},
+        newCoordinator: coordinatorKinds({
+          brokerConfigs: options.brokerConfigs ?? {},
+          random: environment.random,
+          logger: this.#logger,
+        }),
         settings: options.brokerSettings ?? {},
         companions: metadataLog === null ? [] : [metadataLog],
         onOtherMessage: ({ from, message }) => {
@@ -315,7 +327,12 @@ export class Harness {
         run: (task: RecordTask, done: RecordDone) =>
           this.later.add(() => done(runRecordTask(structuredClone(task)))),
       },
-      settings: { ...defaultFrontSettings, dataRoot: ROOT, ...options.settings },
+      settings: {
+        ...defaultFrontSettings,
+        dataRoot: ROOT,
+        brokerConfigs: options.brokerConfigs ?? {},
+        ...options.settings,
+      },
       ...(options.limits === undefined ? {} : { limits: options.limits }),
       inFlightBytes: options.inFlightBytes ?? 64 * 2 ** 20,
       fileReadBytes: options.fileReadBytes ?? 32 * 2 ** 20,

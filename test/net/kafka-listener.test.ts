@@ -18,11 +18,13 @@ const options = {
 }
 
 function echoSet(seen: KafkaConnection[]): ConnectionSet {
-  return new ConnectionSet({
+  const set: ConnectionSet = new ConnectionSet({
     sink: {
       onOpen: (connection) => void seen.push(connection),
-      onReadEnd: () => {},
+      // As the front's turns do it: who has had its turn goes on in the next.
+      onReadEnd: () => void setImmediate(() => set.resumeYielded()),
       onDrained: () => {},
+      onFull: () => false,
       onEnd: () => {},
       onClose: () => {},
       onFrame: (_connection, slot, frame) => {
@@ -37,6 +39,7 @@ function echoSet(seen: KafkaConnection[]): ConnectionSet {
     budget: new InFlightBudget(256 * 2 ** 20),
     replies: new ReplyBudget(256 * 2 ** 20),
   })
+  return set
 }
 
 /** One that many free ones follow, below those that the system gives to clients. */
@@ -121,5 +124,38 @@ describe('a Kafka listener', () => {
     taken.close()
     const again = await KafkaListener.listen({ ...options, port: port - 1, nodes: 1 }, echoSet([]))
     again.stopAccepting()
+  })
+
+  test('listens on IPv6, and tells of it in brackets', async () => {
+    const set = echoSet([])
+    const listener = await KafkaListener.listen({ ...options, host: '::1', nodes: 1 }, set)
+    const port = listener.ports[0]!
+    await expect(
+      KafkaListener.listen({ ...options, host: '::1', port, nodes: 2 }, set),
+    ).rejects.toThrow(
+      `--kafka-listen: port ${port} on ::1 is taken by another program ([::1]:${port} takes ports ${port} to ${port + 1}, one for each of 2 brokers)`,
+    )
+    listener.stopAccepting()
+  })
+
+  test('tells connected clients another address once it is advertised', async () => {
+    const seen: KafkaConnection[] = []
+    const set = echoSet(seen)
+    const listener = await KafkaListener.listen({ ...options, advertisedHost: 'a' }, set)
+    const socket = connect(listener.ports[2]!, '127.0.0.1')
+    await new Promise((resolve) => socket.once('connect', resolve))
+    while (seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    const told = () => {
+      const { advertisedHost, advertisedPorts } = seen[0]!.listener
+      return [advertisedHost, ...advertisedPorts]
+    }
+    expect(told()).toEqual(['a', ...listener.ports])
+    listener.advertise({ advertisedHost: 'b', advertisedPort: 700 })
+    expect(told()).toEqual(['b', 700, 701, 702])
+    listener.advertise({ advertisedHost: null, advertisedPort: null })
+    expect(told()).toEqual([null, ...listener.ports])
+    listener.stopAccepting()
+    set.closeAll()
+    socket.destroy()
   })
 })
