@@ -36,6 +36,12 @@ const refused = (error: number, message: string): Found => ({
 })
 const invalid = (message: string): Found => refused(ErrorCode.INVALID_REQUEST, message)
 
+/** A few bytes of a request can ask for a hundred configs: those of some thousand topics fit into one answer. */
+const CONFIGS_MAX = 250_000
+const TOO_MANY = invalid(
+  `Too many resources in one request: its answer has ${CONFIGS_MAX} configs by now, ask for the rest in another`,
+)
+
 const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(ResourceType))
 
 export const describeConfigsHandler = handler({
@@ -45,12 +51,14 @@ export const describeConfigsHandler = handler({
     // one type that Kafka does not know, and it refuses them all
     const isKnown = request.resources.every(({ resourceType }) => KNOWN_TYPES.has(resourceType))
     const find = isKnown ? describe : () => invalid(MALFORMED)
-    context.reply({
-      throttleTimeMs: 0,
-      results: request.resources.map((resource) =>
-        resultOf(resource, request, find(resource, context)),
-      ),
+    let configs = 0
+    const results = request.resources.map((resource) => {
+      if (configs > CONFIGS_MAX) return resultOf(resource, request, TOO_MANY)
+      const result = resultOf(resource, request, find(resource, context))
+      configs += result.configs.length
+      return result
     })
+    context.reply({ throttleTimeMs: 0, results })
   },
 })
 
