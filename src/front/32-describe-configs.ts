@@ -36,6 +36,12 @@ const refused = (error: number, message: string): Found => ({
 })
 const invalid = (message: string): Found => refused(ErrorCode.INVALID_REQUEST, message)
 
+/** A few bytes of a request can ask for a hundred configs: those of some thousand topics fit into one answer. */
+const CONFIGS_MAX = 250_000
+const TOO_MANY = invalid(
+  `Too many resources in one request: its answer has ${CONFIGS_MAX} configs by now, ask for the rest in another`,
+)
+
 const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(ResourceType))
 
 export const describeConfigsHandler = handler({
@@ -45,18 +51,14 @@ export const describeConfigsHandler = handler({
     // one type that Kafka does not know, and it refuses them all
     const isKnown = request.resources.every(({ resourceType }) => KNOWN_TYPES.has(resourceType))
     const find = isKnown ? describe : () => invalid(MALFORMED)
-    const seen = new Set<string>()
-    let repeats = 0
-    context.reply({
-      throttleTimeMs: 0,
-      results: request.resources.map((resource) => {
-        const before = seen.size
-        const isNew = seen.add(`${resource.resourceType}/${resource.resourceName}`).size > before
-        // A resource takes a few bytes to name and kilobytes to describe.
-        const isTold = isNew || ++repeats <= REPEATS_MAX
-        return resultOf(resource, request, isTold ? find(resource, context) : REPEATED)
-      }),
+    let configs = 0
+    const results = request.resources.map((resource) => {
+      if (configs > CONFIGS_MAX) return resultOf(resource, request, TOO_MANY)
+      const result = resultOf(resource, request, find(resource, context))
+      configs += result.configs.length
+      return result
     })
+    context.reply({ throttleTimeMs: 0, results })
   },
 })
 
@@ -118,10 +120,6 @@ function refuseNode(name: string, nodeId: number, or: string): Found | null {
   if (Number(name) === nodeId) return null
   return invalid(`Unexpected broker id, expected ${nodeId}${or} but received ${name}`)
 }
-
-/** So often may a request ask for what it has asked for already. */
-const REPEATS_MAX = 100
-const REPEATED = refused(ErrorCode.INVALID_REQUEST, 'The resource was given more than once.')
 
 function resultOf(resource: Resource, request: DescribeConfigsRequest, found: Found): Result {
   const { error, message, configs } = found

@@ -200,6 +200,18 @@ describe('configs', () => {
   })
 })
 
+test('DescribeConfigs bounds what one small request makes it say', () => {
+  const { call } = start()
+  const resources = Array.from({ length: 20_000 }, (_, i) => ({
+    ...{ resourceType: GROUP, resourceName: `g${i}`, configurationKeys: null },
+  }))
+  const { results } = call(describeConfigs, 4, { resources })
+  expect(results).toHaveLength(20_000)
+  expect(results[0]).toMatchObject({ errorCode: 0 })
+  expect(results.at(-1)).toMatchObject({ errorCode: 42, configs: [] })
+  expect(results.at(-1)!.errorMessage).toContain('250000')
+})
+
 test('CreatePartitions: new partitions are told, written and read', () => {
   const { world, call, client, produce, recent } = start({ brokers: 2 })
   world.createTopic('t', 2)

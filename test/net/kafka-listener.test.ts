@@ -1,4 +1,4 @@
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/log.ts'
@@ -62,6 +62,22 @@ async function connectAsSoonAsPossible(port: number): Promise<Socket> {
   }
 }
 
+/** Takes a port behind one that is free. */
+async function takeBehindFree(): Promise<{ taken: Server; port: number }> {
+  for (;;) {
+    const taken = createServer()
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
+    const { port } = taken.address() as { port: number }
+    const before = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      before.once('error', () => resolve(false))
+      before.listen(port - 1, '127.0.0.1', () => before.close(() => resolve(true)))
+    })
+    if (isFree) return { taken, port }
+    taken.close()
+  }
+}
+
 describe('a Kafka listener', () => {
   test('takes a port per node and says over which one a connection came in', async () => {
     const seen: KafkaConnection[] = []
@@ -114,10 +130,7 @@ describe('a Kafka listener', () => {
   })
 
   test('names port and option when a port is taken, and leaves none open', async () => {
-    const taken = createServer()
-    const port = await new Promise<number>((resolve) => {
-      taken.listen(0, '127.0.0.1', () => resolve((taken.address() as { port: number }).port))
-    })
+    const { taken, port } = await takeBehindFree()
     await expect(
       KafkaListener.listen({ ...options, port: port - 1, nodes: 2 }, echoSet([])),
     ).rejects.toThrow(new RegExp(`--kafka-listen: port ${port} on 127.0.0.1 is taken`))
