@@ -37,7 +37,7 @@ export function explainFailure(error: unknown): string {
     return `${error.message}, so this command cannot work there`
   }
   if (error instanceof KafkaError) {
-    const next = NEXT_STEPS[error.codeName]
+    const next = nextStep(error)
     return printable(next === undefined ? error.message : `${error.message}; ${next}`)
   }
   if (!(error instanceof Error)) return String(error)
@@ -51,11 +51,16 @@ export function explainFailure(error: unknown): string {
   return isExpected ? error.message : (error.stack ?? error.message)
 }
 
+/** A broker that says itself why somebody may not do something knows better. */
+function nextStep({ codeName, detail }: KafkaError): string | undefined {
+  return detail !== null && codeName.endsWith('_FAILED') ? undefined : NEXT_STEPS[codeName]
+}
+
 function explainConnection({ address, reason, message, isAdvertised }: ConnectionError): string {
   if (isAdvertised && reason !== 'CLOSED') {
     return (
-      `the cluster told this client to go to ${address}, which does not work (${reason}): ` +
-      'brokers must advertise addresses that you can reach (--kafka-advertise; Kafka: advertised.listeners)'
+      `a broker of the cluster cannot be reached at ${address} (${reason}): it is down, or it ` +
+      'advertises an address that is not for you (--kafka-advertise; Kafka: advertised.listeners)'
     )
   }
   switch (reason) {

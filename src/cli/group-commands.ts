@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { collect, withCluster } from './cluster.ts'
 
 export function addGroupCommands(group: Command): void {
+  group.helpCommand(false)
   withCluster(group.command('list').alias('ls').description('list consumer groups'))
     .option('-s, --states <STATE,…>', 'only those: Stable, Empty, …')
     .action(async (options) => {

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { collect, collectList, withCluster } from './cluster.ts'
 
 const PRODUCE_HELP = `
-Without FILEs, lines of standard input are records, until it ends. FILEs are one record each; with -l their lines are.
+Without FILEs, lines of standard input are records (empty ones too), until it ends. FILEs are one record each; with -l their lines are.
 -f says how records are cut out of the input: %k %v %t %p %T (time in ms) and text between them; -f json reads what
 \`griot consume --json\` prints. Examples:
 

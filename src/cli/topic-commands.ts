@@ -4,6 +4,7 @@ import { collect, collectList, withCluster } from './cluster.ts'
 import { addConsumeCommand, addProduceCommand } from './record-commands.ts'
 
 export function addTopicCommands(topic: Command): void {
+  topic.helpCommand(false)
   addCreate(topic)
   addListAndDescribe(topic)
   addDelete(topic)
@@ -78,7 +79,10 @@ function addDelete(topic: Command): void {
 }
 
 function addConfig(topic: Command): void {
-  const config = topic.command('config').description('get, set and delete configs of a topic')
+  const config = topic
+    .command('config')
+    .description('get, set and delete configs of a topic')
+    .helpCommand(false)
   withCluster(
     config.command('get <TOPIC> [KEY...]').description('configs of its own, or those named'),
   )

@@ -45,11 +45,14 @@ export const meansStaleMetadata = (code: number): boolean => STALE_METADATA.has(
 export class KafkaError extends Error {
   override name = 'KafkaError'
   readonly code: number
+  /** What the broker says about it, or null. */
+  readonly detail: string | null
 
   /** `what` says what was asked for, `detail` is the broker's own text where the version carries one. */
   constructor(code: number, what: string, detail?: string | null) {
     super(`${what}: ${errorName(code)}${detail ? ` (${detail})` : ''}`)
     this.code = code
+    this.detail = detail || null
   }
 
   get codeName(): string {

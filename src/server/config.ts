@@ -12,6 +12,7 @@ export class ConfigError extends Error {
 const OTHER_ENV_NAMES = [
   'GRIOT_CONFIG',
   'GRIOT_URL',
+  'GRIOT_BOOTSTRAP',
   'GRIOT_JSON',
   'GRIOT_TRACE_START',
   'GRIOT_TEST_LONG',
