@@ -63,6 +63,12 @@ export async function runOnCluster(
 ): Promise<void> {
   const json = wantsJson(options.json)
   let client: KafkaClient | null = null
+  // `| head` has enough: nothing is wrong. What writes a stream has more to do then, and sees to it itself
+  if (!isStream) {
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      process.exit(error.code === 'EPIPE' ? ExitCode.OK : ExitCode.FAILED)
+    })
+  }
   try {
     const properties = parseProperties(options.X ?? [])
     client = openClient(options, properties)

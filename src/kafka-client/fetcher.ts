@@ -33,8 +33,6 @@ export interface FetcherOptions {
 }
 
 export interface FetchedPart extends FetchedBatches {
-  /** Where the partition ends for this reader: the high watermark, or the last stable offset if committed data are read. */
-  readonly endOffset: number
   /** Where the partition stands once these batches are read. */
   readonly nextOffset: number
 }
@@ -240,7 +238,6 @@ export class Fetcher {
     return {
       ...{ topic, partition, bytes, fromOffset: offset, nextOffset },
       aborted: isCommitted ? (data.abortedTransactions ?? []) : null,
-      endOffset: isCommitted ? data.lastStableOffset : data.highWatermark,
     }
   }
 
