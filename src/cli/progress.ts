@@ -32,7 +32,8 @@ export class Progress {
 /** `12,345 records, 1.2 MB, 4,567 records/s`. */
 export function amountText(records: number, bytes: number, seconds: number): string {
   const rate = seconds > 0 ? Math.round(records / seconds) : 0
-  return `${records.toLocaleString('en')} records, ${sizeText(bytes)}, ${rate.toLocaleString('en')} records/s`
+  const what = records === 1 ? 'record' : 'records'
+  return `${records.toLocaleString('en')} ${what}, ${sizeText(bytes)}, ${rate.toLocaleString('en')} records/s`
 }
 
 export function sizeText(bytes: number): string {
