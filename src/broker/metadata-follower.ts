@@ -3,6 +3,7 @@ import { partitionPath } from '../base/paths.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import { applyMetadata, type MetadataImage } from '../image/image.ts'
 import type { MetadataMessage } from '../image/request.ts'
+import type { TopicView } from '../image/view.ts'
 
 export interface MetadataFollowerOptions {
   readonly image: MetadataImage
@@ -12,6 +13,8 @@ export interface MetadataFollowerOptions {
   readonly root: string
   /** A replica of this broker went with its topic; its files are in `directory`. */
   readonly onGone: (number: PartitionNumber, directory: string) => void
+  /** A topic of any tenant is gone: the image does not hold it any more. */
+  readonly onTopicDeleted: (topic: TopicView) => void
   /** The image was begun anew and is whole (again): whatever it does not name is gone. */
   readonly onWhole: () => void
 }
@@ -36,17 +39,30 @@ export class MetadataFollower {
     return this.#isWhole
   }
 
+  /** A snapshot has begun to come, and more of it follows. */
+  get isPartial(): boolean {
+    return this.#isPartial
+  }
+
   onMetadata(message: MetadataMessage): void {
-    const { image, onGone, onWhole } = this.#options
+    const { image, onGone, onWhole, onTopicDeleted } = this.#options
     if (message.first === 0) this.#isPartial = true
     // asked before the image forgets them
     const gone = message.entries.flatMap((entry) => this.#goneBy(entry))
+    const deleted = message.entries.flatMap((entry) => this.#deletedBy(entry))
     applyMetadata(image, message)
     for (const { number, directory } of gone) onGone(number, directory)
+    for (const topic of deleted) onTopicDeleted(topic)
     if (message.more === true || !this.#isPartial) return
     this.#isPartial = false
     this.#isWhole = true
     onWhole()
+  }
+
+  #deletedBy(entry: MetadataEntry): TopicView[] {
+    if (entry.kind !== 'topic-deleted') return []
+    const topic = this.#options.image.topicById(entry.tenantId, entry.topicId)
+    return topic === undefined ? [] : [topic]
   }
 
   #goneBy(entry: MetadataEntry): Gone[] {

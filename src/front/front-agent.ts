@@ -29,6 +29,7 @@ import { Deadlines } from './deadlines.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { type FrontCounterRows, FrontCounters } from './front-counters.ts'
 import { servedApis } from './handlers.ts'
+import { InternalTopics } from './internal-topics.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
 import { ProducerIds } from './producer-ids.ts'
@@ -238,11 +239,11 @@ export class FrontAgent {
       case 'controller-response':
         controller.onResponse(message.correlation, message.response)
         break
+      case 'coordinated':
+        proxyOf(dispatcher, message)?.onCoordinated(message.heads, message.bytes)
+        break
       case 'broker-gone': {
-        const gone = dispatcher.proxies.find(
-          ({ cellId, brokerId }) => cellId === message.cellId && brokerId === message.brokerId,
-        )
-        gone?.markGone()
+        proxyOf(dispatcher, message)?.markGone()
         // The one voter runs on broker 1's thread.
         if (message.cellId === 1 && message.brokerId === 1) controller.markGone()
         break
@@ -260,6 +261,12 @@ export class FrontAgent {
     })
   }
 }
+
+const proxyOf = (
+  { proxies }: Dispatcher,
+  of: { readonly cellId: number; readonly brokerId: number },
+): BrokerProxy | undefined =>
+  proxies.find(({ cellId, brokerId }) => cellId === of.cellId && brokerId === of.brokerId)
 
 function makeServices(
   options: FrontAgentOptions,
@@ -292,6 +299,7 @@ function makeServices(
     fetchSessions: new FetchSessions(settings.fetchSessionsMax, options.randomFor),
     produces: new PendingProduces(),
     producerIds: new ProducerIds(controller),
+    internalTopics: new InternalTopics(image, controller, settings.brokerConfigs),
     records,
     timestampReads: new TimestampReads(),
     clock,
