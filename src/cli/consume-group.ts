@@ -128,7 +128,7 @@ class GroupReader {
   /** Goes on where the group stands, or where `-o` says if it has committed nothing. */
   async #begin(partitions: readonly TopicPartition[]): Promise<void> {
     const { client, range, exitsAtEnd, fetcher } = this.#consumption
-    const stored = await committedOffsets(client, this.#groupId, partitions)
+    const stored = await committedOffsets(client, this.#groupId, partitions, true)
     const offsets = new Map(stored.map((committed) => [keyOf(committed), committed.offset]))
     // the end of committed data: what is still open is not waited for
     const plan = await planPartitions(client, partitions, range, exitsAtEnd, 'read_committed')

@@ -5,6 +5,7 @@ import {
   deleteGroupsById,
   describeGroup,
   type GroupDescription,
+  type GroupListing,
   listAllGroups,
 } from '../kafka-client/groups.ts'
 import { findOffsets, keyOf, OffsetAt, type TopicPartition } from '../kafka-client/offsets.ts'
@@ -42,18 +43,32 @@ export async function findGroups(
   client: KafkaClient,
   names: readonly string[],
   isRegex: boolean,
-): Promise<string[]> {
-  const there = (await listAllGroups(client)).map(({ groupId }) => groupId)
+): Promise<GroupListing[]> {
+  const there = await listAllGroups(client)
   if (isRegex) {
     const filters = names.map(nameFilter)
-    return there.filter((name) => filters.some((filter) => filter.test(name)))
+    return there.filter(({ groupId }) => filters.some((filter) => filter.test(groupId)))
   }
-  for (const name of names) {
-    if (there.includes(name)) continue
-    const hint = didYouMean(name, there) || '; `griot group list` shows those that there are'
+  return names.map((name) => {
+    const found = there.find(({ groupId }) => groupId === name)
+    if (found !== undefined) return found
+    const known = there.map(({ groupId }) => groupId)
+    const hint = didYouMean(name, known) || '; `griot group list` shows those that there are'
     throw new FailedError(`there is no group "${name}"${hint}`)
+  })
+}
+
+/** Groups of other protocols (KIP-848) are described by calls of their own; their state and offsets are known all the same. */
+async function describeListed(
+  client: KafkaClient,
+  listing: GroupListing,
+): Promise<{ group: GroupDescription; note: string | null }> {
+  const group = await describeGroup(client, listing.groupId)
+  if (group.state !== 'Dead' || listing.type === '' || listing.type === 'classic') {
+    return { group, note: null }
   }
-  return [...names]
+  const note = `members of groups of type "${listing.type}" are not shown`
+  return { group: { ...group, state: listing.state, protocolType: listing.protocolType }, note }
 }
 
 export interface LagRow extends TopicPartition {
@@ -130,10 +145,11 @@ export async function runGroupDescribe(
   options: DescribeOptions,
 ): Promise<void> {
   await runOnCluster(options, async ({ client, json }) => {
-    const groupIds = await findGroups(client, names, options.regex ?? false)
+    const listed = await findGroups(client, names, options.regex ?? false)
     const described = await Promise.all(
-      groupIds.map(async (groupId) => {
-        const group = await describeGroup(client, groupId)
+      listed.map(async (listing) => {
+        const { group, note } = await describeListed(client, listing)
+        if (note !== null) console.error(`griot: group "${group.groupId}": ${note}`)
         return { group, lag: await lagOf(client, group) }
       }),
     )
@@ -192,7 +208,7 @@ export async function runGroupDelete(
   options: ClusterOptions,
 ): Promise<void> {
   await runOnCluster(options, async ({ client, json }) => {
-    const groupIds = await findGroups(client, names, false)
+    const groupIds = (await findGroups(client, names, false)).map(({ groupId }) => groupId)
     printOutcomes('group', 'deleted', await deleteGroupsById(client, groupIds), json)
   })
 }

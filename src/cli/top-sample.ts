@@ -94,7 +94,7 @@ async function lookAtGroups(
   try {
     const listed = await listAllGroups(client)
     return await Promise.all(
-      listed.map(async ({ groupId }) => {
+      listed.map(async ({ groupId, state }) => {
         const [group, offsets] = await Promise.all([
           describeGroup(client, groupId),
           committedOffsets(client, groupId, null),
@@ -103,7 +103,8 @@ async function lookAtGroups(
           (offset) => (ends.get(keyOf(offset)) ?? offset.offset) - offset.offset,
         )
         return {
-          ...{ groupId, state: group.state, members: group.members.length },
+          ...{ groupId, members: group.members.length },
+          state: state || group.state,
           lag: lags.reduce((sum, lag) => sum + Math.max(0, lag), 0),
           committed: offsets.reduce((sum, { offset }) => sum + offset, 0),
         }

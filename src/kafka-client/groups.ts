@@ -67,7 +67,7 @@ export interface GroupDescription {
   readonly members: readonly GroupMember[]
 }
 
-/** Describes one group; a group that is not there is `Dead`. */
+/** Describes one group of the classic protocol; one that is not there, or of another protocol, is `Dead`. */
 export async function describeGroup(
   client: KafkaClient,
   groupId: string,
@@ -110,11 +110,15 @@ export interface CommittedOffset extends TopicPartition {
 /** Offsets by topic id come with version 10; every broker takes 9. */
 const BY_NAME_MAX = 9
 
-/** What the group has committed: for `partitions`, or (null) for all that it has. Those without an offset are left out. */
+/**
+ * What the group has committed: for `partitions`, or (null) for all that it has. Those without an offset are left out.
+ * `stable` waits for transactions that are about to commit another: for who reads on from there.
+ */
 export async function committedOffsets(
   client: KafkaClient,
   groupId: string,
   partitions: readonly TopicPartition[] | null,
+  stable = false,
 ): Promise<CommittedOffset[]> {
   const topics =
     partitions === null
@@ -133,8 +137,7 @@ export async function committedOffsets(
           groupId: version < 8 ? groupId : '',
           topics: version < 8 ? topics : [],
           groups: version < 8 ? [] : [{ groupId, topics }],
-          // an offset of a transaction that is not over yet would be an older one
-          requireStable: version >= 7,
+          requireStable: stable && version >= 7,
         }),
         (response) => partOf(response).errorCode,
         { versionMax: BY_NAME_MAX },

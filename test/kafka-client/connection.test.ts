@@ -139,13 +139,15 @@ describe('a producer', () => {
       }),
     )
     const results: BatchResult[] = []
-    const producer = new Producer(client, { onResult: (result) => results.push(result) })
-    const values = Array.from({ length: 10 }, (_, i) => String(i))
+    // five records a batch, so that others wait behind the one that is sent again
+    const onResult = (result: BatchResult) => results.push(result)
+    const producer = new Producer(client, { onResult, batchBytes: 130 })
+    const values = Array.from({ length: 40 }, (_, i) => String(i))
     for (const value of values) await producer.send(record(value))
     await producer.flush()
     expect(stored).toEqual(values)
     expect(results.every(({ error }) => error === null)).toBe(true)
-    expect(results.flatMap(({ records }) => records)).toHaveLength(10)
+    expect(results.flatMap(({ records }) => records)).toHaveLength(40)
     expect(producer.bufferedBytes).toBe(0)
     client.close()
   })
