@@ -1,7 +1,7 @@
 /** The HTTP front's worker: health and metrics, on one address or two. It listens before the engine is ready, to say so. */
 
 import { EngineHealth } from '../admin/engine-health.ts'
-import { groupSources } from '../admin/group-metrics.ts'
+import { type AskGroups, groupSources } from '../admin/group-metrics.ts'
 import { addHealthRoutes, addLiveRoute } from '../admin/health-routes.ts'
 import { addMetricsRoute, type SourcesOnRequest } from '../admin/metrics-route.ts'
 import { OperatorTokenGuard } from '../admin/operator-token.ts'
@@ -21,7 +21,7 @@ import { brokerConfigValues } from './broker-configs.ts'
 import { THREAD_ROW } from './counter-rows.ts'
 import { HEARTBEAT_MS } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
-import { GroupStatsClient } from './group-stats-client.ts'
+import type { GroupStatsClient } from './group-stats-client.ts'
 import { LoopSampler } from './loop-sampler.ts'
 import { metricSources } from './metric-sources.ts'
 import { RecentLatencies } from './recent-latencies.ts'
@@ -39,7 +39,16 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const guard = new OperatorTokenGuard()
   const image = new MetadataImage(brokerConfigValues(data.settings))
   const topicStats = new TopicStatsClient(image, control)
-  const groupStats = new GroupStatsClient(image, data, control)
+  let groupStats: GroupStatsClient | null = null
+  let loading: Promise<GroupStatsClient> | null = null
+  // with the codec of its requests: the start does not pay for it
+  const loadGroupStats = async () => {
+    const { GroupStatsClient } = await import('./group-stats-client.ts')
+    groupStats = new GroupStatsClient(image, data, control)
+    return groupStats
+  }
+  const askGroups: AskGroups = async (matches) =>
+    (await (loading ??= loadGroupStats())).ask(matches)
   const totals = new ThreadTotals(data.wiring)
   const latencies = new RecentLatencies(new CounterReader(data.wiring.counters))
   const own = new CounterWriter(data.wiring.counters, context.index).row(THREAD_ROW)
@@ -67,8 +76,8 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
     else if (message.kind === 'metadata') applyMetadata(image, message)
     else if (message.kind === 'topic-stats') topicStats.onAnswer(message)
     else if (message.kind === 'coordinated')
-      groupStats.onAnswers(message.brokerId, message.heads, message.bytes)
-    else if (message.kind === 'broker-gone') groupStats.onBrokerGone(message.brokerId)
+      groupStats?.onAnswers(message.brokerId, message.heads, message.bytes)
+    else if (message.kind === 'broker-gone') groupStats?.onBrokerGone(message.brokerId)
     else if (message.kind === 'operator-token') guard.setToken(message.token)
     else if (message.kind === 'stop') void stop()
   }
@@ -83,7 +92,7 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const askTopics: AskTopicStats = (topics) => topicStats.ask(topics)
   const onRequest: SourcesOnRequest = async (query) => [
     ...(await topicSources(query, image, askTopics)),
-    ...(await groupSources(query, image, groupStats.ask, askTopics)),
+    ...(await groupSources(query, image, askGroups, askTopics)),
   ]
   const router = createRouter(data, { health, totals, latencies, guard }, context.clock, onRequest)
   const addresses = addressesOf(data, router, health)
