@@ -135,18 +135,14 @@ export class BrokerAgent {
     this.#watch = new WatchHandler(partitions)
     this.#listOffsets = new ListOffsetsHandler(partitions)
     this.#topicStats = new TopicStatsHandler(partitions, options.control)
-    const coordination = makeCoordination(options, partitions, this.#buffers, drainControl, image)
-    this.#coordinators = coordination.coordinators
-    this.#coordinate = coordination.handler
+    const isWhole = () => !this.#follower.isPartial
+    const { table, handler } = coordination(options, partitions, this.#buffers, image, isWhole)
+    this.#coordinators = table
+    this.#coordinate = handler
     this.#handlers = this.#links.map((link) => this.#handlerOf(link))
     const flushesPending = () => options.flush.pending
-    this.#maintenance = new Maintenance({
-      ...options,
-      image,
-      partitions,
-      settings: this.#settings,
-      flushesPending,
-    })
+    const shared = { image, partitions, settings: this.#settings, flushesPending }
+    this.#maintenance = new Maintenance({ ...options, ...shared })
     this.#follower = new MetadataFollower({
       image,
       cellId,
@@ -320,20 +316,28 @@ export class BrokerAgent {
   }
 }
 
-function makeCoordination(
+function coordination(
   { control, cellId, brokerId, environment: { logger }, newCoordinator }: BrokerAgentOptions,
   partitions: LeaderPartitions,
   buffers: BatchBuffers,
-  drainControl: () => void,
   image: MetadataView,
+  isImageWhole: () => boolean,
 ) {
   const answers = new CoordinatorAnswers(control, cellId, brokerId)
-  const coordinators = new Coordinators({
+  const table = new Coordinators({
     partitions,
     answers,
     logger,
     newCoordinator: (topic) => newCoordinator?.(topic, image) ?? null,
+    isImageWhole,
   })
-  const handler = new CoordinateHandler({ coordinators, answers, buffers, drainControl, logger })
-  return { coordinators, handler }
+  const { drainControl } = partitions
+  const handler = new CoordinateHandler({
+    coordinators: table,
+    answers,
+    buffers,
+    drainControl,
+    logger,
+  })
+  return { table, handler }
 }

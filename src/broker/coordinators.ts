@@ -21,6 +21,8 @@ export interface CoordinatorsOptions {
   readonly logger: Logger
   /** Of the partitions of an internal topic; null for a topic that has none. */
   readonly newCoordinator: (topic: TopicView) => HostedCoordinator<CallToken> | null
+  /** The image holds every topic of the tenant: a coordinator forgets what belongs to topics that it does not find. */
+  readonly isImageWhole: () => boolean
 }
 
 /** Of a coordinator's log, replayed per turn. */
@@ -122,6 +124,7 @@ export class Coordinators {
     if (known !== undefined) return known
     const replica = this.#partitions.admit(number, -1)
     if (replica === null) return ErrorCode.NOT_COORDINATOR
+    if (!this.#options.isImageWhole()) return ErrorCode.COORDINATOR_LOAD_IN_PROGRESS
     const coordinator = this.#options.newCoordinator(replica.topic)
     if (coordinator === null) return ErrorCode.INVALID_REQUEST
     const log = this.#partitions.open(replica)

@@ -53,6 +53,10 @@ export class LeaderPartitions {
     this.topicCounts = new TopicCounts(options.image)
   }
 
+  get drainControl(): () => void {
+    return this.#options.drainControl
+  }
+
   leaderEpochOf(number: PartitionNumber): number {
     return this.#options.image.leaderEpochOf(number)
   }

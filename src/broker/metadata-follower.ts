@@ -39,6 +39,11 @@ export class MetadataFollower {
     return this.#isWhole
   }
 
+  /** A snapshot has begun to come, and more of it follows. */
+  get isPartial(): boolean {
+    return this.#isPartial
+  }
+
   onMetadata(message: MetadataMessage): void {
     const { image, onGone, onWhole, onTopicDeleted } = this.#options
     if (message.first === 0) this.#isPartial = true

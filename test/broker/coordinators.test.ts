@@ -239,6 +239,17 @@ describe('a coordinator', () => {
     expect(made[0]!.values).toEqual(['a', 'c'])
   })
 
+  it('is not loaded while a part of the image is still to come', () => {
+    const { world, made, partition } = start()
+    const offset = world.entries.length
+    const entries = world.entries
+    world.controller.post('broker-1-1', { kind: 'metadata', first: 0, offset, entries, more: true })
+    ask(world, partition, 'get')
+    world.run()
+    expect(answers(world)).toMatchObject([{ refused: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS }])
+    expect(made).toHaveLength(0)
+  })
+
   it('answers by its timer', () => {
     const { world, made, partition } = start()
     const later = ask(world, partition, 'later')

@@ -87,6 +87,7 @@ describe('a log that refuses records', () => {
     expect(host.leave([leader!]).now.members[0]!.errorCode).toBe(NONE)
     expect(host.describe()).toMatchObject({ groupState: 'Empty', members: [] })
     expect(host.heartbeat(leader!.memberId, 1)).toBe(UNKNOWN_MEMBER_ID)
+    host.leave([{ memberId: 'nobody' }])
     host.appendError = NONE
     const { join } = host.enter()
     host.advance(0)
