@@ -7,7 +7,10 @@ import path from 'node:path'
 import { build } from 'esbuild'
 
 /** Loaded when they are first needed, from files of their own. */
-const ROLES = ['broker-thread', 'flusher-thread', 'http-thread', 'kafka-front-thread']
+const ROLES = [
+  ...['broker-thread', 'flusher-thread', 'http-thread', 'kafka-front-thread'],
+  'group-stats-client',
+]
 /** The commands that speak Kafka: `griot start` has no use for them. */
 const COMMANDS = 'client-commands'
 const BUNDLED = ['commander', 'msgpackr/pack']
