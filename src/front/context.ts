@@ -166,7 +166,11 @@ export class RequestContext<A extends Api = Api> {
     const { image, settings } = this.services
     const { nodeId } = this.connection.listener
     const tenant = image.tenant(this.session.tenantId)
-    return tenant?.brokerConfigs(nodeId as BrokerId) ?? fixedLayers(settings.brokerConfigs)
+    const fixed = settings.brokerConfigs
+    // those of the image are as they were at the start; the front's follow what is read again
+    return tenant === undefined
+      ? fixedLayers(fixed)
+      : { ...tenant.brokerConfigs(nodeId as BrokerId), fixed }
   }
 
   /** Sends the answer; `onDrained` is called once memory that it refers to is no longer needed. */
