@@ -92,7 +92,12 @@ public class UiCalls {
 
   public static void main(String[] args) throws Exception {
     bootstrap = args[0];
-    admin = Admin.create(Map.of("bootstrap.servers", bootstrap, "default.api.timeout.ms", 20_000));
+    Map<String, Object> settings =
+        Map.of(
+            "bootstrap.servers", bootstrap,
+            "request.timeout.ms", 15_000,
+            "default.api.timeout.ms", 15_000);
+    admin = Admin.create(settings);
     prepare();
     kafkaUiCluster();
     kafkaUiTopics();
@@ -313,14 +318,13 @@ public class UiCalls {
         admin.listOffsets(Map.of(first, OffsetSpec.earliest())).all().get().get(first).offset()
             == 40);
     call(
-        "kafka-ui: change the replication factor",
+        "kafka-ui: change the replication factor (not served yet: its user is told so)",
         () ->
             admin
                 .alterPartitionReassignments(
                     Map.of(first, Optional.of(new NewPartitionReassignment(List.of(1, 2)))))
                 .all()
                 .get(),
-        // an error message on that button: not before partitions have replicas
         UnsupportedVersionException.class);
     messages(first);
   }
