@@ -1,0 +1,116 @@
+/** Of each API, a good request from which others are derived. */
+import { batchOf } from '../batches.ts'
+import type { Side } from '../side.ts'
+import { append, byName, FOREVER, fetchRequest, newTopic, produceRequest } from './requests.ts'
+
+export interface Base {
+  readonly prepare?: (side: Side) => Promise<void>
+  /** `n` is another word each time, for names of things that are made. */
+  readonly request: (side: Side, version: number, n: string) => object | Promise<object>
+  /** Fields that stay as they are. */
+  readonly leave?: readonly string[]
+  /** Steps that are not taken. */
+  readonly skip?: (step: string, version: number) => boolean
+  readonly keep?: (path: string) => boolean
+  /** Steps that need a connection of their own. */
+  readonly alone?: (step: string) => boolean
+}
+
+const ownTopics = (path: string) =>
+  path !== 'topics.length' && (!path.startsWith('topics[') || path.startsWith('topics[base-'))
+
+/** By API key. */
+export const bases: Readonly<Record<number, Base>> = {
+  0: {
+    prepare: (side) => side.createTopic('base-produce', 1, FOREVER),
+    request: (side) => produceRequest(side, { topic: 'base-produce', records: batchOf(['a']) }),
+    // acks=0 is not answered: the produce scenario has it. Nor are records that Kafka hangs up on two sides of a race.
+    skip: (step) => step === 'acks = 0',
+  },
+  1: {
+    async prepare(side) {
+      await side.createTopic('base-fetch', 1, FOREVER)
+      await append(side, 'base-fetch', batchOf(['a', 'b']))
+    },
+    request: (side) => fetchRequest(side, [{ topic: 'base-fetch' }]),
+    skip: (step) => /^(maxWaitMs|minBytes) = (99|2147483647)/.test(step),
+  },
+  2: {
+    async prepare(side) {
+      await side.createTopic('base-offsets', 1, FOREVER)
+      await append(side, 'base-offsets', batchOf(['a', 'b']))
+    },
+    request: () => ({
+      ...{ replicaId: -1, isolationLevel: 0, timeoutMs: 1_000 },
+      topics: [
+        {
+          name: 'base-offsets',
+          partitions: [{ partitionIndex: 0, currentLeaderEpoch: -1, timestamp: -1 }],
+        },
+      ],
+    }),
+  },
+  3: {
+    prepare: (side) => side.createTopic('base-metadata', 2),
+    request: (_side, version) => ({
+      topics: [{ ...byName('base-metadata') }],
+      allowAutoTopicCreation: version < 4,
+    }),
+    // Before version 4, names are made into topics: metadata-auto-create has that.
+    skip: (step, version) => step.includes('an unknown name') && version < 4,
+    keep: ownTopics,
+  },
+  10: {
+    request: () => ({ key: 'base-group', keyType: 0, coordinatorKeys: ['base-group'] }),
+    skip: (step) => step.startsWith('keyType = 1'),
+  },
+  18: { request: () => ({ clientSoftwareName: 'griot', clientSoftwareVersion: '1.0' }) },
+  19: {
+    request: (_side, _version, n) => ({
+      topics: [
+        newTopic({ name: `base-create-${n}`, configs: { 'retention.ms': '1000' } }),
+        newTopic({
+          ...{ name: `base-create-a-${n}`, partitions: -1, replicationFactor: -1 },
+          assignments: [[0, [1]]],
+        }),
+      ],
+      timeoutMs: 5_000,
+      validateOnly: true,
+    }),
+    leave: ['validateOnly'],
+  },
+  20: {
+    async prepare(side) {
+      await side.createTopic('base-delete')
+    },
+    request: (_side, version) => ({
+      topics: version < 6 ? [] : [byName('base-unknown')],
+      topicNames: version < 6 ? ['base-unknown'] : [],
+      timeoutMs: 5_000,
+    }),
+    skip: (step) => step.includes('__consumer_offsets'),
+  },
+  22: {
+    request: () => ({ transactionalId: null, transactionTimeoutMs: 60_000 }),
+    // Transactions come later: the transaction scenarios will have them.
+    leave: ['transactionalId'],
+  },
+  32: {
+    prepare: (side) => side.createTopic('base-configs', 1, { 'retention.ms': '5000' }),
+    request: () => ({
+      resources: [
+        { resourceType: 2, resourceName: 'base-configs', configurationKeys: ['retention.ms'] },
+      ],
+    }),
+  },
+  60: { request: () => ({ includeClusterAuthorizedOperations: false }) },
+  75: {
+    prepare: (side) => side.createTopic('base-describe', 3),
+    request: () => ({
+      topics: [{ name: 'base-describe' }],
+      responsePartitionLimit: 2,
+      cursor: { topicName: 'base-describe', partitionIndex: 0 },
+    }),
+    keep: ownTopics,
+  },
+}
