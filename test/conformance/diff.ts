@@ -55,18 +55,12 @@ export function compare(kafka: readonly Answered[], griot: readonly Answered[]):
       note((theirs ?? ours)!, '(step)', stepOf(theirs), stepOf(ours))
       break
     }
-    const paths = new Set([...theirs.answer.keys(), ...ours.answer.keys()])
-    const answered = (flat: Flat) => !flat.has('(outcome)')
     // One that did not answer at all differs in that alone.
-    if (answered(ours.answer) !== answered(theirs.answer)) {
+    if (hasAnswered(ours.answer) !== hasAnswered(theirs.answer)) {
       note(theirs, '(outcome)', outcomeOf(theirs.answer), outcomeOf(ours.answer))
       continue
     }
-    for (const path of paths) {
-      const a = theirs.answer.get(path) ?? ABSENT
-      const b = ours.answer.get(path) ?? ABSENT
-      if (a !== b && !hasAbsentParent(path, theirs.answer, ours.answer)) note(theirs, path, a, b)
-    }
+    for (const [path, a, b] of differing(theirs.answer, ours.answer)) note(theirs, path, a, b)
   }
   return [...found.values()]
 }
@@ -89,18 +83,36 @@ export function outcomeOf(flat: Flat): string {
   return 'answered'
 }
 
-/**
- * True for a field of an element that one side lacks whole, unless it is the element's first: one line tells that it is
- * missing.
- */
-function hasAbsentParent(path: string, a: Flat, b: Flat): boolean {
-  const end = path.lastIndexOf('].')
-  if (end < 0) return false
-  const parent = path.slice(0, end + 2)
-  const has = (flat: Flat) => [...flat.keys()].filter((one) => one.startsWith(parent))
-  const [inA, inB] = [has(a), has(b)]
-  if (inA.length > 0 && inB.length > 0) return false
-  return (inA.length > 0 ? inA : inB)[0] !== path
+const hasAnswered = (flat: Flat): boolean => !flat.has('(outcome)')
+
+/** Paths with what each side has there. Of an array's element that one side lacks, only the first field. */
+function differing(a: Flat, b: Flat): [path: string, a: string, b: string][] {
+  const found: [string, string, string][] = []
+  const [elementsOfA, elementsOfB] = [elementsOf(a), elementsOf(b)]
+  const told = new Set<string>()
+  for (const path of new Set([...a.keys(), ...b.keys()])) {
+    const [textA, textB] = [a.get(path) ?? ABSENT, b.get(path) ?? ABSENT]
+    if (textA === textB) continue
+    const parents = parentsOf(path)
+    const lacking = parents.find((one) => elementsOfA.has(one) !== elementsOfB.has(one))
+    if (lacking !== undefined) {
+      if (told.has(lacking)) continue
+      told.add(lacking)
+    }
+    found.push([path, textA, textB])
+  }
+  return found
+}
+
+const elementsOf = (flat: Flat): ReadonlySet<string> => new Set([...flat.keys()].flatMap(parentsOf))
+
+/** `a[x].b[y].` has `a[x].` and `a[x].b[y].`. */
+function parentsOf(path: string): string[] {
+  const parents: string[] = []
+  for (let at = path.indexOf('].'); at >= 0; at = path.indexOf('].', at + 1)) {
+    parents.push(path.slice(0, at + 2))
+  }
+  return parents
 }
 
 export interface Judged {

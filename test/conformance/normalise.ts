@@ -120,7 +120,7 @@ function putArray(
     const key = label === '' ? String(i) : times === 1 ? label : `${label}#${times}`
     for (const [rest, text] of inner) flat.set(`${path}[${key}].${rest}`, text)
   })
-  flat.set(`${path}.length`, String(values.length))
+  flat.set(path, `${values.length} of them`)
 }
 
 function labelOf(inner: Flat): string {

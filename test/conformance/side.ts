@@ -42,7 +42,6 @@ export class Side {
   readonly skipped: string[] = []
   readonly #links = new Map<string, Promise<Link>>()
   readonly #topicNames = new Map<string, string>([[ZERO_TOPIC_ID, 'zero-id']])
-  readonly #aliases = new Map<string, string>()
   #clusterId = ''
   #correlationId = 1
   #scenario = ''
@@ -77,10 +76,9 @@ export class Side {
     throw new Error(`${this.name} does not get ready`)
   }
 
-  /** Begins a scenario: fresh connections, fresh words for producer and session ids. */
+  /** Begins a scenario: fresh connections. */
   async begin(scenario: string): Promise<void> {
     this.#scenario = scenario
-    this.#aliases.clear()
     await this.closeLinks()
   }
 
@@ -250,8 +248,8 @@ export class Side {
       if (name === undefined) return /^(.)\1*$/.test(id) ? `id ${id[0]}…` : 'unknown id'
       return name === 'zero-id' ? name : `id of ${name}`
     },
-    producerId: (id) => (id < 0 ? String(id) : this.#alias('producer', String(id))),
-    sessionId: (id) => (id <= 0 ? String(id) : this.#alias('session', String(id))),
+    producerId: (id) => (id < 0 ? String(id) : '<producer>'),
+    sessionId: (id) => (id <= 0 ? String(id) : '<session>'),
     clusterId: (id) => (id === this.#clusterId ? '<cluster>' : JSON.stringify(id)),
     host: (host) => (`${host}:`.startsWith('127.0.0.1:') ? '<host>' : JSON.stringify(host)),
     port: (port) => (port === Number(this.bootstrap.split(':')[1]) ? '<port>' : String(port)),
@@ -264,18 +262,6 @@ export class Side {
       return out
     },
     nowMs: () => Date.now(),
-  }
-
-  /** The n-th of a kind in this scenario. */
-  #alias(kind: string, value: string): string {
-    const key = `${kind} ${value}`
-    let alias = this.#aliases.get(key)
-    if (alias === undefined) {
-      const before = [...this.#aliases.keys()].filter((one) => one.startsWith(`${kind} `)).length
-      alias = `<${kind} ${before + 1}>`
-      this.#aliases.set(key, alias)
-    }
-    return alias
   }
 }
 

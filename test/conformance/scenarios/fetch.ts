@@ -64,7 +64,7 @@ const cases = (topic: string): Record<string, Case> => {
         { topic, offset: 15 },
         { topic, partition: 9 },
       ],
-      { maxWaitMs: 2_000 },
+      { maxWaitMs: 100 },
     ],
     'last fetched epoch 0': [at(3, { lastFetchedEpoch: 0 })],
     'last fetched epoch 5': [at(3, { lastFetchedEpoch: 5 })],

@@ -102,7 +102,8 @@ async function produceBadBatches(side: Side): Promise<void> {
       await side.createTopic(topic, 1, { ...FOREVER, ...configs })
       await send(side, version, `${kind}: good`, { topic, records: batchOf(['one', 'two']) })
       for (const [what, make] of Object.entries(badBatches)) {
-        // Kafka closes connections over some of these.
+        // Kafka never answers that: once is enough.
+        if (what === 'records null' && topic !== 'bad-plain-9') continue
         await send(side, version, `${kind}: ${what}`, { topic, records: make() })
       }
       await side.ask(
