@@ -10,6 +10,11 @@ export type Entity =
   | 'topicId'
   | 'groupId'
   | 'memberId'
+  /** The name that a static member keeps; unique within its group. */
+  | 'groupInstanceId'
+  /** What a tenant's client calls itself, and the address it comes from. */
+  | 'clientId'
+  | 'clientHost'
   | 'transactionalId'
   | 'producerId'
   | 'brokerId'

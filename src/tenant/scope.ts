@@ -9,6 +9,7 @@ const TENANT_BOUND: ReadonlySet<Entity> = new Set<Entity>([
   'topicId',
   'groupId',
   'memberId',
+  'groupInstanceId',
   'transactionalId',
   'producerId',
   'brokerId',

@@ -33,16 +33,19 @@ import org.apache.kafka.common.protocol.types.Type;
 
 /**
  * Writes test vectors with Apache Kafka's own message classes: one gzipped file of JSON per API, with every version
- * and both directions. See README.md beside this file.
+ * and both directions, or per message that is no API, with every version. See README.md beside this file.
  *
- * Usage: java -cp kafka-clients.jar Vectors.java OUTPUT_DIRECTORY KEY...
+ * Usage: java -cp kafka-clients.jar:kafka-group-coordinator.jar Vectors.java OUTPUT_DIRECTORY (KEY | MESSAGE)...
  */
 public class Vectors {
     private static final String[] KINDS = {"default", "random-1", "random-2", "random-3", "low", "high", "null"};
 
     public static void main(String[] args) throws Exception {
         Path directory = Path.of(args[0]);
-        for (int i = 1; i < args.length; i++) writeApi(directory, Short.parseShort(args[i]));
+        for (int i = 1; i < args.length; i++) {
+            if (Character.isDigit(args[i].charAt(0))) writeApi(directory, Short.parseShort(args[i]));
+            else writeMessage(directory, args[i]);
+        }
     }
 
     private static class SmallGzip extends GZIPOutputStream {
@@ -68,13 +71,66 @@ public class Vectors {
                 for (int kind = 0; kind < KINDS.length; kind++) {
                     Maker maker = new Maker(KINDS[kind], 1_000_003L * key + 101L * version + kind + (request ? 7 : 0));
                     json.append(separator);
-                    writeCase(json, request ? api.newRequest() : api.newResponse(), maker, schemas[version], version, request, known);
+                    json.append("{\"d\":\"").append(request ? "request" : "response").append("\",\"v\":").append(version);
+                    writeCase(json, request ? api.newRequest() : api.newResponse(), maker, schemas[version], Vectors::encode, version, known);
                     separator = ",\n";
                 }
             }
         }
+        writeFile(directory.resolve(String.format("vectors-%02d.json.gz", key)), json, lowest, highest);
+    }
+
+    private static final String RECORDS = "org.apache.kafka.coordinator.group.generated.";
+
+    /** The classes of a message by the version before its bytes: of a key in __consumer_offsets that is the record's type. */
+    private static TreeMap<Short, Class<?>> classesOf(String name) throws Exception {
+        TreeMap<Short, Class<?>> classes = new TreeMap<>();
+        switch (name) {
+            case "OffsetCommitKey" -> {
+                classes.put((short) 0, Class.forName(RECORDS + "LegacyOffsetCommitKey"));
+                classes.put((short) 1, Class.forName(RECORDS + name));
+            }
+            case "GroupMetadataKey" -> classes.put((short) 2, Class.forName(RECORDS + name));
+            default -> {
+                String prefix = name.startsWith("ConsumerProtocol") ? "org.apache.kafka.common.message." : RECORDS;
+                Class<?> all = Class.forName(prefix + name);
+                Message message = (Message) all.getDeclaredConstructor().newInstance();
+                for (short version = message.lowestSupportedVersion(); version <= message.highestSupportedVersion(); version++) {
+                    classes.put(version, all);
+                }
+            }
+        }
+        return classes;
+    }
+
+    private static void writeMessage(Path directory, String name) throws Exception {
+        TreeMap<Short, Class<?>> classes = classesOf(name);
+        boolean isKey = name.endsWith("Key");
+        StringBuilder json = new StringBuilder();
+        json.append("{\"name\":\"").append(name).append("\",\"lowest\":").append(classes.firstKey())
+            .append(",\"highest\":").append(classes.lastKey()).append(",\"cases\":[\n");
+        Set<String> known = new TreeSet<>();
+        for (Class<?> each : classes.values()) {
+            for (Schema schema : (Schema[]) each.getField("SCHEMAS").get(null)) if (schema != null) addNames(schema, known);
+        }
+        String separator = "";
+        for (var each : classes.entrySet()) {
+            // Kafka counts the versions of a key from 0; what it writes before the key is the record's type.
+            short version = isKey ? 0 : each.getKey();
+            Schema schema = ((Schema[]) each.getValue().getField("SCHEMAS").get(null))[version];
+            for (int kind = 0; kind < KINDS.length; kind++) {
+                Maker maker = new Maker(KINDS[kind], 1_000_003L * name.hashCode() + 101L * each.getKey() + kind);
+                Message message = (Message) each.getValue().getDeclaredConstructor().newInstance();
+                json.append(separator).append("{\"v\":").append(each.getKey());
+                writeCase(json, message, maker, schema, isKey ? Vectors::encodeKey : Vectors::encodeVersioned, version, known);
+                separator = ",\n";
+            }
+        }
+        writeFile(directory.resolve("message-" + name + ".json.gz"), json, classes.firstKey(), classes.lastKey());
+    }
+
+    private static void writeFile(Path file, StringBuilder json, short lowest, short highest) throws Exception {
         json.append("\n]}\n");
-        Path file = directory.resolve(String.format("vectors-%02d.json.gz", key));
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (Writer writer = new OutputStreamWriter(new SmallGzip(bytes), StandardCharsets.UTF_8)) {
             writer.write(json.toString());
@@ -83,20 +139,23 @@ public class Vectors {
         System.out.println(file + ": versions " + lowest + "-" + highest + ", " + bytes.size() + " bytes");
     }
 
-    private static void writeCase(StringBuilder json, ApiMessage message, Maker maker, Schema schema, short version,
-                                  boolean request, Set<String> known) throws Exception {
+    private interface Encoder {
+        byte[] encode(Message message, short version);
+    }
+
+    private static void writeCase(StringBuilder json, Message message, Maker maker, Schema schema, Encoder encoder,
+                                  short version, Set<String> known) throws Exception {
         maker.fill(message, schema);
-        byte[] plain = encode(message, version);
+        byte[] body = encode(message, version);
         // What a reader of this version sees: absent fields have their defaults.
-        ApiMessage seen = message.getClass().getDeclaredConstructor().newInstance();
-        seen.read(new ByteBufferAccessor(ByteBuffer.wrap(plain)), version);
-        json.append("{\"d\":\"").append(request ? "request" : "response").append("\",\"v\":").append(version)
-            .append(",\"kind\":\"").append(maker.kind).append("\",\"value\":");
+        Message seen = message.getClass().getDeclaredConstructor().newInstance();
+        seen.read(new ByteBufferAccessor(ByteBuffer.wrap(body)), version);
+        json.append(",\"kind\":\"").append(maker.kind).append("\",\"value\":");
         dump(json, seen, known);
-        json.append(",\"bytes\":\"").append(HexFormat.of().formatHex(plain)).append('"');
+        json.append(",\"bytes\":\"").append(HexFormat.of().formatHex(encoder.encode(message, version))).append('"');
         if (isFlexible(schema)) {
             addUnknownTags(seen, maker.random);
-            json.append(",\"unknown\":\"").append(HexFormat.of().formatHex(encode(seen, version))).append('"');
+            json.append(",\"unknown\":\"").append(HexFormat.of().formatHex(encoder.encode(seen, version))).append('"');
         }
         json.append('}');
     }
@@ -106,6 +165,14 @@ public class Vectors {
         byte[] bytes = new byte[buffer.remaining()];
         buffer.get(bytes);
         return bytes;
+    }
+
+    private static byte[] encodeVersioned(Message message, short version) {
+        return MessageUtil.toVersionPrefixedBytes(version, message);
+    }
+
+    private static byte[] encodeKey(Message message, short version) {
+        return MessageUtil.toCoordinatorTypePrefixedBytes((ApiMessage) message);
     }
 
     private static boolean isFlexible(Schema schema) {

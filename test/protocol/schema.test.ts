@@ -3,12 +3,22 @@ import { describe, expect, it } from 'vitest'
 import { produce } from '../../src/protocol/00-produce.ts'
 import { type Api, api } from '../../src/protocol/api.ts'
 import { apiByKey, apis } from '../../src/protocol/apis.ts'
-import { array, type Field, int32, string, walkFields } from '../../src/protocol/schema.ts'
+import * as offsetsRecords from '../../src/protocol/consumer-offsets-records.ts'
+import * as consumerProtocol from '../../src/protocol/consumer-protocol.ts'
+import {
+  array,
+  type Field,
+  type Fields,
+  int32,
+  string,
+  walkFields,
+} from '../../src/protocol/schema.ts'
 import { between, includes, since } from '../../src/protocol/version-range.ts'
+import { VersionedMessage } from '../../src/protocol/versioned-message.ts'
 
 /** Names of fields that, to all appearance, name a thing; by the kinds of field in which they do. */
 const LOOKS_LIKE_A_NAME =
-  /name|topic|group|transactional|client|cluster|user|principal|resource|host|key|message|pattern|regex/i
+  /name|topic|group(?!State|Type)|transactional|client|cluster|user|principal|resource|host|key|message|pattern|regex/i
 const LOOKS_LIKE_AN_ID = /producer.*id$|cluster.*id$|session.*id$/i
 const LOOKS_LIKE_A_NODE =
   /^(node|leader|replica|broker|controller)ids?$|nodes$|replicas?$|elr$|coordinatorId/i
@@ -29,22 +39,27 @@ function needsEntity(name: string, field: Field): boolean {
 }
 
 function untagged(all: readonly Api[]): string[] {
+  return all.flatMap(({ name, request, response }) => [
+    ...untaggedFields(`${name} request`, request),
+    ...untaggedFields(`${name} response`, response),
+  ])
+}
+
+function untaggedFields(title: string, fields: Fields): string[] {
   const found: string[] = []
-  for (const { name, request, response } of all) {
-    for (const [direction, fields] of Object.entries({ request, response })) {
-      walkFields(fields, (path, fieldName, field) => {
-        if (needsEntity(fieldName, field) && field.entity === undefined) {
-          found.push(`${name} ${direction} ${path}`)
-        }
-      })
-    }
-  }
+  walkFields(fields, (path, name, field) => {
+    if (needsEntity(name, field) && field.entity === undefined) found.push(`${title} ${path}`)
+  })
   return found
 }
 
 describe('schemas', () => {
   it('tag every field that names a thing', () => {
     expect(untagged(apis)).toEqual([])
+    const messages = [...Object.values(offsetsRecords), ...Object.values(consumerProtocol)]
+    const found = messages.filter((each) => each instanceof VersionedMessage)
+    expect(found).toHaveLength(6)
+    for (const { name, fields } of found) expect(untaggedFields(name, fields)).toEqual([])
   })
 
   it('are caught when they do not', () => {

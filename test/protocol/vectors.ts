@@ -41,6 +41,17 @@ export function readVectors(key: number): VectorFile {
   return JSON.parse(text) as VectorFile
 }
 
+export type MessageCase = Omit<VectorCase, 'd'>
+
+/** As {@link readVectors}, of a message that is no API; `bytes` begin with its version. */
+export function readMessageVectors(name: string): Omit<VectorFile, 'key' | 'cases'> & {
+  readonly cases: readonly MessageCase[]
+} {
+  return JSON.parse(
+    gunzipSync(readFileSync(new URL(`message-${name}.json.gz`, DIRECTORY))).toString(),
+  )
+}
+
 /** The message in `body`, by our decoder. */
 export function decodeBody(api: Api, direction: Direction, version: number, body: Uint8Array) {
   if (direction === 'request') return decodeRequest(api, version, body, 0)
