@@ -56,6 +56,10 @@ export class ListOffsetsHandler {
     if (log === null) return partitions.error
     try {
       log.offsetForTimestamp(this.#command.timestamp, this.#reply)
+      // An end that no batch has reached belongs to who leads now.
+      if (this.#reply.offset >= 0 && this.#reply.leaderEpoch < 0) {
+        this.#reply.leaderEpoch = partitions.leaderEpochOf(this.#command.partition)
+      }
       return ErrorCode.NONE
     } catch (error) {
       partitions.table.fail(replica, partitions.nowMs, error)

@@ -8,16 +8,16 @@ import type { Random } from '../base/random.ts'
 import type { MetadataEntry, PartitionPlacement } from '../image/entry.ts'
 import type { ControllerRequest, NewTopic, TopicResult } from '../image/request.ts'
 import { type ConfigValues, validateTopicConfigs } from '../image/topic-config.ts'
-import { newTopicId } from './new-ids.ts'
-import { placed, placePartitions, replicasMade } from './placement.ts'
-import { type Refusal, refuse, refusedTopic } from './results.ts'
-import type { ControllerState } from './state.ts'
 import {
   collisionName,
   hasCollisionChars,
   isInternalTopic,
   refuseTopicName,
-} from './topic-names.ts'
+} from '../image/topic-names.ts'
+import { newTopicId } from './new-ids.ts'
+import { placed, placePartitions, replicasMade } from './placement.ts'
+import { type Refusal, refuse, refusedTopic } from './results.ts'
+import type { ControllerState } from './state.ts'
 
 /** Kafka's limit on partitions in one request. */
 export const PARTITIONS_PER_REQUEST_MAX = 10_000

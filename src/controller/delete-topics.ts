@@ -30,8 +30,10 @@ export function planDeleteTopics(
     const name = 'name' in ref ? ref.name : null
     const id = 'name' in ref ? undefined : ref.topicId
     if ((times.get(topic ?? (id === undefined ? `name ${name}` : `id ${id}`)) ?? 0) > 1) {
-      const message = 'The same topic was given more than once.'
-      return refusedTopic(name, refuse(ErrorCode.INVALID_REQUEST, message), id)
+      // By name and by id, or (not from our fronts) twice the same.
+      const message = 'The provided topic name maps to an ID that was already supplied.'
+      const refusal = refuse(ErrorCode.INVALID_REQUEST, message)
+      return refusedTopic(topic?.name ?? name, refusal, topic?.topicId ?? id)
     }
     if (topic === undefined) {
       return id === undefined

@@ -2,9 +2,9 @@
 import { InvariantError, invariant } from '../base/assert.ts'
 import type { BrokerId, CellId, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
 import { METADATA_FORMAT, type MetadataEntry } from '../image/entry.ts'
+import { collisionName, hasCollisionChars } from '../image/topic-names.ts'
 import { TimelineMap, type TimelineRegistry, TimelineValue } from '../machine/timeline.ts'
 import { StartRefusedError } from './refused.ts'
-import { collisionName, hasCollisionChars } from './topic-names.ts'
 
 type Entry<Kind extends MetadataEntry['kind']> = Extract<MetadataEntry, { kind: Kind }>
 

@@ -1,6 +1,7 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { type TopicId, ZERO_TOPIC_ID } from '../base/ids.ts'
 import type { TopicResult } from '../image/request.ts'
+import { refuseTopicName } from '../image/topic-names.ts'
 import type { TopicView } from '../image/view.ts'
 import {
   type MetadataRequest,
@@ -8,7 +9,13 @@ import {
   metadata,
 } from '../protocol/03-metadata.ts'
 import { handler, type RequestContext } from './context.ts'
-import { CONTROLLER_NODE, nodesOf, OPERATIONS_UNKNOWN } from './nodes.ts'
+import {
+  CLUSTER_OPERATIONS,
+  CONTROLLER_NODE,
+  nodesOf,
+  OPERATIONS_UNKNOWN,
+  TOPIC_OPERATIONS,
+} from './nodes.ts'
 import { partitionRows } from './topic-partitions.ts'
 
 type Context = RequestContext<typeof metadata>
@@ -29,18 +36,58 @@ export const metadataHandler = handler({
       const every = [...image.topics(context.session.tenantId)]
       respond(
         context,
-        every.map((topic) => topicAnswer(context, topic)),
+        request,
+        every.map((topic) => topicAnswer(context, request, topic)),
       )
       return
     }
-    const missing = request.allowAutoTopicCreation ? namesToCreate(context, topics) : []
-    if (missing.length === 0) {
-      answer(context, topics, null)
+    if (context.version < BY_ID_FROM && topics.some(namesById)) {
+      refuse(context, topics)
       return
     }
-    createTopics(context, missing, (refused) => answer(context, topics, refused))
+    const asked = { ...request, topics: onceEach(topics) }
+    const missing = request.allowAutoTopicCreation ? namesToCreate(context, asked.topics) : []
+    if (missing.length === 0) {
+      answer(context, asked, null)
+      return
+    }
+    createTopics(context, missing, (refused) => answer(context, asked, refused))
   },
 })
+
+interface AskedFor extends Omit<MetadataRequest, 'topics'> {
+  readonly topics: Asked
+}
+
+const namesById = ({ name, topicId }: Asked[number]): boolean =>
+  name === null || topicId !== ZERO_TOPIC_ID
+
+/** Each topic once, as Kafka answers it; where one is asked for by id, names do not count. */
+function onceEach(topics: Asked): Asked {
+  const byId = topics.some(({ topicId }) => topicId !== ZERO_TOPIC_ID)
+  const found = new Map<string, Asked[number]>()
+  for (const { name, topicId } of topics) {
+    if (!byId) found.set(name ?? ' null', { name, topicId })
+    else if (topicId !== ZERO_TOPIC_ID) found.set(topicId, { name: null, topicId })
+  }
+  return [...found.values()]
+}
+
+/** The whole request is refused: no topic is told, nor the cluster. */
+function refuse(context: Context, topics: Asked): void {
+  context.reply({
+    throttleTimeMs: 0,
+    brokers: [],
+    clusterId: null,
+    controllerId: -1,
+    // Versions that take no ids have no null for a name either.
+    topics: topics.map(({ name, topicId }) =>
+      missing(ErrorCode.INVALID_REQUEST, name ?? '', topicId),
+    ),
+    clusterAuthorizedOperations: OPERATIONS_UNKNOWN,
+    errorCode: ErrorCode.INVALID_REQUEST,
+  })
+}
 
 /** Topics that are asked for by name and do not exist, where they may be made. */
 function namesToCreate(context: Context, topics: Asked): string[] {
@@ -49,6 +96,7 @@ function namesToCreate(context: Context, topics: Asked): string[] {
   const names = new Set<string>()
   for (const { name } of topics) {
     if (name === null || image.topicByName(context.session.tenantId, name) !== undefined) continue
+    if (refuseTopicName(name) !== null) continue
     names.add(name)
   }
   return [...names]
@@ -85,23 +133,29 @@ function refusals(results: readonly TopicResult[]): Map<string, number> {
   return refused
 }
 
-function answer(context: Context, topics: Asked, refused: Refused): void {
+function answer(context: Context, request: AskedFor, refused: Refused): void {
   const { image } = context.services
   const { tenantId } = context.session
   respond(
     context,
-    topics.map(({ name, topicId }) => {
+    request,
+    request.topics.map(({ name, topicId }) => {
       const byId = context.version >= BY_ID_FROM && name === null
       const topic = byId
         ? image.topicById(tenantId, topicId)
         : image.topicByName(tenantId, name ?? '')
-      if (topic !== undefined) return topicAnswer(context, topic)
+      if (topic !== undefined) return topicAnswer(context, request, topic)
       if (byId) return missing(ErrorCode.UNKNOWN_TOPIC_ID, null, topicId)
-      const error = refused?.get(name ?? '') ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-      return missing(error, name, ZERO_TOPIC_ID)
+      return missing(errorOf(name ?? '', refused), name, ZERO_TOPIC_ID)
     }),
   )
 }
+
+/** Why there is no topic of this name. */
+const errorOf = (name: string, refused: Refused): number =>
+  refuseTopicName(name) !== null
+    ? ErrorCode.INVALID_TOPIC_EXCEPTION
+    : (refused?.get(name) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
 
 const missing = (errorCode: number, name: string | null, topicId: TopicId): Topic => ({
   errorCode,
@@ -112,16 +166,20 @@ const missing = (errorCode: number, name: string | null, topicId: TopicId): Topi
   topicAuthorizedOperations: OPERATIONS_UNKNOWN,
 })
 
-const topicAnswer = (context: Context, topic: TopicView): Topic => ({
+type Flags = Omit<MetadataRequest, 'topics'>
+
+const topicAnswer = (context: Context, flags: Flags, topic: TopicView): Topic => ({
   errorCode: ErrorCode.NONE,
   name: topic.name,
   topicId: topic.topicId,
   isInternal: topic.internal,
   partitions: partitionRows(context.services, topic, 0, topic.partitionCount),
-  topicAuthorizedOperations: OPERATIONS_UNKNOWN,
+  topicAuthorizedOperations: flags.includeTopicAuthorizedOperations
+    ? TOPIC_OPERATIONS
+    : OPERATIONS_UNKNOWN,
 })
 
-function respond(context: Context, topics: readonly Topic[]): void {
+function respond(context: Context, flags: Flags, topics: readonly Topic[]): void {
   const tenant = context.services.image.tenant(context.session.tenantId)
   context.reply({
     throttleTimeMs: 0,
@@ -129,7 +187,9 @@ function respond(context: Context, topics: readonly Topic[]): void {
     clusterId: tenant?.clusterId ?? null,
     controllerId: CONTROLLER_NODE,
     topics,
-    clusterAuthorizedOperations: OPERATIONS_UNKNOWN,
+    clusterAuthorizedOperations: flags.includeClusterAuthorizedOperations
+      ? CLUSTER_OPERATIONS
+      : OPERATIONS_UNKNOWN,
     errorCode: ErrorCode.NONE,
   })
 }

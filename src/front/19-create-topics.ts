@@ -30,7 +30,7 @@ export const createTopicsHandler = handler({
         configs: topic.configs,
       }))
     const refused = [...repeated].map((name) =>
-      failure(name, ErrorCode.INVALID_REQUEST, 'Found multiple entries for this topic.'),
+      failure(name, ErrorCode.INVALID_REQUEST, 'Duplicate topic name.'),
     )
     if (topics.length === 0) {
       context.reply({ throttleTimeMs: 0, topics: refused })

@@ -2,6 +2,7 @@ import { ErrorCode } from '../base/error-code.ts'
 import { describeBrokerConfigs } from '../image/broker-config.ts'
 import type { DescribedConfig } from '../image/config-def.ts'
 import { describeTopicConfigs } from '../image/topic-config.ts'
+import { refuseTopicName } from '../image/topic-names.ts'
 import {
   type DescribeConfigsRequest,
   type DescribeConfigsResponseInput,
@@ -40,6 +41,8 @@ function find(resource: Resource, context: Context): Found {
   const { resourceName: name } = resource
   switch (resource.resourceType) {
     case ResourceType.TOPIC: {
+      const invalid = refuseTopicName(name)
+      if (invalid !== null) return notFound(ErrorCode.INVALID_TOPIC_EXCEPTION, invalid)
       const topic = image.topicByName(context.session.tenantId, name)
       if (topic === undefined) {
         return notFound(
@@ -48,18 +51,18 @@ function find(resource: Resource, context: Context): Found {
         )
       }
       const configs = describeTopicConfigs(topic.configs, settings.brokerConfigs)
-      return { error: ErrorCode.NONE, message: null, configs }
+      return { error: ErrorCode.NONE, message: '', configs }
     }
     case ResourceType.BROKER: {
       // The empty name stands for the defaults of all brokers, of which none can be set yet.
-      if (name === '') return { error: ErrorCode.NONE, message: null, configs: [] }
+      if (name === '') return { error: ErrorCode.NONE, message: '', configs: [] }
       const node = nodesOf(context).find(({ nodeId }) => String(nodeId) === name)
       if (node === undefined) {
         return notFound(ErrorCode.INVALID_REQUEST, `There is no broker with id ${name}`)
       }
       const own = { 'broker.id': name, 'node.id': name }
       const configs = describeBrokerConfigs({ ...settings.brokerConfigs, ...own })
-      return { error: ErrorCode.NONE, message: null, configs }
+      return { error: ErrorCode.NONE, message: '', configs }
     }
     default:
       return notFound(

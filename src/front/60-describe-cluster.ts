@@ -1,7 +1,7 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { describeCluster } from '../protocol/60-describe-cluster.ts'
 import { handler } from './context.ts'
-import { CONTROLLER_NODE, nodesOf, OPERATIONS_UNKNOWN } from './nodes.ts'
+import { CLUSTER_OPERATIONS, CONTROLLER_NODE, nodesOf, OPERATIONS_UNKNOWN } from './nodes.ts'
 
 const EndpointType = { BROKERS: 1, CONTROLLERS: 2 } as const
 
@@ -27,7 +27,10 @@ export const describeClusterHandler = handler({
               isFenced: false,
             }))
           : [],
-      clusterAuthorizedOperations: OPERATIONS_UNKNOWN,
+      clusterAuthorizedOperations:
+        refusal === null && request.includeClusterAuthorizedOperations
+          ? CLUSTER_OPERATIONS
+          : OPERATIONS_UNKNOWN,
     })
   },
 })

@@ -1,5 +1,6 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { ZERO_TOPIC_ID } from '../base/ids.ts'
+import { refuseTopicName } from '../image/topic-names.ts'
 import type { TopicView } from '../image/view.ts'
 import {
   type DescribeTopicPartitionsRequest,
@@ -7,7 +8,7 @@ import {
   describeTopicPartitions,
 } from '../protocol/75-describe-topic-partitions.ts'
 import { handler, type RequestContext } from './context.ts'
-import { OPERATIONS_UNKNOWN } from './nodes.ts'
+import { OPERATIONS_UNKNOWN, TOPIC_OPERATIONS } from './nodes.ts'
 import { partitionRows } from './topic-partitions.ts'
 
 type Context = RequestContext<typeof describeTopicPartitions>
@@ -21,22 +22,26 @@ export const describeTopicPartitionsHandler = handler({
   scopes: ['topicName'],
   handle(request, context) {
     const { cursor } = request
+    if (isBadCursor(request)) {
+      respond(context, request.topics.map(refused), null)
+      return
+    }
     const names = namesOf(request, context)
     const topics: Topic[] = []
     let left = Math.max(1, Math.min(request.responsePartitionLimit, PARTITIONS_MAX))
     for (const name of names) {
       const topic = context.services.image.topicByName(context.session.tenantId, name)
+      const from = cursor?.topicName === name ? cursor.partitionIndex : 0
+      if (left === 0) {
+        respond(context, topics, { topicName: name, partitionIndex: from })
+        return
+      }
       if (topic === undefined) {
         // One that the cursor names may have been deleted since the last page.
         if (cursor === null || name !== cursor.topicName || request.topics.length > 0) {
           topics.push(unknown(name))
         }
         continue
-      }
-      const from = cursor?.topicName === name ? Math.max(0, cursor.partitionIndex) : 0
-      if (left === 0) {
-        respond(context, topics, { topicName: name, partitionIndex: from })
-        return
       }
       const to = Math.min(topic.partitionCount, from + left)
       topics.push(page(context, topic, from, to))
@@ -59,13 +64,29 @@ function namesOf(request: DescribeTopicPartitionsRequest, context: Context): str
   return cursor === null ? names : names.filter((name) => name >= cursor.topicName)
 }
 
+/** A cursor must be in the list, when there is one, and name a partition that can be. */
+function isBadCursor({ topics, cursor }: DescribeTopicPartitionsRequest): boolean {
+  if (cursor === null) return false
+  if (cursor.partitionIndex < 0) return true
+  return topics.length > 0 && !topics.some(({ name }) => name === cursor.topicName)
+}
+
+const refused = ({ name }: { readonly name: string }): Topic => ({
+  ...unknown(name),
+  errorCode: ErrorCode.INVALID_REQUEST,
+  topicAuthorizedOperations: OPERATIONS_UNKNOWN,
+})
+
 const unknown = (name: string): Topic => ({
-  errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  errorCode:
+    refuseTopicName(name) === null
+      ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+      : ErrorCode.INVALID_TOPIC_EXCEPTION,
   name,
   topicId: ZERO_TOPIC_ID,
   isInternal: false,
   partitions: [],
-  topicAuthorizedOperations: OPERATIONS_UNKNOWN,
+  topicAuthorizedOperations: TOPIC_OPERATIONS,
 })
 
 const page = (context: Context, topic: TopicView, from: number, to: number): Topic => ({
@@ -78,7 +99,7 @@ const page = (context: Context, topic: TopicView, from: number, to: number): Top
     eligibleLeaderReplicas: [],
     lastKnownElr: [],
   })),
-  topicAuthorizedOperations: OPERATIONS_UNKNOWN,
+  topicAuthorizedOperations: TOPIC_OPERATIONS,
 })
 
 function respond(

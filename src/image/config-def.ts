@@ -120,7 +120,9 @@ export function parseConfigValue(
 export function refuseConfigValue(definition: ConfigDefinition, value: string): string | null {
   const parsed = parseConfigValue(definition, value)
   if (!('reason' in parsed)) return null
-  return `Invalid value ${value} for configuration ${definition.name}: ${parsed.reason}`
+  // Judged as a whole list, which Java prints in brackets.
+  const given = definition.throttledReplicas ? `[${value.split(/\s*,\s*/).join(', ')}]` : value
+  return `Invalid value ${given} for configuration ${definition.name}: ${parsed.reason}`
 }
 
 /** `raw` as DescribeConfigs prints it: trimmed, booleans in lower case, lists without blanks or repetition. */

@@ -7,6 +7,7 @@ import type { DamagedRange } from './files.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import {
   EARLIEST_LOCAL_TIMESTAMP,
+  EARLIEST_PENDING_UPLOAD_TIMESTAMP,
   EARLIEST_TIMESTAMP,
   LATEST_TIERED_TIMESTAMP,
   LATEST_TIMESTAMP,
@@ -123,7 +124,7 @@ function locateInFiles(
   out.error = ErrorCode.KAFKA_STORAGE_ERROR
 }
 
-/** ListOffsets (KIP-79, KIP-734, KIP-405). Without anything tiered, −4 is −2 and −5 finds nothing. */
+/** ListOffsets (KIP-79, KIP-734, KIP-405). Without anything tiered, −4 is −2, and −5 and −6 find nothing. */
 export function findTimestamp(log: ReadableLog, timestamp: number, out: OffsetsOutcome): void {
   out.error = ErrorCode.NONE
   out.source = TimestampSource.ANSWERED
@@ -141,6 +142,7 @@ export function findTimestamp(log: ReadableLog, timestamp: number, out: OffsetsO
       out.leaderEpoch = log.epochs.at(log.logStartOffset)
       return
     case LATEST_TIERED_TIMESTAMP:
+    case EARLIEST_PENDING_UPLOAD_TIMESTAMP:
       return
     case MAX_TIMESTAMP:
       findMaxTimestamp(log, out)

@@ -56,7 +56,9 @@ describe('topic configs', () => {
     if (verdict === null) expect(message).toBeNull()
     else expect(message).toContain(verdict)
     if (message?.startsWith('Invalid value')) {
-      expect(message).toContain(`Invalid value ${value} for configuration ${name}: `)
+      expect(message).toMatch(/^Invalid value .* for configuration /)
+      expect(message).toContain(`${value}`)
+      expect(message).toContain(` for configuration ${name}: `)
     }
   })
 
