@@ -69,10 +69,10 @@ async function run(): Promise<number> {
       `${name}: ${kafka.answered.length - theirs} requests, ${found.length} differences, ${ms} ms`,
     )
   }
-  return report(differences, asked)
+  return report(differences, asked, kafka.skipped.length)
 }
 
-async function report(differences: Difference[], asked: number): Promise<number> {
+async function report(differences: Difference[], asked: number, skipped: number): Promise<number> {
   const file = join(import.meta.dirname, 'known-differences.json')
   const listed = JSON.parse(await readFile(file, 'utf8')) as KnownDifference[]
   const judged = judge(differences, listed)
@@ -82,6 +82,7 @@ async function report(differences: Difference[], asked: number): Promise<number>
   if (options.all && judged.known.length > 0)
     console.log(`\nlisted:\n${table(judged.known, options.wide)}`)
   if (judged.unknown.length > 0) console.log(`\n${table(judged.unknown, options.wide)}`)
+  if (skipped > 0) console.log(`\n${skipped} requests that their version cannot carry`)
   console.log(`\n${summary({ ...judged, gone }, asked)}`)
   return judged.unknown.length === 0 && gone.length === 0 ? 0 : 1
 }

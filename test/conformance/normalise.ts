@@ -33,6 +33,7 @@ const errorNames = new Map(Object.entries(ErrorCode).map(([name, code]) => [code
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 const JAVA_UUID = /(?<![\w-])[\w-]{22}(?![\w-])/g
 const NOW_WITHIN_MS = 600_000
+const TIMES_WITHIN_MS = 3 * 86_400_000
 
 /** `response` as paths and texts. Elements of arrays are named by what tells them apart, and sorted by it. */
 export function flatten(fields: Fields, response: object, names: Names): Flat {
@@ -164,8 +165,14 @@ function int64(field: Field, value: number, names: Names): string {
 function text(field: Field, value: string, names: Names): string {
   if (field.entity === 'clusterId') return names.clusterId(value)
   if (field.entity === 'brokerHost') return names.host(value)
-  return JSON.stringify(maskIds(names.text(value)))
+  return JSON.stringify(maskTimes(maskIds(names.text(value)), names.nowMs()))
 }
+
+/** Moments around now, in milliseconds, inside texts. */
+export const maskTimes = (value: string, nowMs: number): string =>
+  value.replace(/\b\d{13}\b/g, (digits) =>
+    Math.abs(Number(digits) - nowMs) < TIMES_WITHIN_MS ? '<time>' : digits,
+  )
 
 /** Random ids inside names and texts: member ids end with a UUID, texts name topic ids in Kafka's short form. */
 export const maskIds = (value: string): string =>

@@ -146,7 +146,8 @@ async function deleteEverything(side: Side): Promise<void> {
       none: [],
     }
     for (const [step, list] of Object.entries(lists)) {
-      const request = { topicNames: [...list], topics: list.map(byName), timeoutMs }
+      const request =
+        version < 6 ? { topicNames: [...list], timeoutMs } : { topics: list.map(byName), timeoutMs }
       await side.ask(step, deleteTopics, version, request)
     }
     if (version < 6) continue
@@ -161,7 +162,7 @@ async function deleteEverything(side: Side): Promise<void> {
       'by id again': [byId(id)],
     }
     for (const [step, topics] of Object.entries(odd)) {
-      await side.ask(step, deleteTopics, version, { topicNames: [], topics, timeoutMs })
+      await side.ask(step, deleteTopics, version, { topics, timeoutMs })
     }
   }
 }

@@ -133,6 +133,18 @@ export const fetchScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'fetch-zstd',
+    async run(side) {
+      await side.createTopic('zstd', 1, { ...FOREVER, 'compression.type': 'zstd' })
+      await append(side, 'zstd', batchOf(['a']))
+      for (const version of versionsOf(fetch)) {
+        await side.ask('from 0', fetch, version, fetchRequest(side, [{ topic: 'zstd' }]), {
+          keep: (path) => !path.endsWith('.records'),
+        })
+      }
+    },
+  },
+  {
     name: 'fetch-sessions',
     async run(side) {
       for (const version of versionsOf(fetch).filter((one) => one >= 7))
