@@ -5,6 +5,7 @@
  *   --wide        long values in full
  *   --all         listed differences too
  *   --json FILE   all differences as JSON
+ *   --show        what Kafka answered, step by step
  *
  * Ends with 0 when every difference is listed in known-differences.json and every listed one was seen.
  */
@@ -12,8 +13,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { apiVersions } from '../../src/protocol/18-api-versions.ts'
 import { EngineProcess } from '../clients/engine-process.ts'
-import { compare, type Difference, judge, type KnownDifference } from './diff.ts'
+import { type Answered, compare, type Difference, judge, type KnownDifference } from './diff.ts'
 import { KafkaBroker, kafkaLibs } from './kafka-broker.ts'
 import { summary, table } from './report.ts'
 import { scenarios } from './scenarios.ts'
@@ -25,6 +27,7 @@ const { values: options } = parseArgs({
     wide: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
     json: { type: 'string' },
+    show: { type: 'boolean', default: false },
   },
 })
 
@@ -48,7 +51,14 @@ async function run(): Promise<number> {
   await Promise.all([kafka.prepare(), griot.prepare()])
   const differences: Difference[] = []
   let asked = 0
-  for (const { name, run } of scenarios.filter(({ name }) => name.includes(options.only))) {
+  const served = await servedKeys(griot)
+  for (const { name, run, needs } of scenarios) {
+    if (!name.includes(options.only)) continue
+    const missing = (needs ?? []).filter((key) => !served.has(key))
+    if (missing.length > 0 && !options.show) {
+      console.log(`${name}: left out, Griot does not serve API ${missing.join(', ')}`)
+      continue
+    }
     const begun = performance.now()
     const [ours, theirs] = [griot.answered.length, kafka.answered.length]
     const results = await Promise.allSettled(
@@ -61,6 +71,7 @@ async function run(): Promise<number> {
     for (const one of results) {
       if (one.status === 'rejected') console.log(`${name}: ${one.reason?.stack ?? one.reason}`)
     }
+    if (options.show) show(kafka.answered.slice(theirs))
     const found = compare(kafka.answered.slice(theirs), griot.answered.slice(ours))
     differences.push(...found)
     asked += kafka.answered.length - theirs
@@ -70,6 +81,19 @@ async function run(): Promise<number> {
     )
   }
   return report(differences, asked, kafka.skipped.length)
+}
+
+async function servedKeys(side: Side): Promise<ReadonlySet<number>> {
+  const software = { clientSoftwareName: 'griot', clientSoftwareVersion: '1' }
+  const { apiKeys } = await side.quietly(apiVersions, 3, software)
+  return new Set(apiKeys.map(({ apiKey }) => apiKey))
+}
+
+function show(steps: readonly Answered[]): void {
+  for (const { step, api, version, answer } of steps) {
+    console.log(`\n${step} (${api} v${version})`)
+    for (const [path, text] of answer) console.log(`    ${path}: ${text}`)
+  }
 }
 
 async function report(differences: Difference[], asked: number, skipped: number): Promise<number> {

@@ -16,6 +16,8 @@ export interface Names {
   readonly port: (port: number) => string
   /** Free text, with every id and address in it replaced. */
   readonly text: (text: string) => string
+  /** The same word each time for one random id, such as those at the end of member ids. */
+  readonly uuid: (uuid: string) => string
   readonly nowMs: () => number
 }
 
@@ -165,7 +167,7 @@ function int64(field: Field, value: number, names: Names): string {
 function text(field: Field, value: string, names: Names): string {
   if (field.entity === 'clusterId') return names.clusterId(value)
   if (field.entity === 'brokerHost') return names.host(value)
-  return JSON.stringify(maskTimes(maskIds(names.text(value)), names.nowMs()))
+  return JSON.stringify(maskTimes(maskIds(names.text(value), names.uuid), names.nowMs()))
 }
 
 /** Moments around now, in milliseconds, inside texts. */
@@ -175,7 +177,7 @@ export const maskTimes = (value: string, nowMs: number): string =>
   )
 
 /** Random ids inside names and texts: member ids end with a UUID, texts name topic ids in Kafka's short form. */
-export const maskIds = (value: string): string =>
+export const maskIds = (value: string, word: (uuid: string) => string): string =>
   value
-    .replace(UUID, '<uuid>')
+    .replace(UUID, word)
     .replace(JAVA_UUID, (id) => (/[A-Z]/.test(id) && /[a-z]/.test(id) ? '<id>' : id))

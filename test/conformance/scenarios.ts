@@ -1,8 +1,11 @@
 /** All scenarios, in the order in which they run. */
 import { adminScenarios } from './scenarios/admin.ts'
+import { alterationScenarios } from './scenarios/alterations.ts'
 import { apiVersionsScenarios } from './scenarios/api-versions.ts'
 import { configScenarios } from './scenarios/configs.ts'
 import { fetchScenarios } from './scenarios/fetch.ts'
+import { groupOffsetScenarios } from './scenarios/group-offsets.ts'
+import { groupScenarios } from './scenarios/groups.ts'
 import { metadataScenarios } from './scenarios/metadata.ts'
 import { mutationScenarios } from './scenarios/mutations.ts'
 import { offsetScenarios } from './scenarios/offsets.ts'
@@ -17,5 +20,8 @@ export const scenarios: readonly Scenario[] = [
   ...produceScenarios,
   ...fetchScenarios,
   ...offsetScenarios,
+  ...alterationScenarios,
+  ...groupScenarios,
+  ...groupOffsetScenarios,
   ...mutationScenarios,
 ]

@@ -26,6 +26,8 @@ export interface AskOptions {
   readonly keep?: (path: string) => boolean
   /** Sent but not compared: preparation. */
   readonly quiet?: true
+  /** How long silence is waited for. */
+  readonly timeoutMs?: number
   readonly clientId?: string | null
 }
 
@@ -41,15 +43,41 @@ export class Side {
   /** What a version cannot carry, and so was not sent. */
   readonly skipped: string[] = []
   readonly #links = new Map<string, Promise<Link>>()
-  readonly #topicNames = new Map<string, string>([[ZERO_TOPIC_ID, 'zero-id']])
+  readonly #topicNames: Map<string, string>
+  readonly #uuids = new Map<string, string>()
   #clusterId = ''
   #correlationId = 1
   #scenario = ''
   #slots: Promise<void>[] = []
 
-  constructor({ name, bootstrap }: SideIdentity) {
+  constructor(
+    { name, bootstrap }: SideIdentity,
+    topicNames = new Map<string, string>([[ZERO_TOPIC_ID, 'zero-id']]),
+  ) {
     this.name = name
     this.bootstrap = bootstrap
+    this.#topicNames = topicNames
+  }
+
+  /** Runs several courses of a scenario at a time, for those that wait; their answers are noted one after another. */
+  async together(courses: readonly ((side: Side) => Promise<void>)[]): Promise<void> {
+    const sides = courses.map(() => {
+      const side = new Side(this, this.#topicNames)
+      side.#clusterId = this.#clusterId
+      return side
+    })
+    const ends = await Promise.allSettled(
+      sides.map(async (side, i) => {
+        await side.begin(this.#scenario)
+        await courses[i]!(side)
+        await side.end()
+      }),
+    )
+    for (const side of sides) {
+      this.answered.push(...side.answered)
+      this.skipped.push(...side.skipped)
+    }
+    for (const one of ends) if (one.status === 'rejected') throw one.reason
   }
 
   /** Learns what it is called. */
@@ -79,6 +107,7 @@ export class Side {
   /** Begins a scenario: fresh connections. */
   async begin(scenario: string): Promise<void> {
     this.#scenario = scenario
+    this.#uuids.clear()
     await this.closeLinks()
   }
 
@@ -200,7 +229,7 @@ export class Side {
     const place = options.quiet ? -1 : this.answered.length
     if (place >= 0) this.#keep(step, api, version, new Map([['(outcome)', 'not finished']]))
     const done = this.link(options.on ?? 'first')
-      .then((link) => link.exchange(frame, correlationId, TIMEOUT_MS))
+      .then((link) => link.exchange(frame, correlationId, options.timeoutMs ?? TIMEOUT_MS))
       .then((outcome) => this.#read(api, version, outcome, options))
       .then(({ response, flat }) => {
         if (place >= 0) this.answered[place] = { ...this.answered[place]!, answer: flat }
@@ -217,7 +246,7 @@ export class Side {
     options: AskOptions,
   ): { response: ResponseOf<A> | null; flat: Flat } {
     if (outcome.kind !== 'answer') {
-      const text = outcome.kind === 'closed' ? 'connection closed' : `silence for ${TIMEOUT_MS} ms`
+      const text = outcome.kind === 'closed' ? 'connection closed' : `silence`
       return { response: null, flat: new Map([['(outcome)', text]]) }
     }
     try {
@@ -261,12 +290,19 @@ export class Side {
       }
       return out
     },
+    uuid: (uuid) => {
+      const known = this.#uuids.get(uuid) ?? `<uuid ${this.#uuids.size + 1}>`
+      this.#uuids.set(uuid, known)
+      return known
+    },
     nowMs: () => Date.now(),
   }
 }
 
 export interface Scenario {
   readonly name: string
+  /** Keys of APIs without which there is nothing to compare. */
+  readonly needs?: readonly number[]
   /** Runs on each side for itself: whatever a later request needs of an earlier answer is taken from that side's own. */
   readonly run: (side: Side) => Promise<void>
 }

@@ -31,5 +31,6 @@ async function mutateAll(side: Side, api: Api, base: Base): Promise<void> {
 export const mutationScenarios: readonly Scenario[] = apis.flatMap((api) => {
   const base = bases[api.key]
   if (base === undefined) return []
-  return [{ name: `mutated-${api.name}`, run: (side: Side) => mutateAll(side, api, base) }]
+  const run = (side: Side) => mutateAll(side, api, base)
+  return [{ name: `mutated-${api.name}`, needs: [api.key], run }]
 })
