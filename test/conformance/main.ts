@@ -80,6 +80,7 @@ async function run(): Promise<number> {
       `${name}: ${kafka.answered.length - theirs} requests, ${found.length} differences, ${ms} ms`,
     )
   }
+  if (options.show) console.log(kafkaBroker.stderr)
   return report(differences, asked, kafka.skipped.length)
 }
 

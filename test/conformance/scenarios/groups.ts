@@ -7,6 +7,7 @@ import { syncGroup } from '../../../src/protocol/14-sync-group.ts'
 import { describeGroups } from '../../../src/protocol/15-describe-groups.ts'
 import { deleteGroups } from '../../../src/protocol/42-delete-groups.ts'
 import type { Api } from '../../../src/protocol/api.ts'
+import { encodeSubscription } from '../../../src/protocol/consumer-protocol.ts'
 import type { LooseRequest } from '../loose.ts'
 import { type Scenario, type Side, versionsOf } from '../side.ts'
 
@@ -21,13 +22,16 @@ const atMost = (api: Api, version: number): number =>
 
 export type Join = LooseRequest<typeof joinGroup>
 
+// What is no subscription Kafka does not answer: its group never completes.
+const subscription = encodeSubscription(1, { topics: ['groups'], ownedPartitions: [] })
+
 export const joinRequest = (groupId: string, memberId: string, more: Join = {}): Join => ({
   groupId,
   memberId,
   sessionTimeoutMs: 10_000,
   rebalanceTimeoutMs: 10_000,
   protocolType: 'consumer',
-  protocols: [{ name: 'range', metadata: Buffer.from('subscription') }],
+  protocols: [{ name: 'range', metadata: subscription }],
   ...more,
 })
 
