@@ -25,8 +25,8 @@ const INTEGERS: Readonly<Record<string, readonly number[]>> = {
 const LONG = 'x'.repeat(250)
 
 /**
- * All mutations of `base` that `version` can carry. `unknown` is a name that nothing has; fields whose path is in
- * `leave` stay as they are.
+ * All mutations of `base` that `version` can carry. `unknown` is a name that nothing has; fields whose path (`topics[].name`)
+ * is in `leave` stay as they are.
  */
 export function mutations(
   fields: Fields,
@@ -43,7 +43,7 @@ export function mutations(
     for (const [name, field] of Object.entries(inside)) {
       if (!includes(field.versions, version)) continue
       const path = prefix + name
-      if (leave.has(path)) continue
+      if (leave.has(path.replaceAll('[0]', '[]'))) continue
       const value = row[name] === undefined ? field.defaultValue : row[name]
       const withValue = (changed: unknown) => rebuild({ ...row, [name]: changed })
       for (const [label, other] of valuesOf(field, version, value, unknown)) {

@@ -24,8 +24,10 @@ export const bases: Readonly<Record<number, Base>> = {
   0: {
     prepare: (side) => side.createTopic('base-produce', 1, FOREVER),
     request: (side) => produceRequest(side, { topic: 'base-produce', records: batchOf(['a']) }),
-    // The produce scenarios have what Kafka does not answer.
-    skip: (step) => step === 'acks = 0' || step.endsWith('records = records null'),
+    // Not answered, or looked at by the produce scenarios; where it lands depends on those before it.
+    leave: ['topicData[].partitionData[].records'],
+    skip: (step) => step === 'acks = 0',
+    keep: (path) => !path.endsWith('.baseOffset'),
   },
   1: {
     async prepare(side) {
