@@ -3,7 +3,7 @@ import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
 import { MetadataImage } from '../image/image.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
-import type { MetadataView } from '../image/view.ts'
+import type { MetadataView, TopicView } from '../image/view.ts'
 import { CommandType } from '../link/commands.ts'
 import type { ControlMessage } from '../link/control.ts'
 import { BrokerGauge } from '../link/counters.ts'
@@ -13,6 +13,9 @@ import type { RingHandler, RingReader } from '../shared/ring-reader.ts'
 import { BatchBuffers } from './batch-buffers.ts'
 import { BrokerCounters, type CounterRows } from './broker-counters.ts'
 import { BrokerStop, type CompanionLog } from './broker-stop.ts'
+import { DeleteRecordsHandler } from './delete-records.ts'
+import { describeProducers } from './describe-producers.ts'
+import { EpochEndHandler } from './epoch-end.ts'
 import { FrontLink, type FrontRings } from './front-link.ts'
 import { LeaderPartitions } from './leader-partitions.ts'
 import { ListOffsetsHandler } from './list-offsets.ts'
@@ -78,6 +81,8 @@ export class BrokerAgent {
   readonly #locate: LocateHandler
   readonly #watch: WatchHandler
   readonly #listOffsets: ListOffsetsHandler
+  readonly #deleteRecords: DeleteRecordsHandler
+  readonly #epochEnd: EpochEndHandler
   readonly #maintenance: Maintenance
   readonly #stop: BrokerStop
   #firstFront = 0
@@ -118,6 +123,8 @@ export class BrokerAgent {
     this.#locate = new LocateHandler(partitions)
     this.#watch = new WatchHandler(partitions)
     this.#listOffsets = new ListOffsetsHandler(partitions)
+    this.#deleteRecords = new DeleteRecordsHandler(partitions)
+    this.#epochEnd = new EpochEndHandler(partitions)
     this.#handlers = this.#links.map((link) => this.#handlerOf(link))
     const flushesPending = () => options.flush.pending
     const settings = this.#settings
@@ -134,6 +141,7 @@ export class BrokerAgent {
       brokerId,
       root,
       onGone: (number, directory) => this.#onGone(number, directory),
+      onConfigs: (isChanged) => this.#onConfigs(isChanged),
       onWhole: () => this.#onWhole(),
     })
     this.#stop = new BrokerStop({
@@ -230,6 +238,9 @@ export class BrokerAgent {
         else if (type === CommandType.WATCH) this.#watch.onWatch(link, reader, at)
         else if (type === CommandType.LIST_OFFSETS)
           this.#listOffsets.onListOffsets(link, reader, at)
+        else if (type === CommandType.DELETE_RECORDS)
+          this.#deleteRecords.onDeleteRecords(link, reader, at)
+        else if (type === CommandType.EPOCH_END) this.#epochEnd.onEpochEnd(link, reader, at)
         else throw new InvariantError(`command of unknown type ${type}`)
       },
     }
@@ -252,6 +263,10 @@ export class BrokerAgent {
       this.#follower.onMetadata(message)
     } else if (message.kind === 'batch-buffer') {
       this.#onBuffer(from, message.bufferId, message.sab)
+    } else if (message.kind === 'describe-producers') {
+      const found = describeProducers(this.#partitions, message.partition)
+      const { correlation } = message
+      this.#options.control.post(from, { kind: 'producers', correlation, ...found })
     } else if (message.kind === 'stop') {
       this.#stop.begin(this.#partitions.nowMs, message.deadlineMs)
     } else {
@@ -272,10 +287,21 @@ export class BrokerAgent {
     this.#maintenance.removeDirectory(number, directory)
   }
 
+  #onConfigs(isChanged: (topic: TopicView) => boolean): void {
+    const { nowMs } = this.#partitions
+    for (const replica of [...this.#table.openReplicas()]) {
+      if (isChanged(replica.topic)) this.#table.reconfigure(replica, nowMs)
+    }
+    this.#maintenance.onConfigs(isChanged)
+  }
+
   #onWhole(): void {
     for (const replica of [...this.#table.replicas()]) {
-      if (this.#image.topicOf(replica.number) === undefined) this.#removeReplica(replica)
+      const topic = this.#image.topicOf(replica.number)
+      if (topic === undefined) this.#removeReplica(replica)
+      else replica.topic = topic
     }
+    this.#onConfigs(() => true)
     this.#maintenance.onImageWhole()
   }
 

@@ -1,6 +1,8 @@
 import { invariant } from '../base/assert.ts'
 import type { FrontId, PartitionNumber } from '../base/ids.ts'
 import {
+  DELETED_BYTES,
+  EPOCH_ENDED_BYTES,
   LOCATED_BYTES,
   OFFSETS_BYTES,
   PRODUCED_BYTES,
@@ -10,10 +12,13 @@ import {
 import type { Bell } from '../link/ports.ts'
 import { ProduceReason } from '../link/produce-reason.ts'
 import {
+  type EpochEndedReply,
   type LocatedReply,
   type OffsetsReply,
   type ProducedReply,
   type WokenReply,
+  writeDeleted,
+  writeEpochEnded,
   writeLocated,
   writeOffsets,
   writeProduced,
@@ -116,6 +121,18 @@ export class FrontLink {
   offsets(reply: Readonly<OffsetsReply>): void {
     const at = this.#claim(ReplyType.OFFSETS, OFFSETS_BYTES)
     writeOffsets(this.#replies.view, at, reply)
+    this.#replies.commit()
+  }
+
+  deleted(correlation: number, error: number, lowWatermark: number): void {
+    const at = this.#claim(ReplyType.DELETED, DELETED_BYTES)
+    writeDeleted(this.#replies.view, at, { correlation, error, lowWatermark })
+    this.#replies.commit()
+  }
+
+  epochEnded(reply: Readonly<EpochEndedReply>): void {
+    const at = this.#claim(ReplyType.EPOCH_ENDED, EPOCH_ENDED_BYTES)
+    writeEpochEnded(this.#replies.view, at, reply)
     this.#replies.commit()
   }
 

@@ -55,10 +55,11 @@ export class ListOffsetsHandler {
     const log = partitions.open(replica)
     if (log === null) return partitions.error
     try {
-      log.offsetForTimestamp(this.#command.timestamp, this.#reply)
-      // An end that no batch has reached belongs to who leads now.
-      if (this.#reply.offset >= 0 && this.#reply.leaderEpoch < 0) {
-        this.#reply.leaderEpoch = partitions.leaderEpochOf(this.#command.partition)
+      const reply = this.#reply
+      log.offsetForTimestamp(this.#command.timestamp, reply)
+      // an epoch begins with its leader, not with its first batch
+      if (reply.offset >= 0 && reply.leaderEpoch < 0) {
+        reply.leaderEpoch = partitions.leaderEpochOf(replica.number)
       }
       return ErrorCode.NONE
     } catch (error) {

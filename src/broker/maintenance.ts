@@ -1,5 +1,5 @@
 import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
-import type { MetadataView } from '../image/view.ts'
+import type { MetadataView, TopicView } from '../image/view.ts'
 import { DiskError } from '../log/disk.ts'
 import type { LogEnvironment } from '../log/environment.ts'
 import { BrokerGauges } from './broker-gauges.ts'
@@ -67,6 +67,11 @@ export class Maintenance {
   /** A replica's topic was deleted. */
   removeDirectory(number: PartitionNumber, directory: string): void {
     this.#remover.add(number, directory)
+  }
+
+  /** Configs of these topics have changed. */
+  onConfigs(isChanged: (topic: TopicView) => boolean): void {
+    this.#sweep.forget(isChanged)
   }
 
   /** The image is whole: only now is a directory that it does not name an orphan. */

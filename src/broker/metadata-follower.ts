@@ -3,6 +3,7 @@ import { partitionPath } from '../base/paths.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import { applyMetadata, type MetadataImage } from '../image/image.ts'
 import type { MetadataMessage } from '../image/request.ts'
+import type { TopicView } from '../image/view.ts'
 
 export interface MetadataFollowerOptions {
   readonly image: MetadataImage
@@ -12,6 +13,8 @@ export interface MetadataFollowerOptions {
   readonly root: string
   /** A replica of this broker went with its topic; its files are in `directory`. */
   readonly onGone: (number: PartitionNumber, directory: string) => void
+  /** Configs of some topics have changed. */
+  readonly onConfigs: (isChanged: (topic: TopicView) => boolean) => void
   /** The image was begun anew and is whole (again): whatever it does not name is gone. */
   readonly onWhole: () => void
 }
@@ -37,12 +40,14 @@ export class MetadataFollower {
   }
 
   onMetadata(message: MetadataMessage): void {
-    const { image, onGone, onWhole } = this.#options
+    const { image, onGone, onConfigs, onWhole } = this.#options
     if (message.first === 0) this.#isPartial = true
     // asked before the image forgets them
     const gone = message.entries.flatMap((entry) => this.#goneBy(entry))
     applyMetadata(image, message)
     for (const { number, directory } of gone) onGone(number, directory)
+    const isChanged = changedBy(message.entries)
+    if (isChanged !== null && !this.#isPartial) onConfigs(isChanged)
     if (message.more === true || !this.#isPartial) return
     this.#isPartial = false
     this.#isWhole = true
@@ -63,4 +68,15 @@ export class MetadataFollower {
     }
     return gone
   }
+}
+
+/** Tells the topics whose configs `entries` change; null for none. */
+function changedBy(entries: readonly MetadataEntry[]): ((topic: TopicView) => boolean) | null {
+  const ids = new Set<string>()
+  for (const entry of entries) {
+    if (entry.kind === 'topic-configs') ids.add(entry.topicId)
+    else if (entry.kind === 'broker-configs') ids.add(entry.tenantId)
+  }
+  if (ids.size === 0) return null
+  return ({ topicId, tenantId }) => ids.has(topicId) || ids.has(tenantId)
 }

@@ -165,6 +165,14 @@ export class ReplicaTable {
     this.#options.onFailed(replica)
   }
 
+  /** The topic's config, or the broker's own, has changed: the log goes by it from now on. */
+  reconfigure(replica: Replica, nowMs: number): void {
+    const { log } = replica
+    if (log === null) return
+    const config = replica.topic.effectiveAt(this.#options.brokerId)
+    if (this.guard(replica, nowMs, () => log.updateConfig(config))) this.arm(replica)
+  }
+
   /** Asks to be called again when the log wants it. Later times are found out when the timer fires. */
   arm(replica: Replica): void {
     const atMs = replica.log === null ? Number.POSITIVE_INFINITY : replica.log.nextTimerAtMs
@@ -244,7 +252,7 @@ export class ReplicaTable {
         environment,
         directory: replica.directory,
         partition: replica.number,
-        config: replica.topic.effective,
+        config: replica.topic.effectiveAt(this.#options.brokerId),
       })
     } catch (error) {
       this.fail(replica, nowMs, error)

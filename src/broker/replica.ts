@@ -18,7 +18,8 @@ export interface QuietEnds {
  */
 export class Replica {
   readonly number: PartitionNumber
-  readonly topic: TopicView
+  /** Changes only when the image was begun anew. */
+  topic: TopicView
   readonly index: PartitionIndex
   readonly directory: string
   readonly waiting = new WaitingProduces()
@@ -27,6 +28,8 @@ export class Replica {
   quiet: QuietEnds | null = null
   watches: Watches | null = null
   touchedAtMs = 0
+  /** DELETE_RECORDS that are not answered yet. */
+  deletes = 0
   /** Not 0: failed, and not to be opened before this monotonic time. */
   failedUntilMs = 0
   /** Being flushed in order to be closed. */
@@ -48,6 +51,6 @@ export class Replica {
 
   /** Nothing of this turn or of a flush hangs on its log. */
   get isAtRest(): boolean {
-    return !this.isStaged && this.waiting.size === 0
+    return !this.isStaged && this.waiting.size === 0 && this.deletes === 0
   }
 }

@@ -38,6 +38,14 @@ export class RetentionSweep {
     return this.#nextAtMs
   }
 
+  /** Of these partitions what was found out holds no more. */
+  forget(isChanged: (topic: TopicView) => boolean): void {
+    for (const number of [...this.#notBeforeMs.keys()]) {
+      const topic = this.#options.image.topicOf(number)
+      if (topic === undefined || isChanged(topic)) this.#notBeforeMs.delete(number)
+    }
+  }
+
   doWork(nowMs: number): number {
     if (nowMs < this.#nextAtMs) return 0
     const { image, periodMs } = this.#options
@@ -62,7 +70,7 @@ export class RetentionSweep {
     const { image, brokerId, table, disk, clock } = this.#options
     if ((this.#notBeforeMs.get(number) ?? 0) > clock.wallMs()) return false
     const topic = image.topicOf(number)
-    if (topic === undefined || !isLimited(topic) || image.leaderOf(number) !== brokerId)
+    if (topic === undefined || !isLimited(topic, brokerId) || image.leaderOf(number) !== brokerId)
       return false
     const known = table.get(number)
     if (known !== undefined && (known.log !== null || known.failedUntilMs !== 0)) return false
@@ -83,5 +91,7 @@ export class RetentionSweep {
   }
 }
 
-const isLimited = ({ effective }: TopicView): boolean =>
-  effective.cleanupPolicy.delete && (effective.retentionMs >= 0 || effective.retentionBytes >= 0)
+function isLimited(topic: TopicView, brokerId: BrokerId): boolean {
+  const { cleanupPolicy, retentionMs, retentionBytes } = topic.effectiveAt(brokerId)
+  return cleanupPolicy.delete && (retentionMs >= 0 || retentionBytes >= 0)
+}

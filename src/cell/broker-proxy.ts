@@ -1,5 +1,11 @@
 import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
-import type { LocatedReply, OffsetsReply, ProducedReply } from '../link/replies.ts'
+import type {
+  DeletedReply,
+  EpochEndedReply,
+  LocatedReply,
+  OffsetsReply,
+  ProducedReply,
+} from '../link/replies.ts'
 import type { Waiter } from './watch-table.ts'
 
 /*
@@ -18,6 +24,14 @@ export interface LocateSink {
 
 export interface OffsetsSink {
   onOffsets(token: number, reply: Readonly<OffsetsReply>): void
+}
+
+export interface DeleteSink {
+  onDeleted(token: number, reply: Readonly<DeletedReply>): void
+}
+
+export interface EpochEndSink {
+  onEpochEnd(token: number, reply: Readonly<EpochEndedReply>): void
 }
 
 /** A broker as a front sees it: in memory over rings now, over TCP later. On the front's thread. */
@@ -49,6 +63,16 @@ export interface BrokerProxy {
     timestamp: number,
     currentLeaderEpoch: number,
     sink: OffsetsSink,
+    token: number,
+  ): void
+  /** Moves the start of the log to `offset`, −1 for the high watermark; answered when that is durable. */
+  deleteRecords(partition: PartitionNumber, offset: number, sink: DeleteSink, token: number): void
+  /** Asks where `leaderEpoch` ends in the log. */
+  epochEnd(
+    partition: PartitionNumber,
+    leaderEpoch: number,
+    currentLeaderEpoch: number,
+    sink: EpochEndSink,
     token: number,
   ): void
   /** Calls `waiter` once the high watermark of `partition` is beyond `offset`, or when something is wrong with it. */

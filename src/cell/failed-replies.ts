@@ -2,7 +2,13 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { FetchSource, OffsetSource } from '../link/commands.ts'
 import { ProduceReason } from '../link/produce-reason.ts'
-import type { LocatedReply, OffsetsReply, ProducedReply } from '../link/replies.ts'
+import type {
+  DeletedReply,
+  EpochEndedReply,
+  LocatedReply,
+  OffsetsReply,
+  ProducedReply,
+} from '../link/replies.ts'
 
 export const failedProduced = (error: number): ProducedReply => ({
   correlation: 0,
@@ -29,6 +35,19 @@ export const failedLocated = (error: number): LocatedReply => ({
   ringByteOffset: -1,
   ringByteLength: 0,
   ringGeneration: 0,
+})
+
+export const failedDeleted = (error: number): DeletedReply => ({
+  correlation: 0,
+  error,
+  lowWatermark: -1,
+})
+
+export const failedEpochEnd = (error: number): EpochEndedReply => ({
+  correlation: 0,
+  error,
+  leaderEpoch: -1,
+  endOffset: -1,
 })
 
 export const failedOffsets = (error: number): OffsetsReply => ({

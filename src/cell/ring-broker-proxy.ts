@@ -5,6 +5,8 @@ import { asPartitionNumber, type BrokerId, type CellId, type PartitionNumber } f
 import {
   BatchIn,
   CommandType,
+  DELETE_RECORDS_BYTES,
+  EPOCH_END_BYTES,
   LIST_OFFSETS_BYTES,
   LOCATE_BYTES,
   type LocateCommand,
@@ -13,6 +15,8 @@ import {
   REPLY_BYTES_MAX,
   ReplyType,
   WATCH_BYTES,
+  writeDeleteRecords,
+  writeEpochEnd,
   writeListOffsets,
   writeLocate,
   writeProduce,
@@ -20,9 +24,13 @@ import {
 } from '../link/commands.ts'
 import type { ControlPort, PeerName } from '../link/ports.ts'
 import {
+  type DeletedReply,
+  type EpochEndedReply,
   type LocatedReply,
   type OffsetsReply,
   type ProducedReply,
+  readDeleted,
+  readEpochEnded,
   readLocated,
   readOffsets,
   readProduced,
@@ -31,9 +39,22 @@ import {
 } from '../link/replies.ts'
 import type { RingHandler, RingReader } from '../shared/ring-reader.ts'
 import type { RingWriter } from '../shared/ring-writer.ts'
-import type { BrokerProxy, LocateSink, OffsetsSink, ProduceSink } from './broker-proxy.ts'
+import type {
+  BrokerProxy,
+  DeleteSink,
+  EpochEndSink,
+  LocateSink,
+  OffsetsSink,
+  ProduceSink,
+} from './broker-proxy.ts'
 import { Correlations } from './correlations.ts'
-import { failedLocated, failedOffsets, failedProduced } from './failed-replies.ts'
+import {
+  failedDeleted,
+  failedEpochEnd,
+  failedLocated,
+  failedOffsets,
+  failedProduced,
+} from './failed-replies.ts'
 import { type Waiter, WatchTable } from './watch-table.ts'
 
 export interface RingBrokerProxyOptions {
@@ -49,7 +70,19 @@ export interface RingBrokerProxyOptions {
   readonly clock: Clock
 }
 
-type Asker = ProduceSink | LocateSink | OffsetsSink
+type Asker = ProduceSink | LocateSink | OffsetsSink | DeleteSink | EpochEndSink
+
+/** A question about one place of a log. */
+interface Ask {
+  readonly kind: 'locate' | 'list-offsets' | 'delete-records' | 'epoch-end'
+  readonly partition: PartitionNumber
+  /** Offset, timestamp or epoch. */
+  readonly at: number
+  readonly maxBytes: number
+  readonly currentLeaderEpoch: number
+  readonly sink: Asker
+  readonly token: number
+}
 
 /** A command that waits for room. */
 type Parked =
@@ -61,22 +94,20 @@ type Parked =
       readonly sink: ProduceSink
       readonly token: number
     }
-  | {
-      readonly kind: 'locate' | 'list-offsets'
-      readonly partition: PartitionNumber
-      /** Offset or timestamp. */
-      readonly at: number
-      readonly maxBytes: number
-      readonly currentLeaderEpoch: number
-      readonly sink: LocateSink | OffsetsSink
-      readonly token: number
-    }
+  | Ask
 
 /** Replies taken per turn. */
 const REPLIES_PER_TURN = 4096
 
 /** WATCHes may take this share of the reply ring's room: an answer may be long in coming, and others need room too. */
 const WATCH_SHARE = 0.5
+
+const COMMANDS = {
+  locate: { type: CommandType.LOCATE, bytes: LOCATE_BYTES },
+  'list-offsets': { type: CommandType.LIST_OFFSETS, bytes: LIST_OFFSETS_BYTES },
+  'delete-records': { type: CommandType.DELETE_RECORDS, bytes: DELETE_RECORDS_BYTES },
+  'epoch-end': { type: CommandType.EPOCH_END, bytes: EPOCH_END_BYTES },
+} as const
 
 /** Ring bytes of a WOKEN with its record header. */
 const WOKEN_RECORD_BYTES = 24
@@ -124,6 +155,13 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
   readonly #produced: ProducedReply = failedProduced(0)
   readonly #located: LocatedReply = failedLocated(0)
   readonly #offsets: OffsetsReply = failedOffsets(0)
+  readonly #deleted: DeletedReply = { correlation: 0, error: 0, lowWatermark: -1 }
+  readonly #epochEnded: EpochEndedReply = {
+    correlation: 0,
+    error: 0,
+    leaderEpoch: -1,
+    endOffset: -1,
+  }
   readonly #woken: WokenReply = { partition: asPartitionNumber(0), error: 0, highWatermark: 0 }
 
   constructor(options: RingBrokerProxyOptions) {
@@ -192,6 +230,22 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
   ): void {
     const kind = 'list-offsets'
     this.#ask({ kind, partition, at: timestamp, maxBytes: 0, currentLeaderEpoch, sink, token })
+  }
+
+  deleteRecords(partition: PartitionNumber, offset: number, sink: DeleteSink, token: number): void {
+    const kind = 'delete-records'
+    this.#ask({ kind, partition, at: offset, maxBytes: 0, currentLeaderEpoch: -1, sink, token })
+  }
+
+  epochEnd(
+    partition: PartitionNumber,
+    leaderEpoch: number,
+    currentLeaderEpoch: number,
+    sink: EpochEndSink,
+    token: number,
+  ): void {
+    const kind = 'epoch-end'
+    this.#ask({ kind, partition, at: leaderEpoch, maxBytes: 0, currentLeaderEpoch, sink, token })
   }
 
   watch(partition: PartitionNumber, offset: number, waiter: Waiter): void {
@@ -265,13 +319,19 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     } else if (type === ReplyType.LOCATED) {
       readLocated(view, offset, this.#located)
       ;(asker as LocateSink).onLocated(token, this.#located)
-    } else {
+    } else if (type === ReplyType.OFFSETS) {
       readOffsets(view, offset, this.#offsets)
       ;(asker as OffsetsSink).onOffsets(token, this.#offsets)
+    } else if (type === ReplyType.DELETED) {
+      readDeleted(view, offset, this.#deleted)
+      ;(asker as DeleteSink).onDeleted(token, this.#deleted)
+    } else {
+      readEpochEnded(view, offset, this.#epochEnded)
+      ;(asker as EpochEndSink).onEpochEnd(token, this.#epochEnded)
     }
   }
 
-  #ask(command: Parked & { kind: 'locate' | 'list-offsets' }): void {
+  #ask(command: Ask): void {
     if (!this.#alive) fail(command.sink, command.token, ErrorCode.LEADER_NOT_AVAILABLE)
     else if (this.parkedCommands > 0 || !this.#sendAsk(command)) this.#parked.push(command)
   }
@@ -343,27 +403,30 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     return bufferId
   }
 
-  #sendAsk(command: Parked & { kind: 'locate' | 'list-offsets' }): boolean {
+  #sendAsk(command: Ask): boolean {
     if (!this.#canReserve(REPLY_BYTES_MAX)) return false
     const ring = this.#options.commands
     const { partition, currentLeaderEpoch } = command
+    const at = ring.claim(COMMANDS[command.kind].type, COMMANDS[command.kind].bytes)
+    if (at < 0) return false
+    const correlation = this.#correlations.add(command.sink, command.token)
     if (command.kind === 'locate') {
-      const at = ring.claim(CommandType.LOCATE, LOCATE_BYTES)
-      if (at < 0) return false
       const locate = this.#locate
-      locate.correlation = this.#correlations.add(command.sink, command.token)
+      locate.correlation = correlation
       locate.partition = partition
       locate.offset = command.at
       locate.maxBytes = command.maxBytes
       locate.currentLeaderEpoch = currentLeaderEpoch
       writeLocate(ring.view, at, locate)
       this.#locates++
-    } else {
-      const at = ring.claim(CommandType.LIST_OFFSETS, LIST_OFFSETS_BYTES)
-      if (at < 0) return false
-      const correlation = this.#correlations.add(command.sink, command.token)
+    } else if (command.kind === 'list-offsets') {
       const timestamp = command.at
       writeListOffsets(ring.view, at, { correlation, partition, timestamp, currentLeaderEpoch })
+    } else if (command.kind === 'delete-records') {
+      writeDeleteRecords(ring.view, at, { correlation, partition, offset: command.at })
+    } else {
+      const leaderEpoch = command.at
+      writeEpochEnd(ring.view, at, { correlation, partition, leaderEpoch, currentLeaderEpoch })
     }
     this.#commit(REPLY_BYTES_MAX)
     return true
@@ -392,5 +455,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
 function fail(asker: Asker, token: number, error: number): void {
   if ('onProduced' in asker) asker.onProduced(token, failedProduced(error))
   else if ('onLocated' in asker) asker.onLocated(token, failedLocated(error))
-  else asker.onOffsets(token, failedOffsets(error))
+  else if ('onOffsets' in asker) asker.onOffsets(token, failedOffsets(error))
+  else if ('onDeleted' in asker) asker.onDeleted(token, failedDeleted(error))
+  else asker.onEpochEnd(token, failedEpochEnd(error))
 }

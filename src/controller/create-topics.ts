@@ -13,7 +13,7 @@ import {
   hasCollisionChars,
   isInternalTopic,
   refuseTopicName,
-} from '../image/topic-names.ts'
+} from '../image/topic-name.ts'
 import { newTopicId } from './new-ids.ts'
 import { placed, placePartitions, replicasMade } from './placement.ts'
 import { type Refusal, refuse, refusedTopic } from './results.ts'
@@ -257,7 +257,12 @@ function placeAsAssigned(
   return placements
 }
 
-function refuseNodes(nodes: readonly number[], brokers: number, replicas: number): string | null {
+/** Why a partition cannot be put on `nodes`, or null; `replicas`: how many the topic's others have, −1 for none yet. */
+export function refuseNodes(
+  nodes: readonly number[],
+  brokers: number,
+  replicas: number,
+): string | null {
   if (nodes.length === 0) {
     return 'The manual partition assignment includes an empty replica list.'
   }

@@ -1,4 +1,4 @@
-/** The controller as a {@link ReplicatedMachine}: tenants, topics and producer ids. No I/O, no clock of its own. */
+/** The controller as a {@link ReplicatedMachine}: tenants, topics, configs and producer ids. No I/O, no clock of its own. */
 import { ErrorCode } from '../base/error-code.ts'
 import type { CellId, TenantId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
@@ -9,7 +9,9 @@ import type { ControllerRequest, ControllerResponse } from '../image/request.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { Decision, ReplicatedMachine } from '../machine/replicated-machine.ts'
 import type { TimelineRegistry } from '../machine/timeline.ts'
-import { planCreateTopics } from './create-topics.ts'
+import { planAlterConfigs } from './alter-configs.ts'
+import { planCreatePartitions } from './create-partitions.ts'
+import { type CreateTopicsSettings, planCreateTopics } from './create-topics.ts'
 import { planDeleteTopics } from './delete-topics.ts'
 import { newClusterId, newTenantId } from './new-ids.ts'
 import { StartRefusedError } from './refused.ts'
@@ -66,14 +68,7 @@ export class ControllerMachine
     }
     switch (request.kind) {
       case 'create-topics': {
-        const brokerConfigs = this.#settings.brokerConfigs ?? {}
-        const settings = {
-          brokersPerCell: this.#settings.brokersPerCell,
-          defaultPartitions: this.#settings.defaultPartitions,
-          defaultReplicationFactor: brokerConfigNumber('default.replication.factor', brokerConfigs),
-          brokerConfigs,
-          partitionsMax: this.#settings.partitionsMax ?? PARTITIONS_MAX,
-        }
+        const settings = this.#topicSettings(tenantId)
         const plan = planCreateTopics(this.#state, settings, this.#random, tenantId, request)
         const entries = request.validateOnly ? [] : plan.entries
         return { entries, response: { kind: request.kind, results: plan.results } }
@@ -81,6 +76,18 @@ export class ControllerMachine
       case 'delete-topics': {
         const { entries, results } = planDeleteTopics(this.#state, tenantId, request)
         return { entries, response: { kind: request.kind, results } }
+      }
+      case 'create-partitions': {
+        const settings = this.#topicSettings(tenantId)
+        const plan = planCreatePartitions(this.#state, settings, tenantId, request)
+        const entries = request.validateOnly ? [] : plan.entries
+        return { entries, response: { kind: request.kind, results: plan.results } }
+      }
+      case 'alter-configs': {
+        const brokerConfigs = this.#settings.brokerConfigs ?? {}
+        const plan = planAlterConfigs(this.#state, brokerConfigs, tenantId, request)
+        const entries = request.validateOnly ? [] : plan.entries
+        return { entries, response: { kind: request.kind, results: plan.results } }
       }
       case 'allocate-producer-ids':
         return this.#allocateProducerIds(tenantId, request.count)
@@ -123,6 +130,19 @@ export class ControllerMachine
       })
     }
     return entries
+  }
+
+  #topicSettings(tenantId: TenantId): CreateTopicsSettings {
+    const { brokersPerCell, defaultPartitions, partitionsMax } = this.#settings
+    const fixed = this.#settings.brokerConfigs ?? {}
+    const brokerConfigs = { ...fixed, ...this.#state.brokerConfigs(tenantId, 0) }
+    return {
+      brokersPerCell,
+      defaultPartitions,
+      defaultReplicationFactor: brokerConfigNumber('default.replication.factor', brokerConfigs),
+      brokerConfigs,
+      partitionsMax: partitionsMax ?? PARTITIONS_MAX,
+    }
   }
 
   #allocateProducerIds(

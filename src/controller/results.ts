@@ -1,7 +1,12 @@
 /** Answers of the controller: small helpers, so that every refusal looks the same. */
 import { ErrorCode } from '../base/error-code.ts'
 import { ZERO_TOPIC_ID } from '../base/ids.ts'
-import type { ControllerRequest, ControllerResponse, TopicResult } from '../image/request.ts'
+import type {
+  ControllerRequest,
+  ControllerResponse,
+  Outcome,
+  TopicResult,
+} from '../image/request.ts'
 
 export interface Refusal {
   readonly error: ErrorCode
@@ -24,6 +29,14 @@ export const refusedTopic = (
   configs: {},
 })
 
+export const refusedOne = (name: string, { error, message }: Refusal): Outcome => ({
+  name,
+  error,
+  message,
+})
+
+export const accepted = (name: string): Outcome => ({ name, error: ErrorCode.NONE, message: null })
+
 /** The same refusal for all that was asked: the term was lost, the disk failed, the tenant is gone. */
 export function refuseAll(request: ControllerRequest, refusal: Refusal): ControllerResponse {
   switch (request.kind) {
@@ -40,6 +53,16 @@ export function refuseAll(request: ControllerRequest, refusal: Refusal): Control
             ? refusedTopic(topic.name, refusal)
             : refusedTopic(null, refusal, topic.topicId),
         ),
+      }
+    case 'create-partitions':
+      return {
+        kind: request.kind,
+        results: request.topics.map(({ name }) => refusedOne(name, refusal)),
+      }
+    case 'alter-configs':
+      return {
+        kind: request.kind,
+        results: request.resources.map(({ name }) => refusedOne(name, refusal)),
       }
     case 'allocate-producer-ids':
       return { kind: request.kind, error: refusal.error, first: -1, count: 0 }

@@ -2,7 +2,8 @@
 import { InvariantError, invariant } from '../base/assert.ts'
 import type { BrokerId, CellId, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
 import { METADATA_FORMAT, type MetadataEntry } from '../image/entry.ts'
-import { collisionName, hasCollisionChars } from '../image/topic-names.ts'
+import type { ConfigValues } from '../image/topic-config.ts'
+import { collisionName, hasCollisionChars } from '../image/topic-name.ts'
 import { TimelineMap, type TimelineRegistry, TimelineValue } from '../machine/timeline.ts'
 import { StartRefusedError } from './refused.ts'
 
@@ -26,6 +27,8 @@ export interface TopicState {
   readonly name: string
   readonly cellId: CellId
   readonly partitionCount: number
+  /** Overrides by Kafka's names. */
+  readonly configs: ConfigValues
   /** All replicas of all partitions in one list: what the topic weighs on each broker. */
   readonly replicas: readonly BrokerId[]
 }
@@ -35,6 +38,7 @@ export const brokerKey = (cellId: CellId, brokerId: BrokerId): number => cellId 
 
 const named = (tenantId: TenantId, name: string): string => `${tenantId}/${name}`
 const NO_NAMES: readonly string[] = []
+const NO_CONFIGS: ConfigValues = Object.freeze({})
 
 export class ControllerState {
   readonly cluster: TimelineValue<ClusterState | null>
@@ -47,6 +51,10 @@ export class ControllerState {
   readonly #collisions: TimelineMap<string, readonly string[]>
   readonly #producerIds: TimelineMap<TenantId, number>
   readonly #loads: TimelineMap<number, number>
+  readonly #brokerConfigs: TimelineMap<string, ConfigValues>
+  readonly #groupConfigs: TimelineMap<string, ConfigValues>
+  /** How many groups of a tenant have configs. */
+  readonly #groupCounts: TimelineMap<TenantId, number>
 
   constructor(registry: TimelineRegistry) {
     this.cluster = new TimelineValue<ClusterState | null>(registry, null)
@@ -59,6 +67,9 @@ export class ControllerState {
     this.#collisions = new TimelineMap(registry)
     this.#producerIds = new TimelineMap(registry)
     this.#loads = new TimelineMap(registry)
+    this.#brokerConfigs = new TimelineMap(registry)
+    this.#groupConfigs = new TimelineMap(registry)
+    this.#groupCounts = new TimelineMap(registry)
   }
 
   topicByName(tenantId: TenantId, name: string): TopicState | undefined {
@@ -85,6 +96,19 @@ export class ControllerState {
     return this.#loads.get(brokerKey(cellId, brokerId)) ?? 0
   }
 
+  /** What was set for a broker of the tenant, 0 for all of them. */
+  brokerConfigs(tenantId: TenantId, brokerId: BrokerId | 0): ConfigValues {
+    return this.#brokerConfigs.get(named(tenantId, String(brokerId))) ?? NO_CONFIGS
+  }
+
+  groupConfigs(tenantId: TenantId, groupId: string): ConfigValues {
+    return this.#groupConfigs.get(named(tenantId, groupId)) ?? NO_CONFIGS
+  }
+
+  groupsWithConfigs(tenantId: TenantId): number {
+    return this.#groupCounts.get(tenantId) ?? 0
+  }
+
   replay(entry: MetadataEntry): void {
     switch (entry.kind) {
       case 'cluster-formed':
@@ -98,6 +122,22 @@ export class ControllerState {
         break
       case 'topic-deleted':
         this.#deleteTopic(entry)
+        break
+      case 'partitions-added':
+        this.#addPartitions(entry)
+        break
+      case 'topic-configs':
+        this.#replaceTopic(this.#existing(entry), { configs: entry.configs })
+        break
+      case 'broker-configs':
+        setOrDelete(
+          this.#brokerConfigs,
+          named(entry.tenantId, String(entry.brokerId)),
+          entry.configs,
+        )
+        break
+      case 'group-configs':
+        this.#setGroupConfigs(entry)
         break
       case 'producer-ids':
         this.#producerIds.set(entry.tenantId, entry.next)
@@ -135,7 +175,8 @@ export class ControllerState {
     invariant(!this.topicIds.has(topicId), 'a topic id is used once')
     const replicas = placements.flatMap((placement) => placement.replicas)
     const partitionCount = placements.length
-    const topic: TopicState = { tenantId, topicId, name, cellId, partitionCount, replicas }
+    const { configs } = entry
+    const topic: TopicState = { tenantId, topicId, name, cellId, partitionCount, configs, replicas }
     this.topicIds.set(topicId, topic)
     this.#topicNames.set(named(tenantId, name), topic)
     if (hasCollisionChars(name)) {
@@ -148,9 +189,41 @@ export class ControllerState {
     this.#weigh(topic, 1)
   }
 
-  #deleteTopic(entry: Entry<'topic-deleted'>): void {
+  #addPartitions(entry: Entry<'partitions-added'>): void {
+    const topic = this.#existing(entry)
+    const { firstPartition, placements } = entry
+    const replicas = placements.flatMap((placement) => placement.replicas)
+    this.#replaceTopic(topic, {
+      partitionCount: topic.partitionCount + placements.length,
+      replicas: [...topic.replicas, ...replicas],
+    })
+    const end = firstPartition + placements.length
+    this.nextPartition.set(Math.max(this.nextPartition.value, end) as PartitionNumber)
+    this.partitionCount.set(this.partitionCount.value + placements.length)
+    this.#weigh({ ...topic, replicas }, 1)
+  }
+
+  #setGroupConfigs({ tenantId, groupId, configs }: Entry<'group-configs'>): void {
+    const before = this.#groupConfigs.size
+    setOrDelete(this.#groupConfigs, named(tenantId, groupId), configs)
+    const change = this.#groupConfigs.size - before
+    if (change !== 0) this.#groupCounts.set(tenantId, this.groupsWithConfigs(tenantId) + change)
+  }
+
+  #existing(entry: { readonly tenantId: TenantId; readonly topicId: TopicId }): TopicState {
     const topic = this.topicById(entry.tenantId, entry.topicId)
-    invariant(topic, 'a topic that is deleted exists')
+    invariant(topic, 'a topic that is changed exists')
+    return topic
+  }
+
+  #replaceTopic(topic: TopicState, change: Partial<TopicState>): void {
+    const changed = { ...topic, ...change }
+    this.topicIds.set(topic.topicId, changed)
+    this.#topicNames.set(named(topic.tenantId, topic.name), changed)
+  }
+
+  #deleteTopic(entry: Entry<'topic-deleted'>): void {
+    const topic = this.#existing(entry)
     this.topicIds.delete(topic.topicId)
     this.#topicNames.delete(named(topic.tenantId, topic.name))
     if (hasCollisionChars(topic.name)) {
@@ -171,4 +244,9 @@ export class ControllerState {
     }
     for (const [key, by] of change) this.#loads.set(key, (this.#loads.get(key) ?? 0) + by)
   }
+}
+
+function setOrDelete(map: TimelineMap<string, ConfigValues>, key: string, configs: ConfigValues) {
+  if (Object.keys(configs).length === 0) map.delete(key)
+  else map.set(key, configs)
 }

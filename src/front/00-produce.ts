@@ -12,7 +12,7 @@ import {
   type TopicAnswer,
   topicOf,
 } from './pending-produce.ts'
-import { dispatchSlowly, needsRecords } from './slow-produce.ts'
+import { configOf, dispatchSlowly, needsRecords } from './slow-produce.ts'
 
 /** Producers of earlier versions do not know it (KIP-110). */
 const ZSTD_FROM = 7
@@ -99,7 +99,9 @@ function dispatch(
     pending.refuseBatch(token, fault)
     return
   }
-  if (records.length > topic.effective.maxMessageBytes) {
+  const partition = topic.numberOf(index as PartitionIndex)
+  const config = configOf(context.services, topic, partition)
+  if (records.length > config.maxMessageBytes) {
     pending.refuseFor(token, ErrorCode.MESSAGE_TOO_LARGE, 'tooLarge')
     return
   }
@@ -108,8 +110,7 @@ function dispatch(
     pending.refuseFor(token, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, 'zstdTooEarly')
     return
   }
-  const partition = topic.numberOf(index as PartitionIndex)
-  const slow = needsRecords(topic, codec)
+  const slow = needsRecords(config, codec)
   if (slow || context.state.slowLanes?.busy(partition)) {
     dispatchSlowly(pending, token, topic, partition, records, slow)
     return

@@ -1,7 +1,7 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { type TopicId, ZERO_TOPIC_ID } from '../base/ids.ts'
 import type { TopicResult } from '../image/request.ts'
-import { refuseTopicName } from '../image/topic-names.ts'
+import { refuseTopicName } from '../image/topic-name.ts'
 import type { TopicView } from '../image/view.ts'
 import {
   type MetadataRequest,

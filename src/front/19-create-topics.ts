@@ -72,7 +72,7 @@ const failure = (name: string, errorCode: number, errorMessage: string | null): 
 function answerOf(result: TopicResult, context: Context): Answer {
   const name = result.name ?? ''
   if (result.error !== ErrorCode.NONE) return failure(name, result.error, result.message)
-  const described = describeTopicConfigs(result.configs, context.services.settings.brokerConfigs)
+  const described = describeTopicConfigs(result.configs, context.brokerConfigs)
   return {
     name,
     topicId: result.topicId as TopicId,

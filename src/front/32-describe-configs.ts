@@ -1,21 +1,20 @@
 import { ErrorCode } from '../base/error-code.ts'
-import { describeBrokerConfigs } from '../image/broker-config.ts'
+import { describeBrokerConfigs, describeDefaultBrokerConfigs } from '../image/broker-config.ts'
 import type { DescribedConfig } from '../image/config-def.ts'
+import { describeGroupConfigs } from '../image/group-config.ts'
 import { describeTopicConfigs } from '../image/topic-config.ts'
-import { refuseTopicName } from '../image/topic-names.ts'
+import { refuseTopicName } from '../image/topic-name.ts'
 import {
   type DescribeConfigsRequest,
   type DescribeConfigsResponseInput,
   describeConfigs,
 } from '../protocol/32-describe-configs.ts'
+import { ResourceType } from './config-resources.ts'
 import { handler, type RequestContext } from './context.ts'
-import { nodesOf } from './nodes.ts'
 
 type Context = RequestContext<typeof describeConfigs>
 type Resource = DescribeConfigsRequest['resources'][number]
 type Result = DescribeConfigsResponseInput['results'][number]
-
-const ResourceType = { TOPIC: 2, BROKER: 4 } as const
 
 interface Found {
   readonly error: number
@@ -23,57 +22,98 @@ interface Found {
   readonly configs: readonly DescribedConfig[]
 }
 
-const notFound = (error: number, message: string): Found => ({ error, message, configs: [] })
+const NONE: readonly DescribedConfig[] = []
+const found = (configs: readonly DescribedConfig[]): Found => ({
+  error: ErrorCode.NONE,
+  message: null,
+  configs,
+})
+const refused = (error: number, message: string | null): Found => ({
+  error,
+  message,
+  configs: NONE,
+})
+const invalid = (message: string): Found => refused(ErrorCode.INVALID_REQUEST, message)
+
+const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(ResourceType))
 
 export const describeConfigsHandler = handler({
   api: describeConfigs,
   scopes: ['configResource'],
   handle(request, context) {
+    // one type that Kafka does not know, and it refuses them all
+    const isKnown = request.resources.every(({ resourceType }) => KNOWN_TYPES.has(resourceType))
+    const find = isKnown ? describe : () => invalid(MALFORMED)
     context.reply({
       throttleTimeMs: 0,
-      results: request.resources.map((resource) => resultOf(resource, request, context)),
+      results: request.resources.map((resource) =>
+        resultOf(resource, request, find(resource, context)),
+      ),
     })
   },
 })
 
-function find(resource: Resource, context: Context): Found {
-  const { image, settings } = context.services
+const MALFORMED =
+  'This most likely occurs because of a request being malformed by the client library or the message was sent to an incompatible broker. See the broker logs for more details.'
+
+function describe(resource: Resource, context: Context): Found {
   const { resourceName: name } = resource
   switch (resource.resourceType) {
-    case ResourceType.TOPIC: {
-      const invalid = refuseTopicName(name)
-      if (invalid !== null) return notFound(ErrorCode.INVALID_TOPIC_EXCEPTION, invalid)
-      const topic = image.topicByName(context.session.tenantId, name)
-      if (topic === undefined) {
-        return notFound(
-          ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-          'This server does not host this topic-partition.',
-        )
-      }
-      const configs = describeTopicConfigs(topic.configs, settings.brokerConfigs)
-      return { error: ErrorCode.NONE, message: '', configs }
+    case ResourceType.TOPIC:
+      return describeTopic(name, context)
+    case ResourceType.BROKER:
+      return describeBroker(name, context)
+    case ResourceType.GROUP: {
+      if (name === '') return invalid('Group name must not be empty')
+      const tenant = context.services.image.tenant(context.session.tenantId)
+      const configs = tenant?.groupConfigs(name) ?? {}
+      return found(describeGroupConfigs(configs, context.brokerConfigs))
     }
-    case ResourceType.BROKER: {
-      // The empty name stands for the defaults of all brokers, of which none can be set yet.
-      if (name === '') return { error: ErrorCode.NONE, message: '', configs: [] }
-      const node = nodesOf(context).find(({ nodeId }) => String(nodeId) === name)
-      if (node === undefined) {
-        return notFound(ErrorCode.INVALID_REQUEST, `There is no broker with id ${name}`)
-      }
-      const own = { 'broker.id': name, 'node.id': name }
-      const configs = describeBrokerConfigs({ ...settings.brokerConfigs, ...own })
-      return { error: ErrorCode.NONE, message: '', configs }
-    }
+    case ResourceType.CLIENT_METRICS:
+      // nothing can be set, so whatever name is asked for has nothing
+      return name === ''
+        ? invalid('Client metrics subscription name must not be empty')
+        : found(NONE)
     default:
-      return notFound(
-        ErrorCode.INVALID_REQUEST,
-        `Configs of resource type ${resource.resourceType} are not available`,
-      )
+      return describeLoggers(name, context)
   }
 }
 
-function resultOf(resource: Resource, request: DescribeConfigsRequest, context: Context): Result {
-  const { error, message, configs } = find(resource, context)
+function describeTopic(name: string, context: Context): Found {
+  const badName = refuseTopicName(name)
+  if (badName !== null) return refused(ErrorCode.INVALID_TOPIC_EXCEPTION, badName)
+  const topic = context.services.image.topicByName(context.session.tenantId, name)
+  if (topic === undefined) return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null)
+  return found(describeTopicConfigs(topic.configs, context.brokerConfigs))
+}
+
+function describeBroker(name: string, context: Context): Found {
+  const layers = context.brokerConfigs
+  if (name === '') return found(describeDefaultBrokerConfigs(layers))
+  const { nodeId } = context.connection.listener
+  const refusal = refuseNode(name, nodeId, ' or empty string,')
+  if (refusal !== null) return refusal
+  const own = { 'broker.id': String(nodeId), 'node.id': String(nodeId) }
+  return found(describeBrokerConfigs({ ...layers, fixed: { ...layers.fixed, ...own } }))
+}
+
+/** There are no loggers that could be told one by one. */
+function describeLoggers(name: string, context: Context): Found {
+  if (name === '') return invalid('Broker id must not be empty')
+  return refuseNode(name, context.connection.listener.nodeId, '') ?? found(NONE)
+}
+
+/** A node tells its own configs only, as the client sees it: every node has a port of its own. */
+function refuseNode(name: string, nodeId: number, or: string): Found | null {
+  if (!/^[+-]?\d{1,10}$/.test(name) || Math.abs(Number(name)) >= 2 ** 31) {
+    return invalid(`Broker id must be an integer, but it is: ${name}`)
+  }
+  if (Number(name) === nodeId) return null
+  return invalid(`Unexpected broker id, expected ${nodeId}${or} but received ${name}`)
+}
+
+function resultOf(resource: Resource, request: DescribeConfigsRequest, found: Found): Result {
+  const { error, message, configs } = found
   // An empty list counts as all: librdkafka sends one.
   const keys = resource.configurationKeys?.length ? new Set(resource.configurationKeys) : null
   const asked = keys === null ? configs : configs.filter(({ name }) => keys.has(name))

@@ -1,6 +1,6 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { ZERO_TOPIC_ID } from '../base/ids.ts'
-import { refuseTopicName } from '../image/topic-names.ts'
+import { refuseTopicName } from '../image/topic-name.ts'
 import type { TopicView } from '../image/view.ts'
 import {
   type DescribeTopicPartitionsRequest,

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { CellId } from '../base/ids.ts'
+import type { BrokerId, CellId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import type { TimerQueue } from '../base/timer-queue.ts'
@@ -7,8 +7,10 @@ import type { BrokerProxy } from '../cell/broker-proxy.ts'
 import type { BufferPool } from '../cell/buffer-pool.ts'
 import type { ControllerClient } from '../cell/controller-client.ts'
 import type { Dispatcher } from '../cell/dispatcher.ts'
+import type { ProducersClient } from '../cell/producers-client.ts'
 import type { SegmentReader } from '../cell/segment-reader.ts'
 import type { TailReaders } from '../cell/tail-reader.ts'
+import { type BrokerConfigLayers, fixedLayers } from '../image/config-layers.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView } from '../image/view.ts'
 import type { KafkaConnection } from '../net/connection.ts'
@@ -37,7 +39,7 @@ export interface FrontSettings {
   readonly dataRoot: string
   /** `auto.create.topics.enable`. */
   readonly autoCreateTopics: boolean
-  /** Broker configs that were set, for DescribeConfigs. */
+  /** Broker configs that the engine was started with. */
   readonly brokerConfigs: ConfigValues
   /** Tail reads from this size on go out of shared memory without a copy. */
   readonly zeroCopyBytesMin: number
@@ -57,6 +59,7 @@ export interface FrontServices {
   readonly image: MetadataView
   readonly dispatcher: Dispatcher
   readonly controller: ControllerClient
+  readonly producers: ProducersClient
   readonly tails: TailReaders
   readonly segments: SegmentReader
   readonly fileBuffers: BufferPool
@@ -143,6 +146,14 @@ export class RequestContext<A extends Api = Api> {
   /** The cell that the session's tenant lives in. */
   get cellId(): CellId {
     return (this.services.image.tenant(this.session.tenantId)?.cellId ?? 1) as CellId
+  }
+
+  /** What the node that was asked goes by for the session's tenant. */
+  get brokerConfigs(): BrokerConfigLayers {
+    const { image, settings } = this.services
+    const { nodeId } = this.connection.listener
+    const tenant = image.tenant(this.session.tenantId)
+    return tenant?.brokerConfigs(nodeId as BrokerId) ?? fixedLayers(settings.brokerConfigs)
   }
 
   /** Sends the answer; `onDrained` is called once memory that it refers to is no longer needed. */

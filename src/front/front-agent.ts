@@ -7,6 +7,7 @@ import type { BrokerProxy } from '../cell/broker-proxy.ts'
 import { BufferPool } from '../cell/buffer-pool.ts'
 import { ControllerClient } from '../cell/controller-client.ts'
 import { Dispatcher } from '../cell/dispatcher.ts'
+import { ProducersClient } from '../cell/producers-client.ts'
 import type { SegmentFiles } from '../cell/segment-files.ts'
 import {
   defaultSegmentReaderLimits,
@@ -238,11 +239,15 @@ export class FrontAgent {
       case 'controller-response':
         controller.onResponse(message.correlation, message.response)
         break
+      case 'producers':
+        this.services.producers.onResponse(message.correlation, message.error, message.producers)
+        break
       case 'broker-gone': {
         const gone = dispatcher.proxies.find(
           ({ cellId, brokerId }) => cellId === message.cellId && brokerId === message.brokerId,
         )
         gone?.markGone()
+        this.services.producers.failDead()
         // The one voter runs on broker 1's thread.
         if (message.cellId === 1 && message.brokerId === 1) controller.markGone()
         break
@@ -280,6 +285,7 @@ function makeServices(
     image,
     dispatcher: new Dispatcher(image, options.proxies),
     controller,
+    producers: new ProducersClient(options.control),
     tails: new TailReaders(options.frontId),
     segments,
     fileBuffers,

@@ -1,6 +1,7 @@
 import { ErrorCode, errorName } from '../base/error-code.ts'
-import type { TopicId } from '../base/ids.ts'
+import type { PartitionIndex, TopicId } from '../base/ids.ts'
 import type { ProduceSink } from '../cell/broker-proxy.ts'
+import type { TopicConfig } from '../image/topic-config.ts'
 import type { TopicView } from '../image/view.ts'
 import type { ProducedReply } from '../link/replies.ts'
 import type { ProduceRequest, produce } from '../protocol/00-produce.ts'
@@ -8,6 +9,7 @@ import type { BatchFault } from '../record/fault.ts'
 import type { RequestContext } from './context.ts'
 import { Deadline } from './deadlines.ts'
 import { type RefusalName, type RefusedBatch, refusalText, withPlace } from './produce-refusals.ts'
+import { configOf } from './slow-produce.ts'
 
 /** One partition's part of the answer, filled as it comes. */
 export interface PartitionAnswer {
@@ -186,6 +188,13 @@ export class PendingProduce extends Deadline implements ProduceSink {
     services.requests.remove(this.#lingeringBytes)
   }
 
+  #configOf(topic: TopicView | undefined, index: number): TopicConfig | null {
+    if (topic === undefined) return null
+    const isThere = index >= 0 && index < topic.partitionCount
+    if (!isThere) return topic.effective
+    return configOf(this.context.services, topic, topic.numberOf(index as PartitionIndex))
+  }
+
   /** Looked for only when it is refused. */
   #refused(token: number): RefusedBatch {
     const { topicData } = this.#request
@@ -197,7 +206,7 @@ export class PendingProduce extends Deadline implements ProduceSink {
     return {
       topic: topic?.name ?? (inTopic.name.slice(0, NAME_CHARS_MAX) || inTopic.topicId),
       index: part.index,
-      config: topic?.effective ?? null,
+      config: this.#configOf(topic, part.index),
       batch: part.records ?? NOTHING,
     }
   }

@@ -4,6 +4,7 @@ import { type TopicConfig, UNLIMITED } from '../image/topic-config.ts'
 import type { TopicView } from '../image/view.ts'
 import { Codec, codecOf } from '../record/batch.ts'
 import type { TimeBounds } from '../record/inspect.ts'
+import type { FrontServices } from './context.ts'
 import type { PendingProduce } from './pending-produce.ts'
 import type { PoolFailure } from './record-pool.ts'
 import { type RecordResult, type RecordTask, runRecordTask } from './record-task.ts'
@@ -36,9 +37,15 @@ function levelOf(config: TopicConfig, codec: Codec): number | null {
 const limitsAge = (config: TopicConfig): boolean =>
   config.messageTimestampType === 'CreateTime' && config.messageTimestampBeforeMaxMs < UNLIMITED
 
+/** What the partition's leader goes by: brokers may have been given other defaults. */
+export const configOf = (
+  { image }: FrontServices,
+  topic: TopicView,
+  partition: PartitionNumber,
+): TopicConfig => topic.effectiveAt(image.leaderOf(partition))
+
 /** Whether a batch with `codec` needs a look at its records before it may go to the topic's leader. */
-export function needsRecords(topic: TopicView, codec: number): boolean {
-  const config = topic.effective
+export function needsRecords(config: TopicConfig, codec: number): boolean {
   if (config.cleanupPolicy.compact || limitsAge(config)) return true
   if (config.compressionType === 'producer') return false
   return codecOfTopic(config) !== codec
@@ -86,13 +93,14 @@ class SlowBatch implements LaneStep {
       pending.settle()
       return
     }
-    if (this.#batch.length > this.#topic.effective.maxMessageBytes) {
+    const { services } = pending.context
+    const { maxMessageBytes } = configOf(services, this.#topic, this.#partition)
+    if (this.#batch.length > maxMessageBytes) {
       pending.refuseFor(this.#token, ErrorCode.MESSAGE_TOO_LARGE, 'tooLarge', this.#batch)
       pending.settle()
       return
     }
-    const { dispatcher } = pending.context.services
-    const leader = dispatcher.leaderOf(this.#topic.cellId, this.#partition)
+    const leader = services.dispatcher.leaderOf(this.#topic.cellId, this.#partition)
     if (leader === undefined) {
       pending.refuseFor(this.#token, ErrorCode.LEADER_NOT_AVAILABLE, 'noLeader')
       pending.settle()
@@ -120,7 +128,7 @@ export function dispatchSlowly(
     step.onResult({ kind: 'batch', batch })
     return
   }
-  const task = taskFor(topic, batch, services.clock.wallMs())
+  const task = taskFor(configOf(services, topic, partition), batch, services.clock.wallMs())
   if (task.kind === 'check' && isSmallAndPlain(batch)) {
     step.onResult(runRecordTask(task))
     return
@@ -135,8 +143,7 @@ export function dispatchSlowly(
 const isSmallAndPlain = (batch: Uint8Array): boolean =>
   batch.length <= INLINE_BYTES_MAX && codecOf(batch, 0) === Codec.none
 
-function taskFor(topic: TopicView, batch: Uint8Array, nowMs: number): RecordTask {
-  const config = topic.effective
+function taskFor(config: TopicConfig, batch: Uint8Array, nowMs: number): RecordTask {
   const requireKeys = config.cleanupPolicy.compact
   const decompressedBytesMax = DECOMPRESSED_BYTES_MAX
   const checks = { batch, requireKeys, decompressedBytesMax, ...timesOf(config, nowMs) }

@@ -123,12 +123,14 @@ export const BROKER_CONFIG_DEFINITIONS: readonly ConfigDefinition[] = [
     name: 'listeners',
     type: 'LIST',
     default: null,
+    readOnly: true,
     documentation: 'Addresses that this node listens on.',
   },
   {
     name: 'listener.security.protocol.map',
     type: 'STRING',
     default: 'SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT',
+    readOnly: true,
     documentation: 'The security protocol of each listener name.',
   },
   {
@@ -286,6 +288,7 @@ export const BROKER_CONFIG_DEFINITIONS: readonly ConfigDefinition[] = [
     name: 'sasl.enabled.mechanisms',
     type: 'LIST',
     default: 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    readOnly: true,
     documentation: 'SASL mechanisms that are served.',
   },
   {

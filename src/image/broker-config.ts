@@ -1,17 +1,19 @@
-/** The broker configs that DescribeConfigs reports, and the values that the engine was started with. */
+/** Broker configs: what may be set, at the start and while running, and how DescribeConfigs reports them. */
 import { BROKER_CONFIG_DEFINITIONS } from './broker-config-defs.ts'
+import { UNSERVED_BROKER_CONFIGS } from './broker-config-names.ts'
 import {
   type ConfigDefinition,
   ConfigSource,
   ConfigType,
   type DescribedConfig,
+  type DescribedSynonym,
   printConfigValue,
   refuseConfigValue,
 } from './config-def.ts'
+import { type BrokerConfigLayers, brokerSynonyms, valuesInForce } from './config-layers.ts'
 import type { ConfigValues } from './topic-config.ts'
 
 const definitions = new Map(BROKER_CONFIG_DEFINITIONS.map((one) => [one.name, one]))
-const sorted = [...BROKER_CONFIG_DEFINITIONS].sort((a, b) => (a.name < b.name ? -1 : 1))
 
 /** The definition of a broker config by Kafka's name. */
 export const brokerConfigDefinition = (name: string): ConfigDefinition | undefined =>
@@ -32,29 +34,110 @@ export const brokerConfigValue = (name: string, values: ConfigValues): string | 
 export const brokerConfigNumber = (name: string, values: ConfigValues): number =>
   Number(brokerConfigValue(name, values))
 
-/** All broker configs in name order; `values` are what the engine was started with (listeners, ids, options). */
-export function describeBrokerConfigs(values: ConfigValues): DescribedConfig[] {
-  return sorted.map((definition) => {
-    const { name } = definition
-    const own = values[name]
-    const synonyms = []
-    if (own !== undefined) {
-      const value = printConfigValue(definition, own)
-      synonyms.push({ name, value, source: ConfigSource.STATIC_BROKER })
+/**
+ * Null when `changed`, all that is set for one broker or for all, may be set while running, else Kafka's reason. `before` and `after`:
+ * what is in force.
+ */
+export function validateDynamicBrokerConfigs(
+  changed: ConfigValues,
+  before: ConfigValues,
+  after: ConfigValues,
+): string | null {
+  const names = Object.keys(changed)
+  const odd = names.find((name) => !/^[\w.-]+$/.test(name) || name === '__proto__')
+  if (odd !== undefined) return `Invalid config name: ${odd}`
+  const fixed = names.filter((name) => isFixed(name))
+  if (fixed.length > 0) return `Cannot update these configs dynamically: [${fixed.join(', ')}]`
+  const perListener = names.filter((name) => name.startsWith('ssl.') && isUnserved(name))
+  if (perListener.length > 0) {
+    return `These security configs can be dynamically updated only per-listener using the listener prefix: [${perListener.join(', ')}]`
+  }
+  for (const name of names) {
+    const definition = definitions.get(name)
+    const reason = definition === undefined ? null : refuseConfigValue(definition, changed[name]!)
+    if (reason !== null) return reason
+  }
+  return refuseTogether(before, after)
+}
+
+const isUnserved = (name: string): boolean => UNSERVED_BROKER_CONFIGS.has(name)
+
+const isFixed = (name: string): boolean => {
+  const definition = definitions.get(name)
+  if (definition !== undefined) return definition.readOnly === true
+  return isUnserved(name) && !name.startsWith('ssl.')
+}
+
+/** What Kafka asks of the values in force together. */
+function refuseTogether(before: ConfigValues, after: ConfigValues): string | null {
+  for (const name of ['log.retention.ms', 'log.retention.minutes', 'log.retention.hours']) {
+    const value = after[name]
+    if (value !== undefined && (Number(value) === 0 || Number(value) < -1)) {
+      return `requirement failed: ${name} must be unlimited (-1) or, greater than or equal to 1`
     }
-    if (definition.default !== null) {
-      synonyms.push({ name, value: definition.default, source: ConfigSource.DEFAULT })
+  }
+  for (const name of ['num.io.threads', 'num.network.threads', 'log.cleaner.threads']) {
+    const was = brokerConfigNumber(name, before)
+    const now = brokerConfigNumber(name, after)
+    if (now === was) continue
+    const failed = `Dynamic thread count update validation failed for ${name}=${now}`
+    if (now < 1) return wrapped(`${failed}, value should be at least 1`)
+    if (now < was / 2) {
+      return wrapped(`${failed}, value should be at least half the current value ${was}`)
     }
-    const sensitive = definition.type === 'PASSWORD'
-    return {
-      name,
-      value: sensitive ? null : (synonyms[0]?.value ?? null),
-      source: synonyms[0]?.source ?? ConfigSource.DEFAULT,
-      readOnly: definition.readOnly === true,
-      sensitive,
-      synonyms: sensitive ? [] : synonyms,
-      type: ConfigType[definition.type],
-      documentation: definition.documentation,
+    if (now > was * 2) {
+      return wrapped(`${failed}, value should not be greater than double the current value ${was}`)
     }
+  }
+  if (brokerConfigNumber('max.connections', after) < 1) {
+    return wrapped(`Invalid max.connections ${after['max.connections']}`)
+  }
+  return null
+}
+
+/** Kafka wraps an exception into another there. */
+const wrapped = (message: string): string =>
+  `Invalid value org.apache.kafka.common.config.ConfigException: ${message} for configuration Invalid dynamic configuration`
+
+/** All broker configs in name order. */
+export function describeBrokerConfigs(layers: BrokerConfigLayers): DescribedConfig[] {
+  const values = valuesInForce(layers)
+  const names = new Set([...definitions.keys(), ...Object.keys(values)])
+  return [...names].sort().map((name) => {
+    const definition = definitions.get(name)
+    const raw = brokerConfigValue(name, values)
+    const value = raw === null || definition === undefined ? raw : printConfigValue(definition, raw)
+    return describe(name, value, brokerSynonyms(name, layers))
   })
+}
+
+/** What was set for all brokers, in name order. */
+export function describeDefaultBrokerConfigs(layers: BrokerConfigLayers): DescribedConfig[] {
+  const source = ConfigSource.DYNAMIC_DEFAULT_BROKER
+  return Object.entries(layers.defaults)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => {
+      const synonyms = brokerSynonyms(name, layers).filter((one) => one.source === source)
+      return describe(name, value, synonyms)
+    })
+}
+
+function describe(
+  name: string,
+  value: string | null,
+  synonyms: readonly DescribedSynonym[],
+): DescribedConfig {
+  const definition = definitions.get(name)
+  // what is not known may be a secret
+  const sensitive = definition === undefined || definition.type === 'PASSWORD'
+  return {
+    name,
+    value: sensitive ? null : value,
+    source: synonyms[0]?.source ?? ConfigSource.DEFAULT,
+    readOnly: definition === undefined || definition.readOnly === true,
+    sensitive,
+    synonyms,
+    type: definition === undefined ? ConfigType.UNKNOWN : ConfigType[definition.type],
+    documentation: definition?.documentation ?? null,
+  }
 }

@@ -49,6 +49,8 @@ export interface ConfigDefinition {
   readonly values?: readonly string[]
   /** Kafka's throttled-replica lists: `*`, or partition:broker pairs. */
   readonly throttledReplicas?: boolean
+  /** Kafka's share.auto.offset.reset: earliest, latest, or by_duration: and an ISO 8601 duration. */
+  readonly offsetReset?: boolean
   /** Broker configs that give a topic config its default, the strongest first. */
   readonly synonyms?: readonly ConfigSynonym[]
   /** Cannot be changed while running. */
@@ -73,18 +75,24 @@ export interface DescribedConfig {
   readonly synonyms: readonly DescribedSynonym[]
   /** Of {@link ConfigType}. */
   readonly type: number
-  readonly documentation: string
+  readonly documentation: string | null
 }
 
 export type ParsedValue = number | boolean | string | readonly string[]
 
 const INTEGER_BITS: Partial<Record<ConfigType, bigint>> = { SHORT: 16n, INT: 32n, LONG: 64n }
 
+/** Why a value is refused; `shown` is the value as Kafka's message has it, where that is not as it was given. */
+interface Refused {
+  readonly reason: string
+  readonly shown?: string
+}
+
 /** The value, or Kafka's reason for refusing it. Long values beyond 2^53 − 1 are cut to that. */
 export function parseConfigValue(
   definition: ConfigDefinition,
   raw: string,
-): { readonly value: ParsedValue } | { readonly reason: string } {
+): { readonly value: ParsedValue } | Refused {
   const text = raw.trim()
   switch (definition.type) {
     case 'BOOLEAN': {
@@ -100,17 +108,23 @@ export function parseConfigValue(
     case 'LIST': {
       const list = text === '' ? [] : [...new Set(text.split(/\s*,\s*/))]
       const bad = definition.values ? list.find((one) => !definition.values?.includes(one)) : null
-      if (bad !== null && bad !== undefined) return { reason: oneOf(definition) }
+      if (bad !== null && bad !== undefined) return { reason: oneOf(definition), shown: bad }
       if (definition.throttledReplicas && !isThrottledReplicas(list)) {
         return {
-          reason: `${definition.name} must be the literal '*' or a list of [partitionId]:[brokerId] pairs`,
+          reason: `${definition.name} must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...`,
+          shown: `[${list.join(', ')}]`,
         }
       }
       return { value: list }
     }
     default:
       if (definition.values && !definition.values.includes(text)) {
-        return { reason: oneOf(definition) }
+        return { reason: oneOf(definition), shown: text }
+      }
+      if (definition.offsetReset && !isOffsetReset(text)) {
+        return {
+          reason: `Invalid value \`${text}\` for configuration ${definition.name}. The value must be either 'earliest', 'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'.`,
+        }
       }
       return { value: text }
   }
@@ -120,9 +134,7 @@ export function parseConfigValue(
 export function refuseConfigValue(definition: ConfigDefinition, value: string): string | null {
   const parsed = parseConfigValue(definition, value)
   if (!('reason' in parsed)) return null
-  // Judged as a whole list, which Java prints in brackets.
-  const given = definition.throttledReplicas ? `[${value.split(/\s*,\s*/).join(', ')}]` : value
-  return `Invalid value ${given} for configuration ${definition.name}: ${parsed.reason}`
+  return `Invalid value ${parsed.shown ?? value} for configuration ${definition.name}: ${parsed.reason}`
 }
 
 /** `raw` as DescribeConfigs prints it: trimmed, booleans in lower case, lists without blanks or repetition. */
@@ -138,17 +150,24 @@ export function printConfigValue(definition: ConfigDefinition, raw: string): str
 /** As Java prints a double of ordinary size. */
 const printDouble = (n: number): string => (Number.isInteger(n) ? n.toFixed(1) : String(n))
 
-function parseNumber(definition: ConfigDefinition, text: string) {
+function parseNumber(
+  definition: ConfigDefinition,
+  text: string,
+): { readonly value: number } | Refused {
   const value = definition.type === 'DOUBLE' ? parseDouble(text) : parseInteger(definition, text)
   if (value === null) return { reason: `Not a number of type ${definition.type}` }
   const { min, max, or } = definition
   if (or !== undefined && value === or) return { value }
-  if (min !== undefined && max !== undefined && or !== undefined && (value < min || value > max)) {
-    return { reason: `Value must be between ${min} and ${max} or equal to ${or}` }
+  const isLow = min !== undefined && value < min
+  const isHigh = max !== undefined && value > max
+  if (!isLow && !isHigh) return { value }
+  const shown =
+    definition.type === 'DOUBLE' ? printDouble(value) : BigInt(text.replace(/^\+/, '')).toString()
+  if (or !== undefined) {
+    return { reason: `Value must be between ${min} and ${max} or equal to ${or}`, shown }
   }
-  if (min !== undefined && value < min) return { reason: `Value must be at least ${min}` }
-  if (max !== undefined && value > max) return { reason: `Value must be no more than ${max}` }
-  return { value }
+  const reason = isLow ? `Value must be at least ${min}` : `Value must be no more than ${max}`
+  return { reason, shown }
 }
 
 function parseInteger(definition: ConfigDefinition, text: string): number | null {
@@ -168,6 +187,13 @@ function parseDouble(text: string): number | null {
 
 const oneOf = (definition: ConfigDefinition): string =>
   `String must be one of: ${definition.values?.join(', ')}`
+
+/** Java's Duration.parse, without a sign. */
+const DURATION =
+  /^by_duration:P(?=\d|T\d)(?:\d+D)?(?:T(?=\d)(?:\d+H)?(?:\d+M)?(?:\d+(?:[.,]\d{0,9})?S)?)?$/i
+
+const isOffsetReset = (text: string): boolean =>
+  text === 'earliest' || text === 'latest' || DURATION.test(text)
 
 const isThrottledReplicas = (list: readonly string[]): boolean =>
   (list.length === 1 && list[0] === '*') || list.every((one) => /^\d+:\d+$/.test(one))

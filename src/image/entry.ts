@@ -5,7 +5,8 @@
  */
 import type { BrokerId, CellId, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
 
-export const METADATA_FORMAT = 1
+/** 2: configs and partitions of topics change, brokers and groups have configs. */
+export const METADATA_FORMAT = 2
 
 export interface PartitionPlacement {
   /** Brokers of the topic's cell that hold a replica, preferred leader first. */
@@ -45,5 +46,34 @@ export type MetadataEntry =
       readonly configs: Readonly<Record<string, string>>
     }
   | { readonly kind: 'topic-deleted'; readonly tenantId: TenantId; readonly topicId: TopicId }
+  /** The topic has more partitions: they follow those that it has, with numbers from firstPartition on. Format 2. */
+  | {
+      readonly kind: 'partitions-added'
+      readonly tenantId: TenantId
+      readonly topicId: TopicId
+      readonly firstPartition: PartitionNumber
+      readonly placements: readonly PartitionPlacement[]
+    }
+  /** All overrides of the topic from now on. Format 2. */
+  | {
+      readonly kind: 'topic-configs'
+      readonly tenantId: TenantId
+      readonly topicId: TopicId
+      readonly configs: Readonly<Record<string, string>>
+    }
+  /** All dynamic configs of one of the tenant's brokers from now on; broker 0: what holds for those that do not say. Format 2. */
+  | {
+      readonly kind: 'broker-configs'
+      readonly tenantId: TenantId
+      readonly brokerId: BrokerId | 0
+      readonly configs: Readonly<Record<string, string>>
+    }
+  /** All configs of one of the tenant's groups from now on; none: the group has none of its own. Format 2. */
+  | {
+      readonly kind: 'group-configs'
+      readonly tenantId: TenantId
+      readonly groupId: string
+      readonly configs: Readonly<Record<string, string>>
+    }
   /** Producer ids below `next` have been handed to fronts; per tenant. */
   | { readonly kind: 'producer-ids'; readonly tenantId: TenantId; readonly next: number }

@@ -5,11 +5,12 @@
 import { createRequire } from 'node:module'
 import { InvariantError, invariant } from '../base/assert.ts'
 import type { BrokerId, PartitionIndex, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
-import { METADATA_FORMAT, type MetadataEntry } from './entry.ts'
+import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from './entry.ts'
 import { PartitionTable } from './partition-table.ts'
 import type { MetadataMessage } from './request.ts'
-import { TenantRow, TopicConfigs, TopicRow } from './rows.ts'
+import { TenantRow, TopicRow } from './rows.ts'
 import { imageEntries } from './snapshot.ts'
+import { fixedTopicConfigs, type TopicConfigs } from './tenant-configs.ts'
 import type { ConfigValues } from './topic-config.ts'
 import type { MetadataView, PartitionView, TenantView, TopicView } from './view.ts'
 
@@ -32,7 +33,7 @@ export class MetadataImage implements MetadataView {
 
   /** `brokerConfigs`: static broker configs that give topics their defaults. */
   constructor(brokerConfigs: ConfigValues = {}) {
-    this.#configs = new TopicConfigs(brokerConfigs)
+    this.#configs = fixedTopicConfigs(brokerConfigs)
   }
 
   get offset(): number {
@@ -146,9 +147,23 @@ export class MetadataImage implements MetadataView {
       case 'topic-deleted':
         this.#deleteTopic(entry)
         break
+      case 'partitions-added':
+        this.#addPartitions(entry)
+        break
+      case 'topic-configs': {
+        const topic = this.#topics.get(entry.topicId)
+        invariant(topic?.tenantId === entry.tenantId, 'configs belong to a topic that exists')
+        topic.setConfigs(entry.configs)
+        break
+      }
+      case 'broker-configs':
+        this.#tenantOf(entry).changeConfigs().setBroker(entry.brokerId, entry.configs)
+        break
+      case 'group-configs':
+        this.#tenantOf(entry).changeConfigs().setGroup(entry.groupId, entry.configs)
+        break
       case 'producer-ids': {
-        const tenant = this.#tenants.get(entry.tenantId)
-        invariant(tenant, 'producer ids belong to a tenant that exists')
+        const tenant = this.#tenantOf(entry)
         invariant(entry.next >= tenant.nextProducerId, 'producer ids are never handed out twice')
         tenant.nextProducerId = entry.next
         break
@@ -196,7 +211,7 @@ export class MetadataImage implements MetadataView {
     invariant(this.#clusterId !== '', 'the cluster is formed before its first tenant')
     invariant(!this.#tenants.has(entry.tenantId), 'a tenant id is used once')
     invariant(!this.#tenantNames.has(entry.name), 'a tenant name is used once')
-    const row = new TenantRow(entry)
+    const row = new TenantRow(entry, this.#configs)
     this.#tenants.set(entry.tenantId, row)
     this.#tenantNames.set(entry.name, row)
   }
@@ -207,15 +222,37 @@ export class MetadataImage implements MetadataView {
     invariant(!this.#topics.has(entry.topicId), 'a topic id is used once')
     invariant(tenant.topicByName(entry.name) === undefined, 'a topic name is used once per tenant')
     const slot = this.#freeRows.pop() ?? this.#rows.length
-    const row = new TopicRow(entry, tenant, slot, this.#configs)
+    const row = new TopicRow(entry, tenant, slot)
     this.#rows[slot] = row
     this.#topics.set(entry.topicId, row)
     tenant.add(row)
-    entry.placements.forEach((placement, index) => {
-      const { leader, leaderEpoch, replicas } = placement
-      const number = (entry.firstPartition + index) as PartitionNumber
-      this.#partitions.add(number, slot, index, leader, leaderEpoch, replicas)
+    this.#place(row, 0, entry.firstPartition, entry.placements)
+  }
+
+  #addPartitions(entry: Extract<MetadataEntry, { kind: 'partitions-added' }>): void {
+    const row = this.#topics.get(entry.topicId)
+    invariant(row?.tenantId === entry.tenantId, 'partitions are added to a topic that exists')
+    const firstIndex = row.partitionCount
+    this.#tenantOf(entry).grow(row, entry.firstPartition, entry.placements.length)
+    this.#place(row, firstIndex, entry.firstPartition, entry.placements)
+  }
+
+  #place(
+    row: TopicRow,
+    firstIndex: number,
+    firstPartition: number,
+    placements: readonly PartitionPlacement[],
+  ): void {
+    placements.forEach(({ leader, leaderEpoch, replicas }, i) => {
+      const number = (firstPartition + i) as PartitionNumber
+      this.#partitions.add(number, row.slot, firstIndex + i, leader, leaderEpoch, replicas)
     })
+  }
+
+  #tenantOf({ tenantId }: { readonly tenantId: TenantId }): TenantRow {
+    const tenant = this.#tenants.get(tenantId)
+    invariant(tenant, 'a tenant that something belongs to exists')
+    return tenant
   }
 
   #deleteTopic(entry: Extract<MetadataEntry, { kind: 'topic-deleted' }>): void {

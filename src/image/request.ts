@@ -8,7 +8,43 @@ export type ControllerRequest =
       readonly topics: readonly NewTopic[]
     }
   | { readonly kind: 'delete-topics'; readonly topics: readonly TopicRef[] }
+  | {
+      readonly kind: 'create-partitions'
+      readonly validateOnly: boolean
+      readonly topics: readonly MorePartitions[]
+    }
+  | {
+      readonly kind: 'alter-configs'
+      /** Else what is given takes the place of all that a resource has. */
+      readonly incremental: boolean
+      readonly validateOnly: boolean
+      /** The node that was asked: the only broker whose configs it changes. */
+      readonly nodeId: number
+      readonly resources: readonly ConfigResource[]
+    }
   | { readonly kind: 'allocate-producer-ids'; readonly count: number }
+
+export interface MorePartitions {
+  readonly name: string
+  /** Partitions that the topic is to have. */
+  readonly count: number
+  /** Node ids per new partition; null when the controller may choose. */
+  readonly assignments: readonly (readonly number[])[] | null
+}
+
+export interface ConfigResource {
+  /** Kafka's number of a resource type. */
+  readonly type: number
+  readonly name: string
+  readonly changes: readonly ConfigChange[]
+}
+
+export interface ConfigChange {
+  readonly name: string
+  /** Kafka's number: 0 set, 1 delete, 2 append, 3 subtract. */
+  readonly operation: number
+  readonly value: string | null
+}
 
 export interface NewTopic {
   readonly name: string
@@ -34,7 +70,17 @@ export interface TopicResult {
   readonly configs: Readonly<Record<string, string>>
 }
 
+/** What became of one thing that was asked for. */
+export interface Outcome {
+  readonly name: string
+  readonly error: number
+  readonly message: string | null
+}
+
 export type ControllerResponse =
+  | { readonly kind: 'create-partitions'; readonly results: readonly Outcome[] }
+  /** In the order of the resources. */
+  | { readonly kind: 'alter-configs'; readonly results: readonly Outcome[] }
   | { readonly kind: 'create-topics'; readonly results: readonly TopicResult[] }
   | { readonly kind: 'delete-topics'; readonly results: readonly TopicResult[] }
   | {

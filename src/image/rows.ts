@@ -1,32 +1,18 @@
 /** Tenants and topics of an image: one object each, partitions are columns ({@link PartitionTable}). */
-import type { CellId, PartitionIndex, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
+import { invariant } from '../base/assert.ts'
+import type {
+  BrokerId,
+  CellId,
+  PartitionIndex,
+  PartitionNumber,
+  TenantId,
+  TopicId,
+} from '../base/ids.ts'
+import type { BrokerConfigLayers } from './config-layers.ts'
 import type { MetadataEntry } from './entry.ts'
-import { type ConfigValues, parseTopicConfig, type TopicConfig } from './topic-config.ts'
+import { NO_CONFIGS, TenantConfigs, type TopicConfigs } from './tenant-configs.ts'
+import type { ConfigValues, TopicConfig } from './topic-config.ts'
 import type { TenantView, TopicView } from './view.ts'
-
-const NO_CONFIGS: ConfigValues = Object.freeze({})
-const PARSED_MAX = 1_000
-
-/** Parsed configs, one object per distinct set of overrides: most topics have none. */
-export class TopicConfigs {
-  readonly #brokerConfigs: ConfigValues
-  readonly #parsed = new Map<string, TopicConfig>()
-
-  constructor(brokerConfigs: ConfigValues) {
-    this.#brokerConfigs = brokerConfigs
-  }
-
-  of(overrides: ConfigValues): TopicConfig {
-    const key = overrides === NO_CONFIGS ? '' : JSON.stringify(overrides)
-    let config = this.#parsed.get(key)
-    if (config === undefined) {
-      config = parseTopicConfig(overrides, this.#brokerConfigs)
-      if (this.#parsed.size >= PARSED_MAX) this.#parsed.clear()
-      this.#parsed.set(key, config)
-    }
-    return config
-  }
-}
 
 export class TenantRow implements TenantView {
   readonly tenantId: TenantId
@@ -39,8 +25,12 @@ export class TenantRow implements TenantView {
   /** Made at the first topic: most of many tenants are idle. */
   #topics: Map<string, TopicRow> | null = null
   #sorted: readonly TopicRow[] | null = null
+  readonly #fixed: TopicConfigs
+  /** Made at the first change. */
+  #configs: TenantConfigs | null = null
 
-  constructor(entry: Extract<MetadataEntry, { kind: 'tenant-created' }>) {
+  constructor(entry: Extract<MetadataEntry, { kind: 'tenant-created' }>, fixed: TopicConfigs) {
+    this.#fixed = fixed
     this.tenantId = entry.tenantId
     this.name = entry.name
     this.clusterId = entry.clusterId
@@ -53,6 +43,32 @@ export class TenantRow implements TenantView {
 
   get partitionCount(): number {
     return this.#partitionCount
+  }
+
+  /** What was set while running. */
+  get configs(): TenantConfigs | null {
+    return this.#configs
+  }
+
+  changeConfigs(): TenantConfigs {
+    this.#configs ??= new TenantConfigs(this.#fixed)
+    return this.#configs
+  }
+
+  topicConfigsAt(brokerId: BrokerId | 0): TopicConfigs {
+    return this.#configs?.topicConfigsAt(brokerId) ?? this.#fixed
+  }
+
+  brokerConfigs(brokerId: BrokerId | 0): BrokerConfigLayers {
+    return this.topicConfigsAt(brokerId).layers
+  }
+
+  groupConfigs(groupId: string): ConfigValues {
+    return this.#configs?.group(groupId) ?? NO_CONFIGS
+  }
+
+  groupsWithConfigs(): string[] {
+    return Array.from(this.#configs?.groups() ?? [], ([groupId]) => groupId)
   }
 
   topicByName(name: string): TopicRow | undefined {
@@ -73,6 +89,11 @@ export class TenantRow implements TenantView {
     this.#sorted = null
   }
 
+  grow(row: TopicRow, firstPartition: PartitionNumber, count: number): void {
+    row.grow(firstPartition, count)
+    this.#partitionCount += count
+  }
+
   remove(row: TopicRow): void {
     this.#topics?.delete(row.name)
     this.#partitionCount -= row.partitionCount
@@ -80,48 +101,107 @@ export class TenantRow implements TenantView {
   }
 }
 
+/** Partitions with numbers in a row. */
+interface PartitionRange {
+  readonly firstIndex: number
+  readonly firstPartition: number
+}
+
 export class TopicRow implements TopicView {
   readonly topicId: TopicId
   readonly name: string
   readonly internal: boolean
   readonly cellId: CellId
-  readonly partitionCount: number
-  readonly configs: ConfigValues
   /** Where the partition columns refer to. */
   readonly slot: number
   readonly #tenant: TenantRow
   readonly #firstPartition: number
-  readonly #parsed: TopicConfigs
+  /** Of partitions that were added later: most topics have none. */
+  #added: readonly PartitionRange[] | null = null
+  #partitionCount: number
+  #configs: ConfigValues
+  // what was parsed last, and over which broker configs
+  #over: TopicConfigs | null = null
   #effective: TopicConfig | null = null
+  #overAt: TopicConfigs | null = null
+  #effectiveAt: TopicConfig | null = null
 
   constructor(
     entry: Extract<MetadataEntry, { kind: 'topic-created' }>,
     tenant: TenantRow,
     slot: number,
-    parsed: TopicConfigs,
   ) {
     this.topicId = entry.topicId
     this.name = entry.name
     this.internal = entry.internal
     this.cellId = entry.cellId
-    this.partitionCount = entry.placements.length
-    this.configs = Object.keys(entry.configs).length === 0 ? NO_CONFIGS : entry.configs
     this.slot = slot
+    this.#partitionCount = entry.placements.length
+    this.#configs = orNone(entry.configs)
     this.#tenant = tenant
     this.#firstPartition = entry.firstPartition
-    this.#parsed = parsed
   }
 
   get tenantId(): TenantId {
     return this.#tenant.tenantId
   }
 
+  get partitionCount(): number {
+    return this.#partitionCount
+  }
+
+  get configs(): ConfigValues {
+    return this.#configs
+  }
+
   get effective(): TopicConfig {
-    this.#effective ??= this.#parsed.of(this.configs)
+    const over = this.#tenant.topicConfigsAt(0)
+    if (this.#effective === null || this.#over !== over) {
+      this.#over = over
+      this.#effective = over.of(this.#configs)
+    }
     return this.#effective
   }
 
+  effectiveAt(brokerId: BrokerId | 0): TopicConfig {
+    const over = this.#tenant.topicConfigsAt(brokerId)
+    if (this.#effectiveAt === null || this.#overAt !== over) {
+      this.#overAt = over
+      this.#effectiveAt = over.of(this.#configs)
+    }
+    return this.#effectiveAt
+  }
+
   numberOf(index: PartitionIndex): PartitionNumber {
+    if (this.#added !== null) {
+      for (const range of this.#added) {
+        if (index >= range.firstIndex) {
+          return (range.firstPartition + index - range.firstIndex) as PartitionNumber
+        }
+      }
+    }
     return (this.#firstPartition + index) as PartitionNumber
   }
+
+  /** Where numbers in a row begin, by rising index: 0, and where partitions were added. */
+  rangeStarts(): number[] {
+    return [0, ...(this.#added ?? []).map(({ firstIndex }) => firstIndex).reverse()]
+  }
+
+  setConfigs(configs: ConfigValues): void {
+    this.#configs = orNone(configs)
+    this.#effective = this.#effectiveAt = null
+  }
+
+  grow(firstPartition: PartitionNumber, count: number): void {
+    invariant(count > 0, 'a topic grows by one partition at least')
+    // the newest first: that is where the look-up begins
+    const firstIndex = this.#partitionCount
+    const isNext = this.numberOf((firstIndex - 1) as PartitionIndex) + 1 === firstPartition
+    if (!isNext) this.#added = [{ firstIndex, firstPartition }, ...(this.#added ?? [])]
+    this.#partitionCount += count
+  }
 }
+
+const orNone = (configs: ConfigValues): ConfigValues =>
+  Object.keys(configs).length === 0 ? NO_CONFIGS : configs

@@ -3,7 +3,8 @@ import type { BrokerId, PartitionIndex } from '../base/ids.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from './entry.ts'
 import type { MetadataImage } from './image.ts'
 import type { MetadataMessage } from './request.ts'
-import type { TopicRow } from './rows.ts'
+import type { TenantRow, TopicRow } from './rows.ts'
+import type { ConfigValues } from './topic-config.ts'
 
 /** Entries per message of a snapshot: bounds what one structured clone holds. */
 export const SNAPSHOT_CHUNK_ENTRIES = 5_000
@@ -21,9 +22,11 @@ export function* imageEntries(image: MetadataImage): IterableIterator<MetadataEn
     brokersPerCell: image.brokersPerCell,
   }
   const tenants = [...image.tenants()].sort((a, b) => byKey(a.tenantId, b.tenantId))
-  for (const { tenantId, name, clusterId, cellId, nextProducerId } of tenants) {
+  for (const tenant of tenants) {
+    const { tenantId, name, clusterId, cellId, nextProducerId } = tenant
     yield { kind: 'tenant-created', tenantId, name, clusterId, cellId }
-    for (const topic of image.topics(tenantId)) yield topicEntry(image, topic)
+    yield* configEntries(tenant)
+    for (const topic of image.topics(tenantId)) yield* topicEntries(image, topic)
     if (nextProducerId > 0) yield { kind: 'producer-ids', tenantId, next: nextProducerId }
   }
 }
@@ -42,25 +45,37 @@ export function snapshotMessages(image: MetadataImage): MetadataMessage[] {
   return messages
 }
 
-function topicEntry(image: MetadataImage, topic: TopicRow): MetadataEntry {
-  const placements: PartitionPlacement[] = []
-  for (let index = 0; index < topic.partitionCount; index++) {
-    const partition = image.partition(topic.numberOf(index as PartitionIndex))!
-    const { replicas, leader, leaderEpoch } = partition
-    placements.push({ replicas, leader: leader as BrokerId, leaderEpoch })
+function* configEntries({ tenantId, configs }: TenantRow): IterableIterator<MetadataEntry> {
+  if (configs === null) return
+  for (const [brokerId, values] of [...configs.brokers()].sort(([a], [b]) => a - b)) {
+    yield { kind: 'broker-configs', tenantId, brokerId, configs: inOrder(values) }
   }
-  const { tenantId, topicId, name, internal, cellId } = topic
-  const firstPartition = topic.numberOf(0 as PartitionIndex)
-  const configs = Object.fromEntries(Object.entries(topic.configs).sort(([a], [b]) => byKey(a, b)))
-  return {
-    kind: 'topic-created',
-    tenantId,
-    topicId,
-    name,
-    internal,
-    cellId,
-    firstPartition,
-    placements,
-    configs,
+  for (const [groupId, values] of [...configs.groups()].sort(([a], [b]) => byKey(a, b))) {
+    yield { kind: 'group-configs', tenantId, groupId, configs: inOrder(values) }
   }
 }
+
+/** The topic with the partitions that it began with, then those that were added. */
+function* topicEntries(image: MetadataImage, topic: TopicRow): IterableIterator<MetadataEntry> {
+  const { tenantId, topicId, name, internal, cellId } = topic
+  const starts = topic.rangeStarts()
+  for (const [i, firstIndex] of starts.entries()) {
+    const end = starts[i + 1] ?? topic.partitionCount
+    const placements: PartitionPlacement[] = []
+    for (let index = firstIndex; index < end; index++) {
+      const partition = image.partition(topic.numberOf(index as PartitionIndex))!
+      const { replicas, leader, leaderEpoch } = partition
+      placements.push({ replicas, leader: leader as BrokerId, leaderEpoch })
+    }
+    const firstPartition = topic.numberOf(firstIndex as PartitionIndex)
+    if (i > 0) yield { kind: 'partitions-added', tenantId, topicId, firstPartition, placements }
+    else {
+      const configs = inOrder(topic.configs)
+      const begun = { tenantId, topicId, name, internal, cellId, firstPartition }
+      yield { kind: 'topic-created', ...begun, placements, configs }
+    }
+  }
+}
+
+const inOrder = (configs: ConfigValues): ConfigValues =>
+  Object.fromEntries(Object.entries(configs).sort(([a], [b]) => byKey(a, b)))

@@ -10,6 +10,12 @@ import {
   printConfigValue,
   refuseConfigValue,
 } from './config-def.ts'
+import {
+  type BrokerConfigLayers,
+  brokerSynonyms,
+  fixedLayers,
+  valuesInForce,
+} from './config-layers.ts'
 import { TOPIC_CONFIG_DEFINITIONS } from './topic-config-defs.ts'
 
 /** Configs by Kafka's names, as text. */
@@ -57,6 +63,8 @@ export interface TopicConfig {
   readonly segmentIndexBytes: number
   readonly segmentJitterMs: number
   readonly segmentMs: number
+  /** Of the broker: how long an idle producer is remembered. */
+  readonly producerIdExpirationMs: number
   readonly uncleanLeaderElectionEnable: boolean
 }
 
@@ -82,6 +90,7 @@ export function parseTopicConfig(
   for (const [definition, field] of fields) {
     config[field] = typed(definition, overrides[definition.name], brokerConfigs)
   }
+  config.producerIdExpirationMs = Number(brokerConfigs['producer.id.expiration.ms'] ?? 86_400_000)
   const internalBytes = overrides['internal.segment.bytes']
   if (internalBytes !== undefined) {
     config.segmentBytes = typed(definitions.get('internal.segment.bytes')!, internalBytes, NONE)
@@ -116,7 +125,7 @@ export function validateTopicConfigs(
     )
   }
   if (config.remoteStorageEnable) {
-    return 'Tiered storage is not available yet: remote.storage.enable cannot be true'
+    return 'Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.'
   }
   return null
 }
@@ -124,39 +133,34 @@ export function validateTopicConfigs(
 /** All configs of a topic in name order, with synonyms and sources, as DescribeConfigs answers them. */
 export function describeTopicConfigs(
   overrides: ConfigValues,
-  brokerConfigs: ConfigValues = NONE,
+  layers: BrokerConfigLayers = fixedLayers(NONE),
 ): DescribedConfig[] {
-  return fields.map(([definition]) => describe(definition, overrides, brokerConfigs))
+  const inForce = valuesInForce(layers)
+  const shown = TOPIC_CONFIG_DEFINITIONS.filter(
+    ({ name, hidden }) => !hidden || overrides[name] !== undefined,
+  )
+  return shown.map((definition) => describe(definition, overrides, layers, inForce))
 }
 
 function describe(
   definition: ConfigDefinition,
   overrides: ConfigValues,
-  brokerConfigs: ConfigValues,
+  layers: BrokerConfigLayers,
+  inForce: ConfigValues,
 ): DescribedConfig {
   const { name } = definition
   const synonyms: DescribedSynonym[] = []
   const own = overrides[name]
-  if (own !== undefined) {
-    synonyms.push({ name, value: printConfigValue(definition, own), source: ConfigSource.TOPIC })
-  }
-  for (const synonym of definition.synonyms ?? []) {
-    const value = brokerConfigs[synonym.name]
-    if (value !== undefined) {
-      synonyms.push({ name: synonym.name, value, source: ConfigSource.STATIC_BROKER })
-    }
-  }
+  const value =
+    own !== undefined
+      ? printConfigValue(definition, own)
+      : (brokerDefault(definition, inForce) ?? definition.default)
+  if (own !== undefined) synonyms.push({ name, value, source: ConfigSource.TOPIC })
   const first = definition.synonyms?.[0]
-  // Kafka's times in ms have no default of their own at the broker: those are in hours.
-  if (first !== undefined && definition.synonyms?.length === 1) {
-    synonyms.push({ name: first.name, value: definition.default, source: ConfigSource.DEFAULT })
-  }
+  if (first !== undefined) synonyms.push(...brokerSynonyms(first.name, layers))
   return {
     name,
-    value:
-      own !== undefined
-        ? printConfigValue(definition, own)
-        : (brokerDefault(definition, brokerConfigs) ?? definition.default),
+    value,
     source: synonyms[0]?.source ?? ConfigSource.DEFAULT,
     readOnly: false,
     sensitive: false,

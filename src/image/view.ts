@@ -7,7 +7,8 @@ import type {
   TenantId,
   TopicId,
 } from '../base/ids.ts'
-import type { TopicConfig } from './topic-config.ts'
+import type { BrokerConfigLayers } from './config-layers.ts'
+import type { ConfigValues, TopicConfig } from './topic-config.ts'
 
 export interface TenantView {
   readonly tenantId: TenantId
@@ -17,8 +18,14 @@ export interface TenantView {
   readonly cellId: CellId
   readonly topicCount: number
   readonly partitionCount: number
+  /** What broker `brokerId` goes by for this tenant; 0: a broker for which nothing was set. */
+  brokerConfigs(brokerId: BrokerId | 0): BrokerConfigLayers
+  /** A group's own configs by Kafka's names; empty where it has none. */
+  groupConfigs(groupId: string): ConfigValues
+  groupsWithConfigs(): string[]
 }
 
+/** Partition count and configs change while it lives; the object stays the same. */
 export interface TopicView {
   readonly tenantId: TenantId
   readonly topicId: TopicId
@@ -32,6 +39,8 @@ export interface TopicView {
   readonly configs: Readonly<Record<string, string>>
   /** Defaults and overrides, parsed; the same object for topics with the same overrides. */
   readonly effective: TopicConfig
+  /** The same with the defaults that `brokerId` was given. */
+  effectiveAt(brokerId: BrokerId | 0): TopicConfig
 }
 
 export interface PartitionView {

@@ -7,6 +7,8 @@
  *   LOCATE        u32 correlation · u32 partition · f64 offset · i32 maxBytes · i32 currentLeaderEpoch
  *   WATCH         u32 partition · u32 0 · f64 offset
  *   LIST_OFFSETS  u32 correlation · u32 partition · f64 timestamp · i32 currentLeaderEpoch · u32 0
+ *   DELETE_RECORDS u32 correlation · u32 partition · f64 offset
+ *   EPOCH_END     u32 correlation · u32 partition · i32 leaderEpoch · i32 currentLeaderEpoch
  *
  *   PRODUCED      u32 correlation · i16 error · u16 reason (ProduceReason) · f64 baseOffset · f64 logAppendTimeMs · f64 logStartOffset
  *   LOCATED       u32 correlation · i16 error · u8 source · u8 0 · f64 logStartOffset · f64 highWatermark · f64 lastStableOffset · f64 logEndOffset
@@ -14,11 +16,27 @@
  *   WOKEN         u32 partition · i16 error · i16 0 · f64 highWatermark
  *   OFFSETS       u32 correlation · i16 error · u8 source · u8 0 · f64 offset · f64 timestamp · i32 leaderEpoch · u32 byteLength
  *                 · f64 segmentBaseOffset · f64 position · f64 logStartOffset
+ *   DELETED       u32 correlation · i16 error · u16 0 · f64 lowWatermark
+ *   EPOCH_ENDED   u32 correlation · i16 error · u16 0 · i32 leaderEpoch · u32 0 · f64 endOffset
  */
 import { asPartitionNumber, type PartitionNumber } from '../base/ids.ts'
 
-export const CommandType = { PRODUCE: 1, LOCATE: 2, WATCH: 3, LIST_OFFSETS: 4 } as const
-export const ReplyType = { PRODUCED: 65, LOCATED: 66, WOKEN: 67, OFFSETS: 68 } as const
+export const CommandType = {
+  PRODUCE: 1,
+  LOCATE: 2,
+  WATCH: 3,
+  LIST_OFFSETS: 4,
+  DELETE_RECORDS: 5,
+  EPOCH_END: 6,
+} as const
+export const ReplyType = {
+  PRODUCED: 65,
+  LOCATED: 66,
+  WOKEN: 67,
+  OFFSETS: 68,
+  DELETED: 69,
+  EPOCH_ENDED: 70,
+} as const
 
 /** Where a produce's batch is: behind the command itself, or in a buffer of its own that came by control message. */
 export const BatchIn = { RING: 0, BUFFER: 1 } as const
@@ -33,10 +51,14 @@ export const PRODUCE_HEADER_BYTES = 32
 export const LOCATE_BYTES = 24
 export const WATCH_BYTES = 16
 export const LIST_OFFSETS_BYTES = 24
+export const DELETE_RECORDS_BYTES = 16
+export const EPOCH_END_BYTES = 16
 export const PRODUCED_BYTES = 32
 export const LOCATED_BYTES = 80
 export const WOKEN_BYTES = 16
 export const OFFSETS_BYTES = 56
+export const DELETED_BYTES = 16
+export const EPOCH_ENDED_BYTES = 24
 
 /** Ring bytes that a reply may take with its record header and alignment; a front reserves this before it sends. */
 export const REPLY_BYTES_MAX = 96
@@ -141,4 +163,53 @@ export function readListOffsets(view: DataView, at: number, into: ListOffsetsCom
   into.partition = asPartitionNumber(view.getUint32(at + 4, true))
   into.timestamp = view.getFloat64(at + 8, true)
   into.currentLeaderEpoch = view.getInt32(at + 16, true)
+}
+
+export interface DeleteRecordsCommand {
+  correlation: number
+  partition: PartitionNumber
+  /** Where the log is to begin; −1 for the high watermark. */
+  offset: number
+}
+
+export function writeDeleteRecords(
+  view: DataView,
+  at: number,
+  command: Readonly<DeleteRecordsCommand>,
+): void {
+  view.setUint32(at, command.correlation, true)
+  view.setUint32(at + 4, command.partition, true)
+  view.setFloat64(at + 8, command.offset, true)
+}
+
+export function readDeleteRecords(view: DataView, at: number, into: DeleteRecordsCommand): void {
+  into.correlation = view.getUint32(at, true)
+  into.partition = asPartitionNumber(view.getUint32(at + 4, true))
+  into.offset = view.getFloat64(at + 8, true)
+}
+
+export interface EpochEndCommand {
+  correlation: number
+  partition: PartitionNumber
+  /** The epoch whose end is asked for. */
+  leaderEpoch: number
+  currentLeaderEpoch: number
+}
+
+export function writeEpochEnd(
+  view: DataView,
+  at: number,
+  command: Readonly<EpochEndCommand>,
+): void {
+  view.setUint32(at, command.correlation, true)
+  view.setUint32(at + 4, command.partition, true)
+  view.setInt32(at + 8, command.leaderEpoch, true)
+  view.setInt32(at + 12, command.currentLeaderEpoch, true)
+}
+
+export function readEpochEnd(view: DataView, at: number, into: EpochEndCommand): void {
+  into.correlation = view.getUint32(at, true)
+  into.partition = asPartitionNumber(view.getUint32(at + 4, true))
+  into.leaderEpoch = view.getInt32(at + 8, true)
+  into.currentLeaderEpoch = view.getInt32(at + 12, true)
 }

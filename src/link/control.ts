@@ -3,18 +3,34 @@
  * broker thread rings its doorbell afterwards, because that thread runs no event loop.
  */
 
-import type { TenantId } from '../base/ids.ts'
+import type { PartitionNumber, TenantId } from '../base/ids.ts'
 import type { LogFields, LogLevel } from '../base/log.ts'
 import type { ControllerRequest, ControllerResponse, MetadataMessage } from '../image/request.ts'
 
 export type {
+  ConfigResource,
   ControllerRequest,
   ControllerResponse,
   MetadataMessage,
+  MorePartitions,
   NewTopic,
+  Outcome,
   TopicRef,
   TopicResult,
 } from '../image/request.ts'
+
+/** A producer of which a partition keeps state. */
+export interface DescribedProducer {
+  readonly producerId: number
+  readonly epoch: number
+  /** −1 for none. */
+  readonly lastSequence: number
+  /** Of its newest batch; −1 for none. */
+  readonly lastTimestampMs: number
+  readonly coordinatorEpoch: number
+  /** −1 for no transaction under way. */
+  readonly txnFirstOffset: number
+}
 
 /** Everything that may arrive at an agent's thread. */
 export type ControlMessage =
@@ -30,6 +46,18 @@ export type ControlMessage =
       readonly response: ControllerResponse
     }
   | MetadataMessage
+  /** Front → broker: the producers of a partition. Rare, and too many for a reply in the ring. */
+  | {
+      readonly kind: 'describe-producers'
+      readonly correlation: number
+      readonly partition: PartitionNumber
+    }
+  | {
+      readonly kind: 'producers'
+      readonly correlation: number
+      readonly error: number
+      readonly producers: readonly DescribedProducer[]
+    }
   /** A batch too large for the ring, named by `bufferId` in a PRODUCE that follows. */
   | { readonly kind: 'batch-buffer'; readonly bufferId: number; readonly sab: SharedArrayBuffer }
   | {

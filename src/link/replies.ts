@@ -145,3 +145,52 @@ export function readOffsets(view: DataView, at: number, into: OffsetsReply): voi
   into.position = view.getFloat64(at + 40, true)
   into.logStartOffset = view.getFloat64(at + 48, true)
 }
+
+export interface DeletedReply {
+  correlation: number
+  error: number
+  /** Where the log begins now; −1 with an error. */
+  lowWatermark: number
+}
+
+export function writeDeleted(view: DataView, at: number, reply: Readonly<DeletedReply>): void {
+  view.setUint32(at, reply.correlation, true)
+  view.setInt16(at + 4, reply.error, true)
+  view.setUint16(at + 6, 0, true)
+  view.setFloat64(at + 8, reply.lowWatermark, true)
+}
+
+export function readDeleted(view: DataView, at: number, into: DeletedReply): void {
+  into.correlation = view.getUint32(at, true)
+  into.error = view.getInt16(at + 4, true)
+  into.lowWatermark = view.getFloat64(at + 8, true)
+}
+
+export interface EpochEndedReply {
+  correlation: number
+  error: number
+  /** The largest epoch not above the asked one, −1 for none. */
+  leaderEpoch: number
+  /** −1 for none. */
+  endOffset: number
+}
+
+export function writeEpochEnded(
+  view: DataView,
+  at: number,
+  reply: Readonly<EpochEndedReply>,
+): void {
+  view.setUint32(at, reply.correlation, true)
+  view.setInt16(at + 4, reply.error, true)
+  view.setUint16(at + 6, 0, true)
+  view.setInt32(at + 8, reply.leaderEpoch, true)
+  view.setUint32(at + 12, 0, true)
+  view.setFloat64(at + 16, reply.endOffset, true)
+}
+
+export function readEpochEnded(view: DataView, at: number, into: EpochEndedReply): void {
+  into.correlation = view.getUint32(at, true)
+  into.error = view.getInt16(at + 4, true)
+  into.leaderEpoch = view.getInt32(at + 8, true)
+  into.endOffset = view.getFloat64(at + 16, true)
+}

@@ -16,9 +16,11 @@ export interface LogFiles {
   readonly damagedBases: number[]
   /** Offsets of producer snapshots, rising. */
   readonly snapshots: number[]
+  /** Where the log was told to begin; the last counts. */
+  readonly starts: number[]
 }
 
-const NAME = /^(\d{20})\.(log|index|timeindex|snapshot)$/
+const NAME = /^(\d{20})\.(log|index|timeindex|snapshot|logstart)$/
 const DAMAGED = /^(\d{20})\.log\.damaged-\d+$/
 
 /** Lists the directory and removes what a death left half done: temporary files, indexes without a log. */
@@ -26,6 +28,7 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
   const logs: number[] = []
   const damaged = new Set<number>()
   const snapshots: number[] = []
+  const starts: number[] = []
   const indexes: { base: number; name: string }[] = []
   for (const name of disk.list(directory)) {
     const match = NAME.exec(name)
@@ -36,6 +39,7 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
       else if (name.endsWith('.tmp')) disk.remove(`${directory}/${name}`)
     } else if (match[2] === 'log') logs.push(base)
     else if (match[2] === 'snapshot') snapshots.push(base)
+    else if (match[2] === 'logstart') starts.push(base)
     else indexes.push({ base, name })
   }
   const bases = new Set(logs)
@@ -50,6 +54,7 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
     segments,
     damagedBases: [...damaged].filter((base) => !bases.has(base)).sort(rising),
     snapshots: snapshots.sort(rising),
+    starts: starts.sort(rising),
   }
 }
 

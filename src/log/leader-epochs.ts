@@ -77,14 +77,23 @@ export class LeaderEpochs {
     return this.#lines.findLast((line) => line.startOffset <= offset)?.epoch ?? -1
   }
 
-  /** The largest epoch not above `epoch`, and where it ends (KIP-279). */
+  /**
+   * The largest epoch not above `epoch`, and where it ends (KIP-279); −1 and −1 for one that has not begun. `currentEpoch` has begun,
+   * at the log's end if it has no batch yet. An epoch before the first that is known ends where that begins.
+   */
   endOf(
     epoch: number,
     logEndOffset: number,
+    currentEpoch: number,
   ): { readonly epoch: number; readonly endOffset: number } {
-    const index = this.#lines.findLastIndex((line) => line.epoch <= epoch)
-    if (index < 0) return { epoch: -1, endOffset: -1 }
-    const endOffset = this.#lines[index + 1]?.startOffset ?? logEndOffset
-    return { epoch: this.#lines[index]!.epoch, endOffset }
+    const isNew = currentEpoch > this.latest
+    const lines = isNew
+      ? [...this.#lines, { epoch: currentEpoch, startOffset: logEndOffset }]
+      : this.#lines
+    const last = lines.at(-1)
+    if (epoch < 0 || last === undefined || epoch > last.epoch) return { epoch: -1, endOffset: -1 }
+    const index = lines.findLastIndex((line) => line.epoch <= epoch)
+    const endOffset = lines[index + 1]?.startOffset ?? logEndOffset
+    return { epoch: lines[index]?.epoch ?? epoch, endOffset }
   }
 }

@@ -15,6 +15,8 @@ export interface LogConfig {
   readonly messageTimestampAfterMaxMs: number
   readonly flushMessages: number
   readonly flushMs: number
+  /** How long an idle producer is remembered. */
+  readonly producerIdExpirationMs: number
   readonly cleanupPolicy: { readonly delete: boolean; readonly compact: boolean }
 }
 
@@ -35,5 +37,6 @@ export const DEFAULT_LOG_CONFIG: LogConfig = {
   messageTimestampAfterMaxMs: 3_600_000,
   flushMessages: UNLIMITED,
   flushMs: UNLIMITED,
+  producerIdExpirationMs: 86_400_000,
   cleanupPolicy: { delete: true, compact: false },
 }

@@ -10,6 +10,8 @@ import { FlushBook } from './flush-book.ts'
 import { EPOCH_FILE, encodeEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import { LogRing } from './log-ring.ts'
+import { type DeleteRecordsDone, LogStart } from './log-start.ts'
+import { LogTimers } from './log-timers.ts'
 import type { AppendOutcome, LocateOutcome, OffsetsOutcome } from './outcomes.ts'
 import { ProducerState } from './producer-state.ts'
 import { findTimestamp, locate, type ReadableLog, readBatches } from './reads.ts'
@@ -32,10 +34,6 @@ export interface PartitionLogOptions {
   readonly onAcknowledged?: () => void
 }
 
-const RETENTION_CHECK_MS = 300_000
-const EXPIRY_CHECK_MS = 600_000
-const RING_CHECK_MS = 10_000
-
 /**
  * One replica's log, on its broker's thread. `nowMs` of stage is wall-clock time; of onTimer and nextTimerAtMs
  * monotonic time.
@@ -52,6 +50,8 @@ export class PartitionLog implements ReadableLog {
   readonly #durability: Durability
   readonly #book: FlushBook
   readonly #ring: LogRing | null
+  readonly #timers: LogTimers
+  readonly #start: LogStart
   readonly #onAcknowledged: (() => void) | undefined
   #config: LogConfig
   #endOffset: number
@@ -62,9 +62,6 @@ export class PartitionLog implements ReadableLog {
   #dirty: boolean
   /** Retention found more to remove than is followed by durable segments, or a segment was rolled. */
   #retentionWaits = false
-  #retentionAtMs: number
-  #expiryAtMs: number
-  #ringCheckAtMs = Number.POSITIVE_INFINITY
 
   /** Opens what is in the directory, recovering it if the recovery points say so. Throws DiskError. */
   static open(options: PartitionLogOptions): PartitionLog {
@@ -91,6 +88,8 @@ export class PartitionLog implements ReadableLog {
     this.#endOffset = opened.endOffset
     this.#startOffset = opened.segments[0]?.baseOffset ?? opened.endOffset
     for (const range of opened.damaged) this.#startOffset = Math.min(this.#startOffset, range.from)
+    const begun = opened.starts.at(-1) ?? 0
+    this.#startOffset = Math.max(this.#startOffset, Math.min(begun, opened.endOffset))
     this.#failure = opened.failure
     this.#onAcknowledged = options.onAcknowledged
     this.#dirty = point.dirty && !point.powerLoss
@@ -101,6 +100,7 @@ export class PartitionLog implements ReadableLog {
       this.segments,
       this.#endOffset,
     )
+    this.producers.expirationMs = config.producerIdExpirationMs
     this.producers.removeSnapshots((offset) => offset > this.#endOffset)
     this.#ring = environment.rings === null ? null : new LogRing(environment.rings, partition)
     this.#book = new FlushBook(this, () => this.#flushed())
@@ -113,11 +113,8 @@ export class PartitionLog implements ReadableLog {
       origin: options.origin ?? 'client',
       appendsWhenFull: options.appendsWhenFull ?? false,
     })
-    const nowMs = environment.clock.monotonicMs()
-    // Not all logs at the same time.
-    const spread = environment.random.uint32() / 2 ** 32
-    this.#retentionAtMs = nowMs + this.#retentionCheckMs * (0.5 + spread / 2)
-    this.#expiryAtMs = nowMs + EXPIRY_CHECK_MS
+    this.#timers = new LogTimers(this, this.#book, this.#ring)
+    this.#start = new LogStart(this, this.#book, opened.starts)
     if (opened.recovered && this.#failure === null) {
       // What recovery mended is made durable in the background, and the checks of this start are not repeated.
       this.producers.ensureLoaded()
@@ -279,18 +276,12 @@ export class PartitionLog implements ReadableLog {
 
   /** @internal `bytes` up to `endOffset` are in the active segment. */
   appended(endOffset: number, bytes: number): void {
-    const { clock } = this.environment
     this.#endOffset = endOffset
     this.active!.flushed = false
     this.#book.unflushedBytes += bytes
     this.#durability.wrote(this.#end())
     if (this.#book.unflushedBytes >= this.#book.flushEveryBytes) this.#flushInBackground()
-    if (this.#config.flushMs < Number.MAX_SAFE_INTEGER && this.#book.flushAtMs === Infinity) {
-      this.#book.flushAtMs = clock.monotonicMs() + this.#config.flushMs
-    }
-    if (this.#ringCheckAtMs === Infinity && this.#ring !== null && this.#ring.writer !== null) {
-      this.#ringCheckAtMs = clock.monotonicMs() + RING_CHECK_MS
-    }
+    this.#timers.appended()
   }
 
   /** So that recovery finds little to read: the data are flushed, and a snapshot ends the replay of producers. */
@@ -335,9 +326,17 @@ export class PartitionLog implements ReadableLog {
     }
   }
 
-  /** OffsetForLeaderEpoch (KIP-320): the largest epoch not above the asked one, and where it ends; −1, −1 for none. */
-  endOffsetForEpoch(epoch: number): { readonly epoch: number; readonly endOffset: number } {
-    return this.epochs.endOf(epoch, this.#endOffset)
+  /** OffsetForLeaderEpoch (KIP-320): see {@link LeaderEpochs.endOf}. */
+  endOffsetForEpoch(
+    epoch: number,
+    currentEpoch = -1,
+  ): { readonly epoch: number; readonly endOffset: number } {
+    return this.epochs.endOf(epoch, this.#endOffset, currentEpoch)
+  }
+
+  /** DeleteRecords: see {@link LogStart.deleteBelow}. */
+  deleteRecords(offset: number, done: DeleteRecordsDone): void {
+    this.#start.deleteBelow(offset, done)
   }
 
   /**
@@ -353,39 +352,12 @@ export class PartitionLog implements ReadableLog {
 
   /** Monotonic time at which onTimer wants to be called. */
   get nextTimerAtMs(): number {
-    return Math.min(
-      this.#retentionAtMs,
-      this.#expiryAtMs,
-      this.#ringCheckAtMs,
-      this.#book.flushAtMs,
-    )
-  }
-
-  get #retentionCheckMs(): number {
-    return this.environment.retentionCheckMs ?? RETENTION_CHECK_MS
+    return this.#timers.nextAtMs
   }
 
   /** Retention, flush.ms, producer expiry, an idle ring: whatever is due at `nowMs`. */
   onTimer(nowMs: number): void {
-    const wallMs = this.environment.clock.wallMs()
-    if (nowMs >= this.#book.flushAtMs) {
-      this.#book.flushAtMs = Number.POSITIVE_INFINITY
-      if (this.durableOffset < this.#endOffset) this.#durability.request(false)
-    }
-    if (nowMs >= this.#retentionAtMs) {
-      this.#retentionAtMs = nowMs + this.#retentionCheckMs
-      this.applyRetention()
-    }
-    if (nowMs >= this.#expiryAtMs) {
-      this.#expiryAtMs = nowMs + EXPIRY_CHECK_MS
-      this.producers.expire(wallMs)
-    }
-    if (nowMs >= this.#ringCheckAtMs) {
-      this.environment.rings?.sweep()
-      if (this.#ring !== null && wallMs >= this.#ring.idleAtMs) this.#ring.giveUpRing()
-      const none = this.#ring === null || this.#ring.writer === null
-      this.#ringCheckAtMs = none ? Number.POSITIVE_INFINITY : nowMs + RING_CHECK_MS
-    }
+    this.#timers.fire(nowMs)
   }
 
   /** Removes what retention.ms and retention.bytes want gone, as far as what follows is durable. */
@@ -401,15 +373,31 @@ export class PartitionLog implements ReadableLog {
     return this.#retentionWaits
   }
 
-  /** @internal */
+  /** @internal A segment that begins at `offset` is the first now. */
   startsAt(offset: number): void {
-    this.#startOffset = offset
+    this.#startOffset = Math.max(this.#startOffset, offset)
   }
 
+  /** @internal What is below `offset` was deleted: nobody reads it any more, and its segments go. */
+  beginsAt(offset: number): void {
+    if (offset <= this.#startOffset) return
+    this.#startOffset = offset
+    this.#ring?.publishWatermarks(this)
+    this.applyRetention()
+  }
+
+  /** The topic's config has changed: what it says holds from now on. */
   updateConfig(config: LogConfig): void {
+    const before = this.#config
+    if (config === before) return
     this.#config = config
     this.#stager.updateConfig(config)
+    this.producers.expirationMs = config.producerIdExpirationMs
     this.#durability.flushMessages = config.flushMessages
+    // what waits for no flush by the old rule may wait for one by the new
+    const unflushed = this.#endOffset - this.durableOffset
+    if (unflushed > 0 && unflushed >= config.flushMessages) this.#durability.request(false)
+    this.#timers.reconfigured(before)
   }
 
   /** Asks that what is written be made durable. */
@@ -494,6 +482,6 @@ export class PartitionLog implements ReadableLog {
     this.#onAcknowledged?.()
     if (!this.#retentionWaits) return
     this.#retentionWaits = false
-    this.#retentionAtMs = this.environment.clock.monotonicMs()
+    this.#timers.retainSoon()
   }
 }

@@ -14,9 +14,6 @@ import { type ProducerBatch, ProducerTable } from './producers.ts'
 import type { Segment } from './segment.ts'
 import { shortWalker } from './walk.ts'
 
-/** Kafka's producer.id.expiration.ms. */
-export const PRODUCER_EXPIRATION_MS = 86_400_000
-
 /** Reads the producer's part of the header at `at` into `out`. */
 export function readProducerBatch(bytes: Uint8Array, at: number, out: ProducerBatch): void {
   out.producerId = producerIdOf(bytes, at)
@@ -31,6 +28,8 @@ export function readProducerBatch(bytes: Uint8Array, at: number, out: ProducerBa
  */
 export class ProducerState {
   readonly table = new ProducerTable()
+  /** Kafka's producer.id.expiration.ms. */
+  expirationMs = 86_400_000
   readonly #environment: LogEnvironment
   readonly #directory: string
   /** Offsets of the snapshots in the directory, rising. */
@@ -73,7 +72,7 @@ export class ProducerState {
     for (const offset of this.#snapshots.filter((offset) => offset <= endOffset).reverse()) {
       const entries = decodeProducerSnapshot(this.#environment.disk.readFile(this.path(offset)))
       if (entries === null) continue
-      this.table.load(entries, nowMs, PRODUCER_EXPIRATION_MS)
+      this.table.load(entries, nowMs, this.expirationMs)
       from = offset
       this.#snapshotOffset = offset
       break
@@ -107,6 +106,12 @@ export class ProducerState {
         return true
       })
     })
+  }
+
+  /** All producers that are known, with the time of the newest batch of each. Throws DiskError. */
+  describe(): ReturnType<ProducerTable['described']> {
+    this.ensureLoaded()
+    return this.table.described()
   }
 
   /** After a truncation: forgets later snapshots; the table is read anew when it is needed. */
@@ -157,6 +162,6 @@ export class ProducerState {
   }
 
   expire(nowMs: number): number {
-    return this.#loadAt >= 0 ? 0 : this.table.expire(nowMs, PRODUCER_EXPIRATION_MS)
+    return this.#loadAt >= 0 ? 0 : this.table.expire(nowMs, this.expirationMs)
   }
 }

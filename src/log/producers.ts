@@ -221,6 +221,15 @@ export class ProducerTable {
     this.#producers.clear()
   }
 
+  /** As {@link entries}, with the time of the newest batch instead of ours; −1 for none. */
+  described() {
+    return this.entries().map((entry) => {
+      const { batches, newest, count } = this.#producers.get(entry.producerId)!
+      const lastTimestampMs = count === 0 ? -1 : batches[newest * FIELDS + 3]!
+      return { ...entry, lastTimestampMs }
+    })
+  }
+
   /** The state as a snapshot keeps it. */
   entries(): ProducerSnapshotEntry[] {
     return Array.from(this.#producers.values(), (producer) => {

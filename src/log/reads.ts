@@ -1,6 +1,12 @@
 /** Where bytes, offsets and times are in a log: what fronts ask before they read. */
 import { ErrorCode } from '../base/error-code.ts'
-import { baseOffsetOf, leaderEpochOf, maxTimestampOf, timestampTypeOf } from '../record/batch.ts'
+import {
+  baseOffsetOf,
+  lastOffsetOf,
+  leaderEpochOf,
+  maxTimestampOf,
+  timestampTypeOf,
+} from '../record/batch.ts'
 import type { RingLogWriter } from '../shared/ring-log-writer.ts'
 import type { LogPoint } from './durability.ts'
 import type { DamagedRange } from './files.ts'
@@ -176,11 +182,12 @@ function findMaxTimestamp(log: ReadableLog, out: OffsetsOutcome): void {
     if (segment.baseOffset >= log.committed.offset) return
     segment.knowTimestamps()
     if (segment.maxTimestamp <= largest) return
-    // What is not committed yet does not count: then the readable part is looked through.
-    const timestamp =
-      limitOf(log, segment) === segment.size
-        ? segment.maxTimestamp
-        : largestWithin(segment, limitOf(log, segment))
+    // What is not committed yet or is deleted does not count: then the readable part is looked through.
+    const limit = limitOf(log, segment)
+    const isWhole = limit === segment.size && segment.baseOffset >= log.logStartOffset
+    const timestamp = isWhole
+      ? segment.maxTimestamp
+      : largestWithin(segment, limit, log.logStartOffset)
     if (timestamp <= largest) return
     largest = timestamp
     at = index
@@ -188,9 +195,10 @@ function findMaxTimestamp(log: ReadableLog, out: OffsetsOutcome): void {
   if (at >= 0) findFrom(log, largest, at, out)
 }
 
-function largestWithin(segment: Segment, limit: number): number {
+function largestWithin(segment: Segment, limit: number, from: number): number {
   let largest = -1
   shortWalker.walk(segment.log, 0, limit, (batch) => {
+    if (lastOffsetOf(batch.bytes, batch.at) < from) return true
     largest = Math.max(largest, maxTimestampOf(batch.bytes, batch.at))
     return true
   })

@@ -12,6 +12,8 @@ import { shortWalker } from './walk.ts'
 export interface OpenedLog {
   readonly segments: Segment[]
   readonly snapshots: readonly number[]
+  /** See {@link LogFiles}. */
+  readonly starts: readonly number[]
   readonly damaged: DamagedRange[]
   readonly epochs: LeaderEpochs
   readonly endOffset: number
@@ -70,6 +72,7 @@ class Opening {
     return {
       segments,
       snapshots: this.#files.snapshots,
+      starts: this.#files.starts,
       damaged: this.#damaged,
       epochs: this.#epochs,
       endOffset: this.#endOffset,

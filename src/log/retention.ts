@@ -8,9 +8,9 @@ import { expiredSegments } from './rules.ts'
  * begins anew. Throws DiskError.
  */
 export function removeExpired(log: PartitionLog): { gone: number; waiting: number } {
-  const { segments, environment } = log
+  const { segments, environment, config, highWatermark, logStartOffset, logEndOffset } = log
   const nowMs = environment.clock.wallMs()
-  let count = expiredSegments(segments, log.config, log.highWatermark, nowMs, log.logEndOffset)
+  let count = expiredSegments(segments, config, highWatermark, nowMs, logEndOffset, logStartOffset)
   if (count > 0 && count === segments.length) {
     if (log.hasStaged || log.failure !== null) count--
     else {
@@ -29,10 +29,11 @@ export function removeExpired(log: PartitionLog): { gone: number; waiting: numbe
     gone++
   }
   if (gone > 0) {
-    const { producers, logStartOffset } = log
+    const { producers } = log
+    const firstOffset = segments[0]!.baseOffset
     const newest = producers.snapshots.at(-1)
-    producers.removeSnapshots((offset) => offset < logStartOffset && offset !== newest)
-    if (log.epochs.advance(logStartOffset)) evenWhenFull(log, () => log.storeEpochs())
+    producers.removeSnapshots((offset) => offset < firstOffset && offset !== newest)
+    if (log.epochs.advance(log.logStartOffset)) evenWhenFull(log, () => log.storeEpochs())
   }
   return { gone, waiting: count - gone }
 }

@@ -21,10 +21,22 @@ export function shouldRoll(
 }
 
 /**
- * How many of the oldest segments retention wants gone, of those wholly below `highWatermark`. The last one counts
- * only when it holds something, and is to be rolled first.
+ * How many of the oldest segments retention wants gone, of those wholly below `highWatermark`: those below the log start,
+ * and those that the config lets go. The last one counts only when it holds something, and is to be rolled first.
  */
 export function expiredSegments(
+  segments: readonly Segment[],
+  config: LogConfig,
+  highWatermark: number,
+  nowMs: number,
+  logEndOffset: number,
+  logStartOffset = 0,
+): number {
+  const below = segments.findLastIndex(({ baseOffset }) => baseOffset <= logStartOffset)
+  return Math.max(below, expiredByConfig(segments, config, highWatermark, nowMs, logEndOffset))
+}
+
+function expiredByConfig(
   segments: readonly Segment[],
   config: LogConfig,
   highWatermark: number,

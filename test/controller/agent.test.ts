@@ -256,7 +256,9 @@ describe('ControllerAgent', () => {
     const newer = log.entries[1]!.slice()
     newer[0] = METADATA_FORMAT + 1
     log.entries[1] = newer
-    expect(() => harness(log).agent.start()).toThrow(/offset 1 has format 2, this version reads/)
+    expect(() => harness(log).agent.start()).toThrow(
+      `offset 1 has format ${METADATA_FORMAT + 1}, this version reads`,
+    )
   })
 
   it('draws the same ids from the same seed, others from another', () => {

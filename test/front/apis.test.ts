@@ -86,7 +86,7 @@ describe('ApiVersions', () => {
     })
     expect(told.errorCode).toBe(0)
     expect(told.apiKeys.map(({ apiKey }) => apiKey)).toEqual([
-      0, 1, 2, 3, 10, 18, 19, 20, 22, 32, 60, 75,
+      0, 1, 2, 3, 10, 18, 19, 20, 21, 22, 23, 32, 33, 37, 44, 60, 61, 74, 75,
     ])
     expect(told.apiKeys[0]).toEqual({ apiKey: 0, minVersion: 0, maxVersion: 13 })
     expect(told.finalizedFeatures.map(({ name }) => name)).toEqual(['metadata.version'])

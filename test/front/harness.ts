@@ -77,7 +77,7 @@ export class Harness {
   readonly proxies: RingBrokerProxy[] = []
   readonly controller: ControllerAgent
   readonly front: FrontAgent
-  readonly image = new MetadataImage()
+  readonly image: MetadataImage
   readonly lines: { level: LogLevel; message: string; fields: LogFields }[] = []
   /** Brokers that take no turns: their thread hangs. */
   readonly hung = new Set<number>()
@@ -90,6 +90,7 @@ export class Harness {
 
   constructor(options: HarnessOptions = {}) {
     const count = options.brokers ?? 1
+    this.image = new MetadataImage(options.brokerConfigs)
     this.#logger = {
       log: (level, message, fields = {}) => this.lines.push({ level, message, fields }),
     }

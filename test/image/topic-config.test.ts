@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { describeBrokerConfigs, validateBrokerConfig } from '../../src/image/broker-config.ts'
 import { ConfigSource, ConfigType } from '../../src/image/config-def.ts'
+import { fixedLayers } from '../../src/image/config-layers.ts'
 import {
   DEFAULT_TOPIC_CONFIG,
   describeTopicConfigs,
@@ -56,9 +57,9 @@ describe('topic configs', () => {
     if (verdict === null) expect(message).toBeNull()
     else expect(message).toContain(verdict)
     if (message?.startsWith('Invalid value')) {
-      expect(message).toMatch(/^Invalid value .* for configuration /)
-      expect(message).toContain(`${value}`)
-      expect(message).toContain(` for configuration ${name}: `)
+      // Kafka prints what it has parsed
+      const shown = name.endsWith('throttled.replicas') ? `[${value}]` : value
+      expect(message).toContain(`Invalid value ${shown} for configuration ${name}: `)
     }
   })
 
@@ -67,7 +68,7 @@ describe('topic configs', () => {
     expect(
       validateTopicConfigs({ 'min.compaction.lag.ms': '10', 'max.compaction.lag.ms': '5' }),
     ).toBe('conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)')
-    expect(validateTopicConfigs({ 'remote.storage.enable': 'true' })).toMatch(/Tiered storage/)
+    expect(validateTopicConfigs({ 'remote.storage.enable': 'true' })).toMatch(/Tiered Storage/)
     expect(validateTopicConfigs({ 'retention.ms': '5' })).toBeNull()
   })
 
@@ -111,7 +112,7 @@ describe('topic configs', () => {
   it('describes all 33 with value, source, type, documentation and synonyms', () => {
     const described = describeTopicConfigs({ 'cleanup.policy': ' compact , delete ' })
     expect(described).toHaveLength(33)
-    expect(described.every((one) => one.documentation.length > 20)).toBe(true)
+    expect(described.every((one) => one.documentation!.length > 20)).toBe(true)
     const named = new Map(described.map((one) => [one.name, one]))
     expect(named.get('cleanup.policy')).toMatchObject({
       value: 'compact,delete',
@@ -129,18 +130,21 @@ describe('topic configs', () => {
       synonyms: [],
     })
     expect(named.get('flush.messages')).toMatchObject({ value: '9223372036854775807' })
-    const hours = describeTopicConfigs({}, { 'log.retention.hours': '1' })
+    const hours = describeTopicConfigs({}, fixedLayers({ 'log.retention.hours': '1' }))
     expect(hours.find((one) => one.name === 'retention.ms')).toMatchObject({
       value: '3600000',
-      source: ConfigSource.STATIC_BROKER,
-      synonyms: [{ name: 'log.retention.hours', value: '1', source: ConfigSource.STATIC_BROKER }],
+      // Kafka drops synonyms before the first of the broker's own name, which is in ms
+      source: ConfigSource.DEFAULT,
+      synonyms: [],
     })
   })
 })
 
 describe('broker configs', () => {
   it('describes defaults and what the engine was started with', () => {
-    const described = describeBrokerConfigs({ 'broker.id': '2', 'num.partitions': '7' })
+    const described = describeBrokerConfigs(
+      fixedLayers({ 'broker.id': '2', 'num.partitions': '7' }),
+    )
     const named = new Map(described.map((one) => [one.name, one]))
     expect(named.get('broker.id')).toMatchObject({
       value: '2',
@@ -157,7 +161,7 @@ describe('broker configs', () => {
 
   it('every default passes its own check, and every topic synonym exists', () => {
     const names = new Set<string>()
-    for (const one of describeBrokerConfigs({})) {
+    for (const one of describeBrokerConfigs(fixedLayers({}))) {
       names.add(one.name)
       if (one.value !== null) expect(validateBrokerConfig(one.name, one.value)).toBeNull()
     }

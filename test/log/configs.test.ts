@@ -119,8 +119,12 @@ describe('ListOffsets', () => {
     expect(ask(EARLIEST_LOCAL_TIMESTAMP)).toEqual([0, 3])
     expect(ask(LATEST_TIERED_TIMESTAMP)).toEqual([-1, -1])
     expect(log.endOffsetForEpoch(4)).toEqual({ epoch: 3, endOffset: 2 })
-    expect(log.endOffsetForEpoch(9)).toEqual({ epoch: 5, endOffset: 3 })
-    expect(log.endOffsetForEpoch(1)).toEqual({ epoch: -1, endOffset: -1 })
+    // not begun, begun with the leader, before the first that is known: as Kafka answers
+    expect(log.endOffsetForEpoch(9)).toEqual({ epoch: -1, endOffset: -1 })
+    expect(log.endOffsetForEpoch(9, 9)).toEqual({ epoch: 9, endOffset: 3 })
+    expect(log.endOffsetForEpoch(7, 9)).toEqual({ epoch: 5, endOffset: 3 })
+    expect(log.endOffsetForEpoch(1)).toEqual({ epoch: 1, endOffset: 0 })
+    expect(log.endOffsetForEpoch(-1)).toEqual({ epoch: -1, endOffset: -1 })
   })
 
   it('names the one batch in which the first record of a time is, and that of the largest', () => {

@@ -1,0 +1,32 @@
+import { ErrorCode } from '../base/error-code.ts'
+import { createPartitions } from '../protocol/37-create-partitions.ts'
+import { handler } from './context.ts'
+
+export const createPartitionsHandler = handler({
+  api: createPartitions,
+  scopes: ['topicName', 'brokerId'],
+  handle(request, context) {
+    const topics = request.topics.map(({ name, count, assignments }) => ({
+      name,
+      count,
+      assignments: assignments === null ? null : assignments.map(({ brokerIds }) => brokerIds),
+    }))
+    const { validateOnly } = request
+    const command = { kind: 'create-partitions', validateOnly, topics } as const
+    context.services.controller.request(context.session.tenantId, command, (response) => {
+      const results =
+        response?.kind === 'create-partitions'
+          ? response.results.map(({ name, error, message }) => ({
+              name,
+              errorCode: error,
+              errorMessage: message,
+            }))
+          : topics.map(({ name }) => ({
+              name,
+              errorCode: ErrorCode.REQUEST_TIMED_OUT,
+              errorMessage: 'The controller does not answer.',
+            }))
+      context.reply({ throttleTimeMs: 0, results })
+    })
+  },
+})

@@ -1,0 +1,84 @@
+import { ErrorCode } from '../base/error-code.ts'
+import { refuseTopicName } from '../image/topic-name.ts'
+import type { DescribedProducer } from '../link/control.ts'
+import {
+  type DescribeProducersResponseInput,
+  describeProducers,
+} from '../protocol/61-describe-producers.ts'
+import { handler, type RequestContext } from './context.ts'
+import { findLeader } from './leaders.ts'
+
+type Context = RequestContext<typeof describeProducers>
+type Row = DescribeProducersResponseInput['topics'][number]['partitions'][number]
+
+export const describeProducersHandler = handler({
+  api: describeProducers,
+  scopes: ['topicName'],
+  handle(request, context) {
+    const topics = request.topics.map(({ name, partitionIndexes }) => ({
+      name,
+      partitions: partitionIndexes.map((partitionIndex) => refused(partitionIndex, 0, null)),
+    }))
+    let waiting = 1
+    const settle = () => {
+      if (--waiting === 0) context.reply({ throttleTimeMs: 0, topics })
+    }
+    for (const { name, partitions } of topics) {
+      const refusal = refuseTopic(name, context)
+      for (const [at, { partitionIndex }] of partitions.entries()) {
+        if (refusal !== null) {
+          partitions[at] = refused(partitionIndex, refusal.error, refusal.message)
+          continue
+        }
+        waiting++
+        ask(name, partitionIndex, context, (row) => {
+          partitions[at] = row
+          settle()
+        })
+      }
+    }
+    settle()
+  },
+})
+
+function refuseTopic(name: string, context: Context) {
+  const badName = refuseTopicName(name)
+  if (badName !== null) return { error: ErrorCode.INVALID_TOPIC_EXCEPTION, message: badName }
+  const { image } = context.services
+  if (image.topicByName(context.session.tenantId, name) !== undefined) return null
+  const message = 'This server does not host this topic-partition.'
+  return { error: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message }
+}
+
+function ask(name: string, index: number, context: Context, done: (row: Row) => void): void {
+  const found = findLeader(context, name, index)
+  if ('error' in found) {
+    done(refused(index, found.error, null))
+    return
+  }
+  const { producers } = context.services
+  producers.request(found.leader, found.partition, (error, known) =>
+    done(error === ErrorCode.NONE ? rowOf(index, known) : refused(index, error, null)),
+  )
+}
+
+const rowOf = (partitionIndex: number, producers: readonly DescribedProducer[]): Row => ({
+  partitionIndex,
+  errorCode: ErrorCode.NONE,
+  errorMessage: null,
+  activeProducers: producers.map((producer) => ({
+    producerId: producer.producerId,
+    producerEpoch: producer.epoch,
+    lastSequence: producer.lastSequence,
+    lastTimestamp: producer.lastTimestampMs,
+    coordinatorEpoch: producer.coordinatorEpoch,
+    currentTxnStartOffset: producer.txnFirstOffset,
+  })),
+})
+
+const refused = (partitionIndex: number, errorCode: number, errorMessage: string | null): Row => ({
+  partitionIndex,
+  errorCode,
+  errorMessage,
+  activeProducers: [],
+})
