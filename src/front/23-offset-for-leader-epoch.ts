@@ -67,6 +67,8 @@ class EpochEndOp implements EpochEndSink {
     if ('error' in found) return found.error
     this.#waiting++
     const { currentLeaderEpoch, leaderEpoch } = asked
+    // −1 alone stands for any.
+    if (currentLeaderEpoch < -1) return ErrorCode.FENCED_LEADER_EPOCH
     found.leader.epochEnd(found.partition, leaderEpoch, currentLeaderEpoch, this, token)
     return this.#answers[token]?.errorCode ?? ErrorCode.NONE
   }

@@ -204,6 +204,8 @@ async function alter(side: Side, incremental: boolean): Promise<void> {
     await side.createTopic(topic)
     for (const [step, targets] of Object.entries(all)) {
       for (const validateOnly of [true, false]) {
+        // Kafka never answers that one: once is enough.
+        if (!incremental && step === 'a resource twice' && (version < 2 || validateOnly)) continue
         const resources = targets.map(([resourceType, name, changes]) => ({
           ...{ resourceType, resourceName: name === 'T' ? topic : name },
           configs: changes.map(([name, value, configOperation = 0]) => ({
@@ -231,13 +233,13 @@ async function morePartitions(side: Side): Promise<void> {
       count: number,
       assignments?: readonly (readonly number[])[],
     ]
+    // Not too many: Kafka takes that, and is busy for a minute.
     const cases: Record<string, readonly Wanted[]> = {
       'to 3': [[topic, 3]],
       'to as many': [[topic, 3]],
       'to fewer': [[topic, 2]],
       'to 0': [[topic, 0]],
       'to -1': [[topic, -1]],
-      'to too many': [[topic, 2_000_000]],
       'unknown topic': [['more-unknown', 3]],
       'bad topic': [['a bad/name', 3]],
       'empty topic': [['', 3]],
