@@ -1,26 +1,17 @@
 /** Of each API, a good request from which others are derived. */
 import { batchOf } from '../batches.ts'
-import type { Side } from '../side.ts'
+import type { Base } from './base.ts'
+import { alterationBases } from './bases-alterations.ts'
+import { groupBases } from './bases-groups.ts'
 import { append, byName, FOREVER, fetchRequest, newTopic, produceRequest } from './requests.ts'
-
-export interface Base {
-  readonly prepare?: (side: Side) => Promise<void>
-  /** `n` is another word each time, for names of things that are made. */
-  readonly request: (side: Side, version: number, n: string) => object | Promise<object>
-  /** Fields that stay as they are. */
-  readonly leave?: readonly string[]
-  /** Steps that are not taken. */
-  readonly skip?: (step: string, version: number) => boolean
-  readonly keep?: (path: string) => boolean
-  /** Steps that need a connection of their own. */
-  readonly alone?: (step: string) => boolean
-}
 
 const ownTopics = (path: string) =>
   path !== 'topics' && (!path.startsWith('topics[') || path.startsWith('topics[base-'))
 
 /** By API key. */
 export const bases: Readonly<Record<number, Base>> = {
+  ...groupBases,
+  ...alterationBases,
   0: {
     prepare: (side) => side.createTopic('base-produce', 1, FOREVER),
     request: (side) => produceRequest(side, { topic: 'base-produce', records: batchOf(['a']) }),

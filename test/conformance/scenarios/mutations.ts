@@ -3,7 +3,8 @@ import type { Api } from '../../../src/protocol/api.ts'
 import { apis } from '../../../src/protocol/apis.ts'
 import { mutations } from '../mutate.ts'
 import { type AskOptions, type Scenario, type Side, versionsOf } from '../side.ts'
-import { type Base, bases } from './bases.ts'
+import type { Base } from './base.ts'
+import { bases } from './bases.ts'
 
 async function mutateAll(side: Side, api: Api, base: Base): Promise<void> {
   await base.prepare?.(side)
