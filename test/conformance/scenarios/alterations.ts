@@ -216,7 +216,11 @@ async function alter(side: Side, incremental: boolean): Promise<void> {
         const what = validateOnly ? `${step} (validate)` : step
         await side.ask(what, api, version, { resources, validateOnly })
       }
-      if (targets[0]?.[1] !== 'T') continue
+      if (targets[0]?.[1] !== 'T' || !/^(one|two|no) config|^append|^subtract|^delete/.test(step)) {
+        continue
+      }
+      // Kafka's broker hears of it a moment after its controller has answered.
+      await new Promise((resolve) => setTimeout(resolve, 150))
       const resources = [{ resourceType: TOPIC, resourceName: topic, configurationKeys: null }]
       const isSet = (path: string) => !path.includes('.configs[') || path.endsWith('.value')
       await side.ask(`${step}, then`, describeConfigs, 4, { resources }, { keep: isSet })
