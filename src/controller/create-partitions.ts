@@ -73,10 +73,7 @@ function place(
   counts: Counts,
 ): readonly PartitionPlacement[] | Refusal {
   if (topic === undefined) {
-    return refuse(
-      ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-      'This server does not host this topic-partition.',
-    )
+    return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null)
   }
   const now = topic.partitionCount
   if (count === now) {

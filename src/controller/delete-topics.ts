@@ -1,8 +1,8 @@
-/** DeleteTopics by name or id, with Kafka's refusals. Looks at the state and returns entries; changes nothing. */
+/** DeleteTopics by name or id, with the refusals of Kafka's ControllerApis. Looks at the state and returns entries; changes nothing. */
 import { ErrorCode } from '../base/error-code.ts'
 import type { TenantId, TopicId } from '../base/ids.ts'
 import type { MetadataEntry } from '../image/entry.ts'
-import type { ControllerRequest, TopicRef, TopicResult } from '../image/request.ts'
+import type { ControllerRequest, TopicResult } from '../image/request.ts'
 import { refuse, refusedTopic } from './results.ts'
 import type { ControllerState, TopicState } from './state.ts'
 
@@ -10,6 +10,7 @@ type DeleteTopics = Extract<ControllerRequest, { kind: 'delete-topics' }>
 
 export interface DeleteTopicsPlan {
   readonly entries: readonly MetadataEntry[]
+  /** One for each topic: what is named twice is refused once. */
   readonly results: readonly TopicResult[]
 }
 
@@ -18,53 +19,70 @@ export function planDeleteTopics(
   tenantId: TenantId,
   request: DeleteTopics,
 ): DeleteTopicsPlan {
-  const found = request.topics.map((ref) => find(state, tenantId, ref))
-  const times = new Map<TopicState | string, number>()
-  request.topics.forEach((ref, i) => {
-    const key = found[i] ?? ('name' in ref ? `name ${ref.name}` : `id ${ref.topicId}`)
-    times.set(key, (times.get(key) ?? 0) + 1)
-  })
-  const entries: MetadataEntry[] = []
-  const results = request.topics.map((ref, i): TopicResult => {
-    const topic = found[i]
-    const name = 'name' in ref ? ref.name : null
-    const id = 'name' in ref ? undefined : ref.topicId
-    if ((times.get(topic ?? (id === undefined ? `name ${name}` : `id ${id}`)) ?? 0) > 1) {
-      // By name and by id, or (not from our fronts) twice the same.
-      const message = 'The provided topic name maps to an ID that was already supplied.'
-      const refusal = refuse(ErrorCode.INVALID_REQUEST, message)
-      return refusedTopic(topic?.name ?? name, refusal, topic?.topicId ?? id)
-    }
-    if (topic === undefined) {
-      return id === undefined
-        ? refusedTopic(
-            name,
-            refuse(
-              ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-              'This server does not host this topic-partition.',
-            ),
-          )
-        : refusedTopic(
-            null,
-            refuse(ErrorCode.UNKNOWN_TOPIC_ID, 'This server does not host this topic ID.'),
-            id,
-          )
-    }
-    entries.push({ kind: 'topic-deleted', tenantId, topicId: topic.topicId })
-    return {
-      name: topic.name,
-      topicId: topic.topicId,
-      error: ErrorCode.NONE,
-      message: null,
-      partitions: topic.partitionCount,
-      replicationFactor: topic.replicas.length / topic.partitionCount,
-      configs: {},
-    }
-  })
-  return { entries, results }
+  const names = times(request.topics.flatMap((ref) => ('name' in ref ? ref.name : [])))
+  const ids = times(request.topics.flatMap((ref) => ('name' in ref ? [] : ref.topicId)))
+  const refused: TopicResult[] = []
+  const found = new Map<string, TopicState>()
+  for (const [id, count] of ids) {
+    const topic = state.topicById(tenantId, id as TopicId)
+    if (count > 1) refused.push(refusedTopic(null, invalid('Duplicate topic id.'), id))
+    else if (topic !== undefined) found.set(id, topic)
+    else refused.push(refusedTopic(null, UNKNOWN_ID, id))
+  }
+  for (const [name, count] of names) {
+    const topic = state.topicByName(tenantId, name)
+    if (count > 1) refused.push(refusedTopic(name, invalid('Duplicate topic name.')))
+    else if (topic === undefined) refused.push(refusedTopic(name, UNKNOWN_NAME))
+    else if (ids.has(topic.topicId)) {
+      found.delete(topic.topicId)
+      const reason = 'The provided topic name maps to an ID that was already supplied.'
+      refused.push(refusedTopic(name, invalid(reason), topic.topicId))
+    } else found.set(topic.topicId, topic)
+  }
+  const results = inOrder(request, [...Array.from(found.values(), deleted), ...refused])
+  const gone = results.filter(({ error }) => error === ErrorCode.NONE)
+  return {
+    entries: gone.map((one) => ({
+      kind: 'topic-deleted',
+      tenantId,
+      topicId: one.topicId as TopicId,
+    })),
+    results,
+  }
 }
 
-const find = (state: ControllerState, tenantId: TenantId, ref: TopicRef): TopicState | undefined =>
-  'name' in ref
-    ? state.topicByName(tenantId, ref.name)
-    : state.topicById(tenantId, ref.topicId as TopicId)
+/** In the order of the request, as people read it. */
+function inOrder(request: DeleteTopics, results: readonly TopicResult[]): TopicResult[] {
+  const places = new Map<string, number>()
+  request.topics.forEach((ref, place) => {
+    const key = 'name' in ref ? `/${ref.name}` : ref.topicId
+    if (!places.has(key)) places.set(key, place)
+  })
+  const placeOf = ({ name, topicId }: TopicResult) =>
+    places.get(`/${name}`) ?? places.get(topicId) ?? 0
+  return [...results].sort((a, b) => placeOf(a) - placeOf(b))
+}
+
+const invalid = (message: string) => refuse(ErrorCode.INVALID_REQUEST, message)
+
+const UNKNOWN_ID = refuse(ErrorCode.UNKNOWN_TOPIC_ID, 'This server does not host this topic ID.')
+const UNKNOWN_NAME = refuse(
+  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  'This server does not host this topic-partition.',
+)
+
+function times(values: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
+  return counts
+}
+
+const deleted = (topic: TopicState): TopicResult => ({
+  name: topic.name,
+  topicId: topic.topicId,
+  error: ErrorCode.NONE,
+  message: null,
+  partitions: topic.partitionCount,
+  replicationFactor: topic.replicas.length / topic.partitionCount,
+  configs: {},
+})

@@ -10,10 +10,11 @@ import type {
 
 export interface Refusal {
   readonly error: ErrorCode
-  readonly message: string
+  /** null where Kafka says nothing. */
+  readonly message: string | null
 }
 
-export const refuse = (error: ErrorCode, message: string): Refusal => ({ error, message })
+export const refuse = (error: ErrorCode, message: string | null): Refusal => ({ error, message })
 
 export const refusedTopic = (
   name: string | null,

@@ -30,6 +30,10 @@ export const metadataHandler = handler({
   scopes: ['topicName', 'topicId'],
   handle(request, context) {
     const { topics } = request
+    if (topics !== null && context.version < BY_ID_FROM && topics.some(isById)) {
+      refuseAll(context, topics)
+      return
+    }
     const all = topics === null || (context.version === 0 && topics.length === 0)
     if (all) {
       const { image } = context.services
@@ -37,57 +41,18 @@ export const metadataHandler = handler({
       respond(
         context,
         request,
-        every.map((topic) => topicAnswer(context, request, topic)),
+        every.map((topic) => topicAnswer(context, topic, request)),
       )
       return
     }
-    if (context.version < BY_ID_FROM && topics.some(namesById)) {
-      refuse(context, topics)
-      return
-    }
-    const asked = { ...request, topics: onceEach(topics) }
-    const missing = request.allowAutoTopicCreation ? namesToCreate(context, asked.topics) : []
+    const missing = request.allowAutoTopicCreation ? namesToCreate(context, topics) : []
     if (missing.length === 0) {
-      answer(context, asked, null)
+      answer(context, request, topics, null)
       return
     }
-    createTopics(context, missing, (refused) => answer(context, asked, refused))
+    createTopics(context, missing, (refused) => answer(context, request, topics, refused))
   },
 })
-
-interface AskedFor extends Omit<MetadataRequest, 'topics'> {
-  readonly topics: Asked
-}
-
-const namesById = ({ name, topicId }: Asked[number]): boolean =>
-  name === null || topicId !== ZERO_TOPIC_ID
-
-/** Each topic once, as Kafka answers it; where one is asked for by id, names do not count. */
-function onceEach(topics: Asked): Asked {
-  const byId = topics.some(({ topicId }) => topicId !== ZERO_TOPIC_ID)
-  const found = new Map<string, Asked[number]>()
-  for (const { name, topicId } of topics) {
-    if (!byId) found.set(name ?? ' null', { name, topicId })
-    else if (topicId !== ZERO_TOPIC_ID) found.set(topicId, { name: null, topicId })
-  }
-  return [...found.values()]
-}
-
-/** The whole request is refused: no topic is told, nor the cluster. */
-function refuse(context: Context, topics: Asked): void {
-  context.reply({
-    throttleTimeMs: 0,
-    brokers: [],
-    clusterId: null,
-    controllerId: -1,
-    // Versions that take no ids have no null for a name either.
-    topics: topics.map(({ name, topicId }) =>
-      missing(ErrorCode.INVALID_REQUEST, name ?? '', topicId),
-    ),
-    clusterAuthorizedOperations: OPERATIONS_UNKNOWN,
-    errorCode: ErrorCode.INVALID_REQUEST,
-  })
-}
 
 /** Topics that are asked for by name and do not exist, where they may be made. */
 function namesToCreate(context: Context, topics: Asked): string[] {
@@ -96,7 +61,6 @@ function namesToCreate(context: Context, topics: Asked): string[] {
   const names = new Set<string>()
   for (const { name } of topics) {
     if (name === null || image.topicByName(context.session.tenantId, name) !== undefined) continue
-    if (refuseTopicName(name) !== null) continue
     names.add(name)
   }
   return [...names]
@@ -133,53 +97,75 @@ function refusals(results: readonly TopicResult[]): Map<string, number> {
   return refused
 }
 
-function answer(context: Context, request: AskedFor, refused: Refused): void {
+function answer(context: Context, request: MetadataRequest, topics: Asked, refused: Refused): void {
   const { image } = context.services
   const { tenantId } = context.session
   respond(
     context,
     request,
-    request.topics.map(({ name, topicId }) => {
+    topics.map(({ name, topicId }) => {
       const byId = context.version >= BY_ID_FROM && name === null
       const topic = byId
         ? image.topicById(tenantId, topicId)
         : image.topicByName(tenantId, name ?? '')
-      if (topic !== undefined) return topicAnswer(context, request, topic)
-      if (byId) return missing(ErrorCode.UNKNOWN_TOPIC_ID, null, topicId)
-      return missing(errorOf(name ?? '', refused), name, ZERO_TOPIC_ID)
+      if (topic !== undefined) return topicAnswer(context, topic, request)
+      if (byId) return missing(ErrorCode.UNKNOWN_TOPIC_ID, null, topicId, OPERATIONS_UNKNOWN)
+      const error = refused?.get(name ?? '') ?? errorOfMissing(name ?? '')
+      return missing(error, name, ZERO_TOPIC_ID, topicOperations(request))
     }),
   )
 }
 
-/** Why there is no topic of this name. */
-const errorOf = (name: string, refused: Refused): number =>
-  refuseTopicName(name) !== null
-    ? ErrorCode.INVALID_TOPIC_EXCEPTION
-    : (refused?.get(name) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+const isById = ({ name, topicId }: Asked[number]): boolean =>
+  name === null || topicId !== ZERO_TOPIC_ID
 
-const missing = (errorCode: number, name: string | null, topicId: TopicId): Topic => ({
+const errorOfMissing = (name: string): number =>
+  refuseTopicName(name) === null
+    ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    : ErrorCode.INVALID_TOPIC_EXCEPTION
+
+const topicOperations = ({ includeTopicAuthorizedOperations }: MetadataRequest): number =>
+  includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : OPERATIONS_UNKNOWN
+
+/** Ids in a version that has the field and does not serve it: the answer tells nothing else, as in Kafka. */
+function refuseAll(context: Context, topics: Asked): void {
+  context.reply({
+    throttleTimeMs: 0,
+    brokers: [],
+    clusterId: null,
+    controllerId: -1,
+    topics: topics.map(({ name, topicId }) =>
+      missing(ErrorCode.INVALID_REQUEST, name ?? '', topicId, OPERATIONS_UNKNOWN),
+    ),
+    clusterAuthorizedOperations: OPERATIONS_UNKNOWN,
+    errorCode: ErrorCode.NONE,
+  })
+}
+
+const missing = (
+  errorCode: number,
+  name: string | null,
+  topicId: TopicId,
+  topicAuthorizedOperations: number,
+): Topic => ({
   errorCode,
   name,
   topicId,
   isInternal: false,
   partitions: [],
-  topicAuthorizedOperations: OPERATIONS_UNKNOWN,
+  topicAuthorizedOperations,
 })
 
-type Flags = Omit<MetadataRequest, 'topics'>
-
-const topicAnswer = (context: Context, flags: Flags, topic: TopicView): Topic => ({
+const topicAnswer = (context: Context, topic: TopicView, request: MetadataRequest): Topic => ({
   errorCode: ErrorCode.NONE,
   name: topic.name,
   topicId: topic.topicId,
   isInternal: topic.internal,
   partitions: partitionRows(context.services, topic, 0, topic.partitionCount),
-  topicAuthorizedOperations: flags.includeTopicAuthorizedOperations
-    ? TOPIC_OPERATIONS
-    : OPERATIONS_UNKNOWN,
+  topicAuthorizedOperations: topicOperations(request),
 })
 
-function respond(context: Context, flags: Flags, topics: readonly Topic[]): void {
+function respond(context: Context, request: MetadataRequest, topics: readonly Topic[]): void {
   const tenant = context.services.image.tenant(context.session.tenantId)
   context.reply({
     throttleTimeMs: 0,
@@ -187,7 +173,7 @@ function respond(context: Context, flags: Flags, topics: readonly Topic[]): void
     clusterId: tenant?.clusterId ?? null,
     controllerId: CONTROLLER_NODE,
     topics,
-    clusterAuthorizedOperations: flags.includeClusterAuthorizedOperations
+    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
       ? CLUSTER_OPERATIONS
       : OPERATIONS_UNKNOWN,
     errorCode: ErrorCode.NONE,

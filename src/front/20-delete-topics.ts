@@ -23,62 +23,33 @@ export const deleteTopicsHandler = handler({
     context.services.controller.request(context.session.tenantId, command, (response) => {
       const responses =
         response?.kind === 'delete-topics'
-          ? onceEach(response.results)
+          ? response.results.map(answerOf)
           : topics.map((ref) => unanswered(ref))
-      context.reply({ throttleTimeMs: 0, responses: [...refused, ...responses] })
+      context.reply({ throttleTimeMs: 0, responses: [...responses, ...refused] })
     })
   },
 })
 
-interface Sorted {
-  /** Each once. */
-  readonly topics: readonly TopicRef[]
-  readonly refused: readonly Answer[]
-}
-
-/** What may be asked of the controller; what names nothing, too much or the same again is refused, once, as Kafka does it. */
-function topicsOf(request: DeleteTopicsRequest, version: number): Sorted {
-  const named =
-    version < 6
-      ? request.topicNames.map((name) => ({ name, topicId: ZERO_TOPIC_ID }))
-      : request.topics
+/** What is asked for, and what cannot be meant: a topic by neither name nor id, or by both. */
+function topicsOf(request: DeleteTopicsRequest, version: number) {
+  const topics: TopicRef[] = []
   const refused: Answer[] = []
-  const times = new Map<string, { readonly ref: TopicRef; times: number }>()
-  for (const { name, topicId } of named) {
-    if (name === null && topicId === ZERO_TOPIC_ID) {
-      refused.push(refusal(name, topicId, 'Neither topic name nor id were specified.'))
-    } else if (name !== null && topicId !== ZERO_TOPIC_ID) {
-      refused.push(refusal(name, topicId, 'You may not specify both topic name and topic id.'))
-    } else {
-      const ref = name === null ? { topicId } : { name }
-      const key = name === null ? topicId : `name ${name}`
-      const known = times.get(key)
-      if (known === undefined) times.set(key, { ref, times: 1 })
-      else known.times++
+  if (version < 6) for (const name of request.topicNames) topics.push({ name })
+  else {
+    for (const { name, topicId } of request.topics) {
+      const hasId = topicId !== ZERO_TOPIC_ID
+      if (name !== null && !hasId) topics.push({ name })
+      else if (name === null && hasId) topics.push({ topicId })
+      else {
+        const errorMessage =
+          name === null
+            ? 'Neither topic name nor id were specified.'
+            : 'You may not specify both topic name and topic id.'
+        refused.push({ name, topicId, errorCode: ErrorCode.INVALID_REQUEST, errorMessage })
+      }
     }
   }
-  const topics: TopicRef[] = []
-  for (const { ref, times: asked } of times.values()) {
-    if (asked === 1) topics.push(ref)
-    else if ('name' in ref) refused.push(refusal(ref.name, ZERO_TOPIC_ID, 'Duplicate topic name.'))
-    else refused.push(refusal(null, ref.topicId as TopicId, 'Duplicate topic id.'))
-  }
   return { topics, refused }
-}
-
-const refusal = (name: string | null, topicId: TopicId, errorMessage: string): Answer => ({
-  ...{ name, topicId, errorMessage },
-  errorCode: ErrorCode.INVALID_REQUEST,
-})
-
-/** One answer per topic: of one that was asked for by name and by id the controller tells twice. */
-function onceEach(results: readonly TopicResult[]): Answer[] {
-  const seen = new Set<string>()
-  return results.map(answerOf).filter(({ topicId }) => {
-    const isNew = topicId === ZERO_TOPIC_ID || !seen.has(topicId)
-    seen.add(topicId)
-    return isNew
-  })
 }
 
 const answerOf = (result: TopicResult): Answer => ({

@@ -18,22 +18,29 @@ type Result = DescribeConfigsResponseInput['results'][number]
 
 interface Found {
   readonly error: number
-  readonly message: string | null
+  readonly message: string
   readonly configs: readonly DescribedConfig[]
 }
 
 const NONE: readonly DescribedConfig[] = []
 const found = (configs: readonly DescribedConfig[]): Found => ({
   error: ErrorCode.NONE,
-  message: null,
+  // empty and not null, in Kafka
+  message: '',
   configs,
 })
-const refused = (error: number, message: string | null): Found => ({
+const refused = (error: number, message: string): Found => ({
   error,
   message,
   configs: NONE,
 })
 const invalid = (message: string): Found => refused(ErrorCode.INVALID_REQUEST, message)
+
+/** A few bytes of a request can ask for a hundred configs: those of some thousand topics fit into one answer. */
+const CONFIGS_MAX = 250_000
+const TOO_MANY = invalid(
+  `Too many resources in one request: its answer has ${CONFIGS_MAX} configs by now, ask for the rest in another`,
+)
 
 const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(ResourceType))
 
@@ -44,12 +51,14 @@ export const describeConfigsHandler = handler({
     // one type that Kafka does not know, and it refuses them all
     const isKnown = request.resources.every(({ resourceType }) => KNOWN_TYPES.has(resourceType))
     const find = isKnown ? describe : () => invalid(MALFORMED)
-    context.reply({
-      throttleTimeMs: 0,
-      results: request.resources.map((resource) =>
-        resultOf(resource, request, find(resource, context)),
-      ),
+    let configs = 0
+    const results = request.resources.map((resource) => {
+      if (configs > CONFIGS_MAX) return resultOf(resource, request, TOO_MANY)
+      const result = resultOf(resource, request, find(resource, context))
+      configs += result.configs.length
+      return result
     })
+    context.reply({ throttleTimeMs: 0, results })
   },
 })
 
@@ -83,7 +92,7 @@ function describeTopic(name: string, context: Context): Found {
   const badName = refuseTopicName(name)
   if (badName !== null) return refused(ErrorCode.INVALID_TOPIC_EXCEPTION, badName)
   const topic = context.services.image.topicByName(context.session.tenantId, name)
-  if (topic === undefined) return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null)
+  if (topic === undefined) return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, '')
   return found(describeTopicConfigs(topic.configs, context.brokerConfigs))
 }
 

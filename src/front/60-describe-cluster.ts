@@ -1,6 +1,7 @@
 import { ErrorCode } from '../base/error-code.ts'
+import type { BrokerId } from '../base/ids.ts'
 import { describeCluster } from '../protocol/60-describe-cluster.ts'
-import { handler } from './context.ts'
+import { handler, type RequestContext } from './context.ts'
 import { CLUSTER_OPERATIONS, CONTROLLER_NODE, nodesOf, OPERATIONS_UNKNOWN } from './nodes.ts'
 
 const EndpointType = { BROKERS: 1, CONTROLLERS: 2 } as const
@@ -20,12 +21,14 @@ export const describeClusterHandler = handler({
       controllerId: refusal === null ? CONTROLLER_NODE : -1,
       brokers:
         refusal === null
-          ? nodesOf(context).map(({ nodeId, host, port }) => ({
-              brokerId: nodeId,
-              host,
-              port,
-              isFenced: false,
-            }))
+          ? nodesOf(context)
+              .map(({ nodeId, host, port }) => ({
+                brokerId: nodeId,
+                host,
+                port,
+                isFenced: isGone(context, nodeId),
+              }))
+              .filter(({ isFenced }) => request.includeFencedBrokers || !isFenced)
           : [],
       clusterAuthorizedOperations:
         refusal === null && request.includeClusterAuthorizedOperations
@@ -34,6 +37,10 @@ export const describeClusterHandler = handler({
     })
   },
 })
+
+/** Its thread has died: nobody leads or follows there. */
+const isGone = (context: RequestContext, nodeId: number): boolean =>
+  context.services.dispatcher.proxy(context.cellId, nodeId as BrokerId)?.alive !== true
 
 function refusalOf(
   endpointType: number,

@@ -22,8 +22,12 @@ export const describeTopicPartitionsHandler = handler({
   scopes: ['topicName'],
   handle(request, context) {
     const { cursor } = request
-    if (isBadCursor(request)) {
-      respond(context, request.topics.map(refused), null)
+    if (!isCursorValid(request)) {
+      const topics = request.topics.map(({ name }) => ({
+        ...refused(name, ErrorCode.INVALID_REQUEST),
+        topicAuthorizedOperations: OPERATIONS_UNKNOWN,
+      }))
+      respond(context, topics, null)
       return
     }
     const names = namesOf(request, context)
@@ -31,17 +35,19 @@ export const describeTopicPartitionsHandler = handler({
     let left = Math.max(1, Math.min(request.responsePartitionLimit, PARTITIONS_MAX))
     for (const name of names) {
       const topic = context.services.image.topicByName(context.session.tenantId, name)
-      const from = cursor?.topicName === name ? cursor.partitionIndex : 0
-      if (left === 0) {
-        respond(context, topics, { topicName: name, partitionIndex: from })
-        return
-      }
       if (topic === undefined) {
         // One that the cursor names may have been deleted since the last page.
         if (cursor === null || name !== cursor.topicName || request.topics.length > 0) {
-          topics.push(unknown(name))
+          const isBad = refuseTopicName(name) !== null
+          const { INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION } = ErrorCode
+          topics.push(refused(name, isBad ? INVALID_TOPIC_EXCEPTION : UNKNOWN_TOPIC_OR_PARTITION))
         }
         continue
+      }
+      const from = cursor?.topicName === name ? Math.max(0, cursor.partitionIndex) : 0
+      if (left === 0) {
+        respond(context, topics, { topicName: name, partitionIndex: from })
+        return
       }
       const to = Math.min(topic.partitionCount, from + left)
       topics.push(page(context, topic, from, to))
@@ -64,24 +70,14 @@ function namesOf(request: DescribeTopicPartitionsRequest, context: Context): str
   return cursor === null ? names : names.filter((name) => name >= cursor.topicName)
 }
 
-/** A cursor must be in the list, when there is one, and name a partition that can be. */
-function isBadCursor({ topics, cursor }: DescribeTopicPartitionsRequest): boolean {
-  if (cursor === null) return false
-  if (cursor.partitionIndex < 0) return true
-  return topics.length > 0 && !topics.some(({ name }) => name === cursor.topicName)
-}
+/** A cursor names one of the topics that are asked for, and a partition that there can be. */
+const isCursorValid = ({ topics, cursor }: DescribeTopicPartitionsRequest): boolean =>
+  cursor === null ||
+  (cursor.partitionIndex >= 0 &&
+    (topics.length === 0 || topics.some(({ name }) => name === cursor.topicName)))
 
-const refused = ({ name }: { readonly name: string }): Topic => ({
-  ...unknown(name),
-  errorCode: ErrorCode.INVALID_REQUEST,
-  topicAuthorizedOperations: OPERATIONS_UNKNOWN,
-})
-
-const unknown = (name: string): Topic => ({
-  errorCode:
-    refuseTopicName(name) === null
-      ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-      : ErrorCode.INVALID_TOPIC_EXCEPTION,
+const refused = (name: string, errorCode: number): Topic => ({
+  errorCode,
   name,
   topicId: ZERO_TOPIC_ID,
   isInternal: false,

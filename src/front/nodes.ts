@@ -22,10 +22,12 @@ export function nodesOf(context: RequestContext): Node[] {
 /** Which node clients take for the controller: broker 1, on whose thread it runs. Any node can be asked. */
 export const CONTROLLER_NODE = 1
 
-/** All that can be done to a topic, as Kafka's bits (1 << AclOperation): everybody may, until there are ACLs. */
-export const TOPIC_OPERATIONS = 0b1101_1111_1000
-/** All that can be done to a cluster, in the same bits. */
-export const CLUSTER_OPERATIONS = 0b1_1111_1010_0000
+/**
+ * The bits of all operations that Kafka's ACLs know of a topic and of the cluster: everybody may do all of them as long as there are
+ * no ACLs.
+ */
+export const TOPIC_OPERATIONS = 3_576
+export const CLUSTER_OPERATIONS = 8_096
 
 /** Authorized operations when they were not asked for. */
 export const OPERATIONS_UNKNOWN = -2_147_483_648

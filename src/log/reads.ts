@@ -130,7 +130,7 @@ function locateInFiles(
   out.error = ErrorCode.KAFKA_STORAGE_ERROR
 }
 
-/** ListOffsets (KIP-79, KIP-734, KIP-405). Without anything tiered, −4 is −2, and −5 and −6 find nothing. */
+/** ListOffsets (KIP-79, KIP-734, KIP-405, KIP-1023). Without anything tiered, −4 is −2, and −5 and −6 find nothing. */
 export function findTimestamp(log: ReadableLog, timestamp: number, out: OffsetsOutcome): void {
   out.error = ErrorCode.NONE
   out.source = TimestampSource.ANSWERED

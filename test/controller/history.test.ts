@@ -23,7 +23,8 @@ function life(log: FakeEntryLog, random: SeededRandom) {
     settings: { cells: 1, brokersPerCell: 3, defaultPartitions: 2 },
     publish: (message) => applyMetadata(follower, structuredClone(message)),
     respond: (_front, correlation, response) => {
-      if (response.kind === 'allocate-producer-ids' || correlation === VALIDATED) return
+      if (response.kind !== 'create-topics' && response.kind !== 'delete-topics') return
+      if (correlation === VALIDATED) return
       for (const { error, name } of response.results) {
         if (error === 0) answered.push(`${response.kind} ${name}`)
       }
@@ -35,6 +36,11 @@ function life(log: FakeEntryLog, random: SeededRandom) {
 function someRequest(random: SeededRandom): ControllerRequest {
   const name = () => `t${random.below(4)}${random.chance(0.5) ? '.' : '_'}x`
   if (random.chance(0.2)) return { kind: 'allocate-producer-ids', count: 1 + random.below(9) }
+  if (random.chance(0.2)) {
+    const topics = [{ name: name(), count: 2 + random.below(9), assignments: null }]
+    return { kind: 'create-partitions', validateOnly: random.chance(0.1), topics }
+  }
+  if (random.chance(0.3)) return someChange(random, name())
   if (random.chance(0.4)) return { kind: 'delete-topics', topics: [{ name: name() }] }
   const topics: NewTopic[] = Array.from({ length: 1 + random.below(3) }, () => ({
     name: name(),
@@ -44,6 +50,22 @@ function someRequest(random: SeededRandom): ControllerRequest {
     configs: random.chance(0.3) ? [{ name: 'retention.ms', value: `${random.below(9)}` }] : [],
   }))
   return { kind: 'create-topics', validateOnly: random.chance(0.1), topics }
+}
+
+function someChange(random: SeededRandom, topic: string): ControllerRequest {
+  const [type, name, config] = (
+    [
+      [2, topic, 'retention.ms'],
+      [4, random.chance(0.5) ? '1' : '', 'log.retention.ms'],
+      [32, `g${random.below(3)}`, 'consumer.session.timeout.ms'],
+    ] as const
+  )[random.below(3)]!
+  const operation = random.chance(0.3) ? 1 : 0
+  const change = { name: config, operation, value: String(45_000 + random.below(3)) }
+  return {
+    ...{ kind: 'alter-configs', incremental: true, validateOnly: random.chance(0.1), nodeId: 1 },
+    resources: [{ type, name, changes: [change] }],
+  }
 }
 
 /** The topics that a client must believe in, from the answers alone. */
