@@ -45,14 +45,26 @@ export const metadataHandler = handler({
       )
       return
     }
-    const missing = request.allowAutoTopicCreation ? namesToCreate(context, topics) : []
+    const asked = onceEach(topics)
+    const missing = request.allowAutoTopicCreation ? namesToCreate(context, asked) : []
     if (missing.length === 0) {
-      answer(context, request, topics, null)
+      answer(context, request, asked, null)
       return
     }
-    createTopics(context, missing, (refused) => answer(context, request, topics, refused))
+    createTopics(context, missing, (refused) => answer(context, request, asked, refused))
   },
 })
+
+/** Each topic once, as Kafka answers it; where one is asked for by id, names do not count. */
+function onceEach(topics: Asked): Asked {
+  const byId = topics.some(({ topicId }) => topicId !== ZERO_TOPIC_ID)
+  const found = new Map<string, Asked[number]>()
+  for (const { name, topicId } of topics) {
+    if (!byId) found.set(name ?? ' null', { name, topicId })
+    else if (topicId !== ZERO_TOPIC_ID) found.set(topicId, { name: null, topicId })
+  }
+  return [...found.values()]
+}
 
 /** Topics that are asked for by name and do not exist, where they may be made. */
 function namesToCreate(context: Context, topics: Asked): string[] {
