@@ -123,6 +123,23 @@ describe('what a real Kafka answers', () => {
     expect(codes).toEqual([76])
   })
 
+  test('a produce that does not want to wait is appended all the same', () => {
+    const world = new Harness()
+    world.createTopic('t', 1)
+    const client = world.connect()
+    const records = buildBatch([{ timestampMs: 1, key: null, value: null }])
+    const correlation = client.send(produce, 9, {
+      ...{ acks: -1, timeoutMs: -1 },
+      topicData: [{ name: 't', partitionData: [{ index: 0, records }] }],
+    })
+    world.hung.add(1)
+    world.pass(500)
+    world.hung.delete(1)
+    world.run()
+    const told = client.answer(produce, correlation)!
+    expect(told.responses[0]!.partitionResponses[0]).toMatchObject({ errorCode: 0, baseOffset: 0 })
+  })
+
   test('an ApiVersions of the future: which versions there are, and nothing else', () => {
     expect(unsupportedVersionBody().apiKeys).toEqual([{ apiKey: 18, minVersion: 0, maxVersion: 4 }])
   })
