@@ -1,6 +1,7 @@
 import { InvariantError } from '../base/assert.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
+import type { HostedCoordinator } from '../coordinator/hosted.ts'
 import { MetadataImage } from '../image/image.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
@@ -13,6 +14,9 @@ import type { RingHandler, RingReader } from '../shared/ring-reader.ts'
 import { BatchBuffers } from './batch-buffers.ts'
 import { BrokerCounters, type CounterRows } from './broker-counters.ts'
 import { BrokerStop, type CompanionLog } from './broker-stop.ts'
+import { CoordinateHandler } from './coordinate.ts'
+import { type CallToken, CoordinatorAnswers } from './coordinator-answers.ts'
+import { Coordinators } from './coordinators.ts'
 import { DeleteRecordsHandler } from './delete-records.ts'
 import { describeProducers } from './describe-producers.ts'
 import { EpochEndHandler } from './epoch-end.ts'
@@ -51,6 +55,11 @@ export interface BrokerAgentOptions {
   readonly settings?: Partial<BrokerSettings>
   /** Static broker configs that give topics their defaults. */
   readonly brokerConfigs?: ConfigValues
+  /** What coordinates in the partitions of an internal topic; null: nothing does. */
+  readonly newCoordinator?: (
+    topic: TopicView,
+    image: MetadataView,
+  ) => HostedCoordinator<CallToken> | null
   /** Closed with the replicas: the metadata log. */
   readonly companions?: readonly CompanionLog[]
   /** Messages that are not for a broker: the controller's, where it shares this thread. */
@@ -83,6 +92,8 @@ export class BrokerAgent {
   readonly #listOffsets: ListOffsetsHandler
   readonly #deleteRecords: DeleteRecordsHandler
   readonly #epochEnd: EpochEndHandler
+  readonly #coordinators: Coordinators
+  readonly #coordinate: CoordinateHandler
   readonly #maintenance: Maintenance
   readonly #stop: BrokerStop
   #firstFront = 0
@@ -105,7 +116,10 @@ export class BrokerAgent {
       image,
       openLogsMax: this.#settings.openLogsMax,
       failedRetryMs: this.#settings.failedRetryMs,
-      onFailed: (replica) => this.#partitions.refuseAll(replica, ErrorCode.KAFKA_STORAGE_ERROR),
+      onFailed: (replica) => {
+        this.#partitions.refuseAll(replica, ErrorCode.KAFKA_STORAGE_ERROR)
+        this.#coordinators.drop(replica.number)
+      },
       onFlushed: (replica) => this.#partitions.moved(replica),
     })
     const drainControl = () => void this.#drainControl(Number.POSITIVE_INFINITY)
@@ -125,16 +139,14 @@ export class BrokerAgent {
     this.#listOffsets = new ListOffsetsHandler(partitions)
     this.#deleteRecords = new DeleteRecordsHandler(partitions)
     this.#epochEnd = new EpochEndHandler(partitions)
+    const isWhole = () => !this.#follower.isPartial
+    const { table, handler } = coordination(options, partitions, this.#buffers, image, isWhole)
+    this.#coordinators = table
+    this.#coordinate = handler
     this.#handlers = this.#links.map((link) => this.#handlerOf(link))
     const flushesPending = () => options.flush.pending
-    const settings = this.#settings
-    this.#maintenance = new Maintenance({
-      ...options,
-      image,
-      partitions,
-      settings,
-      flushesPending,
-    })
+    const shared = { image, partitions, settings: this.#settings, flushesPending }
+    this.#maintenance = new Maintenance({ ...options, ...shared })
     this.#follower = new MetadataFollower({
       image,
       cellId,
@@ -142,6 +154,7 @@ export class BrokerAgent {
       root,
       onGone: (number, directory) => this.#onGone(number, directory),
       onConfigs: (isChanged) => this.#onConfigs(isChanged),
+      onTopicDeleted: (topic) => this.#coordinators.onTopicDeleted(topic),
       onWhole: () => this.#onWhole(),
     })
     this.#stop = new BrokerStop({
@@ -177,6 +190,7 @@ export class BrokerAgent {
   /** Monotonic milliseconds at which the next turn is due; a turn before does no harm. */
   get nextTimerAtMs(): number {
     if (this.isStopped) return Number.POSITIVE_INFINITY
+    if (this.#coordinators.hasWork) return 0
     return Math.min(
       this.#table.timers.nextAtMs,
       this.#stop.isStopping ? this.#stop.nextTimerAtMs : this.#maintenance.nextTimerAtMs,
@@ -196,6 +210,7 @@ export class BrokerAgent {
     work += this.#options.flush.doWork()
     work += this.#table.timers.fireDue(nowMs, TIMERS_PER_TURN)
     work += partitions.settleMoved()
+    work += this.#coordinators.doWork()
     work += this.#stop.isStopping ? this.#stop.doWork(nowMs) : this.#maintenance.doWork(nowMs)
     for (const link of this.#links) link.ring()
     return work
@@ -241,6 +256,7 @@ export class BrokerAgent {
         else if (type === CommandType.DELETE_RECORDS)
           this.#deleteRecords.onDeleteRecords(link, reader, at)
         else if (type === CommandType.EPOCH_END) this.#epochEnd.onEpochEnd(link, reader, at)
+        else if (type === CommandType.COORDINATE) this.#coordinate.onCoordinate(link, reader, at)
         else throw new InvariantError(`command of unknown type ${type}`)
       },
     }
@@ -307,14 +323,42 @@ export class BrokerAgent {
 
   #removeReplica(replica: Replica): void {
     this.#partitions.refuseAll(replica, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    this.#coordinators.drop(replica.number)
     this.#table.remove(replica, this.#partitions.nowMs)
   }
 
   #onStopping(): void {
+    this.#coordinators.stop()
     // produces that are under way finish; nobody waits for more
     for (const replica of this.#table.replicas()) {
       this.#partitions.refuseWatches(replica, ErrorCode.NOT_LEADER_OR_FOLLOWER)
     }
     this.#options.onStopping?.()
   }
+}
+
+function coordination(
+  { control, cellId, brokerId, environment: { logger }, newCoordinator }: BrokerAgentOptions,
+  partitions: LeaderPartitions,
+  buffers: BatchBuffers,
+  image: MetadataView,
+  isImageWhole: () => boolean,
+) {
+  const answers = new CoordinatorAnswers(control, cellId, brokerId)
+  const table = new Coordinators({
+    partitions,
+    answers,
+    logger,
+    newCoordinator: (topic) => newCoordinator?.(topic, image) ?? null,
+    isImageWhole,
+  })
+  const { drainControl } = partitions
+  const handler = new CoordinateHandler({
+    coordinators: table,
+    answers,
+    buffers,
+    drainControl,
+    logger,
+  })
+  return { table, handler }
 }

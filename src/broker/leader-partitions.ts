@@ -49,6 +49,10 @@ export class LeaderPartitions {
     this.counters = options.counters
   }
 
+  get drainControl(): () => void {
+    return this.#options.drainControl
+  }
+
   leaderEpochOf(number: PartitionNumber): number {
     return this.#options.image.leaderEpochOf(number)
   }

@@ -15,6 +15,8 @@ export interface MetadataFollowerOptions {
   readonly onGone: (number: PartitionNumber, directory: string) => void
   /** Configs of some topics have changed. */
   readonly onConfigs: (isChanged: (topic: TopicView) => boolean) => void
+  /** A topic of any tenant is gone: the image does not hold it any more. */
+  readonly onTopicDeleted: (topic: TopicView) => void
   /** The image was begun anew and is whole (again): whatever it does not name is gone. */
   readonly onWhole: () => void
 }
@@ -39,19 +41,32 @@ export class MetadataFollower {
     return this.#isWhole
   }
 
+  /** A snapshot has begun to come, and more of it follows. */
+  get isPartial(): boolean {
+    return this.#isPartial
+  }
+
   onMetadata(message: MetadataMessage): void {
-    const { image, onGone, onConfigs, onWhole } = this.#options
+    const { image, onGone, onConfigs, onTopicDeleted, onWhole } = this.#options
     if (message.first === 0) this.#isPartial = true
     // asked before the image forgets them
     const gone = message.entries.flatMap((entry) => this.#goneBy(entry))
+    const deleted = message.entries.flatMap((entry) => this.#deletedBy(entry))
     applyMetadata(image, message)
     for (const { number, directory } of gone) onGone(number, directory)
     const isChanged = changedBy(message.entries)
     if (isChanged !== null && !this.#isPartial) onConfigs(isChanged)
+    for (const topic of deleted) onTopicDeleted(topic)
     if (message.more === true || !this.#isPartial) return
     this.#isPartial = false
     this.#isWhole = true
     onWhole()
+  }
+
+  #deletedBy(entry: MetadataEntry): TopicView[] {
+    if (entry.kind !== 'topic-deleted') return []
+    const topic = this.#options.image.topicById(entry.tenantId, entry.topicId)
+    return topic === undefined ? [] : [topic]
   }
 
   #goneBy(entry: MetadataEntry): Gone[] {

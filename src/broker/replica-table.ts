@@ -253,6 +253,9 @@ export class ReplicaTable {
         directory: replica.directory,
         partition: replica.number,
         config: replica.topic.effectiveAt(this.#options.brokerId),
+        // written by coordinators alone, whose records go on when the disk is full
+        origin: replica.topic.internal ? 'broker' : 'client',
+        appendsWhenFull: replica.topic.internal,
       })
     } catch (error) {
       this.fail(replica, nowMs, error)

@@ -38,6 +38,8 @@ export class Replica {
   isStaged = false
   /** Waits to be looked at in this turn: a flush has completed, or a timer has run. */
   isFlushed = false
+  /** A coordinator waits for what it has appended. */
+  isHeld = false
   /** Out of the table: the topic was deleted. */
   isRemoved = false
   timer: Timer | null = null
@@ -51,6 +53,7 @@ export class Replica {
 
   /** Nothing of this turn or of a flush hangs on its log. */
   get isAtRest(): boolean {
-    return !this.isStaged && this.waiting.size === 0 && this.deletes === 0
+    const isIdle = this.waiting.size === 0 && this.deletes === 0
+    return !this.isStaged && !this.isHeld && isIdle
   }
 }

@@ -34,6 +34,11 @@ export interface EpochEndSink {
   onEpochEnd(token: number, reply: Readonly<EpochEndedReply>): void
 }
 
+export interface CoordinateSink {
+  /** `frame`: the response with its size, a view that lives as long as the call; null where `error` is not 0: no coordinator has answered. */
+  onCoordinated(token: number, error: number, frame: Uint8Array | null): void
+}
+
 /** A broker as a front sees it: in memory over rings now, over TCP later. On the front's thread. */
 export interface BrokerProxy {
   readonly cellId: CellId
@@ -75,6 +80,19 @@ export interface BrokerProxy {
     sink: EpochEndSink,
     token: number,
   ): void
+  /**
+   * Hands a request (its frame without the size) to the coordinator in `partition`. The frame is copied before the call returns.
+   * `host` is the client's, for those who describe groups.
+   */
+  coordinate(
+    partition: PartitionNumber,
+    host: string,
+    frame: Uint8Array,
+    sink: CoordinateSink,
+    token: number,
+  ): void
+  /** What its coordinators have answered, as the control message `coordinated` carries it. */
+  onCoordinated(heads: Int32Array, bytes: Uint8Array): void
   /** Calls `waiter` once the high watermark of `partition` is beyond `offset`, or when something is wrong with it. */
   watch(partition: PartitionNumber, offset: number, waiter: Waiter): void
   unwatch(waiter: Waiter): void

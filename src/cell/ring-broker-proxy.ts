@@ -41,12 +41,14 @@ import type { RingHandler, RingReader } from '../shared/ring-reader.ts'
 import type { RingWriter } from '../shared/ring-writer.ts'
 import type {
   BrokerProxy,
+  CoordinateSink,
   DeleteSink,
   EpochEndSink,
   LocateSink,
   OffsetsSink,
   ProduceSink,
 } from './broker-proxy.ts'
+import { CoordinatorCalls } from './coordinator-calls.ts'
 import { Correlations } from './correlations.ts'
 import {
   failedDeleted,
@@ -122,6 +124,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
   readonly #options: RingBrokerProxyOptions
   readonly #correlations = new Correlations<Asker>()
   readonly #watches: WatchTable
+  readonly #calls: CoordinatorCalls
   #parked: Parked[] = []
   #parkedHead = 0
   /** Reply ring bytes promised to commands that are out. */
@@ -171,6 +174,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     // A padding at the ring's end may take the room of one more reply.
     this.#reservableBytes = options.replies.capacityBytes - 2 * REPLY_BYTES_MAX
     this.#watches = new WatchTable((partition, offset) => this.#sendWatch(partition, offset))
+    this.#calls = new CoordinatorCalls(options.commands, (bytes) => this.#sendBuffer(bytes))
   }
 
   get alive(): boolean {
@@ -178,6 +182,11 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
   }
 
   get parkedCommands(): number {
+    return this.#parkedInOrder + this.#calls.parked
+  }
+
+  /** Those that hold up all that come after them. */
+  get #parkedInOrder(): number {
     return this.#parked.length - this.#parkedHead
   }
 
@@ -187,7 +196,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
 
   /** Commands that the broker has not answered, watches apart. */
   get outstanding(): number {
-    return this.#correlations.size
+    return this.#correlations.size + this.#calls.outstanding
   }
 
   get watches(): WatchTable {
@@ -205,7 +214,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
       sink.onProduced(token, failedProduced(ErrorCode.LEADER_NOT_AVAILABLE))
       return
     }
-    if (this.parkedCommands === 0 && this.#sendProduce(partition, acks, batch, sink, token)) return
+    if (this.#parkedInOrder === 0 && this.#sendProduce(partition, acks, batch, sink, token)) return
     this.#parked.push({ kind: 'produce', partition, acks, batch, sink, token })
   }
 
@@ -248,6 +257,22 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     this.#ask({ kind, partition, at: leaderEpoch, maxBytes: 0, currentLeaderEpoch, sink, token })
   }
 
+  coordinate(
+    partition: PartitionNumber,
+    host: string,
+    frame: Uint8Array,
+    sink: CoordinateSink,
+    token: number,
+  ): void {
+    if (!this.#alive) sink.onCoordinated(token, ErrorCode.COORDINATOR_NOT_AVAILABLE, null)
+    else if (this.#calls.call(partition, host, frame, sink, token)) this.#wrote = true
+  }
+
+  /** From the control port: `coordinated`. */
+  onCoordinated(heads: Int32Array, bytes: Uint8Array): void {
+    if (this.#alive) this.#calls.onAnswers(heads, bytes)
+  }
+
   watch(partition: PartitionNumber, offset: number, waiter: Waiter): void {
     if (this.#alive) this.#watches.add(partition, offset, waiter)
     else waiter.onWoken(ErrorCode.LEADER_NOT_AVAILABLE)
@@ -267,6 +292,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     this.#reservedBytes -= this.#releasedBytes
     this.#releasedBytes = 0
     work += this.#sendParked()
+    if (this.#calls.parked > 0) work += this.#sendCalls()
     if (this.#watches.hasWork) work += this.#watches.doWork()
     return work
   }
@@ -295,6 +321,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
       fail(this.#correlations.take(slot), token, ErrorCode.NOT_LEADER_OR_FOLLOWER)
     }
     for (const { sink, token } of parked) fail(sink, token, ErrorCode.LEADER_NOT_AVAILABLE)
+    this.#calls.failAll()
     this.#watches.failAll(ErrorCode.LEADER_NOT_AVAILABLE)
   }
 
@@ -333,7 +360,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
 
   #ask(command: Ask): void {
     if (!this.#alive) fail(command.sink, command.token, ErrorCode.LEADER_NOT_AVAILABLE)
-    else if (this.parkedCommands > 0 || !this.#sendAsk(command)) this.#parked.push(command)
+    else if (this.#parkedInOrder > 0 || !this.#sendAsk(command)) this.#parked.push(command)
   }
 
   #sendParked(): number {
@@ -350,6 +377,12 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
       this.#parked.splice(0, this.#parkedHead)
       this.#parkedHead = 0
     }
+    return sent
+  }
+
+  #sendCalls(): number {
+    const sent = this.#calls.sendParked()
+    if (sent > 0) this.#wrote = true
     return sent
   }
 
@@ -435,7 +468,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
   #sendWatch(partition: PartitionNumber, offset: number): boolean {
     const watchBytesMax = this.#reservableBytes * WATCH_SHARE
     if (this.#watchBytes + WOKEN_RECORD_BYTES > watchBytesMax) return false
-    if (this.parkedCommands > 0 || !this.#canReserve(WOKEN_RECORD_BYTES)) return false
+    if (this.#parkedInOrder > 0 || !this.#canReserve(WOKEN_RECORD_BYTES)) return false
     const ring = this.#options.commands
     const at = ring.claim(CommandType.WATCH, WATCH_BYTES)
     if (at < 0) return false

@@ -3,6 +3,7 @@ import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId, PartitionNumber, TenantId } from '../base/ids.ts'
 import type { MetadataEntry, PartitionPlacement } from '../image/entry.ts'
 import type { ControllerRequest, MorePartitions, Outcome } from '../image/request.ts'
+import { isInternalTopic } from '../image/topic-name.ts'
 import {
   type CreateTopicsSettings,
   PARTITIONS_PER_REQUEST_MAX,
@@ -74,6 +75,12 @@ function place(
 ): readonly PartitionPlacement[] | Refusal {
   if (topic === undefined) {
     return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null)
+  }
+  if (isInternalTopic(name)) {
+    return refuse(
+      ErrorCode.INVALID_TOPIC_EXCEPTION,
+      `The number of partitions of the internal topic ${name} cannot be changed: what lives in each depends on it.`,
+    )
   }
   const now = topic.partitionCount
   if (count === now) {

@@ -1,60 +1,95 @@
 import { ErrorCode } from '../base/error-code.ts'
+import type { TopicView } from '../image/view.ts'
 import { findCoordinator } from '../protocol/10-find-coordinator.ts'
-import { handler } from './context.ts'
+import { handler, type RequestContext } from './context.ts'
+import { groupPartition } from './coordinator-call.ts'
+import { nodesOf } from './nodes.ts'
 
 const KeyType = { GROUP: 0, TRANSACTION: 1, SHARE: 2 } as const
 
-interface Refusal {
-  readonly error: number
-  readonly message: string
+/** From this version on a request names several keys. */
+const KEYS_FROM = 4
+
+interface Found {
+  readonly nodeId: number
+  readonly host: string
+  readonly port: number
+  readonly errorCode: number
+  readonly errorMessage: string | null
 }
+
+const nowhere = (errorCode: number, errorMessage: string | null): Found => ({
+  nodeId: -1,
+  host: '',
+  port: -1,
+  errorCode,
+  errorMessage,
+})
 
 /**
- * Until there are coordinators, with errors that make clients give up: COORDINATOR_NOT_AVAILABLE is what they repeat
- * for ever. Both authorization errors are fatal to every client and carry a text from version 1 on.
+ * Where a group's coordinator is: the leader of its partition of `__consumer_offsets`, which is made when the first group asks.
+ * Any node would do, since every port serves every partition.
  */
-function refusalOf(keyType: number): Refusal {
-  switch (keyType) {
-    case KeyType.GROUP:
-      return {
-        error: ErrorCode.GROUP_AUTHORIZATION_FAILED,
-        message: 'Consumer groups are not available yet: assign partitions instead',
-      }
-    case KeyType.TRANSACTION:
-      return {
-        error: ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-        message: 'Transactions are not available yet',
-      }
-    default:
-      return {
-        error: ErrorCode.INVALID_REQUEST,
-        message: `There is no coordinator type ${keyType}`,
-      }
-  }
-}
-
 export const findCoordinatorHandler = handler({
   api: findCoordinator,
   scopes: ['coordinatorKey'],
   handle(request, context) {
-    const { error, message } = refusalOf(request.keyType)
-    // not every client shows the text, and the error alone sends people looking for ACLs
-    const keys = context.version < 4 ? [request.key] : request.coordinatorKeys
-    const asked = { clientId: context.clientId, coordinatorKey: keys[0] ?? null, keys: keys.length }
-    context.connection.logRefused(message, asked)
-    const nowhere = { nodeId: -1, host: '', port: -1, errorCode: error, errorMessage: message }
-    if (context.version < 4) {
-      context.reply({ throttleTimeMs: 0, ...nowhere, coordinators: [] })
+    const { keyType } = request
+    const keys = context.version < KEYS_FROM ? [request.key] : request.coordinatorKeys
+    if (keyType !== KeyType.GROUP) {
+      const refused = refusalOf(context, keyType, keys)
+      respond(context, keys, () => refused)
       return
     }
-    context.reply({
-      throttleTimeMs: 0,
-      errorCode: ErrorCode.NONE,
-      errorMessage: null,
-      nodeId: 0,
-      host: '',
-      port: 0,
-      coordinators: request.coordinatorKeys.map((key) => ({ key, ...nowhere })),
-    })
+    context.services.internalTopics.offsets(context.session.tenantId, (topic) =>
+      respond(context, keys, (groupId) => coordinatorOf(context, topic, groupId)),
+    )
   },
 })
+
+type Context = RequestContext<typeof findCoordinator>
+
+function coordinatorOf(context: Context, topic: TopicView | null, groupId: string): Found {
+  const message = 'The coordinator is not available.'
+  if (topic === null) return nowhere(ErrorCode.COORDINATOR_NOT_AVAILABLE, message)
+  const index = groupPartition(groupId, topic.partitionCount)
+  const leader = context.services.image.leaderOf(topic.numberOf(index))
+  const node = nodesOf(context).find(({ nodeId }) => nodeId === leader)
+  if (node === undefined) return nowhere(ErrorCode.COORDINATOR_NOT_AVAILABLE, message)
+  return {
+    ...node,
+    errorCode: ErrorCode.NONE,
+    errorMessage: context.version < KEYS_FROM ? 'NONE' : '',
+  }
+}
+
+/**
+ * Until there are transactions, with an error that makes clients give up: COORDINATOR_NOT_AVAILABLE is what they repeat for
+ * ever. It is fatal to every client, and carries a text from version 1 on.
+ */
+function refusalOf(context: Context, keyType: number, keys: readonly string[]): Found {
+  if (keyType !== KeyType.TRANSACTION) {
+    return nowhere(ErrorCode.INVALID_REQUEST, `There is no coordinator type ${keyType}`)
+  }
+  const message = 'Transactions are not available yet'
+  // not every client shows the text, and the error alone sends people looking for ACLs
+  const { clientId } = context
+  context.connection.logRefused(message, { clientId, transactionalId: keys[0], keys: keys.length })
+  return nowhere(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, message)
+}
+
+function respond(context: Context, keys: readonly string[], find: (key: string) => Found): void {
+  if (context.version < KEYS_FROM) {
+    context.reply({ throttleTimeMs: 0, ...find(keys[0] ?? ''), coordinators: [] })
+    return
+  }
+  context.reply({
+    throttleTimeMs: 0,
+    errorCode: ErrorCode.NONE,
+    errorMessage: null,
+    nodeId: 0,
+    host: '',
+    port: 0,
+    coordinators: keys.map((key) => ({ key, ...find(key) })),
+  })
+}

@@ -25,6 +25,7 @@ import type { PinLedger } from './budget.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { FrontCounters, TenantCounts } from './front-counters.ts'
+import type { InternalTopics } from './internal-topics.ts'
 import type { ParkedFetches } from './parked-fetches.ts'
 import type { PendingProduces } from './pending-produce.ts'
 import type { ProducerIds } from './producer-ids.ts'
@@ -73,6 +74,7 @@ export interface FrontServices {
   readonly fetchSessions: FetchSessions
   readonly produces: PendingProduces
   readonly producerIds: ProducerIds
+  readonly internalTopics: InternalTopics
   readonly records: RecordPool
   readonly timestampReads: TimestampReads
   readonly clock: Clock
@@ -207,7 +209,8 @@ export interface Handler<A extends Api> {
   readonly api: A
   /** What its requests name and this handler looks up within the session's tenant, or has no use for. */
   readonly scopes: readonly Entity[]
-  handle(request: RequestOf<A>, context: RequestContext<A>): void
+  /** `frame`, the request as it came, lives as long as the request's own views. */
+  handle(request: RequestOf<A>, context: RequestContext<A>, frame: Uint8Array): void
 }
 
 export type AnyHandler = Handler<Api>

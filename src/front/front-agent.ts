@@ -30,6 +30,7 @@ import { Deadlines } from './deadlines.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { type FrontCounterRows, FrontCounters } from './front-counters.ts'
 import { servedApis } from './handlers.ts'
+import { InternalTopics } from './internal-topics.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
 import { ProducerIds } from './producer-ids.ts'
@@ -242,11 +243,11 @@ export class FrontAgent {
       case 'producers':
         this.services.producers.onResponse(message.correlation, message.error, message.producers)
         break
+      case 'coordinated':
+        proxyOf(dispatcher, message)?.onCoordinated(message.heads, message.bytes)
+        break
       case 'broker-gone': {
-        const gone = dispatcher.proxies.find(
-          ({ cellId, brokerId }) => cellId === message.cellId && brokerId === message.brokerId,
-        )
-        gone?.markGone()
+        proxyOf(dispatcher, message)?.markGone()
         this.services.producers.failDead()
         // The one voter runs on broker 1's thread.
         if (message.cellId === 1 && message.brokerId === 1) controller.markGone()
@@ -265,6 +266,12 @@ export class FrontAgent {
     })
   }
 }
+
+const proxyOf = (
+  { proxies }: Dispatcher,
+  of: { readonly cellId: number; readonly brokerId: number },
+): BrokerProxy | undefined =>
+  proxies.find(({ cellId, brokerId }) => cellId === of.cellId && brokerId === of.brokerId)
 
 function makeServices(
   options: FrontAgentOptions,
@@ -298,6 +305,7 @@ function makeServices(
     fetchSessions: new FetchSessions(settings.fetchSessionsMax, options.randomFor),
     produces: new PendingProduces(),
     producerIds: new ProducerIds(controller),
+    internalTopics: new InternalTopics(image, controller, settings.brokerConfigs),
     records,
     timestampReads: new TimestampReads(),
     clock,

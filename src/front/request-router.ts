@@ -97,7 +97,7 @@ export class RequestRouter implements RequestSink {
     }
     const request = decodeRequest(api, apiVersion, frame, header.bodyOffset)
     const context = new RequestContext(services, state, slot, api, header, frame.length)
-    handler.handle(request, context)
+    handler.handle(request, context, frame)
   }
 
   #stateOf(connection: KafkaConnection): ConnectionState | null {

@@ -241,10 +241,11 @@ export const BROKER_CONFIG_DEFINITIONS: readonly ConfigDefinition[] = [
   {
     name: 'offsets.topic.segment.bytes',
     type: 'INT',
-    default: '104857600',
+    default: '4194304',
     min: 1,
     readOnly: true,
-    documentation: 'Segment size of the offsets topic.',
+    documentation:
+      'Segment size of the offsets topic: what is not cleaned yet is read when its coordinator is loaded.',
   },
   {
     name: 'process.roles',

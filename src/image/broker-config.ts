@@ -12,6 +12,7 @@ import {
 } from './config-def.ts'
 import { type BrokerConfigLayers, brokerSynonyms, valuesInForce } from './config-layers.ts'
 import type { ConfigValues } from './topic-config.ts'
+import { TOPIC_CONFIG_DEFINITIONS } from './topic-config-defs.ts'
 
 const definitions = new Map(BROKER_CONFIG_DEFINITIONS.map((one) => [one.name, one]))
 
@@ -25,6 +26,23 @@ export function validateBrokerConfig(name: string, value: string): string | null
   if (definition === undefined) return `Unknown broker config name: ${name}`
   return refuseConfigValue(definition, value)
 }
+
+/** Broker configs that an engine heeds when it is started with them, besides those that its own options stand for. */
+const HEEDED: ReadonlySet<string> = new Set([
+  ...TOPIC_CONFIG_DEFINITIONS.flatMap(({ synonyms }) => (synonyms ?? []).map(({ name }) => name)),
+  'group.initial.rebalance.delay.ms',
+  'group.max.session.timeout.ms',
+  'group.max.size',
+  'group.min.session.timeout.ms',
+  'offset.metadata.max.bytes',
+  'offsets.retention.check.interval.ms',
+  'offsets.retention.minutes',
+  'offsets.topic.num.partitions',
+  'offsets.topic.segment.bytes',
+])
+
+/** Names that may be given at the start, sorted. */
+export const heededBrokerConfigs = (): readonly string[] => [...HEEDED].sort()
 
 /** The value in force as text, null where there is none. */
 export const brokerConfigValue = (name: string, values: ConfigValues): string | null =>

@@ -9,6 +9,8 @@
  *   LIST_OFFSETS  u32 correlation · u32 partition · f64 timestamp · i32 currentLeaderEpoch · u32 0
  *   DELETE_RECORDS u32 correlation · u32 partition · f64 offset
  *   EPOCH_END     u32 correlation · u32 partition · i32 leaderEpoch · i32 currentLeaderEpoch
+ *   COORDINATE    u32 correlation · u32 partition · u8 requestIn · u8 hostBytes · u16 0 · u32 bufferId · u32 byteLength · u32 0
+ *                 · client's host (ASCII) · the request's frame without its size
  *
  *   PRODUCED      u32 correlation · i16 error · u16 reason (ProduceReason) · f64 baseOffset · f64 logAppendTimeMs · f64 logStartOffset
  *   LOCATED       u32 correlation · i16 error · u8 source · u8 0 · f64 logStartOffset · f64 highWatermark · f64 lastStableOffset · f64 logEndOffset
@@ -28,6 +30,7 @@ export const CommandType = {
   LIST_OFFSETS: 4,
   DELETE_RECORDS: 5,
   EPOCH_END: 6,
+  COORDINATE: 8,
 } as const
 export const ReplyType = {
   PRODUCED: 65,
@@ -38,7 +41,7 @@ export const ReplyType = {
   EPOCH_ENDED: 70,
 } as const
 
-/** Where a produce's batch is: behind the command itself, or in a buffer of its own that came by control message. */
+/** Where a produce's batch, or a coordinator's request, is: behind the command itself, or in a buffer of its own that came by control message. */
 export const BatchIn = { RING: 0, BUFFER: 1 } as const
 
 /** Where a located fetch finds its bytes: nowhere (at the end, or an error), in a segment file, or in the ring log. */
@@ -53,6 +56,7 @@ export const WATCH_BYTES = 16
 export const LIST_OFFSETS_BYTES = 24
 export const DELETE_RECORDS_BYTES = 16
 export const EPOCH_END_BYTES = 16
+export const COORDINATE_HEADER_BYTES = 24
 export const PRODUCED_BYTES = 32
 export const LOCATED_BYTES = 80
 export const WOKEN_BYTES = 16
@@ -212,4 +216,43 @@ export function readEpochEnd(view: DataView, at: number, into: EpochEndCommand):
   into.partition = asPartitionNumber(view.getUint32(at + 4, true))
   into.leaderEpoch = view.getInt32(at + 8, true)
   into.currentLeaderEpoch = view.getInt32(at + 12, true)
+}
+
+/**
+ * A request for the coordinator that lives in a partition of an internal topic. It has no reply in the ring: answers may be long
+ * in coming, and large, so they come by control message (`coordinated`), and reserve no room.
+ */
+export interface CoordinateCommand {
+  correlation: number
+  partition: PartitionNumber
+  requestIn: number
+  /** Of the client's host, which goes before the request. */
+  hostBytes: number
+  bufferId: number
+  /** Of the request's frame. */
+  byteLength: number
+}
+
+export function writeCoordinate(
+  view: DataView,
+  at: number,
+  command: Readonly<CoordinateCommand>,
+): void {
+  view.setUint32(at, command.correlation, true)
+  view.setUint32(at + 4, command.partition, true)
+  view.setUint8(at + 8, command.requestIn)
+  view.setUint8(at + 9, command.hostBytes)
+  view.setUint16(at + 10, 0, true)
+  view.setUint32(at + 12, command.bufferId, true)
+  view.setUint32(at + 16, command.byteLength, true)
+  view.setUint32(at + 20, 0, true)
+}
+
+export function readCoordinate(view: DataView, at: number, into: CoordinateCommand): void {
+  into.correlation = view.getUint32(at, true)
+  into.partition = asPartitionNumber(view.getUint32(at + 4, true))
+  into.requestIn = view.getUint8(at + 8)
+  into.hostBytes = view.getUint8(at + 9)
+  into.bufferId = view.getUint32(at + 12, true)
+  into.byteLength = view.getUint32(at + 16, true)
 }

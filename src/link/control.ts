@@ -58,8 +58,19 @@ export type ControlMessage =
       readonly error: number
       readonly producers: readonly DescribedProducer[]
     }
-  /** A batch too large for the ring, named by `bufferId` in a PRODUCE that follows. */
+  /** A batch, or a coordinator's request, too large for the ring, named by `bufferId` in a command that follows. */
   | { readonly kind: 'batch-buffer'; readonly bufferId: number; readonly sab: SharedArrayBuffer }
+  /**
+   * Broker → front: what its coordinators have answered in one turn. `heads` holds correlation, error and byte length of each
+   * answer; `bytes` their response frames (size, header, body) one behind the other: none where the error is not 0.
+   */
+  | {
+      readonly kind: 'coordinated'
+      readonly cellId: number
+      readonly brokerId: number
+      readonly heads: Int32Array
+      readonly bytes: Uint8Array
+    }
   | {
       readonly kind: 'log'
       readonly level: LogLevel

@@ -106,7 +106,7 @@ class EarlySockets {
 }
 
 function acceptSocket(set: ConnectionSet, socket: Socket, info: ListenerInfo): void {
-  const remote = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
+  const remote = `${plainAddress(socket.remoteAddress, '?')}:${socket.remotePort ?? 0}`
   const connection = set.open(socket, info, { remote, local: plainAddress(socket.localAddress) })
   socket.on('data', (chunk: Buffer) => connection.onData(chunk))
   socket.on('end', () => connection.onEnd())
@@ -116,8 +116,8 @@ function acceptSocket(set: ConnectionSet, socket: Socket, info: ListenerInfo): v
 }
 
 /** An IPv4 address that came in through an IPv6 socket, as IPv4. */
-const plainAddress = (address: string | undefined): string =>
-  address === undefined ? '127.0.0.1' : address.replace(/^::ffff:(?=\d+\.)/, '')
+const plainAddress = (address: string | undefined, unknown = '127.0.0.1'): string =>
+  address === undefined ? unknown : address.replace(/^::ffff:(?=\d+\.)/, '')
 
 function listenOn(server: Server, options: ListenOptions, port: number): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -1,13 +1,51 @@
 /** The broker configs, by Kafka's names, that an engine's options set; what is not here has its default. Any thread. */
+import { heededBrokerConfigs, validateBrokerConfig } from '../image/broker-config.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
+import { didYouMean } from './nearest.ts'
 import type { EngineSettings } from './options.ts'
 import { formatHostPort } from './units.ts'
 
 export function brokerConfigValues(settings: EngineSettings): ConfigValues {
   return {
+    ...settings.brokerConfig,
     'num.partitions': String(settings.defaultPartitions),
     'auto.create.topics.enable': String(settings.autoCreateTopics),
     'log.dirs': settings.dataDir,
     listeners: `PLAINTEXT://${formatHostPort(settings.kafkaListen)}`,
   }
+}
+
+/**
+ * Broker configs as an option gives them: a mapping, or `NAME=VALUE` once or several times, separated by commas (a value may hold
+ * commas, too). Throws a RangeError that names what is wrong.
+ */
+export function parseBrokerConfig(value: unknown): ConfigValues {
+  const configs: Record<string, string> = {}
+  for (const [name, text] of pairsOf(value)) {
+    const known = heededBrokerConfigs()
+    if (!known.includes(name)) {
+      throw new RangeError(
+        `names ${name}, which is no broker config that can be given here${didYouMean(name, known)}`,
+      )
+    }
+    const refused = validateBrokerConfig(name, text)
+    if (refused !== null) throw new RangeError(`is refused: ${refused}`)
+    configs[name] = text
+  }
+  return configs
+}
+
+function pairsOf(value: unknown): [name: string, value: string][] {
+  if (Array.isArray(value)) return value.flatMap(pairsOf)
+  if (typeof value === 'object' && value !== null) {
+    return Object.entries(value).map(([name, one]) => [name, String(one)])
+  }
+  return String(value)
+    .split(/,(?=[\w.]+=)/)
+    .filter((pair) => pair !== '')
+    .map((pair) => {
+      const at = pair.indexOf('=')
+      if (at < 1) throw new RangeError('wants NAME=VALUE, such as log.retention.hours=24')
+      return [pair.slice(0, at).trim(), pair.slice(at + 1).trim()]
+    })
 }

@@ -4,6 +4,7 @@ import type { Logger } from '../base/log.ts'
 import { brokerPath } from '../base/paths.ts'
 import { BrokerAgent } from '../broker/broker-agent.ts'
 import type { CounterRows } from '../broker/broker-counters.ts'
+import { coordinatorKinds } from '../broker/coordinator-kinds.ts'
 import { openBrokerEnvironment } from '../broker/environment.ts'
 import { FlushClient } from '../broker/flush-client.ts'
 import type { FrontRings } from '../broker/front-link.ts'
@@ -108,6 +109,11 @@ function buildAgents(
     control,
     counters,
     brokerConfigs: brokerConfigValues(data.settings),
+    newCoordinator: coordinatorKinds({
+      brokerConfigs: brokerConfigValues(data.settings),
+      random: environment.random,
+      logger,
+    }),
     companions: metadataLog === null ? [] : [metadataLog],
     onOtherMessage: (envelope) => onControllerMessage(controller, envelope, logger),
     onStopping: () => controller?.stop(),

@@ -32,6 +32,8 @@ export interface GriotOptions {
   readonly autoCreateTopics?: boolean
   readonly defaultPartitions?: number
   readonly diskReserve?: string
+  /** Kafka's broker configs by name: those that give topics their defaults, and those of groups and offsets. */
+  readonly brokerConfig?: Readonly<Record<string, string | number | boolean>>
 }
 
 /** Defaults where an embedded engine differs from `griot start`. */
@@ -41,6 +43,9 @@ const EMBEDDED_DEFAULTS: Partial<EngineSettings> = {
   memoryBytes: EMBEDDED_MEMORY_BYTES,
   logLevel: 'error',
 }
+
+/** A test's group should not wait three seconds for members who never come. */
+const EMBEDDED_BROKER_CONFIG = { 'group.initial.rebalance.delay.ms': '0' }
 
 const camel = (name: string): string => name.replace(/-./g, (dashed) => dashed[1]!.toUpperCase())
 
@@ -56,6 +61,7 @@ export function resolveEmbedded(options: GriotOptions, temporaryDir: string): En
   for (const spec of OPTIONS) {
     settings[spec.key] = resolveOption(spec, given[camel(spec.name)], temporaryDir, settings)
   }
+  settings.brokerConfig = { ...EMBEDDED_BROKER_CONFIG, ...(settings.brokerConfig as object) }
   const complete = settings as unknown as EngineSettings
   try {
     checkPorts(complete)

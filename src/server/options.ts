@@ -1,6 +1,8 @@
 /** Every option of `griot start`, once: its name, what it accepts, its default, what it is for. */
 import os from 'node:os'
 import type { LogLevel } from '../base/log.ts'
+import type { ConfigValues } from '../image/topic-config.ts'
+import { parseBrokerConfig } from './broker-configs.ts'
 import { brokersMadeFor } from './data-directory.ts'
 import {
   type HostPort,
@@ -35,6 +37,8 @@ export interface EngineSettings {
   readonly autoCreateTopics: boolean
   readonly defaultPartitions: number
   readonly diskReserve: DiskReserve
+  /** By Kafka's names. */
+  readonly brokerConfig: ConfigValues
 }
 
 export interface OptionSpec<Key extends keyof EngineSettings = keyof EngineSettings> {
@@ -170,6 +174,15 @@ export const OPTIONS: readonly OptionSpec[] = [
     shown: '5%,2G',
     fallback: () => DEFAULT_DISK_RESERVE,
     parse: parseDiskReserve,
+  }),
+  option({
+    key: 'brokerConfig',
+    name: 'broker-config',
+    placeholder: 'NAME=VALUE',
+    help: "Kafka's broker configs: the defaults of topics (log.retention.hours …), of groups and of offsets; several with commas",
+    shown: "Kafka's own",
+    fallback: () => ({}),
+    parse: parseBrokerConfig,
   }),
 ]
 

@@ -3,6 +3,7 @@ import type { FrontId, PartitionNumber } from '../../src/base/ids.ts'
 import type { FrontRings } from '../../src/broker/front-link.ts'
 import {
   BatchIn,
+  COORDINATE_HEADER_BYTES,
   CommandType,
   LIST_OFFSETS_BYTES,
   LOCATE_BYTES,
@@ -10,6 +11,7 @@ import {
   REPLY_BYTES_MAX,
   ReplyType,
   WATCH_BYTES,
+  writeCoordinate,
   writeListOffsets,
   writeLocate,
   writeProduce,
@@ -132,6 +134,51 @@ export class FakeFront {
     writeWatch(this.#commands.view, at, { partition, offset })
     this.#commands.commit()
     return true
+  }
+
+  /** A request for a coordinator, its frame without the size; answered through {@link coordinated}. */
+  coordinate(partition: PartitionNumber, frame: Uint8Array, host = '/127.0.0.1'): number {
+    const ring = this.#commands
+    const start = COORDINATE_HEADER_BYTES + host.length
+    const inRing = start + frame.length <= ring.maxRecordBytes
+    const at = ring.claim(CommandType.COORDINATE, start + (inRing ? frame.length : 0))
+    if (at < 0) return -1
+    if (!inRing) {
+      const sab = new SharedArrayBuffer(frame.length)
+      new Uint8Array(sab).set(frame)
+      this.control.post('broker-1-1', { kind: 'batch-buffer', bufferId: ++this.#bufferId, sab })
+    }
+    writeCoordinate(ring.view, at, {
+      correlation: ++this.#correlation,
+      partition,
+      requestIn: inRing ? BatchIn.RING : BatchIn.BUFFER,
+      hostBytes: host.length,
+      bufferId: inRing ? 0 : this.#bufferId,
+      byteLength: frame.length,
+    })
+    for (let i = 0; i < host.length; i++) {
+      ring.bytes[at + COORDINATE_HEADER_BYTES + i] = host.charCodeAt(i)
+    }
+    if (inRing) ring.bytes.set(frame, at + start)
+    ring.commit()
+    return this.#correlation
+  }
+
+  /** What coordinators have answered since the last call: frames with their sizes, null beside an error. */
+  coordinated(): { correlation: number; error: number; frame: Uint8Array | null }[] {
+    const answers = []
+    for (let next = this.control.poll(); next !== undefined; next = this.control.poll()) {
+      if (next.message.kind !== 'coordinated') continue
+      const { heads, bytes } = next.message
+      let at = 0
+      for (let i = 0; i < heads.length; i += 3) {
+        const end = at + heads[i + 2]!
+        const frame = heads[i + 1] === 0 ? bytes.subarray(at, end) : null
+        answers.push({ correlation: heads[i]!, error: heads[i + 1]!, frame })
+        at = end
+      }
+    }
+    return answers
   }
 
   /** What has come since the last call. */

@@ -13,7 +13,11 @@ import {
 import type { LogFields, Logger, LogLevel } from '../../src/base/log.ts'
 import { partitionPath } from '../../src/base/paths.ts'
 import { SeededRandom } from '../../src/base/random.ts'
-import { BrokerAgent, type FlushDriver } from '../../src/broker/broker-agent.ts'
+import {
+  BrokerAgent,
+  type BrokerAgentOptions,
+  type FlushDriver,
+} from '../../src/broker/broker-agent.ts'
 import type { CounterRows } from '../../src/broker/broker-counters.ts'
 import { openBrokerEnvironment } from '../../src/broker/environment.ts'
 import type { FrontRings } from '../../src/broker/front-link.ts'
@@ -52,6 +56,7 @@ export interface WorldOptions {
   readonly diskMarkBytes?: number
   readonly diskReserveBytes?: number
   readonly withMetadataLog?: boolean
+  readonly newCoordinator?: BrokerAgentOptions['newCoordinator']
   /** What earlier lives of this broker have published. */
   readonly entries?: readonly MetadataEntry[]
   readonly clock?: ManualClock
@@ -124,6 +129,7 @@ export class World {
       control,
       counters: options.counters ?? null,
       settings: options.settings ?? {},
+      ...(options.newCoordinator === undefined ? {} : { newCoordinator: options.newCoordinator }),
       companions: this.metadataLog === null ? [] : [this.metadataLog],
       onOtherMessage: ({ message }) => this.others.push(message),
     })
@@ -179,9 +185,11 @@ export class World {
       readonly configs?: Record<string, string>
       readonly leader?: number
       readonly leaderEpoch?: number
+      readonly internal?: boolean
     } = {},
   ): PartitionNumber[] {
     const { partitions = 1, configs = {}, leader = BROKER, leaderEpoch = 0 } = options
+    const { internal = false } = options
     const n = this.#nextTopic++
     const firstPartition = asPartitionNumber(this.#nextPartition)
     this.#nextPartition += partitions
@@ -191,7 +199,7 @@ export class World {
       tenantId: TENANT,
       topicId: topicId(n),
       name: `topic-${n}`,
-      internal: false,
+      internal,
       cellId: CELL,
       firstPartition,
       placements: Array.from({ length: partitions }, () => placement),

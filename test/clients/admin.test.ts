@@ -119,6 +119,9 @@ describe('admin calls of real clients', () => {
         '--add-config',
         'consumer.session.timeout.ms=50000',
       )
+      expect(await tool(configs, '--describe', ...ofGroup)).toContain(
+        'consumer.session.timeout.ms=50000',
+      )
       const file = join(directory, 'delete.json')
       const partitions = [{ topic, partition: 0, offset: 2 }]
       await writeFile(file, JSON.stringify({ version: 1, partitions }))

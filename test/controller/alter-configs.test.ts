@@ -400,6 +400,14 @@ describe('CreatePartitions', () => {
     expect(one.image.topicByName(one.tenantId, 't')!.partitionCount).toBe(2)
   })
 
+  it('does not grow an internal topic: which group lives where depends on its partitions', () => {
+    const one = controller()
+    one.create('__consumer_offsets', one.tenantId)
+    expect(one.grow([more('__consumer_offsets', 3)]).said[0]).toContain(
+      'INVALID_TOPIC_EXCEPTION: The number of partitions of the internal topic',
+    )
+  })
+
   it('keeps the limit of all partitions', () => {
     const one = controller({}, 8)
     expect(one.grow([more('t', 4), more('u', 3)]).said).toEqual([

@@ -86,7 +86,8 @@ describe('ApiVersions', () => {
     })
     expect(told.errorCode).toBe(0)
     expect(told.apiKeys.map(({ apiKey }) => apiKey)).toEqual([
-      0, 1, 2, 3, 10, 18, 19, 20, 21, 22, 23, 32, 33, 37, 44, 60, 61, 74, 75,
+      0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 32, 33, 37, 42, 44, 47,
+      60, 61, 74, 75,
     ])
     expect(told.apiKeys[0]).toEqual({ apiKey: 0, minVersion: 0, maxVersion: 13 })
     expect(told.finalizedFeatures.map(({ name }) => name)).toEqual(['metadata.version'])
@@ -306,17 +307,17 @@ test('producer ids come from blocks and are never given twice', () => {
   expect(ids.size).toBe(1500)
 })
 
-test('what needs a coordinator fails at once, with a text', () => {
+test('what needs a transaction coordinator fails at once, with a text', () => {
   const world = new Harness()
   const client = world.connect()
   const transactional = { transactionalId: 'x', transactionTimeoutMs: 1000 }
   expect(call(world, client, initProducerId, 4, transactional).errorCode).toBe(53)
-  const group = call(world, client, findCoordinator, 4, {
-    keyType: 0,
+  const found = call(world, client, findCoordinator, 4, {
+    keyType: 1,
     coordinatorKeys: ['g', 'h'],
   })
-  expect(group.coordinators.map(({ errorCode }) => errorCode)).toEqual([30, 30])
-  expect(group.coordinators[0]!.errorMessage).toContain('not available yet')
+  expect(found.coordinators.map(({ errorCode }) => errorCode)).toEqual([53, 53])
+  expect(found.coordinators[0]!.errorMessage).toContain('not available yet')
   const old = call(world, client, findCoordinator, 1, { key: 'g', keyType: 1 })
   expect(old).toMatchObject({ errorCode: 53, errorMessage: expect.stringContaining('not') })
   const lines = world.lines.filter(({ message }) => message.includes('not available yet'))

@@ -11,6 +11,7 @@ import type { LogFields, Logger, LogLevel } from '../../src/base/log.ts'
 import { brokerPath, partitionPath } from '../../src/base/paths.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { BrokerAgent } from '../../src/broker/broker-agent.ts'
+import { coordinatorKinds } from '../../src/broker/coordinator-kinds.ts'
 import { openBrokerEnvironment } from '../../src/broker/environment.ts'
 import { MetadataLog } from '../../src/broker/metadata-log.ts'
 import { RingBrokerProxy } from '../../src/cell/ring-broker-proxy.ts'
@@ -145,6 +146,11 @@ export class Harness {
     return new FakeClient(this.front.connections, this.listener, remote)
   }
 
+  /** By the port of one node. */
+  connectTo(nodeId: number): FakeClient {
+    return new FakeClient(this.front.connections, { ...this.listener, nodeId })
+  }
+
   /** Of requests and replies. */
   get inFlightBytes(): number {
     const { budget, replies } = this.front.connections
@@ -273,6 +279,11 @@ export class Harness {
         control: port,
         counters: null,
         brokerConfigs: options.brokerConfigs ?? {},
+        newCoordinator: coordinatorKinds({
+          brokerConfigs: options.brokerConfigs ?? {},
+          random: environment.random,
+          logger: this.#logger,
+        }),
         companions: metadataLog === null ? [] : [metadataLog],
         onOtherMessage: ({ from, message }) => {
           if (message.kind !== 'controller-request') return
@@ -313,7 +324,12 @@ export class Harness {
         run: (task: RecordTask, done: RecordDone) =>
           this.later.add(() => done(runRecordTask(structuredClone(task)))),
       },
-      settings: { ...defaultFrontSettings, dataRoot: ROOT, ...options.settings },
+      settings: {
+        ...defaultFrontSettings,
+        dataRoot: ROOT,
+        brokerConfigs: options.brokerConfigs ?? {},
+        ...options.settings,
+      },
       ...(options.limits === undefined ? {} : { limits: options.limits }),
       inFlightBytes: options.inFlightBytes ?? 64 * 2 ** 20,
       fileReadBytes: options.fileReadBytes ?? 32 * 2 ** 20,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { describeBrokerConfigs, validateBrokerConfig } from '../../src/image/broker-config.ts'
+import { UNSERVED_BROKER_CONFIGS } from '../../src/image/broker-config-names.ts'
 import { ConfigSource, ConfigType } from '../../src/image/config-def.ts'
 import { fixedLayers } from '../../src/image/config-layers.ts'
 import {
@@ -163,6 +164,7 @@ describe('broker configs', () => {
     const names = new Set<string>()
     for (const one of describeBrokerConfigs(fixedLayers({}))) {
       names.add(one.name)
+      expect(UNSERVED_BROKER_CONFIGS.has(one.name), one.name).toBe(false)
       if (one.value !== null) expect(validateBrokerConfig(one.name, one.value)).toBeNull()
     }
     for (const one of describeTopicConfigs({})) {

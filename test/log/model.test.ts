@@ -24,6 +24,7 @@ type Step =
   | { readonly kind: 'retention'; readonly bytes: number }
   | { readonly kind: 'reopen'; readonly how: 'clean' | 'kill' }
   | { readonly kind: 'truncate'; readonly back: number }
+  | { readonly kind: 'delete'; readonly back: number }
   | { readonly kind: 'pass'; readonly ms: number }
 
 const steps = fc.array(
@@ -57,6 +58,13 @@ const steps = fc.array(
       arbitrary: fc.record({
         kind: fc.constant('truncate' as const),
         back: fc.integer({ min: 1, max: 12 }),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('delete' as const),
+        back: fc.integer({ min: 0, max: 20 }),
       }),
     },
     {
@@ -107,13 +115,27 @@ class Pair {
         this.log.updateConfig({ ...this.log.config, retentionBytes: step.bytes })
         this.log.applyRetention()
         this.log.updateConfig({ ...this.log.config, retentionBytes: -1 })
-        this.batches = this.batches.filter(({ base }) => base >= this.log.logStartOffset)
+        this.batches = this.batches.filter(({ last }) => last >= this.log.logStartOffset)
         break
       case 'truncate': {
-        const offset = Math.max(this.log.logStartOffset, this.end - step.back)
+        const start = this.log.logStartOffset
+        const offset = Math.max(start, this.end - step.back)
+        // what was deleted is committed, and nothing committed is cut off
+        if (this.batches.some(({ base, last }) => base < start && last >= offset)) break
         this.log.truncateTo(offset)
         this.batches = this.batches.filter(({ last }) => last < offset)
         this.end = this.batches.length > 0 ? this.batches.at(-1)!.last + 1 : this.log.logStartOffset
+        break
+      }
+      case 'delete': {
+        const target = this.end - step.back
+        const start = Math.max(this.log.logStartOffset, target)
+        this.log.deleteRecords(Math.max(0, target), (error, low) =>
+          expect([error, low]).toEqual([0, start]),
+        )
+        while (flusher.doWork() > 0);
+        expect(this.log.logStartOffset).toBe(start)
+        this.batches = this.batches.filter(({ last }) => last >= start)
         break
       }
       case 'reopen':
@@ -157,7 +179,7 @@ class Pair {
     const where = newLocate()
     const found = newOffsets()
     for (const { base, last, timestampMs } of this.batches) {
-      for (const offset of [base, last]) {
+      for (const offset of [Math.max(base, log.logStartOffset), last]) {
         log.locate(offset, 300, where)
         expect(where.error).toBe(0)
         if (where.source === LocateSource.FILE) this.checkFile(where, base)

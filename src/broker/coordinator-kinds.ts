@@ -1,0 +1,38 @@
+import type { Logger } from '../base/log.ts'
+import type { Random } from '../base/random.ts'
+import { GroupCoordinator } from '../coordinator/group/coordinator.ts'
+import type { HostedCoordinator } from '../coordinator/hosted.ts'
+import type { ConfigValues } from '../image/topic-config.ts'
+import type { MetadataView, TopicView } from '../image/view.ts'
+import type { CallToken } from './coordinator-answers.ts'
+import { groupConfigOf } from './group-config.ts'
+
+export interface CoordinatorKindsOptions {
+  readonly brokerConfigs: ConfigValues
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** What coordinates in which internal topic. */
+export function coordinatorKinds({ brokerConfigs, random, logger }: CoordinatorKindsOptions) {
+  const groupConfig = groupConfigOf(brokerConfigs)
+  return (
+    { tenantId, name }: TopicView,
+    image: MetadataView,
+  ): HostedCoordinator<CallToken> | null => {
+    if (name !== '__consumer_offsets') return null
+    return new GroupCoordinator<CallToken>({
+      config: () => groupConfig,
+      topics: {
+        idOf: (topic) => image.topicByName(tenantId, topic)?.topicId,
+        nameOf: (id) => image.topicById(tenantId, id)?.name,
+        partitionsOf: (topic) => image.topicByName(tenantId, topic)?.partitionCount ?? 0,
+      },
+      random,
+      logger: {
+        log: (level, message, fields) =>
+          logger.log(level, message, { ...fields, tenant: tenantId }),
+      },
+    })
+  }
+}

@@ -1,0 +1,63 @@
+import type { PartitionNumber } from '../base/ids.ts'
+import type { Timer } from '../base/timer-queue.ts'
+import type {
+  CoordinatorAnswer,
+  CoordinatorCall,
+  HostedCoordinator,
+} from '../coordinator/hosted.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+import { CommitQueue } from '../machine/commit-queue.ts'
+import { RecordCursor } from '../record/records.ts'
+import type { CallToken } from './coordinator-answers.ts'
+
+/** A coordinator, the partition whose log it lives in, and what waits for both. Kept by {@link Coordinators}. */
+export class CoordinatorPartition {
+  readonly number: PartitionNumber
+  readonly tenantId: string
+  readonly coordinator: HostedCoordinator<CallToken>
+  /** Answers that wait until their records, and all before, are committed. */
+  readonly answers = new CommitQueue<readonly CoordinatorAnswer<CallToken>[]>()
+  /** Calls that wait until the log is loaded. */
+  waiting: CoordinatorCall<CallToken>[] = []
+  isLoaded = false
+  /** Records below are replayed. */
+  nextOffset: number
+  /** Records wait for the write at the end of this turn. */
+  isStaged = false
+  usedAtMs: number
+  timer: Timer | null = null
+
+  constructor(
+    number: PartitionNumber,
+    tenantId: string,
+    coordinator: HostedCoordinator<CallToken>,
+    logStartOffset: number,
+    nowMs: number,
+  ) {
+    this.number = number
+    this.tenantId = tenantId
+    this.coordinator = coordinator
+    this.nextOffset = logStartOffset
+    this.usedAtMs = nowMs
+  }
+
+  /** Replays about `bytesMax` of the log, whole batches; true once there is no more. Throws DiskError. */
+  load(log: PartitionLog, bytesMax: number): boolean {
+    let left = bytesMax
+    log.readBatches(this.nextOffset, (bytes, at, byteLength) => {
+      const cursor = new RecordCursor(bytes, at)
+      while (cursor.next()) {
+        if (cursor.offset < this.nextOffset) continue
+        const key = cursor.key()
+        if (key !== null) this.coordinator.replay(cursor.offset, key, cursor.value())
+        this.nextOffset = cursor.offset + 1
+      }
+      left -= byteLength
+      return left > 0
+    })
+    if (left <= 0) return false
+    // cleaning leaves gaps, at the end too
+    this.nextOffset = log.logEndOffset
+    return true
+  }
+}

@@ -1,0 +1,407 @@
+import { ErrorCode } from '../base/error-code.ts'
+import type { PartitionNumber } from '../base/ids.ts'
+import type { Logger } from '../base/log.ts'
+import type {
+  CoordinatorAnswer,
+  CoordinatorCall,
+  CoordinatorStep,
+  HostedCoordinator,
+} from '../coordinator/hosted.ts'
+import type { TopicView } from '../image/view.ts'
+import { newAppendOutcome } from '../log/outcomes.ts'
+import { buildBatch } from '../record/builder.ts'
+import type { CallToken, CoordinatorAnswers } from './coordinator-answers.ts'
+import { CoordinatorPartition } from './coordinator-partition.ts'
+import type { LeaderPartitions } from './leader-partitions.ts'
+import type { Replica } from './replica.ts'
+
+export interface CoordinatorsOptions {
+  readonly partitions: LeaderPartitions
+  readonly answers: CoordinatorAnswers
+  readonly logger: Logger
+  /** Of the partitions of an internal topic; null for a topic that has none. */
+  readonly newCoordinator: (topic: TopicView) => HostedCoordinator<CallToken> | null
+  /** The image holds every topic of the tenant: a coordinator forgets what belongs to topics that it does not find. */
+  readonly isImageWhole: () => boolean
+}
+
+/** Of a coordinator's log, replayed per turn. */
+const LOAD_BYTES_PER_TURN = 2 * 2 ** 20
+/** Calls that may wait for a coordinator to be loaded; more are told to come again. */
+const WAITING_CALLS_MAX = 1_000
+const TIMERS_PER_TURN = 256
+/** A coordinator in which nobody lives and that nobody asks is dropped, and loaded again when it is needed. */
+const UNLOAD_AFTER_MS = 600_000
+
+/**
+ * The coordinators whose partitions this broker leads: loaded from their logs at the first call, asked, and answered for once
+ * what they decided is committed. A log that fails takes its coordinator along: who waits is told to look for it again, and
+ * the next call loads it anew. On the broker's thread, a bounded bit per turn.
+ */
+export class Coordinators {
+  readonly #options: CoordinatorsOptions
+  readonly #partitions: LeaderPartitions
+  readonly #loaded = new Map<PartitionNumber, CoordinatorPartition>()
+  readonly #loading = new Set<CoordinatorPartition>()
+  /** With records that are staged and not written. */
+  #staged: CoordinatorPartition[] = []
+  /** With answers that wait for their commit. */
+  readonly #uncommitted = new Set<CoordinatorPartition>()
+  readonly #outcome = newAppendOutcome()
+
+  constructor(options: CoordinatorsOptions) {
+    this.#options = options
+    this.#partitions = options.partitions
+  }
+
+  /** Those that are loaded or being loaded. */
+  *all(): IterableIterator<CoordinatorPartition> {
+    yield* this.#loaded.values()
+    yield* this.#loading
+  }
+
+  /** Something is to be done in the next turn, whatever comes. */
+  get hasWork(): boolean {
+    return this.#loading.size > 0
+  }
+
+  /** Hands a call to the coordinator in partition `number`, or refuses it with the error that the front is told. */
+  call(number: PartitionNumber, call: CoordinatorCall<CallToken>): void {
+    const partition = this.#find(number)
+    if (typeof partition === 'number') {
+      this.#refuse(call, partition)
+      return
+    }
+    partition.usedAtMs = this.#partitions.nowMs
+    if (partition.isLoaded) this.#handle(partition, call)
+    else if (partition.waiting.length < WAITING_CALLS_MAX) partition.waiting.push(call)
+    else this.#refuse(call, ErrorCode.COORDINATOR_LOAD_IN_PROGRESS)
+  }
+
+  /** Loads a bit, writes what this turn has staged, sends what is committed; returns how much was done. */
+  doWork(): number {
+    let work = 0
+    for (const partition of this.#loading) work += this.#load(partition)
+    work += this.#writeStaged()
+    for (const partition of this.#uncommitted) work += this.#settle(partition)
+    return work + this.#options.answers.post()
+  }
+
+  /** Its log has failed, its topic was deleted, or another broker leads it. */
+  drop(number: PartitionNumber): void {
+    const partition = this.#byNumber(number)
+    if (partition !== undefined) this.#unload(partition)
+  }
+
+  onTopicDeleted(topic: TopicView): void {
+    const { nowMs, wallMs } = this.#partitions
+    const deleted = [{ name: topic.name, topicId: topic.topicId }]
+    for (const partition of [...this.#loaded.values()]) {
+      if (partition.tenantId !== topic.tenantId) continue
+      this.#guard(partition, () =>
+        this.#take(partition, partition.coordinator.onTopicsDeleted(deleted, nowMs, wallMs)),
+      )
+    }
+  }
+
+  /** The broker stops: whoever waits is sent to look for another coordinator. */
+  stop(): void {
+    this.#writeStaged()
+    for (const partition of [...this.all()]) this.#unload(partition)
+    this.#options.answers.post()
+  }
+
+  #byNumber(number: PartitionNumber): CoordinatorPartition | undefined {
+    const loaded = this.#loaded.get(number)
+    if (loaded !== undefined) return loaded
+    for (const partition of this.#loading) if (partition.number === number) return partition
+    return undefined
+  }
+
+  /** The coordinator of a partition that this broker leads, begun to be loaded if it is not; or why there is none. */
+  #find(number: PartitionNumber): CoordinatorPartition | number {
+    const known = this.#byNumber(number)
+    if (known !== undefined) return known
+    const replica = this.#partitions.admit(number, -1)
+    if (replica === null) return ErrorCode.NOT_COORDINATOR
+    if (!this.#options.isImageWhole()) return ErrorCode.COORDINATOR_LOAD_IN_PROGRESS
+    const coordinator = this.#options.newCoordinator(replica.topic)
+    if (coordinator === null) return ErrorCode.INVALID_REQUEST
+    const log = this.#partitions.open(replica)
+    if (log === null || log.failure !== null) return ErrorCode.COORDINATOR_NOT_AVAILABLE
+    const { tenantId } = replica.topic
+    const { nowMs } = this.#partitions
+    const partition = new CoordinatorPartition(
+      number,
+      tenantId,
+      coordinator,
+      log.logStartOffset,
+      nowMs,
+    )
+    this.#loading.add(partition)
+    this.#load(partition)
+    const isKept = partition.isLoaded || this.#loading.has(partition)
+    return isKept ? partition : ErrorCode.COORDINATOR_NOT_AVAILABLE
+  }
+
+  #load(partition: CoordinatorPartition): number {
+    const replica = this.#replicaOf(partition)
+    if (replica === null) return 1
+    const { table, nowMs, wallMs } = this.#partitions
+    const log = this.#partitions.open(replica)
+    if (log === null) {
+      this.#unload(partition)
+      return 1
+    }
+    let isWhole = false
+    // what throws here is the log's fault: `drop` is called by way of the table
+    const isGood = table.guard(replica, nowMs, () => {
+      // before the replay: what lies there already needs no history
+      partition.coordinator.commit(log.acknowledgedOffset)
+      isWhole = partition.load(log, LOAD_BYTES_PER_TURN)
+    })
+    if (!isGood || !isWhole) return 1
+    this.#loading.delete(partition)
+    this.#loaded.set(partition.number, partition)
+    partition.isLoaded = true
+    const { waiting, coordinator } = partition
+    partition.waiting = []
+    this.#guard(partition, () => this.#take(partition, coordinator.onLoaded(nowMs, wallMs)))
+    for (const call of waiting) {
+      if (this.#loaded.get(partition.number) === partition) this.#handle(partition, call)
+      else this.#refuse(call, ErrorCode.NOT_COORDINATOR)
+    }
+    return 1
+  }
+
+  #handle(partition: CoordinatorPartition, call: CoordinatorCall<CallToken>): void {
+    const { nowMs, wallMs } = this.#partitions
+    const isGood = this.#guard(partition, () =>
+      this.#take(partition, partition.coordinator.handle(call, nowMs, wallMs)),
+    )
+    if (!isGood) this.#refuse(call, ErrorCode.UNKNOWN_SERVER_ERROR)
+  }
+
+  /** What a coordinator throws is a bug of ours, and ends with that coordinator: the next call loads it anew. */
+  #guard(partition: CoordinatorPartition, work: () => void): boolean {
+    try {
+      work()
+      this.#arm(partition)
+      return true
+    } catch (error) {
+      const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      this.#options.logger.log('error', 'a coordinator failed', {
+        tenant: partition.tenantId,
+        partition: partition.number,
+        error: message,
+      })
+      this.#unload(partition)
+      return false
+    }
+  }
+
+  #take(partition: CoordinatorPartition, step: CoordinatorStep<CallToken>): void {
+    const { records, answers } = step
+    if (records.length > 0 && !this.#append(partition, step)) return
+    this.#answer(partition, answers)
+  }
+
+  /** Sends answers once everything appended so far is committed. */
+  #answer(partition: CoordinatorPartition, answers: readonly CoordinatorAnswer<CallToken>[]): void {
+    if (answers.length === 0) return
+    const isCommitted = !this.#uncommitted.has(partition) && !partition.isStaged
+    if (isCommitted) this.#deliver(answers)
+    else {
+      partition.answers.park(partition.nextOffset, answers)
+      this.#uncommitted.add(partition)
+    }
+  }
+
+  /** Stages the records and replays them. False when the log does not take them: all that waits has been answered then. */
+  #append(partition: CoordinatorPartition, step: CoordinatorStep<CallToken>): boolean {
+    const { table, nowMs, wallMs } = this.#partitions
+    const replica = this.#replicaOf(partition)
+    const log = replica === null ? null : this.#partitions.open(replica)
+    if (replica === null || log === null) {
+      this.#failStep(partition, step, 'its log is not to be had')
+      return false
+    }
+    const { records } = step
+    const batch = buildBatch(records.map((one) => ({ timestampMs: wallMs, ...one })))
+    const outcome = this.#outcome
+    const epoch = this.#partitions.leaderEpochOf(partition.number)
+    const isGood = table.guard(replica, nowMs, () => log.stage(batch, wallMs, epoch, outcome))
+    // the table has dropped the coordinator
+    if (!isGood) {
+      this.#refuseStep(step)
+      return false
+    }
+    const { coordinator } = partition
+    if (outcome.error !== ErrorCode.NONE) {
+      if (outcome.error === ErrorCode.KAFKA_STORAGE_ERROR) {
+        this.#failStep(partition, step, outcome.faultMessage ?? 'its log takes no more')
+      } else this.#answer(partition, coordinator.fail(step, outcome.error, nowMs, wallMs))
+      return false
+    }
+    for (let i = 0; i < records.length; i++) {
+      const { key, value } = records[i]!
+      coordinator.replay(outcome.baseOffset + i, key, value)
+    }
+    partition.nextOffset = outcome.lastOffset + 1
+    this.#uncommitted.add(partition)
+    replica.isHeld = true
+    if (!partition.isStaged) {
+      partition.isStaged = true
+      this.#staged.push(partition)
+    }
+    return true
+  }
+
+  /** What the coordinator thinks and what its log holds are two things now: it begins anew from the log. */
+  #failStep(
+    partition: CoordinatorPartition,
+    step: CoordinatorStep<CallToken>,
+    reason: string,
+  ): void {
+    const { number, tenantId } = partition
+    this.#options.logger.log('error', `Coordinator: records were not appended: ${reason}`, {
+      tenant: tenantId,
+      partition: number,
+    })
+    this.#refuseStep(step)
+    this.#unload(partition)
+  }
+
+  #refuseStep({ answers }: CoordinatorStep<CallToken>): void {
+    for (const { token } of answers) this.#refuseToken(token, ErrorCode.COORDINATOR_NOT_AVAILABLE)
+  }
+
+  #writeStaged(): number {
+    if (this.#staged.length === 0) return 0
+    const staged = this.#staged
+    this.#staged = []
+    const partitions = this.#partitions
+    for (const partition of staged) {
+      if (!partition.isStaged) continue
+      partition.isStaged = false
+      const replica = this.#replicaOf(partition)
+      const log = replica?.log ?? null
+      if (replica === null || log === null) continue
+      let failed: Error | null = null
+      const isGood = partitions.table.guard(replica, partitions.nowMs, () => {
+        failed = log.write()
+      })
+      if (!isGood) continue
+      if (failed !== null) this.#onWriteFailed(partition, failed)
+      partitions.settle(replica)
+      partitions.table.arm(replica)
+    }
+    return staged.length
+  }
+
+  #onWriteFailed(partition: CoordinatorPartition, error: Error): void {
+    const { number, tenantId } = partition
+    this.#options.logger.log('error', `Coordinator: its log was not written: ${error.message}`, {
+      tenant: tenantId,
+      partition: number,
+    })
+    this.#unload(partition)
+  }
+
+  /** Sends the answers whose records are acknowledged. */
+  #settle(partition: CoordinatorPartition): number {
+    const replica = this.#replicaOf(partition)
+    const log = replica?.log ?? null
+    if (replica === null || log === null || log.failure !== null) {
+      this.#unload(partition)
+      return 1
+    }
+    const acknowledged = log.acknowledgedOffset
+    partition.coordinator.commit(acknowledged)
+    const sent = partition.answers.commit(acknowledged, (answers) => this.#deliver(answers))
+    if (acknowledged >= partition.nextOffset && !partition.isStaged) {
+      this.#uncommitted.delete(partition)
+      replica.isHeld = false
+    }
+    return sent
+  }
+
+  #deliver(answers: readonly CoordinatorAnswer<CallToken>[]): void {
+    const { answers: out, logger } = this.#options
+    for (const { token, response } of answers) {
+      try {
+        out.answer(token, response)
+      } catch (error) {
+        const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+        logger.log('error', "a coordinator's answer could not be encoded", { error: message })
+        this.#refuseToken(token, ErrorCode.UNKNOWN_SERVER_ERROR)
+      }
+    }
+  }
+
+  #unload(partition: CoordinatorPartition): void {
+    this.#loading.delete(partition)
+    if (this.#loaded.get(partition.number) === partition) this.#loaded.delete(partition.number)
+    this.#uncommitted.delete(partition)
+    partition.isStaged = false
+    const { table } = this.#partitions
+    if (partition.timer !== null) table.timers.cancel(partition.timer)
+    partition.timer = null
+    const replica = table.get(partition.number)
+    if (replica !== undefined) replica.isHeld = false
+    partition.answers.fail((answers) => {
+      for (const { token } of answers) this.#refuseToken(token, ErrorCode.NOT_COORDINATOR)
+    })
+    for (const call of partition.waiting) this.#refuse(call, ErrorCode.NOT_COORDINATOR)
+    partition.waiting = []
+    this.#deliver(partition.coordinator.stop())
+  }
+
+  /** The table's replica; null, and the coordinator is dropped, when this broker leads the partition no more. */
+  #replicaOf(partition: CoordinatorPartition): Replica | null {
+    const replica = this.#partitions.table.get(partition.number)
+    if (replica !== undefined) return replica
+    const admitted = this.#partitions.admit(partition.number, -1)
+    if (admitted === null) this.#unload(partition)
+    return admitted
+  }
+
+  /** Wakes the thread for the coordinator's next timer, or to see whether it can be dropped. */
+  #arm(partition: CoordinatorPartition): void {
+    if (this.#loaded.get(partition.number) !== partition) return
+    const { timers } = this.#partitions.table
+    const idleAtMs = partition.usedAtMs + UNLOAD_AFTER_MS
+    const atMs = Math.min(partition.coordinator.nextTimerAtMs, idleAtMs)
+    if (partition.timer !== null) {
+      if (partition.timer.atMs <= atMs) return
+      timers.cancel(partition.timer)
+    }
+    partition.timer = timers.schedule(atMs, (nowMs) => this.#onTimer(partition, nowMs))
+  }
+
+  #onTimer(partition: CoordinatorPartition, nowMs: number): void {
+    partition.timer = null
+    const { coordinator } = partition
+    if (nowMs >= partition.usedAtMs + UNLOAD_AFTER_MS) {
+      if (coordinator.isQuiet && !this.#uncommitted.has(partition)) {
+        this.#unload(partition)
+        return
+      }
+      partition.usedAtMs = nowMs
+    }
+    const { wallMs } = this.#partitions
+    this.#guard(partition, () => {
+      coordinator.fireTimers(nowMs, wallMs, TIMERS_PER_TURN, (step) => {
+        if (this.#loaded.get(partition.number) === partition) this.#take(partition, step)
+      })
+    })
+  }
+
+  #refuse(call: CoordinatorCall<CallToken>, error: number): void {
+    this.#refuseToken(call.token, error)
+  }
+
+  #refuseToken({ front, correlation }: CallToken, error: number): void {
+    this.#options.answers.refuse(front, correlation, error)
+  }
+}

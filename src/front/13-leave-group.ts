@@ -1,0 +1,9 @@
+import { leaveGroup } from '../protocol/13-leave-group.ts'
+import { groupHandler } from './coordinator-call.ts'
+
+export const leaveGroupHandler = groupHandler({
+  api: leaveGroup,
+  scopes: ['groupId', 'memberId', 'groupInstanceId'],
+  groupOf: ({ groupId }) => groupId,
+  refusalOf: () => (errorCode) => ({ throttleTimeMs: 0, errorCode, members: [] }),
+})

@@ -1,0 +1,27 @@
+import { describeGroups } from '../protocol/15-describe-groups.ts'
+import { groupsHandler } from './coordinator-call.ts'
+import { OPERATIONS_UNKNOWN } from './nodes.ts'
+
+export const describeGroupsHandler = groupsHandler({
+  api: describeGroups,
+  scopes: ['groupId'],
+  groupsOf: ({ groups }) => groups,
+  only: (request, groups) => ({
+    ...request,
+    groups: request.groups.filter((groupId) => groups.has(groupId)),
+  }),
+  refuse: (groups, errorCode) => ({
+    throttleTimeMs: 0,
+    groups: groups.map((groupId) => ({
+      errorCode,
+      errorMessage: null,
+      groupId,
+      groupState: '',
+      protocolType: '',
+      protocolData: '',
+      members: [],
+      authorizedOperations: OPERATIONS_UNKNOWN,
+    })),
+  }),
+  merge: (answers) => ({ throttleTimeMs: 0, groups: answers.flatMap(({ groups }) => groups) }),
+})

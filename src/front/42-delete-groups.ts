@@ -1,0 +1,14 @@
+import { deleteGroups } from '../protocol/42-delete-groups.ts'
+import { groupsHandler } from './coordinator-call.ts'
+
+export const deleteGroupsHandler = groupsHandler({
+  api: deleteGroups,
+  scopes: ['groupId'],
+  groupsOf: ({ groupsNames }) => groupsNames,
+  only: (_request, groups) => ({ groupsNames: [...groups] }),
+  refuse: (groups, errorCode) => ({
+    throttleTimeMs: 0,
+    results: groups.map((groupId) => ({ groupId, errorCode })),
+  }),
+  merge: (answers) => ({ throttleTimeMs: 0, results: answers.flatMap(({ results }) => results) }),
+})

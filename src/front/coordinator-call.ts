@@ -1,0 +1,178 @@
+import { ErrorCode } from '../base/error-code.ts'
+import type { PartitionIndex } from '../base/ids.ts'
+import type { CoordinateSink } from '../cell/broker-proxy.ts'
+import type { TopicView } from '../image/view.ts'
+import type {
+  Api,
+  RequestInputOf,
+  RequestOf,
+  ResponseInputOf,
+  ResponseOf,
+} from '../protocol/api.ts'
+import { decodeResponse, encodeRequest, joinFrame } from '../protocol/codec.ts'
+import type { Entity } from '../protocol/entity.ts'
+import { type AnyHandler, handler, type RequestContext } from './context.ts'
+
+/** Bytes of a frame's size. */
+const SIZE_BYTES = 4
+
+/** The partition of `__consumer_offsets` that a group lives in: Kafka's rule, Java's String.hashCode. */
+export function groupPartition(groupId: string, partitions: number): PartitionIndex {
+  let hash = 0
+  for (let i = 0; i < groupId.length; i++) hash = (Math.imul(hash, 31) + groupId.charCodeAt(i)) | 0
+  return ((hash & 0x7fff_ffff) % partitions) as PartitionIndex
+}
+
+/** `response` is null where `error` is not NONE: no coordinator has answered. */
+type CallDone<A extends Api> = (error: number, response: ResponseOf<A> | null) => void
+
+class Call<A extends Api> implements CoordinateSink {
+  readonly #api: A
+  readonly #version: number
+  readonly #done: CallDone<A>
+
+  constructor(api: A, version: number, done: CallDone<A>) {
+    this.#api = api
+    this.#version = version
+    this.#done = done
+  }
+
+  onCoordinated(_token: number, error: number, frame: Uint8Array | null): void {
+    if (frame === null) this.#done(error, null)
+    else {
+      const { response } = decodeResponse(this.#api, this.#version, frame.subarray(SIZE_BYTES))
+      this.#done(ErrorCode.NONE, response)
+    }
+  }
+}
+
+/** Asks the coordinator in one partition of `topic`. `frame` is a request of the context's API and version, without its size. */
+export function askPartition<A extends Api>(
+  context: RequestContext<A>,
+  topic: TopicView,
+  index: PartitionIndex,
+  frame: Uint8Array,
+  done: CallDone<A>,
+): void {
+  const { dispatcher } = context.services
+  const number = topic.numberOf(index)
+  const proxy = dispatcher.leaderOf(topic.cellId, number)
+  if (proxy === undefined) {
+    done(ErrorCode.COORDINATOR_NOT_AVAILABLE, null)
+    return
+  }
+  const sink = new Call(context.api, context.version, done)
+  proxy.coordinate(number, hostOf(context), frame, sink, 0)
+}
+
+/** The client's address without its port, as Kafka prints it in descriptions of groups. */
+function hostOf({ connection: { remoteAddress } }: RequestContext): string {
+  return `/${remoteAddress.slice(0, remoteAddress.lastIndexOf(':'))}`
+}
+
+/** The request as a frame without its size, for what is not passed on as it came. */
+export function requestFrame<A extends Api>(
+  { api, version, correlationId, clientId }: RequestContext<A>,
+  request: RequestInputOf<A>,
+): Uint8Array {
+  const frame = encodeRequest(api, version, correlationId, clientId, request)
+  return joinFrame(frame).subarray(SIZE_BYTES)
+}
+
+export interface GroupHandler<A extends Api> {
+  readonly api: A
+  readonly scopes: readonly Entity[]
+  readonly groupOf: (request: RequestOf<A>) => string
+  /** Makes the answer to give when no coordinator has answered. Keeps of the request what that needs: it may be long until then. */
+  readonly refusalOf: (
+    request: RequestOf<A>,
+    context: RequestContext<A>,
+  ) => (error: number) => ResponseInputOf<A>
+}
+
+/** A handler that passes requests about one group on to its coordinator. */
+export function groupHandler<A extends Api>(definition: GroupHandler<A>): AnyHandler {
+  const { api, scopes, groupOf, refusalOf } = definition
+  return handler({
+    api,
+    scopes,
+    handle(request, context, frame) {
+      const groupId = groupOf(request)
+      const refuse = refusalOf(request, context)
+      const { internalTopics } = context.services
+      internalTopics.offsets(context.session.tenantId, (topic) => {
+        if (topic === null) {
+          context.reply(refuse(ErrorCode.COORDINATOR_NOT_AVAILABLE))
+          return
+        }
+        const index = groupPartition(groupId, topic.partitionCount)
+        askPartition(context, topic, index, frame, (error, response) => {
+          context.reply(response === null ? refuse(error) : (response as ResponseInputOf<A>))
+        })
+        context.slot.frameDone()
+      })
+    },
+  })
+}
+
+export interface GroupsHandler<A extends Api> {
+  readonly api: A
+  readonly scopes: readonly Entity[]
+  /** The groups that a request names. */
+  readonly groupsOf: (request: RequestOf<A>) => readonly string[]
+  /** The request, about some of its groups only. */
+  readonly only: (request: RequestOf<A>, groups: ReadonlySet<string>) => RequestInputOf<A>
+  /** An answer that refuses these groups. */
+  readonly refuse: (groups: readonly string[], error: number) => ResponseInputOf<A>
+  /** One answer made of several. */
+  readonly merge: (
+    answers: readonly ResponseInputOf<A>[],
+    groups: readonly string[],
+  ) => ResponseInputOf<A>
+}
+
+/** Answers a request about several groups, each from its own coordinator. */
+export function answerGroups<A extends Api>(
+  definition: GroupsHandler<A>,
+  request: RequestOf<A>,
+  context: RequestContext<A>,
+  frame: Uint8Array,
+): void {
+  const { groupsOf, only, refuse, merge } = definition
+  const groups = groupsOf(request)
+  context.services.internalTopics.offsets(context.session.tenantId, (topic) => {
+    if (topic === null) {
+      context.reply(refuse(groups, ErrorCode.COORDINATOR_NOT_AVAILABLE))
+      return
+    }
+    const byPartition = new Map<PartitionIndex, Set<string>>()
+    for (const group of groups) {
+      const index = groupPartition(group, topic.partitionCount)
+      const known = byPartition.get(index)
+      if (known === undefined) byPartition.set(index, new Set([group]))
+      else known.add(group)
+    }
+    if (byPartition.size === 0) {
+      context.reply(merge([], groups))
+      return
+    }
+    const answers: ResponseInputOf<A>[] = []
+    for (const [index, some] of byPartition) {
+      const part = byPartition.size === 1 ? frame : requestFrame(context, only(request, some))
+      askPartition(context, topic, index, part, (error, response) => {
+        answers.push(
+          response === null ? refuse([...some], error) : (response as ResponseInputOf<A>),
+        )
+        if (answers.length === byPartition.size) context.reply(merge(answers, groups))
+      })
+    }
+    context.slot.frameDone()
+  })
+}
+
+export const groupsHandler = <A extends Api>(definition: GroupsHandler<A>): AnyHandler =>
+  handler({
+    api: definition.api,
+    scopes: definition.scopes,
+    handle: (request, context, frame) => answerGroups(definition, request, context, frame),
+  })

@@ -1,0 +1,344 @@
+import { describe, expect, it } from 'vitest'
+import { ErrorCode } from '../../src/base/error-code.ts'
+import type { PartitionNumber } from '../../src/base/ids.ts'
+import type { CallToken } from '../../src/broker/coordinator-answers.ts'
+import type {
+  CoordinatorAnswer,
+  CoordinatorCall,
+  CoordinatorStep,
+  HostedCoordinator,
+} from '../../src/coordinator/hosted.ts'
+import type { SimulatedFault, SimulatedOperation } from '../../src/log/simulated-disk.ts'
+import { type HeartbeatRequest, heartbeat } from '../../src/protocol/12-heartbeat.ts'
+import { decodeResponse, encodeRequest, joinFrame } from '../../src/protocol/codec.ts'
+import { World, type WorldOptions } from './world.ts'
+
+const NOTHING: CoordinatorStep<CallToken> = { records: [], answers: [] }
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+/** Counts what it is told. A heartbeat's group id says what to do; its answer's error code tells the count. */
+class Counting implements HostedCoordinator<CallToken> {
+  readonly values: string[] = []
+  readonly deleted: string[] = []
+  readonly parked: CallToken[] = []
+  committed = 0
+  nextTimerAtMs = Number.POSITIVE_INFINITY
+  isQuiet = true
+
+  replay(_offset: number, _key: Uint8Array, value: Uint8Array | null): void {
+    this.values.push(new TextDecoder().decode(value ?? undefined))
+  }
+  onLoaded() {
+    return NOTHING
+  }
+  handle(call: CoordinatorCall<CallToken>, nowMs: number): CoordinatorStep<CallToken> {
+    const { groupId } = call.request as HeartbeatRequest
+    const [what, value = ''] = groupId.split(':')
+    const answer = this.#answer(call.token)
+    switch (what) {
+      case 'put':
+        return { records: [{ key: bytes('k'), value: bytes(value) }], answers: [answer] }
+      case 'park':
+        this.parked.push(call.token)
+        return NOTHING
+      case 'later':
+        this.parked.push(call.token)
+        this.nextTimerAtMs = nowMs + 1_000
+        return NOTHING
+      case 'throw':
+        throw new Error('a bug')
+      default:
+        return { records: [], answers: [answer] }
+    }
+  }
+  fail(step: CoordinatorStep<CallToken>, errorCode: ErrorCode) {
+    return step.answers.map(({ token }) => ({ token, response: { throttleTimeMs: 0, errorCode } }))
+  }
+  fireTimers(
+    nowMs: number,
+    _wallMs: number,
+    _limit: number,
+    take: (step: CoordinatorStep<CallToken>) => void,
+  ): number {
+    if (nowMs < this.nextTimerAtMs) return 0
+    this.nextTimerAtMs = Number.POSITIVE_INFINITY
+    const answers = this.parked.splice(0).map((token) => this.#answer(token))
+    take({ records: [{ key: bytes('k'), value: bytes('timer') }], answers })
+    return 1
+  }
+  onTopicsDeleted(topics: readonly { readonly name: string }[]) {
+    this.deleted.push(...topics.map(({ name }) => name))
+    return NOTHING
+  }
+  commit(offset: number): void {
+    this.committed = offset
+  }
+  stop(): readonly CoordinatorAnswer<CallToken>[] {
+    return this.parked.map((token) => ({
+      token,
+      response: { throttleTimeMs: 0, errorCode: ErrorCode.NOT_COORDINATOR },
+    }))
+  }
+  #answer(token: CallToken): CoordinatorAnswer<CallToken> {
+    return { token, response: { throttleTimeMs: 0, errorCode: this.values.length } }
+  }
+}
+
+function start(options: WorldOptions = {}) {
+  const made: Counting[] = []
+  const newCoordinator = () => {
+    const coordinator = new Counting()
+    made.push(coordinator)
+    return coordinator
+  }
+  const world = new World({ newCoordinator, ...options })
+  const [partition] = world.createTopic({ internal: true })
+  world.run()
+  return { world, made, partition: partition!, newCoordinator }
+}
+
+function ask(world: World, partition: PartitionNumber, groupId: string): number {
+  const request = { groupId, generationId: 0, memberId: '', groupInstanceId: null }
+  const frame = joinFrame(encodeRequest(heartbeat, 4, 7, 'client', request)).subarray(4)
+  return world.front.coordinate(partition, frame)
+}
+
+/** What has come: the error code within the answer, or `error` where no coordinator answered. */
+function answers(world: World) {
+  return world.front.coordinated().map(({ correlation, error, frame }) => {
+    if (frame === null) return { correlation, refused: error }
+    const decoded = decodeResponse(heartbeat, 4, frame.subarray(4))
+    expect(decoded.correlationId).toBe(7)
+    return { correlation, code: decoded.response.errorCode }
+  })
+}
+
+const failing =
+  (operation: string, part: string, code: string) =>
+  (asked: SimulatedOperation): SimulatedFault | null =>
+    asked.operation === operation && asked.path.includes(part) ? { kind: 'error', code } : null
+
+describe('a coordinator', () => {
+  it('is made at the first call, and answers once what it decided is in its log', () => {
+    const { world, made, partition } = start()
+    expect(made).toHaveLength(0)
+    const first = ask(world, partition, 'put:a')
+    const second = ask(world, partition, 'get')
+    world.run()
+    expect(answers(world)).toEqual([
+      { correlation: first, code: 0 },
+      { correlation: second, code: 1 },
+    ])
+    expect(made[0]!.values).toEqual(['a'])
+    expect(made[0]!.committed).toBe(1)
+  })
+
+  it('is loaded from its log in a later life, a bit per turn, and answers who waited in order', () => {
+    const { world, partition } = start()
+    const value = 'x'.repeat(30_000)
+    for (let i = 0; i < 300; i++) {
+      ask(world, partition, `put:${i}${value}`)
+      world.run()
+    }
+    expect(answers(world)).toHaveLength(300)
+    const made: Counting[] = []
+    const next = world.restart({
+      newCoordinator: () => {
+        made.push(new Counting())
+        return made.at(-1)!
+      },
+    })
+    const asked = ['get', 'put:new', 'get'].map((what) => ask(next, partition, what))
+    next.turn()
+    expect(answers(next)).toEqual([])
+    next.run()
+    expect(answers(next)).toEqual(
+      asked.map((correlation, i) => ({ correlation, code: 300 + Number(i === 2) })),
+    )
+    expect(made[0]!.values.map((one) => one.replace(value, ''))).toEqual([
+      ...Array.from({ length: 300 }, (_, i) => `${i}`),
+      'new',
+    ])
+  })
+
+  it('takes a request that is too large for the ring', () => {
+    const { world, made, partition } = start()
+    ask(world, partition, `put:${'y'.repeat(32_000)}`)
+    const frame = joinFrame(
+      encodeRequest(heartbeat, 4, 7, 'z'.repeat(32_767), {
+        groupId: `put:${'y'.repeat(32_000)}`,
+        generationId: 0,
+        memberId: '',
+        groupInstanceId: null,
+      }),
+    ).subarray(4)
+    world.front.coordinate(partition, frame)
+    world.run()
+    expect(answers(world)).toMatchObject([{ code: 0 }, { code: 1 }])
+    expect(made[0]!.values.map((one) => one.length)).toEqual([32_000, 32_000])
+  })
+
+  it('whose log cannot be written begins anew from it, and says so to those who wait', () => {
+    const { world, made, partition } = start()
+    const before = [ask(world, partition, 'put:a'), ask(world, partition, 'park')]
+    world.run()
+    expect(answers(world)).toEqual([{ correlation: before[0], code: 0 }])
+    world.simulated.onOperation = failing('write', '.log', 'EIO')
+    const lost = ask(world, partition, 'put:b')
+    world.run()
+    expect(answers(world)).toEqual([
+      { correlation: lost, refused: ErrorCode.NOT_COORDINATOR },
+      { correlation: before[1], code: ErrorCode.NOT_COORDINATOR },
+    ])
+    world.simulated.onOperation = () => null
+    world.pass(10_000)
+    const after = [ask(world, partition, 'get'), ask(world, partition, 'put:c')]
+    world.run()
+    expect(answers(world)).toEqual(after.map((correlation) => ({ correlation, code: 1 })))
+    expect(made).toHaveLength(2)
+    expect(made[1]!.values).toEqual(['a', 'c'])
+  })
+
+  it('that throws ends alone: who waits is answered, the next call begins anew, others go on', () => {
+    const { world, made, partition } = start()
+    const [other] = world.createTopic({ internal: true })
+    ask(world, partition, 'put:a')
+    ask(world, other!, 'put:o')
+    const parked = ask(world, partition, 'park')
+    world.run()
+    answers(world)
+    const thrown = ask(world, partition, 'throw')
+    const fine = ask(world, other!, 'get')
+    world.run()
+    expect(answers(world)).toEqual([
+      { correlation: parked, code: ErrorCode.NOT_COORDINATOR },
+      { correlation: thrown, refused: ErrorCode.UNKNOWN_SERVER_ERROR },
+      { correlation: fine, code: 1 },
+    ])
+    ask(world, partition, 'get')
+    world.run()
+    expect(answers(world)).toMatchObject([{ code: 1 }])
+    expect(made).toHaveLength(3)
+    expect(world.complaints()).toEqual(['a coordinator failed'])
+  })
+
+  it('whose record its log refuses goes on without it', () => {
+    const { world, made } = start()
+    const configs = { 'max.message.bytes': '1000' }
+    const [partition] = world.createTopic({ internal: true, configs })
+    const asked = ['put:a', `put:${'b'.repeat(2_000)}`, 'put:c', 'get'].map((what) =>
+      ask(world, partition!, what),
+    )
+    world.run()
+    expect(answers(world)).toEqual([
+      { correlation: asked[0], code: 0 },
+      { correlation: asked[1], code: ErrorCode.MESSAGE_TOO_LARGE },
+      { correlation: asked[2], code: 1 },
+      { correlation: asked[3], code: 2 },
+    ])
+    expect(made[0]!.values).toEqual(['a', 'c'])
+  })
+
+  it('is not loaded while a part of the image is still to come', () => {
+    const { world, made, partition } = start()
+    const offset = world.entries.length
+    const entries = world.entries
+    world.controller.post('broker-1-1', { kind: 'metadata', first: 0, offset, entries, more: true })
+    ask(world, partition, 'get')
+    world.run()
+    expect(answers(world)).toMatchObject([{ refused: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS }])
+    expect(made).toHaveLength(0)
+  })
+
+  it('answers by its timer', () => {
+    const { world, made, partition } = start()
+    const later = ask(world, partition, 'later')
+    world.run()
+    expect(answers(world)).toEqual([])
+    expect(world.agent.nextTimerAtMs).toBeLessThanOrEqual(world.clock.monotonicMs() + 1_000)
+    world.pass(1_000)
+    expect(answers(world)).toEqual([{ correlation: later, code: 0 }])
+    expect(made[0]!.values).toEqual(['timer'])
+  })
+
+  it('waits for the flush where its topic asks for that', () => {
+    const { world } = start()
+    const [partition] = world.createTopic({ internal: true, configs: { 'flush.messages': '1' } })
+    world.run()
+    ask(world, partition!, 'put:a')
+    world.turn()
+    expect(answers(world)).toEqual([])
+    world.run()
+    expect(answers(world)).toMatchObject([{ code: 0 }])
+  })
+
+  it('is told of topics of its tenant that are gone', () => {
+    const { world, made, partition } = start()
+    world.createTopic()
+    ask(world, partition, 'get')
+    world.run()
+    world.deleteTopic(2)
+    world.run()
+    expect(made[0]!.deleted).toEqual(['topic-2'])
+  })
+
+  it('goes with its topic, and is not to be had where another broker leads', () => {
+    const { world, partition } = start()
+    const [elsewhere] = world.createTopic({ internal: true, leader: 2 })
+    const parked = ask(world, partition, 'park')
+    const asked = ask(world, elsewhere!, 'get')
+    world.run()
+    expect(answers(world)).toEqual([{ correlation: asked, refused: ErrorCode.NOT_COORDINATOR }])
+    world.deleteTopic(1)
+    world.run()
+    expect(answers(world)).toEqual([{ correlation: parked, code: ErrorCode.NOT_COORDINATOR }])
+    const again = ask(world, partition, 'get')
+    world.run()
+    expect(answers(world)).toEqual([{ correlation: again, refused: ErrorCode.NOT_COORDINATOR }])
+  })
+
+  it('goes on with a full disk', () => {
+    const { world, partition } = start({ diskMarkBytes: 1_000_000 })
+    ask(world, partition, 'put:a')
+    world.run()
+    world.simulated.occupiedBytes = 2 ** 40 - 500_000
+    world.clock.advance(1_000)
+    ask(world, partition, 'put:b')
+    ask(world, partition, 'put:c')
+    world.run()
+    expect(answers(world)).toMatchObject([{ code: 0 }, { code: 1 }, { code: 2 }])
+  })
+
+  it('answers who waits when the broker stops, and loses nothing', () => {
+    const { world, partition, newCoordinator } = start()
+    const asked = ['put:a', 'park', 'put:b'].map((what) => ask(world, partition, what))
+    world.turn()
+    world.stop()
+    expect(answers(world)).toEqual([
+      { correlation: asked[0], code: 0 },
+      { correlation: asked[2], code: 1 },
+      { correlation: asked[1], code: ErrorCode.NOT_COORDINATOR },
+    ])
+    const next = world.restart({ newCoordinator })
+    ask(next, partition, 'get')
+    next.run()
+    expect(answers(next)).toMatchObject([{ code: 2 }])
+  })
+
+  it('in which nobody lives is dropped after ten minutes, and comes back with all that it had', () => {
+    const { world, made, partition } = start()
+    ask(world, partition, 'put:a')
+    world.run()
+    answers(world)
+    world.pass(601_000, 10_000)
+    ask(world, partition, 'get')
+    world.run()
+    expect(answers(world)).toMatchObject([{ code: 1 }])
+    expect(made).toHaveLength(2)
+    made[1]!.isQuiet = false
+    world.pass(1_300_000, 10_000)
+    ask(world, partition, 'get')
+    world.run()
+    expect(made).toHaveLength(2)
+  })
+})
