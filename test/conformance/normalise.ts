@@ -106,16 +106,19 @@ function putArray(
     return
   }
   const { fields } = element
-  const rows = values.map((one) => {
+  const inners = values.map((one) => {
     const inner = new Map<string, string>()
     putFields(inner, '', fields, one as Row, names)
-    return { label: labelOf(inner), inner }
+    return inner
   })
+  const isNamed = inners.some((inner) => labelOf(inner) !== '')
+  const rows = inners.map((inner) => ({
+    label: labelOf(inner) || (isNamed ? 'nameless' : ''),
+    inner,
+  }))
   // What has no name is told apart by its place; of two with one name, by what they say.
   const sortKey = ({ label, inner }: (typeof rows)[number]) => label + JSON.stringify([...inner])
-  if (rows.every(({ label }) => label !== '')) {
-    rows.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1))
-  }
+  if (isNamed) rows.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1))
   const seen = new Map<string, number>()
   rows.forEach(({ label, inner }, i) => {
     const times = (seen.get(label) ?? 0) + 1

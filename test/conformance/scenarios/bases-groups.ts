@@ -70,7 +70,7 @@ export const groupBases: Readonly<Record<number, Base>> = {
       assignments: [{ memberId: identity(side).memberId, assignment: Buffer.from('all') }],
     }),
   },
-  15: { prepare: prepareOffsets, request: () => ({ groups: ['base-offsets'] }) },
+  15: { request: () => ({ groups: ['base-offsets'] }) },
   16: {
     request: () => ({}),
     keep: (path) => path !== 'groups' && !/^groups\[(?!base-offsets)/.test(path),

@@ -139,7 +139,7 @@ async function listings(side: Side): Promise<void> {
       const step = includeAuthorizedOperations ? ', operations' : ''
       for (const groups of [['fetched'], ['fetched-unknown'], [''], ['fetched', 'fetched'], []]) {
         const request = { groups, includeAuthorizedOperations }
-        await side.ask(`groups [${groups}]${step}`, describeGroups, version, request)
+        await side.ask(`groups ${JSON.stringify(groups)}${step}`, describeGroups, version, request)
       }
     }
   }
