@@ -46,7 +46,7 @@ export const metadataHandler = handler({
       )
       return
     }
-    const asked = withoutRepeats(topics)
+    const asked = onceEach(topics)
     const missingNames = request.allowAutoTopicCreation ? namesToCreate(context, asked) : []
     if (missingNames.length === 0 || missingNames.length > TOPICS_PER_REQUEST_MAX) {
       answer(context, request, asked, null)
@@ -56,14 +56,15 @@ export const metadataHandler = handler({
   },
 })
 
-/** A topic named twice is told once, as Kafka does: or a few bytes would ask for gigabytes. */
-function withoutRepeats(topics: Asked): Asked {
-  if (topics.length < 2) return topics
-  const seen = new Set<string>()
-  return topics.filter(({ name, topicId }) => {
-    const before = seen.size
-    return seen.add(name ?? topicId).size > before
-  })
+/** Each topic once, as Kafka answers it, or a few bytes would ask for gigabytes; where one is asked for by id, names do not count. */
+function onceEach(topics: Asked): Asked {
+  const byId = topics.some(({ topicId }) => topicId !== ZERO_TOPIC_ID)
+  const found = new Map<string, Asked[number]>()
+  for (const { name, topicId } of topics) {
+    if (!byId) found.set(name ?? ' null', { name, topicId })
+    else if (topicId !== ZERO_TOPIC_ID) found.set(topicId, { name: null, topicId })
+  }
+  return [...found.values()]
 }
 
 /** Topics that are asked for by name and do not exist, where they may be made. */

@@ -128,7 +128,8 @@ function resultOf(resource: Resource, request: DescribeConfigsRequest, found: Fo
   const asked = keys === null ? configs : configs.filter(({ name }) => keys.has(name))
   return {
     errorCode: error,
-    errorMessage: message,
+    // Kafka has no null here.
+    errorMessage: message ?? '',
     resourceType: resource.resourceType,
     resourceName: resource.resourceName,
     configs: asked.map((config) => ({
