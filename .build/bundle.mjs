@@ -1,8 +1,8 @@
-// Bundles what users run. dist/index.js is the embedded engine; dist/griot.cjs is the launcher behind `npx griot`, and
+// Bundles what users run. dist/index.cjs is the embedded engine, and dist/index.js the same for `import`; dist/griot.cjs is the launcher behind `npx griot`, and
 // dist/cli.cjs what it runs; dist/worker.cjs is where every worker enters, to load the one file of its role. What runs
 // in the engine's own threads is CommonJS, one file per thread: ES modules would cost each thread 10 ms and more.
 // Dependencies stay outside, but for the two that every start needs.
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { build } from 'esbuild'
 
@@ -40,10 +40,34 @@ const common = {
   plugins: [boundaries],
 }
 
+const commonJs = {
+  ...common,
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
+  define: { 'import.meta.url': 'moduleUrl' },
+  banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href" },
+}
+
+/** One engine behind both ways in: whoever requires it and whoever imports it get the same class. */
+const ENTRIES = {
+  'index.js': "import cjs from './index.cjs'\nexport const { Griot } = cjs\n",
+  'index.d.cts': `\
+import type * as esm from './lib/index.js' with { 'resolution-mode': 'import' }
+export type GriotOptions = esm.GriotOptions
+export type Griot = esm.Griot
+export declare const Griot: typeof esm.Griot
+`,
+}
+
 const results = await Promise.all([
-  build({ ...common, entryPoints: { index: 'src/index.ts' }, format: 'esm' }),
+  // Jest's sandbox for CommonJS knows no dynamic import
   build({
-    ...common,
+    ...commonJs,
+    entryPoints: { index: 'src/index.ts' },
+    supported: { 'dynamic-import': false },
+  }),
+  build({
+    ...commonJs,
     entryPoints: {
       griot: 'src/cli/launch.ts',
       cli: 'src/cli/main.ts',
@@ -51,10 +75,6 @@ const results = await Promise.all([
       'pool-worker': 'src/server/pool-worker.ts',
       ...Object.fromEntries(ROLES.map((role) => [role, `src/server/${role}.ts`])),
     },
-    format: 'cjs',
-    outExtension: { '.js': '.cjs' },
-    define: { 'import.meta.url': 'moduleUrl' },
-    banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href" },
   }),
 ])
 
@@ -69,6 +89,12 @@ for (const file of results.flatMap(({ outputFiles }) => outputFiles)) {
   written.add(name)
   writeFileSync(file.path, name.endsWith('.cjs') ? toRequire(file.text) : file.text)
 }
+for (const [name, text] of Object.entries(ENTRIES)) {
+  written.add(name)
+  writeFileSync(`dist/${name}`, text)
+}
+// printed by `griot example grafana`
+copyFileSync('src/admin/grafana-dashboard.json', 'dist/grafana-dashboard.json')
 // files of an earlier build would otherwise stay in the package
 for (const name of readdirSync('dist')) {
   if (/\.c?js$/.test(name) && !written.has(name)) rmSync(`dist/${name}`)

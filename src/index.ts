@@ -1,13 +1,24 @@
 /** The package's public entry: the embedded engine. */
+import { statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { silentLogger } from './base/log.ts'
 import { makeTemporaryDirectory, removeAbandoned, temporaryBase } from './server/data-directory.ts'
-import { type GriotOptions, resolveEmbedded } from './server/embedded-options.ts'
+import { DirectoryReaper } from './server/directory-reaper.ts'
+import {
+  type GriotOptions,
+  resolveEmbedded,
+  resolveEmbeddedToken,
+} from './server/embedded-options.ts'
 import { Engine } from './server/engine.ts'
+import { hostWallMs } from './server/host-time.ts'
 import { ProcessLogger } from './server/logger.ts'
 
 export type { GriotOptions } from './server/embedded-options.ts'
+
+/** Missing in the contexts in which Jest runs tests before Node.js 24: there the one that Node.js has elsewhere. */
+const asyncDispose: typeof Symbol.asyncDispose =
+  Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')
 
 /** An engine inside this process, on threads of its own: a blocked caller does not stop it. */
 export class Griot {
@@ -15,11 +26,14 @@ export class Griot {
   readonly brokers: readonly string[]
   /** What Kafka clients call `bootstrap.servers`: all brokers, joined by commas. */
   readonly bootstrapServers: string
-  /** Where health and metrics answer; null unless `httpListen` was given. */
+  /** Of HTTP; null unless `httpListen` was given. */
   readonly url: string | null
+  /** Where health and metrics answer: as `url`, unless `adminListen` was given. */
+  readonly adminUrl: string | null
   readonly dataDir: string
   readonly #engine: Engine
   readonly #isTemporary: boolean
+  readonly #reaper: DirectoryReaper | null
   readonly #cleaning: Promise<void>
   #closing: Promise<void> | null = null
 
@@ -31,10 +45,11 @@ export class Griot {
     this.brokers = engine.brokers
     this.bootstrapServers = engine.brokers.join(',')
     this.url = engine.httpUrl
+    this.adminUrl = engine.adminUrl
     this.dataDir = engine.dataDir
-    this.#cleaning = isTemporary
-      ? removeAbandoned(path.dirname(engine.dataDir), Date.now()).catch(() => {})
-      : Promise.resolve()
+    this.#reaper = isTemporary ? DirectoryReaper.watch(engine.dataDir) : null
+    this.#cleaning = isTemporary ? removeOthers(engine.dataDir).catch(() => {}) : Promise.resolve()
+    if (isTemporary) this.unref()
   }
 
   /**
@@ -42,15 +57,17 @@ export class Griot {
    * nothing is left running. Without `dataDir` everything lives in a temporary directory, in memory where there is a place for it.
    */
   static async start(options: GriotOptions = {}): Promise<Griot> {
-    const originMs = performance.timeOrigin + performance.now()
+    const originMs = hostWallMs()
     const isTemporary = options.dataDir === undefined
     // options are checked before anything is made
     const checked = resolveEmbedded(options, '')
+    const token = resolveEmbeddedToken(options)
     const dataDir = isTemporary ? makeTemporaryDirectory(temporaryBase()) : checked.dataDir
     const logger = options.logLevel === 'silent' ? null : new ProcessLogger(checked.logLevel)
     try {
       const engine = await Engine.start({
         settings: { ...checked, dataDir },
+        token,
         logger: logger ?? silentLogger,
         frontOnWorker: true,
         isTemporary,
@@ -72,13 +89,32 @@ export class Griot {
     return this.#closing
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  /** The process stays until `close()`: so by default with a `dataDir`. */
+  ref(): this {
+    if (this.#closing === null) this.#engine.keepAlive(true)
+    return this
+  }
+
+  /** The process may end though this engine runs, which ends with it: so by default in a temporary directory. */
+  unref(): this {
+    if (this.#closing === null) this.#engine.keepAlive(false)
+    return this
+  }
+
+  [asyncDispose](): Promise<void> {
     return this.close()
   }
 
   async #close(): Promise<void> {
+    this.#engine.keepAlive(true)
     await this.#engine.stop()
     await this.#cleaning
     if (this.#isTemporary) await rm(this.dataDir, { recursive: true, force: true })
+    await this.#reaper?.dismiss()
   }
+}
+
+/** Removes what killed runs have left beside `dataDir`: its own age says what time it is there, Date may be mocked. */
+async function removeOthers(dataDir: string): Promise<void> {
+  await removeAbandoned(path.dirname(dataDir), statSync(dataDir).mtimeMs)
 }

@@ -241,7 +241,7 @@ export function fileMapFaults(
     const cell = line.startsWith('|')
       ? (line.split('|')[1] ?? '')
       : (/^- ((?:`[\w./-]+`(?:, )?)+)/.exec(line)?.[1] ?? '')
-    for (const match of cell.matchAll(/`([\w./-]+\.(?:ts|mjs|c))`/g)) listed.add(match[1]!)
+    for (const match of cell.matchAll(/`([\w./-]+\.(?:ts|mjs|c|json))`/g)) listed.add(match[1]!)
   }
   return [
     ...files

@@ -17,7 +17,7 @@ export function addHealthRoutes(
   info: EngineInfo,
   wallMs: () => number,
 ): void {
-  router.add('GET', '/health/live', () => live(health))
+  addLiveRoute(router, health)
   router.add('GET', '/health/ready', () => ready(health, {}))
   router.add('GET', '/health', () =>
     ready(health, {
@@ -27,6 +27,11 @@ export function addHealthRoutes(
       uptimeMs: wallMs() - info.startedAtMs,
     }),
   )
+}
+
+/** What an address that is not the admin's answers of health: enough to restart an engine that hangs, and no reasons of others. */
+export function addLiveRoute(router: HttpRouter, health: EngineHealth): void {
+  router.add('GET', '/health/live', () => live(health))
 }
 
 /** 200 while every duty cycle turns. */

@@ -1,5 +1,7 @@
 /** `/metrics` in Prometheus' text format; the library is loaded at the first scrape. HTTP front's thread. */
+import { type HttpHandler, problemResponse } from '../net/http-interface.ts'
 import type { HttpRouter } from '../net/http-router.ts'
+import { ScrapeQueryError } from './topic-selection.ts'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -18,6 +20,14 @@ export interface HistogramSample {
   readonly sum: number
 }
 
+/** Quantiles as they are now; `sum` and `count` since the start. */
+export interface SummarySample {
+  readonly labels: Labels
+  readonly quantiles: readonly (readonly [quantile: number, value: number])[]
+  readonly sum: number
+  readonly count: number
+}
+
 interface Described {
   /** A counter's name ends in `_total`, except where Kafka's exporter has another. */
   readonly name: string
@@ -26,22 +36,82 @@ interface Described {
 
 /** `read` reads shared memory; it is called once per scrape. */
 export type MetricSource =
-  | (Described & { readonly kind: 'counter' | 'gauge'; read(): Iterable<MetricSample> })
+  | (Described & {
+      readonly kind: 'counter' | 'gauge'
+      read(): Iterable<MetricSample> | Promise<Iterable<MetricSample>>
+    })
   | (Described & { readonly kind: 'histogram'; read(): Iterable<HistogramSample> })
+  | (Described & { readonly kind: 'summary'; read(): Iterable<SummarySample> })
+
+/** What a scrape gets besides, by its query. Throws {@link ScrapeQueryError}. */
+export type SourcesOnRequest = (query: URLSearchParams) => Promise<readonly MetricSource[]>
 
 interface Scraper {
   readonly contentType: string
   scrape(): Promise<string>
 }
 
-export function addMetricsRoute(router: HttpRouter, sources: readonly MetricSource[]): void {
-  let scraper: Promise<Scraper> | null = null
-  router.add('GET', '/metrics', async () => {
-    scraper ??= createScraper(sources)
-    const { contentType, scrape } = await scraper
-    return { status: 200, headers: { 'content-type': contentType }, body: await scrape() }
-  })
+/** Scrapes with a query that are worked on at a time, and that may wait behind them. */
+const ASKING_MAX = 4
+
+/** `guard` decides who sees them. */
+export function addMetricsRoute(
+  router: HttpRouter,
+  sources: readonly MetricSource[],
+  guard: (handler: HttpHandler) => HttpHandler,
+  onRequest: SourcesOnRequest = async () => [],
+): void {
+  let plain: Promise<Scraper> | null = null
+  let asking = 0
+  const metrics: HttpHandler = async ({ query }) => {
+    if (query.size === 0) {
+      plain ??= createScraper(sources)
+      return response(await plain)
+    }
+    if (asking >= ASKING_MAX) {
+      const detail = `${ASKING_MAX} scrapes with a query are being answered: ask again in a moment`
+      return problemResponse(503, 'Service Unavailable', detail, { 'retry-after': '1' })
+    }
+    asking++
+    try {
+      return await response(await createScraper(merge(sources, await onRequest(query))))
+    } catch (error) {
+      if (!(error instanceof ScrapeQueryError)) throw error
+      return problemResponse(400, 'Bad Request', error.message)
+    } finally {
+      asking--
+    }
+  }
+  router.add('GET', '/metrics', guard(metrics))
 }
+
+const response = async ({ contentType, scrape }: Scraper) => ({
+  status: 200,
+  headers: { 'content-type': contentType },
+  body: await scrape(),
+})
+
+/** All series of one name stand together in the text. */
+function merge(
+  sources: readonly MetricSource[],
+  more: readonly MetricSource[],
+): readonly MetricSource[] {
+  const byName = new Map<string, MetricSource>()
+  for (const source of [...sources, ...more]) {
+    const first = byName.get(source.name)
+    if (first === undefined) byName.set(source.name, source)
+    else if (isPlain(first) && isPlain(source)) {
+      const read = async () => [...(await first.read()), ...(await source.read())]
+      byName.set(source.name, { ...first, read })
+    }
+  }
+  return [...byName.values()]
+}
+
+type PlainSource = Extract<MetricSource, { readonly kind: 'counter' | 'gauge' }>
+
+const isPlain = (source: MetricSource): source is PlainSource =>
+  source.kind === 'counter' || source.kind === 'gauge'
 
 /** A line of the text. */
 interface Line extends MetricSample {
@@ -55,15 +125,31 @@ async function createScraper(sources: readonly MetricSource[]): Promise<Scraper>
   for (const source of sources) {
     const { name, help, kind: type } = source
     // The shared counters are the truth: the library's own are passed by, it writes what this gives it.
-    const metric = { name, get: async () => ({ name, help, type, values: linesOf(source) }) }
+    const metric = { name, get: async () => ({ name, help, type, values: await linesOf(source) }) }
     registry.registerMetric(metric as unknown as Parameters<typeof registry.registerMetric>[0])
   }
   return { contentType: registry.contentType, scrape: () => registry.metrics() }
 }
 
-function linesOf(source: MetricSource): Line[] {
-  if (source.kind !== 'histogram') return [...source.read()]
-  return [...source.read()].flatMap((sample) => histogramLines(source.name, sample))
+async function linesOf(source: MetricSource): Promise<Line[]> {
+  if (source.kind === 'histogram') {
+    return [...source.read()].flatMap((sample) => histogramLines(source.name, sample))
+  }
+  if (source.kind === 'summary') {
+    return [...source.read()].flatMap((sample) => summaryLines(source.name, sample))
+  }
+  return [...(await source.read())]
+}
+
+function summaryLines(name: string, { labels, quantiles, sum, count }: SummarySample): Line[] {
+  return [
+    ...quantiles.map(([quantile, value]) => ({
+      labels: { ...labels, quantile: String(quantile) },
+      value,
+    })),
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: count },
+  ]
 }
 
 function histogramLines(name: string, { labels, bounds, counts, sum }: HistogramSample): Line[] {

@@ -30,6 +30,7 @@ import { ProduceHandler } from './produce.ts'
 import type { Replica } from './replica.ts'
 import { ReplicaTable } from './replica-table.ts'
 import { type BrokerSettings, DEFAULT_BROKER_SETTINGS } from './settings.ts'
+import { TopicStatsHandler } from './topic-stats.ts'
 import { WatchHandler } from './watch.ts'
 
 /** What completes the flushes that the logs ask for: the flusher's rings, or a simulated disk. */
@@ -90,10 +91,11 @@ export class BrokerAgent {
   readonly #locate: LocateHandler
   readonly #watch: WatchHandler
   readonly #listOffsets: ListOffsetsHandler
-  readonly #deleteRecords: DeleteRecordsHandler
-  readonly #epochEnd: EpochEndHandler
+  readonly #topicStats: TopicStatsHandler
   readonly #coordinators: Coordinators
   readonly #coordinate: CoordinateHandler
+  readonly #deleteRecords: DeleteRecordsHandler
+  readonly #epochEnd: EpochEndHandler
   readonly #maintenance: Maintenance
   readonly #stop: BrokerStop
   #firstFront = 0
@@ -116,11 +118,8 @@ export class BrokerAgent {
       image,
       openLogsMax: this.#settings.openLogsMax,
       failedRetryMs: this.#settings.failedRetryMs,
-      onFailed: (replica) => {
-        this.#partitions.refuseAll(replica, ErrorCode.KAFKA_STORAGE_ERROR)
-        this.#coordinators.drop(replica.number)
-      },
-      onFlushed: (replica) => this.#partitions.moved(replica),
+      onFailed: (replica) => this.#onFailed(replica),
+      onFlushed: (replica) => this.#onFlushed(replica),
     })
     const drainControl = () => void this.#drainControl(Number.POSITIVE_INFINITY)
     this.#partitions = new LeaderPartitions({
@@ -137,12 +136,13 @@ export class BrokerAgent {
     this.#locate = new LocateHandler(partitions)
     this.#watch = new WatchHandler(partitions)
     this.#listOffsets = new ListOffsetsHandler(partitions)
-    this.#deleteRecords = new DeleteRecordsHandler(partitions)
-    this.#epochEnd = new EpochEndHandler(partitions)
+    this.#topicStats = new TopicStatsHandler(partitions, options.control)
     const isWhole = () => !this.#follower.isPartial
     const { table, handler } = coordination(options, partitions, this.#buffers, image, isWhole)
     this.#coordinators = table
     this.#coordinate = handler
+    this.#deleteRecords = new DeleteRecordsHandler(partitions)
+    this.#epochEnd = new EpochEndHandler(partitions)
     this.#handlers = this.#links.map((link) => this.#handlerOf(link))
     const flushesPending = () => options.flush.pending
     const shared = { image, partitions, settings: this.#settings, flushesPending }
@@ -153,8 +153,8 @@ export class BrokerAgent {
       brokerId,
       root,
       onGone: (number, directory) => this.#onGone(number, directory),
-      onConfigs: (isChanged) => this.#onConfigs(isChanged),
       onTopicDeleted: (topic) => this.#coordinators.onTopicDeleted(topic),
+      onConfigs: (isChanged) => this.#onConfigs(isChanged),
       onWhole: () => this.#onWhole(),
     })
     this.#stop = new BrokerStop({
@@ -253,10 +253,10 @@ export class BrokerAgent {
         else if (type === CommandType.WATCH) this.#watch.onWatch(link, reader, at)
         else if (type === CommandType.LIST_OFFSETS)
           this.#listOffsets.onListOffsets(link, reader, at)
+        else if (type === CommandType.COORDINATE) this.#coordinate.onCoordinate(link, reader, at)
         else if (type === CommandType.DELETE_RECORDS)
           this.#deleteRecords.onDeleteRecords(link, reader, at)
         else if (type === CommandType.EPOCH_END) this.#epochEnd.onEpochEnd(link, reader, at)
-        else if (type === CommandType.COORDINATE) this.#coordinate.onCoordinate(link, reader, at)
         else throw new InvariantError(`command of unknown type ${type}`)
       },
     }
@@ -283,6 +283,8 @@ export class BrokerAgent {
       const found = describeProducers(this.#partitions, message.partition)
       const { correlation } = message
       this.#options.control.post(from, { kind: 'producers', correlation, ...found })
+    } else if (message.kind === 'topic-stats-request') {
+      this.#topicStats.onRequest(from, message)
     } else if (message.kind === 'stop') {
       this.#stop.begin(this.#partitions.nowMs, message.deadlineMs)
     } else {
@@ -295,6 +297,16 @@ export class BrokerAgent {
     if (forgotten < 0) return
     const { logger } = this.#options.environment
     logger.log('error', 'Too many batches wait for their commands', { from, forgotten })
+  }
+
+  #onFailed(replica: Replica): void {
+    this.#partitions.refuseAll(replica, ErrorCode.KAFKA_STORAGE_ERROR)
+    this.#coordinators.drop(replica.number)
+  }
+
+  #onFlushed(replica: Replica): void {
+    this.#partitions.moved(replica)
+    this.#maintenance.onFlushed(replica)
   }
 
   #onGone(number: PartitionNumber, directory: string): void {

@@ -3,6 +3,7 @@ import type { BrokerId, PartitionNumber } from '../base/ids.ts'
 import type { MetadataView } from '../image/view.ts'
 import { BrokerCounter } from '../link/counters.ts'
 import { ProduceReason } from '../link/produce-reason.ts'
+import { TopicCounts } from '../link/topic-counts.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { BrokerCounters } from './broker-counters.ts'
 import type { FrontLink } from './front-link.ts'
@@ -29,6 +30,8 @@ export class LeaderPartitions {
   readonly table: ReplicaTable
   readonly links: readonly FrontLink[]
   readonly counters: BrokerCounters
+  /** Records and bytes taken. */
+  readonly topicCounts: TopicCounts
   nowMs = 0
   wallMs = 0
   /** Every command is refused from now on: the broker stops. */
@@ -47,6 +50,7 @@ export class LeaderPartitions {
     this.table = options.table
     this.links = options.links
     this.counters = options.counters
+    this.topicCounts = new TopicCounts(options.image)
   }
 
   get drainControl(): () => void {

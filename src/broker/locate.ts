@@ -22,6 +22,7 @@ const newReply = (): LocatedReply => ({
   ringByteOffset: -1,
   ringByteLength: 0,
   ringGeneration: 0,
+  batchBaseOffset: -1,
 })
 
 /** LOCATE: where a fetch finds its bytes. A closed log is not opened for a fetch that waits at its end. */

@@ -5,8 +5,10 @@ import type { LogEnvironment } from '../log/environment.ts'
 import { BrokerGauges } from './broker-gauges.ts'
 import { DirectoryRemover } from './directory-remover.ts'
 import type { LeaderPartitions } from './leader-partitions.ts'
+import { LogCleaner } from './log-cleaner.ts'
 import { METADATA_PARTITION } from './metadata-log.ts'
 import { OrphanSearch } from './orphans.ts'
+import type { Replica } from './replica.ts'
 import { RetentionSweep } from './retention-sweep.ts'
 import type { BrokerSettings } from './settings.ts'
 
@@ -28,13 +30,14 @@ const DEHYDRATE_PER_TURN = 16
 
 /**
  * What a broker does in the gaps, a bounded bit per turn: recovers what a crash left unchecked, removes deleted topics' files,
- * dehydrates, applies retention to what is closed, frees rings, looks whether a full disk has room again.
+ * dehydrates, applies retention to what is closed, cleans internal topics, frees rings, looks whether a full disk has room again.
  */
 export class Maintenance {
   readonly #options: MaintenanceOptions
   readonly #remover: DirectoryRemover
   readonly #orphans: OrphanSearch
   readonly #sweep: RetentionSweep
+  readonly #cleaner: LogCleaner
   #toRecover: PartitionNumber[] = []
   #searching = false
   #tickAtMs = 0
@@ -52,16 +55,27 @@ export class Maintenance {
     this.#gauges = new BrokerGauges(options)
     const periodMs = settings.retentionSweepMs
     this.#sweep = new RetentionSweep({ brokerId, image, table, disk, clock, periodMs })
+    this.#cleaner = new LogCleaner({ environment, table, settings, onFailed: partitions.moved })
   }
 
   get nextTimerAtMs(): number {
     if (this.#toRecover.length > 0 || this.#searching) return 0
-    return Math.min(this.#sweep.nextTimerAtMs, this.#remover.nextTimerAtMs, this.#nextTickMs())
+    return Math.min(
+      this.#sweep.nextTimerAtMs,
+      this.#remover.nextTimerAtMs,
+      this.#cleaner.nextTimerAtMs,
+      this.#nextTickMs(),
+    )
   }
 
   /** Directories that wait to be removed. */
   get removalsPending(): number {
     return this.#remover.pending
+  }
+
+  /** A flush that a replica's log asked for has completed. */
+  onFlushed(replica: Replica): void {
+    this.#cleaner.onFlushed(replica)
   }
 
   /** A replica's topic was deleted. */
@@ -99,6 +113,7 @@ export class Maintenance {
     if (this.#searching) work += this.#search()
     work += this.#remover.doWork(nowMs)
     work += this.#sweep.doWork(nowMs)
+    work += this.#cleaner.doWork(nowMs)
     if (nowMs >= this.#tickAtMs) work += this.#tick(nowMs)
     return work
   }

@@ -13,10 +13,10 @@ export interface MetadataFollowerOptions {
   readonly root: string
   /** A replica of this broker went with its topic; its files are in `directory`. */
   readonly onGone: (number: PartitionNumber, directory: string) => void
-  /** Configs of some topics have changed. */
-  readonly onConfigs: (isChanged: (topic: TopicView) => boolean) => void
   /** A topic of any tenant is gone: the image does not hold it any more. */
   readonly onTopicDeleted: (topic: TopicView) => void
+  /** Configs of some topics have changed. */
+  readonly onConfigs: (isChanged: (topic: TopicView) => boolean) => void
   /** The image was begun anew and is whole (again): whatever it does not name is gone. */
   readonly onWhole: () => void
 }
@@ -47,16 +47,16 @@ export class MetadataFollower {
   }
 
   onMetadata(message: MetadataMessage): void {
-    const { image, onGone, onConfigs, onTopicDeleted, onWhole } = this.#options
+    const { image, onGone, onConfigs, onWhole, onTopicDeleted } = this.#options
     if (message.first === 0) this.#isPartial = true
     // asked before the image forgets them
     const gone = message.entries.flatMap((entry) => this.#goneBy(entry))
     const deleted = message.entries.flatMap((entry) => this.#deletedBy(entry))
     applyMetadata(image, message)
     for (const { number, directory } of gone) onGone(number, directory)
+    for (const topic of deleted) onTopicDeleted(topic)
     const isChanged = changedBy(message.entries)
     if (isChanged !== null && !this.#isPartial) onConfigs(isChanged)
-    for (const topic of deleted) onTopicDeleted(topic)
     if (message.more === true || !this.#isPartial) return
     this.#isPartial = false
     this.#isWhole = true

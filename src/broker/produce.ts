@@ -113,7 +113,11 @@ export class ProduceHandler {
     if (outcome.duplicate) counters.add(tenantId, BrokerCounter.DUPLICATES, 1)
     else {
       counters.add(tenantId, BrokerCounter.PRODUCE_BYTES, batch.length)
-      counters.add(tenantId, BrokerCounter.RECORDS, outcome.lastOffset - outcome.baseOffset + 1)
+      const records = outcome.lastOffset - outcome.baseOffset + 1
+      counters.add(tenantId, BrokerCounter.RECORDS, records)
+      const counted = (replica.counted ??= partitions.topicCounts.of(replica.topic))
+      counted.items += records
+      counted.bytes += batch.length
     }
     this.#stagedBytes += batch.length
     const waiting = this.#waiting

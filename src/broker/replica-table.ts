@@ -22,6 +22,14 @@ export interface ReplicaTableOptions {
   readonly onFlushed: (replica: Replica) => void
 }
 
+/** How much a log holds. */
+export interface LogMeasures {
+  readonly logStartOffset: number
+  /** The high watermark. */
+  readonly endOffset: number
+  readonly sizeBytes: number
+}
+
 /** A touch is noted in the order of use at most this often per partition. */
 const TOUCH_EVERY_MS = 250
 /** Logs that may be open beyond the limit while others are being flushed. */
@@ -43,8 +51,8 @@ export class ReplicaTable {
   readonly #open = new Set<Replica>()
   /** Those without, likewise. */
   readonly #closed = new Set<Replica>()
-  /** Bytes of logs that were open and are not, where there are any. */
-  readonly #closedBytes = new Map<PartitionNumber, number>()
+  /** Logs that were open and are not: nobody else changes them. */
+  readonly #closedLogs = new Map<PartitionNumber, LogMeasures>()
   #closedBytesSum = 0
   #opened = 0
   #failed = 0
@@ -67,6 +75,14 @@ export class ReplicaTable {
     let bytes = this.#closedBytesSum
     for (const { log } of this.#open) if (log !== null) bytes += log.sizeBytes
     return bytes
+  }
+
+  /** Without opening it: null where it was not open since the start, or has failed. */
+  measuresOf(number: PartitionNumber): LogMeasures | null {
+    const log = this.#replicas.get(number)?.log ?? null
+    if (log === null) return this.#closedLogs.get(number) ?? null
+    const { logStartOffset, highWatermark, sizeBytes } = log
+    return { logStartOffset, endOffset: highWatermark, sizeBytes }
   }
 
   /** Partitions that failed and have not been opened again. */
@@ -224,14 +240,15 @@ export class ReplicaTable {
   remove(replica: Replica, nowMs: number): void {
     replica.isRemoved = true
     this.guard(replica, nowMs, () => this.#close(replica))
-    this.#noteClosedBytes(replica.number, 0)
+    this.#noteClosed(replica.number, null)
     this.#forget(replica)
   }
 
-  #noteClosedBytes(number: PartitionNumber, bytes: number): void {
-    this.#closedBytesSum += bytes - (this.#closedBytes.get(number) ?? 0)
-    if (bytes > 0) this.#closedBytes.set(number, bytes)
-    else this.#closedBytes.delete(number)
+  #noteClosed(number: PartitionNumber, log: LogMeasures | null): void {
+    const before = this.#closedLogs.get(number)?.sizeBytes ?? 0
+    this.#closedBytesSum += (log?.sizeBytes ?? 0) - before
+    if (log === null) this.#closedLogs.delete(number)
+    else this.#closedLogs.set(number, log)
   }
 
   #forget(replica: Replica): void {
@@ -252,10 +269,10 @@ export class ReplicaTable {
         environment,
         directory: replica.directory,
         partition: replica.number,
-        config: replica.topic.effectiveAt(this.#options.brokerId),
         // written by coordinators alone, whose records go on when the disk is full
         origin: replica.topic.internal ? 'broker' : 'client',
         appendsWhenFull: replica.topic.internal,
+        config: replica.topic.effectiveAt(this.#options.brokerId),
       })
     } catch (error) {
       this.fail(replica, nowMs, error)
@@ -265,7 +282,7 @@ export class ReplicaTable {
     replica.failedUntilMs = 0
     replica.quiet = null
     this.#opened++
-    this.#noteClosedBytes(replica.number, 0)
+    this.#noteClosed(replica.number, null)
     this.#closed.delete(replica)
     this.#open.add(replica)
     this.arm(replica)
@@ -345,7 +362,8 @@ export class ReplicaTable {
     if (log === null) return
     replica.log = null
     replica.isClosing = false
-    this.#noteClosedBytes(replica.number, log.sizeBytes)
+    const { logStartOffset, highWatermark, sizeBytes } = log
+    this.#noteClosed(replica.number, { logStartOffset, endOffset: highWatermark, sizeBytes })
     this.#open.delete(replica)
     if (!replica.isRemoved) this.#closed.add(replica)
     try {

@@ -1,6 +1,7 @@
 import type { PartitionIndex, PartitionNumber } from '../base/ids.ts'
 import type { Timer } from '../base/timer-queue.ts'
 import type { TopicView } from '../image/view.ts'
+import type { TopicCount } from '../link/topic-counts.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { WaitingProduces } from './waiting-produces.ts'
 import type { Watches } from './watches.ts'
@@ -27,6 +28,8 @@ export class Replica {
   log: PartitionLog | null = null
   quiet: QuietEnds | null = null
   watches: Watches | null = null
+  /** What is counted for its topic here; null before the first batch. */
+  counted: TopicCount | null = null
   touchedAtMs = 0
   /** DELETE_RECORDS that are not answered yet. */
   deletes = 0
@@ -53,7 +56,7 @@ export class Replica {
 
   /** Nothing of this turn or of a flush hangs on its log. */
   get isAtRest(): boolean {
-    const isIdle = this.waiting.size === 0 && this.deletes === 0
-    return !this.isStaged && !this.isHeld && isIdle
+    const isTouched = this.isStaged || this.isHeld
+    return !isTouched && this.waiting.size === 0 && this.deletes === 0
   }
 }

@@ -15,6 +15,14 @@ export interface BrokerSettings {
   readonly retentionSweepMs: number
   /** Files of deleted topics removed per turn. */
   readonly removalsPerTurn: number
+  /** Compacted topics of clients are cleaned on this thread, too: only for tests, as they are the pool's. */
+  readonly cleansClientTopics: boolean
+  /** Of logs that are being cleaned, read per turn. */
+  readonly cleaningBytesPerTurn: number
+  readonly cleaningRecordsPerTurn: number
+  /** Keys that a cleaning tells apart at a time, and their bytes; with more it takes several rounds. */
+  readonly cleaningKeysMax: number
+  readonly cleaningKeyBytesMax: number
   /** Batches of one front that may wait for the PRODUCE that names them. */
   readonly batchBuffersMax: number
 }
@@ -28,5 +36,10 @@ export const DEFAULT_BROKER_SETTINGS: BrokerSettings = {
   failedRetryMs: 5_000,
   retentionSweepMs: 300_000,
   removalsPerTurn: 64,
+  cleansClientTopics: false,
+  cleaningBytesPerTurn: 128 * 1024,
+  cleaningRecordsPerTurn: 2_048,
+  cleaningKeysMax: 2 ** 18,
+  cleaningKeyBytesMax: 16 * 2 ** 20,
   batchBuffersMax: 1_024,
 }

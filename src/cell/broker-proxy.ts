@@ -26,17 +26,17 @@ export interface OffsetsSink {
   onOffsets(token: number, reply: Readonly<OffsetsReply>): void
 }
 
+export interface CoordinateSink {
+  /** `frame`: the response with its size, a view that lives as long as the call; null where `error` is not 0: no coordinator has answered. */
+  onCoordinated(token: number, error: number, frame: Uint8Array | null): void
+}
+
 export interface DeleteSink {
   onDeleted(token: number, reply: Readonly<DeletedReply>): void
 }
 
 export interface EpochEndSink {
   onEpochEnd(token: number, reply: Readonly<EpochEndedReply>): void
-}
-
-export interface CoordinateSink {
-  /** `frame`: the response with its size, a view that lives as long as the call; null where `error` is not 0: no coordinator has answered. */
-  onCoordinated(token: number, error: number, frame: Uint8Array | null): void
 }
 
 /** A broker as a front sees it: in memory over rings now, over TCP later. On the front's thread. */
@@ -70,16 +70,6 @@ export interface BrokerProxy {
     sink: OffsetsSink,
     token: number,
   ): void
-  /** Moves the start of the log to `offset`, −1 for the high watermark; answered when that is durable. */
-  deleteRecords(partition: PartitionNumber, offset: number, sink: DeleteSink, token: number): void
-  /** Asks where `leaderEpoch` ends in the log. */
-  epochEnd(
-    partition: PartitionNumber,
-    leaderEpoch: number,
-    currentLeaderEpoch: number,
-    sink: EpochEndSink,
-    token: number,
-  ): void
   /**
    * Hands a request (its frame without the size) to the coordinator in `partition`. The frame is copied before the call returns.
    * `host` is the client's, for those who describe groups.
@@ -93,6 +83,16 @@ export interface BrokerProxy {
   ): void
   /** What its coordinators have answered, as the control message `coordinated` carries it. */
   onCoordinated(heads: Int32Array, bytes: Uint8Array): void
+  /** Moves the start of the log to `offset`, −1 for the high watermark; answered when that is durable. */
+  deleteRecords(partition: PartitionNumber, offset: number, sink: DeleteSink, token: number): void
+  /** Asks where `leaderEpoch` ends in the log. */
+  epochEnd(
+    partition: PartitionNumber,
+    leaderEpoch: number,
+    currentLeaderEpoch: number,
+    sink: EpochEndSink,
+    token: number,
+  ): void
   /** Calls `waiter` once the high watermark of `partition` is beyond `offset`, or when something is wrong with it. */
   watch(partition: PartitionNumber, offset: number, waiter: Waiter): void
   unwatch(waiter: Waiter): void

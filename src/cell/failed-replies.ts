@@ -35,6 +35,7 @@ export const failedLocated = (error: number): LocatedReply => ({
   ringByteOffset: -1,
   ringByteLength: 0,
   ringGeneration: 0,
+  batchBaseOffset: -1,
 })
 
 export const failedDeleted = (error: number): DeletedReply => ({

@@ -241,22 +241,6 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     this.#ask({ kind, partition, at: timestamp, maxBytes: 0, currentLeaderEpoch, sink, token })
   }
 
-  deleteRecords(partition: PartitionNumber, offset: number, sink: DeleteSink, token: number): void {
-    const kind = 'delete-records'
-    this.#ask({ kind, partition, at: offset, maxBytes: 0, currentLeaderEpoch: -1, sink, token })
-  }
-
-  epochEnd(
-    partition: PartitionNumber,
-    leaderEpoch: number,
-    currentLeaderEpoch: number,
-    sink: EpochEndSink,
-    token: number,
-  ): void {
-    const kind = 'epoch-end'
-    this.#ask({ kind, partition, at: leaderEpoch, maxBytes: 0, currentLeaderEpoch, sink, token })
-  }
-
   coordinate(
     partition: PartitionNumber,
     host: string,
@@ -271,6 +255,22 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
   /** From the control port: `coordinated`. */
   onCoordinated(heads: Int32Array, bytes: Uint8Array): void {
     if (this.#alive) this.#calls.onAnswers(heads, bytes)
+  }
+
+  deleteRecords(partition: PartitionNumber, offset: number, sink: DeleteSink, token: number): void {
+    const kind = 'delete-records'
+    this.#ask({ kind, partition, at: offset, maxBytes: 0, currentLeaderEpoch: -1, sink, token })
+  }
+
+  epochEnd(
+    partition: PartitionNumber,
+    leaderEpoch: number,
+    currentLeaderEpoch: number,
+    sink: EpochEndSink,
+    token: number,
+  ): void {
+    const kind = 'epoch-end'
+    this.#ask({ kind, partition, at: leaderEpoch, maxBytes: 0, currentLeaderEpoch, sink, token })
   }
 
   watch(partition: PartitionNumber, offset: number, waiter: Waiter): void {

@@ -1,7 +1,26 @@
-/** How commands find and ask a running engine: `--url`, then GRIOT_URL, then the default address of `griot start`. */
+/**
+ * How commands find and ask a running engine: `--url`, `--data-dir`, GRIOT_URL, GRIOT_DATA_DIR, `./griot-data`, then the default address
+ * of `griot start`. In a data directory its engine has left its address.
+ */
+import { readEndpoints } from '../server/endpoints.ts'
+import {
+  checkToken,
+  OPERATOR_TOKEN_FILE,
+  OperatorTokenError,
+  readToken,
+} from '../server/operator-token.ts'
+
 export const DEFAULT_URL = 'http://127.0.0.1:8082'
+const DEFAULT_DATA_DIR = './griot-data'
 
 const REQUEST_TIMEOUT_MS = 10_000
+
+/** What every command that asks an engine takes. */
+export interface EngineTarget {
+  readonly url?: string | undefined
+  readonly dataDir?: string | undefined
+  readonly tokenFile?: string | undefined
+}
 
 export interface EngineAnswer {
   readonly url: string
@@ -9,35 +28,87 @@ export interface EngineAnswer {
   readonly body: unknown
 }
 
+type Env = Readonly<Record<string, string | undefined>>
+
 /** The engine could not be asked; the message says where and why. */
 export class EngineUnreachableError extends Error {
   override name = 'EngineUnreachableError'
 }
 
-/** GETs `path` of the engine and parses its JSON. Throws {@link EngineUnreachableError}. */
+/**
+ * GETs `path` of the engine and parses its JSON. The operator token is looked for and sent only when the engine asks for it.
+ * Throws {@link EngineUnreachableError}.
+ */
 export async function askEngine(
-  url: string | undefined,
+  target: EngineTarget,
   path: string,
-  env: Readonly<Record<string, string | undefined>> = process.env,
+  env: Env = process.env,
 ): Promise<EngineAnswer> {
-  const base = url ?? (env.GRIOT_URL || DEFAULT_URL)
+  const base = engineUrl(target, env)
   if (!URL.canParse(path, base) || !/^https?:/.test(base)) {
-    const origin = url === undefined ? 'environment variable GRIOT_URL' : 'option --url'
+    const origin = target.url === undefined ? 'environment variable GRIOT_URL' : 'option --url'
     throw new EngineUnreachableError(`${origin}: "${base}" is refused, it wants http://HOST:PORT`)
   }
+  const get = (headers: Readonly<Record<string, string>>) =>
+    fetch(new URL(path, base), { headers, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) })
   try {
-    const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS)
-    const response = await fetch(new URL(path, base), { signal })
+    let response = await get({})
+    if (response.status === 401) {
+      const token = engineToken(target, env)
+      if (token !== null) response = await get({ authorization: `Bearer ${token}` })
+    }
     return { url: base, status: response.status, body: await response.json() }
   } catch (error) {
+    if (error instanceof OperatorTokenError) throw new EngineUnreachableError(error.message)
     throw new EngineUnreachableError(`no engine answers at ${base}: ${reasonOf(error)}`)
   }
 }
 
-export const wantsJson = (
-  json: boolean | undefined,
-  env: Readonly<Record<string, string | undefined>> = process.env,
-): boolean => json ?? ['1', 'true', 'yes', 'on'].includes((env.GRIOT_JSON ?? '').toLowerCase())
+/** Throws {@link EngineUnreachableError} when a data directory is named in which no engine runs. */
+function engineUrl({ url, dataDir }: EngineTarget, env: Env): string {
+  // a directory that is named now says more than a variable of long ago
+  const named = dataDir ?? (env.GRIOT_URL ? undefined : env.GRIOT_DATA_DIR || undefined)
+  if (url !== undefined) return url
+  if (named === undefined) {
+    return env.GRIOT_URL || (readEndpoints(DEFAULT_DATA_DIR)?.adminUrl ?? DEFAULT_URL)
+  }
+  const endpoints = readEndpoints(named)
+  if (endpoints === null) {
+    throw new EngineUnreachableError(`no engine runs in data directory ${named}`)
+  }
+  if (endpoints.adminUrl === null) {
+    throw new EngineUnreachableError(
+      `the engine in data directory ${named} has no HTTP address: it was started with --http-listen off`,
+    )
+  }
+  return endpoints.adminUrl
+}
+
+/**
+ * GRIOT_TOKEN, `--token-file`, or the one of the data directory; null where there is none. That of the default directory goes to
+ * no address but its own engine's. Throws {@link OperatorTokenError}.
+ */
+function engineToken({ url, dataDir, tokenFile }: EngineTarget, env: Env): string | null {
+  if (tokenFile !== undefined) return readToken(tokenFile, 'option --token-file')
+  if (env.GRIOT_TOKEN) return checkToken(env.GRIOT_TOKEN, 'environment variable GRIOT_TOKEN')
+  if (env.GRIOT_TOKEN_FILE) {
+    return readToken(env.GRIOT_TOKEN_FILE, 'environment variable GRIOT_TOKEN_FILE')
+  }
+  const isElsewhere = url !== undefined || Boolean(env.GRIOT_URL)
+  const directory = dataDir ?? (env.GRIOT_DATA_DIR || (isElsewhere ? undefined : DEFAULT_DATA_DIR))
+  if (directory === undefined) return null
+  const file = `${directory}/${OPERATOR_TOKEN_FILE}`
+  try {
+    return readToken(file, 'data directory')
+  } catch (error) {
+    // one that was never made is no mistake of who asks
+    if (dataDir === undefined && (error as Error).message.includes('ENOENT')) return null
+    throw error
+  }
+}
+
+export const wantsJson = (json: boolean | undefined, env: Env = process.env): boolean =>
+  json ?? ['1', 'true', 'yes', 'on'].includes((env.GRIOT_JSON ?? '').toLowerCase())
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)

@@ -1,25 +1,29 @@
 /** What `griot start` prints once it is ready. */
+import type { OpenListener } from '../server/engine.ts'
+import { advertisedOf, formatAdvertised } from '../server/listeners.ts'
 import type { EngineSettings } from '../server/options.ts'
-import { formatBytes, formatHostPort } from '../server/units.ts'
+import { formatBytes, formatHostPort, isLoopback } from '../server/units.ts'
 
 export interface Screen {
   readonly version: string
   readonly readyMs: number
-  /** One per broker, as clients can reach them. */
+  /** One per broker, as programs on this machine reach them. */
   readonly brokers: readonly string[]
+  /** In the order of the settings. */
+  readonly listeners: readonly OpenListener[]
+  /** As programs on this machine reach them. */
   readonly httpUrl: string | null
+  readonly adminUrl: string | null
   readonly dataDir: string
   readonly settings: EngineSettings
 }
 
 export function firstScreen(screen: Screen): string {
   const { brokers, settings } = screen
-  const bootstrap = bootstrapAddress(screen)
-  const names = brokers.length === 1 ? 'broker 1' : `brokers 1 to ${brokers.length}`
+  const bootstrap = brokers[0]!
   const lines: readonly (readonly [string, string])[] = [
-    ['Kafka', `${brokers.join(', ')} (${names})`],
-    ...advertisedLine(screen),
-    ['HTTP', screen.httpUrl === null ? 'off' : `${screen.httpUrl} (/health, /metrics)`],
+    ...listenerLines(screen),
+    ...httpLines(screen),
     ['Data', screen.dataDir],
     [
       'Memory',
@@ -36,14 +40,33 @@ export function firstScreen(screen: Screen): string {
   return [title, '', ...lines.map(([name, text]) => `  ${name.padEnd(10)}${text}`), ''].join('\n')
 }
 
-function advertisedLine({ brokers, settings }: Screen): [string, string][] {
-  const advertised = settings.kafkaAdvertise
-  if (advertised === null) return []
-  const first = advertised.port ?? Number(brokers[0]!.slice(brokers[0]!.lastIndexOf(':') + 1))
-  return [['Advertised', formatHostPort({ host: advertised.host, port: first })]]
+/** What answers where, and where a token is asked for. */
+function httpLines({ settings, httpUrl, adminUrl }: Screen): [string, string][] {
+  const { httpListen, adminListen } = settings
+  const paths = isLoopback((adminListen ?? httpListen)?.host ?? '')
+    ? '/health, /metrics'
+    : '/health, /metrics with the operator token'
+  const lines: [string, string][] = []
+  if (httpUrl === null) lines.push(['HTTP', 'off'])
+  else lines.push(['HTTP', `${httpUrl} (${adminListen === null ? paths : '/health/live'})`])
+  if (adminListen !== null) lines.push(['Admin', `${adminUrl} (${paths})`])
+  return lines
 }
 
-/** Where a client on this machine gets in: listening everywhere is reached at loopback. */
-function bootstrapAddress({ brokers }: Screen): string {
-  return brokers[0]!.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:')
+/** Each listener with its ports, and what its clients are told where that was given. */
+function listenerLines({ listeners, settings }: Screen): [string, string][] {
+  const advertised = advertisedOf(settings)
+  return listeners.flatMap(({ host, ports }, index) => {
+    const names = ports.length === 1 ? 'broker 1' : `brokers 1 to ${ports.length}`
+    const where = ports.map((port) => formatHostPort({ host, port })).join(', ')
+    const told = advertised[index] ?? null
+    const lines: [string, string][] = [[index === 0 ? 'Kafka' : '', `${where} (${names})`]]
+    if (told !== null) {
+      const first = formatAdvertised({ host: told.host, port: told.port ?? ports[0]! })
+      const last = (told.port ?? ports[0]!) + ports.length - 1
+      const range = ports.length === 1 ? first : `${first} to ${last}`
+      lines.push(['', `clients are told ${range}`])
+    }
+    return lines
+  })
 }

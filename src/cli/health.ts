@@ -12,11 +12,12 @@ interface HealthBody {
 
 export async function runHealth(options: {
   readonly url?: string
+  readonly dataDir?: string
   readonly json?: boolean
 }): Promise<void> {
   const json = wantsJson(options.json)
   try {
-    const answer = await askEngine(options.url, '/health')
+    const answer = await askEngine(options, '/health')
     const body = answer.body as HealthBody
     console.log(json ? JSON.stringify(body) : describeHealth(answer.url, body))
     process.exitCode = answer.status === 200 ? ExitCode.OK : ExitCode.FAILED

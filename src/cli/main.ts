@@ -1,7 +1,8 @@
 /** `griot …`: finds the subcommand and runs it. The main thread. */
-import { Command, CommanderError } from 'commander'
+import { Argument, Command, CommanderError } from 'commander'
 import { OPTIONS } from '../server/options.ts'
 import { griotVersion } from '../server/version.ts'
+import type { ExampleName } from './example.ts'
 import { ExitCode } from './exit-code.ts'
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -13,6 +14,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'griot:')) })
   addStart(program)
   addHealth(program)
+  addExample(program)
   addVersion(program)
   try {
     await program.parseAsync(argv as string[])
@@ -27,8 +29,10 @@ function addStart(program: Command): void {
   const start = program
     .command('start')
     .description('start an engine and serve Kafka clients until SIGINT or SIGTERM')
-  for (const { name, placeholder, help, shown } of OPTIONS) {
-    start.option(`--${name} <${placeholder}>`, `${help} (default: ${shown})`)
+  for (const { name, placeholder, help, shown, isList } of OPTIONS) {
+    const [flags, text] = [`--${name} <${placeholder}>`, `${help} (default: ${shown})`]
+    if (isList) start.option(flags, text, collect)
+    else start.option(flags, text)
   }
   start
     .option('--config <FILE>', 'options from a YAML or JSON file, by the names above')
@@ -38,22 +42,44 @@ function addStart(program: Command): void {
       '\nEvery option is also an environment variable: --data-dir is GRIOT_DATA_DIR.',
     )
     .addHelpText('after', 'The first that speaks wins: flag, environment, file, default.')
-    .action(async (options: Record<string, string>) => {
+    .action(async (options: Record<string, string | string[]>) => {
       const { runStart } = await import('./start.ts')
       await runStart(options)
     })
 }
 
+const collect = (value: string, earlier: readonly string[] = []): string[] => [...earlier, value]
+
 function addHealth(program: Command): void {
   program
     .command('health')
     .description('ask a running engine how it is; ends with 1 unless it serves')
-    .option('--url <URL>', 'address of the engine (default: http://127.0.0.1:8082, or GRIOT_URL)')
+    .option('--url <URL>', 'address of the engine (default: GRIOT_URL)')
+    .option(
+      '--data-dir <DIR>',
+      'or the data directory of one on this machine (default: GRIOT_DATA_DIR, or ./griot-data; without any: http://127.0.0.1:8082)',
+    )
     .option('--json', 'print what the engine answers')
     .allowExcessArguments(false)
-    .action(async (options: { url?: string; json?: boolean }) => {
+    .action(async (options: { url?: string; dataDir?: string; json?: boolean }) => {
       const { runHealth } = await import('./health.ts')
       await runHealth(options)
+    })
+}
+
+function addExample(program: Command): void {
+  const what = new Argument(
+    '<what>',
+    'systemd: a unit; docker: a Dockerfile; compose: with kafka-ui and Prometheus; grafana: a dashboard',
+  )
+  program
+    .command('example')
+    .description('print a file to run or watch an engine with')
+    .addArgument(what.choices(['systemd', 'docker', 'compose', 'grafana']))
+    .allowExcessArguments(false)
+    .action(async (name: ExampleName) => {
+      const { runExample } = await import('./example.ts')
+      runExample(name)
     })
 }
 

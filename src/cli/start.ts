@@ -1,48 +1,61 @@
 /** `griot start`: runs an engine until a signal, or until it breaks. */
 import { constants } from 'node:os'
-import { ConfigError, resolveSettings } from '../server/config.ts'
+import { ConfigError, type ConfigSources, resolveSettings, resolveToken } from '../server/config.ts'
 import { DataDirectoryError } from '../server/data-directory.ts'
 import { DirectoryLockedError } from '../server/directory-lock.ts'
 import { Engine, StartError } from '../server/engine.ts'
 import { ProcessLogger } from '../server/logger.ts'
+import { OperatorTokenError } from '../server/operator-token.ts'
 import type { EngineSettings } from '../server/options.ts'
 import { griotVersion } from '../server/version.ts'
 import { ExitCode } from './exit-code.ts'
 import { firstScreen } from './first-screen.ts'
+import { Reloader, watchTerminal } from './reload.ts'
 
 /** `options` as commander gives them: camel case. */
-export async function runStart(options: Readonly<Record<string, string>>): Promise<void> {
+export async function runStart(
+  options: Readonly<Record<string, string | readonly string[]>>,
+): Promise<void> {
   const { config = null, ...flags } = options
+  const sources: ConfigSources = {
+    flags: Object.fromEntries(Object.entries(flags).map(([key, value]) => [kebab(key), value])),
+    env: process.env,
+    configFile: config as string | null,
+  }
   let settings: EngineSettings
+  let token: string | null
   try {
-    settings = await resolveSettings({
-      flags: Object.fromEntries(Object.entries(flags).map(([key, value]) => [kebab(key), value])),
-      env: process.env,
-      configFile: config,
-    })
+    settings = await resolveSettings(sources)
+    token = resolveToken(sources)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     console.error(`griot: ${error.message}`)
     process.exitCode = ExitCode.USAGE
     return
   }
-  await serve(settings)
+  await serve(settings, token, sources)
 }
 
 /** The newest major version of Node.js that this release was tried on. */
 const NODE_TRIED_MAX = 24
 
-async function serve(settings: EngineSettings): Promise<void> {
+async function serve(
+  settings: EngineSettings,
+  token: string | null,
+  sources: ConfigSources,
+): Promise<void> {
   const logger = new ProcessLogger(settings.logLevel)
   if (Number.parseInt(process.versions.node, 10) > NODE_TRIED_MAX) {
     const message = 'this version of griot was not tried on so new a Node.js'
     logger.log('warn', message, { node: process.version, newestTried: NODE_TRIED_MAX })
   }
   const stop = stopOnSignals(logger)
+  reloadOnSignal(new Reloader({ sources, settings, logger, started: stop.started }), stop)
   if (process.env.npm_lifecycle_event !== undefined) stopWithParent(stop)
   try {
     const engine = await Engine.start({
       settings,
+      token,
       logger,
       frontOnWorker: false,
       isTemporary: false,
@@ -50,10 +63,11 @@ async function serve(settings: EngineSettings): Promise<void> {
       onFatal: (reason) => stop.now(ExitCode.FAILED, reason),
     })
     stop.engineIs(engine)
-    const { brokers, httpUrl, dataDir } = engine
+    const { brokers, listeners, httpUrl, adminUrl, dataDir } = engine
     const readyMs = performance.now()
+    const version = griotVersion()
     process.stdout.write(
-      firstScreen({ version: griotVersion(), readyMs, brokers, httpUrl, dataDir, settings }),
+      firstScreen({ version, readyMs, brokers, listeners, httpUrl, adminUrl, dataDir, settings }),
     )
     logger.startIsOver()
   } catch (error) {
@@ -89,7 +103,15 @@ function stopOnSignals(logger: ProcessLogger) {
       now(ExitCode.OK, signal)
     })
   }
-  return { now, engineIs: (engine: Engine) => onEngine(engine) }
+  return { now, started, engineIs: (engine: Engine) => onEngine(engine) }
+}
+
+function reloadOnSignal(reloader: Reloader, stop: ReturnType<typeof stopOnSignals>): void {
+  const isTerminalGone = watchTerminal()
+  process.on('SIGHUP', () => {
+    if (isTerminalGone()) stop.now(ExitCode.OK, 'SIGHUP, and its terminal is gone')
+    else void reloader.reload()
+  })
 }
 
 const PARENT_CHECK_MS = 500
@@ -112,6 +134,7 @@ function explain(error: unknown): string {
     error instanceof StartError ||
     error instanceof DataDirectoryError ||
     error instanceof DirectoryLockedError ||
+    error instanceof OperatorTokenError ||
     error instanceof RangeError ||
     (error as NodeJS.ErrnoException).code !== undefined
   return expected ? error.message : (error.stack ?? error.message)

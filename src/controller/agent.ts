@@ -106,6 +106,11 @@ export class ControllerAgent {
     this.#commit()
   }
 
+  /** What requests are decided by from the next turn on. */
+  changeSettings(change: Pick<ControllerSettings, 'defaultPartitions' | 'brokerConfigs'>): void {
+    this.#machine.changeSettings(change)
+  }
+
   /** Takes a request of a front; it is decided in the next turn. */
   onRequest(
     front: string,

@@ -43,7 +43,7 @@ export class ControllerMachine
   implements ReplicatedMachine<ControllerCommand, MetadataEntry, ControllerResponse>
 {
   readonly #state: ControllerState
-  readonly #settings: ControllerSettings
+  #settings: ControllerSettings
   readonly #random: Random
 
   constructor(registry: TimelineRegistry, settings: ControllerSettings, random: Random) {
@@ -54,6 +54,14 @@ export class ControllerMachine
 
   get state(): ControllerState {
     return this.#state
+  }
+
+  /** What is decided from now on; nothing that was decided changes. */
+  changeSettings({
+    defaultPartitions,
+    brokerConfigs,
+  }: Pick<ControllerSettings, 'defaultPartitions' | 'brokerConfigs'>): void {
+    this.#settings = { ...this.#settings, defaultPartitions, brokerConfigs: brokerConfigs ?? {} }
   }
 
   replay(entry: MetadataEntry): void {

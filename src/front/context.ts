@@ -13,6 +13,7 @@ import type { TailReaders } from '../cell/tail-reader.ts'
 import { type BrokerConfigLayers, fixedLayers } from '../image/config-layers.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView } from '../image/view.ts'
+import type { TopicCounts } from '../link/topic-counts.ts'
 import type { KafkaConnection } from '../net/connection.ts'
 import type { InFlightBudget } from '../net/in-flight.ts'
 import type { ReplySlot } from '../net/reply-slot.ts'
@@ -84,6 +85,8 @@ export interface FrontServices {
   readonly deadlines: Deadlines
   readonly settings: FrontSettings
   readonly counters: FrontCounters
+  /** Fetches by topic: partitions and bytes in answers. */
+  readonly topicCounts: TopicCounts
   /** Sends replies that have become ready outside of a turn (a file was read, the pool has answered). */
   readonly afterCallback: () => void
   /** APIs that have a handler. */

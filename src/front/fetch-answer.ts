@@ -17,6 +17,7 @@ const LEADERS_FROM = 12
 export function fetchResponse(op: FetchOp): FetchResponseInput {
   const { session, incremental, parts } = op.asked
   const { brokers } = op.context.state.counts
+  const { topicCounts } = op.context.services
   const responses: (TopicAnswer & { partitions: PartAnswer[] })[] = []
   let last: (TopicAnswer & { partitions: PartAnswer[] }) | null = null
   for (const part of parts) {
@@ -27,6 +28,11 @@ export function fetchResponse(op: FetchOp): FetchResponseInput {
     }
     last.partitions.push(partAnswer(op, part))
     count(brokers[part.proxy?.brokerId ?? 0], part)
+    if (part.topic !== undefined) {
+      const counted = topicCounts.of(part.topic)
+      counted.items++
+      counted.bytes += part.recordsBytes
+    }
     // Those that were served go behind the others, so that all get their share of maxBytes in turn.
     if (incremental && part.recordsBytes > 0) session?.moveToEnd(part)
   }

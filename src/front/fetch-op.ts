@@ -109,6 +109,7 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
     part.segmentBaseOffset = reply.segmentBaseOffset
     part.position = reply.position
     part.byteLength = reply.byteLength
+    part.batchBaseOffset = reply.batchBaseOffset
     part.secondLength = 0
     if (reply.error === ErrorCode.NONE) {
       const { arenaOf, tails } = this.context.services

@@ -49,6 +49,8 @@ export class FetchPart extends Waiter {
   segmentBaseOffset = 0
   position = 0
   byteLength = 0
+  /** Of the batch at `position` in a segment file. */
+  batchBaseOffset = -1
   secondPosition = 0
   secondLength = 0
   /** Found, and not read yet. */

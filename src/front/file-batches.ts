@@ -18,13 +18,15 @@ export interface WholeBatches {
 }
 
 /**
- * Checks that `bytes[0, length)` begin with the batch that holds `offset` (or the next one), and counts the bytes of
- * whole batches in a row that end below `endOffset`. A read may have met a segment that was truncated or replaced
- * since the broker named the place, so nothing is sent unchecked.
+ * Checks that `bytes[0, length)` begin with the batch that the broker named, with base offset `baseOffset`, which holds `offset`
+ * or is the next after it, and counts the bytes of whole batches in a row that end below `endOffset`; cleaning leaves gaps
+ * between them. A read may have met a segment that was truncated or replaced since the broker named the place, so nothing
+ * is sent unchecked: with another batch at that place, what lies between would be passed over.
  */
 export function wholeBatches(
   bytes: Uint8Array,
   length: number,
+  baseOffset: number,
   offset: number,
   endOffset: number,
   out: WholeBatches,
@@ -37,7 +39,8 @@ export function wholeBatches(
     const base = baseOffsetOf(bytes, at)
     const last = base + lastOffsetDeltaOf(bytes, at)
     if (magicOf(bytes, at) !== MAGIC_V2 || size < BATCH_HEADER_BYTES || last < base) break
-    if (base < next || last < offset || last >= endOffset) break
+    if (at === 0 ? base !== baseOffset : base < next) break
+    if (last < offset || last >= endOffset) break
     if (at + size > length) {
       if (at === 0) out.needed = size
       break

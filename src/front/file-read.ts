@@ -88,7 +88,8 @@ function onBytes(
     op.onSegmentRead()
     return
   }
-  wholeBatches(target, bytesRead, part.fetchOffset, part.highWatermark, whole)
+  const { batchBaseOffset, fetchOffset, highWatermark } = part
+  wholeBatches(target, bytesRead, batchBaseOffset, fetchOffset, highWatermark, whole)
   if (whole.length > 0) {
     const { length, nextOffset } = whole
     part.found([target.subarray(0, length)], length)
@@ -99,6 +100,10 @@ function onBytes(
       readBytes(op, part, whole.needed, false)
       return
     }
-  } else op.askAgain(part)
+  } else {
+    // a file that was replaced may be open here as it was
+    op.context.services.segments.invalidate(placeOf(op, part).path)
+    op.askAgain(part)
+  }
   op.onSegmentRead()
 }

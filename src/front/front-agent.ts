@@ -18,6 +18,7 @@ import { TailReaders } from '../cell/tail-reader.ts'
 import { applyMetadata, type MetadataImage } from '../image/image.ts'
 import { FrontCounter } from '../link/counters.ts'
 import type { ControlEnvelope, ControlPort, PeerName } from '../link/ports.ts'
+import { TopicCounts } from '../link/topic-counts.ts'
 import { type ConnectionLimits, ConnectionSet, defaultLimits } from '../net/connection-set.ts'
 import { InFlightBudget } from '../net/in-flight.ts'
 import type { KafkaListener } from '../net/kafka-listener.ts'
@@ -113,6 +114,11 @@ export class FrontAgent {
       counts: this.services.counters.net,
     })
     this.#scheduleSweep(clock.monotonicMs())
+  }
+
+  /** Goes by this from the next request on. */
+  changeSettings(change: Pick<FrontSettings, 'autoCreateTopics' | 'brokerConfigs'>): void {
+    Object.assign(this.services.settings, change)
   }
 
   /** Has the listener closed when the front stops. */
@@ -240,11 +246,11 @@ export class FrontAgent {
       case 'controller-response':
         controller.onResponse(message.correlation, message.response)
         break
-      case 'producers':
-        this.services.producers.onResponse(message.correlation, message.error, message.producers)
-        break
       case 'coordinated':
         proxyOf(dispatcher, message)?.onCoordinated(message.heads, message.bytes)
+        break
+      case 'producers':
+        this.services.producers.onResponse(message.correlation, message.error, message.producers)
         break
       case 'broker-gone': {
         proxyOf(dispatcher, message)?.markGone()
@@ -313,7 +319,9 @@ function makeServices(
     logger,
     timers: new TimerQueue(),
     deadlines: new Deadlines(),
-    settings,
+    // of its own: it may change
+    settings: { ...settings },
+    topicCounts: new TopicCounts(image),
     counters: new FrontCounters(options.counters ?? null, servedApis, brokersMax, clock),
     afterCallback,
     served: servedApis,

@@ -5,6 +5,13 @@ import type { BrokerProxy, OffsetsSink } from '../cell/broker-proxy.ts'
 import type { TopicView } from '../image/view.ts'
 import { OffsetSource } from '../link/commands.ts'
 import type { OffsetsReply } from '../link/replies.ts'
+import {
+  BATCH_HEADER_BYTES,
+  baseOffsetOf,
+  MAGIC_V2,
+  magicOf,
+  sizeInBytesOf,
+} from '../record/batch.ts'
 import type { RequestContext } from './context.ts'
 import { DECOMPRESSED_BYTES_MAX } from './slow-produce.ts'
 
@@ -66,6 +73,14 @@ export function findByTimestamp(
   })
 }
 
+/** Whether these bytes are the one batch that the broker named. */
+const isBatchOf = (batch: Uint8Array, reply: Readonly<OffsetsReply>): boolean =>
+  batch.length === reply.byteLength &&
+  batch.length >= BATCH_HEADER_BYTES &&
+  magicOf(batch, 0) === MAGIC_V2 &&
+  sizeInBytesOf(batch, 0) === batch.length &&
+  baseOffsetOf(batch, 0) === reply.offset
+
 class TimestampLookup implements OffsetsSink {
   readonly #context: RequestContext
   readonly #question: TimestampQuestion
@@ -82,16 +97,17 @@ class TimestampLookup implements OffsetsSink {
     const { segments, fileBuffers, settings } = this.#context.services
     const { leader, topic, index } = this.#question
     const target = fileBuffers.take(reply.byteLength)
+    const path = segmentPath(
+      settings.dataRoot,
+      leader.cellId,
+      leader.brokerId,
+      topic.tenantId,
+      topic.topicId,
+      index,
+      reply.segmentBaseOffset,
+    )
     segments.read({
-      path: segmentPath(
-        settings.dataRoot,
-        leader.cellId,
-        leader.brokerId,
-        topic.tenantId,
-        topic.topicId,
-        index,
-        reply.segmentBaseOffset,
-      ),
+      path,
       directory: brokerPath(settings.dataRoot, leader.cellId, leader.brokerId),
       position: reply.position,
       length: reply.byteLength,
@@ -100,9 +116,12 @@ class TimestampLookup implements OffsetsSink {
         // The pool's thread gets bytes of its own.
         const batch = failure === null ? target.slice(0, bytesRead) : null
         fileBuffers.give(target)
-        if (batch !== null) this.#search(batch, reply)
-        else if (failure?.code === 'ENOENT') this.#askAgain()
-        else this.#done(ErrorCode.KAFKA_STORAGE_ERROR, -1, -1)
+        if (batch !== null && isBatchOf(batch, reply)) this.#search(batch, reply)
+        else if (batch !== null || failure?.code === 'ENOENT') {
+          // a file that was replaced may be open here as it was
+          segments.invalidate(path)
+          this.#askAgain()
+        } else this.#done(ErrorCode.KAFKA_STORAGE_ERROR, -1, -1)
       },
     })
   }

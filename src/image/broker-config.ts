@@ -39,6 +39,7 @@ const HEEDED: ReadonlySet<string> = new Set([
   'offsets.retention.minutes',
   'offsets.topic.num.partitions',
   'offsets.topic.segment.bytes',
+  'producer.id.expiration.ms',
 ])
 
 /** Names that may be given at the start, sorted. */

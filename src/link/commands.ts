@@ -7,14 +7,15 @@
  *   LOCATE        u32 correlation · u32 partition · f64 offset · i32 maxBytes · i32 currentLeaderEpoch
  *   WATCH         u32 partition · u32 0 · f64 offset
  *   LIST_OFFSETS  u32 correlation · u32 partition · f64 timestamp · i32 currentLeaderEpoch · u32 0
- *   DELETE_RECORDS u32 correlation · u32 partition · f64 offset
- *   EPOCH_END     u32 correlation · u32 partition · i32 leaderEpoch · i32 currentLeaderEpoch
  *   COORDINATE    u32 correlation · u32 partition · u8 requestIn · u8 hostBytes · u16 0 · u32 bufferId · u32 byteLength · u32 0
  *                 · client's host (ASCII) · the request's frame without its size
+ *   DELETE_RECORDS u32 correlation · u32 partition · f64 offset
+ *   EPOCH_END     u32 correlation · u32 partition · i32 leaderEpoch · i32 currentLeaderEpoch
  *
  *   PRODUCED      u32 correlation · i16 error · u16 reason (ProduceReason) · f64 baseOffset · f64 logAppendTimeMs · f64 logStartOffset
  *   LOCATED       u32 correlation · i16 error · u8 source · u8 0 · f64 logStartOffset · f64 highWatermark · f64 lastStableOffset · f64 logEndOffset
  *                 · f64 segmentBaseOffset · f64 position · u32 byteLength · i32 leaderEpoch · f64 ringByteOffset · u32 ringByteLength · i32 ringGeneration
+ *                 · f64 batchBaseOffset
  *   WOKEN         u32 partition · i16 error · i16 0 · f64 highWatermark
  *   OFFSETS       u32 correlation · i16 error · u8 source · u8 0 · f64 offset · f64 timestamp · i32 leaderEpoch · u32 byteLength
  *                 · f64 segmentBaseOffset · f64 position · f64 logStartOffset
@@ -30,7 +31,7 @@ export const CommandType = {
   LIST_OFFSETS: 4,
   DELETE_RECORDS: 5,
   EPOCH_END: 6,
-  COORDINATE: 8,
+  COORDINATE: 7,
 } as const
 export const ReplyType = {
   PRODUCED: 65,
@@ -54,11 +55,11 @@ export const PRODUCE_HEADER_BYTES = 32
 export const LOCATE_BYTES = 24
 export const WATCH_BYTES = 16
 export const LIST_OFFSETS_BYTES = 24
+export const COORDINATE_HEADER_BYTES = 24
 export const DELETE_RECORDS_BYTES = 16
 export const EPOCH_END_BYTES = 16
-export const COORDINATE_HEADER_BYTES = 24
 export const PRODUCED_BYTES = 32
-export const LOCATED_BYTES = 80
+export const LOCATED_BYTES = 88
 export const WOKEN_BYTES = 16
 export const OFFSETS_BYTES = 56
 export const DELETED_BYTES = 16
@@ -169,6 +170,45 @@ export function readListOffsets(view: DataView, at: number, into: ListOffsetsCom
   into.currentLeaderEpoch = view.getInt32(at + 16, true)
 }
 
+/**
+ * A request for the coordinator that lives in a partition of an internal topic. It has no reply in the ring: answers may be long
+ * in coming, and large, so they come by control message (`coordinated`), and reserve no room.
+ */
+export interface CoordinateCommand {
+  correlation: number
+  partition: PartitionNumber
+  requestIn: number
+  /** Of the client's host, which goes before the request. */
+  hostBytes: number
+  bufferId: number
+  /** Of the request's frame. */
+  byteLength: number
+}
+
+export function writeCoordinate(
+  view: DataView,
+  at: number,
+  command: Readonly<CoordinateCommand>,
+): void {
+  view.setUint32(at, command.correlation, true)
+  view.setUint32(at + 4, command.partition, true)
+  view.setUint8(at + 8, command.requestIn)
+  view.setUint8(at + 9, command.hostBytes)
+  view.setUint16(at + 10, 0, true)
+  view.setUint32(at + 12, command.bufferId, true)
+  view.setUint32(at + 16, command.byteLength, true)
+  view.setUint32(at + 20, 0, true)
+}
+
+export function readCoordinate(view: DataView, at: number, into: CoordinateCommand): void {
+  into.correlation = view.getUint32(at, true)
+  into.partition = asPartitionNumber(view.getUint32(at + 4, true))
+  into.requestIn = view.getUint8(at + 8)
+  into.hostBytes = view.getUint8(at + 9)
+  into.bufferId = view.getUint32(at + 12, true)
+  into.byteLength = view.getUint32(at + 16, true)
+}
+
 export interface DeleteRecordsCommand {
   correlation: number
   partition: PartitionNumber
@@ -216,43 +256,4 @@ export function readEpochEnd(view: DataView, at: number, into: EpochEndCommand):
   into.partition = asPartitionNumber(view.getUint32(at + 4, true))
   into.leaderEpoch = view.getInt32(at + 8, true)
   into.currentLeaderEpoch = view.getInt32(at + 12, true)
-}
-
-/**
- * A request for the coordinator that lives in a partition of an internal topic. It has no reply in the ring: answers may be long
- * in coming, and large, so they come by control message (`coordinated`), and reserve no room.
- */
-export interface CoordinateCommand {
-  correlation: number
-  partition: PartitionNumber
-  requestIn: number
-  /** Of the client's host, which goes before the request. */
-  hostBytes: number
-  bufferId: number
-  /** Of the request's frame. */
-  byteLength: number
-}
-
-export function writeCoordinate(
-  view: DataView,
-  at: number,
-  command: Readonly<CoordinateCommand>,
-): void {
-  view.setUint32(at, command.correlation, true)
-  view.setUint32(at + 4, command.partition, true)
-  view.setUint8(at + 8, command.requestIn)
-  view.setUint8(at + 9, command.hostBytes)
-  view.setUint16(at + 10, 0, true)
-  view.setUint32(at + 12, command.bufferId, true)
-  view.setUint32(at + 16, command.byteLength, true)
-  view.setUint32(at + 20, 0, true)
-}
-
-export function readCoordinate(view: DataView, at: number, into: CoordinateCommand): void {
-  into.correlation = view.getUint32(at, true)
-  into.partition = asPartitionNumber(view.getUint32(at + 4, true))
-  into.requestIn = view.getUint8(at + 8)
-  into.hostBytes = view.getUint8(at + 9)
-  into.bufferId = view.getUint32(at + 12, true)
-  into.byteLength = view.getUint32(at + 16, true)
 }

@@ -3,7 +3,7 @@
  * broker thread rings its doorbell afterwards, because that thread runs no event loop.
  */
 
-import type { PartitionNumber, TenantId } from '../base/ids.ts'
+import type { PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
 import type { LogFields, LogLevel } from '../base/log.ts'
 import type { ControllerRequest, ControllerResponse, MetadataMessage } from '../image/request.ts'
 
@@ -32,6 +32,42 @@ export interface DescribedProducer {
   readonly txnFirstOffset: number
 }
 
+/**
+ * HTTP front → broker or Kafka front: what it has counted for `topics`, and how large `partitions` (those that the broker leads)
+ * are. A few dozen of each at a time: the answer is made in one turn.
+ */
+export interface TopicStatsRequest {
+  readonly kind: 'topic-stats-request'
+  readonly correlation: number
+  readonly topics: readonly TopicId[]
+  readonly partitions: Uint32Array
+}
+
+/** Per partition in the answer; NaN for what is not known. The end is the high watermark. */
+export const PARTITION_STATS = ['logStartOffset', 'endOffset', 'sizeBytes'] as const
+
+export interface TopicStatsAnswer {
+  readonly kind: 'topic-stats'
+  readonly correlation: number
+  /** Of `TopicCount`: items and bytes of each topic. */
+  readonly topics: Float64Array
+  /** {@link PARTITION_STATS} of each partition. */
+  readonly partitions: Float64Array
+}
+
+/** Options that change while the engine runs, as far as agents go by them. */
+export interface LiveSettings {
+  readonly autoCreateTopics: boolean
+  readonly defaultPartitions: number
+  readonly connectionsMaxIdleMs: number
+  /** Free bytes below which produce is refused. */
+  readonly diskMarkBytes: number
+  /** Of each listener; null: the local address of each connection. */
+  readonly advertised: readonly ({ readonly host: string; readonly port: number | null } | null)[]
+  /** Static broker configs by Kafka's names. */
+  readonly brokerConfigs: Readonly<Record<string, string>>
+}
+
 /** Everything that may arrive at an agent's thread. */
 export type ControlMessage =
   | {
@@ -58,6 +94,8 @@ export type ControlMessage =
       readonly error: number
       readonly producers: readonly DescribedProducer[]
     }
+  | TopicStatsRequest
+  | TopicStatsAnswer
   /** A batch, or a coordinator's request, too large for the ring, named by `bufferId` in a command that follows. */
   | { readonly kind: 'batch-buffer'; readonly bufferId: number; readonly sab: SharedArrayBuffer }
   /**
@@ -90,6 +128,10 @@ export type ControlMessage =
       readonly state: 'starting' | 'serving' | 'degraded' | 'failed' | 'stopping'
       readonly reason: string
     }
+  /** Server → Kafka front and brokers: options that have changed while they run. */
+  | { readonly kind: 'settings'; readonly settings: LiveSettings }
+  /** Server → HTTP front: what HTTP beyond loopback asks for. Never logged. */
+  | { readonly kind: 'operator-token'; readonly token: string }
   /** A broker's directory can or cannot take appends (disk full); sent to the server, which tells the HTTP front. */
   | {
       readonly kind: 'disk-state'

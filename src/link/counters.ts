@@ -128,6 +128,23 @@ export const COUNTED_APIS: readonly (readonly [key: number, name: string])[] = [
   [32, 'DescribeConfigs'],
   [60, 'DescribeCluster'],
   [75, 'DescribeTopicPartitions'],
+  [8, 'OffsetCommit'],
+  [9, 'OffsetFetch'],
+  [11, 'JoinGroup'],
+  [12, 'Heartbeat'],
+  [13, 'LeaveGroup'],
+  [14, 'SyncGroup'],
+  [15, 'DescribeGroups'],
+  [16, 'ListGroups'],
+  [42, 'DeleteGroups'],
+  [47, 'OffsetDelete'],
+  [21, 'DeleteRecords'],
+  [23, 'OffsetForLeaderEpoch'],
+  [33, 'AlterConfigs'],
+  [37, 'CreatePartitions'],
+  [44, 'IncrementalAlterConfigs'],
+  [61, 'DescribeProducers'],
+  [74, 'ListConfigResources'],
 ]
 
 const placeOfApi = new Int8Array(128).fill(-1)

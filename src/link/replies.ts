@@ -49,6 +49,8 @@ export interface LocatedReply {
   ringByteOffset: number
   ringByteLength: number
   ringGeneration: number
+  /** Base offset of the batch at `position`, by which a reader knows that it has read the file that was meant. */
+  batchBaseOffset: number
 }
 
 export function writeLocated(view: DataView, at: number, reply: Readonly<LocatedReply>): void {
@@ -67,6 +69,7 @@ export function writeLocated(view: DataView, at: number, reply: Readonly<Located
   view.setFloat64(at + 64, reply.ringByteOffset, true)
   view.setUint32(at + 72, reply.ringByteLength, true)
   view.setInt32(at + 76, reply.ringGeneration, true)
+  view.setFloat64(at + 80, reply.batchBaseOffset, true)
 }
 
 export function readLocated(view: DataView, at: number, into: LocatedReply): void {
@@ -84,6 +87,7 @@ export function readLocated(view: DataView, at: number, into: LocatedReply): voi
   into.ringByteOffset = view.getFloat64(at + 64, true)
   into.ringByteLength = view.getUint32(at + 72, true)
   into.ringGeneration = view.getInt32(at + 76, true)
+  into.batchBaseOffset = view.getFloat64(at + 80, true)
 }
 
 export interface WokenReply {
@@ -110,6 +114,7 @@ export interface OffsetsReply {
   correlation: number
   error: number
   source: number
+  /** The answer, or with BATCH the base offset of the batch at `position`. */
   offset: number
   timestamp: number
   leaderEpoch: number

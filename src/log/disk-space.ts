@@ -30,9 +30,11 @@ export class DiskSpace {
   #bytesSince = 0
   #reserved = false
   #complained = false
+  #markBytes: number | null
 
   constructor(options: DiskSpaceOptions) {
     this.#options = options
+    this.#markBytes = options.markBytes ?? null
     this.#reservePath = `${options.directory}/${RESERVE_NAME}`
     this.#check()
     if (options.reserveLater !== true || options.disk.exists(this.#reservePath)) this.#keepReserve()
@@ -41,6 +43,13 @@ export class DiskSpace {
   /** Makes the reserve where it is missing: for a time at which nobody waits for the broker. */
   prepareReserve(): void {
     if (this.#writable && !this.#reserved) this.#keepReserve()
+  }
+
+  /** Another mark, from the next look on, which is before the next produce. */
+  setMark(bytes: number): void {
+    this.#markBytes = bytes
+    this.#checkedAtMs = Number.NEGATIVE_INFINITY
+    this.#checkIfDue()
   }
 
   /** Whether produce is taken. Looks again at most every 100 ms while it is refused. */
@@ -105,7 +114,7 @@ export class DiskSpace {
     this.#checkedAtMs = clock.monotonicMs()
     this.#bytesSince = 0
     const { free, total } = disk.freeBytes(directory)
-    const mark = this.#options.markBytes ?? Math.min(total * 0.05, 2 * 2 ** 30)
+    const mark = this.#markBytes ?? Math.min(total * 0.05, 2 * 2 ** 30)
     this.#set(free >= mark, `${free} bytes free, the mark is ${Math.floor(mark)}`)
   }
 

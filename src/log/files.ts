@@ -1,7 +1,9 @@
 /** What lies in a replica's directory. */
+import { type FoundCleanPoint, NO_CLEAN_POINT, readCleanPoint } from './clean-point.ts'
 import type { Disk } from './disk.ts'
 import type { OpenFiles } from './open-files.ts'
 import { Segment } from './segment.ts'
+import { finishSwaps } from './swap.ts'
 
 /** Offsets that cannot be read: their segment was found damaged and set aside. */
 export interface DamagedRange {
@@ -18,25 +20,31 @@ export interface LogFiles {
   readonly snapshots: number[]
   /** Where the log was told to begin; the last counts. */
   readonly starts: number[]
+  readonly cleanPoint: FoundCleanPoint
 }
 
 const NAME = /^(\d{20})\.(log|index|timeindex|snapshot|logstart)$/
 const DAMAGED = /^(\d{20})\.log\.damaged-\d+$/
 
-/** Lists the directory and removes what a death left half done: temporary files, indexes without a log. */
+/**
+ * Lists the directory and tidies what a death left half done: cleaned segments are put in their place or removed, temporary
+ * files and indexes without a log removed.
+ */
 export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): LogFiles {
   const logs: number[] = []
   const damaged = new Set<number>()
   const snapshots: number[] = []
   const starts: number[] = []
   const indexes: { base: number; name: string }[] = []
-  for (const name of disk.list(directory)) {
+  let cleanPoint = NO_CLEAN_POINT
+  for (const name of finishSwaps(disk, directory)) {
     const match = NAME.exec(name)
     const base = Number(match?.[1])
     if (match === null) {
       const set = DAMAGED.exec(name)
       if (set !== null) damaged.add(Number(set[1]))
       else if (name.endsWith('.tmp')) disk.remove(`${directory}/${name}`)
+      else cleanPoint = readCleanPoint(cleanPoint, name) ?? cleanPoint
     } else if (match[2] === 'log') logs.push(base)
     else if (match[2] === 'snapshot') snapshots.push(base)
     else if (match[2] === 'logstart') starts.push(base)
@@ -55,6 +63,7 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
     damagedBases: [...damaged].filter((base) => !bases.has(base)).sort(rising),
     snapshots: snapshots.sort(rising),
     starts: starts.sort(rising),
+    cleanPoint,
   }
 }
 

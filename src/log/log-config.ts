@@ -18,6 +18,9 @@ export interface LogConfig {
   /** How long an idle producer is remembered. */
   readonly producerIdExpirationMs: number
   readonly cleanupPolicy: { readonly delete: boolean; readonly compact: boolean }
+  readonly deleteRetentionMs: number
+  readonly minCleanableDirtyRatio: number
+  readonly minCompactionLagMs: number
 }
 
 const UNLIMITED = Number.MAX_SAFE_INTEGER
@@ -39,4 +42,7 @@ export const DEFAULT_LOG_CONFIG: LogConfig = {
   flushMs: UNLIMITED,
   producerIdExpirationMs: 86_400_000,
   cleanupPolicy: { delete: true, compact: false },
+  deleteRetentionMs: 86_400_000,
+  minCleanableDirtyRatio: 0.5,
+  minCompactionLagMs: 0,
 }

@@ -60,6 +60,7 @@ export interface LocateOutcome {
   ringByteOffset: number
   ringByteLength: number
   ringGeneration: number
+  batchBaseOffset: number
 }
 
 /** Whether a timestamp look-up is answered; the values of OffsetSource in `link`. */
@@ -67,7 +68,8 @@ export const TimestampSource = { ANSWERED: 0, BATCH: 1 } as const
 
 /**
  * OffsetsReply of `link` without its correlation. With BATCH the answer is the first record at or after
- * `logStartOffset`, in the `byteLength` bytes of batches at `position`, whose timestamp is `timestamp` or more.
+ * `logStartOffset`, in the `byteLength` bytes of batches at `position`, whose timestamp is `timestamp` or more; `offset` is
+ * the base offset of the first of them.
  */
 export interface OffsetsOutcome {
   error: number

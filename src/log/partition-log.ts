@@ -8,6 +8,7 @@ import { Durability, type LogPoint } from './durability.ts'
 import type { LogEnvironment } from './environment.ts'
 import { FlushBook } from './flush-book.ts'
 import { EPOCH_FILE, encodeEpochs } from './leader-epochs.ts'
+import type { LogCleaning } from './log-cleaning.ts'
 import type { LogConfig } from './log-config.ts'
 import { LogRing } from './log-ring.ts'
 import { type DeleteRecordsDone, LogStart } from './log-start.ts'
@@ -45,7 +46,10 @@ export class PartitionLog implements ReadableLog {
   readonly segments: Segment[]
   readonly damaged: OpenedLog['damaged']
   readonly epochs: OpenedLog['epochs']
+  readonly cleanPoint: OpenedLog['cleanPoint']
   readonly producers: ProducerState
+  /** @internal What cleans this log now: told before segments go. */
+  cleaning: LogCleaning | null = null
   readonly #stager: BatchStager
   readonly #durability: Durability
   readonly #book: FlushBook
@@ -84,6 +88,7 @@ export class PartitionLog implements ReadableLog {
     this.segments = opened.segments
     this.damaged = opened.damaged
     this.epochs = opened.epochs
+    this.cleanPoint = opened.cleanPoint
     this.#config = config
     this.#endOffset = opened.endOffset
     this.#startOffset = opened.segments[0]?.baseOffset ?? opened.endOffset
@@ -373,6 +378,11 @@ export class PartitionLog implements ReadableLog {
     return this.#retentionWaits
   }
 
+  /** @internal Segments in a row were cleaned into one. */
+  replaceSegments(old: readonly Segment[], cleaned: Segment): void {
+    this.segments.splice(this.segments.indexOf(old[0]!), old.length, cleaned)
+  }
+
   /** @internal A segment that begins at `offset` is the first now. */
   startsAt(offset: number): void {
     this.#startOffset = Math.max(this.#startOffset, offset)
@@ -429,6 +439,7 @@ export class PartitionLog implements ReadableLog {
     invariant(!this.hasStaged, 'truncateTo with batches staged')
     if (offset >= this.#endOffset || this.segments.length === 0) return
     invariant(offset >= this.#startOffset, 'truncateTo below the log start')
+    this.cleaning?.cancel()
     const index = Math.max(
       0,
       this.segments.findLastIndex((segment) => segment.baseOffset < offset),
@@ -444,6 +455,7 @@ export class PartitionLog implements ReadableLog {
     this.#ring?.giveUpRing()
     while (this.active !== last) this.segments.pop()!.remove()
     this.#endOffset = last.truncateTo(offset, place, this.#config.indexIntervalBytes)
+    this.cleanPoint.truncate(this.#endOffset)
     last.flushed = false
     this.producers.reload(this.#endOffset)
     if (this.epochs.truncate(this.#endOffset)) this.storeEpochs()
@@ -461,6 +473,7 @@ export class PartitionLog implements ReadableLog {
     invariant(!this.hasStaged, 'close with batches staged')
     const { recoveryPoints } = this.environment
     this.#closed = true
+    this.cleaning?.release()
     this.#ring?.giveUpRing()
     for (const segment of this.segments) segment.release()
     if (this.#dirty && this.#book.cleanAt === this.#endOffset && this.#failure === null) {

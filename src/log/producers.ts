@@ -41,6 +41,10 @@ class Producer {
     return this.count === 0 ? -1 : this.batches[this.newest * FIELDS]!
   }
 
+  get lastOffset(): number {
+    return this.count === 0 ? -1 : this.batches[this.newest * FIELDS + 1]!
+  }
+
   add(lastSequence: number, lastOffset: number, delta: number, timestampMs: number): void {
     this.newest = this.count === 0 ? 0 : (this.newest + 1) % BATCHES_KEPT
     if (this.count < BATCHES_KEPT) this.count++
@@ -104,6 +108,12 @@ export class ProducerTable {
 
   get size(): number {
     return this.#producers.size
+  }
+
+  /** Of the producer's newest batch; −1 for none. */
+  lastOffsetOf(producerId: number): number {
+    const known = this.#producers.get(producerId)
+    return known?.lastOffset ?? -1
   }
 
   /** Judges a batch before it is appended, by Kafka's rules (ProducerAppendInfo). Changes nothing. */

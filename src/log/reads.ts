@@ -70,6 +70,7 @@ export function locate(
   out.highWatermark = out.lastStableOffset = log.committed.offset
   out.logEndOffset = log.logEndOffset
   out.segmentBaseOffset = out.position = out.byteLength = 0
+  out.batchBaseOffset = -1
   out.leaderEpoch = log.epochs.latest
   out.ringByteOffset = ring?.region.byteOffset ?? -1
   out.ringByteLength = ring?.region.byteLength ?? 0
@@ -124,6 +125,7 @@ function locateInFiles(
     out.source = LocateSource.FILE
     out.segmentBaseOffset = segment.baseOffset
     out.position = place.position
+    out.batchBaseOffset = place.baseOffset
     out.byteLength = segment.endWithin(place, maxBytes, limit) - place.position
     return
   }
@@ -222,6 +224,7 @@ function answer(
     }
     out.source = TimestampSource.BATCH
     out.timestamp = timestamp
+    out.offset = place.baseOffset
     out.segmentBaseOffset = segment.baseOffset
     out.position = place.position
     // A timestamp in the header that no record has would find nothing: the rest may be read on.

@@ -1,6 +1,7 @@
 import type { PartitionNumber } from '../base/ids.ts'
 import type { LogFields } from '../base/log.ts'
 import { baseOffsetOf, leaderEpochOf } from '../record/batch.ts'
+import { CleanPoint } from './clean-point.ts'
 import type { LogEnvironment } from './environment.ts'
 import { copyStart, type DamagedRange, type LogFiles, listLogFiles, setAside } from './files.ts'
 import { decodeEpochs, EPOCH_FILE, encodeEpochs, LeaderEpochs } from './leader-epochs.ts'
@@ -16,6 +17,7 @@ export interface OpenedLog {
   readonly starts: readonly number[]
   readonly damaged: DamagedRange[]
   readonly epochs: LeaderEpochs
+  readonly cleanPoint: CleanPoint
   readonly endOffset: number
   /** Its end was read batch by batch. */
   readonly recovered: boolean
@@ -39,6 +41,7 @@ class Opening {
   readonly #options: OpenLogOptions
   readonly #environment: LogEnvironment
   readonly #files: LogFiles
+  readonly #cleanPoint: CleanPoint
   readonly #damaged: DamagedRange[] = []
   #epochs = new LeaderEpochs([])
   #failure: string | null = null
@@ -52,6 +55,7 @@ class Opening {
     this.#environment = options.environment
     const { disk, files } = options.environment
     this.#files = listLogFiles(disk, files, options.directory)
+    this.#cleanPoint = new CleanPoint(disk, options.directory, this.#files.cleanPoint)
   }
 
   open(): OpenedLog {
@@ -75,6 +79,7 @@ class Opening {
       starts: this.#files.starts,
       damaged: this.#damaged,
       epochs: this.#epochs,
+      cleanPoint: this.#cleanPoint,
       endOffset: this.#endOffset,
       recovered,
       failure: this.#failure,
@@ -97,6 +102,7 @@ class Opening {
     const { segments } = this.#files
     const startedMs = this.#environment.clock.monotonicMs()
     const { flushedOffset } = point
+    const { gapsTo } = this.#cleanPoint
     // A segment that was flushed to its end before it was sealed may have lost its last index entries.
     const from = point.powerLoss ? flushedOffset - 1 : flushedOffset
     const first = Math.max(
@@ -107,6 +113,10 @@ class Opening {
     for (let index = first; index < segments.length; index++) {
       const segment = segments[index]!
       if (this.#files.damagedBases.includes(expected)) expected = segment.baseOffset
+      // what cleaning took from the end of a segment is missing, not lost
+      if (segment.baseOffset > expected && segment.baseOffset <= gapsTo) {
+        expected = segment.baseOffset
+      }
       if (segment.baseOffset !== expected) {
         this.#endOffset = expected
         if (this.#mend(index, 0, true)) break
@@ -115,6 +125,7 @@ class Opening {
       const size = segment.size
       const result = scanSegment(segment, {
         expected,
+        gapsTo,
         flushedOffset,
         rebuild: point.powerLoss,
         indexIntervalBytes,
@@ -201,6 +212,7 @@ class Opening {
     segments[index] = anew
     scanSegment(anew, {
       expected: anew.baseOffset,
+      gapsTo: this.#cleanPoint.gapsTo,
       flushedOffset: this.#endOffset,
       rebuild: true,
       indexIntervalBytes: this.#options.indexIntervalBytes,

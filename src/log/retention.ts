@@ -18,6 +18,7 @@ export function removeExpired(log: PartitionLog): { gone: number; waiting: numbe
       evenWhenFull(log, () => log.roll(nowMs))
     }
   }
+  if (count > 0) log.cleaning?.cancel()
   let gone = 0
   while (gone < count) {
     const next = segments[1]!

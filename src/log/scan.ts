@@ -22,6 +22,8 @@ const OFFSET_JUMP_MAX = 2 ** 40
 export interface ScanOptions {
   /** Offset at which the segment must begin to continue the log. */
   readonly expected: number
+  /** Batches up to this offset need not follow one another: the log was cleaned that far. */
+  readonly gapsTo: number
   /** Below, only headers are looked at; above, CRCs too. */
   readonly flushedOffset: number
   /** The indexes are not to be trusted. */
@@ -42,7 +44,7 @@ export interface ScanResult {
  * written again, as it was read: a flush of it may have failed. Throws DiskError.
  */
 export function scanSegment(segment: Segment, options: ScanOptions): ScanResult {
-  const { flushedOffset, indexIntervalBytes, epochs } = options
+  const { flushedOffset, gapsTo, indexIntervalBytes, epochs } = options
   const size = segment.size
   let from = segment.cutIndexes(options.rebuild ? segment.baseOffset : flushedOffset)
   if (from > 0 && !startsBatch(segment, from)) from = segment.cutIndexes(segment.baseOffset)
@@ -56,7 +58,8 @@ export function scanSegment(segment: Segment, options: ScanOptions): ScanResult 
   }
   const follows = ({ bytes, at }: Readonly<WalkedBatch>): boolean => {
     const base = baseOffsetOf(bytes, at)
-    return lastOffsetOf(bytes, at) >= base && (expected < 0 || base === expected)
+    if (lastOffsetOf(bytes, at) < base) return false
+    return expected < 0 || base === expected || (base > expected && base <= gapsTo)
   }
   if (from > 0) {
     shortWalker.walk(segment.log, 0, size, (batch) => {

@@ -16,7 +16,7 @@ import type { FileHandle, OpenFiles } from './open-files.ts'
 import { shortWalker, type WalkedBatch } from './walk.ts'
 
 /** Largest relative offset an index can hold. */
-const RELATIVE_MAX = 2 ** 31 - 1
+export const RELATIVE_MAX = 2 ** 31 - 1
 
 /** Where a batch is in a segment file. */
 export interface BatchPlace {
@@ -68,6 +68,7 @@ export class Segment {
   named = false
   readonly #disk: Disk
   readonly #files: OpenFiles
+  readonly #ending: string
   #offsets: IndexFile | null = null
   #times: IndexFile | null = null
   #bytesSinceEntry = 0
@@ -84,9 +85,18 @@ export class Segment {
     timeLast: -1,
   }
 
-  constructor(disk: Disk, files: OpenFiles, directory: string, baseOffset: number, size: number) {
+  /** `ending` follows the names of all three files: of a segment that is not in its log yet. */
+  constructor(
+    disk: Disk,
+    files: OpenFiles,
+    directory: string,
+    baseOffset: number,
+    size: number,
+    ending = '',
+  ) {
     this.#disk = disk
     this.#files = files
+    this.#ending = ending
     this.directory = directory
     this.baseOffset = baseOffset
     this.size = size
@@ -95,7 +105,7 @@ export class Segment {
   }
 
   path(suffix: string): string {
-    return `${this.directory}/${segmentName(this.baseOffset, suffix)}`
+    return `${this.directory}/${segmentName(this.baseOffset, suffix)}${this.#ending}`
   }
 
   get offsets(): IndexFile {

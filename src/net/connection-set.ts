@@ -56,7 +56,8 @@ const TOUCH_MS = 100
  */
 export class ConnectionSet {
   readonly sink: RequestSink
-  readonly limits: ConnectionLimits
+  /** Idleness alone may change later. */
+  limits: ConnectionLimits
   readonly budget: InFlightBudget
   readonly replies: ReplyBudget
   readonly frameBuffers: FrameBuffers
@@ -125,6 +126,11 @@ export class ConnectionSet {
     this.#append(connection)
     this.sink.onOpen(connection)
     return connection
+  }
+
+  /** `connections.max.idle.ms`, of open connections as well; the caller asks {@link nextIdleAtMs} anew. */
+  setIdleMs(idleMs: number): void {
+    this.limits = { ...this.limits, idleMs }
   }
 
   /** Sends what has become ready; called at the end of every turn and of every event. */

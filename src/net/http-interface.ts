@@ -9,6 +9,8 @@ export interface HttpRequest {
   header(name: string): string | null
   /** Bounded by {@link HttpLimits.bodyBytesMax}. */
   readonly body: Uint8Array
+  /** It came in over a listener that is bound to loopback: nobody on another machine can have sent it. */
+  readonly onLoopback: boolean
 }
 
 export interface HttpResponse {

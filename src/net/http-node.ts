@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Logger } from '../base/log.ts'
+import { isLoopback } from './address.ts'
 import {
   type HttpLimits,
   type HttpRequest,
@@ -36,7 +37,7 @@ export class NodeHttpServer {
         keepAliveTimeout: limits.idleTimeoutMs,
         connectionsCheckingInterval: Math.min(limits.headersTimeoutMs, 5_000),
       },
-      (request, response) => void respond(options, request, response),
+      (request, response) => void respond(options, server, request, response),
     )
     server.maxConnections = limits.connectionsMax
     await new Promise<void>((resolve, reject) => {
@@ -53,6 +54,11 @@ export class NodeHttpServer {
     return (this.#server.address() as AddressInfo).port
   }
 
+  /** By the address that is bound, whatever name was asked for. */
+  get onLoopback(): boolean {
+    return isBoundToLoopback(this.#server)
+  }
+
   /** Stops listening and cuts every connection, also one with a request under way. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
@@ -61,8 +67,15 @@ export class NodeHttpServer {
   }
 }
 
+/** False for one that is closing: nothing is taken for granted of it. */
+function isBoundToLoopback(server: Server): boolean {
+  const address = server.address()
+  return typeof address === 'object' && address !== null && isLoopback(address.address)
+}
+
 async function respond(
   options: NodeHttpOptions,
+  server: Server,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
@@ -73,7 +86,7 @@ async function respond(
       const detail = `the body is larger than ${options.limits.bodyBytesMax} bytes`
       response = problemResponse(413, 'Content Too Large', detail, { connection: 'close' })
     } else {
-      const request = toRequest(incoming, body)
+      const request = toRequest(incoming, body, isBoundToLoopback(server))
       response =
         request === null
           ? problemResponse(400, 'Bad Request', 'the request target cannot be parsed')
@@ -103,7 +116,11 @@ async function readBody(incoming: IncomingMessage, bytesMax: number): Promise<Ui
   return Buffer.concat(chunks)
 }
 
-function toRequest(incoming: IncomingMessage, body: Uint8Array): HttpRequest | null {
+function toRequest(
+  incoming: IncomingMessage,
+  body: Uint8Array,
+  onLoopback: boolean,
+): HttpRequest | null {
   let url: URL
   let path: string
   try {
@@ -121,5 +138,6 @@ function toRequest(incoming: IncomingMessage, body: Uint8Array): HttpRequest | n
       return value === undefined ? null : Array.isArray(value) ? value.join(', ') : value
     },
     body,
+    onLoopback,
   }
 }

@@ -1,8 +1,17 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import { formatHostPort } from './address.ts'
 import type { ConnectionSet } from './connection-set.ts'
 import type { ListenerInfo } from './listener-info.ts'
 
-export interface ListenOptions {
+/** What clients of a listener are told to connect to. */
+export interface AdvertisedAddress {
+  /** Null: the local address of each connection. */
+  readonly advertisedHost: string | null
+  /** Of node 1; null: the ports listened on. */
+  readonly advertisedPort: number | null
+}
+
+export interface ListenOptions extends AdvertisedAddress {
   /** The option that asks for this listener, for messages: `--kafka-listen`. */
   readonly optionName: string
   readonly host: string
@@ -10,11 +19,21 @@ export interface ListenOptions {
   readonly port: number
   /** As many ports as the largest cell has brokers. */
   readonly nodes: number
-  /** Null: the local address of each connection. */
-  readonly advertisedHost: string | null
-  /** Of node 1; null: the ports listened on. */
-  readonly advertisedPort: number | null
 }
+
+/** The same, worked out for each node. */
+interface Told {
+  host: string | null
+  ports: readonly number[]
+}
+
+const told = (
+  { advertisedHost, advertisedPort }: AdvertisedAddress,
+  ports: readonly number[],
+): Told => ({
+  host: advertisedHost,
+  ports: advertisedPort === null ? ports : ports.map((_, index) => advertisedPort + index),
+})
 
 /** Listening failed; the message names host, port and option. */
 export class ListenError extends Error {
@@ -26,11 +45,18 @@ export class KafkaListener {
   readonly ports: readonly number[]
   readonly #servers: readonly Server[]
   readonly #set: ConnectionSet
+  readonly #told: Told
 
-  private constructor(servers: readonly Server[], ports: readonly number[], set: ConnectionSet) {
+  private constructor(
+    servers: readonly Server[],
+    ports: readonly number[],
+    set: ConnectionSet,
+    advertised: AdvertisedAddress,
+  ) {
     this.#servers = servers
     this.ports = ports
     this.#set = set
+    this.#told = told(advertised, ports)
   }
 
   /** Opens all ports or none. Throws {@link ListenError}. */
@@ -52,7 +78,7 @@ export class KafkaListener {
       early.destroy()
       throw error
     }
-    const listener = new KafkaListener(servers, ports, set)
+    const listener = new KafkaListener(servers, ports, set, options)
     listener.#accept(options, early)
     return listener
   }
@@ -62,15 +88,23 @@ export class KafkaListener {
     for (const server of this.#servers) server.close()
   }
 
+  /** From now on clients are told this, also those that are connected. */
+  advertise(advertised: AdvertisedAddress): void {
+    Object.assign(this.#told, told(advertised, this.ports))
+  }
+
   #accept(options: ListenOptions, early: EarlySockets): void {
-    const first = options.advertisedPort
-    const advertisedPorts = this.ports.map((port, index) => (first === null ? port : first + index))
+    const addresses = this.#told
     this.#servers.forEach((server, index) => {
       const info: ListenerInfo = {
         name: options.optionName,
         nodeId: index + 1,
-        advertisedHost: options.advertisedHost,
-        advertisedPorts,
+        get advertisedHost() {
+          return addresses.host
+        },
+        get advertisedPorts() {
+          return addresses.ports
+        },
       }
       const waiting = early.releaseOf(server)
       server.on('connection', (socket) => acceptSocket(this.#set, socket, info))
@@ -106,7 +140,10 @@ class EarlySockets {
 }
 
 function acceptSocket(set: ConnectionSet, socket: Socket, info: ListenerInfo): void {
-  const remote = `${plainAddress(socket.remoteAddress, '?')}:${socket.remotePort ?? 0}`
+  const remote = formatHostPort({
+    host: plainAddress(socket.remoteAddress, '?'),
+    port: socket.remotePort ?? 0,
+  })
   const connection = set.open(socket, info, { remote, local: plainAddress(socket.localAddress) })
   socket.on('data', (chunk: Buffer) => connection.onData(chunk))
   socket.on('end', () => connection.onEnd())
@@ -133,16 +170,23 @@ function listenOn(server: Server, options: ListenOptions, port: number): Promise
 }
 
 function explain(error: NodeJS.ErrnoException, options: ListenOptions, port: number): string {
-  const where = `${options.host}:${port}`
+  const { optionName, host, nodes } = options
+  const where = formatHostPort({ host, port })
   switch (error.code) {
-    case 'EADDRINUSE':
-      return `${options.optionName}: port ${port} on ${options.host} is taken by another program`
+    case 'EADDRINUSE': {
+      const first = options.port
+      const asked =
+        nodes > 1 && first > 0
+          ? ` (${formatHostPort({ host, port: first })} takes ports ${first} to ${first + nodes - 1}, one for each of ${nodes} brokers)`
+          : ''
+      return `${optionName}: port ${port} on ${host} is taken by another program${asked}`
+    }
     case 'EACCES':
-      return `${options.optionName}: no permission to listen on ${where}`
+      return `${optionName}: no permission to listen on ${where}`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `${options.optionName}: this machine has no address ${options.host}`
+      return `${optionName}: this machine has no address ${host}`
     default:
-      return `${options.optionName}: cannot listen on ${where}: ${error.message}`
+      return `${optionName}: cannot listen on ${where}: ${error.message}`
   }
 }

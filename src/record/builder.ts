@@ -16,6 +16,7 @@ import {
   writeInt64,
 } from './batch.ts'
 import { compress } from './compression.ts'
+import { varintBytes, writeVarint } from './varint.ts'
 
 /** A record to write; its offset is its place in the list unless `offsetDelta` says otherwise. */
 export interface NewRecord {
@@ -132,22 +133,6 @@ export function buildTransactionMarker(
     transactional: true,
     control: true,
   })
-}
-
-/** Bytes of `value` as a zigzag varint of up to 54 bits. */
-function varintBytes(value: number): number {
-  let raw = value < 0 ? -2 * value - 1 : 2 * value
-  let bytes = 1
-  for (; raw >= 128; raw = Math.floor(raw / 128)) bytes++
-  return bytes
-}
-
-function writeVarint(out: Uint8Array, from: number, value: number): number {
-  let raw = value < 0 ? -2 * value - 1 : 2 * value
-  let at = from
-  for (; raw >= 128; raw = Math.floor(raw / 128)) out[at++] = (raw % 128) | 0x80
-  out[at++] = raw
-  return at
 }
 
 const blobBytes = (blob: Uint8Array | null): number =>

@@ -50,6 +50,9 @@ export class RecordCursor {
   /** Bytes of the value, −1 for null (a tombstone). */
   valueLength = -1
   headerCount = 0
+  /** Where the record lies in the body: from its length on, and its fields from the offset delta on. */
+  from = 0
+  offsetDeltaFrom = 0
 
   readonly count: number
   readonly #body: Uint8Array
@@ -98,6 +101,7 @@ export class RecordCursor {
       throw this.#bad(`batch ends, its header claims ${this.count} records`)
     }
     this.#recordEnd = this.#end
+    this.from = this.#at
     const length = this.#varint('length')
     if (length < 0 || length > this.#end - this.#at) {
       throw this.#bad(`length ${length} where ${this.#end - this.#at} bytes are left`)
@@ -106,6 +110,7 @@ export class RecordCursor {
     this.#skip(1, 'attributes')
     const timestampDelta = this.#varlong('timestamp delta')
     this.timestampMs = this.#appendTimeMs ?? this.#baseTimestampMs + timestampDelta
+    this.offsetDeltaFrom = this.#at
     this.offsetDelta = this.#varint('offset delta')
     if (this.offsetDelta < 0 || this.offsetDelta > this.#lastOffsetDelta) {
       throw this.#bad(
@@ -126,6 +131,16 @@ export class RecordCursor {
       throw this.#bad(`${this.#recordEnd - this.#at} bytes follow its headers`)
     }
     return true
+  }
+
+  /** One past the record's last byte in the body. */
+  get to(): number {
+    return this.#recordEnd
+  }
+
+  /** Where the key begins in the body; it has {@link keyLength} bytes. */
+  get keyFrom(): number {
+    return this.#keyAt
   }
 
   /** The key as a view, or null. */

@@ -115,7 +115,14 @@ function buildAgents(
       logger,
     }),
     companions: metadataLog === null ? [] : [metadataLog],
-    onOtherMessage: (envelope) => onControllerMessage(controller, envelope, logger),
+    onOtherMessage: (envelope) => {
+      const { message } = envelope
+      if (message.kind !== 'settings') onControllerMessage(controller, envelope, logger)
+      else {
+        environment.space?.setMark(message.settings.diskMarkBytes)
+        controller?.changeSettings(message.settings)
+      }
+    },
     onStopping: () => controller?.stop(),
   })
   if (controllerModule === null || metadataLog === null) {

@@ -1,16 +1,17 @@
 /** From flags, environment, file and defaults to one checked {@link EngineSettings}; the first of them that speaks wins. */
-import { readFileSync } from 'node:fs'
+import { ConfigError, readConfigFile } from './config-file.ts'
+import { checkAddresses } from './listeners.ts'
 import { didYouMean } from './nearest.ts'
-import { checkPorts, type EngineSettings, envName, OPTION_NAMES, OPTIONS } from './options.ts'
+import { checkToken } from './operator-token.ts'
+import { type EngineSettings, envName, OPTION_NAMES, OPTIONS } from './options.ts'
+import { RefusedPartError } from './units.ts'
 
-/** An option was refused: the message names it, where it came from and what is wanted. */
-export class ConfigError extends Error {
-  override name = 'ConfigError'
-}
+export { ConfigError } from './config-file.ts'
 
 /** `GRIOT_` names that are not options of `start`: read by other commands, by the tests and by the start's own trace. */
 const OTHER_ENV_NAMES = [
   'GRIOT_CONFIG',
+  'GRIOT_TOKEN',
   'GRIOT_URL',
   'GRIOT_JSON',
   'GRIOT_TRACE_START',
@@ -29,30 +30,68 @@ export interface ConfigSources {
   readonly configFile: string | null
 }
 
+export interface ResolvedSettings {
+  readonly settings: EngineSettings
+  /** What is in the file to no effect, as something else wins: `NAME (option --NAME)`. */
+  readonly masked: readonly string[]
+}
+
+/** The file that `--config` or GRIOT_CONFIG names; null for none. */
+export const configFileOf = ({ configFile, env }: ConfigSources): string | null =>
+  configFile ?? (env.GRIOT_CONFIG || null)
+
+export const resolveSettings = async (sources: ConfigSources): Promise<EngineSettings> =>
+  (await resolveAll(sources)).settings
+
 /** Resolves every option; throws {@link ConfigError}. Reads the configuration file, on the calling thread. */
-export async function resolveSettings(sources: ConfigSources): Promise<EngineSettings> {
+export async function resolveAll(sources: ConfigSources): Promise<ResolvedSettings> {
   checkEnvironment(sources.env)
   checkFlags(sources.flags)
-  const file = sources.configFile ?? (sources.env.GRIOT_CONFIG || null)
-  const fromFile = file === null ? {} : await readConfigFile(file)
+  const path = configFileOf(sources)
+  const file = path === null ? null : await readConfigFile(path, OPTION_NAMES)
   const settings: Record<string, unknown> = {}
+  const masked: string[] = []
   for (const spec of OPTIONS) {
+    const { name } = spec
     const candidates: readonly [value: unknown, origin: string][] = [
-      [sources.flags[spec.name], `option --${spec.name}`],
-      [sources.env[envName(spec.name)], `environment variable ${envName(spec.name)}`],
-      [fromFile[spec.name], `key ${spec.name} of ${file}`],
+      [sources.flags[name], `option --${name}`],
+      [sources.env[envName(name)], `environment variable ${envName(name)}`],
+      [file?.values[name], file?.originOf(name) ?? ''],
     ]
     const given = candidates.find(([value]) => value !== undefined)
     settings[spec.key] =
       given === undefined ? spec.fallback(settings) : parsed(spec, given[0], given[1])
+    if (file?.values[name] === undefined || given === candidates[2]) continue
+    // it has no effect, but would at the next start without what hides it
+    parsed(spec, file.values[name], file.originOf(name))
+    masked.push(`${name} (${given![1]})`)
   }
   const complete = settings as unknown as EngineSettings
   try {
-    checkPorts(complete)
+    checkAddresses(complete)
   } catch (error) {
     throw new ConfigError((error as Error).message)
   }
-  return complete
+  return { settings: complete, masked }
+}
+
+/**
+ * GRIOT_TOKEN, checked; null where the operator token comes from a file: one named on the command line wins over the variable.
+ * Throws {@link ConfigError}, without what was given.
+ */
+export function resolveToken({ flags, env }: Pick<ConfigSources, 'flags' | 'env'>): string | null {
+  const token = env.GRIOT_TOKEN
+  if (token === undefined || flags['token-file'] !== undefined) return null
+  if (env.GRIOT_TOKEN_FILE !== undefined) {
+    throw new ConfigError(
+      'environment variables GRIOT_TOKEN and GRIOT_TOKEN_FILE are both given: one is enough',
+    )
+  }
+  try {
+    return checkToken(token, 'environment variable GRIOT_TOKEN')
+  } catch (error) {
+    throw new ConfigError((error as Error).message)
+  }
 }
 
 /** `key: "value" wants …`, with the origin in front. */
@@ -61,7 +100,8 @@ function parsed(spec: (typeof OPTIONS)[number], value: unknown, origin: string):
     return spec.parse(value)
   } catch (error) {
     const limit = error instanceof Error ? error.message : String(error)
-    throw new ConfigError(`${origin}: ${JSON.stringify(value)} is refused, it ${limit}`)
+    const refused = error instanceof RefusedPartError ? error.part : value
+    throw new ConfigError(`${origin}: ${JSON.stringify(refused)} is refused, it ${limit}`)
   }
 }
 
@@ -80,37 +120,3 @@ function checkEnvironment(env: Readonly<Record<string, string | undefined>>): vo
     throw new ConfigError(`unknown environment variable ${name}${didYouMean(name, known)}`)
   }
 }
-
-async function readConfigFile(path: string): Promise<Readonly<Record<string, unknown>>> {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new ConfigError(`option --config: cannot read ${path} (${codeOf(error)})`)
-  }
-  const content = await parseConfigText(path, text)
-  if (content === null || content === undefined) return {}
-  if (typeof content !== 'object' || Array.isArray(content)) {
-    throw new ConfigError(
-      `option --config: ${path} must hold one mapping of option names to values`,
-    )
-  }
-  for (const key of Object.keys(content)) {
-    if (OPTION_NAMES.includes(key)) continue
-    throw new ConfigError(`unknown key ${key} of ${path}${didYouMean(key, OPTION_NAMES)}`)
-  }
-  return content as Record<string, unknown>
-}
-
-async function parseConfigText(path: string, text: string): Promise<unknown> {
-  try {
-    if (path.endsWith('.json')) return JSON.parse(text)
-    const { parse } = await import('yaml')
-    return parse(text)
-  } catch (error) {
-    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error)
-    throw new ConfigError(`option --config: ${path} cannot be parsed: ${reason}`)
-  }
-}
-
-const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error)

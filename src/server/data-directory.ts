@@ -125,7 +125,8 @@ function readIdentity(file: string): DirectoryIdentity {
   throw new DataDirectoryError(`${file} is damaged`)
 }
 
-function writeDurably(file: string, text: string): void {
+/** Mode 0600, whole or not at all. Throws {@link DataDirectoryError}. */
+export function writeDurably(file: string, text: string): void {
   const temporary = `${file}.new`
   try {
     writeFileSync(temporary, text, { mode: 0o600, flush: true })

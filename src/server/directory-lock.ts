@@ -20,7 +20,7 @@
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { hostSleep } from './host-time.ts'
 import { beat, claimNumbers, type LockBeat } from './lock-beat.ts'
 import { isListening, LockSocket } from './lock-socket.ts'
 import { systemRandomHex } from './system-random.ts'
@@ -149,7 +149,7 @@ async function beatMoves(file: string): Promise<boolean> {
   const read = () => (existsSync(file) ? readFileSync(file, 'utf8') : null)
   const before = read()
   for (let waitedMs = 0; before !== null && waitedMs < LEASE_MS; waitedMs += 100) {
-    await sleep(100)
+    await hostSleep(100)
     if (read() !== before) return true
   }
   return false

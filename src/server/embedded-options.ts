@@ -1,25 +1,31 @@
 /** Options of `Griot.start`, checked against the same table as the flags of `griot start`. */
-import { ConfigError } from './config.ts'
+import { ConfigError } from './config-file.ts'
 import { brokersMadeFor } from './data-directory.ts'
+import { checkAddresses } from './listeners.ts'
 import { didYouMean } from './nearest.ts'
-import {
-  checkPorts,
-  EMBEDDED_MEMORY_BYTES,
-  type EngineSettings,
-  OPTIONS,
-  type OptionSpec,
-} from './options.ts'
+import { checkToken } from './operator-token.ts'
+import { EMBEDDED_MEMORY_BYTES, type EngineSettings, OPTIONS, type OptionSpec } from './options.ts'
+import { RefusedPartError } from './units.ts'
 
 /** What `Griot.start` accepts; everything may be left out. */
 export interface GriotOptions {
   /** Left out: a temporary directory, removed by `close()`. */
   readonly dataDir?: string
-  /** `HOST:PORT`; N brokers take N ports. Default `127.0.0.1:0`: free ones. */
-  readonly kafkaListen?: string
+  /**
+   * `HOST:PORT`, or `HOST:PORT=HOST[:PORT]` with what clients are told; N brokers take N ports. Several for several
+   * listeners. Default `127.0.0.1:0`: free ones.
+   */
+  readonly kafkaListen?: string | readonly string[]
   /** `HOST` or `HOST:PORT` that clients are told. Default: the address that they connected to. */
   readonly kafkaAdvertise?: string
   /** `HOST:PORT` of health and metrics. Default: no HTTP. */
   readonly httpListen?: string
+  /** `HOST:PORT` of their own for health and metrics. Default: with `httpListen`. */
+  readonly adminListen?: string
+  /** File with the operator token. Default: `operator-token` in the data directory, made when HTTP is first asked for. */
+  readonly tokenFile?: string
+  /** The operator token itself, which HTTP beyond loopback asks for. */
+  readonly token?: string
   /** Default: the data directory's number, 1 for a new one. */
   readonly brokers?: number
   readonly cells?: number
@@ -32,13 +38,15 @@ export interface GriotOptions {
   readonly autoCreateTopics?: boolean
   readonly defaultPartitions?: number
   readonly diskReserve?: string
+  /** Milliseconds, or text such as `10m`, which is the default. */
+  readonly connectionsMaxIdle?: number | string
   /** Kafka's broker configs by name: those that give topics their defaults, and those of groups and offsets. */
   readonly brokerConfig?: Readonly<Record<string, string | number | boolean>>
 }
 
 /** Defaults where an embedded engine differs from `griot start`. */
 const EMBEDDED_DEFAULTS: Partial<EngineSettings> = {
-  kafkaListen: { host: '127.0.0.1', port: 0 },
+  kafkaListen: [{ host: '127.0.0.1', port: 0, advertise: null }],
   httpListen: null,
   memoryBytes: EMBEDDED_MEMORY_BYTES,
   logLevel: 'error',
@@ -52,7 +60,7 @@ const camel = (name: string): string => name.replace(/-./g, (dashed) => dashed[1
 /** Throws {@link ConfigError} for an unknown or ill-typed option; `dataDir` is the caller's when left out. */
 export function resolveEmbedded(options: GriotOptions, temporaryDir: string): EngineSettings {
   const given = options as Readonly<Record<string, unknown>>
-  const names = OPTIONS.map((spec) => camel(spec.name))
+  const names = [...OPTIONS.map((spec) => camel(spec.name)), 'token']
   for (const name of Object.keys(given)) {
     if (names.includes(name)) continue
     throw new ConfigError(`Griot.start: unknown option ${name}${didYouMean(name, names)}`)
@@ -64,11 +72,24 @@ export function resolveEmbedded(options: GriotOptions, temporaryDir: string): En
   settings.brokerConfig = { ...EMBEDDED_BROKER_CONFIG, ...(settings.brokerConfig as object) }
   const complete = settings as unknown as EngineSettings
   try {
-    checkPorts(complete)
+    checkAddresses(complete)
   } catch (error) {
     throw new ConfigError(`Griot.start: ${(error as Error).message}`)
   }
   return complete
+}
+
+/** The token that the caller gives; null where it comes from a file. Throws {@link ConfigError} without what was given. */
+export function resolveEmbeddedToken({ token, tokenFile }: GriotOptions): string | null {
+  if (token === undefined) return null
+  if (tokenFile !== undefined) {
+    throw new ConfigError('Griot.start: options token and tokenFile are both given: one is enough')
+  }
+  try {
+    return checkToken(String(token), 'Griot.start: option token')
+  } catch (error) {
+    throw new ConfigError((error as Error).message)
+  }
 }
 
 function resolveOption(
@@ -84,13 +105,15 @@ function resolveOption(
   }
   if (spec.key === 'logLevel' && value === 'silent') return 'fatal'
   // a bare number of milliseconds is plain where the caller is a program
-  const asked = spec.key === 'stopTimeoutMs' && typeof value === 'number' ? `${value}ms` : value
+  const isDuration = spec.key === 'stopTimeoutMs' || spec.key === 'connectionsMaxIdleMs'
+  const asked = isDuration && typeof value === 'number' ? `${value}ms` : value
   try {
     return spec.parse(asked)
   } catch (error) {
     const name = camel(spec.name)
+    const refused = error instanceof RefusedPartError ? error.part : value
     throw new ConfigError(
-      `Griot.start: option ${name}: ${JSON.stringify(value)} is refused, it ${(error as Error).message}`,
+      `Griot.start: option ${name}: ${JSON.stringify(refused)} is refused, it ${(error as Error).message}`,
     )
   }
 }

@@ -3,20 +3,26 @@ import type { BrokerId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import type { ControlMessage } from '../link/control.ts'
 import { brokerPeer, type ControlPort, type EventPorts, SERVER_PEER } from '../link/ports.ts'
+import { formatHostPort, type HostPort, localHostOf } from '../net/address.ts'
 import { claimIdentity, makeDataDirectory } from './data-directory.ts'
 import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
+import { removeEndpoints, writeEndpoints } from './endpoints.ts'
 import { EngineState } from './engine-state.ts'
+import { hostMonotonicMs, hostTimer, hostWallMs } from './host-time.ts'
+import { liveSettings } from './live-settings.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
+import { operatorToken } from './operator-token.ts'
 import type { EngineSettings } from './options.ts'
 import { traceStart } from './start-trace.ts'
-import { openEventPorts, openGate, type ThreadData } from './thread.ts'
+import { openEventPorts, openGate, setThreadLogLevel, type ThreadData } from './thread.ts'
 import { type ReadyDetail, ThreadHandle } from './thread-handle.ts'
-import { formatHostPort } from './units.ts'
 import { griotVersion } from './version.ts'
 import { allocateWiring, CELL, connectThreads, type EngineWiring, listThreads } from './wiring.ts'
 
 export interface EngineOptions {
   readonly settings: EngineSettings
+  /** The operator token where it comes from no file. */
+  readonly token: string | null
   readonly logger: Logger
   /** Kafka front on a worker: in an embedded engine, whose own thread may be blocked. */
   readonly frontOnWorker: boolean
@@ -33,15 +39,36 @@ export class StartError extends Error {
   override name = 'StartError'
 }
 
-/** What the Kafka front says when it is ready: its ports, joined by commas. */
-const portsOf = (detail: ReadyDetail): number[] => String(detail.ports).split(',').map(Number)
+/** What the Kafka front says when it is ready: the ports of each listener joined by commas, listeners by semicolons. */
+const portsOf = (detail: ReadyDetail): number[][] =>
+  String(detail.ports)
+    .split(';')
+    .map((ports) => ports.split(',').map(Number))
+
+/** Where Kafka clients come in: one port per broker, from broker 1. */
+export interface OpenListener {
+  readonly host: string
+  readonly ports: readonly number[]
+}
+
+const urlOf = (listen: HostPort | null, port: string | number | undefined): string | null =>
+  listen === null
+    ? null
+    : `http://${formatHostPort({ host: localHostOf(listen.host), port: Number(port) })}`
 
 export class Engine {
   readonly dataDir: string
-  /** HOST:PORT of each broker, from broker 1. */
+  /** HOST:PORT of each broker at the first listener, from broker 1, as programs on this machine reach it. */
   brokers: readonly string[] = []
+  /** In the order of `--kafka-listen`. */
+  listeners: readonly OpenListener[] = []
+  /** As programs on this machine reach it; null where there is no HTTP. */
   httpUrl: string | null = null
+  /** Of health and metrics: an address of their own, or that of HTTP. */
+  adminUrl: string | null = null
   readonly #options: EngineOptions
+  /** With what has changed since the start. */
+  #settings: EngineSettings
   readonly #plan: MemoryPlan
   readonly #wiring: EngineWiring
   readonly #threads = new Map<string, ThreadHandle>()
@@ -55,10 +82,13 @@ export class Engine {
   private constructor(options: EngineOptions) {
     const { settings } = options
     this.#options = options
+    this.#settings = settings
     this.dataDir = makeDataDirectory(settings.dataDir)
     this.#plan = planMemory(settings.memoryBytes, settings.brokers)
-    const infos = listThreads(settings.brokers, settings.httpListen !== null)
+    const hasHttp = settings.httpListen !== null || settings.adminListen !== null
+    const infos = listThreads(settings.brokers, hasHttp)
     this.#wiring = allocateWiring(infos, this.#plan)
+    setThreadLogLevel(this.#wiring, settings.logLevel)
     const ends = connectThreads(this.#wiring)
     this.#control = openEventPorts(ends.get(SERVER_PEER)!, () => this.#onControl(), true)
     this.#state = new EngineState((state, reason) =>
@@ -98,10 +128,32 @@ export class Engine {
     return { phase: this.#state.phase, reason: this.#state.reason }
   }
 
+  /**
+   * Goes on with `settings`, of which only those that are live may have changed, and reads the operator token again. Throws
+   * {@link OperatorTokenError}, and then nothing has changed.
+   */
+  reload(settings: EngineSettings): void {
+    this.#loadToken(settings)
+    this.#settings = settings
+    setThreadLogLevel(this.#wiring, settings.logLevel)
+    const message = {
+      kind: 'settings',
+      settings: liveSettings({ ...settings, dataDir: this.dataDir }),
+    } as const
+    for (const { name, role } of this.#wiring.threads) {
+      if (role === 'kafka-front' || role === 'broker') this.#tell(name, message)
+    }
+  }
+
   /** Stops cleanly within the stop timeout, then cuts what is left. Calling it again gives the same promise. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop()
     return this.#stopping
+  }
+
+  /** Whether its threads keep the process alive, as they do from the start on. */
+  keepAlive(isWanted: boolean): void {
+    for (const thread of this.#threads.values()) thread.keepAlive(isWanted)
   }
 
   /** A broker's thread stands still for `forMs`, in the middle of a turn, as one that hangs: for tests and drills. */
@@ -113,8 +165,17 @@ export class Engine {
     const { brokers, cells } = this.#options.settings
     this.#lock = await DirectoryLock.acquire(this.dataDir, this.#nonce)
     claimIdentity(this.dataDir, { cells, brokersPerCell: brokers })
+    this.#loadToken(this.#settings)
     openGate(this.#wiring, this.#lock.beat)
     this.#trace('data directory locked')
+  }
+
+  /** Reads the operator token, makes it at the first start, and tells it who asks for it. Throws {@link OperatorTokenError}. */
+  #loadToken({ tokenFile }: EngineSettings): void {
+    const { token, logger } = this.#options
+    if (!this.#threads.has('front-1')) return
+    const source = { given: token, tokenFile, dataDir: this.dataDir }
+    this.#tell('front-1', { kind: 'operator-token', token: operatorToken(source, logger) })
   }
 
   async #waitUntilReady(): Promise<void> {
@@ -129,15 +190,31 @@ export class Engine {
         }
       }),
     )
-    const { host } = settings.kafkaListen
-    this.brokers = portsOf(details.get('front-0')!).map((port) => formatHostPort({ host, port }))
-    if (settings.httpListen !== null) {
-      const port = Number(details.get('front-1')!.port)
-      this.httpUrl = `http://${formatHostPort({ host: settings.httpListen.host, port })}`
-    }
+    const ports = portsOf(details.get('front-0')!)
+    this.listeners = settings.kafkaListen.map(({ host }, i) => ({ host, ports: ports[i]! }))
+    const first = this.listeners[0]!
+    const host = localHostOf(first.host)
+    this.brokers = first.ports.map((port) => formatHostPort({ host, port }))
+    const http = details.get('front-1') ?? {}
+    this.httpUrl = urlOf(settings.httpListen, http.httpPort)
+    this.adminUrl = urlOf(settings.adminListen, http.adminPort) ?? this.httpUrl
+    this.#tellWhere()
     this.#isUp = true
     this.#state.setPhase('serving')
     this.#trace('ready')
+  }
+
+  /** Commands that know the data directory find the engine. */
+  #tellWhere(): void {
+    const { brokers: kafka, httpUrl, adminUrl } = this
+    try {
+      writeEndpoints(this.dataDir, { kafka, httpUrl, adminUrl })
+    } catch (error) {
+      const reason = (error as Error).message
+      this.#options.logger.log('warn', 'the file that tells where the engine is was not written', {
+        reason,
+      })
+    }
   }
 
   #threadData(thread: ThreadData['thread'], channels: ThreadData['channels']): ThreadData {
@@ -151,7 +228,7 @@ export class Engine {
       lockNonce: this.#nonce,
       version: griotVersion(),
       isTemporary: this.#options.isTemporary,
-      startedAtMs: Date.now(),
+      startedAtMs: hostWallMs(),
       traceOriginMs: this.#options.originMs,
     }
   }
@@ -234,7 +311,7 @@ export class Engine {
     this.#isUp = false
     for (const thread of this.#threads.values()) thread.expectEnd()
     this.#state.setPhase('stopping', 'the engine is stopping')
-    const deadline = deadlineIn(this.#options.settings.stopTimeoutMs)
+    const deadline = deadlineIn(this.#settings.stopTimeoutMs)
     // fronts answer and finish, then brokers flush, then the flusher has nothing left to do
     for (const role of ['kafka-front', 'broker', 'flusher', 'http-front'] as const) {
       await this.#stopRole(role, deadline)
@@ -260,6 +337,7 @@ export class Engine {
   async #endThreads(deadline: Promise<unknown> = Promise.resolve()): Promise<void> {
     await Promise.all([...this.#threads.values()].map((thread) => thread.end(deadline)))
     this.#control.close()
+    if (this.#lock !== null) removeEndpoints(this.dataDir)
     await this.#lock?.release()
     this.#lock = null
   }
@@ -277,22 +355,22 @@ interface Deadline {
 }
 
 function deadlineIn(ms: number): Deadline {
-  const endAtMs = performance.now() + ms
+  const endAtMs = hostMonotonicMs() + ms
   let isReached = false
   let cancel = () => {}
   const reached = new Promise<void>((resolve) => {
-    const timer = setTimeout(() => {
+    const stopTimer = hostTimer(ms, () => {
       isReached = true
       resolve()
-    }, ms)
+    })
     cancel = () => {
-      clearTimeout(timer)
+      stopTimer()
       resolve()
     }
   })
   return {
     reached,
-    leftMs: () => Math.max(0, endAtMs - performance.now()),
+    leftMs: () => Math.max(0, endAtMs - hostMonotonicMs()),
     isReached: () => isReached,
     cancel,
   }

@@ -1,24 +1,33 @@
-/** The HTTP front's worker: health and metrics. It listens before the engine is ready, to say so. */
+/** The HTTP front's worker: health and metrics, on one address or two. It listens before the engine is ready, to say so. */
 
 import { EngineHealth } from '../admin/engine-health.ts'
-import { addHealthRoutes } from '../admin/health-routes.ts'
-import { addMetricsRoute } from '../admin/metrics-route.ts'
+import { groupSources } from '../admin/group-metrics.ts'
+import { addHealthRoutes, addLiveRoute } from '../admin/health-routes.ts'
+import { addMetricsRoute, type SourcesOnRequest } from '../admin/metrics-route.ts'
+import { OperatorTokenGuard } from '../admin/operator-token.ts'
+import { type AskTopicStats, topicSources } from '../admin/topic-metrics.ts'
 import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/log.ts'
+import { applyMetadata, MetadataImage } from '../image/image.ts'
 import { type ControlEnvelope, type EventPorts, SERVER_PEER } from '../link/ports.ts'
+import { formatHostPort, type HostPort } from '../net/address.ts'
 import { HTTP_LIMITS } from '../net/http-interface.ts'
 import { NodeHttpServer } from '../net/http-node.ts'
 import { HttpRouter } from '../net/http-router.ts'
-import { CounterWriter } from '../shared/counter-table.ts'
+import { CounterReader, CounterWriter } from '../shared/counter-table.ts'
 import { ThreadState } from '../shared/thread-status.ts'
 import { BeatWatch } from './beat-watch.ts'
+import { brokerConfigValues } from './broker-configs.ts'
 import { THREAD_ROW } from './counter-rows.ts'
 import { HEARTBEAT_MS } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
+import { GroupStatsClient } from './group-stats-client.ts'
 import { LoopSampler } from './loop-sampler.ts'
 import { metricSources } from './metric-sources.ts'
+import { RecentLatencies } from './recent-latencies.ts'
 import { failed, openEventPorts, type ThreadData, threadContext, threadLogger } from './thread.ts'
 import { ThreadTotals } from './thread-totals.ts'
-import { formatHostPort } from './units.ts'
+import { TopicStatsClient } from './topic-stats-client.ts'
 
 export async function runHttpFront(data: ThreadData): Promise<void> {
   const context = threadContext(data)
@@ -26,14 +35,20 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const health = new EngineHealth(() => watch.beats(context.clock.monotonicMs()))
   const control = openEventPorts(data.channels, () => driver.kick())
   const logger = threadLogger(data, control)
-  let server: NodeHttpServer | null = null
+  const servers: NodeHttpServer[] = []
+  const guard = new OperatorTokenGuard()
+  const image = new MetadataImage(brokerConfigValues(data.settings))
+  const topicStats = new TopicStatsClient(image, control)
+  const groupStats = new GroupStatsClient(image, data, control)
   const totals = new ThreadTotals(data.wiring)
+  const latencies = new RecentLatencies(new CounterReader(data.wiring.counters))
   const own = new CounterWriter(data.wiring.counters, context.index).row(THREAD_ROW)
   const loop = new LoopSampler(own)
   const watching = setInterval(() => {
     const nowMs = context.clock.monotonicMs()
     watch.look(nowMs)
     totals.look(nowMs)
+    latencies.look(nowMs)
   }, HEARTBEAT_MS)
   const agent = {
     nextTimerAtMs: Number.POSITIVE_INFINITY,
@@ -42,13 +57,19 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const stop = async () => {
     clearInterval(watching)
     driver.stop()
-    await server?.close()
+    await Promise.all(servers.map((server) => server.close()))
     context.status.setState(ThreadState.STOPPED)
     control.post(SERVER_PEER, { kind: 'stopped' })
     control.close()
   }
   const onMessage = ({ message }: ControlEnvelope) => {
     if (message.kind === 'engine-state') health.setState(message.state, message.reason)
+    else if (message.kind === 'metadata') applyMetadata(image, message)
+    else if (message.kind === 'topic-stats') topicStats.onAnswer(message)
+    else if (message.kind === 'coordinated')
+      groupStats.onAnswers(message.brokerId, message.heads, message.bytes)
+    else if (message.kind === 'broker-gone') groupStats.onBrokerGone(message.brokerId)
+    else if (message.kind === 'operator-token') guard.setToken(message.token)
     else if (message.kind === 'stop') void stop()
   }
   const driver = new EventLoopDriver({
@@ -59,21 +80,76 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   })
   context.status.setState(ThreadState.RUNNING)
   driver.start()
-  const { host, port } = data.settings.httpListen!
-  const router = createRouter(data, health, totals, context.clock)
+  const askTopics: AskTopicStats = (topics) => topicStats.ask(topics)
+  const onRequest: SourcesOnRequest = async (query) => [
+    ...(await topicSources(query, image, askTopics)),
+    ...(await groupSources(query, image, groupStats.ask, askTopics)),
+  ]
+  const router = createRouter(data, { health, totals, latencies, guard }, context.clock, onRequest)
+  const addresses = addressesOf(data, router, health)
+  const detail: Record<string, number> = {}
   try {
-    server = await NodeHttpServer.listen({ host, port, router, limits: HTTP_LIMITS, logger })
-    control.post(SERVER_PEER, { kind: 'ready', detail: { port: server.port } })
+    for (const { name, address, router } of addresses) {
+      const server = await listen(`--${name}-listen`, address, { router, logger })
+      servers.push(server)
+      detail[`${name}Port`] = server.port
+    }
+    control.post(SERVER_PEER, { kind: 'ready', detail })
   } catch (error) {
-    control.post(SERVER_PEER, { kind: 'failed', message: explain(error, data) })
+    control.post(SERVER_PEER, { kind: 'failed', message: (error as Error).message })
   }
+}
+
+interface HttpAddress {
+  readonly name: 'http' | 'admin'
+  readonly address: HostPort
+  readonly router: HttpRouter
+}
+
+/** With an address of their own, health and metrics are not on that of HTTP, which only says that the engine turns. */
+function addressesOf(
+  { settings }: ThreadData,
+  admin: HttpRouter,
+  health: EngineHealth,
+): HttpAddress[] {
+  const { httpListen, adminListen } = settings
+  const addresses: HttpAddress[] = []
+  if (httpListen !== null) {
+    const others = new HttpRouter()
+    addLiveRoute(others, health)
+    const router = adminListen === null ? admin : others
+    addresses.push({ name: 'http', address: httpListen, router })
+  }
+  if (adminListen !== null) addresses.push({ name: 'admin', address: adminListen, router: admin })
+  return addresses
+}
+
+/** Throws an error whose message names option, address and what is wrong. */
+async function listen(
+  optionName: string,
+  address: HostPort,
+  rest: { readonly router: HttpRouter; readonly logger: Logger },
+): Promise<NodeHttpServer> {
+  try {
+    return await NodeHttpServer.listen({ ...address, ...rest, limits: HTTP_LIMITS })
+  } catch (error) {
+    throw new Error(`${optionName}: ${explain(error, address)}`)
+  }
+}
+
+/** What this thread keeps an eye on. */
+interface Watched {
+  readonly health: EngineHealth
+  readonly totals: ThreadTotals
+  readonly latencies: RecentLatencies
+  readonly guard: OperatorTokenGuard
 }
 
 function createRouter(
   data: ThreadData,
-  health: EngineHealth,
-  totals: ThreadTotals,
+  { health, totals, latencies, guard }: Watched,
   clock: Clock,
+  onRequest: SourcesOnRequest,
 ): HttpRouter {
   const router = new HttpRouter()
   const info = {
@@ -86,12 +162,13 @@ function createRouter(
   const sources = metricSources(data, {
     engineState: () => health.report().status,
     totals: () => totals.look(clock.monotonicMs()),
+    latencies: () => latencies.read(),
   })
-  addMetricsRoute(router, sources)
+  addMetricsRoute(router, sources, (handler) => guard.beyondLoopback(handler), onRequest)
   return router
 }
 
-/** Hands over what has arrived; metadata of no use here is dropped. Returns how many. */
+/** Hands over what has arrived. Returns how many. */
 function drain(control: EventPorts, each: (envelope: ControlEnvelope) => void): number {
   let count = 0
   for (let envelope = control.poll(); envelope !== undefined; envelope = control.poll()) {
@@ -101,13 +178,13 @@ function drain(control: EventPorts, each: (envelope: ControlEnvelope) => void): 
   return count
 }
 
-function explain(error: unknown, { settings }: ThreadData): string {
-  const where = formatHostPort(settings.httpListen!)
+function explain(error: unknown, address: HostPort): string {
+  const where = formatHostPort(address)
   const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'EADDRINUSE') return `--http-listen: ${where} is taken by another program`
-  if (code === 'EACCES') return `--http-listen: no permission to listen on ${where}`
+  if (code === 'EADDRINUSE') return `${where} is taken by another program`
+  if (code === 'EACCES') return `no permission to listen on ${where}`
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-    return `--http-listen: this machine has no address ${settings.httpListen!.host}`
+    return `this machine has no address ${address.host}`
   }
-  return `--http-listen: cannot listen on ${where}: ${message}`
+  return `cannot listen on ${where}: ${message}`
 }

@@ -8,6 +8,7 @@ import { defaultFrontSettings } from '../front/context.ts'
 import { FrontAgent } from '../front/front-agent.ts'
 import type { FrontCounterRows } from '../front/front-counters.ts'
 import { MetadataImage } from '../image/image.ts'
+import type { LiveSettings } from '../link/control.ts'
 import {
   brokerPeer,
   type ControlEnvelope,
@@ -15,6 +16,7 @@ import {
   type EventPorts,
   SERVER_PEER,
 } from '../link/ports.ts'
+import { defaultLimits } from '../net/connection-set.ts'
 import { KafkaListener } from '../net/kafka-listener.ts'
 import { CounterWriter } from '../shared/counter-table.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
@@ -25,7 +27,9 @@ import { brokerConfigValues } from './broker-configs.ts'
 import { defaultTenantRow, THREAD_ROW } from './counter-rows.ts'
 import type { Agent } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
+import { advertisedOf } from './listeners.ts'
 import { LoopSampler } from './loop-sampler.ts'
+import type { EngineSettings } from './options.ts'
 import { PiscinaPool } from './piscina-pool.ts'
 import { traceStart } from './start-trace.ts'
 import { SystemRandom } from './system-random.ts'
@@ -55,6 +59,7 @@ class KafkaFrontThread implements Agent {
   readonly #agent: FrontAgent
   readonly #driver: EventLoopDriver
   readonly #pool = new PiscinaPool()
+  #listeners: readonly KafkaListener[] = []
   #phase: 'waiting' | 'opening' | 'serving' | 'stopping' | 'stopped' = 'waiting'
   #isImageWhole = false
   #stopByMs = Number.POSITIVE_INFINITY
@@ -123,6 +128,7 @@ class KafkaFrontThread implements Agent {
         autoCreateTopics: settings.autoCreateTopics,
         brokerConfigs,
       },
+      limits: { ...defaultLimits, idleMs: settings.connectionsMaxIdleMs },
       inFlightBytes: plan.inFlightBytes,
       fileReadBytes: plan.fileReadBytes,
       kick: () => this.#driver.kick(),
@@ -143,7 +149,15 @@ class KafkaFrontThread implements Agent {
     }
   }
 
-  #onControl({ message }: ControlEnvelope): void {
+  #onControl({ from, message }: ControlEnvelope): void {
+    if (message.kind === 'topic-stats-request') {
+      const { correlation } = message
+      const topics = this.#agent.services.topicCounts.values(message.topics)
+      const partitions = new Float64Array(0)
+      this.#control.post(from, { kind: 'topic-stats', correlation, topics, partitions })
+      return
+    }
+    if (message.kind === 'settings') this.#change(message.settings)
     if (message.kind !== 'stop') return
     if (this.#phase === 'stopping' || this.#phase === 'stopped') return
     this.#phase = 'stopping'
@@ -152,33 +166,64 @@ class KafkaFrontThread implements Agent {
     this.#driver.kick()
   }
 
+  #change(settings: LiveSettings): void {
+    this.#agent.changeSettings({
+      autoCreateTopics: settings.autoCreateTopics,
+      brokerConfigs: settings.brokerConfigs,
+    })
+    this.#agent.connections.setIdleMs(settings.connectionsMaxIdleMs)
+    this.#listeners.forEach((listener, index) => {
+      const { host = null, port = null } = settings.advertised[index] ?? {}
+      listener.advertise({ advertisedHost: host, advertisedPort: port })
+    })
+  }
+
   async #open(): Promise<void> {
     this.#phase = 'opening'
     const { settings, traceOriginMs, thread } = this.#context.data
     traceStart(traceOriginMs, thread.name, 'image is whole')
     try {
-      const listener = await KafkaListener.listen(
-        {
-          optionName: '--kafka-listen',
-          host: settings.kafkaListen.host,
-          port: settings.kafkaListen.port,
-          nodes: settings.brokers,
-          advertisedHost: settings.kafkaAdvertise?.host ?? null,
-          advertisedPort: settings.kafkaAdvertise?.port ?? null,
-        },
-        this.#agent.connections,
-      )
+      const listeners = await this.#listen(settings)
       if (this.#phase !== 'opening') {
-        listener.stopAccepting()
+        for (const listener of listeners) listener.stopAccepting()
         return
       }
       this.#phase = 'serving'
-      this.#agent.addListener(listener)
-      const ports = listener.ports.join(',')
+      this.#listeners = listeners
+      for (const listener of listeners) this.#agent.addListener(listener)
+      const ports = listeners.map((listener) => listener.ports.join(',')).join(';')
       this.#control.post(SERVER_PEER, { kind: 'ready', detail: { ports } })
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  /** Opens all listeners or none, in the order of `--kafka-listen`. */
+  async #listen(settings: EngineSettings): Promise<KafkaListener[]> {
+    const advertised = advertisedOf(settings)
+    const wanted = settings.kafkaListen.map(({ host, port }, index) => ({ host, port, index }))
+    // ports that were asked for come first: no free one that the system picks may be among them
+    wanted.sort((a, b) => Number(a.port === 0) - Number(b.port === 0))
+    const listeners: KafkaListener[] = []
+    try {
+      for (const { host, port, index } of wanted) {
+        listeners[index] = await KafkaListener.listen(
+          {
+            optionName: '--kafka-listen',
+            host,
+            port,
+            nodes: settings.brokers,
+            advertisedHost: advertised[index]?.host ?? null,
+            advertisedPort: advertised[index]?.port ?? null,
+          },
+          this.#agent.connections,
+        )
+      }
+    } catch (error) {
+      for (const listener of listeners) listener?.stopAccepting()
+      throw error
+    }
+    return listeners
   }
 
   async #close(): Promise<void> {

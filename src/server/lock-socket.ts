@@ -5,6 +5,7 @@
 import { closeSync, openSync, rmSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
+import { hostTimer } from './host-time.ts'
 
 /** Longest path that fits `sockaddr_un` everywhere, in bytes (Linux has 108, macOS and BSDs 104). */
 export const SOCKET_PATH_BYTES_MAX = 103
@@ -89,12 +90,12 @@ export function isListening(directory: string, nonce: string): Promise<boolean> 
   return new Promise((resolve) => {
     const socket = net.connect({ path: address.path })
     const answer = (alive: boolean) => {
-      clearTimeout(timer)
+      stopTimer()
       socket.destroy()
       if (address.directoryFd !== null) closeSync(address.directoryFd)
       resolve(alive)
     }
-    const timer = setTimeout(answer, CONNECT_TIMEOUT_MS, true)
+    const stopTimer = hostTimer(CONNECT_TIMEOUT_MS, () => answer(true))
     socket.once('connect', () => answer(true))
     socket.once('error', (error: NodeJS.ErrnoException) => {
       // a full backlog (EAGAIN) or a lack of permission is somebody; refused or missing is nobody

@@ -14,27 +14,33 @@ interface Line {
   readonly fields: LogFields
 }
 
+/** As it was when this was loaded: a caller's test may put something else in its place. */
+const HostDate = Date
+
 type Sink = (line: Line) => void
 
 /** Lines wait for pino in here; a burst while it loads is cut off by name rather than kept without bound. */
 const WAITING_MAX = 10_000
 
 export class ProcessLogger implements Logger {
-  readonly #minimum: number
-  readonly #level: LogLevel
+  #minimum: number
   readonly #waiting: Line[] = []
   #sink: Sink | null = null
   #loading: Promise<void> | null = null
   #isStarting = true
 
   constructor(level: LogLevel) {
-    this.#level = level
+    this.#minimum = LOG_LEVELS.indexOf(level)
+  }
+
+  /** From the next line on. */
+  setLevel(level: LogLevel): void {
     this.#minimum = LOG_LEVELS.indexOf(level)
   }
 
   log(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (LOG_LEVELS.indexOf(level) < this.#minimum) return
-    const line = { atMs: Date.now(), level, message, fields }
+    const line = { atMs: HostDate.now(), level, message, fields }
     if (this.#sink !== null) {
       this.#sink(line)
       return
@@ -60,48 +66,56 @@ export class ProcessLogger implements Logger {
   }
 
   async #load(): Promise<void> {
-    const sink = await pinoSink(this.#level)
+    const sink = await pinoSink()
     this.#sink = sink
     for (const line of this.#waiting.splice(0)) sink(line)
   }
 }
 
 /** Writes synchronously: a line survives whatever ends the process after it. */
-async function pinoSink(level: LogLevel): Promise<Sink> {
+async function pinoSink(): Promise<Sink> {
   const { pino } = await import('pino')
+  const destination = pino.destination({ dest: 2, sync: true })
+  // a pipe or a terminal that is gone takes the log away, not the engine
+  destination.on('error', () => {})
   const logger = pino(
     {
-      level,
+      // what comes here has passed the level, which may change
+      level: LOG_LEVELS[0],
       base: null,
       timestamp: false,
       messageKey: 'message',
       formatters: { level: (label) => ({ level: label }) },
     },
-    pino.destination({ dest: 2, sync: true }),
+    destination,
   )
   return (line) => {
-    logger[line.level]({ time: new Date(line.atMs).toISOString(), ...line.fields }, line.message)
+    logger[line.level](
+      { time: new HostDate(line.atMs).toISOString(), ...line.fields },
+      line.message,
+    )
   }
 }
 
 /** A worker's logger: lines go to the server thread as control messages. */
 export class ForwardingLogger implements Logger {
-  readonly #minimum: number
+  readonly #minimum: () => number
   readonly #thread: string
   readonly #post: (to: string, message: ControlMessage) => void
 
+  /** `minimum` is the place in {@link LOG_LEVELS} of the lowest level that is sent, asked at each line. */
   constructor(
     thread: string,
-    level: LogLevel,
+    minimum: () => number,
     post: (to: string, message: ControlMessage) => void,
   ) {
     this.#thread = thread
-    this.#minimum = LOG_LEVELS.indexOf(level)
+    this.#minimum = minimum
     this.#post = post
   }
 
   log(level: LogLevel, message: string, fields: LogFields = {}): void {
-    if (LOG_LEVELS.indexOf(level) < this.#minimum) return
+    if (LOG_LEVELS.indexOf(level) < this.#minimum()) return
     this.#post(SERVER_PEER, {
       kind: 'log',
       level,

@@ -6,7 +6,9 @@ import { CounterReader } from '../shared/counter-table.ts'
 import { ThreadState } from '../shared/thread-status.ts'
 import { THREAD_ROW } from './counter-rows.ts'
 import { brokerSources } from './metrics-of-brokers.ts'
+import { diskSources } from './metrics-of-disks.ts'
 import { frontSources } from './metrics-of-fronts.ts'
+import type { RecentLatency } from './recent-latencies.ts'
 import type { ThreadData } from './thread.ts'
 import type { ThreadTotal } from './thread-totals.ts'
 
@@ -14,13 +16,16 @@ import type { ThreadTotal } from './thread-totals.ts'
 export interface MetricsContext {
   readonly engineState: () => string
   readonly totals: () => readonly ThreadTotal[]
+  readonly latencies: () => readonly RecentLatency[]
 }
 
 export function metricSources(data: ThreadData, context: MetricsContext): MetricSource[] {
   return [
     ...engineSources(data, context),
     ...frontSources(data),
+    recentLatencies(context),
     ...brokerSources(data),
+    ...diskSources(data),
     ...threadSources(context),
     ...loopSources(data),
     ...processSources(),
@@ -66,6 +71,9 @@ function engineSources(
     gauge('kafka_controller_kafkacontroller_activebrokercount', 'Broker threads that run', () =>
       once(brokers().filter(runs).length),
     ),
+    gauge('kafka_brokers', 'The same, by the name that kafka_exporter has for it', () =>
+      once(brokers().filter(runs).length),
+    ),
     gauge('kafka_controller_kafkacontroller_activecontrollercount', '1 while it runs', () =>
       once(brokers().some((thread) => thread.brokerId === 1 && runs(thread)) ? 1 : 0),
     ),
@@ -80,6 +88,21 @@ function engineSources(
     ),
   ]
 }
+
+const QUANTILES = [0.5, 0.75, 0.95, 0.98, 0.99, 0.999] as const
+
+const recentLatencies = ({ latencies }: MetricsContext): MetricSource => ({
+  kind: 'summary',
+  name: 'kafka_network_requestmetrics_totaltimems',
+  help: 'Milliseconds from arrival to answer; quantiles over the last 15 to 30 seconds',
+  read: () =>
+    latencies().map(({ request, quantileMs, count, sumMs }) => ({
+      labels: { request },
+      quantiles: QUANTILES.map((quantile) => [quantile, quantileMs(quantile)] as const),
+      sum: sumMs,
+      count,
+    })),
+})
 
 /** By ThreadState. */
 const KAFKA_STATES = [0, 1, 3, 6, 7, 0] as const

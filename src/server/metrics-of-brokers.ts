@@ -128,6 +128,18 @@ function logRows(own: Reading, ringBudgetBytes: number): Row[] {
     ],
     [
       'gauge',
+      'kafka_server_replicamanager_partitioncount',
+      'Partitions that the broker has a replica of: those that it leads, while a partition has one replica',
+      own(B.PARTITIONS_LED_NOW),
+    ],
+    [
+      'gauge',
+      'kafka_server_replicamanager_offlinereplicacount',
+      'Replicas whose log has failed and has not been opened again',
+      own(B.PARTITIONS_FAILED_NOW),
+    ],
+    [
+      'gauge',
       'griot_broker_log_bytes',
       'Bytes of the logs opened since the start',
       own(B.LOG_BYTES_NOW),

@@ -4,7 +4,9 @@ import type { LogLevel } from '../base/log.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import { parseBrokerConfig } from './broker-configs.ts'
 import { brokersMadeFor } from './data-directory.ts'
+import { areBoundAlike, type KafkaListen, parseKafkaListens } from './listeners.ts'
 import {
+  type Advertised,
   type HostPort,
   parseAdvertised,
   parseBytes,
@@ -25,10 +27,15 @@ export interface DiskReserve {
 /** What an engine is started with, after every source was read and checked. */
 export interface EngineSettings {
   readonly dataDir: string
-  readonly kafkaListen: HostPort
-  /** null: clients are told the local address that their connection came in on. */
-  readonly kafkaAdvertise: { readonly host: string; readonly port: number | null } | null
+  /** At least one. */
+  readonly kafkaListen: readonly KafkaListen[]
+  /** Of the listener that names none itself; null: clients are told the local address that their connection came in on. */
+  readonly kafkaAdvertise: Advertised | null
   readonly httpListen: HostPort | null
+  /** null: with `httpListen`. */
+  readonly adminListen: HostPort | null
+  /** null: the one in the data directory, made at the first start. */
+  readonly tokenFile: string | null
   readonly brokers: number
   readonly cells: number
   readonly memoryBytes: number
@@ -37,10 +44,12 @@ export interface EngineSettings {
   readonly autoCreateTopics: boolean
   readonly defaultPartitions: number
   readonly diskReserve: DiskReserve
+  readonly connectionsMaxIdleMs: number
   /** By Kafka's names. */
   readonly brokerConfig: ConfigValues
 }
 
+/** One row of {@link OPTIONS}. */
 export interface OptionSpec<Key extends keyof EngineSettings = keyof EngineSettings> {
   readonly key: Key
   /** Name of the flag without dashes, and the key of the configuration file; `GRIOT_…` is derived from it. */
@@ -51,6 +60,10 @@ export interface OptionSpec<Key extends keyof EngineSettings = keyof EngineSetti
   readonly shown: string
   /** Told what the options before it in the table have come to. */
   readonly fallback: (before: Readonly<Partial<EngineSettings>>) => EngineSettings[Key]
+  /** May be given more than once on the command line, and as a list in a file. */
+  readonly isList?: boolean
+  /** Whether this change takes effect when the file is read again, without a restart; left out: none does. */
+  readonly isLive?: (before: EngineSettings, after: EngineSettings) => boolean
   /** Throws a RangeError that says what is wanted. */
   readonly parse: (value: unknown) => EngineSettings[Key]
 }
@@ -66,6 +79,8 @@ export const DEFAULT_DISK_RESERVE: DiskReserve = { bytes: 2 * 2 ** 30, fraction:
 const option = <Key extends keyof EngineSettings>(spec: OptionSpec<Key>): OptionSpec =>
   spec as unknown as OptionSpec
 
+const always = (): boolean => true
+
 export const OPTIONS: readonly OptionSpec[] = [
   option({
     key: 'dataDir',
@@ -79,18 +94,25 @@ export const OPTIONS: readonly OptionSpec[] = [
   option({
     key: 'kafkaListen',
     name: 'kafka-listen',
-    placeholder: 'HOST:PORT',
-    help: 'first Kafka address; N brokers take N consecutive ports, port 0 takes N free ones',
+    placeholder: 'HOST:PORT[=HOST[:PORT]]',
+    help:
+      'address for Kafka clients; N brokers take N consecutive ports, port 0 takes N free ones; after = what clients ' +
+      'are told to connect to; given more than once, or joined by commas, for several listeners',
     shown: '127.0.0.1:9092',
-    fallback: () => ({ host: '127.0.0.1', port: 9092 }),
-    parse: parseHostPort,
+    isList: true,
+    // what clients are told, not where they come in
+    isLive: (before, after) => areBoundAlike(before.kafkaListen, after.kafkaListen),
+    fallback: () => [{ host: '127.0.0.1', port: 9092, advertise: null }],
+    parse: parseKafkaListens,
   }),
   option({
     key: 'kafkaAdvertise',
     name: 'kafka-advertise',
     placeholder: 'HOST[:PORT]',
-    help: 'host and first port that clients are told to connect to',
+    help: 'host and first port that clients are told to connect to, of the listener that names none itself',
     shown: 'the address that a client connected to',
+    // which listener it means is decided with those that are read
+    isLive: (before, after) => areBoundAlike(before.kafkaListen, after.kafkaListen),
     fallback: () => null,
     parse: parseAdvertised,
   }),
@@ -98,10 +120,29 @@ export const OPTIONS: readonly OptionSpec[] = [
     key: 'httpListen',
     name: 'http-listen',
     placeholder: 'HOST:PORT',
-    help: 'address of /health and /metrics; off for none',
+    help: 'address of HTTP: /health and /metrics, unless they have one of their own; off for none',
     shown: '127.0.0.1:8082',
     fallback: () => ({ host: '127.0.0.1', port: 8082 }),
     parse: (value) => (value === 'off' || value === false ? null : parseHostPort(value)),
+  }),
+  option({
+    key: 'adminListen',
+    name: 'admin-listen',
+    placeholder: 'HOST:PORT',
+    help: 'address of their own for /health and /metrics, which --http-listen then no longer answers but for /health/live',
+    shown: 'the same as --http-listen',
+    fallback: () => null,
+    parse: parseHostPort,
+  }),
+  option({
+    key: 'tokenFile',
+    name: 'token-file',
+    placeholder: 'FILE',
+    help: 'file with the operator token, which /metrics asks for on other addresses than loopback; GRIOT_TOKEN is the token itself',
+    shown: 'operator-token in the data directory, made at the first start',
+    isLive: always,
+    fallback: () => null,
+    parse: parseText,
   }),
   option({
     key: 'brokers',
@@ -136,6 +177,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     placeholder: 'DURATION',
     help: 'how long a clean stop may take before the rest is cut',
     shown: '8s',
+    isLive: always,
     fallback: () => 8_000,
     parse: parseStopTimeout,
   }),
@@ -145,6 +187,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     placeholder: 'LEVEL',
     help: `lowest level of the log on stderr: ${LOG_LEVELS.join(', ')}`,
     shown: 'info',
+    isLive: always,
     fallback: () => 'info',
     parse: (value) => parseOneOf(value, LOG_LEVELS),
   }),
@@ -154,6 +197,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     placeholder: 'BOOL',
     help: "make a topic when a client asks for it (Kafka's auto.create.topics.enable)",
     shown: 'true',
+    isLive: always,
     fallback: () => true,
     parse: parseSwitch,
   }),
@@ -163,6 +207,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     placeholder: 'N',
     help: "partitions of a topic that does not say (Kafka's num.partitions)",
     shown: '4',
+    isLive: always,
     fallback: () => 4,
     parse: (value) => parseCount(value, 1, 10_000),
   }),
@@ -172,8 +217,19 @@ export const OPTIONS: readonly OptionSpec[] = [
     placeholder: 'MARK',
     help: 'free space below which produce is refused: bytes, a percentage, or both for the smaller',
     shown: '5%,2G',
+    isLive: always,
     fallback: () => DEFAULT_DISK_RESERVE,
     parse: parseDiskReserve,
+  }),
+  option({
+    key: 'connectionsMaxIdleMs',
+    name: 'connections-max-idle',
+    placeholder: 'DURATION',
+    help: "a Kafka connection on which nothing comes or goes for so long is closed (Kafka's connections.max.idle.ms)",
+    shown: '10m',
+    isLive: always,
+    fallback: () => 600_000,
+    parse: parseConnectionsMaxIdle,
   }),
   option({
     key: 'brokerConfig',
@@ -181,6 +237,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     placeholder: 'NAME=VALUE',
     help: "Kafka's broker configs: the defaults of topics (log.retention.hours …), of groups and of offsets; several with commas",
     shown: "Kafka's own",
+    isList: true,
     fallback: () => ({}),
     parse: parseBrokerConfig,
   }),
@@ -227,6 +284,12 @@ function parseStopTimeout(value: unknown): number {
   return ms
 }
 
+function parseConnectionsMaxIdle(value: unknown): number {
+  const ms = parseDurationMs(value)
+  if (ms < 1_000 || ms > 86_400_000) throw new RangeError('wants 1s to 24h')
+  return ms
+}
+
 function parseDiskReserve(value: unknown): DiskReserve {
   let bytes: number | null = null
   let fraction: number | null = null
@@ -244,19 +307,5 @@ function parseBytesOfReserve(part: string): number {
     return parseBytes(part)
   } catch {
     throw new RangeError('wants bytes, a percentage, or both, such as 2G, 5% or 5%,2G')
-  }
-}
-
-/** N brokers take N consecutive ports; throws a RangeError that names the option where they do not fit. */
-export function checkPorts(settings: EngineSettings): void {
-  const { brokers, kafkaListen, kafkaAdvertise } = settings
-  for (const [name, port] of [
-    ['kafka-listen', kafkaListen.port],
-    ['kafka-advertise', kafkaAdvertise?.port ?? 0],
-  ] as const) {
-    if (port === 0 || port + brokers - 1 <= 65_535) continue
-    throw new RangeError(
-      `--${name}: ${brokers} brokers take consecutive ports, of which ${port} leaves too few: the last is 65535`,
-    )
   }
 }

@@ -1,4 +1,6 @@
 /** One thread of the engine as the server sees it: ready, stopped, gone. On the server's thread. */
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { type ThreadData, transferList } from './thread.ts'
 
@@ -15,8 +17,14 @@ const HEAP_MB: Readonly<Record<ThreadData['thread']['role'], number>> = {
   flusher: 64,
 }
 
-/** Where workers enter: bundled, or (in tests) compiled file by file. */
-const ENTRY = import.meta.url.endsWith('/thread-handle.js') ? './worker.js' : './worker.cjs'
+/**
+ * Where workers enter: bundled, or (in tests) compiled file by file. A path and no URL: the global of that name may be
+ * another one where the caller lives (jsdom).
+ */
+const ENTRY = path.join(
+  path.dirname(fileURLToPath(import.meta.url)),
+  import.meta.url.endsWith('/thread-handle.js') ? 'worker.js' : 'worker.cjs',
+)
 
 interface Deferred<T> {
   readonly promise: Promise<T>
@@ -54,7 +62,7 @@ export class ThreadHandle {
   /** Starts the worker; without this call the thread is the server's own. */
   spawn(data: ThreadData): void {
     const role = data.thread.role
-    const worker = new Worker(new URL(ENTRY, import.meta.url), {
+    const worker = new Worker(ENTRY, {
       name: `griot ${this.name}`,
       workerData: data,
       transferList: transferList(data.channels),
@@ -69,6 +77,11 @@ export class ThreadHandle {
       reason = error.stack ?? error.message
     })
     worker.once('exit', () => this.fail(reason))
+  }
+
+  keepAlive(isWanted: boolean): void {
+    if (isWanted) this.#worker?.ref()
+    else this.#worker?.unref()
   }
 
   becomeReady(detail: ReadyDetail): void {

@@ -2,7 +2,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import { invariant } from '../base/assert.ts'
 import { systemClock } from '../base/clock.ts'
-import type { Logger } from '../base/log.ts'
+import type { Logger, LogLevel } from '../base/log.ts'
 import type { Region } from '../base/region.ts'
 import type { ControlMessage } from '../link/control.ts'
 import { type ControlPort, EventPorts, type PeerChannel, PolledPorts } from '../link/ports.ts'
@@ -11,7 +11,7 @@ import { ThreadStatusWriter } from '../shared/thread-status.ts'
 import type { LockBeat } from './lock-beat.ts'
 import { ForwardingLogger } from './logger.ts'
 import type { MemoryPlan } from './memory-plan.ts'
-import type { EngineSettings } from './options.ts'
+import { type EngineSettings, LOG_LEVELS } from './options.ts'
 import { type ChannelEnd, type EngineWiring, Gate, type ThreadInfo } from './wiring.ts'
 
 /** `workerData` of every worker; structured-cloneable, its ports are transferred. */
@@ -82,10 +82,18 @@ export function threadContext(data: ThreadData): ThreadContext {
   }
 }
 
-export const threadLogger = (data: ThreadData, control: ControlPort): Logger =>
-  new ForwardingLogger(data.thread.name, data.settings.logLevel, (to, message) =>
-    control.post(to, message),
+export function threadLogger(data: ThreadData, control: ControlPort): Logger {
+  const words = gateWords(data.wiring)
+  return new ForwardingLogger(
+    data.thread.name,
+    () => Atomics.load(words, LOG_LEVEL_WORD),
+    (to, message) => control.post(to, message),
   )
+}
+
+/** Stored by the server alone. */
+export const setThreadLogLevel = (wiring: EngineWiring, level: LogLevel): void =>
+  void Atomics.store(gateWords(wiring), LOG_LEVEL_WORD, LOG_LEVELS.indexOf(level))
 
 /** Blocks until the server has the directory's lock; the lock's claim, or null when the start was given up. */
 export function waitForGate({ wiring, lockDirectory, lockNonce }: ThreadData): LockBeat | null {
@@ -103,8 +111,10 @@ export function openGate(wiring: EngineWiring, lock: LockBeat | null): void {
   Atomics.notify(words, 0)
 }
 
+const LOG_LEVEL_WORD = 2
+
 const gateWords = ({ gate }: EngineWiring): Int32Array =>
-  new Int32Array(gate.sab, gate.byteOffset, 2)
+  new Int32Array(gate.sab, gate.byteOffset, 3)
 
 /** What a thread tells the server when it cannot go on: one sentence where an operator can act, a stack for a bug of ours. */
 export function failed(error: unknown): ControlMessage {

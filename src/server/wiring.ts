@@ -61,7 +61,7 @@ export interface ChannelEnd {
 
 /**
  * The first word of the gate: every other thread waits on it before it touches the data directory. The second is the
- * number of the lock's claim. Both are stored by the server.
+ * number of the lock's claim, the third the lowest level that is logged. All are stored by the server.
  */
 export const Gate = { CLOSED: 0, OPEN: 1, ABANDONED: 2 } as const
 
@@ -114,7 +114,7 @@ function ringPair(requestCapacity: number, replyCapacity: number): RingPair {
 }
 
 /**
- * A channel between the server and every thread, every front and every broker, and broker 1 (the controller) and every
+ * A channel between the server and every thread, the two fronts, every front and every broker, and broker 1 (the controller) and every
  * other broker. Returns each one's ends by its name.
  */
 export function connectThreads(wiring: EngineWiring): Map<PeerName, ChannelEnd[]> {
@@ -133,6 +133,8 @@ export function connectThreads(wiring: EngineWiring): Map<PeerName, ChannelEnd[]
     wiring.threads.filter((thread) => roles.includes(thread.role)).map((thread) => thread.name)
   const brokers = ofRole('broker')
   for (const { name } of wiring.threads) connect(SERVER_PEER, name)
+  // the HTTP front asks for what the other has counted
+  for (const http of ofRole('http-front')) connect(ofRole('kafka-front')[0]!, http)
   for (const front of ofRole('kafka-front', 'http-front')) {
     for (const broker of brokers) connect(front, broker)
   }

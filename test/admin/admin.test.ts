@@ -2,7 +2,8 @@ import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EngineHealth, type ThreadBeat } from '../../src/admin/engine-health.ts'
 import { addHealthRoutes } from '../../src/admin/health-routes.ts'
-import { addMetricsRoute } from '../../src/admin/metrics-route.ts'
+import { addMetricsRoute, type MetricSource } from '../../src/admin/metrics-route.ts'
+import { OperatorTokenGuard } from '../../src/admin/operator-token.ts'
 import type { LogFields, Logger } from '../../src/base/log.ts'
 import { HTTP_LIMITS } from '../../src/net/http-interface.ts'
 import { NodeHttpServer } from '../../src/net/http-node.ts'
@@ -10,7 +11,10 @@ import { HttpRouter } from '../../src/net/http-router.ts'
 
 let beats: ThreadBeat[]
 let health: EngineHealth
+let guard: OperatorTokenGuard
 let server: NodeHttpServer
+/** Bound to every address, and asked over loopback. */
+let open: NodeHttpServer
 let served: number
 const logged: [string, LogFields | undefined][] = []
 const logger: Logger = { log: (_, message, fields) => void logged.push([message, fields]) }
@@ -23,7 +27,7 @@ beforeEach(async () => {
   const router = new HttpRouter()
   const info = { version: '1.2.3', pid: 7, brokers: 3, startedAtMs: 1_000 }
   addHealthRoutes(router, health, info, () => 5_000)
-  addMetricsRoute(router, [
+  const sources: MetricSource[] = [
     {
       name: 'kafka_server_brokertopicmetrics_bytesin_total',
       kind: 'counter',
@@ -42,15 +46,24 @@ beforeEach(async () => {
       help: 'Latency',
       read: () => [{ labels: { request: 'Fetch' }, bounds: [0.001, 1], counts: [4, 0, 2], sum: 9 }],
     },
-  ])
+  ]
+  guard = new OperatorTokenGuard()
+  addMetricsRoute(router, sources, (handler) => guard.beyondLoopback(handler))
+  router.add(
+    'GET',
+    '/secret',
+    guard.always(() => ({ status: 200, headers: {}, body: 'told' })),
+  )
   router.add('POST', '/echo', ({ body }) => ({ status: 200, headers: {}, body }))
   router.add('GET', '/boom', () => {
     throw new Error('a bug')
   })
   const limits = { ...HTTP_LIMITS, bodyBytesMax: 1_000, headersTimeoutMs: 200 }
-  server = await NodeHttpServer.listen({ host: '127.0.0.1', port: 0, router, limits, logger })
+  const everywhere = { port: 0, router, limits, logger }
+  server = await NodeHttpServer.listen({ host: '127.0.0.1', ...everywhere })
+  open = await NodeHttpServer.listen({ host: '0.0.0.0', ...everywhere })
 })
-afterEach(() => server.close())
+afterEach(() => Promise.all([server.close(), open.close()]))
 
 const ask = (path: string, init: RequestInit = {}) =>
   fetch(`http://127.0.0.1:${server.port}${path}`, init)
@@ -132,6 +145,67 @@ describe('metrics', () => {
         `${name}_count{request="Fetch"} 6`,
       ].join('\n'),
     )
+  })
+})
+
+describe('the operator token', () => {
+  const token = 'kW8vT2-secret_of.the~operator+/=='
+  const scrape = (authorization?: string, path = '/metrics') =>
+    fetch(`http://127.0.0.1:${open.port}${path}`, {
+      headers: authorization === undefined ? {} : { authorization },
+    })
+
+  test('is wanted where the listener is bound beyond loopback, whoever asks', async () => {
+    guard.setToken(token)
+    expect([server.onLoopback, open.onLoopback]).toEqual([true, false])
+    expect((await ask('/metrics')).status).toBe(200)
+    const refused = await scrape()
+    expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([
+      401,
+      'Bearer realm="griot"',
+    ])
+    expect(await refused.json()).toMatchObject({
+      title: 'Unauthorized',
+      detail: expect.stringMatching(
+        /^\/metrics wants the operator token at this address: send 'Authorization: Bearer TOKEN'.*file operator-token of the engine's data directory/,
+      ),
+    })
+    for (const scheme of ['Bearer ', 'bearer  ']) {
+      const allowed = await scrape(`${scheme}${token}`)
+      expect([allowed.status, await allowed.text()]).toEqual([
+        200,
+        expect.stringContaining('griot_brokers 3'),
+      ])
+    }
+    expect((await scrape(undefined, '/health/live')).status).toBe(200)
+    expect((await ask('/secret')).status).toBe(401)
+    expect((await scrape(`Bearer ${token}`, '/secret')).status).toBe(200)
+  })
+
+  test('lets in nobody with another, says so, and logs neither', async () => {
+    guard.setToken(token)
+    const wrong = ['', 'x', token.slice(0, -1), `${token}x`, token.toLowerCase()]
+    for (const guess of wrong) expect((await scrape(`Bearer ${guess}`)).status).toBe(401)
+    expect((await scrape(`Basic ${token}`)).status).toBe(401)
+    expect((await scrape(token)).status).toBe(401)
+    const refused = await scrape('Bearer nearly')
+    expect(refused.headers.get('www-authenticate')).toBe(
+      'Bearer realm="griot", error="invalid_token"',
+    )
+    const said = await refused.text()
+    expect(said).toContain('that is not the operator token of this engine')
+    expect(said).not.toContain('nearly')
+    expect(JSON.stringify(logged)).toBe('[]')
+  })
+
+  test('lets in nobody before it is there, and only the new one once it is changed', async () => {
+    const early = await scrape('Bearer null')
+    expect([early.status, early.headers.get('retry-after')]).toEqual([503, '1'])
+    guard.setToken('0123456789abcdef')
+    expect((await scrape('Bearer 0123456789abcdef')).status).toBe(200)
+    guard.setToken(token)
+    expect((await scrape('Bearer 0123456789abcdef')).status).toBe(401)
+    expect((await scrape(`Bearer ${token}`)).status).toBe(200)
   })
 })
 

@@ -188,8 +188,13 @@ export class World {
       readonly internal?: boolean
     } = {},
   ): PartitionNumber[] {
-    const { partitions = 1, configs = {}, leader = BROKER, leaderEpoch = 0 } = options
-    const { internal = false } = options
+    const {
+      partitions = 1,
+      configs = {},
+      leader = BROKER,
+      leaderEpoch = 0,
+      internal = false,
+    } = options
     const n = this.#nextTopic++
     const firstPartition = asPartitionNumber(this.#nextPartition)
     this.#nextPartition += partitions

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
@@ -21,6 +22,12 @@ test('griot version prints the version, also as JSON', async () => {
   expect((await griot(['--version'])).stdout).toBe(`${griotVersion()}\n`)
   const json = JSON.parse((await griot(['version', '--json'])).stdout)
   expect(json).toEqual({ version: griotVersion(), node: process.version })
+})
+
+test('griot example grafana prints the dashboard', async () => {
+  const file = new URL('../../src/admin/grafana-dashboard.json', import.meta.url)
+  const printed = await griot(['example', 'grafana'])
+  expect(printed).toMatchObject({ code: 0, stdout: readFileSync(file, 'utf8') })
 })
 
 test('griot health ends with 1 and the reasons when the engine is not well', async () => {

@@ -66,6 +66,53 @@ describe('griot start', () => {
     expect(statSync(dataDir).mode & 0o777).toBe(0o700)
   })
 
+  test('tells every listener, what its clients are told, and where the token is asked for', async () => {
+    const token = 'a-token-that-nobody-prints'
+    const process = new GriotProcess(
+      [
+        ...[
+          'start',
+          '--data-dir',
+          dataDir,
+          '--memory',
+          '64M',
+          '--brokers',
+          '2',
+          '--log-level',
+          'trace',
+        ],
+        ...['--kafka-listen', '127.0.0.1:0', '--kafka-listen', '0.0.0.0:0=kafka.example'],
+        ...['--kafka-listen', '[::1]:0=[fd00::1]:29092', '--kafka-advertise', 'inner.example:700'],
+        ...['--http-listen', '127.0.0.1:0', '--admin-listen', '0.0.0.0:0'],
+      ],
+      { GRIOT_TOKEN: token },
+    )
+    running.push(process)
+    await process.prints(/Try .*\n/)
+    const screen = process.stdout.replaceAll(/:(\d{4,5})\b(?<!:29092|:700)/g, ':PORT')
+    const lines = screen.split('\n').slice(2, 10)
+    expect(lines.map((line) => line.replace(/to \d+$/, 'to LAST'))).toEqual([
+      '  Kafka     127.0.0.1:PORT, 127.0.0.1:PORT (brokers 1 to 2)',
+      '            clients are told inner.example:700 to LAST',
+      '            0.0.0.0:PORT, 0.0.0.0:PORT (brokers 1 to 2)',
+      '            clients are told kafka.example:PORT to LAST',
+      '            [::1]:PORT, [::1]:PORT (brokers 1 to 2)',
+      '            clients are told [fd00::1]:29092 to LAST',
+      '  HTTP      http://127.0.0.1:PORT (/health/live)',
+      '  Admin     http://127.0.0.1:PORT (/health, /metrics with the operator token)',
+    ])
+    // the default way to the engine is its data directory's
+    const asked = await griot(['health', '--data-dir', dataDir])
+    expect([asked.code, asked.stdout]).toEqual([0, expect.stringContaining('serving: griot')])
+    const ended = await process.kill('SIGTERM')
+    expect(ended.stdout + ended.stderr).not.toContain(token)
+    const gone = await griot(['health'], { GRIOT_DATA_DIR: dataDir })
+    expect([gone.code, gone.stderr]).toEqual([
+      1,
+      `griot: no engine runs in data directory ${dataDir}\n`,
+    ])
+  })
+
   test('puts bytes aside for the day on which the disk is full, once it has started', async () => {
     const engine = start(['--brokers', '1', '--disk-reserve', '0'])
     await engine.prints(/Try .*\n/)
@@ -209,6 +256,8 @@ describe('griot start is refused, with one clear line, when', () => {
       /griot: unknown option '--brokrs'\n\(Did you mean --brokers\?\)/,
       2,
     )
+    await refused(['--kafka-listen', 'h:1,h:2'], /--kafka-listen h:2 .* overlap/, 2)
+    await refused(['--token-file', ''], /option --token-file: "" is refused/, 2)
     await refused(['--cells', '2'], /option --cells: "2" is refused, it accepts only 1/, 2)
     await refused(['surplus'], /too many arguments/, 2)
     expect(existsSync(dataDir)).toBe(false)

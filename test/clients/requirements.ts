@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 const required = new Set((process.env.GRIOT_REQUIRE ?? '').split(',').filter(Boolean))
 
 interface Requirement {
-  readonly name: 'kcat' | 'librdkafka' | 'java'
+  readonly name: 'kcat' | 'librdkafka' | 'java' | 'systemd' | 'promtool' | 'prometheus'
   readonly found: () => boolean
   readonly howToGet: string
 }
@@ -33,12 +33,32 @@ const requirements: readonly Requirement[] = [
       'apt-get install libssl-dev libsasl2-dev libzstd-dev zlib1g-dev libcurl4-openssl-dev liblz4-dev; CKJS_LINKING=dynamic npm ci --prefix test/clients/librdkafka',
   },
   {
+    name: 'prometheus',
+    found: () =>
+      ['prometheus', 'promtool'].every((name) => spawnSync(name, ['--version']).status === 0),
+    howToGet: 'apt-get install --no-install-recommends prometheus',
+  },
+  {
     name: 'java',
     found: () =>
       spawnSync('java', ['-version']).status === 0 &&
       existsSync(process.env.GRIOT_KAFKA_LIBS ?? 'no such directory'),
     howToGet:
       'a JDK 17+ and Maven; mvn -q -f test/clients/java/pom.xml dependency:copy-dependencies -DoutputDirectory=DIR; GRIOT_KAFKA_LIBS=DIR',
+  },
+  {
+    name: 'systemd',
+    // the first that can judge a unit without a manager that runs
+    found: () =>
+      Number(
+        /^systemd (\d+)/.exec(String(spawnSync('systemd-analyze', ['--version']).stdout))?.[1],
+      ) >= 250,
+    howToGet: 'apt-get install systemd (250 or later)',
+  },
+  {
+    name: 'promtool',
+    found: () => spawnSync('promtool', ['--version']).status === 0,
+    howToGet: 'apt-get install prometheus',
   },
 ]
 

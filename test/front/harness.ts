@@ -14,6 +14,7 @@ import { BrokerAgent } from '../../src/broker/broker-agent.ts'
 import { coordinatorKinds } from '../../src/broker/coordinator-kinds.ts'
 import { openBrokerEnvironment } from '../../src/broker/environment.ts'
 import { MetadataLog } from '../../src/broker/metadata-log.ts'
+import type { BrokerSettings } from '../../src/broker/settings.ts'
 import { RingBrokerProxy } from '../../src/cell/ring-broker-proxy.ts'
 import type { SegmentFile, SegmentFiles } from '../../src/cell/segment-files.ts'
 import { ControllerAgent } from '../../src/controller/agent.ts'
@@ -52,6 +53,7 @@ export interface HarnessOptions {
   readonly limits?: ConnectionLimits
   readonly settings?: Partial<FrontSettings>
   readonly brokerConfigs?: ConfigValues
+  readonly brokerSettings?: Partial<BrokerSettings>
 }
 
 /** Answers of the disk and the pool come in a later turn, as from other threads. */
@@ -284,6 +286,7 @@ export class Harness {
           random: environment.random,
           logger: this.#logger,
         }),
+        settings: options.brokerSettings ?? {},
         companions: metadataLog === null ? [] : [metadataLog],
         onOtherMessage: ({ from, message }) => {
           if (message.kind !== 'controller-request') return

@@ -17,8 +17,8 @@ describe('bytes of a segment file', () => {
     )
   }
   const size = batchOf('a', 'b').length
-  const look = (bytes: Uint8Array, length: number, offset: number, end: number) => ({
-    ...wholeBatches(bytes, length, offset, end, { length: 0, nextOffset: -1, needed: 0 }),
+  const look = (bytes: Uint8Array, length: number, offset: number, end: number, base = 10) => ({
+    ...wholeBatches(bytes, length, base, offset, end, { length: 0, nextOffset: -1, needed: 0 }),
   })
 
   test('are sent as far as whole batches go', () => {
@@ -54,6 +54,13 @@ describe('bytes of a segment file', () => {
     expect(look(back, back.length, 10, 100).length).toBe(2 * size)
     const gap = batches(10, 20, 30)
     expect(look(gap, gap.length, 5, 100).length).toBe(3 * size)
+  })
+
+  test('are not sent when another batch lies where the broker named one: a gap hides nothing', () => {
+    const gap = batches(10, 20, 30)
+    expect(look(gap, gap.length, 5, 100, 7)).toMatchObject({ length: 0, needed: 0 })
+    expect(look(gap, 30, 5, 100, 7)).toMatchObject({ length: 0, needed: 0 })
+    expect(look(gap, gap.length, 5, 100, 20)).toMatchObject({ length: 0, needed: 0 })
   })
 })
 

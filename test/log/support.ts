@@ -228,6 +228,7 @@ export const newLocate = (): LocateOutcome => ({
   ringByteOffset: 0,
   ringByteLength: 0,
   ringGeneration: 0,
+  batchBaseOffset: 0,
 })
 
 export const newOffsets = (): OffsetsOutcome => ({

@@ -122,4 +122,37 @@ describe('a Kafka listener', () => {
     const again = await KafkaListener.listen({ ...options, port: port - 1, nodes: 1 }, echoSet([]))
     again.stopAccepting()
   })
+
+  test('listens on IPv6, and tells of it in brackets', async () => {
+    const set = echoSet([])
+    const listener = await KafkaListener.listen({ ...options, host: '::1', nodes: 1 }, set)
+    const port = listener.ports[0]!
+    await expect(
+      KafkaListener.listen({ ...options, host: '::1', port, nodes: 2 }, set),
+    ).rejects.toThrow(
+      `--kafka-listen: port ${port} on ::1 is taken by another program ([::1]:${port} takes ports ${port} to ${port + 1}, one for each of 2 brokers)`,
+    )
+    listener.stopAccepting()
+  })
+
+  test('tells connected clients another address once it is advertised', async () => {
+    const seen: KafkaConnection[] = []
+    const set = echoSet(seen)
+    const listener = await KafkaListener.listen({ ...options, advertisedHost: 'a' }, set)
+    const socket = connect(listener.ports[2]!, '127.0.0.1')
+    await new Promise((resolve) => socket.once('connect', resolve))
+    while (seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    const told = () => {
+      const { advertisedHost, advertisedPorts } = seen[0]!.listener
+      return [advertisedHost, ...advertisedPorts]
+    }
+    expect(told()).toEqual(['a', ...listener.ports])
+    listener.advertise({ advertisedHost: 'b', advertisedPort: 700 })
+    expect(told()).toEqual(['b', 700, 701, 702])
+    listener.advertise({ advertisedHost: null, advertisedPort: null })
+    expect(told()).toEqual([null, ...listener.ports])
+    listener.stopAccepting()
+    set.closeAll()
+    socket.destroy()
+  })
 })

@@ -2,8 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { type ConfigSources, resolveSettings } from '../../src/server/config.ts'
-import { type GriotOptions, resolveEmbedded } from '../../src/server/embedded-options.ts'
+import { type ConfigSources, resolveSettings, resolveToken } from '../../src/server/config.ts'
+import {
+  type GriotOptions,
+  resolveEmbedded,
+  resolveEmbeddedToken,
+} from '../../src/server/embedded-options.ts'
 import { envName, OPTIONS } from '../../src/server/options.ts'
 
 const directory = mkdtempSync(path.join(os.tmpdir(), 'griot-config-'))
@@ -25,15 +29,22 @@ const VALUES: Readonly<
   'data-dir': { one: '/a', two: '/b', means: '/b', bad: [''] },
   'kafka-listen': {
     one: '127.0.0.1:9092',
-    two: '[::1]:0',
-    means: { host: '::1', port: 0 },
-    bad: ['9092', 'host', 'host:70000', 'a:b:1', 'http://h:1'],
+    two: '[::1]:0,0.0.0.0:19092=[fd00::1]:29092, h:1=k.example',
+    means: [
+      { host: '::1', port: 0, advertise: null },
+      { host: '0.0.0.0', port: 19_092, advertise: { host: 'fd00::1', port: 29_092 } },
+      { host: 'h', port: 1, advertise: { host: 'k.example', port: null } },
+    ],
+    bad: [
+      ...['9092', 'host', 'host:70000', 'a:b:1', 'http://h:1', '::1', '[::g]:1', 'h:1,', ''],
+      ...['h:1=', 'h:1=a=b', 'h:1=k:0', 'h:1=0.0.0.0:9092', 'h:1=[::]', 'h:1,h'],
+    ],
   },
   'kafka-advertise': {
     one: 'a',
     two: 'b.example:19092',
     means: { host: 'b.example', port: 19_092 },
-    bad: ['b:0', 'b:x', ''],
+    bad: ['b:0', 'b:x', '', '0.0.0.0', '[::]:1', 'a,b', '::1'],
   },
   'http-listen': {
     one: 'off',
@@ -41,6 +52,13 @@ const VALUES: Readonly<
     means: { host: '0.0.0.0', port: 80 },
     bad: ['80'],
   },
+  'admin-listen': {
+    one: '127.0.0.1:1',
+    two: '[::]:8083',
+    means: { host: '::', port: 8_083 },
+    bad: ['off', '80', '::1'],
+  },
+  'token-file': { one: '/a', two: '/b', means: '/b', bad: [''] },
   brokers: { one: '1', two: '5', means: 5, bad: ['0', '17', '-1', '1.5', 'three', ''] },
   cells: { one: '1', two: '1', means: 1, bad: ['2', '0', 'x'] },
   memory: {
@@ -59,6 +77,13 @@ const VALUES: Readonly<
     means: { bytes: 2 ** 20, fraction: 0.05 },
     bad: ['x', '95%', '5%%'],
   },
+  'broker-config': {
+    one: 'log.retention.hours=1',
+    two: 'log.retention.hours=24,log.cleanup.policy=compact,delete',
+    means: { 'log.retention.hours': '24', 'log.cleanup.policy': 'compact,delete' },
+    bad: ['x', '=1', 'log.retention.hours=soon', 'log.retention.hour=1', 'node.id=7'],
+  },
+  'connections-max-idle': { one: '1s', two: '24h', means: 86_400_000, bad: ['10', '999ms', '25h'] },
 }
 
 describe('every option', () => {
@@ -89,7 +114,9 @@ describe('every option', () => {
       await expect(resolve({ env: { [envName(spec.name)]: value } })).rejects.toThrow(
         `environment variable ${envName(spec.name)}: `,
       )
-      await expect(resolve({ configFile: json })).rejects.toThrow(`key ${spec.name} of ${json}: `)
+      await expect(resolve({ configFile: json })).rejects.toThrow(
+        `key ${spec.name} of ${json}, line 1: `,
+      )
     }
   })
 })
@@ -112,7 +139,7 @@ describe('refusals', () => {
     )
     const yaml = file('unknown.yaml', 'kafkaListen: 127.0.0.1:1\n')
     await expect(resolve({ configFile: yaml })).rejects.toThrow(
-      `unknown key kafkaListen of ${yaml} (did you mean kafka-listen?)`,
+      `unknown key kafkaListen of ${yaml}, line 1 (did you mean kafka-listen?)`,
     )
   })
 
@@ -143,7 +170,18 @@ describe('the configuration file', () => {
 
   test('is refused when it is missing, damaged or no mapping', async () => {
     await expect(resolve({ configFile: path.join(directory, 'none') })).rejects.toThrow('ENOENT')
-    await expect(resolve({ configFile: file('a.json', '{') })).rejects.toThrow('cannot be parsed')
+    const refused = (name: string, text: string, message: string | RegExp) =>
+      expect(resolve({ configFile: file(name, text) })).rejects.toThrow(message)
+    await refused('a.json', '{\n\n"brokers": 3,\n}', /a\.json, line 4 cannot be parsed/)
+    await refused('a.json', '{', /a\.json, line 1 cannot be parsed/)
+    await refused('a.json', '{"brokers": 0,\n"memory": "x"}', 'a.json, line 1: 0 is refused')
+    await refused('a.json', '{"brokers": 1,\n"memory": "x"}', 'a.json, line 2: "x" is refused')
+    await refused(
+      'd.yaml',
+      'brokers: 1\nbrokers: 2\n',
+      /d\.yaml, line 2 cannot be parsed: .*unique/,
+    )
+    await refused('e.yaml', '# one\n\nmemory:\n  a: 1\n', 'e.yaml, line 3: {"a":1} is refused')
     await expect(resolve({ configFile: file('b.yaml', 'a: [') })).rejects.toThrow(
       'cannot be parsed',
     )
@@ -158,7 +196,7 @@ describe('Griot.start', () => {
       dataDir: '/tmp/x',
       brokers: 1,
       memoryBytes: 64 * 2 ** 20,
-      kafkaListen: { host: '127.0.0.1', port: 0 },
+      kafkaListen: [{ host: '127.0.0.1', port: 0, advertise: null }],
       httpListen: null,
       stopTimeoutMs: 8_000,
     })
@@ -185,4 +223,120 @@ test('ports beyond the last are refused by the option that asked for them', asyn
     '--kafka-listen: 3 brokers take consecutive ports, of which 65534 leaves too few: the last is 65535',
   )
   await expect(resolve({ flags: { ...asked, brokers: '2' } })).resolves.toBeDefined()
+})
+
+describe('several listeners', () => {
+  const listeners = async (value: unknown) =>
+    (await resolve({ flags: { 'kafka-listen': value } })).kafkaListen
+
+  test('are a repeated flag, a list joined by commas, or a list in the file', async () => {
+    const both = await listeners('127.0.0.1:9092,0.0.0.0:19092=k.example:29092')
+    expect(both).toHaveLength(2)
+    expect(await listeners(['127.0.0.1:9092', '0.0.0.0:19092=k.example:29092'])).toEqual(both)
+    const yaml = file(
+      'list.yaml',
+      'kafka-listen:\n- 127.0.0.1:9092\n- 0.0.0.0:19092=k.example:29092\n',
+    )
+    expect((await resolve({ configFile: yaml })).kafkaListen).toEqual(both)
+    expect(
+      resolveEmbedded({ kafkaListen: ['127.0.0.1:9092', '0.0.0.0:19092=k.example:29092'] }, '')
+        .kafkaListen,
+    ).toEqual(both)
+  })
+
+  test('are refused by the one that is wrong, and beyond a bound', async () => {
+    await expect(listeners('a:1,b')).rejects.toThrow(
+      'option --kafka-listen: "b" is refused, it wants HOST:PORT',
+    )
+    await expect(listeners('::1')).rejects.toThrow('IPv6 goes in brackets: [::1]')
+    await expect(listeners(Array(17).fill('a:0'))).rejects.toThrow('wants at most 16 values')
+    await expect(listeners([['a:1']])).rejects.toThrow('wants a plain value')
+  })
+
+  const advertised = (listen: string, advertise: string, brokers = '1') =>
+    resolve({ flags: { 'kafka-listen': listen, 'kafka-advertise': advertise, brokers } })
+
+  test('have one --kafka-advertise only where it is clear which listener is meant', async () => {
+    const { kafkaAdvertise } = await advertised('a:1,b:1=x', 'k.example')
+    expect(kafkaAdvertise).toEqual({ host: 'k.example', port: null })
+    await expect(advertised('a:1,[::1]:2', 'k:9')).rejects.toThrow(
+      '--kafka-advertise: k:9 can be for only one of the listeners a:1 and [::1]:2: say it in --kafka-listen itself, as a:1=k:9',
+    )
+    await expect(advertised('a:1=b', 'k')).rejects.toThrow(
+      '--kafka-advertise: k is for no listener',
+    )
+    await expect(advertised('a:1', 'k:65535', '2')).rejects.toThrow(
+      '--kafka-advertise: 2 brokers take consecutive ports, of which 65535 leaves too few',
+    )
+    await expect(resolve({ flags: { 'kafka-listen': 'a:1=b:65535' } })).rejects.toThrow(
+      '--kafka-listen, advertised: 3 brokers',
+    )
+  })
+
+  test('must not overlap, nor take the port of HTTP', async () => {
+    await expect(listeners('127.0.0.1:9092,0.0.0.0:9094')).rejects.toThrow(
+      '--kafka-listen 0.0.0.0:9094 (ports 9094 to 9096, one for each of 3 brokers) and --kafka-listen 127.0.0.1:9092 (ports 9092 to 9094, one for each of 3 brokers) overlap',
+    )
+    await expect(listeners('127.0.0.1:9092,127.0.0.1:9095,127.0.0.2:9092')).resolves.toHaveLength(3)
+    await expect(listeners('localhost:8081')).rejects.toThrow(
+      '--http-listen 127.0.0.1:8082 and --kafka-listen localhost:8081 (ports 8081 to 8083, one for each of 3 brokers) overlap',
+    )
+    const admin = { 'http-listen': '0.0.0.0:80', 'admin-listen': '127.0.0.1:80' }
+    await expect(resolve({ flags: admin })).rejects.toThrow(
+      '--admin-listen 127.0.0.1:80 and --http-listen 0.0.0.0:80 overlap',
+    )
+    const free = { 'kafka-listen': '127.0.0.1:0,127.0.0.1:0', 'http-listen': '127.0.0.1:0' }
+    await expect(resolve({ flags: free })).resolves.toBeDefined()
+    expect(() => resolveEmbedded({ kafkaListen: 'a:5', httpListen: 'a:5' }, '')).toThrow(
+      'Griot.start: --http-listen a:5 and --kafka-listen a:5 overlap',
+    )
+  })
+})
+
+describe('the operator token', () => {
+  const token = 'of sixteen letters'.replaceAll(' ', '-')
+
+  test('is a variable, unless the command line names a file', () => {
+    const read = (flags: object, env: ConfigSources['env']) =>
+      resolveToken({ flags: flags as ConfigSources['flags'], env })
+    expect(read({}, {})).toBeNull()
+    expect(read({}, { GRIOT_TOKEN: token })).toBe(token)
+    expect(read({ 'token-file': '/f' }, { GRIOT_TOKEN: token })).toBeNull()
+    expect(() => read({}, { GRIOT_TOKEN: token, GRIOT_TOKEN_FILE: '/f' })).toThrow(
+      'GRIOT_TOKEN and GRIOT_TOKEN_FILE are both given',
+    )
+  })
+
+  test('is refused without being told', async () => {
+    for (const bad of [
+      '',
+      'fifteen-letters',
+      'with white space in it',
+      'x'.repeat(1_025),
+      `${token}=x`,
+    ]) {
+      const refusal = (() => {
+        try {
+          return resolveToken({ flags: {}, env: { GRIOT_TOKEN: bad } })
+        } catch (error) {
+          return (error as Error).message
+        }
+      })()
+      expect(refusal).toContain(
+        'environment variable GRIOT_TOKEN is refused, it wants 16 to 1024 letters',
+      )
+      if (bad !== '') expect(refusal).not.toContain(bad)
+    }
+    await expect(resolve({ flags: { token } })).rejects.toThrow('unknown option --token')
+  })
+
+  test('is an option of Griot.start, or in a file', () => {
+    expect(resolveEmbeddedToken({})).toBeNull()
+    expect(resolveEmbeddedToken({ token })).toBe(token)
+    expect(() => resolveEmbeddedToken({ token: 'short' })).toThrow(
+      'Griot.start: option token is refused, it wants 16 to 1024',
+    )
+    expect(() => resolveEmbeddedToken({ token, tokenFile: '/f' })).toThrow('both given')
+    expect(resolveEmbedded({ token }, '')).not.toHaveProperty('token')
+  })
 })

@@ -1,12 +1,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+// the global of this name stands still with fake timers
+import { performance } from 'node:perf_hooks'
+import { Worker } from 'node:worker_threads'
 import { Kafka, logLevel } from 'kafkajs'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 // the compiled engine: its workers do not run from sources
 import { Griot, type GriotOptions } from '../../dist/index.js'
+import { asBrokerId } from '../../src/base/ids.ts'
+import type { Engine } from '../../src/server/engine.ts'
 import { pollAtEnd } from './kafkajs-poll.ts'
 import { apiVersionsFrame, ask, open } from './wire.ts'
 
@@ -162,6 +167,20 @@ describe('the embedded engine', () => {
     expect(Number(bytes?.[1])).toBeGreaterThan(1_000)
   })
 
+  test('cuts off what does not stop in time, though the caller’s timers stand still', async () => {
+    const griot = await start({ stopTimeout: 500 })
+    const { [Symbol.for('griot.engine')]: engine } = griot as unknown as Record<symbol, Engine>
+    engine!.pauseBroker(asBrokerId(1), 9_000)
+    vi.useFakeTimers()
+    try {
+      const from = performance.now()
+      await griot.close()
+      expect(performance.now() - from).toBeLessThan(6_000)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
   test('cuts off clients that stay connected', async () => {
     const griot = await start({ stopTimeout: 3_000 })
     const socket = await open(griot.bootstrapServers)
@@ -210,19 +229,98 @@ describe('a start that fails', () => {
   })
 })
 
-test('what a killed run left behind is removed by the next', async () => {
-  const script = `import { Griot } from '${path.join(import.meta.dirname, '../../dist/index.js')}'
-    const griot = await Griot.start()
-    console.log(griot.dataDir)`
-  const run = spawn(process.execPath, ['--input-type=module', '-e', script], {
+/** Runs `body` with the package as `Griot`; what it prints first, the process, and how it ends. */
+async function script(body: string, env: NodeJS.ProcessEnv = {}) {
+  const entry = path.join(import.meta.dirname, '../../dist/index.js')
+  const text = `import { Griot } from '${entry}'\n${body}`
+  const run = spawn(process.execPath, ['--input-type=module', '-e', text], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
   })
+  const ended = once(run, 'close')
   const [chunk] = await once(run.stdout, 'data')
-  const left = String(chunk).trim()
+  return { run, printed: String(chunk).trim(), ended }
+}
+
+const gone = (directory: string) =>
+  expect.poll(() => existsSync(directory), { timeout: 10_000 }).toBe(false)
+
+describe('an engine that nobody closes', () => {
+  const START = `const griot = await Griot.start()
+    console.log(griot.dataDir)`
+
+  test('does not keep its process, and its directory goes with it', async () => {
+    const { printed, ended } = await script(START)
+    expect(await ended).toEqual([0, null])
+    await gone(printed)
+  })
+
+  test('keeps its process where it was asked to, or has a directory of the caller’s', async () => {
+    const dataDir = temporary()
+    const lasting = await script(`const griot = await Griot.start({ dataDir: '${dataDir}' })
+      console.log(griot.dataDir)`)
+    const asked = await script(`${START}\ngriot.ref()`)
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    for (const { run } of [lasting, asked]) {
+      expect([run.exitCode, run.signalCode]).toEqual([null, null])
+      run.kill('SIGINT')
+    }
+    await Promise.all([lasting.ended, asked.ended])
+    await gone(asked.printed)
+    expect(readdirSync(dataDir)).toContain('griot.json')
+  })
+
+  test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
+    'leaves no directory when %s ends its process',
+    async (signal) => {
+      const { run, printed, ended } = await script(`${START}\ngriot.ref()`)
+      expect(readdirSync(printed)).toContain('griot.json')
+      run.kill(signal)
+      expect(await ended).toEqual([null, signal])
+      await gone(printed)
+    },
+  )
+
+  test('leaves no directory when its worker thread is cut off', async () => {
+    const entry = path.join(import.meta.dirname, '../../dist/index.cjs')
+    const body = `const { Griot } = require(${JSON.stringify(entry)})
+      Griot.start().then((griot) => require('node:worker_threads').parentPort.postMessage(griot.dataDir))
+      setInterval(() => {}, 1_000)`
+    const worker = new Worker(body, { eval: true })
+    const [directory] = await once(worker, 'message')
+    await worker.terminate()
+    await gone(directory)
+  })
+})
+
+test('what a killed run left behind is removed by the next', async () => {
+  // as where there is no shell
+  const {
+    run,
+    printed: left,
+    ended,
+  } = await script(`const griot = await Griot.start()
+    const { pid } = process
+    const { readFileSync, readdirSync } = await import('node:fs')
+    const reaper = readdirSync('/proc').find((name) => {
+      try {
+        return readFileSync('/proc/' + name + '/cmdline', 'utf8').endsWith('griot-reaper\\0' + griot.dataDir + '\\0')
+      } catch {}
+    })
+    if (reaper) process.kill(Number(reaper), 'SIGKILL')
+    griot.ref()
+    console.log(griot.dataDir)`)
   run.kill('SIGKILL')
-  await once(run, 'close')
+  await ended
   expect(readdirSync(left)).toContain('griot.json')
+  // a caller's Date does not make other engines' directories look old
+  vi.setSystemTime(new Date('2099-01-01'))
+  const starting = path.join(path.dirname(left), 'griot-0123456789ab')
+  mkdirSync(starting, { recursive: true })
+  directories.push(starting)
   const next = await start()
   await next.close()
+  vi.useRealTimers()
   expect(existsSync(left)).toBe(false)
+  expect(existsSync(starting)).toBe(true)
 })

@@ -1,0 +1,37 @@
+/** Where a running engine can be asked: a file in its data directory, by which commands find it. Server's thread, and the CLI. */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+
+const ENDPOINTS_FILE = 'endpoints.json'
+const ENDPOINTS_FORMAT = 1
+
+/** As programs on this machine reach them. */
+export interface Endpoints {
+  /** HOST:PORT of each broker at the first listener. */
+  readonly kafka: readonly string[]
+  readonly httpUrl: string | null
+  /** Of health, metrics and what else is the operator's. */
+  readonly adminUrl: string | null
+}
+
+/** Not durable: it means nothing after a crash of the machine. Throws the system's error. */
+export function writeEndpoints(dataDir: string, endpoints: Endpoints): void {
+  const content = { format: ENDPOINTS_FORMAT, ...endpoints }
+  writeFileSync(fileIn(dataDir), `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 })
+}
+
+export const removeEndpoints = (dataDir: string): void => rmSync(fileIn(dataDir), { force: true })
+
+/** null when no engine runs there, or none that this version understands. A killed one has left its addresses. */
+export function readEndpoints(dataDir: string): Endpoints | null {
+  try {
+    const content = JSON.parse(readFileSync(fileIn(dataDir), 'utf8')) as Endpoints & {
+      readonly format: unknown
+    }
+    return content.format === ENDPOINTS_FORMAT ? content : null
+  } catch {
+    return null
+  }
+}
+
+const fileIn = (dataDir: string): string => path.join(dataDir, ENDPOINTS_FILE)
