@@ -81,6 +81,25 @@ export const alterationBases: Readonly<Record<number, Base>> = {
     },
     request: () => ({ topics: [{ name: 'base-producers', partitionIndexes: [0] }] }),
   },
+  // Without an authorizer, on both sides.
+  29: {
+    request: () => ({
+      ...{ resourceTypeFilter: 1, resourceNameFilter: null, patternTypeFilter: 1 },
+      ...{ principalFilter: null, hostFilter: null, operation: 1, permissionType: 1 },
+    }),
+  },
+  // Directories and sizes are each broker's own.
+  35: {
+    prepare: (side) => side.createTopic('base-log-dirs', 1),
+    request: () => ({ topics: [{ topic: 'base-log-dirs', partitions: [0] }] }),
+    keep: (path) => !/(logDir|Bytes|partitionSize|offsetLag)$/.test(path),
+  },
+  48: {
+    request: () => ({
+      components: [{ entityType: 'user', matchType: 0, match: 'nobody' }],
+      strict: false,
+    }),
+  },
   74: {
     request: (_side, version) => (version === 0 ? {} : { resourceTypes: [4] }),
     keep: (path) => path !== 'configResources' && !path.startsWith('configResources[2 '),
