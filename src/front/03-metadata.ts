@@ -9,6 +9,7 @@ import {
   metadata,
 } from '../protocol/03-metadata.ts'
 import { handler, type RequestContext } from './context.ts'
+import { OFFSETS_TOPIC } from './internal-topics.ts'
 import { TOPICS_PER_REQUEST_MAX } from './limits.ts'
 import {
   CLUSTER_OPERATIONS,
@@ -86,13 +87,12 @@ function createTopics(
   names: readonly string[],
   done: (refused: Refused) => void,
 ): void {
-  const topics = names.map((name) => ({
-    name,
-    partitions: -1,
-    replicationFactor: -1,
-    assignments: [],
-    configs: [],
-  }))
+  const { newOffsetsTopic } = context.services.internalTopics
+  const topics = names.map((name) =>
+    name === OFFSETS_TOPIC
+      ? newOffsetsTopic
+      : { name, partitions: -1, replicationFactor: -1, assignments: [], configs: [] },
+  )
   const request = { kind: 'create-topics', validateOnly: false, topics } as const
   context.services.controller.request(context.session.tenantId, request, (response) => {
     const results = response?.kind === 'create-topics' ? response.results : null
