@@ -92,7 +92,9 @@ export const alterationBases: Readonly<Record<number, Base>> = {
   35: {
     prepare: (side) => side.createTopic('base-log-dirs', 1),
     request: () => ({ topics: [{ topic: 'base-log-dirs', partitions: [0] }] }),
-    keep: (path) => !/(logDir|Bytes|partitionSize|offsetLag)$/.test(path),
+    keep: (path) =>
+      !/(logDir|Bytes|partitionSize|offsetLag)$/.test(path) &&
+      (!path.includes('.topics[') || path.includes('.topics[base-log-dirs]')),
   },
   48: {
     request: () => ({
