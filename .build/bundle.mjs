@@ -7,7 +7,12 @@ import path from 'node:path'
 import { build } from 'esbuild'
 
 /** Loaded when they are first needed, from files of their own. */
-const ROLES = ['broker-thread', 'flusher-thread', 'http-thread', 'kafka-front-thread']
+const ROLES = [
+  ...['broker-thread', 'flusher-thread', 'http-thread', 'kafka-front-thread'],
+  'group-stats-client',
+]
+/** The commands that speak Kafka: `griot start` has no use for them. */
+const COMMANDS = 'client-commands'
 const BUNDLED = ['commander', 'msgpackr/pack']
 
 /** Roles are required from their own files; other packages are resolved where the bundle is installed. */
@@ -17,7 +22,7 @@ const boundaries = {
     onResolve({ filter: /.*/ }, ({ path: name, kind, importer }) => {
       if (kind === 'entry-point') return
       const role = path.basename(name, '.ts')
-      if (kind === 'dynamic-import' && ROLES.includes(role)) {
+      if (kind === 'dynamic-import' && [...ROLES, COMMANDS].includes(role)) {
         return { path: `./${role}.cjs`, external: true }
       }
       const isOurs = name.startsWith('.') || importer.includes('node_modules')
@@ -73,6 +78,7 @@ const results = await Promise.all([
       cli: 'src/cli/main.ts',
       worker: 'src/server/worker.ts',
       'pool-worker': 'src/server/pool-worker.ts',
+      [COMMANDS]: 'src/cli/client-commands.ts',
       ...Object.fromEntries(ROLES.map((role) => [role, `src/server/${role}.ts`])),
     },
   }),

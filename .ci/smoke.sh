@@ -34,6 +34,9 @@ cp "$here/smoke.mjs" "$here/smoke-embedded.mjs" .
 timeout 60 node smoke.mjs "127.0.0.1:$port"
 echo 'hello from kcat' | timeout 30 kcat -b "127.0.0.1:$port" -P -t kcat -p 0
 test "$(timeout 30 kcat -b "127.0.0.1:$port" -C -t kcat -p 0 -e -q)" = 'hello from kcat'
+echo 'hello from griot' | timeout 30 npx griot produce griot -b "127.0.0.1:$port" -q -z zstd
+test "$(timeout 30 npx griot consume griot -b "127.0.0.1:$port" -e)" = 'hello from griot'
+timeout 30 npx griot topic list -b "127.0.0.1:$port"
 # npx runs griot as a child: the signal goes to whoever holds the lock of the data directory
 kill -TERM "$(node -p 'JSON.parse(require("fs").readFileSync("data/lock/1.claim")).pid')"
 wait "$engine" || { echo "griot start ended with $?"; cat err; exit 1; }

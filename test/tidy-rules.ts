@@ -51,8 +51,9 @@ export const IMPORTS: Readonly<Record<string, readonly string[]>> = (() => {
     web: ['base', 'record', 'protocol', 'net', 'tenant', 'cell'],
     client: [],
     admin: ['base', 'net', 'cell', 'quota', 'image'],
-    // subcommands talk to a running engine over HTTP; only `start` runs one
-    cli: ['base', 'server'],
+    'kafka-client': ['base', 'record', 'protocol'],
+    // subcommands talk to a running engine over HTTP, or to any Kafka over its protocol; only `start` runs an engine
+    cli: ['base', 'record', 'kafka-client', 'server'],
     server: ['*'],
   }
 })()

@@ -54,20 +54,21 @@ interface Scraper {
 /** Scrapes with a query that are worked on at a time, and that may wait behind them. */
 const ASKING_MAX = 4
 
+/** So long one text serves everybody: a scrape costs milliseconds, and health is answered on the same thread. */
+const SCRAPE_EVERY_MS = 100
+
 /** `guard` decides who sees them. */
 export function addMetricsRoute(
   router: HttpRouter,
   sources: readonly MetricSource[],
   guard: (handler: HttpHandler) => HttpHandler,
   onRequest: SourcesOnRequest = async () => [],
+  monotonicMs: () => number = () => performance.now(),
 ): void {
-  let plain: Promise<Scraper> | null = null
+  const plain = new PlainScrapes(sources, monotonicMs)
   let asking = 0
   const metrics: HttpHandler = async ({ query }) => {
-    if (query.size === 0) {
-      plain ??= createScraper(sources)
-      return response(await plain)
-    }
+    if (query.size === 0) return plain.response()
     if (asking >= ASKING_MAX) {
       const detail = `${ASKING_MAX} scrapes with a query are being answered: ask again in a moment`
       return problemResponse(503, 'Service Unavailable', detail, { 'retry-after': '1' })
@@ -85,10 +86,34 @@ export function addMetricsRoute(
   router.add('GET', '/metrics', guard(metrics))
 }
 
+/** Scrapes without a query: all of a tenth of a second get the same text. */
+class PlainScrapes {
+  readonly #sources: readonly MetricSource[]
+  readonly #monotonicMs: () => number
+  #scraper: Promise<Scraper> | null = null
+  #latest: ReturnType<typeof response> | null = null
+  #scrapedAtMs = Number.NEGATIVE_INFINITY
+
+  constructor(sources: readonly MetricSource[], monotonicMs: () => number) {
+    this.#sources = sources
+    this.#monotonicMs = monotonicMs
+  }
+
+  response(): ReturnType<typeof response> {
+    const nowMs = this.#monotonicMs()
+    if (this.#latest === null || nowMs - this.#scrapedAtMs >= SCRAPE_EVERY_MS) {
+      this.#scraper ??= createScraper(this.#sources)
+      this.#scrapedAtMs = nowMs
+      this.#latest = this.#scraper.then(response)
+    }
+    return this.#latest
+  }
+}
+
 const response = async ({ contentType, scrape }: Scraper) => ({
   status: 200,
   headers: { 'content-type': contentType },
-  body: await scrape(),
+  body: Buffer.from(await scrape()),
 })
 
 /** All series of one name stand together in the text. */

@@ -13,6 +13,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'griot:')) })
   addStart(program)
+  await addClientCommands(program, argv[2])
   addHealth(program)
   addExample(program)
   addVersion(program)
@@ -49,6 +50,26 @@ function addStart(program: Command): void {
 }
 
 const collect = (value: string, earlier: readonly string[] = []): string[] => [...earlier, value]
+
+/** What speaks Kafka to a running cluster; in a bundle of its own. */
+const CLIENT_COMMANDS = {
+  topic: 'make, list, describe, change and delete topics',
+  group: 'list, describe, delete and move consumer groups',
+  produce: 'write records from standard input or files',
+  consume: 'read records and print them',
+  top: 'rates, lag and brokers, live',
+} as const
+
+/** Only the command that was asked for has its options; of the others `griot --help` needs the names. */
+async function addClientCommands(program: Command, asked: string | undefined): Promise<void> {
+  for (const [name, description] of Object.entries(CLIENT_COMMANDS)) {
+    if (name === asked) {
+      const { addClientCommand } = await import('./client-commands.ts')
+      addClientCommand(program, name, description)
+    } else
+      program.command(name).description(description).allowExcessArguments().allowUnknownOption()
+  }
+}
 
 function addHealth(program: Command): void {
   program

@@ -59,9 +59,11 @@ function resolveSession(request: FetchRequest, context: Context): Resolved | num
   if (session === undefined) return ErrorCode.FETCH_SESSION_ID_NOT_FOUND
   if (session.epoch !== sessionEpoch || session.busy) return ErrorCode.INVALID_FETCH_SESSION_EPOCH
   if (session.usesTopicIds !== usesTopicIds) return ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR
+  const partitionsBefore = session.parts.size
   session.update(request.topics)
   session.forget(request.forgottenTopicsData)
-  if (session.isTooLarge) {
+  const hasGrown = session.parts.size > partitionsBefore
+  if (fetchSessions.isTooLarge(tenantId, session, hasGrown)) {
     // The client begins anew, and is given no session then.
     fetchSessions.remove(tenantId, sessionId)
     return ErrorCode.FETCH_SESSION_ID_NOT_FOUND

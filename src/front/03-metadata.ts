@@ -9,6 +9,8 @@ import {
   metadata,
 } from '../protocol/03-metadata.ts'
 import { handler, type RequestContext } from './context.ts'
+import { OFFSETS_TOPIC } from './internal-topics.ts'
+import { TOPICS_PER_REQUEST_MAX } from './limits.ts'
 import {
   CLUSTER_OPERATIONS,
   CONTROLLER_NODE,
@@ -45,14 +47,26 @@ export const metadataHandler = handler({
       )
       return
     }
-    const missing = request.allowAutoTopicCreation ? namesToCreate(context, topics) : []
-    if (missing.length === 0) {
-      answer(context, request, topics, null)
+    const asked = onceEach(topics)
+    const missingNames = request.allowAutoTopicCreation ? namesToCreate(context, asked) : []
+    if (missingNames.length === 0 || missingNames.length > TOPICS_PER_REQUEST_MAX) {
+      answer(context, request, asked, null)
       return
     }
-    createTopics(context, missing, (refused) => answer(context, request, topics, refused))
+    createTopics(context, missingNames, (refused) => answer(context, request, asked, refused))
   },
 })
+
+/** Each topic once, as Kafka answers it, or a few bytes would ask for gigabytes; where one is asked for by id, names do not count. */
+function onceEach(topics: Asked): Asked {
+  const byId = topics.some(({ topicId }) => topicId !== ZERO_TOPIC_ID)
+  const found = new Map<string, Asked[number]>()
+  for (const { name, topicId } of topics) {
+    if (!byId) found.set(name ?? ' null', { name, topicId })
+    else if (topicId !== ZERO_TOPIC_ID) found.set(topicId, { name: null, topicId })
+  }
+  return [...found.values()]
+}
 
 /** Topics that are asked for by name and do not exist, where they may be made. */
 function namesToCreate(context: Context, topics: Asked): string[] {
@@ -73,13 +87,12 @@ function createTopics(
   names: readonly string[],
   done: (refused: Refused) => void,
 ): void {
-  const topics = names.map((name) => ({
-    name,
-    partitions: -1,
-    replicationFactor: -1,
-    assignments: [],
-    configs: [],
-  }))
+  const { newOffsetsTopic } = context.services.internalTopics
+  const topics = names.map((name) =>
+    name === OFFSETS_TOPIC
+      ? newOffsetsTopic
+      : { name, partitions: -1, replicationFactor: -1, assignments: [], configs: [] },
+  )
   const request = { kind: 'create-topics', validateOnly: false, topics } as const
   context.services.controller.request(context.session.tenantId, request, (response) => {
     const results = response?.kind === 'create-topics' ? response.results : null

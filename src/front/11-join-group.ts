@@ -7,6 +7,7 @@ const NULL_NAME_FROM = 7
 export const joinGroupHandler = groupHandler({
   api: joinGroup,
   scopes: ['groupId', 'memberId', 'groupInstanceId'],
+  waitsForOthers: true,
   groupOf: ({ groupId }) => groupId,
   refusalOf: ({ memberId }, { version }) => {
     return (errorCode) => ({

@@ -6,6 +6,7 @@ const NO_BYTES = new Uint8Array(0)
 export const syncGroupHandler = groupHandler({
   api: syncGroup,
   scopes: ['groupId', 'memberId', 'groupInstanceId'],
+  waitsForOthers: true,
   groupOf: ({ groupId }) => groupId,
   refusalOf: () => {
     return (errorCode) => ({

@@ -8,6 +8,7 @@ import {
   createTopics,
 } from '../protocol/19-create-topics.ts'
 import { handler, type RequestContext } from './context.ts'
+import { TOPICS_PER_REQUEST_MAX, tooManyTopics } from './limits.ts'
 
 type Context = RequestContext<typeof createTopics>
 type Answer = CreateTopicsResponseInput['topics'][number]
@@ -30,8 +31,14 @@ export const createTopicsHandler = handler({
         configs: topic.configs,
       }))
     const refused = [...repeated].map((name) =>
-      failure(name, ErrorCode.INVALID_REQUEST, 'Found multiple entries for this topic.'),
+      failure(name, ErrorCode.INVALID_REQUEST, 'Duplicate topic name.'),
     )
+    if (topics.length > TOPICS_PER_REQUEST_MAX) {
+      const message = tooManyTopics(topics.length)
+      const answers = topics.map(({ name }) => failure(name, ErrorCode.POLICY_VIOLATION, message))
+      context.reply({ throttleTimeMs: 0, topics: [...answers, ...refused] })
+      return
+    }
     if (topics.length === 0) {
       context.reply({ throttleTimeMs: 0, topics: refused })
       return

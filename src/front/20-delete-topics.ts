@@ -7,6 +7,7 @@ import {
   deleteTopics,
 } from '../protocol/20-delete-topics.ts'
 import { handler } from './context.ts'
+import { TOPICS_PER_REQUEST_MAX, tooManyTopics } from './limits.ts'
 
 type Answer = DeleteTopicsResponseInput['responses'][number]
 
@@ -15,6 +16,12 @@ export const deleteTopicsHandler = handler({
   scopes: ['topicName', 'topicId'],
   handle(request, context) {
     const { topics, refused } = topicsOf(request, context.version)
+    if (topics.length > TOPICS_PER_REQUEST_MAX) {
+      const message = tooManyTopics(topics.length)
+      const refuse = (ref: TopicRef) => unanswered(ref, ErrorCode.POLICY_VIOLATION, message)
+      context.reply({ throttleTimeMs: 0, responses: [...topics.map(refuse), ...refused] })
+      return
+    }
     if (topics.length === 0) {
       context.reply({ throttleTimeMs: 0, responses: refused })
       return
@@ -59,9 +66,13 @@ const answerOf = (result: TopicResult): Answer => ({
   errorMessage: result.message,
 })
 
-const unanswered = (ref: TopicRef): Answer => ({
+const unanswered = (
+  ref: TopicRef,
+  errorCode: number = ErrorCode.REQUEST_TIMED_OUT,
+  errorMessage = 'The controller does not answer.',
+): Answer => ({
   name: 'name' in ref ? ref.name : null,
   topicId: ('topicId' in ref ? ref.topicId : ZERO_TOPIC_ID) as TopicId,
-  errorCode: ErrorCode.REQUEST_TIMED_OUT,
-  errorMessage: 'The controller does not answer.',
+  errorCode,
+  errorMessage,
 })

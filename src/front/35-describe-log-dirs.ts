@@ -73,9 +73,9 @@ function partitionsHere(
           topic,
           partitions: Array.from({ length: topic.partitionCount }, (_, index) => index),
         }))
-      : topics.map(({ topic, partitions }) => ({
-          topic: image.topicByName(tenantId, topic),
-          partitions: [...new Set(partitions)],
+      : Array.from(onceEach(topics), ([name, partitions]) => ({
+          topic: image.topicByName(tenantId, name),
+          partitions: [...partitions],
         }))
   return asked.flatMap(({ topic, partitions }) =>
     topic === undefined
@@ -86,6 +86,17 @@ function partitionsHere(
           .map((index) => ({ name: topic.name, index, number: topic.numberOf(index) }))
           .filter(({ number }) => image.leaderOf(number) === nodeId),
   )
+}
+
+/** A partition that is named twice is told once. */
+function onceEach(topics: NonNullable<DescribeLogDirsRequest['topics']>): Map<string, Set<number>> {
+  const asked = new Map<string, Set<number>>()
+  for (const { topic, partitions } of topics) {
+    const known = asked.get(topic) ?? new Set()
+    asked.set(topic, known)
+    for (const index of partitions) known.add(index)
+  }
+  return asked
 }
 
 function resultOf(

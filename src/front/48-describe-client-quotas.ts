@@ -17,7 +17,7 @@ export const describeClientQuotasHandler = handler({
     context.reply({
       throttleTimeMs: 0,
       errorCode: refusal?.error ?? ErrorCode.NONE,
-      errorMessage: refusal?.message ?? null,
+      errorMessage: refusal?.message ?? '',
       entries: refusal === null ? [] : null,
     })
   },

@@ -101,13 +101,21 @@ export interface FrontServices {
   readonly served: readonly Api[]
 }
 
+/** A request that waits. */
+export interface OpenRequest {
+  onConnectionClosed(): void
+  answerNow(): void
+}
+
 /** What a front keeps per connection. */
 export interface ConnectionState {
   session: Session
   /** Of the session's tenant. */
   counts: TenantCounts
   /** Requests that must be told when the connection goes, or waits for nothing more. */
-  readonly open: Set<{ onConnectionClosed(): void; answerNow(): void }>
+  readonly open: Set<OpenRequest>
+  /** Those of them that are still to be told that they hold up their own connection; null when none are. */
+  relieving: Iterator<OpenRequest> | null
   /** Null until segment files are read. */
   reading: Reading | null
   /** Null until a produce needs it. */
@@ -166,7 +174,11 @@ export class RequestContext<A extends Api = Api> {
     const { image, settings } = this.services
     const { nodeId } = this.connection.listener
     const tenant = image.tenant(this.session.tenantId)
-    return tenant?.brokerConfigs(nodeId as BrokerId) ?? fixedLayers(settings.brokerConfigs)
+    const fixed = settings.brokerConfigs
+    // those of the image are as they were at the start; the front's follow what is read again
+    return tenant === undefined
+      ? fixedLayers(fixed)
+      : { ...tenant.brokerConfigs(nodeId as BrokerId), fixed }
   }
 
   /** Sends the answer; `onDrained` is called once memory that it refers to is no longer needed. */

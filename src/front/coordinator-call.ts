@@ -11,7 +11,7 @@ import type {
 } from '../protocol/api.ts'
 import { decodeResponse, encodeRequest, joinFrame } from '../protocol/codec.ts'
 import type { Entity } from '../protocol/entity.ts'
-import { type AnyHandler, handler, type RequestContext } from './context.ts'
+import { type AnyHandler, handler, type OpenRequest, type RequestContext } from './context.ts'
 
 /** Bytes of a frame's size. */
 const SIZE_BYTES = 4
@@ -79,10 +79,46 @@ export function requestFrame<A extends Api>(
   return joinFrame(frame).subarray(SIZE_BYTES)
 }
 
+/** A request that waits for others, as long as somebody waits for it. */
+class OpenCall<A extends Api> implements OpenRequest {
+  readonly #context: RequestContext<A>
+  readonly #refuse: (error: number) => ResponseInputOf<A>
+  #isOver = false
+
+  constructor(context: RequestContext<A>, refuse: (error: number) => ResponseInputOf<A>) {
+    this.#context = context
+    this.#refuse = refuse
+    context.state.open.add(this)
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** False when it has ended before. */
+  end(): boolean {
+    if (this.#isOver) return false
+    this.#isOver = true
+    this.#context.state.open.delete(this)
+    return true
+  }
+
+  /** The client sends no more, or holds up its own connection: it is told to ask again. */
+  answerNow(): void {
+    if (this.end()) this.#context.reply(this.#refuse(ErrorCode.REBALANCE_IN_PROGRESS))
+  }
+
+  onConnectionClosed(): void {
+    this.end()
+  }
+}
+
 export interface GroupHandler<A extends Api> {
   readonly api: A
   readonly scopes: readonly Entity[]
   readonly groupOf: (request: RequestOf<A>) => string
+  /** It is answered when other members have done their part: a client that goes meanwhile is not waited for. */
+  readonly waitsForOthers?: true
   /** Makes the answer to give when no coordinator has answered. Keeps of the request what that needs: it may be long until then. */
   readonly refusalOf: (
     request: RequestOf<A>,
@@ -99,14 +135,18 @@ export function groupHandler<A extends Api>(definition: GroupHandler<A>): AnyHan
     handle(request, context, frame) {
       const groupId = groupOf(request)
       const refuse = refusalOf(request, context)
+      const wait = definition.waitsForOthers ? new OpenCall(context, refuse) : null
       const { internalTopics } = context.services
       internalTopics.offsets(context.session.tenantId, (topic) => {
+        if (wait?.isOver) return
         if (topic === null) {
+          wait?.end()
           context.reply(refuse(ErrorCode.COORDINATOR_NOT_AVAILABLE))
           return
         }
         const index = groupPartition(groupId, topic.partitionCount)
         askPartition(context, topic, index, frame, (error, response) => {
+          if (wait?.end() === false) return
           context.reply(response === null ? refuse(error) : (response as ResponseInputOf<A>))
         })
         context.slot.frameDone()

@@ -37,6 +37,9 @@ const isStillAtEnd = (part: FetchPart): boolean =>
   part.highWatermark >= 0 &&
   part.proxy!.watchedAt(part.partition) === part.highWatermark
 
+/** What a partition takes at least while it waits: named in 28 bytes, and so more than its request counts. */
+const PART_BYTES = 300
+
 /** Times a part is asked for again before it counts as unreadable. */
 const RETRIES_MAX = 3
 
@@ -80,6 +83,8 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
     this.#late = asked.maxWaitMs <= 0
     for (const part of asked.parts) part.owner = this
     if (asked.session !== null) asked.session.busy = true
+    // A session's partitions have a bound of their own.
+    else context.slot.grow(asked.parts.length * PART_BYTES)
   }
 
   /** Looks for every part whose state is not known, then answers or parks. */
@@ -119,6 +124,10 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
       }
     }
     if (!this.#busy) this.#next()
+  }
+
+  get heldBytes(): number {
+    return this.slot.requestBytes
   }
 
   get slot(): ReplySlot {

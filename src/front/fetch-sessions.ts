@@ -9,6 +9,9 @@ const EVICT_AFTER_MS = 120_000
 /** Who fetches more partitions than this does without a session. */
 const SESSION_PARTITIONS_MAX = 7_500
 
+/** Partitions in all sessions of a tenant: some 500 bytes each, and named in 30. */
+const TENANT_PARTITIONS_MAX = 100_000
+
 type RequestedTopics = FetchRequest['topics']
 
 /** The partitions that a client is interested in, so that it need not name them in every fetch (KIP-227). */
@@ -49,11 +52,6 @@ export class FetchSession {
     for (const { topic, topicId, partitions } of topics) {
       for (const index of partitions) this.parts.delete(this.#key(topic, topicId, index))
     }
-  }
-
-  /** More partitions than a session may have: it has to end. */
-  get isTooLarge(): boolean {
-    return this.parts.size > SESSION_PARTITIONS_MAX
   }
 
   /** Puts a partition that was given its share behind all others. */
@@ -107,6 +105,20 @@ export class FetchSessions {
     return session
   }
 
+  /** More partitions than a session may have, or, since it has grown, than all of the tenant's: it has to end. */
+  isTooLarge(tenantId: TenantId, session: FetchSession, hasGrown: boolean): boolean {
+    if (session.parts.size > SESSION_PARTITIONS_MAX) return true
+    return hasGrown && this.#partitionsOf(tenantId) > TENANT_PARTITIONS_MAX
+  }
+
+  #partitionsOf(tenantId: TenantId): number {
+    let partitions = 0
+    for (const { parts } of this.#tenants.get(tenantId)?.sessions.values() ?? []) {
+      partitions += parts.size
+    }
+    return partitions
+  }
+
   remove(tenantId: TenantId, id: number): void {
     this.#tenants.get(tenantId)?.sessions.delete(id)
   }
@@ -123,16 +135,18 @@ export class FetchSessions {
       tenant = { random: this.#randomFor(tenantId), sessions: new Map() }
       this.#tenants.set(tenantId, tenant)
     }
-    if (!this.#makeRoom(tenant.sessions, countPartitions(topics), nowMs)) return null
+    const partitions = countPartitions(topics)
+    if (partitions > SESSION_PARTITIONS_MAX) return null
+    const isFull = this.#partitionsOf(tenantId) + partitions > TENANT_PARTITIONS_MAX
+    if (!this.#makeRoom(tenant.sessions, isFull, nowMs)) return null
     const session = new FetchSession(freshId(tenant), usesTopicIds, nowMs)
     session.update(topics)
     tenant.sessions.set(session.id, session)
     return session
   }
 
-  #makeRoom(sessions: Map<number, FetchSession>, partitions: number, nowMs: number): boolean {
-    if (partitions > SESSION_PARTITIONS_MAX) return false
-    if (sessions.size < this.#slotsMax) return true
+  #makeRoom(sessions: Map<number, FetchSession>, isFull: boolean, nowMs: number): boolean {
+    if (sessions.size < this.#slotsMax && !isFull) return true
     for (const oldest of sessions.values()) {
       if (oldest.busy || nowMs - oldest.usedAtMs < EVICT_AFTER_MS) return false
       sessions.delete(oldest.id)

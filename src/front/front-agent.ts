@@ -135,6 +135,8 @@ export class FrontAgent {
     work += services.timers.fireDue(nowMs, TIMERS_PER_TURN)
     work += services.deadlines.fireDue(nowMs)
     work += services.fetches.resumeReady()
+    work += connections.resumeYielded()
+    if (connections.nextLogAtMs <= nowMs) connections.flushLog(nowMs)
     if (connections.nextIdleAtMs <= nowMs) work += connections.closeIdle(nowMs)
     if (services.segments.nextIdleAtMs <= nowMs) services.segments.closeIdle(nowMs)
     work += this.#relieve(nowMs)
@@ -153,6 +155,7 @@ export class FrontAgent {
       timers.nextAtMs,
       deadlines.nextAtMs,
       this.connections.nextIdleAtMs,
+      this.connections.nextLogAtMs,
       segments.nextIdleAtMs,
       this.connections.budget.nextReliefAtMs,
       replyGate.isShort ? this.connections.nextStuckAtMs : Number.POSITIVE_INFINITY,
@@ -199,17 +202,29 @@ export class FrontAgent {
     own[FrontCounter.COMMANDS_PARKED_NOW] = services.dispatcher.parkedCommands
   }
 
+  /** Long polls hold memory that others wait for: a poll can as well be answered before its time. */
+  get #mustAnswerFetches(): boolean {
+    const { budget } = this.connections
+    return budget.waiting > 0 && this.services.fetches.heldBytes * 4 > budget.capacityBytes
+  }
+
   /** Memory that clients hold and do nothing with is given to those who wait for it. */
   #relieve(nowMs: number): number {
     const { connections, services } = this
-    const closed = connections.budget.relieve(nowMs)
+    let closed = connections.budget.relieve(nowMs) + connections.relieveFull()
+    if (this.#mustAnswerFetches) {
+      closed += services.fetches.answerOldest(connections.budget.capacityBytes >> 2)
+    }
     if (!services.replyGate.isShort) return closed
     if (services.readAheads.dropAll() > 0) services.replyGate.onRoom()
     return closed + connections.closeStuck(nowMs)
   }
 
   get #hasWork(): boolean {
-    return this.services.fetches.hasReady || this.services.dispatcher.hasWork
+    const { fetches, dispatcher } = this.services
+    const { hasYielded, isBusy, hasFull } = this.connections
+    if (hasFull) return true
+    return fetches.hasReady || dispatcher.hasWork || hasYielded || isBusy || this.#mustAnswerFetches
   }
 
   /** What requests have asked for goes out; what became due on the spot gets a turn. */

@@ -151,7 +151,15 @@ class TimestampLookup implements OffsetsSink {
     } as const
     this.#context.services.records.run(task, (result) => {
       if (result.kind === 'found') this.#done(ErrorCode.NONE, result.offset, result.timestampMs)
-      else this.#done(ErrorCode.UNKNOWN_SERVER_ERROR, -1, -1)
+      else {
+        const { topic, index } = this.#question
+        // Batches are stored as they come: a header that is right says nothing of what is compressed behind it.
+        this.#context.connection.logRefused('records that were stored cannot be read', {
+          ...{ topic: topic.name, partition: index, segment: reply.segmentBaseOffset },
+          reason: result.kind === 'failed' ? result.message : result.kind,
+        })
+        this.#done(ErrorCode.UNKNOWN_SERVER_ERROR, -1, -1)
+      }
     })
   }
 }

@@ -1,11 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { LogFields, Logger } from '../base/log.ts'
-import {
-  KafkaConnection,
-  REQUEST_OVERHEAD_BYTES,
-  type SocketLike,
-  type Undrained,
-} from './connection.ts'
+import { KafkaConnection, REQUEST_OVERHEAD_BYTES } from './connection.ts'
 import { ConnectionCount, newConnectionCounts } from './connection-counts.ts'
 import { FrameBuffers } from './frame-buffers.ts'
 import { type InFlightBudget, SMALL_BYTES, STUCK_AFTER_MS } from './in-flight.ts'
@@ -13,6 +8,7 @@ import type { ListenerInfo } from './listener-info.ts'
 import { RateLimitedLog } from './rate-limited-log.ts'
 import type { ReplyBudget } from './reply-budget.ts'
 import type { ReplySlot } from './reply-slot.ts'
+import type { SocketLike, Undrained } from './socket-like.ts'
 
 /** Who makes replies of frames. Called on the front's thread. */
 export interface RequestSink {
@@ -23,6 +19,11 @@ export interface RequestSink {
   onReadEnd(): void
   /** Replies of `connection` have been handed to the socket or have left user space. */
   onDrained(connection: KafkaConnection): void
+  /**
+   * No more is read from `connection` until half of what it has asked is answered, so it would not be seen to go: what waits for
+   * others' doings is to be answered, some of it at a time. False when there is nothing of that kind.
+   */
+  onFull(connection: KafkaConnection): boolean
   /** The client sends no more, and waits for what it has asked: there is no use in long polls. */
   onEnd(connection: KafkaConnection): void
   /** Nothing that is still outstanding on this connection will be sent. */
@@ -36,6 +37,8 @@ export interface ConnectionLimits {
   readonly connectionBytesMax: number
   /** `connections.max.idle.ms`. */
   readonly idleMs: number
+  /** Descriptors are needed for files as well; no limit unless given. */
+  readonly connectionsMax?: number
 }
 
 export const defaultLimits: ConnectionLimits = {
@@ -46,6 +49,16 @@ export const defaultLimits: ConnectionLimits = {
 
 /** Of buffers for frames that are free. */
 const KEPT_BYTES_MAX = 32 * 2 ** 20
+
+/** So long may one connection's requests be handled in one go while others wait, … */
+const READ_TURN_MS = 10
+/** … and those of all connections for which the event loop has something at once, … */
+const ALL_READ_MS = 50
+/** … as far as they take more than this. */
+const NOTED_MS = 2
+
+/** Who has been idle for this long may lose a connection to somebody new when no more are allowed. */
+const EVICT_IDLE_MS = 10_000
 
 /** Least time between two moves within the idle list: activity is counted no more finely than this. */
 const TOUCH_MS = 100
@@ -72,6 +85,13 @@ export class ConnectionSet {
   readonly #connections = new Set<KafkaConnection>()
   /** What sockets have not taken yet, longest ago first. */
   readonly #sending = new Set<Undrained>()
+  /** Those with more requests to hand over, whose turn is over: first come first served. */
+  readonly #yielded = new Set<KafkaConnection>()
+  /** Those that are not read from for the sake of what they have asked themselves. */
+  readonly #full = new Set<KafkaConnection>()
+  #readingSinceMs = 0
+  /** What reading has taken since the last turn. */
+  #readMs = 0
   #dirty: KafkaConnection[] = []
   #spare: KafkaConnection[] = []
   #flushing = false
@@ -113,6 +133,35 @@ export class ConnectionSet {
     return this.#connections.values()
   }
 
+  /**
+   * Whether there may be one more connection; for it the one that is idle for longest is closed, if that is a while. A refusal is
+   * logged.
+   */
+  makeRoom(remoteAddress: string): boolean {
+    const connectionsMax = this.limits.connectionsMax ?? Number.POSITIVE_INFINITY
+    if (this.#connections.size < connectionsMax) return true
+    const oldest = this.#oldest
+    const nowMs = this.#clock.monotonicMs()
+    if (oldest !== null && nowMs - oldest.lastActiveMs >= EVICT_IDLE_MS && !oldest.isOurTurn) {
+      this.counts[ConnectionCount.CLOSED_IDLE]!++
+      this.#log.log('warn', 'idle connection closed for a new one', {
+        client: oldest.remoteAddress,
+        connectionsMax,
+      })
+      oldest.close()
+      return true
+    }
+    this.#log.log(
+      'warn',
+      'connection refused: as many are open as the limit of open files allows',
+      {
+        client: remoteAddress,
+        connectionsMax,
+      },
+    )
+    return false
+  }
+
   /** A new connection over `socket`, whose data and close events the caller passes on. */
   open(
     socket: SocketLike,
@@ -145,6 +194,95 @@ export class ConnectionSet {
       this.#spare = batch
     }
     this.#flushing = false
+    if (this.replies.isOverfull) this.#closeHungriest()
+  }
+
+  /** The moment at which a connection that now begins to hand over requests must let others have their turn; already over, perhaps. */
+  beginReading(): number {
+    this.#readingSinceMs = this.#clock.monotonicMs()
+    return this.#readingSinceMs + Math.min(READ_TURN_MS, ALL_READ_MS - this.#readMs)
+  }
+
+  endReading(): void {
+    const tookMs = this.#clock.monotonicMs() - this.#readingSinceMs
+    if (tookMs >= NOTED_MS) this.#readMs += tookMs
+  }
+
+  /** `connection`, whose turn ends at `untilMs`, has had enough of it. */
+  isTurnOver(untilMs: number): boolean {
+    return this.#clock.monotonicMs() >= untilMs
+  }
+
+  /** Has `connection` go on in a later turn. */
+  yieldReading(connection: KafkaConnection): void {
+    this.#yielded.add(connection)
+  }
+
+  /** `connection` has as many requests as one may have (or is read from again). */
+  setFull(connection: KafkaConnection, isFull: boolean): void {
+    if (isFull) this.#full.add(connection)
+    else this.#full.delete(connection)
+  }
+
+  get hasFull(): boolean {
+    return this.#full.size > 0
+  }
+
+  /** Has some of what full connections wait for answered; returns how many of them there are. */
+  relieveFull(): number {
+    const full = [...this.#full]
+    for (const connection of full) {
+      if (!this.sink.onFull(connection)) this.#full.delete(connection)
+    }
+    return full.length
+  }
+
+  get hasYielded(): boolean {
+    return this.#yielded.size > 0
+  }
+
+  /** Reading has taken some time: who comes next may have to wait until a turn has begun. */
+  get isBusy(): boolean {
+    return this.#readMs > 0
+  }
+
+  /** Lets those go on whose turn was over: each once, as long as a turn lasts; returns how many. */
+  resumeYielded(): number {
+    this.#readMs = 0
+    if (this.#yielded.size === 0) return 0
+    const untilMs = this.#clock.monotonicMs() + READ_TURN_MS
+    let resumed = 0
+    for (const connection of [...this.#yielded]) {
+      this.#yielded.delete(connection)
+      connection.readFurther()
+      resumed++
+      if (this.isTurnOver(untilMs)) break
+    }
+    this.flush()
+    // Of no account for those who come next: they would have to queue up behind all that wait here.
+    this.#readMs = 0
+    return resumed
+  }
+
+  /**
+   * Replies that are made whatever the room (each small for what is asked, but asked for by many, or over and over) have
+   * filled their budget twice: who holds most of them and does not read loses its connection, as long as there is somebody
+   * else; at four times whoever holds most.
+   */
+  #closeHungriest(): void {
+    const nowMs = this.#clock.monotonicMs()
+    while (this.replies.isOverfull) {
+      let most: KafkaConnection | null = null
+      let others = 0
+      for (const connection of this.#connections) {
+        if (connection.replyBytes > SMALL_BYTES) others++
+        if (connection.replyBytes <= (most?.replyBytes ?? 0)) continue
+        const isReading = nowMs - connection.sendingSinceMs < STUCK_AFTER_MS
+        if (!isReading || this.replies.isBursting) most = connection
+      }
+      if (most === null || others < 2) return
+      most.closeForBudget('does not read its replies, and they fill the memory for all replies')
+    }
   }
 
   markDirty(connection: KafkaConnection): void {
@@ -199,6 +337,16 @@ export class ConnectionSet {
     return 1
   }
 
+  /** Monotonic milliseconds at which {@link flushLog} has something to tell, or Infinity. */
+  get nextLogAtMs(): number {
+    return this.#log.nextFlushAtMs
+  }
+
+  /** Tells of lines that were left out. */
+  flushLog(nowMs: number): void {
+    this.#log.flush(nowMs)
+  }
+
   /** A line about what a client asked for in vain; of many at once only some are written. */
   logRefused(connection: KafkaConnection, message: string, fields: LogFields): void {
     this.#log.log('warn', message, { client: connection.remoteAddress, ...fields })
@@ -244,6 +392,8 @@ export class ConnectionSet {
   onClosed(connection: KafkaConnection): void {
     if (!this.#connections.delete(connection)) return
     this.counts[ConnectionCount.CLOSED]!++
+    this.#yielded.delete(connection)
+    this.#full.delete(connection)
     this.#unlink(connection)
     this.sink.onClose(connection)
   }

@@ -7,27 +7,7 @@ import { type BudgetMember, SMALL_BYTES } from './in-flight.ts'
 import type { ListenerInfo } from './listener-info.ts'
 import { ReplySlot } from './reply-slot.ts'
 import { MERGE_BYTES_MAX, piecesOf } from './reply-writer.ts'
-
-/** What a connection needs of a `node:net` socket; tests bring their own. */
-export interface SocketLike {
-  readonly writableLength: number
-  readonly destroyed: boolean
-  write(bytes: Uint8Array, done?: () => void): boolean
-  cork(): void
-  uncork(): void
-  pause(): unknown
-  resume(): unknown
-  destroy(): unknown
-}
-
-/** Replies of one flush that the kernel has not taken whole yet. */
-export interface Undrained {
-  readonly connection: KafkaConnection
-  /** Monotonic milliseconds. */
-  sinceMs: number
-  bytes: number
-  slots: ReplySlot | null
-}
+import type { SocketLike, Undrained } from './socket-like.ts'
 
 /** Counted per request besides its bytes, so that a flood of tiny requests is bounded too. */
 export const REQUEST_OVERHEAD_BYTES = 512
@@ -69,6 +49,8 @@ export class KafkaConnection implements BudgetMember {
   #replyBytes = 0
   readonly #undrained = new Set<Undrained>()
   #paused = false
+  /** Its turn to hand over requests is over: the set lets it go on. */
+  #yielded = false
   #wantedBytes = 0
   #dispatching = false
   #dirty = false
@@ -114,6 +96,12 @@ export class KafkaConnection implements BudgetMember {
   /** Of replies that have not left user space, and of memory that is being gathered for them. */
   get replyBytes(): number {
     return this.#replyBytes
+  }
+
+  /** Monotonic milliseconds since when the socket has not taken all it was given; −Infinity when it has. */
+  get sendingSinceMs(): number {
+    for (const { sinceMs } of this.#undrained) return sinceMs
+    return Number.NEGATIVE_INFINITY
   }
 
   get wantedBytes(): number {
@@ -164,6 +152,12 @@ export class KafkaConnection implements BudgetMember {
   }
 
   onBudgetRoom(): void {
+    if (this.#paused && !this.#yielded && !this.#closed && !this.#finishing) this.#readOn()
+  }
+
+  /** From the set: its turn has come again. */
+  readFurther(): void {
+    this.#yielded = false
     if (this.#paused && !this.#closed && !this.#finishing) this.#readOn()
   }
 
@@ -226,6 +220,12 @@ export class KafkaConnection implements BudgetMember {
   /** From a slot that lingered after the connection had gone. */
   giveUp(slot: ReplySlot): void {
     if (this.#closed) this.#set.budget.remove(slot.requestBytes)
+  }
+
+  /** From a slot: its request takes more memory than its frame. */
+  growRequest(bytes: number): void {
+    this.#requestBytes += bytes
+    this.#set.budget.add(bytes)
   }
 
   /** From a slot: what its frame was collected in is free. */
@@ -328,7 +328,9 @@ export class KafkaConnection implements BudgetMember {
     if (this.#dispatching) return
     this.#dispatching = true
     const splitter = this.#splitter
-    while (!this.#closed && !this.#finishing) {
+    const untilMs = this.#set.beginReading()
+    if (!this.#yielded && splitter.hasMore && this.#set.isTurnOver(untilMs)) this.#yield()
+    while (!this.#yielded && !this.#closed && !this.#finishing) {
       if (this.#reservedBytes === 0) {
         const size = splitter.peekSize()
         if (size < 0) break
@@ -345,12 +347,26 @@ export class KafkaConnection implements BudgetMember {
         break
       }
       this.#dispatch(frame)
+      if (splitter.hasMore && this.#set.isTurnOver(untilMs)) this.#yield()
     }
     this.#dispatching = false
+    this.#set.endReading()
     this.#set.sink.onReadEnd()
     if (this.#closed) return
     if (splitter.fault !== null) this.broken(splitter.fault)
-    else if (this.#ended) this.#closeIfFinished()
+    else if (this.#ended) {
+      // Also of what was read only now there is nothing to wait for.
+      this.#set.sink.onEnd(this)
+      this.#closeIfFinished()
+    }
+  }
+
+  /** Others have their turn, then this one goes on. */
+  #yield(): void {
+    if (!this.#paused) this.#socket.pause()
+    this.#paused = this.#yielded = true
+    this.#wantedBytes = 0
+    this.#set.yieldReading(this)
   }
 
   /** Bytes have come: of an unfinished frame, now and then that is told. */
@@ -435,10 +451,12 @@ export class KafkaConnection implements BudgetMember {
     }
     this.#paused = true
     if (this.#wantedBytes > 0) this.#set.budget.await(this)
+    else if (this.#requestBytes >= this.#set.limits.connectionBytesMax)
+      this.#set.setFull(this, true)
   }
 
   #continueIfRoom(): void {
-    if (!this.#paused || this.#closed || this.#finishing) return
+    if (!this.#paused || this.#yielded || this.#closed || this.#finishing) return
     // Waiting for others, who will tell.
     if (this.#wantedBytes > 0) return
     const bytesMax = this.#set.limits.connectionBytesMax
@@ -449,6 +467,7 @@ export class KafkaConnection implements BudgetMember {
 
   #readOn(): void {
     this.#paused = false
+    this.#set.setFull(this, false)
     this.#wantedBytes = 0
     this.#read()
     if (!this.#paused && !this.#closed && !this.#finishing) this.#socket.resume()

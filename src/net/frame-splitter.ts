@@ -6,6 +6,22 @@ const COLLECT_GROWTH = 4
 
 const NOTHING = new Uint8Array(0)
 
+/** Beginnings of what else comes to the wrong port, as the size that they would be. */
+const HTTP_BEGINNINGS = ['GET ', 'POST', 'PUT ', 'HEAD', 'DELE', 'OPTI', 'PATC', 'CONN', 'TRAC']
+
+/** What a size that no frame has may be in truth, for the log. */
+function looksLike(size: number): string {
+  // A TLS record of a handshake: 22, then version 3.x.
+  if (size >>> 16 === 0x1603) {
+    return ': looks like TLS, and this listener speaks plain text (security.protocol=PLAINTEXT)'
+  }
+  const text = String.fromCharCode(size >>> 24, (size >> 16) & 255, (size >> 8) & 255, size & 255)
+  if (HTTP_BEGINNINGS.includes(text) || text === 'PRI ') {
+    return ': looks like HTTP, and this is the port of the Kafka protocol (HTTP: --http-listen)'
+  }
+  return text === 'SSH-' ? ': looks like SSH' : ''
+}
+
 /**
  * Cuts a TCP stream into Kafka's frames (int32 size, then that many bytes), on the thread of the connection. A frame
  * that lies whole inside one chunk comes out as a view of it; any other is collected in one buffer, at once of its size
@@ -120,7 +136,8 @@ export class FrameSplitter {
     this.#prefixBytes = 0
     if (size < 0) this.#fault = `frame size ${size} is negative`
     else if (size > this.#frameBytesMax) {
-      this.#fault = `frame size ${size} exceeds ${this.#frameBytesMax} (socket.request.max.bytes)`
+      const limit = `frame size ${size} exceeds ${this.#frameBytesMax} (socket.request.max.bytes)`
+      this.#fault = limit + looksLike(size)
     } else this.#size = size
     return this.#fault === null
   }

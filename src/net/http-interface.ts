@@ -29,7 +29,10 @@ export interface HttpLimits {
   readonly headersTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly idleTimeoutMs: number
+  /** One more closes the one that has been without a request for longest. */
   readonly connectionsMax: number
+  /** Requests that one connection may have sent without having its responses. */
+  readonly pipelinedMax: number
 }
 
 export const HTTP_LIMITS: HttpLimits = {
@@ -39,6 +42,7 @@ export const HTTP_LIMITS: HttpLimits = {
   requestTimeoutMs: 30_000,
   idleTimeoutMs: 60_000,
   connectionsMax: 1_000,
+  pipelinedMax: 32,
 }
 
 export const jsonResponse = (status: number, value: unknown): HttpResponse => ({

@@ -1,6 +1,7 @@
 /** The adapter for `node:http`: serves an {@link HttpRouter} on one address, on an event-loop thread. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { systemClock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import { isLoopback } from './address.ts'
 import {
@@ -10,6 +11,7 @@ import {
   problemResponse,
 } from './http-interface.ts'
 import type { HttpRouter } from './http-router.ts'
+import { RateLimitedLog } from './rate-limited-log.ts'
 
 export interface NodeHttpOptions {
   readonly host: string
@@ -37,9 +39,28 @@ export class NodeHttpServer {
         keepAliveTimeout: limits.idleTimeoutMs,
         connectionsCheckingInterval: Math.min(limits.headersTimeoutMs, 5_000),
       },
-      (request, response) => void respond(options, server, request, response),
+      (request, response) => {
+        if (peers.begin(request.socket)) void respond(options, server, request, response)
+        response.once('close', () => peers.end(request.socket))
+      },
     )
-    server.maxConnections = limits.connectionsMax
+    const peers = new Peers(limits)
+    const log = new RateLimitedLog(options.logger, systemClock)
+    server.on('connection', (socket: Socket) => {
+      if (peers.add(socket))
+        log.log('warn', 'HTTP connection closed: there are too many', {
+          max: limits.connectionsMax,
+        })
+    })
+    server.on('clientError', (error: ClientError, socket: Socket) => {
+      if (error.code !== 'ECONNRESET') {
+        log.log('warn', 'HTTP connection closed because of what came in over it', {
+          client: socket.remoteAddress ?? '?',
+          reason: error.code + looksLike(error.rawPacket),
+        })
+      }
+      refuse(error, socket)
+    })
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen(options.port, options.host, resolve)
@@ -73,6 +94,80 @@ function isBoundToLoopback(server: Server): boolean {
   return typeof address === 'object' && address !== null && isLoopback(address.address)
 }
 
+interface ClientError extends NodeJS.ErrnoException {
+  readonly rawPacket?: Buffer
+}
+
+/** What the first bytes are in truth, for the log. */
+function looksLike(packet: Buffer | undefined): string {
+  if (packet === undefined || packet.length < 2) return ''
+  if (packet[0] === 0x16 && packet[1] === 3)
+    return ': looks like TLS, and this listener speaks plain HTTP'
+  // A frame of less than 16 MB begins so, and no method does.
+  return packet[0] === 0 ? ': looks like the Kafka protocol (its port: --kafka-listen)' : ''
+}
+
+const STATUS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+}
+
+/** As Node does it where nobody listens for such errors. */
+function refuse(error: ClientError, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const status = STATUS[error.code ?? ''] ?? '400 Bad Request'
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`, () => socket.destroy())
+}
+
+/** The sockets that are open, so that nobody who does nothing with theirs, or floods one, keeps others out. */
+class Peers {
+  readonly #limits: HttpLimits
+  /** Requests without a response, by socket; in order of the last that ended. */
+  readonly #open = new Map<Socket, number>()
+
+  constructor(limits: HttpLimits) {
+    this.#limits = limits
+  }
+
+  /** True when another one had to go for it: the longest without a request under way, or if there is none, the longest of all. */
+  add(socket: Socket): boolean {
+    this.#open.set(socket, 0)
+    socket.once('close', () => this.#open.delete(socket))
+    if (this.#open.size <= this.#limits.connectionsMax) return false
+    let victim: Socket | undefined
+    for (const [other, requests] of this.#open) {
+      victim ??= other
+      if (requests > 0) continue
+      victim = other
+      break
+    }
+    victim!.destroy()
+    this.#open.delete(victim!)
+    return true
+  }
+
+  /** False for one request too many in a row without waiting for responses: its connection is closed. */
+  begin(socket: Socket): boolean {
+    const requests = (this.#open.get(socket) ?? 0) + 1
+    if (requests > this.#limits.pipelinedMax) {
+      socket.destroy()
+      return false
+    }
+    this.#open.set(socket, requests)
+    return true
+  }
+
+  end(socket: Socket): void {
+    const requests = this.#open.get(socket)
+    if (requests === undefined) return
+    this.#open.delete(socket)
+    this.#open.set(socket, requests - 1)
+  }
+}
+
 async function respond(
   options: NodeHttpOptions,
   server: Server,
@@ -98,7 +193,8 @@ async function respond(
     options.logger.log('error', 'HTTP handler failed', { path: incoming.url ?? '', reason })
     response = problemResponse(500, 'Internal Server Error', 'see the log of the engine')
   }
-  const bytes = Buffer.from(response.body as string)
+  if (outgoing.destroyed) return
+  const bytes = typeof response.body === 'string' ? Buffer.from(response.body) : response.body
   outgoing.writeHead(response.status, { ...response.headers, 'content-length': bytes.length })
   outgoing.end(incoming.method === 'HEAD' ? undefined : bytes)
 }

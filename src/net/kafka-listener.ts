@@ -144,6 +144,11 @@ function acceptSocket(set: ConnectionSet, socket: Socket, info: ListenerInfo): v
     host: plainAddress(socket.remoteAddress, '?'),
     port: socket.remotePort ?? 0,
   })
+  if (!set.makeRoom(remote)) {
+    socket.on('error', () => {})
+    socket.destroy()
+    return
+  }
   const connection = set.open(socket, info, { remote, local: plainAddress(socket.localAddress) })
   socket.on('data', (chunk: Buffer) => connection.onData(chunk))
   socket.on('end', () => connection.onEnd())

@@ -1,3 +1,8 @@
+/** Replies that nobody gates (metadata, for one) may fill the budget that many times over while their clients read … */
+const OVERFULL = 2
+/** … and that many times in any case. */
+const BURSTING = 4
+
 /**
  * Bytes of replies of one front that have not left user space, and of memory being gathered for them. Nobody is refused
  * here: whoever makes large replies looks at the room first. Belongs to the front's thread.
@@ -14,6 +19,16 @@ export class ReplyBudget {
 
   get usedBytes(): number {
     return this.#usedBytes
+  }
+
+  /** So much beyond their budget that those who do not read must go. */
+  get isOverfull(): boolean {
+    return this.#usedBytes > OVERFULL * this.capacityBytes
+  }
+
+  /** So much beyond it that anybody must. */
+  get isBursting(): boolean {
+    return this.#usedBytes > BURSTING * this.capacityBytes
   }
 
   get roomBytes(): number {

@@ -6,7 +6,7 @@ import type { KafkaConnection } from './connection.ts'
 export class ReplySlot {
   readonly connection: KafkaConnection
   /** Counted as a request in flight until it is answered. */
-  readonly requestBytes: number
+  requestBytes: number
   reply: EncodedFrame | null = null
   /** Counted as reply in flight: memory gathered for it, then its own bytes until it has been sent. */
   replyBytes = 0
@@ -33,6 +33,13 @@ export class ReplySlot {
   /** Nothing stands before this reply, and all before it has left user space: memory may be sent uncopied. */
   get mayPin(): boolean {
     return this.connection.drained && this.connection.isNext(this)
+  }
+
+  /** Counts `bytes` more of the request itself: it takes more memory than its frame while it waits. */
+  grow(bytes: number): void {
+    if (this.ready || this.connection.closed) return
+    this.requestBytes += bytes
+    this.connection.growRequest(bytes)
   }
 
   /** Counts `bytes` more (or fewer) that are held in memory for the reply to come. */

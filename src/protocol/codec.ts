@@ -11,6 +11,7 @@ import { compileEncoder, type EncodeFunction } from './compile-encoder.ts'
 import { type EncodedFrame, FrameWriter } from './frame-writer.ts'
 import { decodeResponseHeader, encodeRequestHeader, encodeResponseHeader } from './header.ts'
 import { WireFormatError } from './wire-format-error.ts'
+import { REQUEST_ELEMENTS_MAX } from './wire-layout.ts'
 
 /*
  * Encoders and decoders are compiled at first use, per API, version and direction: nothing at import. All run on
@@ -79,7 +80,13 @@ export function joinFrame(frame: EncodedFrame): Buffer {
 function decoderFor(api: Api, version: number, direction: Direction): DecodeFunction {
   const title = titleOf(api, version, direction)
   const layout = { version, flexible: api.isFlexible(version) }
-  return (api.decoders[direction][version] = compileDecoder(title, api[direction], layout))
+  const elementsMax = direction === 'request' ? REQUEST_ELEMENTS_MAX : undefined
+  return (api.decoders[direction][version] = compileDecoder(
+    title,
+    api[direction],
+    layout,
+    elementsMax,
+  ))
 }
 
 function encoderFor(api: Api, version: number, direction: Direction): EncodeFunction {

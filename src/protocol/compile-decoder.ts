@@ -18,14 +18,22 @@ import {
 /** Decodes the message in `frame[start, end)`; what follows the message is ignored, as Kafka does. */
 export type DecodeFunction = (frame: Uint8Array, start: number, end: number) => unknown
 
-/** Makes the decoder of one version of one message; `title` begins its error messages. */
-export function compileDecoder(title: string, fields: Fields, layout: Layout): DecodeFunction {
-  const compiler = new DecoderCompiler(layout)
+/**
+ * Makes the decoder of one version of one message; `title` begins its error messages, `elementsMax` bounds all its arrays
+ * together.
+ */
+export function compileDecoder(
+  title: string,
+  fields: Fields,
+  layout: Layout,
+  elementsMax = Number.POSITIVE_INFINITY,
+): DecodeFunction {
+  const compiler = new DecoderCompiler(layout, elementsMax)
   const result = compiler.struct(fields, '')
   const source = `'use strict'
 return function decode(b, p, end) {
 const view = b.buffer, viewStart = b.byteOffset
-let n = 0, x = 0
+let n = 0, x = 0, elements = 0
 ${compiler.lines.join('\n')}
 return ${result}
 }`
@@ -90,10 +98,12 @@ class DecoderCompiler {
   readonly paths: string[] = []
   readonly runs: Run[] = []
   readonly #layout: Layout
+  readonly #elementsMax: number
   #variables = 0
 
-  constructor(layout: Layout) {
+  constructor(layout: Layout, elementsMax: number) {
     this.#layout = layout
+    this.#elementsMax = elementsMax
   }
 
   /** Emits the reading of a struct; returns the source of its object, every field present, in schema order. */
@@ -229,6 +239,7 @@ class DecoderCompiler {
     const count = `${variable}n`
     this.lines.push(
       `if (n > ${ARRAY_ELEMENTS_MAX} || n * ${size} > end - p) c.count(${id}, n, ${size}, end - p)`,
+      `if ((elements += n) > ${this.#elementsMax}) c.elements(${id}, elements, ${this.#elementsMax})`,
       `${variable} = []`,
       `for (let ${count} = n; ${count} > 0; ${count}--) {`,
     )

@@ -7,6 +7,7 @@ import {
   absentFields,
   FIXED_SIZE,
   type Layout,
+  MESSAGE_CHARS_MAX,
   plainFields,
   STRING_BYTES_MAX,
   taggedFields,
@@ -193,7 +194,7 @@ class EncoderCompiler {
     if (nullable) this.#null(field)
     else this.lines.push(`c.missing(${this.#path(path)})`)
     this.lines.push('} else {')
-    if (field.kind === 'string') this.#string(value, path)
+    if (field.kind === 'string') this.#string(field, value, path)
     else if (field.kind === 'array') this.#array(field, value, path)
     else if (field.kind === 'struct') this.#nullableStruct(field, value, path)
     else this.#bytes(field, value)
@@ -207,8 +208,15 @@ class EncoderCompiler {
     else for (let i = field.kind === 'string' ? 2 : 4; i > 0; i--) this.lines.push('b[p++] = 255')
   }
 
-  #string(value: string, path: string): void {
+  #string(field: Field, text: string, path: string): void {
     const id = this.#path(path)
+    let value = text
+    if (field.entity === 'errorMessage') {
+      // What a client sent may be quoted in it: a text that is cut off is better than no answer.
+      value = this.#variable()
+      const cut = `${text}.length > ${MESSAGE_CHARS_MAX} ? c.message(${text}) : ${text}`
+      this.lines.push(`const ${value} = ${cut}`)
+    }
     const method = this.#layout.flexible ? 'compactString' : 'classicString'
     this.lines.push(
       `n = ${value}.length * 3 + 5`,

@@ -69,6 +69,10 @@ export class DecodeContext {
     return scratch.getFloat64(0)
   }
 
+  elements(path: number, count: number, limit: number): never {
+    this.#fail(path, `${count} elements in all arrays so far, more than the limit of ${limit}`)
+  }
+
   /** The run does not fit between `p` and `end`: names the first field that does not. */
   short(run: number, p: number, end: number): never {
     let at = p

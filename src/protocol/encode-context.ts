@@ -1,6 +1,6 @@
 import { putUvarint } from './frame-writer.ts'
 import { WireFormatError } from './wire-format-error.ts'
-import { STRING_BYTES_MAX } from './wire-layout.ts'
+import { MESSAGE_CHARS_MAX, STRING_BYTES_MAX } from './wire-layout.ts'
 
 const { utf8Write } = Buffer.prototype as unknown as {
   utf8Write(this: Uint8Array, text: string, at: number, length?: number): number
@@ -49,6 +49,13 @@ export class EncodeContext {
     const start = putUvarint(b, p, size + 1)
     utf8Write.call(b, text, start)
     return start + size
+  }
+
+  /** `text`, or as much of it as surely fits into a string. */
+  message(text: string): string {
+    return Buffer.byteLength(text) > STRING_BYTES_MAX
+      ? `${text.slice(0, MESSAGE_CHARS_MAX)}…`
+      : text
   }
 
   tooLong(path: number, size: number): never {

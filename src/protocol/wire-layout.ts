@@ -16,8 +16,12 @@ import { includes } from './version-range.ts'
 
 /** Kafka 4.4's decoder refuses more, whatever the frame holds. */
 export const ARRAY_ELEMENTS_MAX = 1_000_000
+/** All arrays of a request together: Kafka has no such limit, but one request may not cost everybody seconds and gigabytes. */
+export const REQUEST_ELEMENTS_MAX = 250_000
 export const TAGGED_FIELDS_MAX = 10_000
 export const STRING_BYTES_MAX = 32_767
+/** UTF-16 units of an error message that would not fit into a string otherwise. */
+export const MESSAGE_CHARS_MAX = 10_000
 
 /** Bytes of what is always the same size; undefined for the rest. */
 export const FIXED_SIZE: { readonly [K in Kind]?: number } = {

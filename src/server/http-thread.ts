@@ -1,14 +1,11 @@
 /** The HTTP front's worker: health and metrics, on one address or two. It listens before the engine is ready, to say so. */
 
 import { EngineHealth } from '../admin/engine-health.ts'
-import { groupSources } from '../admin/group-metrics.ts'
 import { addHealthRoutes, addLiveRoute } from '../admin/health-routes.ts'
 import { addMetricsRoute, type SourcesOnRequest } from '../admin/metrics-route.ts'
 import { OperatorTokenGuard } from '../admin/operator-token.ts'
-import { type AskTopicStats, topicSources } from '../admin/topic-metrics.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
-import { applyMetadata, MetadataImage } from '../image/image.ts'
 import { type ControlEnvelope, type EventPorts, SERVER_PEER } from '../link/ports.ts'
 import { formatHostPort, type HostPort } from '../net/address.ts'
 import { HTTP_LIMITS } from '../net/http-interface.ts'
@@ -17,17 +14,15 @@ import { HttpRouter } from '../net/http-router.ts'
 import { CounterReader, CounterWriter } from '../shared/counter-table.ts'
 import { ThreadState } from '../shared/thread-status.ts'
 import { BeatWatch } from './beat-watch.ts'
-import { brokerConfigValues } from './broker-configs.ts'
 import { THREAD_ROW } from './counter-rows.ts'
 import { HEARTBEAT_MS } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
-import { GroupStatsClient } from './group-stats-client.ts'
 import { LoopSampler } from './loop-sampler.ts'
 import { metricSources } from './metric-sources.ts'
 import { RecentLatencies } from './recent-latencies.ts'
+import { ScrapeQuestions } from './scrape-questions.ts'
 import { failed, openEventPorts, type ThreadData, threadContext, threadLogger } from './thread.ts'
 import { ThreadTotals } from './thread-totals.ts'
-import { TopicStatsClient } from './topic-stats-client.ts'
 
 export async function runHttpFront(data: ThreadData): Promise<void> {
   const context = threadContext(data)
@@ -37,9 +32,7 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const logger = threadLogger(data, control)
   const servers: NodeHttpServer[] = []
   const guard = new OperatorTokenGuard()
-  const image = new MetadataImage(brokerConfigValues(data.settings))
-  const topicStats = new TopicStatsClient(image, control)
-  const groupStats = new GroupStatsClient(image, data, control)
+  const questions = new ScrapeQuestions(data, control)
   const totals = new ThreadTotals(data.wiring)
   const latencies = new RecentLatencies(new CounterReader(data.wiring.counters))
   const own = new CounterWriter(data.wiring.counters, context.index).row(THREAD_ROW)
@@ -64,13 +57,9 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   }
   const onMessage = ({ message }: ControlEnvelope) => {
     if (message.kind === 'engine-state') health.setState(message.state, message.reason)
-    else if (message.kind === 'metadata') applyMetadata(image, message)
-    else if (message.kind === 'topic-stats') topicStats.onAnswer(message)
-    else if (message.kind === 'coordinated')
-      groupStats.onAnswers(message.brokerId, message.heads, message.bytes)
-    else if (message.kind === 'broker-gone') groupStats.onBrokerGone(message.brokerId)
     else if (message.kind === 'operator-token') guard.setToken(message.token)
     else if (message.kind === 'stop') void stop()
+    else questions.onMessage(message)
   }
   const driver = new EventLoopDriver({
     ...context,
@@ -80,12 +69,12 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   })
   context.status.setState(ThreadState.RUNNING)
   driver.start()
-  const askTopics: AskTopicStats = (topics) => topicStats.ask(topics)
-  const onRequest: SourcesOnRequest = async (query) => [
-    ...(await topicSources(query, image, askTopics)),
-    ...(await groupSources(query, image, groupStats.ask, askTopics)),
-  ]
-  const router = createRouter(data, { health, totals, latencies, guard }, context.clock, onRequest)
+  const router = createRouter(
+    data,
+    { health, totals, latencies, guard },
+    context.clock,
+    questions.sources,
+  )
   const addresses = addressesOf(data, router, health)
   const detail: Record<string, number> = {}
   try {

@@ -29,6 +29,7 @@ import type { Agent } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
 import { advertisedOf } from './listeners.ts'
 import { LoopSampler } from './loop-sampler.ts'
+import { connectionsMaxOf, openFilesLimit } from './open-files-limit.ts'
 import type { EngineSettings } from './options.ts'
 import { PiscinaPool } from './piscina-pool.ts'
 import { traceStart } from './start-trace.ts'
@@ -128,7 +129,11 @@ class KafkaFrontThread implements Agent {
         autoCreateTopics: settings.autoCreateTopics,
         brokerConfigs,
       },
-      limits: { ...defaultLimits, idleMs: settings.connectionsMaxIdleMs },
+      limits: {
+        ...defaultLimits,
+        connectionsMax: connectionsMaxOf(openFilesLimit()),
+        idleMs: settings.connectionsMaxIdleMs,
+      },
       inFlightBytes: plan.inFlightBytes,
       fileReadBytes: plan.fileReadBytes,
       kick: () => this.#driver.kick(),

@@ -16,12 +16,14 @@ let server: NodeHttpServer
 /** Bound to every address, and asked over loopback. */
 let open: NodeHttpServer
 let served: number
+let nowMs: number
 const logged: [string, LogFields | undefined][] = []
 const logger: Logger = { log: (_, message, fields) => void logged.push([message, fields]) }
 
 beforeEach(async () => {
   beats = [{ name: 'broker-1-1', silentMs: 100 }]
   served = 3
+  nowMs = 0
   logged.length = 0
   health = new EngineHealth(() => beats)
   const router = new HttpRouter()
@@ -48,7 +50,13 @@ beforeEach(async () => {
     },
   ]
   guard = new OperatorTokenGuard()
-  addMetricsRoute(router, sources, (handler) => guard.beyondLoopback(handler))
+  addMetricsRoute(
+    router,
+    sources,
+    (handler) => guard.beyondLoopback(handler),
+    undefined,
+    () => nowMs,
+  )
   router.add(
     'GET',
     '/secret',
@@ -131,6 +139,9 @@ describe('metrics', () => {
     expect(await first.text()).toContain(
       'kafka_server_brokertopicmetrics_bytesin_total{broker="1"} 3\n',
     )
+    // for a moment the text serves everybody: a scrape costs what health would wait for
+    expect(await (await ask('/metrics')).text()).toContain('bytesin_total{broker="1"} 3')
+    nowMs += 100
     const second = await (await ask('/metrics')).text()
     expect(second).toContain('kafka_server_brokertopicmetrics_bytesin_total{broker="1"} 4\n')
     expect(second).toContain('# TYPE griot_brokers gauge\ngriot_brokers 3\n')

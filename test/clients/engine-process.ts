@@ -32,6 +32,8 @@ export class EngineProcess {
   #child: ChildProcess | null = null
   /** The last lines of standard error: what a failing test prints. */
   stderr = ''
+  /** Gets all of it, for tests that look at every line. */
+  onStderr: (text: string) => void = () => {}
 
   private constructor(bootstrap: string, url: string, dataDir: string, args: readonly string[]) {
     this.bootstrap = bootstrap
@@ -53,6 +55,10 @@ export class EngineProcess {
     return this.#child!.pid!
   }
 
+  get isRunning(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
   /** Resolves once /health/ready answers 200; rejects with its standard error when the process ends first. */
   async start(timeoutMs = 20_000): Promise<void> {
     const child = spawn(process.execPath, [cli, 'start', ...this.#args], {
@@ -61,6 +67,7 @@ export class EngineProcess {
     this.#child = child
     child.stderr!.on('data', (chunk) => {
       this.stderr = (this.stderr + chunk).slice(-8_000)
+      this.onStderr(String(chunk))
     })
     const deadline = Date.now() + timeoutMs
     while (Date.now() < deadline) {

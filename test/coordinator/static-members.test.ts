@@ -25,6 +25,15 @@ describe('a static member', () => {
     expect(host.describe().members.map((one) => one.groupInstanceId)).toEqual(['i0', 'i1'])
   })
 
+  it('with a name of 32 KB has an id that every answer can tell', () => {
+    const host = new GroupHost()
+    const join = host.join({ instance: 'x'.repeat(32_767) })
+    host.advance(host.config.groupInitialRebalanceDelayMs)
+    host.settle([join])
+    expect(join.now.memberId).toMatch(/^x{1000}-[0-9a-f-]{36}$/)
+    expect(host.describe().members).toHaveLength(1)
+  })
+
   it('returns without a rebalance, under a new id and with its old part; its former self is fenced', () => {
     const host = new GroupHost()
     const [leader, follower] = staticGroup(host)

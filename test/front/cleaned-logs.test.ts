@@ -11,7 +11,7 @@ import { fetched, partitionsOf, sendFetch, sendProduce } from './requests.ts'
 
 const LONG = process.env.GRIOT_TEST_LONG !== undefined
 const RECORD_BYTES = 4_000
-const KEYS = 60
+const KEYS = 80
 
 /** A compacted topic, written by one client, cleaned by its broker: everything in it is known. */
 class CleanedTopic {
@@ -21,11 +21,14 @@ class CleanedTopic {
   })
   readonly random: SeededRandom
   readonly writer: FakeClient
+  /** Batches are of one size: where one begins in an old file, another may in a new one. */
+  readonly isEven: boolean
   /** Key by offset. */
   readonly keys: string[] = []
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed)
+    this.isEven = seed % 2 === 0
     const configs = { 'cleanup.policy': 'compact', 'segment.bytes': '1048576' }
     this.world.createTopic('t', 1, configs)
     this.writer = this.world.connect()
@@ -42,11 +45,17 @@ class CleanedTopic {
   /** One batch of a few records. */
   write(): void {
     const first = this.keys.length
-    const count = 1 + this.random.below(4)
-    for (let i = 0; i < count; i++) this.keys.push(`key ${this.random.below(KEYS)}`)
+    const count = this.isEven ? 1 : 1 + this.random.below(4)
+    for (let i = 0; i < count; i++) this.keys.push(this.#key(first + i))
     const records = this.keys.slice(first).map((key, i) => [key, this.textOf(first + i)] as const)
     const batch = keyed(records, { timestampMs: this.timeOf(first), stepMs: 1 })
     sendProduce(this.writer, 't', batch)
+  }
+
+  /** Some are written once: who passes over such a record never hears of it again. */
+  #key(offset: number): string {
+    const once = this.random.chance(0.3)
+    return once ? `once ${1_000 + offset}` : `key ${1_000 + this.random.below(KEYS)}`.padEnd(9)
   }
 
   get logNames(): string[] {
@@ -133,14 +142,17 @@ test('readers miss nothing, get nothing twice and no error while files are repla
     const topic = new CleanedTopic(seed)
     const { world, random } = topic
     const followers = Array.from({ length: 4 }, () => new Follower(topic))
-    for (let round = 0; round < 500; round++) {
+    for (let round = 0; round < 600; round++) {
       topic.write()
+      if (topic.isEven) topic.write()
       // between where a batch was and the reading of it, any number of turns pass
       if (random.chance(0.1)) world.files.hung = true
       for (const follower of followers) if (random.chance(0.7)) follower.ask()
       for (let turns = random.below(6); turns > 0; turns--) world.turn()
       if (random.chance(0.25)) world.files.release()
       if (random.chance(0.1)) world.run()
+      // files that nobody reads are closed, and opened again as what they are by then
+      if (random.chance(0.2)) world.clock.advance(11_000)
       for (const follower of followers) follower.take()
     }
     world.files.release()
@@ -193,4 +205,36 @@ test('offsets are found by time while files are replaced', () => {
   }
   expect(checked).toBeGreaterThan(50)
   expect(topic.cleanings).toBeGreaterThan(2)
+})
+
+test('a batch further on, where the asked one was when the broker named the place, is not sent for it', () => {
+  const topic = new CleanedTopic(2)
+  const { world } = topic
+  const client = world.connect()
+  const writeKey = (key: string) => {
+    topic.keys.push(key.padEnd(9))
+    const offset = topic.keys.length - 1
+    const batch = keyed([[topic.keys[offset]!, topic.textOf(offset)]], { timestampMs: 1_000_000 })
+    sendProduce(topic.writer, 't', batch)
+  }
+  // one segment is full: its first records will go
+  for (let i = 0; i < 250; i++) {
+    writeKey(i < 20 || (i >= 200 && i < 220) ? `twice ${i % 200}` : `once ${i}`)
+    world.run()
+  }
+  world.files.hung = true
+  const asked = sendFetch(client, { t: { 0: 100 } }, { maxWaitMs: 0, partitionMaxBytes: 50_000 })
+  const before = topic.cleanings
+  for (let i = 250; topic.cleanings === before; i++) {
+    writeKey(`once ${i}`)
+    world.run()
+  }
+  const { opens } = world.files
+  world.files.release()
+  world.run()
+  const { errorCode, records } = partitionsOf(fetched(client, asked))['t/0']!
+  expect(errorCode).toBe(0)
+  expect(readRecords(records!, 0)[0]!.offset).toBe(100)
+  // the file was opened anew, as it is now
+  expect(world.files.opens).toBe(opens + 1)
 })

@@ -1,4 +1,4 @@
-import type { SocketLike } from '../../src/net/connection.ts'
+import type { SocketLike } from '../../src/net/socket-like.ts'
 
 interface Queued {
   readonly bytes: Uint8Array

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { defaultLimits } from '../../src/net/connection-set.ts'
 import { Harness } from './harness.ts'
 import {
   batchOf,
@@ -179,4 +180,62 @@ test('more watched partitions than the reply ring has room for: deadlines still 
   expect(produced(writer, wrote)).toMatchObject({ errorCode: 0 })
   world.pass(1000)
   expect(partitionsOf(fetched(reader, read))).toHaveProperty('t/0')
+})
+
+describe('long polls that hold the memory for requests', () => {
+  const world = () => {
+    const made = new Harness({ inFlightBytes: 2 * 200_000 })
+    made.createTopic('t', 200)
+    return made
+  }
+  const everything = { t: Object.fromEntries(Array.from({ length: 200 }, (_, i) => [i, 0])) }
+
+  test('count with their partitions, not only with their few bytes', () => {
+    const made = world()
+    const client = made.connect()
+    sendFetch(client, everything, { maxWaitMs: 600_000 })
+    made.run()
+    expect(made.front.services.fetches.size).toBe(1)
+    expect(made.inFlightBytes).toBeGreaterThan(200 * 300)
+    client.connection.close()
+    expect(made.inFlightBytes).toBe(0)
+  })
+
+  test('are answered before their time when others wait for it, the oldest first', () => {
+    const made = world()
+    const clients = Array.from({ length: 8 }, () => made.connect())
+    for (const client of clients) {
+      for (let i = 0; i < 5; i++) sendFetch(client, everything, { maxWaitMs: 600_000 })
+    }
+    made.run()
+    // All of them had to pass, and nobody waits any more.
+    expect(made.front.connections.budget.waiting).toBe(0)
+    expect(made.inFlightBytes).toBeLessThan(400_000)
+    expect(clients[0]!.answers.length).toBeGreaterThan(0)
+    expect(clients.at(-1)!.answers.length).toBeLessThan(5)
+    const other = made.connect()
+    const correlation = sendProduce(other, 't', bigBatch('x', 100_000))
+    made.run()
+    expect(produced(other, correlation)).toMatchObject({ errorCode: 0 })
+    for (const client of clients) client.connection.close()
+    made.run()
+    expect(made.inFlightBytes).toBe(0)
+    expect(made.front.services.fetches.heldBytes).toBe(0)
+  })
+
+  test('beyond what one connection may have are answered as well: or it would not be seen to go', () => {
+    const limits = { ...defaultLimits, connectionBytesMax: 50_000 }
+    const made = new Harness({ limits })
+    made.createTopic('t')
+    const client = made.connect()
+    for (let i = 0; i < 1_000; i++) sendFetch(client, { t: { 0: 0 } }, { maxWaitMs: 0x7fffffff })
+    made.run()
+    // The kernel tells of an end only who reads.
+    expect(client.socket.paused).toBe(false)
+    expect(client.connection.paused).toBe(false)
+    expect(client.answers.length).toBeGreaterThan(900)
+    expect(made.inFlightBytes).toBeLessThan(50_000)
+    client.connection.close()
+    expect(made.inFlightBytes).toBe(0)
+  })
 })

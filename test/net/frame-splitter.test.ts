@@ -77,6 +77,22 @@ describe('a frame splitter', () => {
     expect(splitter.partialBytes).toBe(0)
   })
 
+  test('says what else a size looks like', () => {
+    const faultOf = (bytes: Buffer) => {
+      const splitter = new FrameSplitter(1000, new FrameBuffers(0))
+      splitter.feed(bytes)
+      splitter.next()
+      return splitter.fault
+    }
+    expect(faultOf(Buffer.from([0x16, 3, 1, 2, 0, 1]))).toContain('looks like TLS')
+    expect(faultOf(Buffer.from('GET / HTTP/1.1\r\n\r\n'))).toContain('looks like HTTP')
+    expect(faultOf(Buffer.from('PRI * HTTP/2.0\r\n\r\n'))).toContain('looks like HTTP')
+    expect(faultOf(Buffer.from('SSH-2.0-x'))).toContain('looks like SSH')
+    expect(faultOf(Buffer.from([0x7f, 0, 0, 0]))).toBe(
+      'frame size 2130706432 exceeds 1000 (socket.request.max.bytes)',
+    )
+  })
+
   test('refuses negative sizes and those over the limit, and gives nothing more', () => {
     for (const [size, words] of [
       [-1, 'negative'],

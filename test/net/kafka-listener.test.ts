@@ -1,4 +1,4 @@
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/log.ts'
@@ -18,11 +18,13 @@ const options = {
 }
 
 function echoSet(seen: KafkaConnection[]): ConnectionSet {
-  return new ConnectionSet({
+  const set: ConnectionSet = new ConnectionSet({
     sink: {
       onOpen: (connection) => void seen.push(connection),
-      onReadEnd: () => {},
+      // As the front's turns do it: who has had its turn goes on in the next.
+      onReadEnd: () => void setImmediate(() => set.resumeYielded()),
       onDrained: () => {},
+      onFull: () => false,
       onEnd: () => {},
       onClose: () => {},
       onFrame: (_connection, slot, frame) => {
@@ -37,6 +39,7 @@ function echoSet(seen: KafkaConnection[]): ConnectionSet {
     budget: new InFlightBudget(256 * 2 ** 20),
     replies: new ReplyBudget(256 * 2 ** 20),
   })
+  return set
 }
 
 /** One that many free ones follow, below those that the system gives to clients. */
@@ -56,6 +59,22 @@ async function connectAsSoonAsPossible(port: number): Promise<Socket> {
       socket.once('error', () => resolve(false))
     })
     if (connected) return socket
+  }
+}
+
+/** Takes a port behind one that is free. */
+async function takeBehindFree(): Promise<{ taken: Server; port: number }> {
+  for (;;) {
+    const taken = createServer()
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
+    const { port } = taken.address() as { port: number }
+    const before = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      before.once('error', () => resolve(false))
+      before.listen(port - 1, '127.0.0.1', () => before.close(() => resolve(true)))
+    })
+    if (isFree) return { taken, port }
+    taken.close()
   }
 }
 
@@ -111,10 +130,7 @@ describe('a Kafka listener', () => {
   })
 
   test('names port and option when a port is taken, and leaves none open', async () => {
-    const taken = createServer()
-    const port = await new Promise<number>((resolve) => {
-      taken.listen(0, '127.0.0.1', () => resolve((taken.address() as { port: number }).port))
-    })
+    const { taken, port } = await takeBehindFree()
     await expect(
       KafkaListener.listen({ ...options, port: port - 1, nodes: 2 }, echoSet([])),
     ).rejects.toThrow(new RegExp(`--kafka-listen: port ${port} on 127.0.0.1 is taken`))

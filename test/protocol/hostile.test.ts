@@ -43,8 +43,27 @@ describe('a limit', () => {
     expect(request(deleteTopics, 1, body)).toThrow(
       'DeleteTopics request v1: topicNames: 1000001 elements, more than the limit of 1000000',
     )
-    body.writeInt32BE(1_000_000)
+    body.writeInt32BE(250_000)
     expect(request(deleteTopics, 1, body)).not.toThrow()
+  })
+
+  it('is 250,000 elements in all arrays of a request together', () => {
+    const body = Buffer.alloc(4 + 2 * 250_001 + 4)
+    body.writeInt32BE(250_001)
+    expect(request(deleteTopics, 1, body)).toThrow(
+      'topicNames: 250001 elements in all arrays so far, more than the limit of 250000',
+    )
+    // 500 topics with 500 partitions each are one array too many
+    const partitions = Buffer.concat([hex('0000 000001f4'), Buffer.alloc(500 * 16)])
+    const topics = (count: number) =>
+      Buffer.concat([
+        hex('ffffffff', '00000000'.repeat(3), '00', '00000', count.toString(16).padStart(3, '0')),
+        ...Array(count).fill(partitions),
+      ])
+    expect(request(fetch, 4, topics(499))).not.toThrow()
+    expect(request(fetch, 4, topics(500))).toThrow(
+      'topics[].partitions: 250500 elements in all arrays so far',
+    )
   })
 
   it('is the bytes that are there: a longer array is refused before anything is made for it', () => {

@@ -148,7 +148,13 @@ describe('refusals', () => {
   })
 
   test('leave other programs’ variables and our other names alone', async () => {
-    const env = { PATH: '/bin', KAFKA_BROKERS: 'x', GRIOT_URL: 'http://x', GRIOT_TRACE_START: '1' }
+    const env = {
+      PATH: '/bin',
+      KAFKA_BROKERS: 'x',
+      GRIOT_URL: 'http://x',
+      GRIOT_TRACE_START: '1',
+      GRIOT_BOOTSTRAP: 'x:1',
+    }
     await expect(resolve({ env })).resolves.toBeDefined()
   })
 })

@@ -14,6 +14,9 @@ import type { GroupState } from './state.ts'
 import { StepBuilder } from './step.ts'
 import type { GroupTopics } from './types.ts'
 
+/** Of the name that a member id begins with: with more, no answer that lists the member could be told. */
+const NAME_CHARS_MAX = 1_000
+
 /** What the handlers share: replicated state to look at, soft state to change, and the step that is being made. */
 export class GroupContext<T> {
   readonly state: GroupState
@@ -170,7 +173,7 @@ export class GroupContext<T> {
       `${variant}${hex.slice(17, 20)}`,
       hex.slice(20),
     ].join('-')
-    return `${groupInstanceId ?? clientId}-${uuid}`
+    return `${(groupInstanceId ?? clientId).slice(0, NAME_CHARS_MAX)}-${uuid}`
   }
 
   #cancel(timer: Timer | null): null {

@@ -1,0 +1,58 @@
+/** What scrapes ask of other threads: by topic, and of consumer groups. HTTP front's thread. */
+import { type AskGroups, groupSources } from '../admin/group-metrics.ts'
+import type { SourcesOnRequest } from '../admin/metrics-route.ts'
+import { topicSources } from '../admin/topic-metrics.ts'
+import { applyMetadata, MetadataImage } from '../image/image.ts'
+import type { ControlMessage } from '../link/control.ts'
+import type { ControlPort } from '../link/ports.ts'
+import { brokerConfigValues } from './broker-configs.ts'
+import type { GroupStatsClient } from './group-stats-client.ts'
+import type { ThreadData } from './thread.ts'
+import { TopicStatsClient } from './topic-stats-client.ts'
+
+export class ScrapeQuestions {
+  readonly #data: ThreadData
+  readonly #control: ControlPort
+  /** Names and leaders. */
+  readonly #image: MetadataImage
+  readonly #topics: TopicStatsClient
+  #groups: GroupStatsClient | null = null
+  #loading: Promise<GroupStatsClient> | null = null
+
+  constructor(data: ThreadData, control: ControlPort) {
+    this.#data = data
+    this.#control = control
+    this.#image = new MetadataImage(brokerConfigValues(data.settings))
+    this.#topics = new TopicStatsClient(this.#image, control)
+  }
+
+  /** What a scrape gets besides, by its query. */
+  readonly sources: SourcesOnRequest = async (query) => {
+    const ask = (topics: Parameters<TopicStatsClient['ask']>[0]) => this.#topics.ask(topics)
+    return [
+      ...(await topicSources(query, this.#image, ask)),
+      ...(await groupSources(query, this.#image, this.#askGroups, ask)),
+    ]
+  }
+
+  /** Takes what is for scrapes; all else is left alone. */
+  onMessage(message: ControlMessage): void {
+    if (message.kind === 'metadata') applyMetadata(this.#image, message)
+    else if (message.kind === 'topic-stats') this.#topics.onAnswer(message)
+    else if (message.kind === 'coordinated') {
+      this.#groups?.onAnswers(message.brokerId, message.heads, message.bytes)
+    } else if (message.kind === 'broker-gone') this.#groups?.onBrokerGone(message.brokerId)
+  }
+
+  readonly #askGroups: AskGroups = async (matches) => {
+    this.#loading ??= this.#loadGroups()
+    return (await this.#loading).ask(matches)
+  }
+
+  /** With the codec of its requests: the start does not pay for it. */
+  async #loadGroups(): Promise<GroupStatsClient> {
+    const { GroupStatsClient } = await import('./group-stats-client.ts')
+    this.#groups = new GroupStatsClient(this.#image, this.#data, this.#control)
+    return this.#groups
+  }
+}
