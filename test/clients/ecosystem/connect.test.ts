@@ -180,13 +180,16 @@ describe.skipIf(missing('java'))('Kafka Connect moves a file', () => {
         async () => (await arrived()).lines > written - linesPerPhase,
       )
       await engine.end('SIGKILL')
+      const onTheirWay = written - (await arrived()).lines
       await append(linesPerPhase)
       await engine.start()
       await append(linesPerPhase)
       const again = (await allArrived()) - before
       await running('file-source')
       await running('file-sink')
-      console.log(`${written} lines, ${again} of them again after kill -9 ${round}`)
+      console.log(
+        `killed with ${onTheirWay} lines on their way; of ${written} lines ${again} again`,
+      )
     }, 120_000)
   }
 
