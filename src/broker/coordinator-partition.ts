@@ -19,7 +19,13 @@ export class CoordinatorPartition {
   readonly answers = new CommitQueue<readonly CoordinatorAnswer<CallToken>[]>()
   /** Calls that wait until the log is loaded. */
   waiting: CoordinatorCall<CallToken>[] = []
+  /** Those that are not answered: each is, once, whatever becomes of the coordinator. */
+  readonly open = new Set<CallToken>()
   isLoaded = false
+  /** Not loaded yet, because what its log holds is not committed. */
+  waitsForFlush = false
+  /** A timer of the coordinator has fired since it was loaded. */
+  hasFired = false
   /** Records below are replayed. */
   nextOffset: number
   /** Records wait for the write at the end of this turn. */

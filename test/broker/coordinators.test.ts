@@ -9,6 +9,7 @@ import type {
   HostedCoordinator,
 } from '../../src/coordinator/hosted.ts'
 import type { SimulatedFault, SimulatedOperation } from '../../src/log/simulated-disk.ts'
+import { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
 import { type HeartbeatRequest, heartbeat } from '../../src/protocol/12-heartbeat.ts'
 import { decodeResponse, encodeRequest, joinFrame } from '../../src/protocol/codec.ts'
 import { World, type WorldOptions } from './world.ts'
@@ -22,6 +23,7 @@ class Counting implements HostedCoordinator<CallToken> {
   readonly deleted: string[] = []
   readonly parked: CallToken[] = []
   committed = 0
+  loads = 0
   nextTimerAtMs = Number.POSITIVE_INFINITY
   isQuiet = true
 
@@ -29,6 +31,7 @@ class Counting implements HostedCoordinator<CallToken> {
     this.values.push(new TextDecoder().decode(value ?? undefined))
   }
   onLoaded() {
+    this.loads++
     return NOTHING
   }
   handle(call: CoordinatorCall<CallToken>, nowMs: number): CoordinatorStep<CallToken> {
@@ -47,6 +50,18 @@ class Counting implements HostedCoordinator<CallToken> {
         return NOTHING
       case 'throw':
         throw new Error('a bug')
+      case 'park-throw':
+        this.parked.push(call.token)
+        throw new Error('a bug')
+      case 'put-throw':
+        return {
+          get records(): never {
+            throw new Error('a bug')
+          },
+          answers: [answer, ...this.parked.splice(0).map((token) => this.#answer(token))],
+        }
+      case 'committed':
+        return { records: [], answers: [this.#answer(call.token, this.committed)] }
       default:
         return { records: [], answers: [answer] }
     }
@@ -79,8 +94,8 @@ class Counting implements HostedCoordinator<CallToken> {
       response: { throttleTimeMs: 0, errorCode: ErrorCode.NOT_COORDINATOR },
     }))
   }
-  #answer(token: CallToken): CoordinatorAnswer<CallToken> {
-    return { token, response: { throttleTimeMs: 0, errorCode: this.values.length } }
+  #answer(token: CallToken, errorCode = this.values.length): CoordinatorAnswer<CallToken> {
+    return { token, response: { throttleTimeMs: 0, errorCode } }
   }
 }
 
@@ -211,8 +226,8 @@ describe('a coordinator', () => {
     const fine = ask(world, other!, 'get')
     world.run()
     expect(answers(world)).toEqual([
-      { correlation: parked, code: ErrorCode.NOT_COORDINATOR },
       { correlation: thrown, refused: ErrorCode.UNKNOWN_SERVER_ERROR },
+      { correlation: parked, code: ErrorCode.NOT_COORDINATOR },
       { correlation: fine, code: 1 },
     ])
     ask(world, partition, 'get')
@@ -340,5 +355,143 @@ describe('a coordinator', () => {
     ask(world, partition, 'get')
     world.run()
     expect(made).toHaveLength(2)
+  })
+
+  it('whose log fails in the midst of a turn is to be had again once the log is', () => {
+    const { world, partition } = start()
+    ask(world, partition, 'put:a')
+    world.run()
+    answers(world)
+    world.simulated.onOperation = failing('write', '.log', 'EIO')
+    const value = 'v'.repeat(30_000)
+    // more than the ring of a log takes: some of it is written before the turn ends
+    for (let i = 0; i < 60; i++) ask(world, partition, `put:${value}`)
+    world.run()
+    expect(answers(world).every((one) => 'refused' in one)).toBe(true)
+    world.simulated.onOperation = () => null
+    const after = [ask(world, partition, 'put:b'), ask(world, partition, 'get')]
+    world.run()
+    expect(answers(world)).toEqual([
+      { correlation: after[0], code: 1 },
+      { correlation: after[1], code: 2 },
+    ])
+  })
+
+  it('that throws after it has taken a call, or with the answers of others, leaves nobody without one answer', () => {
+    const { world, partition } = start()
+    const parked = ask(world, partition, 'park')
+    const thrown = ask(world, partition, 'park-throw')
+    world.run()
+    const first = answers(world)
+    expect(first.map(({ correlation }) => correlation).sort()).toEqual([parked, thrown].sort())
+    const waiting = ask(world, partition, 'park')
+    const other = ask(world, partition, 'put-throw')
+    world.run()
+    const second = answers(world)
+    expect(second.map(({ correlation }) => correlation).sort()).toEqual([waiting, other].sort())
+  })
+
+  it('that throws in a turn in which it has decided something begins anew with that', () => {
+    const { world, made, partition } = start()
+    ask(world, partition, 'put:a')
+    ask(world, partition, 'throw')
+    ask(world, partition, 'get')
+    world.run()
+    answers(world)
+    ask(world, partition, 'put:b')
+    world.run()
+    const next = made.at(-1)!
+    expect(next.values).toEqual(['a', 'b'])
+  })
+
+  it('is loaded once what its log holds is durable, if its topic wants that: a life before has answered for it', () => {
+    const { world } = start()
+    const [partition] = world.createTopic({ internal: true, configs: { 'flush.messages': '1' } })
+    world.run()
+    for (const what of ['put:a', 'put:b', 'put:c']) ask(world, partition!, what)
+    world.run()
+    expect(answers(world)).toMatchObject([{ code: 0 }, { code: 1 }, { code: 2 }])
+    const made: Counting[] = []
+    const newCoordinator = () => {
+      made.push(new Counting())
+      return made.at(-1)!
+    }
+    let isHeld = true
+    const inner = new SimulatedFlusher(world.simulated)
+    const flush = {
+      get pending() {
+        return inner.pending
+      },
+      request: inner.request.bind(inner),
+      doWork: () => (isHeld ? 0 : inner.doWork()),
+    }
+    const next = world.restart({ newCoordinator, flush })
+    const asked = ask(next, partition!, 'committed')
+    next.run()
+    expect(answers(next)).toEqual([])
+    expect(next.agent.nextTimerAtMs).toBeGreaterThan(next.clock.monotonicMs())
+    isHeld = false
+    next.run()
+    expect(answers(next)).toEqual([{ correlation: asked, code: 3 }])
+  })
+
+  it('is neither told that it is loaded nor asked while the image is begun anew', () => {
+    const { world, made, partition } = start()
+    ask(world, partition, 'later')
+    world.run()
+    const { entries } = world
+    const offset = entries.length
+    const part = { kind: 'metadata', first: 0, offset, entries: entries.slice(0, 1) } as const
+    world.controller.post('broker-1-1', { ...part, offset: 1, more: true })
+    ask(world, partition, 'get')
+    world.clock.advance(1_000)
+    world.run()
+    expect(answers(world)).toMatchObject([{ refused: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS }])
+    expect(made[0]!.values).toEqual([])
+    const rest = { ...part, first: 1, entries: entries.slice(1) }
+    world.controller.post('broker-1-1', rest)
+    world.pass(1_000)
+    expect(answers(world)).toMatchObject([{ code: 0 }])
+    expect(made[0]!.values).toEqual(['timer'])
+  })
+
+  it('is not dropped before it has looked once for what has expired, however seldom it does', () => {
+    const { world, made, partition } = start()
+    ask(world, partition, 'get')
+    world.run()
+    made[0]!.nextTimerAtMs = world.clock.monotonicMs() + 3_000_000
+    world.pass(3_010_000, 10_000)
+    expect(made[0]!.values).toEqual(['timer'])
+    made[0]!.nextTimerAtMs = Number.POSITIVE_INFINITY
+    world.pass(1_300_000, 10_000)
+    ask(world, partition, 'get')
+    world.run()
+    expect(made).toHaveLength(2)
+  })
+
+  it('begins anew when its log was opened again and has not kept all', () => {
+    const { world, made } = start()
+    const [partition] = world.createTopic({ internal: true, configs: { 'flush.ms': '1000' } })
+    for (const what of ['put:a', 'put:b']) {
+      ask(world, partition!, what)
+      world.run()
+    }
+    answers(world)
+    const failFlush = failing('flush', '.log', 'EIO')
+    world.simulated.onOperation = failFlush
+    world.pass(2_000)
+    world.simulated.onOperation = () => null
+    const path = `${world.directory(2)}/00000000000000000000.log`
+    world.simulated.open(path, 'append').truncate(world.simulated.size(path) - 5)
+    world.pass(10_000)
+    const asked = ask(world, partition!, 'put:c')
+    world.run()
+    expect(answers(world)).toEqual([
+      { correlation: asked, refused: ErrorCode.COORDINATOR_NOT_AVAILABLE },
+    ])
+    ask(world, partition!, 'put:d')
+    world.run()
+    expect(answers(world)).toMatchObject([{ code: 1 }])
+    expect(made.at(-1)!.values).toEqual(['a', 'd'])
   })
 })
