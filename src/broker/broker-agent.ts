@@ -357,17 +357,19 @@ export class BrokerAgent {
 }
 
 function coordination(
-  { control, cellId, brokerId, environment: { logger }, newCoordinator }: BrokerAgentOptions,
+  { control, cellId, brokerId, environment, newCoordinator }: BrokerAgentOptions,
   partitions: LeaderPartitions,
   buffers: BatchBuffers,
   image: MetadataView,
   isImageWhole: () => boolean,
 ) {
+  const { logger, clock } = environment
   const answers = new CoordinatorAnswers(control, cellId, brokerId)
   const table = new Coordinators({
     partitions,
     answers,
     logger,
+    clock,
     newCoordinator: (topic) => newCoordinator?.(topic, image) ?? null,
     isImageWhole,
   })
