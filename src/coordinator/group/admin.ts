@@ -22,7 +22,9 @@ const GROUP_TYPE = 'classic'
 
 export function handleDescribe<T>(ctx: GroupContext<T>, call: GroupCall<T>): void {
   const request = call.request as DescribeGroupsRequest
-  const groups = request.groups.map((groupId) => describe(ctx, call.version, groupId))
+  // one that is named over and over is told once: or a few bytes would ask for gigabytes
+  const asked = [...new Set(request.groups)]
+  const groups = asked.map((groupId) => describe(ctx, call.version, groupId))
   ctx.step.answer(call.token, { throttleTimeMs: 0, groups })
 }
 
@@ -83,7 +85,7 @@ export function handleList<T>(ctx: GroupContext<T>, call: GroupCall<T>): void {
 
 export function handleDeleteGroups<T>(ctx: GroupContext<T>, call: GroupCall<T>): void {
   const request = call.request as DeleteGroupsRequest
-  const results = request.groupsNames.map((groupId) => ({
+  const results = [...new Set(request.groupsNames)].map((groupId) => ({
     groupId,
     errorCode: deleteGroup(ctx, groupId),
   }))
