@@ -268,3 +268,25 @@ describe('a group', () => {
     expect(harness.proxies[0]!.outstanding).toBe(0)
   })
 })
+
+it('while the image of a broker is begun anew, members are kept quiet and commits come again', () => {
+  const { harness, client } = start()
+  expect(ask(harness, client, offsetCommit, 9, commit('simple', 1))?.topics).toMatchObject([
+    { partitions: [{ errorCode: 0 }] },
+  ])
+  const memberId = joinAlone(harness, client)
+  const [broker] = harness.brokers
+  const messages = harness.controller.snapshot()
+  const { entries } = messages[0]!
+  const part = { kind: 'metadata', first: 0, offset: 1, entries: entries.slice(0, 1) } as const
+  broker!.onControl({ ...part, more: true })
+  const beat = { groupId: 'g', generationId: 1, memberId, groupInstanceId: null }
+  expect(ask(harness, client, heartbeat, 4, beat)?.errorCode).toBe(ErrorCode.NONE)
+  expect(ask(harness, client, offsetCommit, 9, commit('simple', 2))?.topics).toMatchObject([
+    { partitions: [{ errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS }] },
+  ])
+  for (const message of messages) broker!.onControl(message)
+  expect(ask(harness, client, offsetCommit, 9, commit('simple', 2))?.topics).toMatchObject([
+    { partitions: [{ errorCode: 0 }] },
+  ])
+})
