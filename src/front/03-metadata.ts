@@ -1,6 +1,6 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { type TopicId, ZERO_TOPIC_ID } from '../base/ids.ts'
-import type { TopicResult } from '../image/request.ts'
+import type { NewTopic, TopicResult } from '../image/request.ts'
 import { refuseTopicName } from '../image/topic-name.ts'
 import type { TopicView } from '../image/view.ts'
 import {
@@ -85,13 +85,13 @@ function createTopics(
   names: readonly string[],
   done: (refused: Refused) => void,
 ): void {
-  const topics = names.map((name) => ({
-    name,
-    partitions: -1,
-    replicationFactor: -1,
-    assignments: [],
-    configs: [],
-  }))
+  const { internalTopics } = context.services
+  const topics = names.map((name): NewTopic => {
+    // by the defaults of other topics, what groups keep there would be deleted with age
+    const internal = internalTopics.newTopic(name)
+    if (internal !== null) return internal
+    return { name, partitions: -1, replicationFactor: -1, assignments: [], configs: [] }
+  })
   const request = { kind: 'create-topics', validateOnly: false, topics } as const
   context.services.controller.request(context.session.tenantId, request, (response) => {
     const results = response?.kind === 'create-topics' ? response.results : null
