@@ -24,7 +24,8 @@ const GROUP_OPERATIONS = 0b1101_0100_1000
 
 export function handleDescribe<T>(ctx: GroupContext<T>, call: GroupCall<T>): void {
   const request = call.request as DescribeGroupsRequest
-  const groups = request.groups.map((groupId) => {
+  // one that is named over and over is told once: or a few bytes would ask for gigabytes
+  const groups = Array.from(new Set(request.groups), (groupId) => {
     const described = describe(ctx, call.version, groupId)
     // Everybody may do everything, until there are ACLs.
     return request.includeAuthorizedOperations && described.errorCode === ErrorCode.NONE
