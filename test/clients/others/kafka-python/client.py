@@ -5,7 +5,7 @@ Usage: python client.py BOOTSTRAP[,...] PREFIX. Prints a line per step; ends wit
 import sys
 import threading
 import time
-import traceback
+from pathlib import Path
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import (
@@ -20,48 +20,15 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+sys.path.append(str(Path(__file__).parent.parent))
+from step import refused, step, until  # noqa: E402
+
 BOOTSTRAP, PREFIX = sys.argv[1].split(","), sys.argv[2]
 TOPIC = f"{PREFIX}-topic"
 PARTITIONS = 4
 RECORDS = 400
 COMMON = {"bootstrap_servers": BOOTSTRAP, "client_id": f"{PREFIX}-client"}
 partition = lambda number: TopicPartition(TOPIC, number)  # noqa: E731
-
-
-def step(name):
-    """Runs the decorated function now, and prints a line."""
-
-    def run(work):
-        start = time.monotonic()
-        try:
-            work()
-        except BaseException:
-            print(f"failed: {name}: {traceback.format_exc()}")
-            sys.stdout.flush()
-            # members are threads that go on
-            import os
-
-            os._exit(1)
-        print(f"ok: {name} ({(time.monotonic() - start) * 1000:.0f} ms)")
-
-    return run
-
-
-def until(what, holds):
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline, f"waited 30 s for: {what}"
-        time.sleep(0.02)
-
-
-def refused(call, text):
-    try:
-        result = call()
-    except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-        assert text.lower() in said.lower(), said
-        return said
-    raise AssertionError(f"it is not refused: {result}")
 
 
 def produce(first, count, codec):
