@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import type { PartitionNumber } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
@@ -19,6 +20,8 @@ export interface CoordinatorsOptions {
   readonly partitions: LeaderPartitions
   readonly answers: CoordinatorAnswers
   readonly logger: Logger
+  /** Tells how long loading took. */
+  readonly clock: Clock
   /** Of the partitions of an internal topic; null for a topic that has none. */
   readonly newCoordinator: (topic: TopicView) => HostedCoordinator<CallToken> | null
   /** The image holds every topic of the tenant: a coordinator forgets what belongs to topics that it does not find. */
@@ -146,6 +149,7 @@ export class Coordinators {
       coordinator,
       log.logStartOffset,
       nowMs,
+      this.#options.clock.monotonicMs(),
     )
     this.#loading.add(partition)
     this.#load(partition)
@@ -179,12 +183,23 @@ export class Coordinators {
     partition.isLoaded = true
     const { waiting, coordinator } = partition
     partition.waiting = []
+    this.#logLoaded(partition)
     this.#guard(partition, () => this.#take(partition, coordinator.onLoaded(nowMs, wallMs)))
     // those that are left when it is dropped have been refused
     for (const call of waiting) {
       if (this.#loaded.get(partition.number) === partition) this.#handle(partition, call)
     }
     return 1
+  }
+
+  #logLoaded({ number, tenantId, records, startedAtMs }: CoordinatorPartition): void {
+    const { logger, clock } = this.#options
+    logger.log('info', 'Coordinator: its log is loaded', {
+      tenant: tenantId,
+      partition: number,
+      records,
+      tookMs: Math.round(clock.monotonicMs() - startedAtMs),
+    })
   }
 
   #handle(partition: CoordinatorPartition, call: CoordinatorCall<CallToken>): void {

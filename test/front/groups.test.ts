@@ -106,6 +106,26 @@ describe('FindCoordinator', () => {
     expect(old).toMatchObject({ errorCode: 0, nodeId: leader, port: 9091 + leader })
   })
 
+  it('finds __consumer_offsets right although a client has asked for it by name, or made it, before', () => {
+    const first = start()
+    ask(first.harness, first.client, metadata, 4, {
+      topics: [{ name: '__consumer_offsets' }],
+      allowAutoTopicCreation: true,
+    })
+    const topicOf = (harness: Harness) =>
+      harness.image.topicByName(harness.image.defaultTenant!.tenantId, '__consumer_offsets')!
+    expect(topicOf(first.harness).partitionCount).toBe(1)
+    expect(topicOf(first.harness).configs['segment.bytes']).toBe('4194304')
+    const second = start()
+    second.harness.createTopic('__consumer_offsets', 3)
+    expect(topicOf(second.harness).effective.cleanupPolicy).toEqual({
+      delete: false,
+      compact: true,
+    })
+    const answer = ask(second.harness, second.client, offsetCommit, 8, commit('g', 7))
+    expect(answer?.topics[0]?.partitions[0]?.errorCode).toBe(0)
+  })
+
   it('refuses transactions with an error that is final, and says why', () => {
     const { harness, client } = start()
     const found = ask(harness, client, findCoordinator, 3, { keyType: 1, key: 'tx' })
