@@ -8,7 +8,11 @@ import type {
   CoordinatorStep,
   HostedCoordinator,
 } from '../../src/coordinator/hosted.ts'
-import type { SimulatedFault, SimulatedOperation } from '../../src/log/simulated-disk.ts'
+import {
+  SimulatedDisk,
+  type SimulatedFault,
+  type SimulatedOperation,
+} from '../../src/log/simulated-disk.ts'
 import { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
 import { type HeartbeatRequest, heartbeat } from '../../src/protocol/12-heartbeat.ts'
 import { decodeResponse, encodeRequest, joinFrame } from '../../src/protocol/codec.ts'
@@ -132,6 +136,23 @@ const failing =
   (operation: string, part: string, code: string) =>
   (asked: SimulatedOperation): SimulatedFault | null =>
     asked.operation === operation && asked.path.includes(part) ? { kind: 'error', code } : null
+
+/** Flushes complete once it is let go. */
+function heldFlusher(disk: SimulatedDisk) {
+  let isHeld = true
+  const inner = new SimulatedFlusher(disk)
+  const flush = {
+    get pending() {
+      return inner.pending
+    },
+    request: inner.request.bind(inner),
+    doWork: () => (isHeld ? 0 : inner.doWork()),
+  }
+  const release = () => {
+    isHeld = false
+  }
+  return { flush, release }
+}
 
 describe('a coordinator', () => {
   it('is made at the first call, and answers once what it decided is in its log', () => {
@@ -416,21 +437,13 @@ describe('a coordinator', () => {
       made.push(new Counting())
       return made.at(-1)!
     }
-    let isHeld = true
-    const inner = new SimulatedFlusher(world.simulated)
-    const flush = {
-      get pending() {
-        return inner.pending
-      },
-      request: inner.request.bind(inner),
-      doWork: () => (isHeld ? 0 : inner.doWork()),
-    }
+    const { flush, release } = heldFlusher(world.simulated)
     const next = world.restart({ newCoordinator, flush })
     const asked = ask(next, partition!, 'committed')
     next.run()
     expect(answers(next)).toEqual([])
     expect(next.agent.nextTimerAtMs).toBeGreaterThan(next.clock.monotonicMs())
-    isHeld = false
+    release()
     next.run()
     expect(answers(next)).toEqual([{ correlation: asked, code: 3 }])
   })
@@ -493,5 +506,26 @@ describe('a coordinator', () => {
     world.run()
     expect(answers(world)).toMatchObject([{ code: 1 }])
     expect(made.at(-1)!.values).toEqual(['a', 'd'])
+  })
+
+  it('tells nobody of what is not durable yet, in later turns either, and keeps its log open until it is', () => {
+    const disk = new SimulatedDisk({ nowMs: () => 0 })
+    const { flush, release } = heldFlusher(disk)
+    const settings = { openLogsMax: 1 }
+    const { world } = start({ disk, flush, settings })
+    const [partition] = world.createTopic({ internal: true, configs: { 'flush.messages': '1' } })
+    const others = world.createTopic({ partitions: 4 })
+    const asked = [ask(world, partition!, 'put:a')]
+    world.run()
+    asked.push(ask(world, partition!, 'get'))
+    world.run()
+    for (const other of others) {
+      world.front.locate(other, 0)
+      world.run()
+    }
+    expect(answers(world)).toEqual([])
+    release()
+    world.run()
+    expect(answers(world)).toEqual(asked.map((correlation, code) => ({ correlation, code })))
   })
 })

@@ -28,11 +28,16 @@ export function handleFetch<T>(ctx: GroupContext<T>, call: GroupCall<T>): void {
   const request = call.request as OffsetFetchRequest
   const offsets = request.requireStable ? ctx.state.offsets : ctx.state.offsets.committed
   const told = new Set<OffsetKey>()
-  const groups = askedGroups(call.version, request).map((asked) =>
-    asked.topics === null
-      ? fetchAll(ctx, call.version, offsets, asked.groupId, told)
-      : fetchSome(ctx, call.version, offsets, asked, told),
-  )
+  const seen = new Set<string>()
+  const groups = askedGroups(call.version, request).flatMap((asked) => {
+    const group =
+      asked.topics === null
+        ? fetchAll(ctx, call.version, offsets, asked.groupId, told)
+        : fetchSome(ctx, call.version, offsets, asked, told)
+    // named again, with nothing new: a second answer without offsets would look as if there were none
+    const isNew = isFirst(seen, asked.groupId)
+    return isNew || group.topics.length > 0 ? group : []
+  })
   ctx.step.answer(call.token, fetchAnswer(call.version, groups))
 }
 
@@ -46,7 +51,7 @@ function fetchSome<T>(
 ): FetchedGroup {
   const own = ctx.exists(asked.groupId) ? ctx.state.keys.groups.get(asked.groupId) : undefined
   const byId = version >= TOPIC_IDS_FROM
-  const topics = asked.topics!.map((topic): FetchedTopic => {
+  const topics = asked.topics!.flatMap((topic): FetchedTopic | FetchedTopic[] => {
     const topicId = topic.topicId ?? ZERO_TOPIC_ID
     const name = byId ? ctx.topics.nameOf(topicId as TopicId) : topic.name
     if (name === undefined) {
@@ -62,14 +67,15 @@ function fetchSome<T>(
       const isOther = value !== undefined && byId && differs(value.topicId, topicId)
       return value === undefined || isOther ? noOffset(index) : found(index, value)
     })
-    return { name, topicId, partitions }
+    const isAgain = partitions.length === 0 && topic.partitionIndexes.length > 0
+    return isAgain ? [] : { name, topicId, partitions }
   })
   return { groupId: asked.groupId, topics, errorCode: ErrorCode.NONE }
 }
 
-const isFirst = (told: Set<OffsetKey>, key: OffsetKey): boolean => {
+function isFirst<T>(told: Set<T>, one: T): boolean {
   const before = told.size
-  return told.add(key).size > before
+  return told.add(one).size > before
 }
 
 const differs = (own: string, asked: string): boolean =>
