@@ -1,6 +1,6 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { type TopicId, ZERO_TOPIC_ID } from '../base/ids.ts'
-import type { TopicResult } from '../image/request.ts'
+import type { NewTopic, TopicResult } from '../image/request.ts'
 import { refuseTopicName } from '../image/topic-name.ts'
 import type { TopicView } from '../image/view.ts'
 import {
@@ -9,7 +9,6 @@ import {
   metadata,
 } from '../protocol/03-metadata.ts'
 import { handler, type RequestContext } from './context.ts'
-import { OFFSETS_TOPIC } from './internal-topics.ts'
 import { TOPICS_PER_REQUEST_MAX } from './limits.ts'
 import {
   CLUSTER_OPERATIONS,
@@ -87,12 +86,13 @@ function createTopics(
   names: readonly string[],
   done: (refused: Refused) => void,
 ): void {
-  const { newOffsetsTopic } = context.services.internalTopics
-  const topics = names.map((name) =>
-    name === OFFSETS_TOPIC
-      ? newOffsetsTopic
-      : { name, partitions: -1, replicationFactor: -1, assignments: [], configs: [] },
-  )
+  const { internalTopics } = context.services
+  const topics = names.map((name): NewTopic => {
+    // by the defaults of other topics, what groups keep there would be deleted with age
+    const internal = internalTopics.newTopic(name)
+    if (internal !== null) return internal
+    return { name, partitions: -1, replicationFactor: -1, assignments: [], configs: [] }
+  })
   const request = { kind: 'create-topics', validateOnly: false, topics } as const
   context.services.controller.request(context.session.tenantId, request, (response) => {
     const results = response?.kind === 'create-topics' ? response.results : null

@@ -42,7 +42,7 @@ export class InternalTopics {
       return
     }
     this.#waiting.set(tenantId, [done])
-    const topics = [this.newOffsetsTopic]
+    const topics = [this.#newOffsetsTopic()]
     const request = { kind: 'create-topics', validateOnly: false, topics } as const
     // whatever the answer is: another may have made it at the same time
     this.#controller.request(tenantId, request, () => {
@@ -53,8 +53,13 @@ export class InternalTopics {
     })
   }
 
+  /** How an internal topic is made, whoever asks for it first; null for a name that is none. */
+  newTopic(name: string): NewTopic | null {
+    return name === OFFSETS_TOPIC ? this.#newOffsetsTopic() : null
+  }
+
   /** As Kafka makes it; its number of partitions is fixed from then on. */
-  get newOffsetsTopic(): NewTopic {
+  #newOffsetsTopic(): NewTopic {
     const values = this.#brokerConfigs
     return {
       name: OFFSETS_TOPIC,

@@ -97,7 +97,9 @@ it(
       errorCode = answer.errorCode
     }
     const answeredMs = performance.now() - askedAt
-    const loadMs = Number(/its log is loaded.*|"tookMs":(\d+).*its log is loaded/.exec(engine.stderr)?.[1])
+    const loadMs = Number(
+      /its log is loaded.*|"tookMs":(\d+).*its log is loaded/.exec(engine.stderr)?.[1],
+    )
     expect(errorCode).toBe(0)
     const last = new Map(
       answer!.topics[0]!.partitions.map((one) => [one.partitionIndex, one.committedOffset]),

@@ -137,7 +137,7 @@ async function runOnce(name, command, isRelayed) {
     const seconds = ((performance.now() - from) / 1_000).toFixed(1)
     const way = isRelayed ? 'through a relay' : 'directly'
     console.log(`${name}, ${way}: ${code === 0 ? 'passed' : `FAILED with ${code}`} in ${seconds} s`)
-    if (code !== 0) console.log(engine.log)
+    if (code !== 0) console.log(engine.log.split('\n').slice(-10).join('\n'))
     if (!isRelayed) return code === 0
     await end(relay, 'SIGTERM')
     const { connections } = JSON.parse(relay.output.trim().split('\n').at(-1))
