@@ -76,9 +76,10 @@ async function tool(name, args, { input = '', code = 0, timeoutMs = 90_000 } = {
 }
 
 /** The line of an error that a user reads first. */
-const told = (output) =>
-  output.split('\n').find((line) => /exception|error|unsupported/i.test(line)) ??
-  output.slice(0, 200)
+const told = (output) => {
+  const lines = output.split('\n').filter((line) => !line.startsWith('SLF4J'))
+  return lines.find((line) => /exception/i.test(line)) ?? lines.join(' ').slice(0, 200)
+}
 const rowsOf = (output) =>
   output
     .trim()
