@@ -11,7 +11,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { FRAMEWORKS } from './frameworks/frameworks.mjs'
 import { readPage } from './frameworks/pages.mjs'
 
-const [tarball, ...asked] = process.argv.slice(2)
+const [given, ...asked] = process.argv.slice(2)
+// commands run in folders of their own
+const tarball = path.resolve(given)
 const versions = asked.length > 0 ? asked : ['installed', '22', '24']
 const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname)
 const root = mkdtempSync(path.join(os.tmpdir(), 'frameworks-'))

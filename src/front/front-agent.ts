@@ -22,6 +22,7 @@ import { TopicCounts } from '../link/topic-counts.ts'
 import { type ConnectionLimits, ConnectionSet, defaultLimits } from '../net/connection-set.ts'
 import { InFlightBudget } from '../net/in-flight.ts'
 import type { KafkaListener } from '../net/kafka-listener.ts'
+import { RateLimitedLog } from '../net/rate-limited-log.ts'
 import { ReplyBudget } from '../net/reply-budget.ts'
 import { type Admission, admitAll } from '../tenant/admission.ts'
 import { Sessions } from '../tenant/session.ts'
@@ -331,7 +332,12 @@ function makeServices(
     fetchSessions: new FetchSessions(settings.fetchSessionsMax, options.randomFor),
     produces: new PendingProduces(),
     producerIds: new ProducerIds(controller),
-    internalTopics: new InternalTopics(image, controller, settings.brokerConfigs),
+    internalTopics: new InternalTopics(
+      image,
+      controller,
+      settings.brokerConfigs,
+      new RateLimitedLog(logger, clock),
+    ),
     records,
     timestampReads: new TimestampReads(),
     clock,

@@ -1,9 +1,10 @@
 import type { TenantId } from '../base/ids.ts'
 import type { ControllerClient } from '../cell/controller-client.ts'
 import { brokerConfigNumber, brokerConfigValue } from '../image/broker-config.ts'
-import type { NewTopic } from '../image/request.ts'
+import type { ControllerResponse, NewTopic } from '../image/request.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
+import type { RateLimitedLog } from '../net/rate-limited-log.ts'
 
 export const OFFSETS_TOPIC = '__consumer_offsets'
 
@@ -15,10 +16,17 @@ export class InternalTopics {
   readonly #image: MetadataView
   readonly #controller: ControllerClient
   readonly #brokerConfigs: ConfigValues
+  readonly #log: RateLimitedLog
   /** Who waits for a tenant's topic to be made. */
   readonly #waiting = new Map<TenantId, InternalTopicDone[]>()
 
-  constructor(image: MetadataView, controller: ControllerClient, brokerConfigs: ConfigValues) {
+  constructor(
+    image: MetadataView,
+    controller: ControllerClient,
+    brokerConfigs: ConfigValues,
+    log: RateLimitedLog,
+  ) {
+    this.#log = log
     this.#image = image
     this.#controller = controller
     this.#brokerConfigs = brokerConfigs
@@ -45,12 +53,20 @@ export class InternalTopics {
     const topics = [this.#newOffsetsTopic()]
     const request = { kind: 'create-topics', validateOnly: false, topics } as const
     // whatever the answer is: another may have made it at the same time
-    this.#controller.request(tenantId, request, () => {
+    this.#controller.request(tenantId, request, (response) => {
       const made = this.findOffsets(tenantId) ?? null
+      if (made === null) this.#tellRefusal(tenantId, response)
       const all = this.#waiting.get(tenantId) ?? []
       this.#waiting.delete(tenantId)
       for (const one of all) one(made)
     })
+  }
+
+  /** Clients only see that there is no coordinator yet, and ask again and again. */
+  #tellRefusal(tenantId: TenantId, response: ControllerResponse | null): void {
+    const result = response?.kind === 'create-topics' ? response.results[0] : undefined
+    const reason = result?.message ?? 'the controller does not answer'
+    this.#log.log('error', `${OFFSETS_TOPIC} cannot be made: ${reason}`, { tenant: tenantId })
   }
 
   /** How an internal topic is made, whoever asks for it first; null for a name that is none. */

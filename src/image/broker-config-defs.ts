@@ -242,7 +242,7 @@ export const BROKER_CONFIG_DEFINITIONS: readonly ConfigDefinition[] = [
     name: 'offsets.topic.segment.bytes',
     type: 'INT',
     default: '4194304',
-    min: 1,
+    min: 1_048_576,
     readOnly: true,
     documentation:
       'Segment size of the offsets topic: what is not cleaned yet is read when its coordinator is loaded.',

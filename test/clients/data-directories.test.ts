@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Kafka, logLevel } from 'kafkajs'
+import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs'
 import { describe, expect, it } from 'vitest'
 import { EngineProcess } from './engine-process.ts'
 import { fetchAll } from './kafkajs-fetch.ts'
@@ -25,7 +25,8 @@ describe('a data directory of an earlier build', () => {
       try {
         for (let start = 0; start < 2; start++) {
           await engine.start()
-          await check(engine.bootstrap, start)
+          await check(engine.bootstrap, start, version)
+          if (version !== '0.1.0') await checkGroups(engine.bootstrap, start)
           // the second start finds what the first has appended, after a kill
           await engine.end('SIGKILL')
         }
@@ -36,11 +37,14 @@ describe('a data directory of an earlier build', () => {
     }, 40_000)
   }
 
-  async function check(bootstrap: string, start: number): Promise<void> {
+  async function check(bootstrap: string, start: number, version: string): Promise<void> {
     const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING })
     const admin = kafka.admin()
     await admin.connect()
-    expect((await admin.listTopics()).sort()).toEqual(['append-time', 'durable', 'plain'])
+    const later = version === '0.1.0' ? [] : ['__consumer_offsets', 'trimmed']
+    expect((await admin.listTopics()).sort()).toEqual(
+      [...later, 'append-time', 'durable', 'plain'].sort(),
+    )
     await admin.disconnect()
     const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
     await producer.connect()
@@ -57,6 +61,31 @@ describe('a data directory of an earlier build', () => {
     await producer.disconnect()
   }
 })
+
+/** What builds from 0.2.0 on have: groups, deleted records, configs that were altered, partitions that were added. */
+async function checkGroups(bootstrap: string, start: number): Promise<void> {
+  const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING })
+  const admin = kafka.admin()
+  await admin.connect()
+  const fetched = await admin.fetchOffsets({ groupId: 'kept', topics: ['plain'] })
+  const { offset, metadata } = fetched[0]!.partitions.find(({ partition }) => partition === 0)!
+  expect([offset, metadata]).toEqual(['42', 'last'])
+  const added = await admin.fetchOffsets({ groupId: 'later', topics: ['plain'] })
+  expect(added[0]!.partitions[0]!.offset).toBe(start === 0 ? '-1' : '7')
+  const partitions = [{ partition: 0, offset: '7' }]
+  await admin.setOffsets({ groupId: 'later', topic: 'plain', partitions })
+  const [trimmed] = await admin.fetchTopicOffsets('trimmed')
+  expect([trimmed!.low, trimmed!.high]).toEqual(['20', '50'])
+  expect((await admin.fetchTopicOffsets('durable')).length).toBe(2)
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [
+      { type: ConfigResourceTypes.TOPIC, name: 'plain', configNames: ['retention.bytes'] },
+    ],
+  })
+  expect(resources[0]!.configEntries[0]!.configValue).toBe('123456789')
+  await admin.disconnect()
+}
 
 it('nothing of a fixture is ignored by git', () => {
   for (const version of versions)
