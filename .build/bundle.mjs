@@ -9,7 +9,7 @@ import { build } from 'esbuild'
 /** Loaded when they are first needed, from files of their own. */
 const ROLES = [
   ...['broker-thread', 'flusher-thread', 'http-thread', 'kafka-front-thread'],
-  'group-stats-client',
+  ...['group-stats-client', 'broker-config-check'],
 ]
 /** The commands that speak Kafka: `griot start` has no use for them. */
 const COMMANDS = 'client-commands'

@@ -6,6 +6,7 @@ import { silentLogger } from './base/log.ts'
 import { makeTemporaryDirectory, removeAbandoned, temporaryBase } from './server/data-directory.ts'
 import { DirectoryReaper } from './server/directory-reaper.ts'
 import {
+  checkEmbeddedBrokerConfig,
   type GriotOptions,
   resolveEmbedded,
   resolveEmbeddedToken,
@@ -61,6 +62,7 @@ export class Griot {
     const isTemporary = options.dataDir === undefined
     // options are checked before anything is made
     const checked = resolveEmbedded(options, '')
+    await checkEmbeddedBrokerConfig(options, checked)
     const token = resolveEmbeddedToken(options)
     const dataDir = isTemporary ? makeTemporaryDirectory(temporaryBase()) : checked.dataDir
     const logger = options.logLevel === 'silent' ? null : new ProcessLogger(checked.logLevel)

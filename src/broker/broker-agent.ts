@@ -24,6 +24,7 @@ import { FrontLink, type FrontRings } from './front-link.ts'
 import { LeaderPartitions } from './leader-partitions.ts'
 import { ListOffsetsHandler } from './list-offsets.ts'
 import { LocateHandler } from './locate.ts'
+import { type LogSizesOptions, logSizes } from './log-sizes.ts'
 import { Maintenance } from './maintenance.ts'
 import { MetadataFollower } from './metadata-follower.ts'
 import { ProduceHandler } from './produce.ts'
@@ -96,6 +97,7 @@ export class BrokerAgent {
   readonly #coordinate: CoordinateHandler
   readonly #deleteRecords: DeleteRecordsHandler
   readonly #epochEnd: EpochEndHandler
+  readonly #logSizes: LogSizesOptions
   readonly #maintenance: Maintenance
   readonly #stop: BrokerStop
   #firstFront = 0
@@ -146,6 +148,7 @@ export class BrokerAgent {
     this.#handlers = this.#links.map((link) => this.#handlerOf(link))
     const flushesPending = () => options.flush.pending
     const shared = { image, partitions, settings: this.#settings, flushesPending }
+    this.#logSizes = { image, table: this.#table, disk: environment.disk, root }
     this.#maintenance = new Maintenance({ ...options, ...shared })
     this.#follower = new MetadataFollower({
       image,
@@ -285,6 +288,10 @@ export class BrokerAgent {
       this.#options.control.post(from, { kind: 'producers', correlation, ...found })
     } else if (message.kind === 'topic-stats-request') {
       this.#topicStats.onRequest(from, message)
+    } else if (message.kind === 'describe-log-sizes') {
+      const { correlation } = message
+      const sizes = logSizes(message.partitions, this.#logSizes)
+      this.#options.control.post(from, { kind: 'log-sizes', correlation, sizes })
     } else if (message.kind === 'stop') {
       this.#stop.begin(this.#partitions.nowMs, message.deadlineMs)
     } else {
@@ -350,17 +357,19 @@ export class BrokerAgent {
 }
 
 function coordination(
-  { control, cellId, brokerId, environment: { logger }, newCoordinator }: BrokerAgentOptions,
+  { control, cellId, brokerId, environment, newCoordinator }: BrokerAgentOptions,
   partitions: LeaderPartitions,
   buffers: BatchBuffers,
   image: MetadataView,
   isImageWhole: () => boolean,
 ) {
+  const { logger, clock } = environment
   const answers = new CoordinatorAnswers(control, cellId, brokerId)
   const table = new Coordinators({
     partitions,
     answers,
     logger,
+    clock,
     newCoordinator: (topic) => newCoordinator?.(topic, image) ?? null,
     isImageWhole,
   })

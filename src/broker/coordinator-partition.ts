@@ -19,9 +19,19 @@ export class CoordinatorPartition {
   readonly answers = new CommitQueue<readonly CoordinatorAnswer<CallToken>[]>()
   /** Calls that wait until the log is loaded. */
   waiting: CoordinatorCall<CallToken>[] = []
+  /** Those that are not answered: each is, once, whatever becomes of the coordinator. */
+  readonly open = new Set<CallToken>()
   isLoaded = false
+  /** Not loaded yet, because what its log holds is not committed. */
+  waitsForFlush = false
+  /** A timer of the coordinator has fired since it was loaded. */
+  hasFired = false
   /** Records below are replayed. */
   nextOffset: number
+  /** Records replayed while loading. */
+  records = 0
+  /** Monotonic ms at which loading began, within the turn. */
+  readonly startedAtMs: number
   /** Records wait for the write at the end of this turn. */
   isStaged = false
   usedAtMs: number
@@ -33,7 +43,9 @@ export class CoordinatorPartition {
     coordinator: HostedCoordinator<CallToken>,
     logStartOffset: number,
     nowMs: number,
+    startedAtMs: number,
   ) {
+    this.startedAtMs = startedAtMs
     this.number = number
     this.tenantId = tenantId
     this.coordinator = coordinator
@@ -50,6 +62,7 @@ export class CoordinatorPartition {
         if (cursor.offset < this.nextOffset) continue
         const key = cursor.key()
         if (key !== null) this.coordinator.replay(cursor.offset, key, cursor.value())
+        this.records++
         this.nextOffset = cursor.offset + 1
       }
       left -= byteLength

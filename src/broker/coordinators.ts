@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import type { PartitionNumber } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
@@ -19,6 +20,8 @@ export interface CoordinatorsOptions {
   readonly partitions: LeaderPartitions
   readonly answers: CoordinatorAnswers
   readonly logger: Logger
+  /** Tells how long loading took. */
+  readonly clock: Clock
   /** Of the partitions of an internal topic; null for a topic that has none. */
   readonly newCoordinator: (topic: TopicView) => HostedCoordinator<CallToken> | null
   /** The image holds every topic of the tenant: a coordinator forgets what belongs to topics that it does not find. */
@@ -32,6 +35,8 @@ const WAITING_CALLS_MAX = 1_000
 const TIMERS_PER_TURN = 256
 /** A coordinator in which nobody lives and that nobody asks is dropped, and loaded again when it is needed. */
 const UNLOAD_AFTER_MS = 600_000
+/** Timers that fell due while the image was being begun anew are looked at again after this. */
+const IMAGE_RETRY_MS = 100
 
 /**
  * The coordinators whose partitions this broker leads: loaded from their logs at the first call, asked, and answered for once
@@ -62,20 +67,26 @@ export class Coordinators {
 
   /** Something is to be done in the next turn, whatever comes. */
   get hasWork(): boolean {
-    return this.#loading.size > 0
+    if (this.#loading.size === 0 || !this.#options.isImageWhole()) return false
+    for (const { waitsForFlush } of this.#loading) if (!waitsForFlush) return true
+    return false
   }
 
   /** Hands a call to the coordinator in partition `number`, or refuses it with the error that the front is told. */
   call(number: PartitionNumber, call: CoordinatorCall<CallToken>): void {
-    const partition = this.#find(number)
+    const { token } = call
+    // topics that are there would be taken for gone
+    const isWhole = this.#options.isImageWhole()
+    const partition = isWhole ? this.#find(number) : ErrorCode.COORDINATOR_LOAD_IN_PROGRESS
     if (typeof partition === 'number') {
-      this.#refuse(call, partition)
+      this.#options.answers.refuse(token.front, token.correlation, partition)
       return
     }
     partition.usedAtMs = this.#partitions.nowMs
+    partition.open.add(token)
     if (partition.isLoaded) this.#handle(partition, call)
     else if (partition.waiting.length < WAITING_CALLS_MAX) partition.waiting.push(call)
-    else this.#refuse(call, ErrorCode.COORDINATOR_LOAD_IN_PROGRESS)
+    else this.#refuse(partition, token, ErrorCode.COORDINATOR_LOAD_IN_PROGRESS)
   }
 
   /** Loads a bit, writes what this turn has staged, sends what is committed; returns how much was done. */
@@ -124,6 +135,7 @@ export class Coordinators {
     if (known !== undefined) return known
     const replica = this.#partitions.admit(number, -1)
     if (replica === null) return ErrorCode.NOT_COORDINATOR
+    // to admit it may have taken in the first part of an image
     if (!this.#options.isImageWhole()) return ErrorCode.COORDINATOR_LOAD_IN_PROGRESS
     const coordinator = this.#options.newCoordinator(replica.topic)
     if (coordinator === null) return ErrorCode.INVALID_REQUEST
@@ -137,6 +149,7 @@ export class Coordinators {
       coordinator,
       log.logStartOffset,
       nowMs,
+      this.#options.clock.monotonicMs(),
     )
     this.#loading.add(partition)
     this.#load(partition)
@@ -145,14 +158,18 @@ export class Coordinators {
   }
 
   #load(partition: CoordinatorPartition): number {
+    if (!this.#options.isImageWhole()) return 0
     const replica = this.#replicaOf(partition)
     if (replica === null) return 1
     const { table, nowMs, wallMs } = this.#partitions
     const log = this.#partitions.open(replica)
-    if (log === null) {
+    if (log === null || log.failure !== null) {
       this.#unload(partition)
       return 1
     }
+    // a life before may have answered for what is not known to be durable now: it is told again once it is
+    partition.waitsForFlush = log.acknowledgedOffset < log.logEndOffset
+    if (partition.waitsForFlush) return 0
     let isWhole = false
     // what throws here is the log's fault: `drop` is called by way of the table
     const isGood = table.guard(replica, nowMs, () => {
@@ -166,28 +183,36 @@ export class Coordinators {
     partition.isLoaded = true
     const { waiting, coordinator } = partition
     partition.waiting = []
+    this.#logLoaded(partition)
     this.#guard(partition, () => this.#take(partition, coordinator.onLoaded(nowMs, wallMs)))
+    // those that are left when it is dropped have been refused
     for (const call of waiting) {
       if (this.#loaded.get(partition.number) === partition) this.#handle(partition, call)
-      else this.#refuse(call, ErrorCode.NOT_COORDINATOR)
     }
     return 1
   }
 
+  #logLoaded({ number, tenantId, records, startedAtMs }: CoordinatorPartition): void {
+    const { logger, clock } = this.#options
+    logger.log('info', 'Coordinator: its log is loaded', {
+      tenant: tenantId,
+      partition: number,
+      records,
+      tookMs: Math.round(clock.monotonicMs() - startedAtMs),
+    })
+  }
+
   #handle(partition: CoordinatorPartition, call: CoordinatorCall<CallToken>): void {
     const { nowMs, wallMs } = this.#partitions
-    const isGood = this.#guard(partition, () =>
-      this.#take(partition, partition.coordinator.handle(call, nowMs, wallMs)),
-    )
-    if (!isGood) this.#refuse(call, ErrorCode.UNKNOWN_SERVER_ERROR)
+    const work = () => this.#take(partition, partition.coordinator.handle(call, nowMs, wallMs))
+    this.#guard(partition, work, call.token)
   }
 
   /** What a coordinator throws is a bug of ours, and ends with that coordinator: the next call loads it anew. */
-  #guard(partition: CoordinatorPartition, work: () => void): boolean {
+  #guard(partition: CoordinatorPartition, work: () => void, asker?: CallToken): void {
     try {
       work()
       this.#arm(partition)
-      return true
     } catch (error) {
       const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
       this.#options.logger.log('error', 'a coordinator failed', {
@@ -195,8 +220,8 @@ export class Coordinators {
         partition: partition.number,
         error: message,
       })
+      if (asker !== undefined) this.#refuse(partition, asker, ErrorCode.UNKNOWN_SERVER_ERROR)
       this.#unload(partition)
-      return false
     }
   }
 
@@ -210,7 +235,7 @@ export class Coordinators {
   #answer(partition: CoordinatorPartition, answers: readonly CoordinatorAnswer<CallToken>[]): void {
     if (answers.length === 0) return
     const isCommitted = !this.#uncommitted.has(partition) && !partition.isStaged
-    if (isCommitted) this.#deliver(answers)
+    if (isCommitted) this.#deliver(partition, answers)
     else {
       partition.answers.park(partition.nextOffset, answers)
       this.#uncommitted.add(partition)
@@ -226,16 +251,19 @@ export class Coordinators {
       this.#failStep(partition, step, 'its log is not to be had')
       return false
     }
+    if (!partition.isStaged && log.logEndOffset !== partition.nextOffset) {
+      // it was opened anew, and did not keep all that was written
+      const reason = `it ends at offset ${log.logEndOffset}, not at ${partition.nextOffset}`
+      this.#failStep(partition, step, reason)
+      return false
+    }
     const { records } = step
     const batch = buildBatch(records.map((one) => ({ timestampMs: wallMs, ...one })))
     const outcome = this.#outcome
     const epoch = this.#partitions.leaderEpochOf(partition.number)
     const isGood = table.guard(replica, nowMs, () => log.stage(batch, wallMs, epoch, outcome))
     // the table has dropped the coordinator
-    if (!isGood) {
-      this.#refuseStep(step)
-      return false
-    }
+    if (!isGood) return false
     const { coordinator } = partition
     if (outcome.error !== ErrorCode.NONE) {
       if (outcome.error === ErrorCode.KAFKA_STORAGE_ERROR) {
@@ -268,35 +296,39 @@ export class Coordinators {
       tenant: tenantId,
       partition: number,
     })
-    this.#refuseStep(step)
+    for (const { token } of step.answers) {
+      this.#refuse(partition, token, ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    }
     this.#unload(partition)
-  }
-
-  #refuseStep({ answers }: CoordinatorStep<CallToken>): void {
-    for (const { token } of answers) this.#refuseToken(token, ErrorCode.COORDINATOR_NOT_AVAILABLE)
   }
 
   #writeStaged(): number {
     if (this.#staged.length === 0) return 0
     const staged = this.#staged
     this.#staged = []
-    const partitions = this.#partitions
     for (const partition of staged) {
-      if (!partition.isStaged) continue
-      partition.isStaged = false
-      const replica = this.#replicaOf(partition)
-      const log = replica?.log ?? null
-      if (replica === null || log === null) continue
-      let failed: Error | null = null
-      const isGood = partitions.table.guard(replica, partitions.nowMs, () => {
-        failed = log.write()
-      })
-      if (!isGood) continue
+      const failed = this.#write(partition)
       if (failed !== null) this.#onWriteFailed(partition, failed)
-      partitions.settle(replica)
-      partitions.table.arm(replica)
     }
     return staged.length
+  }
+
+  /** Writes what the partition has staged, if it has; returns why that failed. What throws drops the coordinator. */
+  #write(partition: CoordinatorPartition): Error | null {
+    if (!partition.isStaged) return null
+    partition.isStaged = false
+    const { table, nowMs } = this.#partitions
+    const replica = table.get(partition.number)
+    const log = replica?.log ?? null
+    if (replica === undefined || log === null) return null
+    let failed: Error | null = null
+    const isGood = table.guard(replica, nowMs, () => {
+      failed = log.write()
+    })
+    if (!isGood) return null
+    this.#partitions.settle(replica)
+    table.arm(replica)
+    return failed
   }
 
   #onWriteFailed(partition: CoordinatorPartition, error: Error): void {
@@ -318,7 +350,9 @@ export class Coordinators {
     }
     const acknowledged = log.acknowledgedOffset
     partition.coordinator.commit(acknowledged)
-    const sent = partition.answers.commit(acknowledged, (answers) => this.#deliver(answers))
+    const sent = partition.answers.commit(acknowledged, (answers) =>
+      this.#deliver(partition, answers),
+    )
     if (acknowledged >= partition.nextOffset && !partition.isStaged) {
       this.#uncommitted.delete(partition)
       replica.isHeld = false
@@ -326,15 +360,20 @@ export class Coordinators {
     return sent
   }
 
-  #deliver(answers: readonly CoordinatorAnswer<CallToken>[]): void {
+  /** A call that was answered is not answered again: its number may be another call's by now. */
+  #deliver(
+    partition: CoordinatorPartition,
+    answers: readonly CoordinatorAnswer<CallToken>[],
+  ): void {
     const { answers: out, logger } = this.#options
     for (const { token, response } of answers) {
+      if (!partition.open.delete(token)) continue
       try {
         out.answer(token, response)
       } catch (error) {
         const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
         logger.log('error', "a coordinator's answer could not be encoded", { error: message })
-        this.#refuseToken(token, ErrorCode.UNKNOWN_SERVER_ERROR)
+        out.refuse(token.front, token.correlation, ErrorCode.UNKNOWN_SERVER_ERROR)
       }
     }
   }
@@ -343,18 +382,25 @@ export class Coordinators {
     this.#loading.delete(partition)
     if (this.#loaded.get(partition.number) === partition) this.#loaded.delete(partition.number)
     this.#uncommitted.delete(partition)
-    partition.isStaged = false
+    // written or undone before anybody appends to that log again
+    this.#write(partition)
     const { table } = this.#partitions
     if (partition.timer !== null) table.timers.cancel(partition.timer)
     partition.timer = null
     const replica = table.get(partition.number)
     if (replica !== undefined) replica.isHeld = false
+    const refuse = (token: CallToken) => this.#refuse(partition, token, ErrorCode.NOT_COORDINATOR)
     partition.answers.fail((answers) => {
-      for (const { token } of answers) this.#refuseToken(token, ErrorCode.NOT_COORDINATOR)
+      for (const { token } of answers) refuse(token)
     })
-    for (const call of partition.waiting) this.#refuse(call, ErrorCode.NOT_COORDINATOR)
+    for (const { token } of partition.waiting) refuse(token)
     partition.waiting = []
-    this.#deliver(partition.coordinator.stop())
+    try {
+      this.#deliver(partition, partition.coordinator.stop())
+    } finally {
+      // whom it has lost sight of
+      for (const token of [...partition.open]) refuse(token)
+    }
   }
 
   /** The table's replica; null, and the coordinator is dropped, when this broker leads the partition no more. */
@@ -381,9 +427,15 @@ export class Coordinators {
 
   #onTimer(partition: CoordinatorPartition, nowMs: number): void {
     partition.timer = null
+    if (!this.#options.isImageWhole()) {
+      const { timers } = this.#partitions.table
+      const again = (atMs: number) => this.#onTimer(partition, atMs)
+      partition.timer = timers.schedule(nowMs + IMAGE_RETRY_MS, again)
+      return
+    }
     const { coordinator } = partition
     if (nowMs >= partition.usedAtMs + UNLOAD_AFTER_MS) {
-      if (coordinator.isQuiet && !this.#uncommitted.has(partition)) {
+      if (this.#mayGo(partition)) {
         this.#unload(partition)
         return
       }
@@ -391,17 +443,22 @@ export class Coordinators {
     }
     const { wallMs } = this.#partitions
     this.#guard(partition, () => {
-      coordinator.fireTimers(nowMs, wallMs, TIMERS_PER_TURN, (step) => {
+      const fired = coordinator.fireTimers(nowMs, wallMs, TIMERS_PER_TURN, (step) => {
         if (this.#loaded.get(partition.number) === partition) this.#take(partition, step)
       })
+      partition.hasFired ||= fired > 0
     })
   }
 
-  #refuse(call: CoordinatorCall<CallToken>, error: number): void {
-    this.#refuseToken(call.token, error)
+  /** Nobody lives in it, and it has looked for what has expired since it was loaded. */
+  #mayGo(partition: CoordinatorPartition): boolean {
+    const { coordinator, hasFired } = partition
+    const isDone = hasFired || coordinator.nextTimerAtMs === Number.POSITIVE_INFINITY
+    return isDone && coordinator.isQuiet && !this.#uncommitted.has(partition)
   }
 
-  #refuseToken({ front, correlation }: CallToken, error: number): void {
-    this.#options.answers.refuse(front, correlation, error)
+  #refuse(partition: CoordinatorPartition, token: CallToken, error: number): void {
+    if (!partition.open.delete(token)) return
+    this.#options.answers.refuse(token.front, token.correlation, error)
   }
 }

@@ -14,6 +14,12 @@ export interface RetentionSweepOptions {
   readonly periodMs: number
 }
 
+/** What a log said when it was looked at: that it has nothing to delete before this wall-clock time, as it ended then. */
+interface Noted {
+  readonly notBeforeMs: number
+  readonly endOffset: number
+}
+
 const STEP_MS_MIN = 10
 /** Partitions that need no look at the disk, passed over per step. */
 const PASSED_MAX = 256
@@ -25,8 +31,7 @@ const PASSED_MAX = 256
 export class RetentionSweep {
   readonly #options: RetentionSweepOptions
   #round: Iterator<PartitionNumber> | null = null
-  /** Wall-clock time before which a closed log has nothing to delete, as it said when it was looked at. */
-  readonly #notBeforeMs = new Map<PartitionNumber, number>()
+  readonly #noted = new Map<PartitionNumber, Noted>()
   #nextAtMs: number
 
   constructor(options: RetentionSweepOptions) {
@@ -40,9 +45,9 @@ export class RetentionSweep {
 
   /** Of these partitions what was found out holds no more. */
   forget(isChanged: (topic: TopicView) => boolean): void {
-    for (const number of [...this.#notBeforeMs.keys()]) {
+    for (const number of [...this.#noted.keys()]) {
       const topic = this.#options.image.topicOf(number)
-      if (topic === undefined || isChanged(topic)) this.#notBeforeMs.delete(number)
+      if (topic === undefined || isChanged(topic)) this.#noted.delete(number)
     }
   }
 
@@ -57,7 +62,7 @@ export class RetentionSweep {
       if (done === true) {
         this.#round = null
         // deleted partitions are not visited any more
-        if (this.#notBeforeMs.size > 2 * image.partitionCount) this.#notBeforeMs.clear()
+        if (this.#noted.size > 2 * image.partitionCount) this.#noted.clear()
         break
       }
       if (this.#clean(value, nowMs)) break
@@ -68,7 +73,11 @@ export class RetentionSweep {
   /** True when the partition's log had to be opened. */
   #clean(number: PartitionNumber, nowMs: number): boolean {
     const { image, brokerId, table, disk, clock } = this.#options
-    if ((this.#notBeforeMs.get(number) ?? 0) > clock.wallMs()) return false
+    const noted = this.#noted.get(number)
+    if (noted !== undefined && noted.notBeforeMs > clock.wallMs()) {
+      // what was written since then may be due sooner: an empty log has nothing to wait for
+      if (table.measuresOf(number)?.endOffset === noted.endOffset) return false
+    }
     const topic = image.topicOf(number)
     if (topic === undefined || !isLimited(topic, brokerId) || image.leaderOf(number) !== brokerId)
       return false
@@ -84,7 +93,8 @@ export class RetentionSweep {
       log.applyRetention()
       // what waits for a flush is removed after it, by the log's own timer; then it is as idle as any
       if (log.retentionWaits) return
-      this.#notBeforeMs.set(number, log.retentionDueAtMs)
+      const { retentionDueAtMs: notBeforeMs, logEndOffset: endOffset } = log
+      this.#noted.set(number, { notBeforeMs, endOffset })
       table.flushAndClose(replica)
     })
     return true

@@ -31,17 +31,20 @@ export function withCluster(command: Command): Command {
     )
     .addOption(command.createOption('--bootstrap <HOST:PORT,…>').hideHelp())
     .addOption(command.createOption('--bootstrap-server <HOST:PORT,…>').hideHelp())
-    .option('-X <KEY=VALUE>', 'a client property by its Kafka name (may be repeated)', collect, [])
+    .option('-X <KEY=VALUE>', 'a client property by its Kafka name (may be repeated)', collect)
     .option('--client-id <NAME>', 'what the brokers know this client as (default: griot-cli)')
     .option('--timeout <DURATION>', 'how long brokers may take to answer (default: 30s)')
     .option('--json', 'print JSON (default: GRIOT_JSON)')
 }
 
 /** An option that may be given more than once. */
-export const collect = (value: string, before: readonly string[]): string[] => [...before, value]
+export const collect = (value: string, before: readonly string[] = []): string[] => [
+  ...before,
+  value,
+]
 
 /** The same, with commas between values too. */
-export const collectList = (value: string, before: readonly string[]): string[] => [
+export const collectList = (value: string, before: readonly string[] = []): string[] => [
   ...before,
   ...value.split(',').filter(Boolean),
 ]

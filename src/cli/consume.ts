@@ -17,11 +17,11 @@ import { RecordPrinter } from './record-printer.ts'
 import { findTopics } from './topic-names.ts'
 
 export interface ConsumeOptions extends ClusterOptions {
-  readonly topic: readonly string[]
+  readonly topic?: readonly string[]
   readonly regex?: boolean
-  readonly partitions: readonly string[]
-  readonly partition: readonly string[]
-  readonly offset: readonly string[]
+  readonly partitions?: readonly string[]
+  readonly partition?: readonly string[]
+  readonly offset?: readonly string[]
   readonly exit?: boolean
   readonly follow?: boolean
   readonly num?: string
@@ -65,7 +65,7 @@ async function consume(
   options: ConsumeOptions,
   { client, json, properties }: Session,
 ): Promise<void> {
-  const wanted = [...options.topic, ...names]
+  const wanted = [...(options.topic ?? []), ...names]
   if (wanted.length === 0) throw new UsageError('a topic is wanted: griot consume TOPIC')
   if (options.exit && options.follow) throw new UsageError('-e and --follow do not go together')
   const range = rangeOf(options, properties)
@@ -75,7 +75,9 @@ async function consume(
     countMax: countOfOption(options),
   })
   const group = options.group ?? options.G ?? properties.group ?? null
-  const numbers = [...options.partitions, ...options.partition].map((text) => countOf('-p', text))
+  const numbers = [...(options.partitions ?? []), ...(options.partition ?? [])].map((text) =>
+    countOf('-p', text),
+  )
   if (group !== null && numbers.length > 0) {
     throw new UsageError('-p does not go with -g: the group says who reads which partition')
   }
@@ -179,9 +181,8 @@ export async function printPart(
 }
 
 function rangeOf(options: ConsumeOptions, properties: Properties): OffsetRange {
-  if (options.offset.length > 0) {
-    return parsed('-o', () => parseOffsetRanges(options.offset, Date.now()))
-  }
+  const { offset } = options
+  if (offset !== undefined) return parsed('-o', () => parseOffsetRanges(offset, Date.now()))
   const reset = properties.offsetReset ?? 'start'
   return parsed('-X auto.offset.reset', () => parseOffsetRanges([reset], Date.now()))
 }

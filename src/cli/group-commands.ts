@@ -35,9 +35,8 @@ export function addGroupCommands(group: Command): void {
       '--topic <TOPIC[:P,P]>',
       'only there (may be repeated; default: all committed)',
       collect,
-      [],
     )
-    .addOption(group.createOption('--topics <TOPIC,…>').argParser(collect).default([]).hideHelp())
+    .addOption(group.createOption('--topics <TOPIC,…>').argParser(collect).hideHelp())
     .option('--dry-run', 'show what would be')
     .action(async (name: string, options) => {
       const { runGroupReset } = await import('./group-reset.ts')

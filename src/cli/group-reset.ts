@@ -14,8 +14,8 @@ export interface ResetOptions extends ClusterOptions {
   readonly shiftBy?: string
   readonly byDuration?: string
   /** `TOPIC`, `TOPIC:P,P`, as given. */
-  readonly topic: readonly string[]
-  readonly topics: readonly string[]
+  readonly topic?: readonly string[]
+  readonly topics?: readonly string[]
   readonly dryRun?: boolean
 }
 
@@ -61,7 +61,11 @@ export async function runGroupReset(groupId: string, options: ResetOptions): Pro
     await requireEmpty(client, groupId)
     const committed = await committedOffsets(client, groupId, null)
     const before = new Map(committed.map((offset) => [keyOf(offset), offset.offset]))
-    const partitions = await partitionsOf(client, [...options.topic, ...options.topics], committed)
+    const partitions = await partitionsOf(
+      client,
+      [...(options.topic ?? []), ...(options.topics ?? [])],
+      committed,
+    )
     if (partitions.length === 0) {
       throw new FailedError(
         `group "${groupId}" has committed nothing: say which topics with --topic`,

@@ -33,7 +33,7 @@ export interface ProduceOptions extends ClusterOptions {
   readonly partition?: string
   readonly key?: string
   readonly value?: string
-  readonly header: readonly string[]
+  readonly header?: readonly string[]
   readonly keyDelimiter?: string
   readonly delimiter?: string
   readonly format?: string
@@ -242,7 +242,7 @@ function recordsOf(
     topic,
     partition: options.partition === undefined ? null : countOf('-p', options.partition),
     key: options.key === undefined ? null : Buffer.from(options.key),
-    headers: options.header.map((text) => headerOf(text)),
+    headers: (options.header ?? []).map((text) => headerOf(text)),
     emptyIsNull: options.tombstone ?? false,
   }
   const read = parsed('-f', () => readerFor(defaults, options))

@@ -34,7 +34,7 @@ export function addProduceCommand(parent: Command): void {
     .option('-p, --partition <N>', 'to this partition (default: by key as Java has it, else any)')
     .option('-k, --key <KEY>', 'the key of every record')
     .option('--value <VALUE>', 'one record with this value; nothing is read')
-    .option('-H, --header <NAME=VALUE>', 'a header of every record (may be repeated)', collect, [])
+    .option('-H, --header <NAME=VALUE>', 'a header of every record (may be repeated)', collect)
     .option('-K, --key-delimiter <TEXT>', 'lines are key, TEXT, value')
     .option('-D, --delimiter <TEXT>', 'what ends a record (default: \\n)')
     .option('-f, --format <FORMAT>', 'how to cut the input into records, or json')
@@ -56,13 +56,11 @@ export function addProduceCommand(parent: Command): void {
 
 export function addConsumeCommand(parent: Command): void {
   withCluster(parent.command('consume [TOPIC...]').description('read records and print them'))
-    .option('-t, --topic <TOPIC,…>', 'a topic (may be repeated)', collectList, [])
+    .option('-t, --topic <TOPIC,…>', 'a topic (may be repeated)', collectList)
     .option('-r, --regex', 'the topics are regular expressions')
-    .option('-p, --partitions <N,…>', 'only these partitions (may be repeated)', collectList, [])
-    .addOption(
-      parent.createOption('--partition <N,…>').argParser(collectList).default([]).hideHelp(),
-    )
-    .option('-o, --offset <OFFSET>', 'where to begin, and to stop (default: start)', collect, [])
+    .option('-p, --partitions <N,…>', 'only these partitions (may be repeated)', collectList)
+    .addOption(parent.createOption('--partition <N,…>').argParser(collectList).hideHelp())
+    .option('-o, --offset <OFFSET>', 'where to begin, and to stop (default: start)', collect)
     .option('-e, --exit', 'end once all has been read that was there at the beginning')
     .option('--follow', 'go on reading at the end (default)')
     .option('-n, --num <N>', 'end after so many records')

@@ -31,7 +31,7 @@ function addCreate(topic: Command): void {
   withCluster(dry(topic.command('create <TOPIC...>').description('make topics')))
     .option('-p, --partitions <N>', 'partitions of each (default: what the brokers have)')
     .option('-r, --replicas <N>', 'replication factor (default: what the brokers have)')
-    .option('-c, --topic-config <KEY=VALUE>', 'a config (may be repeated)', collect, [])
+    .option('-c, --topic-config <KEY=VALUE>', 'a config (may be repeated)', collect)
     .option('--if-not-exists', 'a topic that is there is no failure')
     .action(async (names: string[], options) => {
       const { runTopicCreate } = await import('./topic-change.ts')
@@ -110,10 +110,10 @@ function addAlterConfig(topic: Command): void {
   withCluster(
     topic.command('alter-config <TOPIC...>').description('change configs of topics, as rpk has it'),
   )
-    .option('-s, --set <KEY=VALUE>', 'set (may be repeated)', collect, [])
-    .option('-d, --delete <KEY,…>', 'take back to the default', collectList, [])
-    .option('--append <KEY=VALUE>', 'add to a list', collect, [])
-    .option('--subtract <KEY=VALUE>', 'take away from a list', collect, [])
+    .option('-s, --set <KEY=VALUE>', 'set (may be repeated)', collect)
+    .option('-d, --delete <KEY,…>', 'take back to the default', collectList)
+    .option('--append <KEY=VALUE>', 'add to a list', collect)
+    .option('--subtract <KEY=VALUE>', 'take away from a list', collect)
     .option('--dry', 'let the brokers check it, change nothing')
     .action(async (names: string[], options) => {
       const { runAlterConfig } = await import('./topic-config.ts')

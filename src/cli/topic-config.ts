@@ -65,10 +65,10 @@ export async function runConfigChange(
 }
 
 export interface AlterOptions extends ChangeOptions {
-  readonly set: readonly string[]
-  readonly delete: readonly string[]
-  readonly append: readonly string[]
-  readonly subtract: readonly string[]
+  readonly set?: readonly string[]
+  readonly delete?: readonly string[]
+  readonly append?: readonly string[]
+  readonly subtract?: readonly string[]
 }
 
 /** rpk's form: several topics, several operations. */
@@ -78,7 +78,9 @@ export async function runAlterConfig(
 ): Promise<void> {
   const operations = ['set', 'delete', 'append', 'subtract'] as const
   const changesOf = () =>
-    operations.flatMap((operation) => options[operation].map((text) => changeOf(operation, text)))
+    operations.flatMap((operation) =>
+      (options[operation] ?? []).map((text) => changeOf(operation, text)),
+    )
   await change(topics, changesOf, options)
 }
 

@@ -32,6 +32,9 @@ export interface CreateTopicsSettings {
   readonly partitionsMax: number
 }
 
+/** What lives in an internal topic is the last value of each key: whoever makes it, it must not be deleted by age. */
+const INTERNAL_CONFIGS = { 'cleanup.policy': 'compact' }
+
 type CreateTopics = Extract<ControllerRequest, { kind: 'create-topics' }>
 type TopicCreated = Extract<MetadataEntry, { kind: 'topic-created' }>
 
@@ -106,7 +109,8 @@ class Planner {
     if (refusal !== null) return refusedTopic(name, refusal)
     const placements = this.#place(topic)
     if ('error' in placements) return refusedTopic(name, placements)
-    const configs = Object.fromEntries(topic.configs.map((one) => [one.name, one.value ?? '']))
+    const given = Object.fromEntries(topic.configs.map((one) => [one.name, one.value ?? '']))
+    const configs = isInternalTopic(name) ? { ...INTERNAL_CONFIGS, ...given } : given
     return this.#take(name, placements, configs)
   }
 

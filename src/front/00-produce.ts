@@ -2,7 +2,7 @@ import { ErrorCode } from '../base/error-code.ts'
 import type { PartitionIndex } from '../base/ids.ts'
 import type { TopicView } from '../image/view.ts'
 import { type ProduceRequest, produce } from '../protocol/00-produce.ts'
-import { codecOf } from '../record/batch.ts'
+import { Codec, codecOf } from '../record/batch.ts'
 import { soleBatch } from '../record/validate.ts'
 import { handler } from './context.ts'
 import {
@@ -13,6 +13,9 @@ import {
   topicOf,
 } from './pending-produce.ts'
 import { configOf, dispatchSlowly, needsRecords } from './slow-produce.ts'
+
+/** Producers of earlier versions do not know it (KIP-110). */
+const ZSTD_FROM = 7
 
 export const produceHandler = handler({
   api: produce,
@@ -27,6 +30,7 @@ export const produceHandler = handler({
     const pending = new PendingProduce(context, request, responses)
     const refusal = refusalOfAll(request)
     for (const topicData of request.topicData) {
+      if (topicData.partitionData.length === 0) continue
       const answer: TopicAnswer = {
         name: topicData.name,
         topicId: topicData.topicId,
@@ -101,7 +105,12 @@ function dispatch(
     pending.refuseFor(token, ErrorCode.MESSAGE_TOO_LARGE, 'tooLarge')
     return
   }
-  const slow = needsRecords(config, codecOf(records, 0))
+  const codec = codecOf(records, 0)
+  if (codec === Codec.zstd && context.version < ZSTD_FROM) {
+    pending.refuseFor(token, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, 'zstdTooEarly')
+    return
+  }
+  const slow = needsRecords(config, codec)
   if (slow || context.state.slowLanes?.busy(partition)) {
     dispatchSlowly(pending, token, topic, partition, records, slow)
     return

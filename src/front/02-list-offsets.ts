@@ -52,16 +52,25 @@ class ListOffsetsOp implements OffsetsSink {
 
   start(): void {
     const repeated = repeatedPartitions(this.#request)
+    const rows = new Map<string, { name: string; partitions: Answer[] }>()
+    const refused = new Set<string>()
     for (const { name, partitions } of this.#request.topics) {
-      const row = { name, partitions: [] as Answer[] }
-      this.#topics.push(row)
+      if (partitions.length === 0) continue
+      const row = rows.get(name) ?? { name, partitions: [] }
+      if (row.partitions.length === 0) {
+        rows.set(name, row)
+        this.#topics.push(row)
+      }
       for (const asked of partitions) {
+        const key = keyOf(name, asked.partitionIndex)
+        if (refused.has(key)) continue
+        if (repeated.has(key)) refused.add(key)
         const answer = newAnswer(asked.partitionIndex)
         row.partitions.push(answer)
         const token = this.#answers.push(answer) - 1
         this.#questions.push(null)
         // As Kafka does it: which of them is meant?
-        answer.errorCode = repeated.has(keyOf(name, asked.partitionIndex))
+        answer.errorCode = repeated.has(key)
           ? ErrorCode.INVALID_REQUEST
           : this.#ask(name, asked, token)
       }
@@ -96,6 +105,8 @@ class ListOffsetsOp implements OffsetsSink {
     if (timestamp < 0 && !(version >= (SPECIAL_FROM[String(timestamp)] ?? Number.MAX_VALUE))) {
       return ErrorCode.UNSUPPORTED_VERSION
     }
+    // −1 alone stands for any.
+    if (currentLeaderEpoch < -1) return ErrorCode.FENCED_LEADER_EPOCH
     const partition = topic.numberOf(partitionIndex as PartitionIndex)
     const leader = services.dispatcher.leaderOf(topic.cellId, partition)
     if (!leader?.alive) return ErrorCode.NOT_LEADER_OR_FOLLOWER

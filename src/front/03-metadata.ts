@@ -1,6 +1,6 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { type TopicId, ZERO_TOPIC_ID } from '../base/ids.ts'
-import type { TopicResult } from '../image/request.ts'
+import type { NewTopic, TopicResult } from '../image/request.ts'
 import { refuseTopicName } from '../image/topic-name.ts'
 import type { TopicView } from '../image/view.ts'
 import {
@@ -46,7 +46,7 @@ export const metadataHandler = handler({
       )
       return
     }
-    const asked = withoutRepeats(topics)
+    const asked = onceEach(topics)
     const missingNames = request.allowAutoTopicCreation ? namesToCreate(context, asked) : []
     if (missingNames.length === 0 || missingNames.length > TOPICS_PER_REQUEST_MAX) {
       answer(context, request, asked, null)
@@ -56,14 +56,15 @@ export const metadataHandler = handler({
   },
 })
 
-/** A topic named twice is told once, as Kafka does: or a few bytes would ask for gigabytes. */
-function withoutRepeats(topics: Asked): Asked {
-  if (topics.length < 2) return topics
-  const seen = new Set<string>()
-  return topics.filter(({ name, topicId }) => {
-    const before = seen.size
-    return seen.add(name ?? topicId).size > before
-  })
+/** Each topic once, as Kafka answers it, or a few bytes would ask for gigabytes; where one is asked for by id, names do not count. */
+function onceEach(topics: Asked): Asked {
+  const byId = topics.some(({ topicId }) => topicId !== ZERO_TOPIC_ID)
+  const found = new Map<string, Asked[number]>()
+  for (const { name, topicId } of topics) {
+    if (!byId) found.set(name ?? ' null', { name, topicId })
+    else if (topicId !== ZERO_TOPIC_ID) found.set(topicId, { name: null, topicId })
+  }
+  return [...found.values()]
 }
 
 /** Topics that are asked for by name and do not exist, where they may be made. */
@@ -85,13 +86,13 @@ function createTopics(
   names: readonly string[],
   done: (refused: Refused) => void,
 ): void {
-  const topics = names.map((name) => ({
-    name,
-    partitions: -1,
-    replicationFactor: -1,
-    assignments: [],
-    configs: [],
-  }))
+  const { internalTopics } = context.services
+  const topics = names.map((name): NewTopic => {
+    // by the defaults of other topics, what groups keep there would be deleted with age
+    const internal = internalTopics.newTopic(name)
+    if (internal !== null) return internal
+    return { name, partitions: -1, replicationFactor: -1, assignments: [], configs: [] }
+  })
   const request = { kind: 'create-topics', validateOnly: false, topics } as const
   context.services.controller.request(context.session.tenantId, request, (response) => {
     const results = response?.kind === 'create-topics' ? response.results : null

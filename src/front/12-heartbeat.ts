@@ -1,3 +1,4 @@
+import { ErrorCode } from '../base/error-code.ts'
 import { heartbeat } from '../protocol/12-heartbeat.ts'
 import { groupHandler } from './coordinator-call.ts'
 
@@ -5,5 +6,9 @@ export const heartbeatHandler = groupHandler({
   api: heartbeat,
   scopes: ['groupId', 'memberId', 'groupInstanceId'],
   groupOf: ({ groupId }) => groupId,
-  refusalOf: () => (errorCode) => ({ throttleTimeMs: 0, errorCode }),
+  // while groups load nobody can say that a member is none: as in Kafka, it is kept quiet
+  refusalOf: () => (error) => ({
+    throttleTimeMs: 0,
+    errorCode: error === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS ? ErrorCode.NONE : error,
+  }),
 })

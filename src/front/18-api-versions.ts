@@ -6,18 +6,11 @@ import { handler } from './context.ts'
 /** Kafka 4.3's `metadata.version` level: tools take it for the release. */
 const METADATA_VERSION = { name: 'metadata.version', min: 7, level: 30 } as const
 
-/** What is served, as clients are told; also the body of a refusal of an unknown ApiVersions version. */
-export function apiVersionsBody(
-  served: readonly Api[],
-  errorCode: number,
-): ResponseInputOf<typeof apiVersions> {
+/** What is served, as clients are told. */
+function apiVersionsBody(served: readonly Api[]): ResponseInputOf<typeof apiVersions> {
   return {
-    errorCode,
-    apiKeys: served.map((api) => ({
-      apiKey: api.key,
-      minVersion: api.advertisedVersions.min,
-      maxVersion: api.advertisedVersions.max,
-    })),
+    errorCode: ErrorCode.NONE,
+    apiKeys: served.map(keyOf),
     throttleTimeMs: 0,
     // No group.version and no transaction.version: what they switch on is not here yet.
     supportedFeatures: [
@@ -38,6 +31,13 @@ export function apiVersionsBody(
   }
 }
 
+/** What a client is told whose version of this API is unknown: which it may ask in. */
+export const unsupportedVersionBody = (): ResponseInputOf<typeof apiVersions> => ({
+  errorCode: ErrorCode.UNSUPPORTED_VERSION,
+  apiKeys: [keyOf(apiVersions)],
+  throttleTimeMs: 0,
+})
+
 export const apiVersionsHandler = handler({
   api: apiVersions,
   scopes: [],
@@ -45,9 +45,18 @@ export const apiVersionsHandler = handler({
     const valid =
       context.version < 3 ||
       (isSoftwareName(request.clientSoftwareName) && isSoftwareName(request.clientSoftwareVersion))
-    const error = valid ? ErrorCode.NONE : ErrorCode.INVALID_REQUEST
-    context.reply(apiVersionsBody(context.services.served, error))
+    context.reply(
+      valid
+        ? apiVersionsBody(context.services.served)
+        : { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [], throttleTimeMs: 0 },
+    )
   },
+})
+
+const keyOf = (api: Api) => ({
+  apiKey: api.key,
+  minVersion: api.advertisedVersions.min,
+  maxVersion: api.advertisedVersions.max,
 })
 
 /** KIP-511: letters, digits, `-` and `.`, beginning and ending with a letter or digit. */

@@ -31,7 +31,7 @@ export const createTopicsHandler = handler({
         configs: topic.configs,
       }))
     const refused = [...repeated].map((name) =>
-      failure(name, ErrorCode.INVALID_REQUEST, 'Found multiple entries for this topic.'),
+      failure(name, ErrorCode.INVALID_REQUEST, 'Duplicate topic name.'),
     )
     if (topics.length > TOPICS_PER_REQUEST_MAX) {
       const message = tooManyTopics(topics.length)

@@ -38,6 +38,7 @@ class DeleteRecordsOp implements DeleteSink {
   start(): void {
     // of a partition that is named twice the last counts, as in Kafka
     for (const [name, partitions] of lastOfEach(this.#request)) {
+      if (partitions.size === 0) continue
       const row = { name, partitions: [] as Answer[] }
       this.#topics.push(row)
       for (const asked of partitions.values()) {

@@ -20,6 +20,12 @@ export const initProducerIdHandler = handler({
       })
       return
     }
+    // One without the other names no producer.
+    if ((request.producerId === -1) !== (request.producerEpoch === -1)) {
+      const errorCode = ErrorCode.INVALID_REQUEST
+      context.reply({ throttleTimeMs: 0, errorCode, producerId: -1, producerEpoch: -1 })
+      return
+    }
     context.services.producerIds.next(context.session.tenantId, (errorCode, producerId) => {
       const producerEpoch = errorCode === ErrorCode.NONE ? 0 : -1
       context.reply({ throttleTimeMs: 0, errorCode, producerId, producerEpoch })

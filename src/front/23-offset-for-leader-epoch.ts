@@ -65,8 +65,10 @@ class EpochEndOp implements EpochEndSink {
   #ask(topic: string, asked: Asked, token: number): number {
     const found = findLeader(this.#context, topic, asked.partition)
     if ('error' in found) return found.error
-    this.#waiting++
     const { currentLeaderEpoch, leaderEpoch } = asked
+    // −1 alone stands for any.
+    if (currentLeaderEpoch < -1) return ErrorCode.FENCED_LEADER_EPOCH
+    this.#waiting++
     found.leader.epochEnd(found.partition, leaderEpoch, currentLeaderEpoch, this, token)
     return this.#answers[token]?.errorCode ?? ErrorCode.NONE
   }

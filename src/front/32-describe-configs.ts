@@ -38,6 +38,9 @@ const invalid = (message: string): Found => refused(ErrorCode.INVALID_REQUEST, m
 
 /** A few bytes of a request can ask for a hundred configs: those of some thousand topics fit into one answer. */
 const CONFIGS_MAX = 250_000
+/** So often may a request ask for what it has asked for already. */
+const REPEATS_MAX = 100
+const REPEATED = invalid(`A resource was given more than once, over ${REPEATS_MAX} times in all`)
 const TOO_MANY = invalid(
   `Too many resources in one request: its answer has ${CONFIGS_MAX} configs by now, ask for the rest in another`,
 )
@@ -51,9 +54,15 @@ export const describeConfigsHandler = handler({
     // one type that Kafka does not know, and it refuses them all
     const isKnown = request.resources.every(({ resourceType }) => KNOWN_TYPES.has(resourceType))
     const find = isKnown ? describe : () => invalid(MALFORMED)
+    const seen = new Set<string>()
+    let repeats = 0
     let configs = 0
     const results = request.resources.map((resource) => {
       if (configs > CONFIGS_MAX) return resultOf(resource, request, TOO_MANY)
+      const before = seen.size
+      const isNew = seen.add(`${resource.resourceType}/${resource.resourceName}`).size > before
+      // a resource takes a few bytes to name and kilobytes to describe
+      if (!isNew && ++repeats > REPEATS_MAX) return resultOf(resource, request, REPEATED)
       const result = resultOf(resource, request, find(resource, context))
       configs += result.configs.length
       return result
@@ -128,7 +137,8 @@ function resultOf(resource: Resource, request: DescribeConfigsRequest, found: Fo
   const asked = keys === null ? configs : configs.filter(({ name }) => keys.has(name))
   return {
     errorCode: error,
-    errorMessage: message,
+    // Kafka has no null here.
+    errorMessage: message ?? '',
     resourceType: resource.resourceType,
     resourceName: resource.resourceName,
     configs: asked.map((config) => ({

@@ -58,8 +58,14 @@ function ask(name: string, index: number, context: Context, done: (row: Row) => 
     return
   }
   const { producers } = context.services
-  producers.request(found.leader, found.partition, (error, known) =>
-    done(error === ErrorCode.NONE ? rowOf(index, known) : refused(index, error, null)),
+  const { partition } = found
+  producers.ask(
+    found.leader,
+    (correlation) => ({ kind: 'describe-producers', correlation, partition }),
+    (answer) => {
+      const error = answer?.error ?? ErrorCode.NOT_LEADER_OR_FOLLOWER
+      done(error === ErrorCode.NONE ? rowOf(index, answer!.producers) : refused(index, error, null))
+    },
   )
 }
 

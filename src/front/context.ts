@@ -4,15 +4,16 @@ import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import type { TimerQueue } from '../base/timer-queue.ts'
 import type { BrokerProxy } from '../cell/broker-proxy.ts'
+import type { BrokerQuestions } from '../cell/broker-questions.ts'
 import type { BufferPool } from '../cell/buffer-pool.ts'
 import type { ControllerClient } from '../cell/controller-client.ts'
 import type { Dispatcher } from '../cell/dispatcher.ts'
-import type { ProducersClient } from '../cell/producers-client.ts'
 import type { SegmentReader } from '../cell/segment-reader.ts'
 import type { TailReaders } from '../cell/tail-reader.ts'
 import { type BrokerConfigLayers, fixedLayers } from '../image/config-layers.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView } from '../image/view.ts'
+import type { DescribedProducer } from '../link/control.ts'
 import type { TopicCounts } from '../link/topic-counts.ts'
 import type { KafkaConnection } from '../net/connection.ts'
 import type { InFlightBudget } from '../net/in-flight.ts'
@@ -56,12 +57,19 @@ export const defaultFrontSettings: Omit<FrontSettings, 'dataRoot'> = {
   fetchSessionsMax: 1000,
 }
 
+export interface ProducersAnswer {
+  readonly error: number
+  readonly producers: readonly DescribedProducer[]
+}
+
 /** What handlers work with: all of one front's, on its thread. */
 export interface FrontServices {
   readonly image: MetadataView
   readonly dispatcher: Dispatcher
   readonly controller: ControllerClient
-  readonly producers: ProducersClient
+  readonly producers: BrokerQuestions<ProducersAnswer>
+  /** Bytes of logs, NaN where a broker cannot tell. */
+  readonly logSizes: BrokerQuestions<readonly number[]>
   readonly tails: TailReaders
   readonly segments: SegmentReader
   readonly fileBuffers: BufferPool
@@ -166,7 +174,11 @@ export class RequestContext<A extends Api = Api> {
     const { image, settings } = this.services
     const { nodeId } = this.connection.listener
     const tenant = image.tenant(this.session.tenantId)
-    return tenant?.brokerConfigs(nodeId as BrokerId) ?? fixedLayers(settings.brokerConfigs)
+    const fixed = settings.brokerConfigs
+    // those of the image are as they were at the start; the front's follow what is read again
+    return tenant === undefined
+      ? fixedLayers(fixed)
+      : { ...tenant.brokerConfigs(nodeId as BrokerId), fixed }
   }
 
   /** Sends the answer; `onDrained` is called once memory that it refers to is no longer needed. */

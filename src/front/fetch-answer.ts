@@ -67,20 +67,27 @@ function hasNews(part: FetchPart, incremental: boolean): boolean {
 }
 
 function partAnswer(op: FetchOp, part: FetchPart): PartAnswer {
+  const isRead = part.error === ErrorCode.NONE
+  // An error is told alone, as Kafka does.
+  const highWatermark = isRead ? part.highWatermark : -1
+  const hasAborted = op.asked.isolationLevel === READ_COMMITTED || isUnknown(part.error)
   const answer: PartAnswer = {
     partitionIndex: part.index,
     errorCode: part.error,
-    highWatermark: part.highWatermark,
+    highWatermark,
     // No transactions yet: everything below the high watermark is stable.
-    lastStableOffset: part.highWatermark,
-    logStartOffset: part.logStartOffset,
-    abortedTransactions: op.asked.isolationLevel === READ_COMMITTED ? [] : null,
+    lastStableOffset: highWatermark,
+    logStartOffset: isRead ? part.logStartOffset : -1,
+    abortedTransactions: hasAborted ? [] : null,
     preferredReadReplica: -1,
-    records: part.error === ErrorCode.NONE ? part.records : NOTHING,
+    records: isRead ? part.records : NOTHING,
   }
   const tells = op.context.version >= LEADERS_FROM && namesLeader(part.error)
   return tells ? { ...answer, currentLeader: leaderOf(op, part) } : answer
 }
+
+const isUnknown = (error: number): boolean =>
+  error === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION || error === ErrorCode.UNKNOWN_TOPIC_ID
 
 const namesLeader = (error: number): boolean =>
   error === ErrorCode.NOT_LEADER_OR_FOLLOWER || error === ErrorCode.FENCED_LEADER_EPOCH

@@ -4,10 +4,10 @@ import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
 import type { BrokerProxy } from '../cell/broker-proxy.ts'
+import { BrokerQuestions } from '../cell/broker-questions.ts'
 import { BufferPool } from '../cell/buffer-pool.ts'
 import { ControllerClient } from '../cell/controller-client.ts'
 import { Dispatcher } from '../cell/dispatcher.ts'
-import { ProducersClient } from '../cell/producers-client.ts'
 import type { SegmentFiles } from '../cell/segment-files.ts'
 import {
   defaultSegmentReaderLimits,
@@ -265,11 +265,15 @@ export class FrontAgent {
         proxyOf(dispatcher, message)?.onCoordinated(message.heads, message.bytes)
         break
       case 'producers':
-        this.services.producers.onResponse(message.correlation, message.error, message.producers)
+        this.services.producers.onAnswer(message.correlation, message)
+        break
+      case 'log-sizes':
+        this.services.logSizes.onAnswer(message.correlation, message.sizes)
         break
       case 'broker-gone': {
         proxyOf(dispatcher, message)?.markGone()
         this.services.producers.failDead()
+        this.services.logSizes.failDead()
         // The one voter runs on broker 1's thread.
         if (message.cellId === 1 && message.brokerId === 1) controller.markGone()
         break
@@ -313,7 +317,8 @@ function makeServices(
     image,
     dispatcher: new Dispatcher(image, options.proxies),
     controller,
-    producers: new ProducersClient(options.control),
+    producers: new BrokerQuestions(options.control),
+    logSizes: new BrokerQuestions(options.control),
     tails: new TailReaders(options.frontId),
     segments,
     fileBuffers,

@@ -53,6 +53,11 @@ export class InternalTopics {
     })
   }
 
+  /** How an internal topic is made, whoever asks for it first; null for a name that is none. */
+  newTopic(name: string): NewTopic | null {
+    return name === OFFSETS_TOPIC ? this.#newOffsetsTopic() : null
+  }
+
   /** As Kafka makes it; its number of partitions is fixed from then on. */
   #newOffsetsTopic(): NewTopic {
     const values = this.#brokerConfigs

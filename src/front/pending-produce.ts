@@ -29,6 +29,8 @@ export interface TopicAnswer {
 }
 
 const UNANSWERED = -1000
+/** A timeout of 0 or less asks for no wait beyond the append itself, which takes a hop to another thread. */
+const APPEND_MS = 1000
 /** No topic has a longer name. */
 const NAME_CHARS_MAX = 249
 /** Refusals of one request that get a sentence: nobody reads more, and a client must not make us say as much as it likes. */
@@ -158,7 +160,7 @@ export class PendingProduce extends Deadline implements ProduceSink {
     services.produces.size++
     this.context.slot.lingers = true
     const nowMs = services.clock.monotonicMs()
-    services.deadlines.add(this, nowMs + Math.max(0, timeoutMs), nowMs)
+    services.deadlines.add(this, nowMs + (timeoutMs > 0 ? timeoutMs : APPEND_MS), nowMs)
   }
 
   onDeadline(): void {

@@ -34,6 +34,7 @@ type FrontReasonName =
   | 'unknownTopicId'
   | 'internalTopic'
   | 'noBatch'
+  | 'zstdTooEarly'
   | 'notLookedAt'
   | 'timedOut'
 export type RefusalName = Exclude<ProduceReasonName, 'NONE'> | FrontReasonName
@@ -107,6 +108,7 @@ const SENTENCES: Readonly<Record<RefusalName, Sentence>> = {
   unknownTopicId: ({ topic }) => `there is no topic with id ${topic}`,
   internalTopic: ({ topic }) => `clients cannot write to the internal topic ${topic}`,
   noBatch: () => 'a partition needs one record batch, it has none',
+  zstdTooEarly: () => 'zstd is taken from version 7 of Produce on',
   notLookedAt: () => 'the records could not be looked at',
   timedOut: () =>
     'the broker has not answered within timeout.ms, the batch may or may not be there',

@@ -1,4 +1,3 @@
-import { ErrorCode } from '../base/error-code.ts'
 import { FrontCounter } from '../link/counters.ts'
 import type { KafkaConnection } from '../net/connection.ts'
 import type { RequestSink } from '../net/connection-set.ts'
@@ -9,14 +8,14 @@ import { decodeRequestHeader, type RequestHeader } from '../protocol/header.ts'
 import { WireFormatError } from '../protocol/wire-format-error.ts'
 import type { Admission } from '../tenant/admission.ts'
 import type { Sessions } from '../tenant/session.ts'
-import { apiVersionsBody } from './18-api-versions.ts'
+import { unsupportedVersionBody } from './18-api-versions.ts'
 import {
   type AnyHandler,
   type ConnectionState,
   type FrontServices,
   RequestContext,
 } from './context.ts'
-import { handlerTable, servedApis } from './handlers.ts'
+import { handlerTable } from './handlers.ts'
 
 /** Of a connection that is full, so many requests are answered in a turn. */
 const FULL_PER_TURN = 256
@@ -153,6 +152,5 @@ export class RequestRouter implements RequestSink {
 
 /** KIP-511: the client cannot know yet what it may send, so the answer is in the oldest format. */
 function refuseApiVersions(slot: ReplySlot, header: RequestHeader): void {
-  const body = apiVersionsBody(servedApis, ErrorCode.UNSUPPORTED_VERSION)
-  slot.send(encodeResponse(apiVersions, 0, header.correlationId, body))
+  slot.send(encodeResponse(apiVersions, 0, header.correlationId, unsupportedVersionBody()))
 }

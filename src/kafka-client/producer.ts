@@ -174,9 +174,7 @@ export class Producer {
     this.#isDrainWanted = true
     if (this.#isDraining) return
     this.#isDraining = true
-    void this.#drainAll().finally(() => {
-      this.#isDraining = false
-    })
+    void this.#drainAll()
   }
 
   async #drainAll(): Promise<void> {
@@ -200,6 +198,8 @@ export class Producer {
         this.#drainLater()
       }
     }
+    // in the same turn as the last look: who asks from now on starts another run
+    this.#isDraining = false
   }
 
   get #isFullUp(): boolean {

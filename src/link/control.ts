@@ -96,6 +96,18 @@ export type ControlMessage =
     }
   | TopicStatsRequest
   | TopicStatsAnswer
+  /** Front → broker: how large the logs of some partitions are. */
+  | {
+      readonly kind: 'describe-log-sizes'
+      readonly correlation: number
+      readonly partitions: readonly PartitionNumber[]
+    }
+  | {
+      readonly kind: 'log-sizes'
+      readonly correlation: number
+      /** Bytes, in the order asked for; NaN where the disk does not tell. */
+      readonly sizes: readonly number[]
+    }
   /** A batch, or a coordinator's request, too large for the ring, named by `bufferId` in a command that follows. */
   | { readonly kind: 'batch-buffer'; readonly bufferId: number; readonly sab: SharedArrayBuffer }
   /**

@@ -145,6 +145,9 @@ export const COUNTED_APIS: readonly (readonly [key: number, name: string])[] = [
   [44, 'IncrementalAlterConfigs'],
   [61, 'DescribeProducers'],
   [74, 'ListConfigResources'],
+  [29, 'DescribeAcls'],
+  [35, 'DescribeLogDirs'],
+  [48, 'DescribeClientQuotas'],
 ]
 
 const placeOfApi = new Int8Array(128).fill(-1)

@@ -172,7 +172,8 @@ export class BatchStager {
       out.fault = 'beyondSegment'
       out.faultMessage = `Record batch of ${batch.length} bytes exceeds segment.bytes (${this.#config.segmentBytes})`
     } else if (this.#origin === 'client' && isTransactional(batch, 0)) {
-      out.error = ErrorCode.INVALID_TXN_STATE
+      // As Kafka answers a batch of a transaction that the request does not name.
+      out.error = ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
       out.fault = 'transactional'
       out.faultMessage = 'Transactions are not supported yet'
     }

@@ -70,7 +70,9 @@ class Opening {
     } else if (point.flushedOffset > 0 && this.#files.damagedBases.length === 0) {
       this.#failure = `no segment is left of a log that was durable to offset ${point.flushedOffset}`
     }
+    const told = recovered ? this.#failure : null
     this.#noteDamagedBefore()
+    if (this.#failure !== told) this.#report(this.#environment.clock.monotonicMs())
     if (!epochsKnown) this.#deriveEpochs()
     if (this.#epochs.truncate(this.#endOffset) || recovered) this.#storeEpochs()
     return {

@@ -265,11 +265,20 @@ export function validateCrc(bytes: Uint8Array, at: number): BatchFault | null {
   )
 }
 
+/** Offset, size, CRC and magic: what messages of all formats begin with. */
+const OLD_HEADER_BYTES = 17
+
 /** Checks that `bytes` is one whole batch and nothing else, as a produce request's partition must be (KIP-98). */
 export function soleBatch(bytes: Uint8Array): BatchFault | null {
   if (bytes.length === 0)
     return invalid('truncated', 'A partition needs one record batch, it has none')
-  const frame = frameFault(bytes, 0, bytes.length, Number.POSITIVE_INFINITY)
+  // Messages of older formats are shorter than a batch header.
+  const isOld =
+    bytes.length >= OLD_HEADER_BYTES && magicOf(bytes, 0) < MAGIC_V2 && magicOf(bytes, 0) >= 0
+  const available = isOld ? Number.POSITIVE_INFINITY : bytes.length
+  const frame = frameFault(bytes, 0, available, Number.POSITIVE_INFINITY)
+  // What is not all there is no batch at all to Kafka, and nothing to send again.
+  if (frame?.kind === 'truncated') return { ...frame, errorCode: ErrorCode.INVALID_RECORD }
   if (frame !== null) return frame
   const size = sizeInBytesOf(bytes, 0)
   return size === bytes.length

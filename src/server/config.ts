@@ -62,6 +62,7 @@ export async function resolveAll(sources: ConfigSources): Promise<ResolvedSettin
     const given = candidates.find(([value]) => value !== undefined)
     settings[spec.key] =
       given === undefined ? spec.fallback(settings) : parsed(spec, given[0], given[1])
+    if (spec.key === 'brokerConfig' && given !== undefined) await checkBrokerConfig(settings, given)
     if (file?.values[name] === undefined || given === candidates[2]) continue
     // it has no effect, but would at the next start without what hides it
     parsed(spec, file.values[name], file.originOf(name))
@@ -93,6 +94,16 @@ export function resolveToken({ flags, env }: Pick<ConfigSources, 'flags' | 'env'
   } catch (error) {
     throw new ConfigError((error as Error).message)
   }
+}
+
+async function checkBrokerConfig(
+  { brokerConfig }: Readonly<Partial<EngineSettings>>,
+  [value, origin]: readonly [value: unknown, origin: string],
+): Promise<void> {
+  const { refuseBrokerConfig } = await import('./broker-config-check.ts')
+  const refused = refuseBrokerConfig(brokerConfig!)
+  if (refused === null) return
+  throw new ConfigError(`${origin}: ${JSON.stringify(value)} is refused, it ${refused}`)
 }
 
 /** `key: "value" wants …`, with the origin in front. */

@@ -79,6 +79,19 @@ export function resolveEmbedded(options: GriotOptions, temporaryDir: string): En
   return complete
 }
 
+/** Throws {@link ConfigError} for broker configs that the engine does not heed. */
+export async function checkEmbeddedBrokerConfig(
+  { brokerConfig }: GriotOptions,
+  settings: EngineSettings,
+): Promise<void> {
+  if (brokerConfig === undefined) return
+  const { refuseBrokerConfig } = await import('./broker-config-check.ts')
+  const refused = refuseBrokerConfig(settings.brokerConfig)
+  if (refused === null) return
+  const value = JSON.stringify(brokerConfig)
+  throw new ConfigError(`Griot.start: option brokerConfig: ${value} is refused, it ${refused}`)
+}
+
 /** The token that the caller gives; null where it comes from a file. Throws {@link ConfigError} without what was given. */
 export function resolveEmbeddedToken({ token, tokenFile }: GriotOptions): string | null {
   if (token === undefined) return null

@@ -1,122 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
-import type { PartitionNumber } from '../../src/base/ids.ts'
-import type { CallToken } from '../../src/broker/coordinator-answers.ts'
-import type {
-  CoordinatorAnswer,
-  CoordinatorCall,
-  CoordinatorStep,
-  HostedCoordinator,
-} from '../../src/coordinator/hosted.ts'
-import type { SimulatedFault, SimulatedOperation } from '../../src/log/simulated-disk.ts'
-import { type HeartbeatRequest, heartbeat } from '../../src/protocol/12-heartbeat.ts'
-import { decodeResponse, encodeRequest, joinFrame } from '../../src/protocol/codec.ts'
-import { World, type WorldOptions } from './world.ts'
-
-const NOTHING: CoordinatorStep<CallToken> = { records: [], answers: [] }
-const bytes = (text: string) => new TextEncoder().encode(text)
-
-/** Counts what it is told. A heartbeat's group id says what to do; its answer's error code tells the count. */
-class Counting implements HostedCoordinator<CallToken> {
-  readonly values: string[] = []
-  readonly deleted: string[] = []
-  readonly parked: CallToken[] = []
-  committed = 0
-  nextTimerAtMs = Number.POSITIVE_INFINITY
-  isQuiet = true
-
-  replay(_offset: number, _key: Uint8Array, value: Uint8Array | null): void {
-    this.values.push(new TextDecoder().decode(value ?? undefined))
-  }
-  onLoaded() {
-    return NOTHING
-  }
-  handle(call: CoordinatorCall<CallToken>, nowMs: number): CoordinatorStep<CallToken> {
-    const { groupId } = call.request as HeartbeatRequest
-    const [what, value = ''] = groupId.split(':')
-    const answer = this.#answer(call.token)
-    switch (what) {
-      case 'put':
-        return { records: [{ key: bytes('k'), value: bytes(value) }], answers: [answer] }
-      case 'park':
-        this.parked.push(call.token)
-        return NOTHING
-      case 'later':
-        this.parked.push(call.token)
-        this.nextTimerAtMs = nowMs + 1_000
-        return NOTHING
-      case 'throw':
-        throw new Error('a bug')
-      default:
-        return { records: [], answers: [answer] }
-    }
-  }
-  fail(step: CoordinatorStep<CallToken>, errorCode: ErrorCode) {
-    return step.answers.map(({ token }) => ({ token, response: { throttleTimeMs: 0, errorCode } }))
-  }
-  fireTimers(
-    nowMs: number,
-    _wallMs: number,
-    _limit: number,
-    take: (step: CoordinatorStep<CallToken>) => void,
-  ): number {
-    if (nowMs < this.nextTimerAtMs) return 0
-    this.nextTimerAtMs = Number.POSITIVE_INFINITY
-    const answers = this.parked.splice(0).map((token) => this.#answer(token))
-    take({ records: [{ key: bytes('k'), value: bytes('timer') }], answers })
-    return 1
-  }
-  onTopicsDeleted(topics: readonly { readonly name: string }[]) {
-    this.deleted.push(...topics.map(({ name }) => name))
-    return NOTHING
-  }
-  commit(offset: number): void {
-    this.committed = offset
-  }
-  stop(): readonly CoordinatorAnswer<CallToken>[] {
-    return this.parked.map((token) => ({
-      token,
-      response: { throttleTimeMs: 0, errorCode: ErrorCode.NOT_COORDINATOR },
-    }))
-  }
-  #answer(token: CallToken): CoordinatorAnswer<CallToken> {
-    return { token, response: { throttleTimeMs: 0, errorCode: this.values.length } }
-  }
-}
-
-function start(options: WorldOptions = {}) {
-  const made: Counting[] = []
-  const newCoordinator = () => {
-    const coordinator = new Counting()
-    made.push(coordinator)
-    return coordinator
-  }
-  const world = new World({ newCoordinator, ...options })
-  const [partition] = world.createTopic({ internal: true })
-  world.run()
-  return { world, made, partition: partition!, newCoordinator }
-}
-
-function ask(world: World, partition: PartitionNumber, groupId: string): number {
-  const request = { groupId, generationId: 0, memberId: '', groupInstanceId: null }
-  const frame = joinFrame(encodeRequest(heartbeat, 4, 7, 'client', request)).subarray(4)
-  return world.front.coordinate(partition, frame)
-}
-
-/** What has come: the error code within the answer, or `error` where no coordinator answered. */
-function answers(world: World) {
-  return world.front.coordinated().map(({ correlation, error, frame }) => {
-    if (frame === null) return { correlation, refused: error }
-    const decoded = decodeResponse(heartbeat, 4, frame.subarray(4))
-    expect(decoded.correlationId).toBe(7)
-    return { correlation, code: decoded.response.errorCode }
-  })
-}
-
-const failing =
-  (operation: string, part: string, code: string) =>
-  (asked: SimulatedOperation): SimulatedFault | null =>
-    asked.operation === operation && asked.path.includes(part) ? { kind: 'error', code } : null
+import { SimulatedDisk } from '../../src/log/simulated-disk.ts'
+import { heartbeat } from '../../src/protocol/12-heartbeat.ts'
+import { encodeRequest, joinFrame } from '../../src/protocol/codec.ts'
+import { answers, ask, Counting, failing, heldFlusher, start } from './counting.ts'
 
 describe('a coordinator', () => {
   it('is made at the first call, and answers once what it decided is in its log', () => {
@@ -211,8 +98,8 @@ describe('a coordinator', () => {
     const fine = ask(world, other!, 'get')
     world.run()
     expect(answers(world)).toEqual([
-      { correlation: parked, code: ErrorCode.NOT_COORDINATOR },
       { correlation: thrown, refused: ErrorCode.UNKNOWN_SERVER_ERROR },
+      { correlation: parked, code: ErrorCode.NOT_COORDINATOR },
       { correlation: fine, code: 1 },
     ])
     ask(world, partition, 'get')
@@ -340,5 +227,156 @@ describe('a coordinator', () => {
     ask(world, partition, 'get')
     world.run()
     expect(made).toHaveLength(2)
+  })
+
+  it('whose log fails in the midst of a turn is to be had again once the log is', () => {
+    const { world, partition } = start()
+    ask(world, partition, 'put:a')
+    world.run()
+    answers(world)
+    world.simulated.onOperation = failing('write', '.log', 'EIO')
+    const value = 'v'.repeat(30_000)
+    // more than the ring of a log takes: some of it is written before the turn ends
+    for (let i = 0; i < 60; i++) ask(world, partition, `put:${value}`)
+    world.run()
+    expect(answers(world).every((one) => 'refused' in one)).toBe(true)
+    world.simulated.onOperation = () => null
+    const after = [ask(world, partition, 'put:b'), ask(world, partition, 'get')]
+    world.run()
+    expect(answers(world)).toEqual([
+      { correlation: after[0], code: 1 },
+      { correlation: after[1], code: 2 },
+    ])
+  })
+
+  it('that throws after it has taken a call, or with the answers of others, leaves nobody without one answer', () => {
+    const { world, partition } = start()
+    const parked = ask(world, partition, 'park')
+    const thrown = ask(world, partition, 'park-throw')
+    world.run()
+    const first = answers(world)
+    expect(first.map(({ correlation }) => correlation).sort()).toEqual([parked, thrown].sort())
+    const waiting = ask(world, partition, 'park')
+    const other = ask(world, partition, 'put-throw')
+    world.run()
+    const second = answers(world)
+    expect(second.map(({ correlation }) => correlation).sort()).toEqual([waiting, other].sort())
+  })
+
+  it('that throws in a turn in which it has decided something begins anew with that', () => {
+    const { world, made, partition } = start()
+    ask(world, partition, 'put:a')
+    ask(world, partition, 'throw')
+    ask(world, partition, 'get')
+    world.run()
+    answers(world)
+    ask(world, partition, 'put:b')
+    world.run()
+    const next = made.at(-1)!
+    expect(next.values).toEqual(['a', 'b'])
+  })
+
+  it('is loaded once what its log holds is durable, if its topic wants that: a life before has answered for it', () => {
+    const { world } = start()
+    const [partition] = world.createTopic({ internal: true, configs: { 'flush.messages': '1' } })
+    world.run()
+    for (const what of ['put:a', 'put:b', 'put:c']) ask(world, partition!, what)
+    world.run()
+    expect(answers(world)).toMatchObject([{ code: 0 }, { code: 1 }, { code: 2 }])
+    const made: Counting[] = []
+    const newCoordinator = () => {
+      made.push(new Counting())
+      return made.at(-1)!
+    }
+    const { flush, release } = heldFlusher(world.simulated)
+    const next = world.restart({ newCoordinator, flush })
+    const asked = ask(next, partition!, 'committed')
+    next.run()
+    expect(answers(next)).toEqual([])
+    expect(next.agent.nextTimerAtMs).toBeGreaterThan(next.clock.monotonicMs())
+    release()
+    next.run()
+    expect(answers(next)).toEqual([{ correlation: asked, code: 3 }])
+  })
+
+  it('is neither told that it is loaded nor asked while the image is begun anew', () => {
+    const { world, made, partition } = start()
+    ask(world, partition, 'later')
+    world.run()
+    const { entries } = world
+    const offset = entries.length
+    const part = { kind: 'metadata', first: 0, offset, entries: entries.slice(0, 1) } as const
+    world.controller.post('broker-1-1', { ...part, offset: 1, more: true })
+    ask(world, partition, 'get')
+    world.clock.advance(1_000)
+    world.run()
+    expect(answers(world)).toMatchObject([{ refused: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS }])
+    expect(made[0]!.values).toEqual([])
+    const rest = { ...part, first: 1, entries: entries.slice(1) }
+    world.controller.post('broker-1-1', rest)
+    world.pass(1_000)
+    expect(answers(world)).toMatchObject([{ code: 0 }])
+    expect(made[0]!.values).toEqual(['timer'])
+  })
+
+  it('is not dropped before it has looked once for what has expired, however seldom it does', () => {
+    const { world, made, partition } = start()
+    ask(world, partition, 'get')
+    world.run()
+    made[0]!.nextTimerAtMs = world.clock.monotonicMs() + 3_000_000
+    world.pass(3_010_000, 10_000)
+    expect(made[0]!.values).toEqual(['timer'])
+    made[0]!.nextTimerAtMs = Number.POSITIVE_INFINITY
+    world.pass(1_300_000, 10_000)
+    ask(world, partition, 'get')
+    world.run()
+    expect(made).toHaveLength(2)
+  })
+
+  it('begins anew when its log was opened again and has not kept all', () => {
+    const { world, made } = start()
+    const [partition] = world.createTopic({ internal: true, configs: { 'flush.ms': '1000' } })
+    for (const what of ['put:a', 'put:b']) {
+      ask(world, partition!, what)
+      world.run()
+    }
+    answers(world)
+    const failFlush = failing('flush', '.log', 'EIO')
+    world.simulated.onOperation = failFlush
+    world.pass(2_000)
+    world.simulated.onOperation = () => null
+    const path = `${world.directory(2)}/00000000000000000000.log`
+    world.simulated.open(path, 'append').truncate(world.simulated.size(path) - 5)
+    world.pass(10_000)
+    const asked = ask(world, partition!, 'put:c')
+    world.run()
+    expect(answers(world)).toEqual([
+      { correlation: asked, refused: ErrorCode.COORDINATOR_NOT_AVAILABLE },
+    ])
+    ask(world, partition!, 'put:d')
+    world.run()
+    expect(answers(world)).toMatchObject([{ code: 1 }])
+    expect(made.at(-1)!.values).toEqual(['a', 'd'])
+  })
+
+  it('tells nobody of what is not durable yet, in later turns either, and keeps its log open until it is', () => {
+    const disk = new SimulatedDisk({ nowMs: () => 0 })
+    const { flush, release } = heldFlusher(disk)
+    const settings = { openLogsMax: 1 }
+    const { world } = start({ disk, flush, settings })
+    const [partition] = world.createTopic({ internal: true, configs: { 'flush.messages': '1' } })
+    const others = world.createTopic({ partitions: 4 })
+    const asked = [ask(world, partition!, 'put:a')]
+    world.run()
+    asked.push(ask(world, partition!, 'get'))
+    world.run()
+    for (const other of others) {
+      world.front.locate(other, 0)
+      world.run()
+    }
+    expect(answers(world)).toEqual([])
+    release()
+    world.run()
+    expect(answers(world)).toEqual(asked.map((correlation, code) => ({ correlation, code })))
   })
 })

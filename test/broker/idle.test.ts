@@ -66,6 +66,23 @@ describe('retention', () => {
     })
   })
 
+  it('comes again for what is written to one that it has emptied', () => {
+    const world = new World({ settings: { dehydrateAfterMs: 5_000, retentionSweepMs: 60_000 } })
+    const [partition] = world.createTopic({ configs: { 'retention.ms': '100000' } })
+    for (let life = 0; life < 3; life++) {
+      world.front.produce(partition!, plainBatch(1, 500, world.clock.wallMs()))
+      world.run()
+      world.pass(500_000, 1_000)
+      world.front.take()
+      const bytes = world.disk
+        .list(world.directory(1))
+        .filter((name) => name.endsWith('.log'))
+        .reduce((sum, name) => sum + world.disk.size(`${world.directory(1)}/${name}`), 0)
+      expect(bytes).toBe(0)
+      expect(world.agent.openLogs).toBe(0)
+    }
+  })
+
   it('comes with each roll, as soon as the flush is done', () => {
     const world = new World()
     const configs = { 'retention.bytes': '3000000', 'segment.bytes': '1048576' }

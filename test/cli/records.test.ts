@@ -111,8 +111,8 @@ describe('produce and consume', () => {
   }, 40_000)
 
   test('ends quietly when nobody reads on, and after so many records', async () => {
-    await griot(['produce', 'head'], numbers(50_000))
-    const script = `"$0" "$1" consume head -b ${engine.bootstrap} | head -2 | wc -l; echo "\${PIPESTATUS[0]}"`
+    expect(await griot(['produce', 'head'], numbers(50_000))).toMatchObject({ code: 0 })
+    const script = `timeout 15 "$0" "$1" consume head -b ${engine.bootstrap} | head -2 | wc -l; echo "\${PIPESTATUS[0]}"`
     const launcher = path.join(import.meta.dirname, '../../dist/griot.cjs')
     const { stdout, stderr } = await runWithInput(
       'bash',
@@ -121,7 +121,7 @@ describe('produce and consume', () => {
     )
     expect([stdout.replace(/ /g, ''), stderr]).toEqual(['2\n0\n', ''])
     expect(linesOf((await griot(['consume', 'head', '-n', '7'])).stdout)).toHaveLength(7)
-  }, 30_000)
+  }, 50_000)
 })
 
 describe('what fails is said, and what to do', () => {

@@ -14,7 +14,8 @@ export async function runWithInput(
   args: readonly string[],
   input: string | Buffer,
 ): Promise<RunResult> {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: 40_000 })
+  // one that hangs ends with code null and what it had said
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: 20_000 })
   // one that ends early reads no more
   child.stdin.on('error', () => {})
   child.stdin.end(input)

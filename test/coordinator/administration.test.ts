@@ -76,6 +76,25 @@ describe('listing groups', () => {
   })
 })
 
+describe('what a real Kafka answers', () => {
+  it('all operations on a group that is there, for who asks', () => {
+    const host = new GroupHost()
+    host.commitOffsets({ a: [1] }, { groupId: 'simple' })
+    const ask = (groupId: string, includeAuthorizedOperations: boolean) =>
+      host.call(describeGroups, 6, { groups: [groupId], includeAuthorizedOperations }).now
+        .groups[0]!.authorizedOperations
+    expect(ask('simple', true)).toBe(3400)
+    expect(ask('simple', false)).toBe(-2_147_483_648)
+    expect(ask('nothing', true)).toBe(-2_147_483_648)
+  })
+
+  it('nothing about topics without partitions', () => {
+    const host = new GroupHost()
+    expect(host.commitOffsets({ a: [1], b: [] }).now.topics.map(({ name }) => name)).toEqual(['a'])
+    expect(host.deleteOffsets({ b: [], a: [0] }).topics.map(({ name }) => name)).toEqual(['a'])
+  })
+})
+
 describe('deleting groups', () => {
   it('takes the empty ones with their offsets, and refuses the others', () => {
     const host = new GroupHost()
@@ -96,6 +115,12 @@ describe('deleting groups', () => {
     host.restart()
     expect(host.list()).toEqual([])
     expect(host.coordinator.gauges.offsets).toBe(0)
+  })
+
+  it('answers a group that is named twice once', () => {
+    const host = new GroupHost()
+    host.commitOffsets({ a: [1] }, { groupId: 'simple' })
+    expect(host.deleteGroups('simple', 'simple')).toEqual([NONE])
   })
 
   it('forgets ids that were given out', () => {

@@ -119,6 +119,19 @@ describe('offsets expire', () => {
     expect(host.committed()).toEqual(['a-0@7'])
   })
 
+  it('whatever the length of its names: a step is no larger than a batch may be', () => {
+    const host = new GroupHost(config)
+    const groupId = '\u{4e00}'.repeat(1_024)
+    for (let i = 0; i < 5; i++) {
+      host.topics.set(`many-${i}`, { topicId: id(10 + i), partitions: 200 })
+      const offsets = { [`many-${i}`]: Array.from({ length: 200 }, () => 1) }
+      expect(host.commitErrors(offsets, { groupId })[0]).toBe(ErrorCode.NONE)
+    }
+    expect(host.coordinator.gauges.offsets).toBe(1_000)
+    host.advance(HOUR + 2 * CHECK)
+    expect(host.coordinator.gauges.offsets).toBe(0)
+  })
+
   it('by many steps that are small', () => {
     const host = new GroupHost(config)
     host.topics.set('many', { topicId: id(3), partitions: 5_000 })

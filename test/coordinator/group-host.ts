@@ -95,6 +95,8 @@ export class GroupHost {
   readonly stepSizes: number[] = []
   /** The log's next appends end with this. */
   appendError: ErrorCode = ErrorCode.NONE
+  /** What the log takes in one batch: Kafka's default of max.message.bytes, roughly. */
+  appendBytesMax = 1_000_000
   coordinator!: GroupCoordinator<number>
   queue = new CommitQueue<() => void>()
   #nextToken = 1
@@ -197,8 +199,11 @@ export class GroupHost {
   #take(step: GroupStep<number>): void {
     let { answers } = step
     if (step.records.length > 0) this.stepSizes.push(step.records.length)
-    if (step.records.length > 0 && this.appendError !== ErrorCode.NONE) {
-      answers = this.coordinator.fail(step, this.appendError, this.nowMs, this.wallMs)
+    let bytes = 0
+    for (const { key, value } of step.records) bytes += key.length + (value?.length ?? 0)
+    const error = bytes > this.appendBytesMax ? ErrorCode.MESSAGE_TOO_LARGE : this.appendError
+    if (step.records.length > 0 && error !== ErrorCode.NONE) {
+      answers = this.coordinator.fail(step, error, this.nowMs, this.wallMs)
     } else {
       for (const record of step.records) {
         const offset = this.log.length

@@ -142,7 +142,7 @@ test('readers miss nothing, get nothing twice and no error while files are repla
     const topic = new CleanedTopic(seed)
     const { world, random } = topic
     const followers = Array.from({ length: 4 }, () => new Follower(topic))
-    for (let round = 0; round < 400; round++) {
+    for (let round = 0; round < 600; round++) {
       topic.write()
       if (topic.isEven) topic.write()
       // between where a batch was and the reading of it, any number of turns pass

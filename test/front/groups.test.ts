@@ -1,6 +1,7 @@
 /** Group requests through front, rings and brokers; what the coordinator decides is tested in test/coordinator. */
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
+import { ZERO_TOPIC_ID } from '../../src/base/ids.ts'
 import { groupPartition } from '../../src/front/coordinator-call.ts'
 import { metadata } from '../../src/protocol/03-metadata.ts'
 import { offsetCommit } from '../../src/protocol/08-offset-commit.ts'
@@ -103,6 +104,26 @@ describe('FindCoordinator', () => {
     ])
     const old = ask(harness, client, findCoordinator, 0, { key: 'a' })
     expect(old).toMatchObject({ errorCode: 0, nodeId: leader, port: 9091 + leader })
+  })
+
+  it('finds __consumer_offsets right although a client has asked for it by name, or made it, before', () => {
+    const first = start()
+    ask(first.harness, first.client, metadata, 4, {
+      topics: [{ name: '__consumer_offsets' }],
+      allowAutoTopicCreation: true,
+    })
+    const topicOf = (harness: Harness) =>
+      harness.image.topicByName(harness.image.defaultTenant!.tenantId, '__consumer_offsets')!
+    expect(topicOf(first.harness).partitionCount).toBe(1)
+    expect(topicOf(first.harness).configs['segment.bytes']).toBe('4194304')
+    const second = start()
+    second.harness.createTopic('__consumer_offsets', 3)
+    expect(topicOf(second.harness).effective.cleanupPolicy).toEqual({
+      delete: false,
+      compact: true,
+    })
+    const answer = ask(second.harness, second.client, offsetCommit, 8, commit('g', 7))
+    expect(answer?.topics[0]?.partitions[0]?.errorCode).toBe(0)
   })
 
   it('refuses transactions with an error that is final, and says why', () => {
@@ -267,4 +288,38 @@ describe('a group', () => {
     expect(harness.inFlightBytes).toBe(0)
     expect(harness.proxies[0]!.outstanding).toBe(0)
   })
+})
+
+it('while the image of a broker is begun anew, members are kept quiet and commits come again', () => {
+  const { harness, client } = start()
+  expect(ask(harness, client, offsetCommit, 9, commit('simple', 1))?.topics).toMatchObject([
+    { partitions: [{ errorCode: 0 }] },
+  ])
+  const memberId = joinAlone(harness, client)
+  const [broker] = harness.brokers
+  const messages = harness.controller.snapshot()
+  const { entries } = messages[0]!
+  const part = { kind: 'metadata', first: 0, offset: 1, entries: entries.slice(0, 1) } as const
+  broker!.onControl({ ...part, more: true })
+  const beat = { groupId: 'g', generationId: 1, memberId, groupInstanceId: null }
+  expect(ask(harness, client, heartbeat, 4, beat)?.errorCode).toBe(ErrorCode.NONE)
+  expect(ask(harness, client, offsetCommit, 9, commit('simple', 2))?.topics).toMatchObject([
+    { partitions: [{ errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS }] },
+  ])
+  for (const message of messages) broker!.onControl(message)
+  expect(ask(harness, client, offsetCommit, 9, commit('simple', 2))?.topics).toMatchObject([
+    { partitions: [{ errorCode: 0 }] },
+  ])
+})
+
+it('who asks for __consumer_offsets before any group has it made as a group would', () => {
+  const { harness, client } = start()
+  const topics = [{ name: '__consumer_offsets', topicId: ZERO_TOPIC_ID }]
+  const asked = { topics, allowAutoTopicCreation: true }
+  const described = ask(harness, client, metadata, 12, asked)
+  expect(described?.topics).toMatchObject([{ name: '__consumer_offsets', errorCode: 0 }])
+  const { tenantId } = harness.image.defaultTenant!
+  const topic = harness.image.topicByName(tenantId, '__consumer_offsets')!
+  expect(topic).toMatchObject({ internal: true, partitionCount: 1 })
+  expect(topic.effective.cleanupPolicy).toMatchObject({ compact: true, delete: false })
 })

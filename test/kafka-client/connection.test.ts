@@ -193,6 +193,31 @@ describe('a producer', () => {
     client.close()
   })
 
+  test('never sleeps on an answer that comes while it looks for more to send', async () => {
+    // answers at every distance from the sending, so that each meets another moment of it
+    let count = 0
+    const client = serve((asked) => {
+      const answer = () => answerWith(asked, () => 0)
+      const turns = count++ % 7
+      const later = (left: number) =>
+        left === 0 ? answer() : queueMicrotask(() => later(left - 1))
+      if (turns === 6) setTimeout(answer, count % 3)
+      else later(turns)
+    })
+    let stored = 0
+    const producer = new Producer(client, {
+      ...{ lingerMs: 0, batchBytes: 100 },
+      onResult: ({ records }) => (stored += records.length),
+    })
+    for (let round = 0; round < 300; round++) {
+      for (let i = 0; i <= round % 9; i++) await producer.send(record('x'.repeat(20), i % 2))
+      await producer.flush()
+      expect(producer.bufferedBytes).toBe(0)
+    }
+    expect(stored).toBeGreaterThan(1_000)
+    client.close()
+  })
+
   test('gives up after the delivery time-out', async () => {
     const client = serve((asked) => answerWith(asked, () => 6))
     const results: BatchResult[] = []

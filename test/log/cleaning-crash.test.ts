@@ -25,7 +25,7 @@ const CONFIG: Partial<LogConfig> = {
 }
 const ORIGIN = { origin: 'broker' } as const
 const TIMEOUT_MS = process.env.GRIOT_TEST_LONG ? 600_000 : 60_000
-const SEEDS = process.env.GRIOT_TEST_LONG ? 40 : 1
+const SEEDS = process.env.GRIOT_TEST_LONG ? 20 : 1
 /** In the short suite not each change is struck by each kind. */
 const EVERY = process.env.GRIOT_TEST_LONG ? 1 : 2
 

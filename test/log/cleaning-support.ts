@@ -121,7 +121,7 @@ export function reduced(records: Iterable<SeenRecord>): Map<string, string> {
 /** Every offset, gone or not, is answered with the batch that has it or the next one, up to the end. */
 export function checkGaps(log: PartitionLog): void {
   const batches = seenBatches(log)
-  let before = log.logStartOffset - 1
+  let before = -1
   for (const { base, last } of batches) {
     if (base <= before) throw new Error(`offset ${base} comes after ${before}`)
     before = last

@@ -40,7 +40,27 @@ describe('damage', () => {
     disk.kill()
     flusher.forget()
     broker.start()
+    broker.lines.length = 0
     expect(broker.open(SEGMENTS).failure).toMatch(/found damaged/)
+    // at every start: what is asked of it fails, and somebody will wonder why
+    const { level, message } = broker.lines.at(-1)!
+    expect([level, message]).toEqual(['error', expect.stringMatching(/: segment \d+ was found/)])
+  })
+
+  it('by which a whole log is gone is an error that is logged', () => {
+    const { disk, flusher, broker, log } = written()
+    log.requestFlush()
+    while (flusher.doWork() > 0);
+    log.close()
+    disk.kill()
+    flusher.forget()
+    disk.removeDirectory(log.directory)
+    broker.start()
+    broker.lines.length = 0
+    expect(broker.open(SEGMENTS).failure).toMatch(/no segment is left/)
+    expect(broker.lines).toMatchObject([
+      { level: 'error', message: expect.stringMatching(/^Log is damaged: no segment is left/) },
+    ])
   })
 
   it('below the flushed point is never cut off, even at the very end', () => {

@@ -199,7 +199,10 @@ describe('soleBatch', () => {
     expect(soleBatch(new Uint8Array(0))).toMatchObject({ kind: 'truncated', ...invalid })
     const two = new Uint8Array([...bytes, ...bytes])
     expect(soleBatch(two)).toMatchObject({ kind: 'trailingBytes', ...invalid })
-    expect(soleBatch(bytes.subarray(0, -1))?.kind).toBe('truncated')
+    expect(soleBatch(bytes.subarray(0, -1))).toMatchObject({ kind: 'truncated', ...invalid })
+    const old = new Uint8Array(40)
+    old[16] = 1
+    expect(soleBatch(old)).toMatchObject({ kind: 'badMagic', ...invalid })
   })
 })
 

@@ -19,10 +19,19 @@ import type { GroupCall } from './types.ts'
 /** From this version on a group that is not there is an error; before, it was a dead group. */
 const GROUP_ID_NOT_FOUND_FROM = 6
 const GROUP_TYPE = 'classic'
+/** All that can be done to a group, as Kafka's bits (1 << AclOperation). */
+const GROUP_OPERATIONS = 0b1101_0100_1000
 
 export function handleDescribe<T>(ctx: GroupContext<T>, call: GroupCall<T>): void {
   const request = call.request as DescribeGroupsRequest
-  const groups = request.groups.map((groupId) => describe(ctx, call.version, groupId))
+  // one that is named over and over is told once: or a few bytes would ask for gigabytes
+  const groups = Array.from(new Set(request.groups), (groupId) => {
+    const described = describe(ctx, call.version, groupId)
+    // Everybody may do everything, until there are ACLs.
+    return request.includeAuthorizedOperations && described.errorCode === ErrorCode.NONE
+      ? { ...described, authorizedOperations: GROUP_OPERATIONS }
+      : described
+  })
   ctx.step.answer(call.token, { throttleTimeMs: 0, groups })
 }
 
@@ -83,7 +92,7 @@ export function handleList<T>(ctx: GroupContext<T>, call: GroupCall<T>): void {
 
 export function handleDeleteGroups<T>(ctx: GroupContext<T>, call: GroupCall<T>): void {
   const request = call.request as DeleteGroupsRequest
-  const results = request.groupsNames.map((groupId) => ({
+  const results = Array.from(new Set(request.groupsNames), (groupId) => ({
     groupId,
     errorCode: deleteGroup(ctx, groupId),
   }))
@@ -122,7 +131,8 @@ export function handleOffsetDelete<T>(ctx: GroupContext<T>, call: GroupCall<T>):
     ctx.step.answer(call.token, { errorCode: fault, throttleTimeMs: 0, topics: [] })
     return
   }
-  const topics = request.topics.map(({ name, partitions }) => {
+  const asked = request.topics.filter(({ partitions }) => partitions.length > 0)
+  const topics = asked.map(({ name, partitions }) => {
     const isSubscribed = isSubscribedTo(ctx, request.groupId, name)
     const count = ctx.topics.partitionsOf(name)
     return {

@@ -27,7 +27,9 @@ interface KnownTopic {
 
 export function handleCommit<T>(ctx: GroupContext<T>, call: GroupCall<T>): void {
   const request = call.request as OffsetCommitRequest
-  const topics = request.topics.map((topic) => resolve(ctx, call.version, topic))
+  // One without partitions is left out of the answer, as in Kafka.
+  const asked = request.topics.filter(({ partitions }) => partitions.length > 0)
+  const topics = asked.map((topic) => resolve(ctx, call.version, topic))
   // As in Kafka, where the broker looks before the coordinator does: a commit of unknown partitions alone is not checked further.
   const hasKnown = topics.some(
     (one) =>
@@ -37,7 +39,7 @@ export function handleCommit<T>(ctx: GroupContext<T>, call: GroupCall<T>): void 
   const fault = hasKnown ? validate(ctx, call.version, request) : ErrorCode.NONE
   const expireTimestampMs = request.retentionTimeMs < 0 ? -1 : ctx.wallMs + request.retentionTimeMs
   const verdicts = topics.map((one, i) =>
-    request.topics[i]!.partitions.map((partition): PartitionVerdict => {
+    asked[i]!.partitions.map((partition): PartitionVerdict => {
       const { partitionIndex } = partition
       if (typeof one === 'number') return { partitionIndex, errorCode: one }
       if (!isPartition(one, partitionIndex)) {
@@ -65,7 +67,7 @@ export function handleCommit<T>(ctx: GroupContext<T>, call: GroupCall<T>): void 
   )
   const answer = (refused: ErrorCode) => ({
     throttleTimeMs: 0,
-    topics: request.topics.map(({ name, topicId }, i) => ({
+    topics: asked.map(({ name, topicId }, i) => ({
       name,
       topicId,
       partitions: verdicts[i]!.map(({ partitionIndex, errorCode }) => ({

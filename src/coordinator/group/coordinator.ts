@@ -28,7 +28,7 @@ import { handleJoin } from './join.ts'
 import { handleHeartbeat, handleLeave, handleSync } from './membership.ts'
 import { armSession, prepareRebalance } from './rebalance.ts'
 import { GroupState } from './state.ts'
-import type { StepBuilder } from './step.ts'
+import { STEP_BYTES_MAX, type StepBuilder } from './step.ts'
 import { runSweep, sweepDeletedTopics, sweepExpired, sweepGoneTopics } from './sweeps.ts'
 import type { DeletedTopic, GroupAnswer, GroupCall, GroupStep, GroupTopics } from './types.ts'
 
@@ -159,10 +159,15 @@ export class GroupCoordinator<T> {
       error: errorName(error),
       records: failed.records.length,
     })
+    const { answers } = this.#failed(failed, error, nowMs, wallMs)
+    this.#last = null
+    return answers
+  }
+
+  #failed(failed: StepBuilder<T>, error: ErrorCode, nowMs: number, wallMs: number): StepBuilder<T> {
     const instead = this.#inStep(nowMs, wallMs, () => failed.fail(error, this.#ctx.step))
     invariant(instead.records.length === 0, 'what a failure leads to is not written')
-    this.#last = null
-    return instead.answers
+    return instead
   }
 
   /** Monotonic milliseconds of the next timer, Infinity for none. */
@@ -263,7 +268,19 @@ export class GroupCoordinator<T> {
   #inStep(nowMs: number, wallMs: number, action: () => void): StepBuilder<T> {
     this.#ctx.begin(nowMs, wallMs)
     action()
-    return (this.#last = this.#ctx.finish())
+    const step = this.#ctx.finish()
+    if (step.isTooLarge) {
+      this.#logger.log(
+        'warn',
+        'a step of the group coordinator is refused: its records are too many',
+        {
+          limitBytes: STEP_BYTES_MAX,
+        },
+      )
+      return this.#failed(step, ErrorCode.MESSAGE_TOO_LARGE, nowMs, wallMs)
+    }
+    this.#last = step
+    return step
   }
 
   #runTimer(action: () => void): void {

@@ -12,6 +12,8 @@ import type { CoordinatorRecord, DeletedTopic } from './types.ts'
 
 /** Tombstones that one step holds at most. */
 export const SWEEP_RECORDS_MAX = 1_000
+/** Of their keys: far below what a batch may be, since one that is refused would be refused each time. */
+const SWEEP_BYTES_MAX = 128 * 1024
 /** Offsets and groups that one step looks at, at most. */
 const SWEEP_LOOKS_MAX = 20_000
 
@@ -26,6 +28,7 @@ export type Sweep = Iterator<CoordinatorRecord | typeof KEPT | typeof BARRIER>
 /** Goes on with a sweep until a slice is full, and asks for the next slice; `done` when there is nothing left. */
 export function runSweep<T>(ctx: GroupContext<T>, sweep: Sweep, done: () => void = () => {}): void {
   const end = ctx.step.records.length + SWEEP_RECORDS_MAX
+  let bytes = 0
   for (let looks = 0; looks < SWEEP_LOOKS_MAX; looks++) {
     const next = sweep.next()
     if (next.done === true) {
@@ -35,7 +38,8 @@ export function runSweep<T>(ctx: GroupContext<T>, sweep: Sweep, done: () => void
     if (next.value === KEPT) continue
     if (next.value === BARRIER) break
     ctx.step.write(next.value)
-    if (ctx.step.records.length >= end) break
+    bytes += next.value.key.length
+    if (ctx.step.records.length >= end || bytes >= SWEEP_BYTES_MAX) break
   }
   ctx.schedule(0, () => runSweep(ctx, sweep, done))
 }

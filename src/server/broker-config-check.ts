@@ -1,0 +1,20 @@
+/**
+ * Whether the engine heeds the broker configs that an option gives. A file of its own, loaded when there are any: the definitions are large,
+ * and neither threads that have no use for them nor a start without such an option should wait for them.
+ */
+import { heededBrokerConfigs, validateBrokerConfig } from '../image/broker-config.ts'
+import type { ConfigValues } from '../image/topic-config.ts'
+import { didYouMean } from './nearest.ts'
+
+/** null, or what is wrong as the end of a sentence that begins with the option. */
+export function refuseBrokerConfig(configs: ConfigValues): string | null {
+  const known = heededBrokerConfigs()
+  for (const [name, value] of Object.entries(configs)) {
+    if (!known.includes(name)) {
+      return `names ${name}, which is no broker config that can be given here${didYouMean(name, known)}`
+    }
+    const refused = validateBrokerConfig(name, value)
+    if (refused !== null) return `is refused: ${refused}`
+  }
+  return null
+}

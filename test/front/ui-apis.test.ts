@@ -1,0 +1,179 @@
+/** What web UIs ask that has no answer of its own yet, or one of a single node: ACLs, quotas, log directories. */
+import { describe, expect, test } from 'vitest'
+import { describeAcls } from '../../src/protocol/29-describe-acls.ts'
+import { describeLogDirs } from '../../src/protocol/35-describe-log-dirs.ts'
+import { describeClientQuotas } from '../../src/protocol/48-describe-client-quotas.ts'
+import type { Api, ResponseOf } from '../../src/protocol/api.ts'
+import type { Asking, FakeClient } from './fake-client.ts'
+import { Harness } from './harness.ts'
+import { bigBatch, produced, sendProduce } from './requests.ts'
+
+function answered<A extends Api>(
+  world: Harness,
+  client: FakeClient,
+  api: A,
+  version: number,
+  request: Asking<A>,
+): ResponseOf<A> {
+  const correlation = client.send(api, version, request)
+  world.run()
+  const response = client.answer(api, correlation)
+  if (response === undefined) throw new Error(`${api.name} v${version}: no answer`)
+  return response
+}
+
+test('DescribeAcls says, in every version, that there is no authorizer', () => {
+  const world = new Harness()
+  const client = world.connect()
+  for (const version of [1, 2, 3]) {
+    const told = answered(world, client, describeAcls, version, {
+      resourceTypeFilter: 1,
+      resourceNameFilter: null,
+      patternTypeFilter: 1,
+      principalFilter: null,
+      hostFilter: null,
+      operation: 1,
+      permissionType: 1,
+    })
+    expect(told).toMatchObject({
+      errorCode: 54,
+      errorMessage: 'No Authorizer is configured on the broker',
+      resources: [],
+    })
+  }
+})
+
+describe('DescribeClientQuotas', () => {
+  const world = new Harness()
+  const client = world.connect()
+  type Component = readonly [entityType: string, matchType: number, match: string | null]
+  const ask = (version: number, ...components: Component[]) =>
+    answered(world, client, describeClientQuotas, version, {
+      components: components.map(([entityType, matchType, match]) => ({
+        entityType,
+        matchType,
+        match,
+      })),
+      strict: false,
+    })
+
+  test('finds none', () => {
+    for (const version of [0, 1]) {
+      for (const components of [
+        [],
+        [['user', 2, null]],
+        [
+          ['user', 0, 'alice'],
+          ['client-id', 1, null],
+        ],
+        [['ip', 2, null]],
+      ] as Component[][]) {
+        expect(ask(version, ...components)).toMatchObject({ errorCode: 0, entries: [] })
+      }
+    }
+  })
+
+  test('refuses what Kafka refuses', () => {
+    const refusal = (...components: Component[]) => {
+      const { errorCode, errorMessage, entries } = ask(1, ...components)
+      expect(entries).toBe(null)
+      return [errorCode, errorMessage]
+    }
+    expect(refusal(['', 0, 'x'])).toEqual([42, 'Invalid empty entity type.'])
+    expect(refusal(['user', 2, null], ['user', 2, null])).toEqual([
+      42,
+      'Entity type user cannot appear more than once in the filter.',
+    ])
+    expect(refusal(['colour', 0, 'red'])).toEqual([35, 'Unsupported entity type colour'])
+    expect(refusal(['user', 0, null])[1]).toMatch(/MATCH_TYPE_EXACT/)
+    expect(refusal(['user', 1, 'x'])[1]).toMatch(/MATCH_TYPE_DEFAULT/)
+    expect(refusal(['user', 2, 'x'])[1]).toMatch(/MATCH_TYPE_SPECIFIED/)
+    expect(refusal(['user', 9, null])).toEqual([42, 'Unknown match type 9'])
+    expect(refusal(['ip', 2, null], ['user', 2, null])[1]).toMatch(
+      /^Invalid entity filter component combination/,
+    )
+  })
+})
+
+describe('DescribeLogDirs', () => {
+  /** Sizes by topic and partition, as the node with this id tells. */
+  const sizes = (
+    world: Harness,
+    nodeId: number,
+    topics: Asking<typeof describeLogDirs>['topics'],
+  ) =>
+    dirOf(world, nodeId, topics).topics.flatMap(({ name, partitions }) =>
+      partitions.map((one) => [`${name}-${one.partitionIndex}`, one.partitionSize] as const),
+    )
+  const dirOf = (
+    world: Harness,
+    nodeId: number,
+    topics: Asking<typeof describeLogDirs>['topics'] = null,
+    version = 5,
+  ) => answered(world, world.connectTo(nodeId), describeLogDirs, version, { topics }).results[0]!
+
+  function written(): Harness {
+    const world = new Harness({ brokers: 2 })
+    world.createTopic('t', 4)
+    world.createTopic('empty', 1)
+    const client = world.connect()
+    for (let index = 0; index < 4; index++) {
+      const sent = sendProduce(client, 't', bigBatch('x', 1_000 * (index + 1)), { index })
+      world.run()
+      expect(produced(client, sent)).toMatchObject({ errorCode: 0 })
+    }
+    return world
+  }
+
+  test('tells, node by node, how large what it leads is', () => {
+    const world = written()
+    const here = sizes(world, 1, null)
+    const there = sizes(world, 2, null)
+    expect([...here, ...there].map(([name]) => name).sort()).toEqual([
+      'empty-0',
+      ...[0, 1, 2, 3].map((index) => `t-${index}`),
+    ])
+    const all = new Map([...here, ...there])
+    expect(all.get('empty-0')).toBe(0)
+    for (let index = 0; index < 4; index++) {
+      const directory = world.directoryOf('t', index)
+      const onDisk = world.disk.size(`${directory}/00000000000000000000.log`)
+      expect(onDisk).toBeGreaterThan(1_000 * (index + 1))
+      expect(all.get(`t-${index}`)).toBe(onDisk)
+    }
+    expect(here.length).toBeGreaterThan(0)
+    expect(there.length).toBeGreaterThan(0)
+  })
+
+  test('in every version, and says nothing of the machine', () => {
+    const world = written()
+    for (const version of [1, 2, 3, 4, 5]) {
+      const told = dirOf(world, 1, null, version)
+      expect(told).toMatchObject({ errorCode: 0, logDir: '/broker-1' })
+      if (version >= 4) expect(told).toMatchObject({ totalBytes: -1, usableBytes: -1 })
+    }
+  })
+
+  test('of what is asked for: the rest, and what is not there, is left out', () => {
+    const world = written()
+    const asked = [
+      { topic: 't', partitions: [0, 1, 2, 3, 3, 4, -1] },
+      { topic: 'nowhere', partitions: [0] },
+    ]
+    const told = [...sizes(world, 1, asked), ...sizes(world, 2, asked)].map(([name]) => name)
+    expect(told.sort()).toEqual(['t-0', 't-1', 't-2', 't-3'])
+  })
+
+  test('of more partitions than are asked about at a time', () => {
+    const world = new Harness()
+    world.createTopic('wide', 100)
+    expect(sizes(world, 1, null).length).toBe(100)
+  })
+
+  test('of a node that is gone: an error in the directory', () => {
+    const world = written()
+    world.tellGone(2)
+    world.run()
+    expect(dirOf(world, 2)).toMatchObject({ errorCode: 56, topics: [] })
+  })
+})
