@@ -44,8 +44,10 @@ const clients = {
   },
   'franz-go': goOf('franz-go'),
   sarama: goOf('sarama'),
+  'kafka-go': goOf('kafka-go'),
   'kafka-python': pythonOf('kafka-python'),
   'confluent-kafka': pythonOf('confluent-kafka'),
+  aiokafka: pythonOf('aiokafka'),
   'java-tools': () => {
     const libs = process.env.GRIOT_KAFKA_LIBS ?? join(here, '../java/target/libs')
     process.env.GRIOT_KAFKA_LIBS = libs
