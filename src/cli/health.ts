@@ -1,5 +1,5 @@
 /** `griot health`: what `/health` of a running engine says. */
-import { askEngine, EngineUnreachableError, wantsJson } from './engine-url.ts'
+import { askEngine, EngineAddressError, EngineUnreachableError, wantsJson } from './engine-url.ts'
 import { ExitCode } from './exit-code.ts'
 
 interface HealthBody {
@@ -25,7 +25,7 @@ export async function runHealth(options: {
     if (!(error instanceof EngineUnreachableError)) throw error
     if (json) console.log(JSON.stringify({ status: 'unreachable', reasons: [error.message] }))
     else console.error(`griot: ${error.message}`)
-    process.exitCode = ExitCode.FAILED
+    process.exitCode = error instanceof EngineAddressError ? ExitCode.USAGE : ExitCode.FAILED
   }
 }
 

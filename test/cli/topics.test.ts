@@ -151,7 +151,19 @@ describe('griot top', () => {
     expect(text.stdout).toContain(`${engine.bootstrap}  3 brokers`)
     expect(text.stdout).toMatch(/^ +1 +127\.0\.0\.1:\d+ +\d+ +\S+ +\S+ B\/s/m)
     expect(text.stdout).toMatch(/^a +3 +0 +2$/m)
+    expect(text.stdout).not.toContain('\n\n\n')
+    expect(text.stdout).not.toMatch(/\n\n$/)
   })
+
+  test('without the address of the engine it says what is missing', async () => {
+    const looked = await json(['top', '--once', '-i', '100ms'])
+    expect(looked.metricsMissing).toContain('--url or --data-dir')
+    const found = await json(['top', '--once', '-i', '100ms', '--data-dir', engine.dataDir])
+    expect(found).toMatchObject({
+      ...{ metricsMissing: null, brokers: [{ bytesInPerSecond: expect.any(Number) }, {}, {}] },
+    })
+    expect(await griot(['top', '--url', 'nonsense'])).toMatchObject({ code: 2 })
+  }, 30_000)
 
   test('as JSON, a line each time, rates from what is written meanwhile', async () => {
     const top = new LiveGriot(['top', '--json', '-i', '300ms', '-b', engine.bootstrap])
