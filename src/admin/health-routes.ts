@@ -24,7 +24,7 @@ export function addHealthRoutes(
       version: info.version,
       pid: info.pid,
       brokers: info.brokers,
-      uptimeMs: wallMs() - info.startedAtMs,
+      uptimeMs: Math.round(wallMs() - info.startedAtMs),
     }),
   )
 }

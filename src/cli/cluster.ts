@@ -57,7 +57,7 @@ export interface Session {
 
 /**
  * Runs a command's work with a client that is closed afterwards, and turns what it throws into a line on standard error and
- * an exit code; with `--json` also into an object on standard output, unless `work` writes a stream there.
+ * an exit code; with `--json` also into an object on standard output, a stream's last line.
  */
 export async function runOnCluster(
   options: ClusterOptions,
@@ -79,7 +79,7 @@ export async function runOnCluster(
   } catch (error) {
     const message = explainFailure(error)
     console.error(`griot: ${message}`)
-    if (json && !isStream) console.log(JSON.stringify({ error: { message } }))
+    if (json) console.log(JSON.stringify({ error: { message } }))
     process.exitCode = error instanceof UsageError ? ExitCode.USAGE : ExitCode.FAILED
   } finally {
     client?.close()

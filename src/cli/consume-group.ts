@@ -4,8 +4,8 @@ import { GroupMember } from '../kafka-client/group-member.ts'
 import { committedOffsets, describeGroup } from '../kafka-client/groups.ts'
 import { keyOf, type TopicPartition } from '../kafka-client/offsets.ts'
 import { countOf, type Properties } from './client-properties.ts'
-import { type ConsumeOptions, type Consumption, POLL_MS, printPart } from './consume.ts'
 import { planPartitions } from './consume-plan.ts'
+import { type ConsumeOptions, type Consumption, POLL_MS, printPart } from './consumption.ts'
 import { UsageError } from './failure.ts'
 
 const COMMIT_EVERY_MS = 5_000
@@ -72,6 +72,7 @@ class GroupReader {
   readonly #commits: boolean
   readonly #held = new Map<string, Held>()
   #committedMs = performance.now()
+  #hasToldOfOffset = false
 
   constructor(consumption: Consumption, member: GroupMember, groupId: string, commits: boolean) {
     this.#consumption = consumption
@@ -130,6 +131,7 @@ class GroupReader {
     const { client, range, exitsAtEnd, fetcher } = this.#consumption
     const stored = await committedOffsets(client, this.#groupId, partitions, true)
     const offsets = new Map(stored.map((committed) => [keyOf(committed), committed.offset]))
+    if (offsets.size > 0) this.#tellOfOffset()
     // the end of committed data: what is still open is not waited for
     const plan = await planPartitions(client, partitions, range, exitsAtEnd, 'read_committed')
     for (const planned of plan) {
@@ -143,6 +145,15 @@ class GroupReader {
       })
       fetcher.assign(planned, from)
     }
+  }
+
+  #tellOfOffset(): void {
+    if (!this.#consumption.isOffsetGiven || this.#hasToldOfOffset) return
+    this.#hasToldOfOffset = true
+    console.error(
+      `griot: group "${this.#groupId}" goes on from what it has committed; -o is for partitions where it has not ` +
+        '(griot group reset-offsets moves it)',
+    )
   }
 
   async #commit(): Promise<void> {

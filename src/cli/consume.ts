@@ -1,13 +1,12 @@
 /** `griot consume`: reads partitions, or as a member of a group, and prints records. */
 import type { ConsumedRecord } from '../kafka-client/batches.ts'
-import { recordsOf } from '../kafka-client/batches.ts'
-import type { KafkaClient } from '../kafka-client/client.ts'
-import { type FetchedPart, Fetcher } from '../kafka-client/fetcher.ts'
+import { Fetcher } from '../kafka-client/fetcher.ts'
 import { type Isolation, keyOf } from '../kafka-client/offsets.ts'
 import { countOf, type Properties } from './client-properties.ts'
-import { type ClusterOptions, parsed, runOnCluster, type Session } from './cluster.ts'
+import { parsed, runOnCluster, type Session } from './cluster.ts'
 import { consumeAsGroup } from './consume-group.ts'
 import { type PlannedPartition, partitionsOf, planPartitions } from './consume-plan.ts'
+import { type ConsumeOptions, type Consumption, POLL_MS, printPart } from './consumption.ts'
 import { FailedError, UsageError } from './failure.ts'
 import { parseDelimiter } from './format-text.ts'
 import { type OffsetRange, parseOffsetRanges } from './offset-range.ts'
@@ -16,48 +15,12 @@ import { amountText, Progress } from './progress.ts'
 import { RecordPrinter } from './record-printer.ts'
 import { findTopics } from './topic-names.ts'
 
-export interface ConsumeOptions extends ClusterOptions {
-  readonly topic?: readonly string[]
-  readonly regex?: boolean
-  readonly partitions?: readonly string[]
-  readonly partition?: readonly string[]
-  readonly offset?: readonly string[]
-  readonly exit?: boolean
-  readonly follow?: boolean
-  readonly num?: string
-  readonly count?: string
-  readonly format?: string
-  readonly keyDelimiter?: string
-  readonly delimiter?: string
-  readonly null?: boolean
-  readonly J?: boolean
-  readonly metaOnly?: boolean
-  readonly key?: string
-  readonly keyRegex?: string
-  readonly group?: string
-  readonly G?: string
-  readonly assignor?: string
-  readonly commit: boolean
-  readonly readUncommitted?: boolean
-  readonly quiet?: boolean
-}
-
-/** What the options come to, whichever way is read. */
-export interface Consumption {
-  readonly client: KafkaClient
-  readonly topics: readonly string[]
-  readonly range: OffsetRange
-  readonly exitsAtEnd: boolean
-  readonly printer: RecordPrinter
-  readonly fetcher: Fetcher
-  /** Set by the first SIGINT or SIGTERM. */
-  readonly stop: { isWanted: boolean }
-  readonly progress: Progress
-}
-
 export async function runConsume(names: readonly string[], options: ConsumeOptions): Promise<void> {
   const isStream = true
-  await runOnCluster(options, (session) => consume(names, options, session), isStream)
+  const { J, metaOnly, format } = options
+  const isJson = J || metaOnly || format === 'json'
+  const all = isJson ? { ...options, json: true } : options
+  await runOnCluster(all, (session) => consume(names, options, session), isStream)
 }
 
 async function consume(
@@ -70,7 +33,7 @@ async function consume(
   if (options.exit && options.follow) throw new UsageError('-e and --follow do not go together')
   const range = rangeOf(options, properties)
   const printer = new RecordPrinter({
-    print: printOf(options, json || options.J === true),
+    print: printOf(options, json),
     matches: filterOf(options),
     countMax: countOfOption(options),
   })
@@ -91,6 +54,7 @@ async function consume(
   const consumption: Consumption = {
     ...{ client, range, printer, topics: topics.map(({ name }) => name) },
     exitsAtEnd: options.exit ?? false,
+    isOffsetGiven: options.offset !== undefined && range.from.kind !== 'stored',
     fetcher: new Fetcher(client, { isolation, onTrouble, ...fetchLimits(properties) }),
     stop: { isWanted: false },
     progress: new Progress(!options.quiet && process.stdout.isTTY !== true),
@@ -155,29 +119,6 @@ async function consumePlan(
     }
     await printer.flush()
   }
-}
-
-export const POLL_MS = 1_000
-
-/** Prints what lies within the bounds; returns the offset behind the last record that was looked at. */
-export async function printPart(
-  { printer, progress, stop }: Pick<Consumption, 'printer' | 'progress' | 'stop'>,
-  part: FetchedPart,
-  { printFrom, stopBefore }: { printFrom: number; stopBefore: number | null },
-): Promise<number> {
-  const startMs = performance.now()
-  for await (const records of recordsOf(part)) {
-    for (const record of records) {
-      if (stopBefore !== null && record.offset >= stopBefore) return record.offset
-      if (record.offset < printFrom) continue
-      printer.add(record)
-      if (printer.isDone) return record.offset + 1
-    }
-    await printer.writeIfMuch()
-    progress.update(() => amountText(printer.seen, printer.bytes, 0))
-    if (stop.isWanted && performance.now() - startMs > POLL_MS) return records.at(-1)!.offset + 1
-  }
-  return part.nextOffset
 }
 
 function rangeOf(options: ConsumeOptions, properties: Properties): OffsetRange {

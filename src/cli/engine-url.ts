@@ -11,7 +11,7 @@ import {
 } from '../server/operator-token.ts'
 
 export const DEFAULT_URL = 'http://127.0.0.1:8082'
-const DEFAULT_DATA_DIR = './griot-data'
+export const DEFAULT_DATA_DIR = './griot-data'
 
 const REQUEST_TIMEOUT_MS = 10_000
 
@@ -28,6 +28,14 @@ export interface EngineAnswer {
   readonly body: unknown
 }
 
+export interface EngineText {
+  readonly url: string
+  readonly status: number
+  readonly text: string
+  /** The engine asked for the operator token, and was sent one. */
+  readonly hadToken: boolean
+}
+
 type Env = Readonly<Record<string, string | undefined>>
 
 /** The engine could not be asked; the message says where and why. */
@@ -35,33 +43,56 @@ export class EngineUnreachableError extends Error {
   override name = 'EngineUnreachableError'
 }
 
-/**
- * GETs `path` of the engine and parses its JSON. The operator token is looked for and sent only when the engine asks for it.
- * Throws {@link EngineUnreachableError}.
- */
+/** The address is none: what was asked cannot be meant. */
+export class EngineAddressError extends EngineUnreachableError {
+  override name = 'EngineAddressError'
+}
+
+/** GETs `path` of the engine, as {@link askEngineText} does, and parses its JSON. Throws {@link EngineUnreachableError}. */
 export async function askEngine(
   target: EngineTarget,
   path: string,
   env: Env = process.env,
 ): Promise<EngineAnswer> {
-  const base = engineUrl(target, env)
-  if (!URL.canParse(path, base) || !/^https?:/.test(base)) {
-    const origin = target.url === undefined ? 'environment variable GRIOT_URL' : 'option --url'
-    throw new EngineUnreachableError(`${origin}: "${base}" is refused, it wants http://HOST:PORT`)
+  const { url, status, text } = await askEngineText(target, path, env)
+  try {
+    return { url, status, body: JSON.parse(text) }
+  } catch {
+    throw new EngineUnreachableError(`no engine answers at ${url}: what answers is not griot`)
   }
+}
+
+/**
+ * GETs `path` of the engine. The operator token is looked for and sent only when the engine asks for it.
+ * Throws {@link EngineUnreachableError}.
+ */
+export async function askEngineText(
+  target: EngineTarget,
+  path: string,
+  env: Env = process.env,
+  timeoutMs = REQUEST_TIMEOUT_MS,
+): Promise<EngineText> {
+  const base = engineAddress(target, env)
   const get = (headers: Readonly<Record<string, string>>) =>
-    fetch(new URL(path, base), { headers, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) })
+    fetch(new URL(path, base), { headers, signal: AbortSignal.timeout(timeoutMs) })
   try {
     let response = await get({})
-    if (response.status === 401) {
-      const token = engineToken(target, env)
-      if (token !== null) response = await get({ authorization: `Bearer ${token}` })
-    }
-    return { url: base, status: response.status, body: await response.json() }
+    const token = response.status === 401 ? engineToken(target, env) : null
+    if (token !== null) response = await get({ authorization: `Bearer ${token}` })
+    const { status } = response
+    return { url: base, status, text: await response.text(), hadToken: token !== null }
   } catch (error) {
     if (error instanceof OperatorTokenError) throw new EngineUnreachableError(error.message)
-    throw new EngineUnreachableError(`no engine answers at ${base}: ${reasonOf(error)}`)
+    throw new EngineUnreachableError(`no engine answers at ${base}: ${reasonOf(error, timeoutMs)}`)
   }
+}
+
+/** Where the engine is asked. Throws {@link EngineAddressError}, or {@link EngineUnreachableError} where none runs in a data directory that is named. */
+export function engineAddress(target: EngineTarget, env: Env = process.env): string {
+  const base = engineUrl(target, env)
+  if (URL.canParse(base) && /^https?:/.test(base)) return base
+  const origin = target.url === undefined ? 'environment variable GRIOT_URL' : 'option --url'
+  throw new EngineAddressError(`${origin}: "${base}" is refused, it wants http://HOST:PORT`)
 }
 
 /** Throws {@link EngineUnreachableError} when a data directory is named in which no engine runs. */
@@ -110,10 +141,12 @@ function engineToken({ url, dataDir, tokenFile }: EngineTarget, env: Env): strin
 export const wantsJson = (json: boolean | undefined, env: Env = process.env): boolean =>
   json ?? ['1', 'true', 'yes', 'on'].includes((env.GRIOT_JSON ?? '').toLowerCase())
 
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, timeoutMs: number): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause as NodeJS.ErrnoException | undefined
-  if (error.name === 'TimeoutError') return `nothing for ${REQUEST_TIMEOUT_MS / 1000} s`
-  if (error instanceof SyntaxError) return 'what answers is not griot'
+  if (error.name === 'TimeoutError') return `nothing for ${timeoutMs / 1000} s`
+  // those of other protocols: fetch never even tries
+  if (cause?.message === 'bad port')
+    return 'web clients refuse that port, so no engine can be asked there'
   return cause?.code ?? cause?.message ?? error.message
 }

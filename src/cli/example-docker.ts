@@ -1,5 +1,5 @@
 /** `griot example docker` and `griot example compose`. */
-import type { ExampleContext } from './example.ts'
+import type { ExampleContext } from './example-context.ts'
 
 const IMAGE = 'node:24-trixie-slim'
 const DATA_DIR = '/var/lib/griot'

@@ -1,5 +1,5 @@
 /** `griot example systemd`: a unit for the griot that prints it. */
-import type { ExampleContext } from './example.ts'
+import type { ExampleContext } from './example-context.ts'
 
 /** A word of ExecStart: quoted, and nothing in it is taken for a specifier or a variable. */
 const word = (text: string): string => {

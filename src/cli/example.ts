@@ -1,17 +1,10 @@
 /** `griot example`: prints files to run or watch an engine with; nothing is written or asked. */
 import { realpathSync } from 'node:fs'
 import { griotVersion } from '../server/version.ts'
+import type { ExampleContext } from './example-context.ts'
 import { composeFile, dockerfile } from './example-docker.ts'
 import { grafanaExample } from './example-grafana.ts'
 import { systemdUnit } from './example-systemd.ts'
-
-/** What the examples go by. */
-export interface ExampleContext {
-  readonly version: string
-  /** Absolute paths of the node and the griot that print it. */
-  readonly node: string
-  readonly launcher: string
-}
 
 const EXAMPLES = {
   systemd: systemdUnit,

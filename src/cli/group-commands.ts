@@ -27,7 +27,7 @@ export function addGroupCommands(group: Command): void {
   )
     .option(
       '--to <WHERE>',
-      'start, end, an offset, or a time (@1767225600000, 2026-01-01T12:00:00Z)',
+      'start, end, an offset, or a time (@1767225600000, 2026-01-01T12:00:00Z, now, -1h30m: so long ago)',
     )
     .option('--shift-by <N>', 'by so many records, back with a minus')
     .option('--by-duration <DURATION>', 'to what was written so long ago: 90s, 1h30m, 7d')

@@ -1,5 +1,13 @@
 /** `griot health`: what `/health` of a running engine says. */
-import { askEngine, EngineUnreachableError, wantsJson } from './engine-url.ts'
+import {
+  askEngine,
+  askEngineText,
+  EngineAddressError,
+  type EngineAnswer,
+  type EngineTarget,
+  EngineUnreachableError,
+  wantsJson,
+} from './engine-url.ts'
 import { ExitCode } from './exit-code.ts'
 
 interface HealthBody {
@@ -18,6 +26,7 @@ export async function runHealth(options: {
   const json = wantsJson(options.json)
   try {
     const answer = await askEngine(options, '/health')
+    if (answer.status === 404) throw await notFound(options, answer)
     const body = answer.body as HealthBody
     console.log(json ? JSON.stringify(body) : describeHealth(answer.url, body))
     process.exitCode = answer.status === 200 ? ExitCode.OK : ExitCode.FAILED
@@ -25,8 +34,18 @@ export async function runHealth(options: {
     if (!(error instanceof EngineUnreachableError)) throw error
     if (json) console.log(JSON.stringify({ status: 'unreachable', reasons: [error.message] }))
     else console.error(`griot: ${error.message}`)
-    process.exitCode = ExitCode.FAILED
+    process.exitCode = error instanceof EngineAddressError ? ExitCode.USAGE : ExitCode.FAILED
   }
+}
+
+/** With `--admin-listen` the other address tells of life alone. */
+async function notFound(target: EngineTarget, { url }: EngineAnswer): Promise<Error> {
+  const live = await askEngineText(target, '/health/live')
+  return new EngineUnreachableError(
+    live.status === 404
+      ? `no engine answers at ${url}: what answers is not griot`
+      : `${url} tells only /health/live (${live.status === 200 ? 'alive' : 'threads hang'}): ask the admin address, or --data-dir`,
+  )
 }
 
 function describeHealth(url: string, body: HealthBody): string {

@@ -6,6 +6,7 @@ import type { ExampleName } from './example.ts'
 import { ExitCode } from './exit-code.ts'
 
 async function main(argv: readonly string[]): Promise<void> {
+  passOverGoneReader()
   const program = new Command('griot')
     .description('Kafka for many tenants in one Node.js process')
     .version(griotVersion(), '-V, --version', 'print the version')
@@ -24,6 +25,13 @@ async function main(argv: readonly string[]): Promise<void> {
     // help and version end here too, with code 0
     process.exitCode = error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE
   }
+}
+
+/** `| head` has enough: nothing is wrong, and an engine goes on. What has more to print listens itself, to end at once. */
+function passOverGoneReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
 }
 
 function addStart(program: Command): void {

@@ -19,10 +19,14 @@ Reads all partitions from the start, and goes on reading; -e ends at the end. Wh
   +N, -N              N behind the start, N before the end
   N, N:M, N-M, :end   from offset N; until before M; to M; until the end as it is now
   @TIME, @TIME:TIME   by time: milliseconds, seconds, 2026-01-31T12:00:00Z, -1h; the second may be a span: @-2h:30m
+  stored              with -g: where the group stands, from the start where it has committed nothing
 
-Format (-f): %t topic, %p partition, %o offset, %k key, %v or %s value, %h headers, %T time in ms, %K and %S lengths of
-key and value (-1 for null), %H number of headers, %e leader epoch, %R length of the value as 4 bytes, %% and \\n \\t \\xNN;
-%v{hex}, %v{base64}, %k{…}, %T{iso}, %T{s}; or "json", the same as --json.`
+With -g a partition goes on from what the group has committed, whatever -o says; -o is for partitions where it has committed
+nothing. \`griot group reset-offsets\` moves a group. With --json a failure is the last line, {"error":{"message":…}}.
+
+Format (-f): %t topic, %p partition, %o offset, %k key, %v or %s value, %h headers, %T or %d time in ms, %K, and %S or %V,
+lengths of key and value (-1 for null), %H number of headers, %e leader epoch, %R length of the value as 4 bytes, %% and \\n \\t \\xNN;
+%v{hex}, %v{base64}, %k{…}, %T{iso}, %T{s} (whole seconds); or "json", the same as --json.`
 
 export function addProduceCommand(parent: Command): void {
   withCluster(
@@ -35,7 +39,10 @@ export function addProduceCommand(parent: Command): void {
     .option('-k, --key <KEY>', 'the key of every record')
     .option('--value <VALUE>', 'one record with this value; nothing is read')
     .option('-H, --header <NAME=VALUE>', 'a header of every record (may be repeated)', collect)
-    .option('-K, --key-delimiter <TEXT>', 'lines are key, TEXT, value')
+    .option(
+      '-K, --key-delimiter <TEXT>',
+      'lines are key, TEXT, value; one without TEXT is a value without a key',
+    )
     .option('-D, --delimiter <TEXT>', 'what ends a record (default: \\n)')
     .option('-f, --format <FORMAT>', 'how to cut the input into records, or json')
     .option('-l, --lines', 'lines of FILEs are records')

@@ -206,7 +206,15 @@ function objectOf(bytes: Buffer, number: number): Record<string, unknown> {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     throw new FailedError(`record ${number}: is no JSON object`)
   }
+  const { error, ...others } = json as Record<string, unknown>
+  if (error !== undefined && Object.keys(others).length === 0) throw brokenOff(error, number)
   return json as Record<string, unknown>
+}
+
+/** The last line of `griot consume --json` when it failed: no record. */
+function brokenOff(error: unknown, number: number): FailedError {
+  const { message } = Object(error) as { readonly message?: unknown }
+  return new FailedError(`record ${number}: the input ends with an error: ${String(message)}`)
 }
 
 const textOrNull = (value: unknown): string | null => (typeof value === 'string' ? value : null)

@@ -5,7 +5,7 @@ import { DataDirectoryError } from '../server/data-directory.ts'
 import { DirectoryLockedError } from '../server/directory-lock.ts'
 import { Engine, StartError } from '../server/engine.ts'
 import { ProcessLogger } from '../server/logger.ts'
-import { OperatorTokenError } from '../server/operator-token.ts'
+import { OperatorTokenError, TokenFileError } from '../server/operator-token.ts'
 import type { EngineSettings } from '../server/options.ts'
 import { griotVersion } from '../server/version.ts'
 import { ExitCode } from './exit-code.ts'
@@ -73,7 +73,7 @@ async function serve(
   } catch (error) {
     await logger.flush()
     console.error(`griot: ${explain(error)}`)
-    process.exit(ExitCode.FAILED)
+    process.exit(error instanceof TokenFileError ? ExitCode.USAGE : ExitCode.FAILED)
   }
 }
 

@@ -14,7 +14,11 @@ export function addTopCommand(program: Command): void {
     .option('-r, --regex <REGEX>', 'only topics whose names match')
     .option(
       '--url <URL>',
-      "the engine's address for /metrics (default: GRIOT_URL, or http://127.0.0.1:8082)",
+      "the engine's address, for rates of brokers (default: GRIOT_URL); the operator token is GRIOT_TOKEN, or that of the data directory",
+    )
+    .option(
+      '--data-dir <DIR>',
+      'or its data directory (default: GRIOT_DATA_DIR, or ./griot-data if it is of this cluster; without -b also http://127.0.0.1:8082)',
     )
     .action(async (options) => {
       const { runTop } = await import('./top.ts')

@@ -3,6 +3,7 @@ import type { KafkaClient } from '../kafka-client/client.ts'
 import { UnsupportedApiError } from '../kafka-client/errors.ts'
 import { committedOffsets, describeGroup, listAllGroups } from '../kafka-client/groups.ts'
 import { findOffsets, keyOf, OffsetAt } from '../kafka-client/offsets.ts'
+import { askEngineText, type EngineTarget, EngineUnreachableError } from './engine-url.ts'
 import { parseMetrics, type ScrapedNumber } from './metrics-text.ts'
 
 export interface TopicLook {
@@ -36,23 +37,24 @@ export interface Look {
   readonly topics: readonly TopicLook[]
   readonly groups: readonly GroupLook[]
   readonly brokers: readonly BrokerLook[]
-  /** Null where there is no engine to ask. */
-  readonly metrics: ReadonlyMap<string, readonly ScrapedNumber[]> | null
+  readonly metrics: Scrape
 }
+
+/** What `/metrics` tells, or why it does not. */
+export type Scrape =
+  | { readonly numbers: ReadonlyMap<string, readonly ScrapedNumber[]>; readonly missing: null }
+  | { readonly numbers: null; readonly missing: string }
 
 const SCRAPE_TIMEOUT_MS = 2_000
 
 export interface LookOptions {
   readonly filter: RegExp | null
-  /** Null: do not ask. */
-  readonly metricsUrl: string | null
+  /** Null: which engine belongs to the cluster is not known. */
+  readonly engine: EngineTarget | null
 }
 
-export async function lookAt(
-  client: KafkaClient,
-  { filter, metricsUrl }: LookOptions,
-): Promise<Look> {
-  const metrics = metricsUrl === null ? null : scrape(metricsUrl)
+export async function lookAt(client: KafkaClient, { filter, engine }: LookOptions): Promise<Look> {
+  const metrics = scrape(engine)
   const cluster = await client.metadata(null)
   const shown = cluster.topics.filter(({ name, isInternal }) =>
     filter === null ? !isInternal : filter.test(name),
@@ -117,15 +119,35 @@ async function lookAtGroups(
   }
 }
 
-async function scrape(url: string): Promise<Look['metrics']> {
+export async function scrape(engine: EngineTarget | null): Promise<Scrape> {
+  const without = (missing: string): Scrape => ({ numbers: null, missing })
+  if (engine === null) {
+    return without('which engine serves this cluster is not known: --url or --data-dir says')
+  }
   try {
-    const signal = AbortSignal.timeout(SCRAPE_TIMEOUT_MS)
-    const response = await fetch(new URL('/metrics', url), { signal })
-    return response.ok ? parseMetrics(await response.text()) : null
-  } catch {
-    return null
+    const answer = await askEngineText(engine, '/metrics', process.env, SCRAPE_TIMEOUT_MS)
+    const { url, status, text, hadToken } = answer
+    if (status === 401) {
+      return without(
+        hadToken
+          ? `the engine at ${url} refused the operator token`
+          : `the engine at ${url} asks for the operator token: GRIOT_TOKEN, or --data-dir`,
+      )
+    }
+    if (status === 404) {
+      return without(`${url} does not tell /metrics: ask the admin address, or --data-dir`)
+    }
+    if (status !== 200) return without(`the engine at ${url} answered ${status} for /metrics`)
+    const numbers = parseMetrics(text)
+    if (!numbers.has(BUSY)) return without(`no engine answers at ${url}: what answers is not griot`)
+    return { numbers, missing: null }
+  } catch (error) {
+    if (!(error instanceof EngineUnreachableError)) throw error
+    return without(error.message)
   }
 }
+
+const BUSY = 'griot_thread_busy_seconds_total'
 
 export interface TopicRates extends TopicLook {
   readonly recordsPerSecond: number
@@ -155,6 +177,8 @@ export interface Rates {
   readonly groups: readonly GroupRates[]
   readonly brokers: readonly BrokerRates[]
   readonly threads: readonly ThreadRates[]
+  /** Why rates of brokers and threads are not there; null where they are. */
+  readonly metricsMissing: string | null
 }
 
 /** What happened between two looks, per second. A topic or group that is new counts from nothing. */
@@ -168,7 +192,7 @@ export function ratesOf(before: Look, after: Look): Rates {
   const inBytes = counter('kafka_server_brokertopicmetrics_bytesin_total', 'broker')
   const outBytes = counter('kafka_server_brokertopicmetrics_bytesout_total', 'broker')
   const inRecords = counter('kafka_server_brokertopicmetrics_messagesin_total', 'broker')
-  const busy = counter('griot_thread_busy_seconds_total', 'thread')
+  const busy = counter(BUSY, 'thread')
   return {
     ...{ seconds, clusterId: after.clusterId },
     topics: after.topics.map((topic) => ({
@@ -186,12 +210,13 @@ export function ratesOf(before: Look, after: Look): Rates {
       recordsInPerSecond: inRecords?.get(String(broker.nodeId)) ?? null,
     })),
     threads: [...(busy ?? [])].map(([thread, share]) => ({ thread, busy: Math.min(1, share) })),
+    metricsMissing: after.metrics.missing,
   }
 }
 
 function counterRates(before: Look, after: Look, seconds: number) {
   const byLabel = (look: Look, name: string, label: string) => {
-    const numbers = look.metrics?.get(name)
+    const numbers = look.metrics.numbers?.get(name)
     if (numbers === undefined) return null
     const sums = new Map<string, number>()
     for (const { labels, value } of numbers) {

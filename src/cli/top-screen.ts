@@ -1,6 +1,6 @@
 /** What `griot top` shows: tables cut to the height of the terminal. */
 import { sizeText } from './progress.ts'
-import { renderTable } from './table.ts'
+import { printable, renderTable } from './table.ts'
 import type { Rates } from './top-sample.ts'
 
 export const SORTS = ['rate', 'records', 'name'] as const
@@ -34,7 +34,7 @@ const rateText = (rate: number): string =>
 const bytesText = (rate: number | null): string | null =>
   rate === null ? null : `${sizeText(rate)}/s`
 
-function brokerTable({ brokers, threads }: Rates): string {
+function brokerTable({ brokers, threads, metricsMissing }: Rates): string {
   const busy = threads
     .filter(({ busy }) => busy >= 0.005)
     .sort((a, b) => b.busy - a.busy)
@@ -46,6 +46,7 @@ function brokerTable({ brokers, threads }: Rates): string {
     bytesText(b.bytesOutPerSecond),
   ])
   const table = renderTable(['BROKER', 'ADDRESS', 'LEADS', 'RECORDS/S', 'IN', 'OUT'], rows)
+  if (metricsMissing !== null) return `${table}no rates of brokers: ${printable(metricsMissing)}\n`
   return busy.length === 0 ? table : `${table}busy: ${busy.join(', ')}\n`
 }
 

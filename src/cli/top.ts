@@ -1,9 +1,18 @@
 /** `griot top`: looks at a cluster every second; a screen on a terminal, plain text or JSON lines elsewhere. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaClient } from '../kafka-client/client.ts'
+import { readEndpoints } from '../server/endpoints.ts'
+import { formatHostPort } from '../server/units.ts'
 import { countOf, type Properties } from './client-properties.ts'
 import { bootstrapOf, type ClusterOptions, runOnCluster, spanOf } from './cluster.ts'
-import { DEFAULT_URL } from './engine-url.ts'
+import {
+  DEFAULT_DATA_DIR,
+  DEFAULT_URL,
+  EngineAddressError,
+  type EngineTarget,
+  EngineUnreachableError,
+  engineAddress,
+} from './engine-url.ts'
 import { explainFailure, UsageError } from './failure.ts'
 import { type Look, type LookOptions, lookAt, type Rates, ratesOf } from './top-sample.ts'
 import { renderRates, SORTS, type Sort } from './top-screen.ts'
@@ -15,6 +24,7 @@ export interface TopOptions extends ClusterOptions {
   readonly once?: boolean
   readonly regex?: string
   readonly url?: string
+  readonly dataDir?: string
 }
 
 export async function runTop(options: TopOptions): Promise<void> {
@@ -29,7 +39,7 @@ export async function runTop(options: TopOptions): Promise<void> {
       const looks = options.once ? 1 : num
       const lookOptions: LookOptions = {
         filter: options.regex === undefined ? null : nameFilter(options.regex),
-        metricsUrl: metricsUrlOf(options, properties),
+        engine: engineOf(options, properties),
       }
       const { host, port } = bootstrapOf(options, properties)[0]!
       const isLive = process.stdout.isTTY === true && !json && looks === Number.POSITIVE_INFINITY
@@ -44,18 +54,32 @@ export async function runTop(options: TopOptions): Promise<void> {
   )
 }
 
-/** An engine's numbers go with its own cluster alone: that of the same defaults, or what is named. */
-function metricsUrlOf(options: TopOptions, properties: Properties): string | null {
-  const named = options.url ?? process.env.GRIOT_URL
-  if (named) {
-    if (!URL.canParse(named)) throw new UsageError(`--url: "${named}" wants http://HOST:PORT`)
-    return named
+/** An engine's numbers go with its own cluster alone: what is named, the one of `./griot-data` if it is this cluster's, the default's. */
+function engineOf(options: TopOptions, properties: Properties): EngineTarget | null {
+  const { url, dataDir } = options
+  const isNamed = [url, dataDir].some((given) => given !== undefined)
+  if (isNamed || process.env.GRIOT_URL || process.env.GRIOT_DATA_DIR) {
+    refuseBadAddress({ url, dataDir })
+    return { url, dataDir }
   }
+  const here = readEndpoints(DEFAULT_DATA_DIR)
+  const bootstrap = bootstrapOf(options, properties).map(formatHostPort)
+  if (here?.kafka.some((address) => bootstrap.includes(address))) return {}
   const isDefault =
     [options.brokers, options.bootstrap, options.bootstrapServer, properties.brokers].every(
       (given) => given === undefined,
     ) && !process.env.GRIOT_BOOTSTRAP
-  return isDefault ? DEFAULT_URL : null
+  return isDefault ? { url: DEFAULT_URL } : null
+}
+
+function refuseBadAddress(engine: EngineTarget): void {
+  try {
+    engineAddress(engine)
+  } catch (error) {
+    if (error instanceof EngineAddressError) throw new UsageError(error.message)
+    // an engine that is not there is told with the rest
+    if (!(error instanceof EngineUnreachableError)) throw error
+  }
 }
 
 interface Display {
@@ -99,6 +123,8 @@ async function watch(
 /** One block of text, or one line of JSON, each time. */
 class Plain implements Display {
   readonly #json: boolean
+  /** A blank line between blocks. */
+  #separator = ''
   readonly #onSignal: () => void
   readonly ended: Promise<void>
 
@@ -120,8 +146,9 @@ class Plain implements Display {
     const infinite = Number.POSITIVE_INFINITY
     const text = this.#json
       ? JSON.stringify({ time: new Date().toISOString(), ...rates })
-      : `${renderRates(rates, { title, sort: 'rate', rows: infinite, columns: infinite })}\n`
+      : `${this.#separator}${renderRates(rates, { title, sort: 'rate', rows: infinite, columns: infinite })}`
     process.stdout.write(`${text}\n`)
+    this.#separator = '\n'
   }
 
   trouble(message: string): void {

@@ -34,6 +34,13 @@ export async function runTopicCreate(
       names.map((name) => ({ name, partitions, replicationFactor, configs })),
       options.dry,
     )
+    for (const { name, replicationFactor: made } of created) {
+      // versions before 5 do not tell
+      if (made < 0 || replicationFactor < 0 || made === replicationFactor) continue
+      console.error(
+        `griot: topic ${name}: -r ${replicationFactor} was asked for, ${made} replica${made === 1 ? ' was' : 's were'} made`,
+      )
+    }
     const outcomes = created.map((topic) => {
       const isThere = options.ifNotExists && topic.error?.code === ErrorCode.TOPIC_ALREADY_EXISTS
       if (isThere) return { name: topic.name, error: null, details: { status: 'exists' } }
@@ -78,19 +85,33 @@ export async function runTopicDelete(
       printOutcomes('topic', 'would be deleted', outcomes, json)
       return
     }
-    if (isRegex && !options.yes) await confirm(`delete ${topics.length} topics`, topics)
+    if (!options.yes) {
+      const internal = found.filter(({ isInternal }) => isInternal).map(({ name }) => name)
+      if (isRegex) await confirm(`-r would delete ${topics.length} topics`, topics)
+      else if (internal.length > 0) await confirm(lossOf(internal), internal)
+    }
     printOutcomes('topic', 'deleted', await deleteTopicsByName(client, topics), json)
   })
 }
 
-/** Asks on a terminal; elsewhere `--yes` is wanted. Throws a {@link FailedError} unless the answer is yes. */
+/** What goes with topics of the cluster's own. */
+function lossOf(internal: readonly string[]): string {
+  const losses = internal.map((name) => {
+    if (name === '__consumer_offsets') return 'all groups and committed offsets are lost'
+    if (name === '__transaction_state') return 'all that is known of transactions is lost'
+    return `what the cluster keeps in ${name} is lost`
+  })
+  return `these topics are the cluster's own, with them ${losses.join(', ')}`
+}
+
+/** Asks on a terminal; elsewhere `--yes` is wanted. Throws a {@link FailedError} unless the answer is yes, a {@link UsageError} where nobody can be asked. */
 async function confirm(what: string, names: readonly string[]): Promise<void> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new FailedError(`-r would ${what} (${names.join(', ')}): --yes says that this is meant`)
+    throw new UsageError(`${what} (${names.join(', ')}): --yes says that this is meant`)
   }
   const prompt = createInterface({ input: process.stdin, output: process.stderr })
   try {
-    const answer = await prompt.question(`${names.join('\n')}\n${what}? [y/N] `)
+    const answer = await prompt.question(`${names.join('\n')}\n${what}; delete? [y/N] `)
     if (!/^y(es)?$/i.test(answer.trim())) throw new FailedError('nothing was deleted')
   } finally {
     prompt.close()

@@ -30,7 +30,10 @@ const isDry = <T extends { dry?: boolean; dryRun?: boolean }>(options: T): T => 
 function addCreate(topic: Command): void {
   withCluster(dry(topic.command('create <TOPIC...>').description('make topics')))
     .option('-p, --partitions <N>', 'partitions of each (default: what the brokers have)')
-    .option('-r, --replicas <N>', 'replication factor (default: what the brokers have)')
+    .option(
+      '-r, --replicas <N>',
+      'replication factor (default: what the brokers have); a note says if another was made',
+    )
     .option('-c, --topic-config <KEY=VALUE>', 'a config (may be repeated)', collect)
     .option('--if-not-exists', 'a topic that is there is no failure')
     .action(async (names: string[], options) => {
@@ -71,7 +74,10 @@ function addDelete(topic: Command): void {
     ),
   )
     .option('-r, --regex', 'the names are regular expressions; asks first')
-    .option('-y, --yes', 'do not ask')
+    .option(
+      '-y, --yes',
+      "do not ask; wanted with -r and for the cluster's own topics where nobody can be asked",
+    )
     .action(async (names: string[], options) => {
       const { runTopicDelete } = await import('./topic-change.ts')
       await runTopicDelete(names, isDry(options))

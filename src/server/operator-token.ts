@@ -19,6 +19,11 @@ export class OperatorTokenError extends Error {
   override name = 'OperatorTokenError'
 }
 
+/** The one of `--token-file` cannot be had: the option is refused, trying again does not help. */
+export class TokenFileError extends OperatorTokenError {
+  override name = 'TokenFileError'
+}
+
 /** `text` as a token. Throws {@link OperatorTokenError} that names `origin`. */
 export function checkToken(text: string, origin: string): string {
   if (TOKEN.test(text)) return text
@@ -49,7 +54,7 @@ export interface TokenSource {
 /** The token of an engine; made in its data directory where there is none yet. Call under the directory's lock. */
 export function operatorToken({ given, tokenFile, dataDir }: TokenSource, logger: Logger): string {
   if (given !== null) return given
-  if (tokenFile !== null) return readToken(tokenFile, 'option --token-file')
+  if (tokenFile !== null) return givenToken(tokenFile)
   const file = path.join(dataDir, OPERATOR_TOKEN_FILE)
   if (!existsSync(file)) {
     writeDurably(file, `${systemRandomHex(OWN_TOKEN_DIGITS)}\n`)
@@ -57,6 +62,14 @@ export function operatorToken({ given, tokenFile, dataDir }: TokenSource, logger
   }
   warnOfReaders(file, logger)
   return readToken(file, 'data directory')
+}
+
+function givenToken(file: string): string {
+  try {
+    return readToken(file, 'option --token-file')
+  } catch (error) {
+    throw error instanceof OperatorTokenError ? new TokenFileError(error.message) : error
+  }
 }
 
 function warnOfReaders(file: string, logger: Logger): void {

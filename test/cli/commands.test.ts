@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { griotVersion } from '../../src/server/version.ts'
-import { griot, takePort } from './griot-process.ts'
+import { GriotProcess, griot, takePort } from './griot-process.ts'
 
 /** An engine that answers `/health` with `body`. */
 async function fakeEngine(status: number, body: string) {
@@ -57,9 +57,9 @@ test('griot health says where nobody answers', async () => {
 })
 
 test('griot health refuses a wrong address by name, and what is no engine', async () => {
-  expect((await griot(['health', '--url', 'nonsense'])).stderr).toContain(
-    'option --url: "nonsense" is refused',
-  )
+  expect(await griot(['health', '--url', 'nonsense'])).toMatchObject({
+    ...{ code: 2, stderr: expect.stringContaining('option --url: "nonsense" is refused') },
+  })
   const env = { GRIOT_URL: 'ftp://x' }
   expect((await griot(['health'], env)).stderr).toContain(
     'environment variable GRIOT_URL: "ftp://x"',
@@ -69,6 +69,33 @@ test('griot health refuses a wrong address by name, and what is no engine', asyn
     'what answers is not griot',
   )
   other.close()
+})
+
+test('griot health says when it asked the address that tells of life alone', async () => {
+  const server = createServer(({ url }, response) =>
+    response.writeHead(url === '/health/live' ? 200 : 404).end('{"status":"live"}'),
+  ).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const asked = await griot(['health', '--url', url])
+  server.close()
+  expect(asked).toMatchObject({
+    code: 1,
+    stderr: `griot: ${url} tells only /health/live (alive): ask the admin address, or --data-dir\n`,
+  })
+})
+
+test.each([
+  [['--help']],
+  [['start', '--help']],
+  [['consume', '--help']],
+  [['topic', 'create', '--help']],
+  [['example', 'grafana']],
+  [['version']],
+])('griot %s ends quietly when nobody reads', async (args) => {
+  const process = new GriotProcess(args)
+  process.child.stdout!.destroy()
+  expect(await process.ended()).toMatchObject({ code: 0, stderr: '' })
 })
 
 test('an unknown command is refused with the nearest', async () => {

@@ -6,7 +6,8 @@ import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { askEngine } from '../../src/cli/engine-url.ts'
+import { askEngine, EngineAddressError } from '../../src/cli/engine-url.ts'
+import { scrape } from '../../src/cli/top-sample.ts'
 import { writeEndpoints } from '../../src/server/endpoints.ts'
 
 const TOKEN = '0123456789abcdef-token'
@@ -83,4 +84,28 @@ test('the token is sent only when it is asked for, and only to whom it belongs',
   await expect(ask({ url, tokenFile: '/none' })).rejects.toThrow(
     'option --token-file: the operator token in /none',
   )
+})
+
+test('griot top sends the token as well, and says why there are no metrics', async () => {
+  const missing = async (target: object | null) => (await scrape(target)).missing
+  expect(await missing({ url })).toBe(
+    `the engine at ${url} asks for the operator token: GRIOT_TOKEN, or --data-dir`,
+  )
+  const dataDir = path.join(directory, 'griot-data')
+  tell(dataDir, url)
+  writeFileSync(path.join(dataDir, 'operator-token'), `${TOKEN.toUpperCase()}\n`)
+  expect(await missing({ dataDir })).toBe(`the engine at ${url} refused the operator token`)
+  writeFileSync(path.join(dataDir, 'operator-token'), `${TOKEN}\n`)
+  // let in, but this is not what an engine answers
+  expect(await missing({ dataDir })).toContain('what answers is not griot')
+  expect(authorizations.at(-1)).toBe(`Bearer ${TOKEN}`)
+  expect(await missing({ dataDir: '/none' })).toBe('no engine runs in data directory /none')
+  expect(await missing(null)).toContain('--url or --data-dir')
+})
+
+test('a port that web clients refuse, and an address that is none, are told plainly', async () => {
+  await expect(askEngine({ url: 'http://127.0.0.1:1' }, '/health', {})).rejects.toThrow(
+    'no engine answers at http://127.0.0.1:1: web clients refuse that port',
+  )
+  await expect(askEngine({ url: 'foo' }, '/health', {})).rejects.toThrow(EngineAddressError)
 })

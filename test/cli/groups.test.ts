@@ -39,7 +39,10 @@ describe.skipIf(!servedApis.includes(joinGroup))('consumer groups', () => {
     expect((await json(['group', 'describe', 'g']))[0]).toMatchObject({
       ...{ group: 'g', state: 'Empty', totalLag: 10, members: [] },
     })
-    const second = await griot(['consume', 't', '-g', 'g', '-e'])
+    const second = await griot(['consume', 't', '-g', 'g', '-e', '-o', 'end'])
+    expect(second.stderr).toMatch(
+      /^griot: group "g" goes on from what it has committed; -o is .*\n$/,
+    )
     expect(second.stdout.match(/b\d/g)).toHaveLength(10)
     expect(second.stdout).not.toContain('a')
     expect(await json(['group', 'list'])).toMatchObject([{ groupId: 'g', state: 'Empty' }])
@@ -52,6 +55,8 @@ describe.skipIf(!servedApis.includes(joinGroup))('consumer groups', () => {
     expect(moved.partitions.map((p: { committed: number }) => p.committed === 0)).toEqual([
       ...[true, false],
     ])
+    await griot(['group', 'seek', 'g', '--to', '-1h'])
+    expect((await json(['group', 'describe', 'g']))[0].totalLag).toBe(30)
     await griot(['group', 'seek', 'g', '--to', 'end'])
     expect((await json(['group', 'describe', 'g']))[0].totalLag).toBe(0)
     const far = await griot(['group', 'reset-offsets', 'g', '--to', '999', '--dry-run'])

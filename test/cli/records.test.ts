@@ -157,6 +157,20 @@ describe('what fails is said, and what to do', () => {
     expect(ended).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(message) })
   })
 
+  test('as JSON it is the last line of the stream, which is no record to produce', async () => {
+    for (const flag of [['--json'], ['-J'], ['-f', 'json'], ['--meta-only']]) {
+      const ended = await griot(['consume', 'tinny', ...flag])
+      expect([ended.code, linesOf(ended.stdout).length]).toEqual([1, 1])
+      expect(JSON.parse(ended.stdout).error.message).toContain('did you mean tiny?')
+    }
+    const { stdout } = await griot(['consume', 'tinny', '--json'])
+    const produced = await griot(['produce', 'never', '-f', 'json'], stdout)
+    expect(produced).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('record 1: the input ends with an error: there is no topic'),
+    })
+  }, 30_000)
+
   test('a cluster that is not there, or is none', async () => {
     const nobody = await runGriot(['topic', 'list', '-b', '127.0.0.1:1', '--json'])
     expect([nobody.code, nobody.stderr]).toEqual([

@@ -33,7 +33,10 @@ const look = (atMs: number, end: number, committed: number, metrics: string | nu
   ],
   groups: [{ groupId: 'g', state: 'Stable', members: 2, lag: end - committed, committed }],
   brokers: [{ nodeId: 1, address: 'h:1', leads: 4 }],
-  metrics: metrics === null ? null : parseMetrics(metrics),
+  metrics:
+    metrics === null
+      ? { numbers: null, missing: 'no engine answers at x' }
+      : { numbers: parseMetrics(metrics), missing: null },
 })
 
 describe('griot top', () => {
@@ -64,6 +67,13 @@ describe('griot top', () => {
       'busy            3  2,000         5000  1 without a leader',
       'quiet           1  0                7',
     ])
+  })
+
+  test('says why rates of brokers are missing', () => {
+    const rates = ratesOf(look(0, 0, 0, null), look(1_000, 0, 0, null))
+    expect(rates.metricsMissing).toBe('no engine answers at x')
+    const text = renderRates(rates, { title: 'x', sort: 'rate', rows: 99, columns: 99 })
+    expect(text).toContain('\nno rates of brokers: no engine answers at x\n')
   })
 
   test('a topic that is new, or was made anew, has no rate', () => {

@@ -261,6 +261,8 @@ describe('griot start is refused, with one clear line, when', () => {
     await refused(['--cells', '2'], /option --cells: "2" is refused, it accepts only 1/, 2)
     await refused(['surplus'], /too many arguments/, 2)
     expect(existsSync(dataDir)).toBe(false)
+    // read only once the directory is locked
+    await refused(['--token-file', '/none'], /token in \/none cannot be read: ENOENT/, 2)
   })
 })
 

@@ -88,7 +88,7 @@ describe('griot topic', () => {
       stderr: expect.stringContaining('did you mean tmp-1'),
     })
     const asked = await griot(['topic', 'delete', '-r', 'tmp-.*'])
-    expect(asked.code).toBe(1)
+    expect(asked.code).toBe(2)
     expect(asked.stderr).toContain('-r would delete 2 topics (tmp-1, tmp-2): --yes')
     const meant = await griot(['topic', 'delete', '-r', 'tmp-.*', '--yes'])
     expect(meant.stdout).toBe('topic tmp-1: deleted\ntopic tmp-2: deleted\n')
@@ -96,6 +96,30 @@ describe('griot topic', () => {
     const none = await griot(['topic', 'delete', '-r', 'x', '--yes'])
     expect(none).toMatchObject({ code: 1, stderr: 'griot: no topic matches\n' })
   }, 30_000)
+
+  test("delete takes the cluster's own topics only with --yes, also by name", async () => {
+    await griot(['produce', 'kept'], 'x\n')
+    await griot(['consume', 'kept', '-g', 'own', '-e'])
+    const offsets = '__consumer_offsets'
+    const asked = await griot(['topic', 'delete', 'kept', offsets])
+    expect(asked).toMatchObject({
+      code: 2,
+      stderr:
+        "griot: these topics are the cluster's own, with them all groups and committed offsets are lost (__consumer_offsets): --yes says that this is meant\n",
+    })
+    const names = (await json(['topic', 'list', '-i'])).map((t: { name: string }) => t.name)
+    expect(names).toEqual(expect.arrayContaining(['kept', offsets]))
+    const dry = await griot(['topic', 'delete', offsets, '--dry'])
+    expect(dry.stdout).toBe('topic __consumer_offsets: would be deleted\n')
+  }, 30_000)
+
+  test('create says when it made other replicas than were asked for', async () => {
+    const made = await griot(['topic', 'create', 'copies', '-r', '3'])
+    expect(made).toMatchObject({
+      ...{ code: 0, stdout: expect.stringContaining('topic copies: created') },
+      stderr: 'griot: topic copies: -r 3 was asked for, 1 replica was made\n',
+    })
+  })
 
   test.skipIf(!servedApis.includes(incrementalAlterConfigs))(
     'config sets and deletes, and says what is refused',
@@ -151,7 +175,19 @@ describe('griot top', () => {
     expect(text.stdout).toContain(`${engine.bootstrap}  3 brokers`)
     expect(text.stdout).toMatch(/^ +1 +127\.0\.0\.1:\d+ +\d+ +\S+ +\S+ B\/s/m)
     expect(text.stdout).toMatch(/^a +3 +0 +2$/m)
+    expect(text.stdout).not.toContain('\n\n\n')
+    expect(text.stdout).not.toMatch(/\n\n$/)
   })
+
+  test('without the address of the engine it says what is missing', async () => {
+    const looked = await json(['top', '--once', '-i', '100ms'])
+    expect(looked.metricsMissing).toContain('--url or --data-dir')
+    const found = await json(['top', '--once', '-i', '100ms', '--data-dir', engine.dataDir])
+    expect(found).toMatchObject({
+      ...{ metricsMissing: null, brokers: [{ bytesInPerSecond: expect.any(Number) }, {}, {}] },
+    })
+    expect(await griot(['top', '--url', 'nonsense'])).toMatchObject({ code: 2 })
+  }, 30_000)
 
   test('as JSON, a line each time, rates from what is written meanwhile', async () => {
     const top = new LiveGriot(['top', '--json', '-i', '300ms', '-b', engine.bootstrap])
