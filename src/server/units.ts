@@ -102,7 +102,6 @@ export function parseList<Item>(
     try {
       return parse(part.trim())
     } catch (error) {
-      if (parts.length === 1) throw error
       throw new RefusedPartError(part.trim(), (error as Error).message)
     }
   })
