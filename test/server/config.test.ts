@@ -212,11 +212,20 @@ describe('the configuration file', () => {
       const { brokers, autoCreateTopics, memoryBytes } = await resolve(sources)
       expect([brokers, autoCreateTopics, memoryBytes]).toEqual([2, false, 67_108_864])
     }
-    await expect(resolve({ configFile: file('empty.yaml', '') })).resolves.toBeDefined()
+    await expect(resolve({ configFile: file('none.yaml', '{}') })).resolves.toBeDefined()
+    await expect(resolve({ configFile: file('none.yaml', '# nothing\n') })).resolves.toBeDefined()
   })
 
   test('is refused when it is missing, damaged or no mapping', async () => {
     await expect(resolve({ configFile: path.join(directory, 'none') })).rejects.toThrow('ENOENT')
+    for (const [name, text] of [
+      ['empty.yaml', ''],
+      ['empty.json', ' \n\t\n'],
+    ] as const) {
+      await expect(resolve({ configFile: file(name, text) })).rejects.toThrow(
+        `option --config: ${path.join(directory, name)} is empty`,
+      )
+    }
     const refused = (name: string, text: string, message: string | RegExp) =>
       expect(resolve({ configFile: file(name, text) })).rejects.toThrow(message)
     await refused('a.json', '{\n\n"brokers": 3,\n}', /a\.json, line 4 cannot be parsed/)
