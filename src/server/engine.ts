@@ -208,7 +208,7 @@ export class Engine {
   #tellWhere(): void {
     const { brokers: kafka, httpUrl, adminUrl } = this
     try {
-      writeEndpoints(this.dataDir, { kafka, httpUrl, adminUrl })
+      writeEndpoints(this.dataDir, { kafka, httpUrl, adminUrl, pid: process.pid })
     } catch (error) {
       const reason = (error as Error).message
       this.#options.logger.log('warn', 'the file that tells where the engine is was not written', {
