@@ -9,6 +9,7 @@ import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
 import { removeEndpoints, writeEndpoints } from './endpoints.ts'
 import { EngineState } from './engine-state.ts'
 import { hostMonotonicMs, hostTimer, hostWallMs } from './host-time.ts'
+import { type OpenListener, openToOthers } from './listeners.ts'
 import { liveSettings } from './live-settings.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
 import { operatorToken } from './operator-token.ts'
@@ -44,12 +45,6 @@ const portsOf = (detail: ReadyDetail): number[][] =>
   String(detail.ports)
     .split(';')
     .map((ports) => ports.split(',').map(Number))
-
-/** Where Kafka clients come in: one port per broker, from broker 1. */
-export interface OpenListener {
-  readonly host: string
-  readonly ports: readonly number[]
-}
 
 const urlOf = (listen: HostPort | null, port: string | number | undefined): string | null =>
   listen === null
@@ -199,6 +194,7 @@ export class Engine {
     this.httpUrl = urlOf(settings.httpListen, http.httpPort)
     this.adminUrl = urlOf(settings.adminListen, http.adminPort) ?? this.httpUrl
     this.#tellWhere()
+    this.#warnOfOpenListeners()
     this.#isUp = true
     this.#state.setPhase('serving')
     this.#trace('ready')
@@ -215,6 +211,14 @@ export class Engine {
         reason,
       })
     }
+  }
+
+  #warnOfOpenListeners(): void {
+    const listeners = openToOthers(this.listeners)
+    if (listeners.length === 0) return
+    const message =
+      'Kafka clients on other machines can read and write everything: there is no authentication yet'
+    this.#options.logger.log('warn', message, { kafkaListen: listeners.join(',') })
   }
 
   #threadData(thread: ThreadData['thread'], channels: ThreadData['channels']): ThreadData {
