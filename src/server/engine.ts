@@ -4,7 +4,7 @@ import type { Logger } from '../base/log.ts'
 import type { ControlMessage } from '../link/control.ts'
 import { brokerPeer, type ControlPort, type EventPorts, SERVER_PEER } from '../link/ports.ts'
 import { formatHostPort, type HostPort, localHostOf } from '../net/address.ts'
-import { claimIdentity, makeDataDirectory } from './data-directory.ts'
+import { brokersMadeFor, claimIdentity, makeDataDirectory } from './data-directory.ts'
 import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
 import { removeEndpoints, writeEndpoints } from './endpoints.ts'
 import { EngineState } from './engine-state.ts'
@@ -159,10 +159,26 @@ export class Engine {
   async #takeDirectory(): Promise<void> {
     const { brokers, cells } = this.#options.settings
     this.#lock = await DirectoryLock.acquire(this.dataDir, this.#nonce)
+    // a start that cannot be must not fix what the directory is made for
+    if (brokersMadeFor(this.dataDir) === null) await this.#checkPorts()
     claimIdentity(this.dataDir, { cells, brokersPerCell: brokers })
     this.#loadToken(this.#settings)
     openGate(this.#wiring, this.#lock.beat)
     this.#trace('data directory locked')
+  }
+
+  /** HTTP has opened its own by now, or soon has; Kafka's are opened in earnest once there is something to serve. */
+  async #checkPorts(): Promise<void> {
+    const { kafkaListen, brokers: nodes } = this.#settings
+    const { probePorts } = await import('../net/kafka-listener.ts')
+    try {
+      for (const { host, port } of kafkaListen) {
+        await probePorts({ optionName: '--kafka-listen', host, port, nodes })
+      }
+      await this.#threads.get('front-1')?.ready
+    } catch (error) {
+      throw new StartError((error as Error).message, { cause: error })
+    }
   }
 
   /** Reads the operator token, makes it at the first start, and tells it who asks for it. Throws {@link OperatorTokenError}. */

@@ -234,8 +234,10 @@ describe('griot start is refused, with one clear line, when', () => {
       ['--http-listen', address],
       new RegExp(`--http-listen: 127.0.0.1:${taken.port} is taken`),
     )
+    // nor is the directory made for the number of brokers of a start that was none
+    expect(existsSync(path.join(dataDir, 'griot.json'))).toBe(false)
     taken.close()
-    const engine = start(['--kafka-listen', address, '--brokers', '3'])
+    const engine = start(['--kafka-listen', address, '--brokers', '1'])
     await engine.prints(/ready in/)
   })
 
