@@ -5,7 +5,7 @@
 import type { PartitionIndex } from '../base/ids.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
 import type { MetricSample, MetricSource } from './metrics-route.ts'
-import { NamePatterns, selectTopics } from './topic-selection.ts'
+import { checkTopicPattern, NamePatterns, selectTopics } from './topic-selection.ts'
 
 /** NaN for what is not known, or not now: its series are left out. */
 export interface PartitionStats {
@@ -36,7 +36,7 @@ export async function topicSources(
   image: MetadataView,
   ask: AskTopicStats,
 ): Promise<readonly MetricSource[]> {
-  const patterns = NamePatterns.of(query, TOPICS_PARAMETER)
+  const patterns = NamePatterns.of(query, TOPICS_PARAMETER, checkTopicPattern)
   if (patterns === null) return []
   const { topics, leftOut } = selectTopics(image, patterns)
   const stats = await ask(topics.map(({ topic }) => topic))

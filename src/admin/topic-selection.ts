@@ -11,6 +11,16 @@ export class ScrapeQueryError extends Error {
   override name = 'ScrapeQueryError'
 }
 
+/** Refuses what a scrape does not know: a misspelt parameter would leave out what was asked for without a word. */
+export function checkParameters(query: URLSearchParams, known: readonly string[]): void {
+  for (const name of query.keys()) {
+    if (known.includes(name)) continue
+    throw new ScrapeQueryError(
+      `unknown parameter ${JSON.stringify(name)}: /metrics knows ${known.join(' and ')}`,
+    )
+  }
+}
+
 /** Names of topics or groups, `*` in them for any text. */
 export class NamePatterns {
   readonly #parts: readonly (readonly string[])[]
@@ -19,8 +29,15 @@ export class NamePatterns {
     this.#parts = patterns.map((pattern) => pattern.split('*'))
   }
 
-  /** From `name=a,b*&name=c`; null where `name` is not in the query. Throws {@link ScrapeQueryError}. */
-  static of(query: URLSearchParams, name: string): NamePatterns | null {
+  /**
+   * From `name=a,b*&name=c`; null where `name` is not in the query. `check` returns what is wrong with a pattern, or null. Throws
+   * {@link ScrapeQueryError}.
+   */
+  static of(
+    query: URLSearchParams,
+    name: string,
+    check: (pattern: string) => string | null = () => null,
+  ): NamePatterns | null {
     const given = query.getAll(name)
     if (given.length === 0) return null
     const patterns = given.flatMap((list) => list.split(',')).filter((pattern) => pattern !== '')
@@ -31,6 +48,12 @@ export class NamePatterns {
       throw new ScrapeQueryError(
         `${name} has ${patterns.length} names, at most ${PATTERNS_MAX} are taken: use * in them`,
       )
+    }
+    for (const pattern of patterns) {
+      const fault = check(pattern)
+      if (fault !== null) {
+        throw new ScrapeQueryError(`${name}: ${JSON.stringify(pattern)} ${fault}`)
+      }
     }
     return new NamePatterns(patterns)
   }
@@ -55,6 +78,12 @@ function matchesParts(name: string, parts: readonly string[]): boolean {
   }
   return at <= end
 }
+
+/** What no topic can be called; groups may have any name. */
+export const checkTopicPattern = (pattern: string): string | null =>
+  /^[\w.*-]+$/.test(pattern)
+    ? null
+    : 'can name no topic: their names have letters, digits, ".", "_" and "-"; * stands for any text'
 
 export interface TopicSelection {
   readonly topics: readonly { readonly tenant: string; readonly topic: TopicView }[]

@@ -31,7 +31,11 @@ export function coordinatorKinds({ brokerConfigs, random, logger }: CoordinatorK
       random,
       logger: {
         log: (level, message, fields) =>
-          logger.log(level, message, { ...fields, tenant: tenantId }),
+          logger.log(level, message, {
+            ...fields,
+            tenant: image.tenant(tenantId)?.name,
+            tenantId,
+          }),
       },
     })
   }

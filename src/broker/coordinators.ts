@@ -195,7 +195,7 @@ export class Coordinators {
   #logLoaded({ number, tenantId, records, startedAtMs }: CoordinatorPartition): void {
     const { logger, clock } = this.#options
     logger.log('info', 'Coordinator: its log is loaded', {
-      tenant: tenantId,
+      tenantId,
       partition: number,
       records,
       tookMs: Math.round(clock.monotonicMs() - startedAtMs),
@@ -216,7 +216,7 @@ export class Coordinators {
     } catch (error) {
       const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
       this.#options.logger.log('error', 'a coordinator failed', {
-        tenant: partition.tenantId,
+        tenantId: partition.tenantId,
         partition: partition.number,
         error: message,
       })
@@ -293,7 +293,7 @@ export class Coordinators {
   ): void {
     const { number, tenantId } = partition
     this.#options.logger.log('error', `Coordinator: records were not appended: ${reason}`, {
-      tenant: tenantId,
+      tenantId,
       partition: number,
     })
     for (const { token } of step.answers) {
@@ -334,7 +334,7 @@ export class Coordinators {
   #onWriteFailed(partition: CoordinatorPartition, error: Error): void {
     const { number, tenantId } = partition
     this.#options.logger.log('error', `Coordinator: its log was not written: ${error.message}`, {
-      tenant: tenantId,
+      tenantId,
       partition: number,
     })
     this.#unload(partition)

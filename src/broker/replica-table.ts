@@ -166,7 +166,7 @@ export class ReplicaTable {
     if (isEndOfProcess(error)) throw error
     const { environment, failedRetryMs } = this.#options
     environment.logger.log('error', `Partition failed: ${describe(error)}`, {
-      tenant: replica.topic.tenantId,
+      tenantId: replica.topic.tenantId,
       topic: replica.topic.topicId,
       partition: replica.index,
       directory: replica.directory,

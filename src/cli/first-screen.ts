@@ -1,8 +1,18 @@
 /** What `griot start` prints once it is ready. */
-import type { OpenListener } from '../server/engine.ts'
-import { advertisedOf, formatAdvertised } from '../server/listeners.ts'
+import {
+  advertisedOf,
+  formatAdvertised,
+  type OpenListener,
+  openToOthers,
+} from '../server/listeners.ts'
 import type { EngineSettings } from '../server/options.ts'
-import { formatBytes, formatHostPort, isLoopback } from '../server/units.ts'
+import {
+  formatBytes,
+  formatHostPort,
+  type HostPort,
+  isLoopback,
+  isUnspecified,
+} from '../server/units.ts'
 
 export interface Screen {
   readonly version: string
@@ -23,6 +33,7 @@ export function firstScreen(screen: Screen): string {
   const bootstrap = brokers[0]!
   const lines: readonly (readonly [string, string])[] = [
     ...listenerLines(screen),
+    ...warningLines(screen.listeners),
     ...httpLines(screen),
     ['Data', screen.dataDir],
     [
@@ -40,6 +51,19 @@ export function firstScreen(screen: Screen): string {
   return [title, '', ...lines.map(([name, text]) => `  ${name.padEnd(10)}${text}`), ''].join('\n')
 }
 
+function warningLines(listeners: readonly OpenListener[]): [string, string][] {
+  const open = openToOthers(listeners)
+  if (open.length === 0) return []
+  const where = open.join(', ')
+  return [
+    ['Warning', `whoever reaches ${where} reads and writes everything: no authentication yet`],
+  ]
+}
+
+/** As programs on this machine reach it, and whether others do as well at any address of it. */
+const reached = (url: string | null, listen: HostPort | null): string =>
+  isUnspecified(listen?.host ?? '') ? `${url} and every other address of this machine` : `${url}`
+
 /** What answers where, and where a token is asked for. */
 function httpLines({ settings, httpUrl, adminUrl }: Screen): [string, string][] {
   const { httpListen, adminListen } = settings
@@ -48,8 +72,13 @@ function httpLines({ settings, httpUrl, adminUrl }: Screen): [string, string][] 
     : '/health, /metrics with the operator token'
   const lines: [string, string][] = []
   if (httpUrl === null) lines.push(['HTTP', 'off'])
-  else lines.push(['HTTP', `${httpUrl} (${adminListen === null ? paths : '/health/live'})`])
-  if (adminListen !== null) lines.push(['Admin', `${adminUrl} (${paths})`])
+  else {
+    const where = reached(httpUrl, httpListen)
+    lines.push(['HTTP', `${where} (${adminListen === null ? paths : '/health/live'})`])
+  }
+  if (adminListen !== null) {
+    lines.push(['Admin', `${reached(adminUrl, adminListen)} (${paths})`])
+  }
   return lines
 }
 

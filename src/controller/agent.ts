@@ -102,6 +102,7 @@ export class ControllerAgent {
     const formed = this.#machine.form()
     if (formed.length > 0) this.#append(formed)
     if (endOffset === 0) this.#options.logger.log('info', 'cluster formed', this.#formed())
+    for (const entry of formed) if (entry.kind === 'tenant-created') this.#logTenant(entry)
     this.#askForFlush()
     this.#commit()
   }
@@ -231,6 +232,12 @@ export class ControllerAgent {
 
   #formed() {
     const { cells, brokersPerCell } = this.#options.settings
-    return { clusterId: this.#machine.state.cluster.value?.clusterId ?? '', cells, brokersPerCell }
+    const physicalClusterId = this.#machine.state.cluster.value?.clusterId ?? ''
+    return { physicalClusterId, cells, brokersPerCell }
+  }
+
+  /** Which cluster id clients see, and what stands for the tenant in other lines and in the names of directories. */
+  #logTenant({ tenantId, name, clusterId }: Extract<MetadataEntry, { kind: 'tenant-created' }>) {
+    this.#options.logger.log('info', 'tenant made', { tenant: name, tenantId, clusterId })
   }
 }

@@ -115,6 +115,18 @@ export class KafkaListener {
   }
 }
 
+type Asked = Omit<ListenOptions, keyof AdvertisedAddress>
+
+/** Opens the ports for a moment, to find out whether they can be had; those that the system picks always can. Throws {@link ListenError}. */
+export async function probePorts(options: Asked): Promise<void> {
+  if (options.port === 0) return
+  for (let node = 1; node <= options.nodes; node++) {
+    const server = createServer((socket) => socket.destroy())
+    await listenOn(server, options, options.port + node - 1)
+    await new Promise<unknown>((resolve) => server.close(resolve))
+  }
+}
+
 /** Connections that come in while other ports are still being opened: what they send waits in the kernel until then. */
 class EarlySockets {
   readonly #sockets = new Map<Server, Socket[]>()
@@ -161,7 +173,7 @@ function acceptSocket(set: ConnectionSet, socket: Socket, info: ListenerInfo): v
 const plainAddress = (address: string | undefined, unknown = '127.0.0.1'): string =>
   address === undefined ? unknown : address.replace(/^::ffff:(?=\d+\.)/, '')
 
-function listenOn(server: Server, options: ListenOptions, port: number): Promise<number> {
+function listenOn(server: Server, options: Asked, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(new ListenError(explain(error, options, port), { cause: error }))
@@ -174,7 +186,7 @@ function listenOn(server: Server, options: ListenOptions, port: number): Promise
   })
 }
 
-function explain(error: NodeJS.ErrnoException, options: ListenOptions, port: number): string {
+function explain(error: NodeJS.ErrnoException, options: Asked, port: number): string {
   const { optionName, host, nodes } = options
   const where = formatHostPort({ host, port })
   switch (error.code) {

@@ -6,15 +6,18 @@ import { heededBrokerConfigs, validateBrokerConfig } from '../image/broker-confi
 import type { ConfigValues } from '../image/topic-config.ts'
 import { didYouMean } from './nearest.ts'
 
-/** null, or what is wrong as the end of a sentence that begins with the option. */
+/** null, or a sentence without its subject, which is the option. */
 export function refuseBrokerConfig(configs: ConfigValues): string | null {
   const known = heededBrokerConfigs()
   for (const [name, value] of Object.entries(configs)) {
     if (!known.includes(name)) {
-      return `names ${name}, which is no broker config that can be given here${didYouMean(name, known)}`
+      return `${quoted(name, value)} is refused, it names ${name}, which is no broker config that can be given here${didYouMean(name, known)}`
     }
     const refused = validateBrokerConfig(name, value)
-    if (refused !== null) return `is refused: ${refused}`
+    if (refused !== null) return `${quoted(name, value)} is refused: ${refused}`
   }
   return null
 }
+
+/** The one of several that is wrong, as it is written. */
+const quoted = (name: string, value: string): string => JSON.stringify(`${name}=${value}`)

@@ -2,7 +2,7 @@
 import type { ConfigValues } from '../image/topic-config.ts'
 import { advertisedOf } from './listeners.ts'
 import type { EngineSettings } from './options.ts'
-import { formatHostPort } from './units.ts'
+import { formatHostPort, RefusedPartError } from './units.ts'
 
 export function brokerConfigValues(settings: EngineSettings): ConfigValues {
   return {
@@ -52,7 +52,9 @@ function pairsOf(value: unknown): [name: string, value: string][] {
     .filter((pair) => pair !== '')
     .map((pair) => {
       const at = pair.indexOf('=')
-      if (at < 1) throw new RangeError('wants NAME=VALUE, such as log.retention.hours=24')
+      if (at < 1) {
+        throw new RefusedPartError(pair, 'wants NAME=VALUE, such as log.retention.hours=24')
+      }
       return [pair.slice(0, at).trim(), pair.slice(at + 1).trim()]
     })
 }

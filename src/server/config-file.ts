@@ -23,6 +23,10 @@ export async function readConfigFile(path: string, names: readonly string[]): Pr
     const code = (error as NodeJS.ErrnoException).code ?? String(error)
     throw new ConfigError(`option --config: cannot read ${path} (${code})`)
   }
+  // cut short by whoever writes it, most likely: taken as it is, it would set everything back to its default
+  if (text.trim() === '') {
+    throw new ConfigError(`option --config: ${path} is empty; {} stands for no options`)
+  }
   // loaded where there is a file only: it is large
   const { parseDocument, LineCounter, isMap, isScalar } = await import('yaml')
   if (path.endsWith('.json')) checkJson(path, text)
@@ -59,7 +63,6 @@ const emptyFile = (path: string): ConfigFile => ({
 })
 
 function checkJson(path: string, text: string): void {
-  if (text.trim() === '') return
   try {
     JSON.parse(text)
   } catch (error) {

@@ -1,7 +1,7 @@
 /** From flags, environment, file and defaults to one checked {@link EngineSettings}; the first of them that speaks wins. */
 import { ConfigError, readConfigFile } from './config-file.ts'
 import { checkAddresses } from './listeners.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean, nearest } from './nearest.ts'
 import { checkToken } from './operator-token.ts'
 import { type EngineSettings, envName, OPTION_NAMES, OPTIONS } from './options.ts'
 import { RefusedPartError } from './units.ts'
@@ -62,7 +62,9 @@ export async function resolveAll(sources: ConfigSources): Promise<ResolvedSettin
     const given = candidates.find(([value]) => value !== undefined)
     settings[spec.key] =
       given === undefined ? spec.fallback(settings) : parsed(spec, given[0], given[1])
-    if (spec.key === 'brokerConfig' && given !== undefined) await checkBrokerConfig(settings, given)
+    if (spec.key === 'brokerConfig' && given !== undefined) {
+      await checkBrokerConfig(settings, given[1])
+    }
     if (file?.values[name] === undefined || given === candidates[2]) continue
     // it has no effect, but would at the next start without what hides it
     parsed(spec, file.values[name], file.originOf(name))
@@ -98,12 +100,12 @@ export function resolveToken({ flags, env }: Pick<ConfigSources, 'flags' | 'env'
 
 async function checkBrokerConfig(
   { brokerConfig }: Readonly<Partial<EngineSettings>>,
-  [value, origin]: readonly [value: unknown, origin: string],
+  origin: string,
 ): Promise<void> {
   const { refuseBrokerConfig } = await import('./broker-config-check.ts')
   const refused = refuseBrokerConfig(brokerConfig!)
   if (refused === null) return
-  throw new ConfigError(`${origin}: ${JSON.stringify(value)} is refused, it ${refused}`)
+  throw new ConfigError(`${origin}: ${refused}`)
 }
 
 /** `key: "value" wants …`, with the origin in front. */
@@ -125,10 +127,31 @@ function checkFlags(flags: Readonly<Record<string, unknown>>): void {
   }
 }
 
+const ENV_PREFIX = 'GRIOT_'
+
 function checkEnvironment(env: Readonly<Record<string, string | undefined>>): void {
   const known = [...OPTION_NAMES.map(envName), ...OTHER_ENV_NAMES]
-  for (const name of Object.keys(env)) {
-    if (!name.startsWith('GRIOT_') || known.includes(name)) continue
-    throw new ConfigError(`unknown environment variable ${name}${didYouMean(name, known)}`)
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith(ENV_PREFIX) || known.includes(name) || isServiceLink(name, value)) continue
+    throw new ConfigError(`unknown environment variable ${name}${didYouMeanEnv(name, known)}`)
   }
 }
+
+/** Without the prefix, which all of them share and which would make any short name near to any other. */
+function didYouMeanEnv(name: string, known: readonly string[]): string {
+  const bare = (full: string) => full.slice(ENV_PREFIX.length)
+  const found = nearest(bare(name), known.map(bare))
+  return found === null ? '' : ` (did you mean ${ENV_PREFIX}${found}?)`
+}
+
+/**
+ * What Kubernetes gives every container of a namespace that has a Service `griot`, and Docker's links those of a container of that
+ * name; then those of a Service whose name begins with `griot-`, as far as nobody can mean them as an option.
+ */
+const SERVICE_LINK =
+  /^GRIOT_(?:SERVICE_|PORT_|\w+_(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$)/
+
+/** A plain `…_PORT` counts only with the address that they put into it: a number there was meant as an option. */
+const isServiceLink = (name: string, value = ''): boolean =>
+  SERVICE_LINK.test(name) ||
+  (/^GRIOT_(?:\w+_)?PORT$/.test(name) && /^(?:tcp|udp|sctp):\/\//.test(value))

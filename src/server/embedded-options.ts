@@ -88,8 +88,7 @@ export async function checkEmbeddedBrokerConfig(
   const { refuseBrokerConfig } = await import('./broker-config-check.ts')
   const refused = refuseBrokerConfig(settings.brokerConfig)
   if (refused === null) return
-  const value = JSON.stringify(brokerConfig)
-  throw new ConfigError(`Griot.start: option brokerConfig: ${value} is refused, it ${refused}`)
+  throw new ConfigError(`Griot.start: option brokerConfig: ${refused}`)
 }
 
 /** The token that the caller gives; null where it comes from a file. Throws {@link ConfigError} without what was given. */

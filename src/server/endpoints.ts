@@ -12,6 +12,8 @@ export interface Endpoints {
   readonly httpUrl: string | null
   /** Of health, metrics and what else is the operator's. */
   readonly adminUrl: string | null
+  /** Of the process that the engine runs in: where signals go. */
+  readonly pid: number
 }
 
 /** Not durable: it means nothing after a crash of the machine. Throws the system's error. */

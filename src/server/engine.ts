@@ -4,11 +4,12 @@ import type { Logger } from '../base/log.ts'
 import type { ControlMessage } from '../link/control.ts'
 import { brokerPeer, type ControlPort, type EventPorts, SERVER_PEER } from '../link/ports.ts'
 import { formatHostPort, type HostPort, localHostOf } from '../net/address.ts'
-import { claimIdentity, makeDataDirectory } from './data-directory.ts'
+import { brokersMadeFor, claimIdentity, makeDataDirectory } from './data-directory.ts'
 import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
 import { removeEndpoints, writeEndpoints } from './endpoints.ts'
 import { EngineState } from './engine-state.ts'
 import { hostMonotonicMs, hostTimer, hostWallMs } from './host-time.ts'
+import { type OpenListener, openToOthers } from './listeners.ts'
 import { liveSettings } from './live-settings.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
 import { operatorToken } from './operator-token.ts'
@@ -44,12 +45,6 @@ const portsOf = (detail: ReadyDetail): number[][] =>
   String(detail.ports)
     .split(';')
     .map((ports) => ports.split(',').map(Number))
-
-/** Where Kafka clients come in: one port per broker, from broker 1. */
-export interface OpenListener {
-  readonly host: string
-  readonly ports: readonly number[]
-}
 
 const urlOf = (listen: HostPort | null, port: string | number | undefined): string | null =>
   listen === null
@@ -164,10 +159,26 @@ export class Engine {
   async #takeDirectory(): Promise<void> {
     const { brokers, cells } = this.#options.settings
     this.#lock = await DirectoryLock.acquire(this.dataDir, this.#nonce)
+    // a start that cannot be must not fix what the directory is made for
+    if (brokersMadeFor(this.dataDir) === null) await this.#checkPorts()
     claimIdentity(this.dataDir, { cells, brokersPerCell: brokers })
     this.#loadToken(this.#settings)
     openGate(this.#wiring, this.#lock.beat)
     this.#trace('data directory locked')
+  }
+
+  /** HTTP has opened its own by now, or soon has; Kafka's are opened in earnest once there is something to serve. */
+  async #checkPorts(): Promise<void> {
+    const { kafkaListen, brokers: nodes } = this.#settings
+    const { probePorts } = await import('../net/kafka-listener.ts')
+    try {
+      for (const { host, port } of kafkaListen) {
+        await probePorts({ optionName: '--kafka-listen', host, port, nodes })
+      }
+      await this.#threads.get('front-1')?.ready
+    } catch (error) {
+      throw new StartError((error as Error).message, { cause: error })
+    }
   }
 
   /** Reads the operator token, makes it at the first start, and tells it who asks for it. Throws {@link OperatorTokenError}. */
@@ -199,6 +210,7 @@ export class Engine {
     this.httpUrl = urlOf(settings.httpListen, http.httpPort)
     this.adminUrl = urlOf(settings.adminListen, http.adminPort) ?? this.httpUrl
     this.#tellWhere()
+    this.#warnOfOpenListeners()
     this.#isUp = true
     this.#state.setPhase('serving')
     this.#trace('ready')
@@ -208,13 +220,21 @@ export class Engine {
   #tellWhere(): void {
     const { brokers: kafka, httpUrl, adminUrl } = this
     try {
-      writeEndpoints(this.dataDir, { kafka, httpUrl, adminUrl })
+      writeEndpoints(this.dataDir, { kafka, httpUrl, adminUrl, pid: process.pid })
     } catch (error) {
       const reason = (error as Error).message
       this.#options.logger.log('warn', 'the file that tells where the engine is was not written', {
         reason,
       })
     }
+  }
+
+  #warnOfOpenListeners(): void {
+    const listeners = openToOthers(this.listeners)
+    if (listeners.length === 0) return
+    const message =
+      'Kafka clients on other machines can read and write everything: there is no authentication yet'
+    this.#options.logger.log('warn', message, { kafkaListen: listeners.join(',') })
   }
 
   #threadData(thread: ThreadData['thread'], channels: ThreadData['channels']): ThreadData {

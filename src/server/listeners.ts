@@ -1,5 +1,5 @@
 /** The addresses that an engine listens on: how several are written, what clients of each are told, and whether they collide. */
-import { formatHostPort, type HostPort, hostsOverlap } from '../net/address.ts'
+import { formatHostPort, type HostPort, hostsOverlap, isLoopback } from '../net/address.ts'
 import type { EngineSettings } from './options.ts'
 import { type Advertised, parseAdvertised, parseHostPort, parseList } from './units.ts'
 
@@ -7,6 +7,12 @@ import { type Advertised, parseAdvertised, parseHostPort, parseList } from './un
 export interface KafkaListen extends HostPort {
   /** null: what `--kafka-advertise` says, or the local address of each connection. */
   readonly advertise: Advertised | null
+}
+
+/** Where Kafka clients come in: one port per broker, from broker 1. */
+export interface OpenListener {
+  readonly host: string
+  readonly ports: readonly number[]
 }
 
 /** Listening sockets are many times this, since each takes a port per broker. */
@@ -45,6 +51,12 @@ export const advertisedOf = ({
   kafkaAdvertise,
 }: Pick<EngineSettings, 'kafkaListen' | 'kafkaAdvertise'>): (Advertised | null)[] =>
   kafkaListen.map(({ advertise }) => advertise ?? kafkaAdvertise)
+
+/** Where others than this machine come in, and nobody asks them who they are. */
+export const openToOthers = (listeners: readonly OpenListener[]): string[] =>
+  listeners
+    .filter(({ host }) => !isLoopback(host))
+    .map(({ host, ports }) => formatHostPort({ host, port: ports[0]! }))
 
 /** Consecutive ports of one listener, for messages. */
 interface Range {

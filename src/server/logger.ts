@@ -33,9 +33,13 @@ export class ProcessLogger implements Logger {
     this.#minimum = LOG_LEVELS.indexOf(level)
   }
 
-  /** From the next line on. */
+  /** From the next line on; a higher level only once the caller is done, so that it can report the change at the old one. */
   setLevel(level: LogLevel): void {
-    this.#minimum = LOG_LEVELS.indexOf(level)
+    const next = LOG_LEVELS.indexOf(level)
+    this.#minimum = Math.min(this.#minimum, next)
+    queueMicrotask(() => {
+      this.#minimum = next
+    })
   }
 
   log(level: LogLevel, message: string, fields: LogFields = {}): void {

@@ -1,7 +1,8 @@
 /** What scrapes ask of other threads: by topic, and of consumer groups. HTTP front's thread. */
-import { type AskGroups, groupSources } from '../admin/group-metrics.ts'
+import { type AskGroups, GROUPS_PARAMETER, groupSources } from '../admin/group-metrics.ts'
 import type { SourcesOnRequest } from '../admin/metrics-route.ts'
-import { topicSources } from '../admin/topic-metrics.ts'
+import { TOPICS_PARAMETER, topicSources } from '../admin/topic-metrics.ts'
+import { checkParameters } from '../admin/topic-selection.ts'
 import { applyMetadata, MetadataImage } from '../image/image.ts'
 import type { ControlMessage } from '../link/control.ts'
 import type { ControlPort } from '../link/ports.ts'
@@ -28,6 +29,7 @@ export class ScrapeQuestions {
 
   /** What a scrape gets besides, by its query. */
   readonly sources: SourcesOnRequest = async (query) => {
+    checkParameters(query, [TOPICS_PARAMETER, GROUPS_PARAMETER])
     const ask = (topics: Parameters<TopicStatsClient['ask']>[0]) => this.#topics.ask(topics)
     return [
       ...(await topicSources(query, this.#image, ask)),

@@ -2,7 +2,7 @@
 import { isIPv6 } from 'node:net'
 import { type HostPort, isUnspecified } from '../net/address.ts'
 
-export { formatHostPort, type HostPort, isLoopback } from '../net/address.ts'
+export { formatHostPort, type HostPort, isLoopback, isUnspecified } from '../net/address.ts'
 
 /** What clients are told; without a port they are told those that are listened on. */
 export interface Advertised {
@@ -102,7 +102,6 @@ export function parseList<Item>(
     try {
       return parse(part.trim())
     } catch (error) {
-      if (parts.length === 1) throw error
       throw new RefusedPartError(part.trim(), (error as Error).message)
     }
   })

@@ -37,7 +37,7 @@ afterEach(() => {
 })
 
 const tell = (dataDir: string, adminUrl: string | null) =>
-  writeEndpoints(dataDir, { kafka: [], httpUrl: adminUrl, adminUrl })
+  writeEndpoints(dataDir, { kafka: [], httpUrl: adminUrl, adminUrl, pid: process.pid })
 
 test('an engine is found by url, data directory, variables and the default directory, in this order', async () => {
   const dataDir = path.join(directory, 'griot-data')

@@ -127,6 +127,26 @@ describe('SIGHUP', () => {
     expect(await hangUp('configuration read again')).toMatchObject([{ changed: 0 }])
   })
 
+  test('reports at the old level what raises it, and nothing of that level after it', async () => {
+    write('log-level: info')
+    await start()
+    write('log-level: error')
+    expect(await hangUp('configuration read again')).toMatchObject([
+      { level: 'info', changed: 1 },
+      { message: 'option changed', option: 'log-level', before: 'info', after: 'error' },
+    ])
+    write('log-level: error', 'default-partitions: 9')
+    engine.stderr = ''
+    engine.child.kill('SIGHUP')
+    // heard for certain when what comes after it is refused
+    await sleep(200)
+    write('log-level: error', 'default-partitions: 0')
+    engine.child.kill('SIGHUP')
+    expect((await logged('configuration not read again')).map(({ level }) => level)).toEqual([
+      'error',
+    ])
+  })
+
   test('refuses produce below the new mark of the disk, and takes it again', async () => {
     write()
     const bootstrap = await start()
@@ -210,6 +230,7 @@ describe('SIGHUP', () => {
 
   const broken: [string, string | null, RegExp][] = [
     ['no YAML', 'log-level: debug\nbrokers: [\n', /griot\.yaml, line [23] cannot be parsed/],
+    ['an empty file', '\n', /option --config: .*griot\.yaml is empty/],
     [
       'an unknown option',
       'log-level: debug\n\nbrokrs: 3\n',

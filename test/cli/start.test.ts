@@ -90,7 +90,7 @@ describe('griot start', () => {
     running.push(process)
     await process.prints(/Try .*\n/)
     const screen = process.stdout.replaceAll(/:(\d{4,5})\b(?<!:29092|:700)/g, ':PORT')
-    const lines = screen.split('\n').slice(2, 10)
+    const lines = screen.split('\n').slice(2, 11)
     expect(lines.map((line) => line.replace(/to \d+$/, 'to LAST'))).toEqual([
       '  Kafka     127.0.0.1:PORT, 127.0.0.1:PORT (brokers 1 to 2)',
       '            clients are told inner.example:700 to LAST',
@@ -98,13 +98,21 @@ describe('griot start', () => {
       '            clients are told kafka.example:PORT to LAST',
       '            [::1]:PORT, [::1]:PORT (brokers 1 to 2)',
       '            clients are told [fd00::1]:29092 to LAST',
+      '  Warning   whoever reaches 0.0.0.0:PORT reads and writes everything: no authentication yet',
       '  HTTP      http://127.0.0.1:PORT (/health/live)',
-      '  Admin     http://127.0.0.1:PORT (/health, /metrics with the operator token)',
+      '  Admin     http://127.0.0.1:PORT and every other address of this machine (/health, /metrics with the operator token)',
     ])
     // the default way to the engine is its data directory's
     const asked = await griot(['health', '--data-dir', dataDir])
     expect([asked.code, asked.stdout]).toEqual([0, expect.stringContaining('serving: griot')])
     const ended = await process.kill('SIGTERM')
+    const warned = ended.stderr.split('\n').filter((line) => line.includes('"level":"warn"'))
+    expect(warned.map((line) => JSON.parse(line))).toMatchObject([
+      {
+        message: expect.stringContaining('no authentication yet'),
+        kafkaListen: expect.stringMatching(/^0\.0\.0\.0:\d+$/),
+      },
+    ])
     expect(ended.stdout + ended.stderr).not.toContain(token)
     const gone = await griot(['health'], { GRIOT_DATA_DIR: dataDir })
     expect([gone.code, gone.stderr]).toEqual([
@@ -226,8 +234,10 @@ describe('griot start is refused, with one clear line, when', () => {
       ['--http-listen', address],
       new RegExp(`--http-listen: 127.0.0.1:${taken.port} is taken`),
     )
+    // nor is the directory made for the number of brokers of a start that was none
+    expect(existsSync(path.join(dataDir, 'griot.json'))).toBe(false)
     taken.close()
-    const engine = start(['--kafka-listen', address, '--brokers', '3'])
+    const engine = start(['--kafka-listen', address, '--brokers', '1'])
     await engine.prints(/ready in/)
   })
 

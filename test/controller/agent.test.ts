@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../../src/base/clock.ts'
 import { ErrorCode } from '../../src/base/error-code.ts'
-import { silentLogger } from '../../src/base/log.ts'
+import { type LogFields, type Logger, silentLogger } from '../../src/base/log.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { ControllerAgent } from '../../src/controller/agent.ts'
 import { decodeEntry, encodeEntry } from '../../src/controller/entry-codec.ts'
@@ -19,14 +19,19 @@ type Event =
   | { kind: 'answered'; correlation: number; response: ControllerResponse }
 
 /** An agent over a log, a follower that applies what is published, and what happened in order. */
-function harness(log = new FakeEntryLog(), brokersPerCell = 3, seed = 1) {
+function harness(
+  log = new FakeEntryLog(),
+  brokersPerCell = 3,
+  seed = 1,
+  logger: Logger = silentLogger,
+) {
   const events: Event[] = []
   const follower = new MetadataImage()
   const agent = new ControllerAgent({
     log,
     clock: new ManualClock(),
     random: new SeededRandom(seed),
-    logger: silentLogger,
+    logger,
     settings: { cells: 1, brokersPerCell, defaultPartitions: 4 },
     publish: (message) => {
       // As a port does: nothing is shared with the sender.
@@ -82,6 +87,22 @@ describe('ControllerAgent', () => {
     expect(follower.defaultTenant?.tenantId).toMatch(/^[0-9a-f]{16}$/)
     expect(follower.defaultTenant?.clusterId).toMatch(/^[A-Za-z0-9_][A-Za-z0-9_-]{21}$/)
     expect(follower.defaultTenant?.clusterId).not.toBe(follower.clusterId)
+  })
+
+  it('logs once which cluster ids there are, and whose', () => {
+    const lines: [string, LogFields | undefined][] = []
+    const logger: Logger = { log: (_level, message, fields) => lines.push([message, fields]) }
+    const log = new FakeEntryLog()
+    const { follower, start } = harness(log, 3, 1, logger)
+    start()
+    const { tenantId, clusterId } = follower.defaultTenant!
+    const formed = { physicalClusterId: follower.clusterId, cells: 1, brokersPerCell: 3 }
+    expect(lines).toEqual([
+      ['cluster formed', formed],
+      ['tenant made', { tenant: 'default', tenantId, clusterId }],
+    ])
+    harness(log, 3, 1, logger).start()
+    expect(lines).toHaveLength(2)
   })
 
   it('answers when the entries are durable, after everyone has been told', () => {

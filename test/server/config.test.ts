@@ -130,6 +130,22 @@ describe('refusals', () => {
     await expect(resolve({ flags: { 'stop-timeout': '8' } })).rejects.toThrow('with its unit')
   })
 
+  test('name the one of several values that is wrong', async () => {
+    await expect(resolve({ flags: { 'kafka-listen': ['foo'] } })).rejects.toThrow(
+      'option --kafka-listen: "foo" is refused, it wants HOST:PORT',
+    )
+    const configs = (...given: string[]) => resolve({ flags: { 'broker-config': given } })
+    await expect(configs('log.retention.hours=abc')).rejects.toThrow(
+      /^option --broker-config: "log\.retention\.hours=abc" is refused: (?!.*refused)/,
+    )
+    await expect(configs('log.retention.hours=1', 'node.idd=7')).rejects.toThrow(
+      'option --broker-config: "node.idd=7" is refused, it names node.idd, which is no broker',
+    )
+    await expect(configs('log.retention.hours=1', 'x')).rejects.toThrow(
+      'option --broker-config: "x" is refused, it wants NAME=VALUE',
+    )
+  })
+
   test('of unknown names suggest the nearest right one', async () => {
     await expect(resolve({ flags: { brokrs: '3' } })).rejects.toThrow(
       'unknown option --brokrs (did you mean --brokers?)',
@@ -145,6 +161,31 @@ describe('refusals', () => {
 
   test('of names like nothing suggest nothing', async () => {
     await expect(resolve({ flags: { 'frobnicate-xyzzy': '1' } })).rejects.toThrow(/xyzzy$/)
+  })
+
+  test('of variables suggest nothing that only shares their prefix', async () => {
+    await expect(resolve({ env: { GRIOT_FOO: '1' } })).rejects.toThrow(/variable GRIOT_FOO$/)
+    await expect(resolve({ env: { GRIOT_PORT: '9092' } })).rejects.toThrow('GRIOT_PORT')
+    await expect(resolve({ env: { GRIOT_SERVICES: 'x' } })).rejects.toThrow('GRIOT_SERVICES')
+  })
+
+  test('leave what Kubernetes makes of a Service of our name alone', async () => {
+    const address = 'tcp://10.0.0.1:9092'
+    const of = (prefix: string) => ({
+      [`${prefix}_SERVICE_HOST`]: '10.0.0.1',
+      [`${prefix}_SERVICE_PORT`]: '9092',
+      [`${prefix}_SERVICE_PORT_KAFKA_1`]: '9092',
+      [`${prefix}_PORT`]: address,
+      [`${prefix}_PORT_9092_TCP`]: address,
+      [`${prefix}_PORT_9092_TCP_PROTO`]: 'tcp',
+      [`${prefix}_PORT_9092_TCP_PORT`]: '9092',
+      [`${prefix}_PORT_9092_TCP_ADDR`]: '10.0.0.1',
+    })
+    const env = { ...of('GRIOT'), ...of('GRIOT_HTTP'), GRIOT_BROKERS: '2' }
+    expect((await resolve({ env })).brokers).toBe(2)
+    await expect(resolve({ env: { ...env, GRIOT_HTTP_PORT: '80' } })).rejects.toThrow(
+      'unknown environment variable GRIOT_HTTP_PORT',
+    )
   })
 
   test('leave other programs’ variables and our other names alone', async () => {
@@ -171,11 +212,20 @@ describe('the configuration file', () => {
       const { brokers, autoCreateTopics, memoryBytes } = await resolve(sources)
       expect([brokers, autoCreateTopics, memoryBytes]).toEqual([2, false, 67_108_864])
     }
-    await expect(resolve({ configFile: file('empty.yaml', '') })).resolves.toBeDefined()
+    await expect(resolve({ configFile: file('none.yaml', '{}') })).resolves.toBeDefined()
+    await expect(resolve({ configFile: file('none.yaml', '# nothing\n') })).resolves.toBeDefined()
   })
 
   test('is refused when it is missing, damaged or no mapping', async () => {
     await expect(resolve({ configFile: path.join(directory, 'none') })).rejects.toThrow('ENOENT')
+    for (const [name, text] of [
+      ['empty.yaml', ''],
+      ['empty.json', ' \n\t\n'],
+    ] as const) {
+      await expect(resolve({ configFile: file(name, text) })).rejects.toThrow(
+        `option --config: ${path.join(directory, name)} is empty`,
+      )
+    }
     const refused = (name: string, text: string, message: string | RegExp) =>
       expect(resolve({ configFile: file(name, text) })).rejects.toThrow(message)
     await refused('a.json', '{\n\n"brokers": 3,\n}', /a\.json, line 4 cannot be parsed/)

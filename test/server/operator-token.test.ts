@@ -157,11 +157,12 @@ describe('an engine', () => {
       kafka: griot.brokers,
       httpUrl: griot.url,
       adminUrl: griot.url,
+      pid: process.pid,
     })
     expect(statSync(path.join(dataDir, 'endpoints.json')).mode & 0o777).toBe(0o600)
     await griot.close()
     expect(readEndpoints(dataDir)).toBeNull()
-    writeEndpoints(dataDir, { kafka: [], httpUrl: null, adminUrl: null })
+    writeEndpoints(dataDir, { kafka: [], httpUrl: null, adminUrl: null, pid: 1 })
     const file = path.join(dataDir, 'endpoints.json')
     writeFileSync(file, readFileSync(file, 'utf8').replace('"format": 1', '"format": 2'))
     expect(readEndpoints(dataDir)).toBeNull()

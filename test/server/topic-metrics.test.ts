@@ -87,11 +87,17 @@ test('only those that are asked for, and none unasked', async () => {
   await expect
     .poll(async () => topicsOf(await scrape('?topics=*')))
     .toEqual(['orders', 'orders.old'])
-  const refused = await fetch(`${griot.url}/metrics?topics=,`)
-  expect([refused.status, await refused.json()]).toEqual([
-    400,
-    expect.objectContaining({ detail: expect.stringContaining('topics is empty') }),
-  ])
+  for (const [asked, told] of [
+    ['topics=,', 'topics is empty'],
+    ['topic=orders', 'unknown parameter "topic": /metrics knows topics and groups'],
+    ['topics=orders,[', 'topics: "[" can name no topic'],
+  ]) {
+    const refused = await fetch(`${griot.url}/metrics?${asked}`)
+    expect([refused.status, await refused.json()]).toEqual([
+      400,
+      expect.objectContaining({ detail: expect.stringContaining(told!) }),
+    ])
+  }
   client.close()
 })
 
