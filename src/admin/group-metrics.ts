@@ -42,6 +42,12 @@ export type AskGroups = (matches: (groupId: string) => boolean) => Promise<Group
 /** The parameter of `/metrics` that names groups. */
 export const GROUPS_PARAMETER = 'groups'
 
+/**
+ * Characters of group names in one scrape: a name stands in the series of each of its offsets, clients choose names of a thousand
+ * characters, and the text must fit in this thread's heap.
+ */
+export const SCRAPE_GROUP_NAME_CHARS_MAX = 2 ** 20
+
 /** Sources for one scrape: none unless `query` asks for them. Throws ScrapeQueryError. */
 export async function groupSources(
   query: URLSearchParams,
@@ -51,10 +57,22 @@ export async function groupSources(
 ): Promise<readonly MetricSource[]> {
   const patterns = NamePatterns.of(query, GROUPS_PARAMETER)
   if (patterns === null) return []
-  const answer = await askGroups((groupId) => patterns.matches(groupId))
+  const answer = withinLimit(await askGroups((groupId) => patterns.matches(groupId)))
   const ends = await endOffsets(answer.groups, image, askTopics)
   const rows = answer.groups.flatMap((group) => rowsOf(group, ends))
   return [...offsetSources(rows), ...groupCounts(answer)]
+}
+
+/** `answer` without the groups whose names would fill the text. */
+function withinLimit({ groups, counts, leftOut }: GroupsAnswer): GroupsAnswer {
+  let chars = 0
+  const kept = groups.filter(({ groupId, offsets }) => {
+    const more = groupId.length * (1 + offsets.length)
+    if (chars + more > SCRAPE_GROUP_NAME_CHARS_MAX) return false
+    chars += more
+    return true
+  })
+  return { groups: kept, counts, leftOut: leftOut + groups.length - kept.length }
 }
 
 interface Row {

@@ -67,6 +67,13 @@ export function addMetricsRoute(
 ): void {
   const plain = new PlainScrapes(sources, monotonicMs)
   let asking = 0
+  let writing: Promise<unknown> = Promise.resolve()
+  // one text at a time: each takes a good part of this thread's heap while it is made
+  const inTurn = <T>(write: () => Promise<T>): Promise<T> => {
+    const written = writing.then(write)
+    writing = written.catch(() => {})
+    return written
+  }
   const metrics: HttpHandler = async ({ query }) => {
     if (query.size === 0) return plain.response()
     if (asking >= ASKING_MAX) {
@@ -75,7 +82,8 @@ export function addMetricsRoute(
     }
     asking++
     try {
-      return await response(await createScraper(merge(sources, await onRequest(query))))
+      const all = merge(sources, await onRequest(query))
+      return await inTurn(async () => response(await createScraper(all)))
     } catch (error) {
       if (!(error instanceof ScrapeQueryError)) throw error
       return problemResponse(400, 'Bad Request', error.message)

@@ -116,8 +116,8 @@ function engineUrl({ url, dataDir }: EngineTarget, env: Env): string {
 }
 
 /**
- * GRIOT_TOKEN, `--token-file`, or the one of the data directory; null where there is none. That of the default directory goes to
- * no address but its own engine's. Throws {@link OperatorTokenError}.
+ * GRIOT_TOKEN, `--token-file`, or the one of the data directory; null where there is none. A directory that is not named on
+ * the command line gives its own to no address but its own engine's. Throws {@link OperatorTokenError}.
  */
 function engineToken({ url, dataDir, tokenFile }: EngineTarget, env: Env): string | null {
   if (tokenFile !== undefined) return readToken(tokenFile, 'option --token-file')
@@ -126,7 +126,8 @@ function engineToken({ url, dataDir, tokenFile }: EngineTarget, env: Env): strin
     return readToken(env.GRIOT_TOKEN_FILE, 'environment variable GRIOT_TOKEN_FILE')
   }
   const isElsewhere = url !== undefined || Boolean(env.GRIOT_URL)
-  const directory = dataDir ?? (env.GRIOT_DATA_DIR || (isElsewhere ? undefined : DEFAULT_DATA_DIR))
+  const own = isElsewhere ? undefined : env.GRIOT_DATA_DIR || DEFAULT_DATA_DIR
+  const directory = dataDir ?? own
   if (directory === undefined) return null
   const file = `${directory}/${OPERATOR_TOKEN_FILE}`
   try {

@@ -5,6 +5,7 @@ import {
   constants,
   existsSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -22,7 +23,9 @@ import { systemRandomHex } from './system-random.ts'
 
 export const DATA_FORMAT = 1
 const IDENTITY_FILE = 'griot.json'
-const TEMPORARY_NAME = /^griot-[0-9a-f]{12}$/
+/** Not a name that people give to what they keep, such as `griot-` and the id of a container or of a commit. */
+const TEMPORARY_PREFIX = 'griot-tmp-'
+const TEMPORARY_NAME = /^griot-tmp-[0-9a-f]{12}$/
 /** A temporary directory without a claim may be one that is being started: left alone for this long. */
 const UNCLAIMED_KEEP_MS = 60_000
 /** Containers often have a /dev/shm of 64 MB: too small to test with. */
@@ -162,7 +165,7 @@ export function temporaryBase(): string {
 }
 
 export function makeTemporaryDirectory(base: string = temporaryBase()): string {
-  const directory = path.join(base, `griot-${systemRandomHex(12)}`)
+  const directory = path.join(base, `${TEMPORARY_PREFIX}${systemRandomHex(12)}`)
   mkdirSync(directory, { mode: 0o700 })
   return directory
 }
@@ -173,11 +176,21 @@ export async function removeAbandoned(base: string, nowMs: number): Promise<void
     if (!TEMPORARY_NAME.test(name)) continue
     const directory = path.join(base, name)
     try {
-      if (await isAbandoned(directory, nowMs)) await rm(directory, { recursive: true, force: true })
+      if (isOwn(directory) && (await isAbandoned(directory, nowMs)))
+        await rm(directory, { recursive: true, force: true })
     } catch {
       // somebody else's, or just going away
     }
   }
+}
+
+/**
+ * Where everybody may write, others may have put something of that name: in a directory of theirs they could replace what is being
+ * removed by links, and have this user's files removed instead.
+ */
+function isOwn(directory: string): boolean {
+  const stat = lstatSync(directory)
+  return stat.isDirectory() && stat.uid === (process.geteuid?.() ?? stat.uid)
 }
 
 async function isAbandoned(directory: string, nowMs: number): Promise<boolean> {

@@ -52,6 +52,7 @@ interface Listed extends Place {
 /** Deadline of one scrape. */
 interface Deadline {
   readonly reached: Promise<null>
+  readonly isOver: () => boolean
 }
 
 export class GroupStatsClient {
@@ -90,9 +91,14 @@ export class GroupStatsClient {
 
   readonly ask: AskGroups = async (matches) => {
     let timer: NodeJS.Timeout | undefined
+    let isOver = false
     const deadline = {
+      isOver: () => isOver,
       reached: new Promise<null>((resolve) => {
-        timer = setTimeout(resolve, TIMEOUT_MS, null)
+        timer = setTimeout(() => {
+          isOver = true
+          resolve(null)
+        }, TIMEOUT_MS)
       }),
     }
     try {
@@ -174,6 +180,8 @@ export class GroupStatsClient {
     request: RequestInputOf<A>,
     deadline: Deadline,
   ): Promise<ResponseOf<A> | null> {
+    // nobody waits for it: asked all the same, it would be work for a broker that has too much, and wait in memory for one that hangs
+    if (deadline.isOver()) return Promise.resolve(null)
     const number = topic.numberOf(index)
     const broker = this.#brokers[this.#image.leaderOf(number) - 1]
     if (broker === undefined) return Promise.resolve(null)

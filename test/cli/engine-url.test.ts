@@ -79,6 +79,10 @@ test('the token is sent only when it is asked for, and only to whom it belongs',
   expect(await ask({})).toEqual(allowed)
   // somebody else's address does not get the token of the directory that happens to be here
   expect(await ask({ url })).toEqual([401, undefined])
+  // nor that of the variable, which a container sets for its own engine
+  expect(await ask({ url }, { GRIOT_DATA_DIR: dataDir })).toEqual([401, undefined])
+  expect(await ask({}, { GRIOT_URL: url, GRIOT_DATA_DIR: dataDir })).toEqual([401, undefined])
+  expect(await ask({ url, dataDir })).toEqual(allowed)
   await askEngine({ dataDir }, '/health', {})
   expect(authorizations.at(-1)).toBeUndefined()
   await expect(ask({ url, tokenFile: '/none' })).rejects.toThrow(

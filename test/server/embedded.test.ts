@@ -83,7 +83,7 @@ describe('the embedded engine', () => {
     const griot = await start()
     const base = path.dirname(griot.dataDir)
     expect(['/dev/shm', os.tmpdir()]).toContain(base)
-    expect(path.basename(griot.dataDir)).toMatch(/^griot-[0-9a-f]{12}$/)
+    expect(path.basename(griot.dataDir)).toMatch(/^griot-tmp-[0-9a-f]{12}$/)
   })
 
   test('keeps what was written in a directory of the caller’s', async () => {
@@ -315,7 +315,7 @@ test('what a killed run left behind is removed by the next', async () => {
   expect(readdirSync(left)).toContain('griot.json')
   // a caller's Date does not make other engines' directories look old
   vi.setSystemTime(new Date('2099-01-01'))
-  const starting = path.join(path.dirname(left), 'griot-0123456789ab')
+  const starting = path.join(path.dirname(left), 'griot-tmp-0123456789ab')
   mkdirSync(starting, { recursive: true })
   directories.push(starting)
   const next = await start()

@@ -2,10 +2,12 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statfsSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -124,6 +126,31 @@ describe('temporary directories', () => {
     expect(left).toEqual([true, false, true, false])
     expect(existsSync(path.join(directory, 'griot-notes'))).toBe(true)
     await lock.release()
+  })
+
+  test('of other users stay, and so do links and names that people give', async () => {
+    const linked = path.join(directory, 'precious')
+    mkdirSync(linked)
+    utimesSync(linked, 1_000, 1_000)
+    const link = path.join(directory, 'griot-tmp-0123456789ab')
+    symlinkSync(linked, link, 'dir')
+    // a container's id, of a data directory whose engine is stopped
+    const named = path.join(directory, 'griot-0123456789ab')
+    mkdirSync(named)
+    await (await DirectoryLock.acquire(named)).release()
+    const others = makeTemporaryDirectory(directory)
+    utimesSync(others, 1_000, 1_000)
+    const { geteuid } = process
+    if (geteuid !== undefined) process.geteuid = () => geteuid() + 1
+    try {
+      await removeAbandoned(directory, Date.now())
+      expect(existsSync(others)).toBe(geteuid !== undefined)
+    } finally {
+      if (geteuid !== undefined) process.geteuid = geteuid
+    }
+    await removeAbandoned(directory, Date.now())
+    const left = [linked, link, named].map((at) => path.basename(at))
+    expect(readdirSync(directory).sort()).toEqual(left.sort())
   })
 })
 

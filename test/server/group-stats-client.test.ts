@@ -1,0 +1,41 @@
+/** What scrapes ask of coordinators that do not answer. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { CoordinatorCalls } from '../../src/cell/coordinator-calls.ts'
+import type { MetadataView } from '../../src/image/view.ts'
+import type { ControlPort } from '../../src/link/ports.ts'
+import { GroupStatsClient } from '../../src/server/group-stats-client.ts'
+import { planMemory } from '../../src/server/memory-plan.ts'
+import type { ThreadData } from '../../src/server/thread.ts'
+import { allocateWiring, listThreads } from '../../src/server/wiring.ts'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.useRealTimers()
+})
+
+const PARTITIONS = 50
+
+/** Of many tenants, each with its own offsets topic, all led by broker 1. */
+const image = {
+  tenants: () =>
+    Array.from({ length: 20 }, (_, at) => ({ tenantId: at + 1, name: `tenant-${at + 1}` })),
+  topicByName: (tenantId: number) => ({
+    partitionCount: PARTITIONS,
+    numberOf: (index: number) => tenantId * PARTITIONS + index,
+  }),
+  leaderOf: () => 1,
+} as unknown as MetadataView
+
+test('a scrape whose time is over asks nothing more of a broker that hangs', async () => {
+  const wiring = allocateWiring(listThreads(1, true), planMemory(64 * 2 ** 20, 1))
+  const calls = vi.spyOn(CoordinatorCalls.prototype, 'call')
+  const control = { post: () => {} } as unknown as ControlPort
+  const client = new GroupStatsClient(image, { wiring } as ThreadData, control)
+  const answer = client.ask(() => true)
+  await vi.advanceTimersByTimeAsync(4_000)
+  expect(await answer).toEqual({ groups: [], counts: [], leftOut: 0 })
+  expect(calls).toHaveBeenCalledTimes(1)
+})
