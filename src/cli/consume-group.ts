@@ -159,7 +159,8 @@ class GroupReader {
   async #commit(): Promise<void> {
     this.#committedMs = performance.now()
     const moved = [...this.#held.values()].filter(({ next, committed }) => next !== committed)
-    if (!this.#commits || moved.length === 0) return
+    // what is committed has been written, and nobody knows how much of the rest was
+    if (!this.#commits || moved.length === 0 || this.#consumption.printer.isClosed) return
     const offsets = moved.map(({ topic, partition, next: offset }) => ({
       topic,
       partition,

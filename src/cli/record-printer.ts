@@ -1,5 +1,4 @@
 /** Prints records as they come: filters, formats, counts, and waits while standard output is slow. */
-import { once } from 'node:events'
 import type { ConsumedRecord } from '../kafka-client/batches.ts'
 import { OutputBuffer } from './output-buffer.ts'
 import type { PrintRecord } from './output-format.ts'
@@ -20,13 +19,13 @@ export class RecordPrinter {
   /** Records seen, those that were filtered out too. */
   seen = 0
   bytes = 0
-  /** Nobody reads standard output any more: `head` has enough. */
+  /** Standard output takes no more: `head` has enough, or a disk is full. What was added since the last flush is lost. */
   isClosed = false
 
   constructor(options: PrinterOptions) {
     this.#options = options
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
+    // each write tells as well: the reader is to end in order, and a group's member to leave, where others just throw
+    process.stdout.removeAllListeners('error').on('error', () => {
       this.isClosed = true
     })
   }
@@ -48,12 +47,22 @@ export class RecordPrinter {
     if (this.#out.length >= WRITE_BYTES) await this.flush()
   }
 
-  /** Writes everything; resolves when the system has taken it, or nobody reads any more. */
+  /** Writes everything; resolves when the system has taken it, or nobody reads any more. Throws what else fails. */
   async flush(): Promise<void> {
     if (this.#out.length === 0 || this.isClosed) return
-    if (process.stdout.write(this.#out.take())) return
-    await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(
-      () => {},
-    )
+    try {
+      await write(this.#out.take())
+    } catch (error) {
+      this.isClosed = true
+      if (!GONE.has((error as NodeJS.ErrnoException).code ?? '')) throw error
+    }
   }
 }
+
+const GONE: ReadonlySet<string> = new Set(['EPIPE', 'ERR_STREAM_DESTROYED'])
+
+/** To a file, a write that fails throws at once, elsewhere it tells later. */
+const write = (bytes: Buffer): Promise<void> =>
+  new Promise((resolve, reject) => {
+    process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()))
+  })

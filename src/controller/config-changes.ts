@@ -62,7 +62,7 @@ function apply(
       const parts = listOf(configs[name] ?? definition.default ?? '')
       configs[name] =
         operation === ConfigOperation.APPEND
-          ? [...parts, ...value.split(',').filter((one) => !parts.includes(one))].join(',')
+          ? [...parts, ...notIn(new Set(parts), value.split(','))].join(',')
           : without(parts, value.split(',')).join(',')
     }
   }
@@ -71,12 +71,16 @@ function apply(
 
 const listOf = (text: string): string[] => text.split(',').filter((one) => one !== '')
 
-/** Each of `gone` takes one away, as Java's List.remove. */
+const notIn = (known: ReadonlySet<string>, parts: readonly string[]): string[] =>
+  parts.filter((one) => !known.has(one))
+
+/** Each of `gone` takes the first such away, as Java's List.remove. */
 function without(parts: readonly string[], gone: readonly string[]): string[] {
-  const left = [...parts]
-  for (const one of gone) {
-    const at = left.indexOf(one)
-    if (at >= 0) left.splice(at, 1)
-  }
-  return left
+  const counts = new Map<string, number>()
+  for (const one of gone) counts.set(one, (counts.get(one) ?? 0) + 1)
+  return parts.filter((one) => {
+    const count = counts.get(one) ?? 0
+    if (count > 0) counts.set(one, count - 1)
+    return count === 0
+  })
 }

@@ -38,11 +38,13 @@ const invalid = (message: string): Found => refused(ErrorCode.INVALID_REQUEST, m
 
 /** A few bytes of a request can ask for a hundred configs: those of some thousand topics fit into one answer. */
 const CONFIGS_MAX = 250_000
+/** Configs that are described and left out, as they were not asked for, count as one that is told. */
+const LEFT_OUT_PER_TOLD = 4
 /** So often may a request ask for what it has asked for already. */
 const REPEATS_MAX = 100
 const REPEATED = invalid(`A resource was given more than once, over ${REPEATS_MAX} times in all`)
 const TOO_MANY = invalid(
-  `Too many resources in one request: its answer has ${CONFIGS_MAX} configs by now, ask for the rest in another`,
+  `Too many resources in one request: its answer takes ${CONFIGS_MAX} configs by now, ask for the rest in another`,
 )
 
 const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(ResourceType))
@@ -63,8 +65,10 @@ export const describeConfigsHandler = handler({
       const isNew = seen.add(`${resource.resourceType}/${resource.resourceName}`).size > before
       // a resource takes a few bytes to name and kilobytes to describe
       if (!isNew && ++repeats > REPEATS_MAX) return resultOf(resource, request, REPEATED)
-      const result = resultOf(resource, request, find(resource, context))
-      configs += result.configs.length
+      const described = find(resource, context)
+      const result = resultOf(resource, request, described)
+      // to describe what is then left out takes time as well
+      configs += Math.max(result.configs.length, described.configs.length / LEFT_OUT_PER_TOLD)
       return result
     })
     context.reply({ throttleTimeMs: 0, results })

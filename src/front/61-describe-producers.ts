@@ -2,6 +2,7 @@ import { ErrorCode } from '../base/error-code.ts'
 import { refuseTopicName } from '../image/topic-name.ts'
 import type { DescribedProducer } from '../link/control.ts'
 import {
+  type DescribeProducersRequest,
   type DescribeProducersResponseInput,
   describeProducers,
 } from '../protocol/61-describe-producers.ts'
@@ -15,10 +16,9 @@ export const describeProducersHandler = handler({
   api: describeProducers,
   scopes: ['topicName'],
   handle(request, context) {
-    const topics = request.topics.map(({ name, partitionIndexes }) => ({
+    const topics = Array.from(onceEach(request), ([name, indexes]) => ({
       name,
-      // one that is named twice is told once: its answer may be long
-      partitions: [...new Set(partitionIndexes)].map((index) => refused(index, 0, null)),
+      partitions: Array.from(indexes, (index) => refused(index, 0, null)),
     }))
     let waiting = 1
     const settle = () => {
@@ -41,6 +41,17 @@ export const describeProducersHandler = handler({
     settle()
   },
 })
+
+/** One that is named twice is told once, whichever way it is: its answer may be long. */
+function onceEach({ topics }: DescribeProducersRequest): Map<string, Set<number>> {
+  const asked = new Map<string, Set<number>>()
+  for (const { name, partitionIndexes } of topics) {
+    const known = asked.get(name) ?? new Set()
+    asked.set(name, known)
+    for (const index of partitionIndexes) known.add(index)
+  }
+  return asked
+}
 
 function refuseTopic(name: string, context: Context) {
   const badName = refuseTopicName(name)

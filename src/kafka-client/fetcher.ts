@@ -44,8 +44,14 @@ interface Position extends TopicPartition {
   bytesMax: number
 }
 
+/** A part, and the position that it was fetched for: that may have been given up before the caller asks. */
+interface Taken {
+  readonly position: Position
+  readonly part: FetchedPart
+}
+
 type Answer =
-  | { readonly kind: 'parts'; readonly parts: readonly FetchedPart[] }
+  | { readonly kind: 'parts'; readonly parts: readonly Taken[] }
   | { readonly kind: 'error'; readonly error: unknown }
 
 /** Topic ids come with version 13; names are what the caller gave, and every broker takes 12. */
@@ -94,10 +100,6 @@ export class Fetcher {
     this.#signal()
   }
 
-  isAssigned(partition: TopicPartition): boolean {
-    return this.#positions.has(keyOf(partition))
-  }
-
   close(): void {
     this.#isClosed = true
     this.#signal()
@@ -122,7 +124,9 @@ export class Fetcher {
         await this.#onError(answer.error)
         continue
       }
-      const parts = answer.parts.filter((part) => this.isAssigned(part))
+      const parts = answer.parts
+        .filter(({ position }) => !this.#isMoved(position))
+        .map(({ part }) => part)
       // the next fetch is on its way while the caller works on these
       await this.#fetchWhereIdle()
       if (parts.length > 0) return parts
@@ -195,19 +199,16 @@ export class Fetcher {
   }
 
   /** What came, positions moved on past it. Throws the first error that is of no single partition. */
-  async #partsOf(
-    response: FetchResponse,
-    asked: ReadonlyMap<string, Position>,
-  ): Promise<FetchedPart[]> {
+  async #partsOf(response: FetchResponse, asked: ReadonlyMap<string, Position>): Promise<Taken[]> {
     if (response.errorCode !== 0) throw new KafkaError(response.errorCode, 'Fetch')
-    const parts: FetchedPart[] = []
+    const parts: Taken[] = []
     let failed: KafkaError | null = null
     for (const { topic, partitions } of response.responses) {
       for (const data of partitions) {
         const position = asked.get(keyOf({ topic, partition: data.partitionIndex }))
         if (position === undefined || this.#isMoved(position)) continue
         if (data.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) await this.#reset(position)
-        else if (data.errorCode === 0) parts.push(this.#take(position, data))
+        else if (data.errorCode === 0) parts.push({ position, part: this.#take(position, data) })
         else failed = new KafkaError(data.errorCode, nameOf(position))
       }
     }

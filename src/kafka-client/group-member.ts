@@ -122,6 +122,13 @@ export class GroupMember {
 
   /** Commits as this member. Throws {@link KafkaError} REBALANCE_IN_PROGRESS and the like. */
   async commit(offsets: readonly OffsetToCommit[]): Promise<void> {
+    // without an id it would count as an administrator's, and move back what others have committed since
+    if (this.#memberId === '') {
+      throw new KafkaError(
+        ErrorCode.UNKNOWN_MEMBER_ID,
+        `commit of group "${this.#options.groupId}"`,
+      )
+    }
     await commitOffsets(this.#client, this.#options.groupId, offsets, {
       generationId: this.#generationId,
       memberId: this.#memberId,

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { servedApis } from '../../src/front/handlers.ts'
 import { joinGroup } from '../../src/protocol/11-join-group.ts'
 import { EngineProcess } from '../clients/engine-process.ts'
-import { LiveGriot, runGriot } from './run-griot.ts'
+import { LiveGriot, runGriot, runWithInput } from './run-griot.ts'
 
 describe.skipIf(!servedApis.includes(joinGroup))('consumer groups', () => {
   let directory: string
@@ -29,6 +29,24 @@ describe.skipIf(!servedApis.includes(joinGroup))('consumer groups', () => {
     JSON.parse((await griot([...args, '--json'])).stdout)
   const lines = (count: number, prefix: string) =>
     Array.from({ length: count }, (_, i) => `k${i}:${prefix}${i}\n`).join('')
+
+  test.each([
+    ['a full disk', '> /dev/full', 1],
+    ['a reader that has gone', '| true', 0],
+  ])(
+    'commit nothing that could not be written: %s',
+    async (_, where, code) => {
+      const name = `lost${code}`
+      await griot(['produce', name], lines(50_000, 'x'))
+      const script = `timeout 15 "$0" "$1" consume ${name} -g ${name} -e -b ${engine.bootstrap} ${where}; echo "\${PIPESTATUS[0]}" >&2`
+      const launcher = path.join(import.meta.dirname, '../../dist/griot.cjs')
+      const { stderr } = await runWithInput('bash', ['-c', script, process.execPath, launcher], '')
+      expect(stderr.trim().split('\n').at(-1)).toBe(String(code))
+      const again = await griot(['consume', name, '-g', name, '-e'])
+      expect(again.stdout.split('\n')).toHaveLength(50_001)
+    },
+    40_000,
+  )
 
   test('read on where they stand, are described, moved and deleted', async () => {
     await griot(['topic', 'create', 't', '-p', '2'])

@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { ErrorCode, errorName } from '../../src/base/error-code.ts'
 import type { CellId, TenantId } from '../../src/base/ids.ts'
 import { SeededRandom } from '../../src/base/random.ts'
-import { CONFIG_CHARS_MAX, GROUPS_WITH_CONFIGS_MAX } from '../../src/controller/alter-configs.ts'
+import {
+  CONFIG_CHARS_MAX,
+  CONFIGS_MAX,
+  GROUPS_WITH_CONFIGS_MAX,
+} from '../../src/controller/alter-configs.ts'
 import { ControllerMachine } from '../../src/controller/machine.ts'
 import type { MetadataEntry } from '../../src/image/entry.ts'
 import { MetadataImage } from '../../src/image/image.ts'
@@ -414,5 +418,51 @@ describe('CreatePartitions', () => {
       't NONE',
       'u POLICY_VIOLATION: Cannot create 1 partitions: 8 of at most 8 exist.',
     ])
+  })
+})
+
+describe('one request', () => {
+  it('of long lists that are appended to and taken from does not hold up the controller', () => {
+    const { alter } = controller()
+    const lists = [
+      'leader.replication.throttled.replicas',
+      'follower.replication.throttled.replicas',
+    ]
+    const list = (part: string) => Array(8_000).fill(part).join(',')
+    const change = (operation: number, part: string) =>
+      ['t', 'u'].map((name) =>
+        resource(TOPIC, name, ...lists.map((one): Change => [one, operation, list(part)])),
+      )
+    for (const one of change(SET, '0:1')) alter([one])
+    const startMs = performance.now()
+    for (const operation of [APPEND, SUBTRACT]) {
+      for (let i = 0; i < 3; i++) alter(change(operation, '0:2'), { validateOnly: true })
+    }
+    expect(performance.now() - startMs).toBeLessThan(1_500)
+  })
+
+  it('looks at the broker configs once, however many topics it names', () => {
+    let looks = 0
+    const fixed = new Proxy<Record<string, string>>(
+      {},
+      {
+        ownKeys: () => {
+          looks++
+          return []
+        },
+      },
+    )
+    const { alter } = controller(fixed)
+    looks = 0
+    alter(Array.from({ length: 1_000 }, (_, i) => resource(TOPIC, `nowhere${i}`)))
+    expect(looks).toBeLessThan(10)
+  })
+
+  it('cannot give a broker configs without end', () => {
+    const { alter } = controller()
+    const set = (count: number) =>
+      resource(BROKER, '', ...Array.from({ length: count }, (_, i): Change => [`x${i}`, SET, '']))
+    expect(alter([set(CONFIGS_MAX)]).said).toEqual(['NONE'])
+    expect(alter([set(CONFIGS_MAX + 1)]).said[0]).toMatch(/^POLICY_VIOLATION: .*1001.*1000/)
   })
 })

@@ -4,6 +4,7 @@ import { metadata } from '../../src/protocol/03-metadata.ts'
 import { createTopics } from '../../src/protocol/19-create-topics.ts'
 import { deleteTopics } from '../../src/protocol/20-delete-topics.ts'
 import { describeConfigs } from '../../src/protocol/32-describe-configs.ts'
+import { describeProducers } from '../../src/protocol/61-describe-producers.ts'
 import type { Api, ResponseOf } from '../../src/protocol/api.ts'
 import type { Asking, FakeClient } from './fake-client.ts'
 import { Harness } from './harness.ts'
@@ -57,6 +58,27 @@ describe('a few bytes that ask for a lot', () => {
     const told = results.filter(({ errorCode, configs }) => errorCode === 0 && configs.length > 20)
     expect(told).toHaveLength(101)
     expect(results[500]).toMatchObject({ errorCode: 42, configs: [] })
+  })
+
+  test('a partition named over and over is asked for its producers once', () => {
+    const world = new Harness()
+    world.createTopic('t')
+    const { topics } = call(world, world.connect(), describeProducers, 0, {
+      topics: times(1000, () => ({ name: 't', partitionIndexes: [0, 0] })),
+    })
+    expect(topics.map(({ name, partitions }) => [name, partitions.length])).toEqual([['t', 1]])
+  })
+
+  test('groups that are asked for a config that there is not are described only so often', () => {
+    const world = new Harness()
+    const { results } = call(world, world.connect(), describeConfigs, 4, {
+      resources: times(100_000, (i) => ({
+        ...{ resourceType: 32, resourceName: `g${i}`, configurationKeys: ['x'] },
+      })),
+      ...{ includeSynonyms: false, includeDocumentation: false },
+    })
+    expect(results[1000]).toMatchObject({ errorCode: 0, configs: [] })
+    expect(results[99_999]).toMatchObject({ errorCode: 42, configs: [] })
   })
 
   test('more than 10,000 topics to create or delete are refused before the controller sees them', () => {
