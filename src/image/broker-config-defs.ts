@@ -241,7 +241,7 @@ export const BROKER_CONFIG_DEFINITIONS: readonly ConfigDefinition[] = [
   {
     name: 'offsets.topic.segment.bytes',
     type: 'INT',
-    default: '4194304',
+    default: '2097152',
     min: 1_048_576,
     readOnly: true,
     documentation:

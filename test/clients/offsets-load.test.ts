@@ -14,7 +14,7 @@ const commits = count(100_000, 1_000_000)
 const GROUPS = 100
 const PARTITIONS = 120
 const PIPELINED = 500
-const SEGMENT_BYTES = 4 * 2 ** 20
+const SEGMENT_BYTES = 2 * 2 ** 20
 
 let directory: string
 let engine: EngineProcess

@@ -115,7 +115,7 @@ describe('FindCoordinator', () => {
     const topicOf = (harness: Harness) =>
       harness.image.topicByName(harness.image.defaultTenant!.tenantId, '__consumer_offsets')!
     expect(topicOf(first.harness).partitionCount).toBe(1)
-    expect(topicOf(first.harness).configs['segment.bytes']).toBe('4194304')
+    expect(topicOf(first.harness).configs['segment.bytes']).toBe('2097152')
     const second = start()
     second.harness.createTopic('__consumer_offsets', 3)
     expect(topicOf(second.harness).effective.cleanupPolicy).toEqual({
