@@ -60,7 +60,9 @@ async function must(command, where) {
 
 /** Directories of engines that tests have told of are gone, or going. */
 async function checkGone(output, at_least) {
-  const directories = [...output.matchAll(/DATA_DIR (\/\S*griot-[0-9a-f]{12})/g)].map(([, d]) => d)
+  const directories = [...output.matchAll(/DATA_DIR (\/\S*griot-tmp-[0-9a-f]{12})/g)].map(
+    ([, d]) => d,
+  )
   const found = new Set(directories)
   if (found.size < at_least) throw new Error(`${found.size} directories were told of\n${output}`)
   for (let tries = 0; tries < 50; tries++) {

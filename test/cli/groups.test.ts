@@ -63,7 +63,9 @@ describe.skipIf(!servedApis.includes(joinGroup))('consumer groups', () => {
     )
     expect(second.stdout.match(/b\d/g)).toHaveLength(10)
     expect(second.stdout).not.toContain('a')
-    expect(await json(['group', 'list'])).toMatchObject([{ groupId: 'g', state: 'Empty' }])
+    expect(await json(['group', 'list'])).toContainEqual(
+      expect.objectContaining({ groupId: 'g', state: 'Empty' }),
+    )
 
     const dry = await json(['group', 'reset-offsets', 'g', '--shift-by', '-1', '--dry-run'])
     for (const { before, after } of dry.offsets) expect(after).toBe(before - 1)
