@@ -199,8 +199,7 @@ describe.skipIf(process.platform !== 'linux')('absurd requests that fit', () => 
         `${ABSURD.length} × 2 requests of ${MOST} elements: RSS ${before.toFixed(0)}, peak ${peak.end().toFixed(0)} MB; ${reportOf(seen)}`,
       )
       expect(seen.faults).toEqual([])
-      // of 250,000 elements each 943 was seen
-      expect(peak.end() - before).toBeLessThan(count(900, 1_200))
+      expect(peak.end() - before).toBeLessThan(900)
       expect(gauges).toMatchObject({ inFlightBytes: 0, connections: 0 })
       expect(target.bugs).toEqual([])
     },
