@@ -18,12 +18,17 @@ const consumer = new kafka.KafkaConsumer(
     rebalance_cb: (error, partitions) => {
       if (error.code === kafka.CODES.ERRORS.ERR__ASSIGN_PARTITIONS) {
         consumer.assign(partitions)
-        say(`joined ${partitions.map(({ partition }) => partition)}`)
-      } else consumer.unassign()
+        owned = partitions.map(({ partition }) => partition)
+        say(`joined ${owned}`)
+      } else {
+        owned = []
+        consumer.unassign()
+      }
     },
   },
   { 'auto.offset.reset': 'earliest' },
 )
+let owned = []
 let isEnding = false
 
 function commit(messages) {
@@ -44,7 +49,10 @@ function poll() {
     consumer.disconnect(() => process.exit(0))
     return
   }
-  consumer.consume(100, (_error, messages = []) => {
+  consumer.consume(100, (_error, polled = []) => {
+    // What was polled before its partition was given up is another member's now. librdkafka would send the commit with
+    // today's generation, so that no broker could tell.
+    const messages = polled.filter(({ partition }) => owned.includes(partition))
     for (const { partition, offset } of messages) say(`seen ${partition} ${offset}`)
     if (messages.length > 0) commit(messages)
     setImmediate(poll)
