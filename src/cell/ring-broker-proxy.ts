@@ -1,27 +1,7 @@
 import type { Clock } from '../base/clock.ts'
-import { copyBytes } from '../base/copy.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import { asPartitionNumber, type BrokerId, type CellId, type PartitionNumber } from '../base/ids.ts'
-import {
-  BatchIn,
-  CommandType,
-  DELETE_RECORDS_BYTES,
-  EPOCH_END_BYTES,
-  LIST_OFFSETS_BYTES,
-  LOCATE_BYTES,
-  type LocateCommand,
-  PRODUCE_HEADER_BYTES,
-  type ProduceCommand,
-  REPLY_BYTES_MAX,
-  ReplyType,
-  WATCH_BYTES,
-  writeDeleteRecords,
-  writeEpochEnd,
-  writeListOffsets,
-  writeLocate,
-  writeProduce,
-  writeWatch,
-} from '../link/commands.ts'
+import { ReplyType } from '../link/commands.ts'
 import type { ControlPort, PeerName } from '../link/ports.ts'
 import {
   type DeletedReply,
@@ -48,8 +28,8 @@ import type {
   OffsetsSink,
   ProduceSink,
 } from './broker-proxy.ts'
+import { type Ask, type Asker, CommandSender } from './command-sender.ts'
 import { CoordinatorCalls } from './coordinator-calls.ts'
-import { Correlations } from './correlations.ts'
 import {
   failedDeleted,
   failedEpochEnd,
@@ -72,20 +52,6 @@ export interface RingBrokerProxyOptions {
   readonly clock: Clock
 }
 
-type Asker = ProduceSink | LocateSink | OffsetsSink | DeleteSink | EpochEndSink
-
-/** A question about one place of a log. */
-interface Ask {
-  readonly kind: 'locate' | 'list-offsets' | 'delete-records' | 'epoch-end'
-  readonly partition: PartitionNumber
-  /** Offset, timestamp or epoch. */
-  readonly at: number
-  readonly maxBytes: number
-  readonly currentLeaderEpoch: number
-  readonly sink: Asker
-  readonly token: number
-}
-
 /** A command that waits for room. */
 type Parked =
   | {
@@ -101,19 +67,6 @@ type Parked =
 /** Replies taken per turn. */
 const REPLIES_PER_TURN = 4096
 
-/** WATCHes may take this share of the reply ring's room: an answer may be long in coming, and others need room too. */
-const WATCH_SHARE = 0.5
-
-const COMMANDS = {
-  locate: { type: CommandType.LOCATE, bytes: LOCATE_BYTES },
-  'list-offsets': { type: CommandType.LIST_OFFSETS, bytes: LIST_OFFSETS_BYTES },
-  'delete-records': { type: CommandType.DELETE_RECORDS, bytes: DELETE_RECORDS_BYTES },
-  'epoch-end': { type: CommandType.EPOCH_END, bytes: EPOCH_END_BYTES },
-} as const
-
-/** Ring bytes of a WOKEN with its record header. */
-const WOKEN_RECORD_BYTES = 24
-
 /**
  * A broker on another thread of this process, through a pair of rings. A command is sent only when room for its reply
  * is reserved; what finds no room waits here in order, and holds nobody else up. Belongs to the front's thread.
@@ -122,39 +75,13 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
   readonly cellId: CellId
   readonly brokerId: BrokerId
   readonly #options: RingBrokerProxyOptions
-  readonly #correlations = new Correlations<Asker>()
+  readonly #sender: CommandSender
   readonly #watches: WatchTable
   readonly #calls: CoordinatorCalls
   #parked: Parked[] = []
   #parkedHead = 0
-  /** Reply ring bytes promised to commands that are out. */
-  #reservedBytes = 0
-  /** Promises kept during a poll: their room is free only once the poll has moved the ring's head. */
-  #releasedBytes = 0
-  readonly #reservableBytes: number
-  #watchBytes = 0
-  #wrote = false
   #alive = true
-  #nextBufferId = 1
-  /** LOCATEs sent so far. */
-  #locates = 0
-  // used again for every command and reply
-  readonly #produce: ProduceCommand = {
-    correlation: 0,
-    partition: asPartitionNumber(0),
-    nowMs: 0,
-    acks: 0,
-    batchIn: 0,
-    bufferId: 0,
-    byteLength: 0,
-  }
-  readonly #locate: LocateCommand = {
-    correlation: 0,
-    partition: asPartitionNumber(0),
-    offset: 0,
-    maxBytes: 0,
-    currentLeaderEpoch: -1,
-  }
+  // used again for every reply
   readonly #produced: ProducedReply = failedProduced(0)
   readonly #located: LocatedReply = failedLocated(0)
   readonly #offsets: OffsetsReply = failedOffsets(0)
@@ -171,10 +98,11 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     this.cellId = options.cellId
     this.brokerId = options.brokerId
     this.#options = options
-    // A padding at the ring's end may take the room of one more reply.
-    this.#reservableBytes = options.replies.capacityBytes - 2 * REPLY_BYTES_MAX
+    const { commands, replies, control, peer, clock } = options
+    const replyRingBytes = replies.capacityBytes
+    this.#sender = new CommandSender({ commands, replyRingBytes, control, peer, clock })
     this.#watches = new WatchTable((partition, offset) => this.#sendWatch(partition, offset))
-    this.#calls = new CoordinatorCalls(options.commands, (bytes) => this.#sendBuffer(bytes))
+    this.#calls = new CoordinatorCalls(commands, (bytes) => this.#sender.sendBuffer(bytes))
   }
 
   get alive(): boolean {
@@ -190,13 +118,14 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     return this.#parked.length - this.#parkedHead
   }
 
+  /** LOCATEs sent so far. */
   get locates(): number {
-    return this.#locates
+    return this.#sender.locates
   }
 
   /** Commands that the broker has not answered, watches apart. */
   get outstanding(): number {
-    return this.#correlations.size + this.#calls.outstanding
+    return this.#sender.correlations.size + this.#calls.outstanding
   }
 
   get watches(): WatchTable {
@@ -214,7 +143,8 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
       sink.onProduced(token, failedProduced(ErrorCode.LEADER_NOT_AVAILABLE))
       return
     }
-    if (this.#parkedInOrder === 0 && this.#sendProduce(partition, acks, batch, sink, token)) return
+    const isFree = this.#parkedInOrder === 0
+    if (isFree && this.#sender.sendProduce(partition, acks, batch, sink, token)) return
     this.#parked.push({ kind: 'produce', partition, acks, batch, sink, token })
   }
 
@@ -249,7 +179,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     token: number,
   ): void {
     if (!this.#alive) sink.onCoordinated(token, ErrorCode.COORDINATOR_NOT_AVAILABLE, null)
-    else if (this.#calls.call(partition, host, frame, sink, token)) this.#wrote = true
+    else if (this.#calls.call(partition, host, frame, sink, token)) this.#sender.noteWritten()
   }
 
   /** From the control port: `coordinated`. */
@@ -289,8 +219,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
   doWork(_nowMs: number): number {
     if (!this.#alive) return 0
     let work = this.#options.replies.poll(this, REPLIES_PER_TURN)
-    this.#reservedBytes -= this.#releasedBytes
-    this.#releasedBytes = 0
+    this.#sender.polled()
     work += this.#sendParked()
     if (this.#calls.parked > 0) work += this.#sendCalls()
     if (this.#watches.hasWork) work += this.#watches.doWork()
@@ -303,9 +232,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
 
   flush(): void {
     if (this.#alive) this.#watches.sendQueued()
-    if (!this.#wrote) return
-    this.#wrote = false
-    this.#options.bell.ring()
+    if (this.#sender.takeWritten()) this.#options.bell.ring()
   }
 
   markGone(): void {
@@ -316,9 +243,10 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     const parked = this.#parked.slice(this.#parkedHead)
     this.#parked = []
     this.#parkedHead = 0
-    for (const slot of this.#correlations.slots()) {
-      const token = this.#correlations.token(slot)
-      fail(this.#correlations.take(slot), token, ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    const { correlations } = this.#sender
+    for (const slot of correlations.slots()) {
+      const token = correlations.token(slot)
+      fail(correlations.take(slot), token, ErrorCode.NOT_LEADER_OR_FOLLOWER)
     }
     for (const { sink, token } of parked) fail(sink, token, ErrorCode.LEADER_NOT_AVAILABLE)
     this.#calls.failAll()
@@ -329,17 +257,17 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
   onRecord(type: number, reader: RingReader, offset: number, _length: number): void {
     const view = reader.view
     if (type === ReplyType.WOKEN) {
-      this.#releasedBytes += WOKEN_RECORD_BYTES
-      this.#watchBytes -= WOKEN_RECORD_BYTES
+      this.#sender.woken()
       const woken = this.#woken
       readWoken(view, offset, woken)
       this.#watches.onWoken(woken.partition, woken.error, woken.highWatermark)
       return
     }
-    this.#releasedBytes += REPLY_BYTES_MAX
+    this.#sender.replied()
     const slot = view.getUint32(offset, true)
-    const token = this.#correlations.token(slot)
-    const asker = this.#correlations.take(slot)
+    const { correlations } = this.#sender
+    const token = correlations.token(slot)
+    const asker = correlations.take(slot)
     if (type === ReplyType.PRODUCED) {
       readProduced(view, offset, this.#produced)
       ;(asker as ProduceSink).onProduced(token, this.#produced)
@@ -360,7 +288,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
 
   #ask(command: Ask): void {
     if (!this.#alive) fail(command.sink, command.token, ErrorCode.LEADER_NOT_AVAILABLE)
-    else if (this.#parkedInOrder > 0 || !this.#sendAsk(command)) this.#parked.push(command)
+    else if (this.#parkedInOrder > 0 || !this.#sender.sendAsk(command)) this.#parked.push(command)
   }
 
   #sendParked(): number {
@@ -382,106 +310,18 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
 
   #sendCalls(): number {
     const sent = this.#calls.sendParked()
-    if (sent > 0) this.#wrote = true
+    if (sent > 0) this.#sender.noteWritten()
     return sent
   }
 
   #send(parked: Parked): boolean {
-    if (parked.kind !== 'produce') return this.#sendAsk(parked)
+    if (parked.kind !== 'produce') return this.#sender.sendAsk(parked)
     const { partition, acks, batch, sink, token } = parked
-    return this.#sendProduce(partition, acks, batch, sink, token)
-  }
-
-  #canReserve(bytes: number): boolean {
-    return this.#reservedBytes + bytes <= this.#reservableBytes
-  }
-
-  #sendProduce(
-    partition: PartitionNumber,
-    acks: number,
-    batch: Uint8Array,
-    sink: ProduceSink,
-    token: number,
-  ): boolean {
-    if (!this.#canReserve(REPLY_BYTES_MAX)) return false
-    const ring = this.#options.commands
-    const length = batch.length
-    const inRing = PRODUCE_HEADER_BYTES + length <= ring.maxRecordBytes
-    const at = ring.claim(
-      CommandType.PRODUCE,
-      inRing ? PRODUCE_HEADER_BYTES + length : PRODUCE_HEADER_BYTES,
-    )
-    if (at < 0) return false
-    const command = this.#produce
-    command.correlation = this.#correlations.add(sink, token)
-    command.partition = partition
-    command.nowMs = this.#options.clock.wallMs()
-    command.acks = acks
-    command.batchIn = inRing ? BatchIn.RING : BatchIn.BUFFER
-    command.bufferId = inRing ? 0 : this.#sendBuffer(batch)
-    command.byteLength = length
-    writeProduce(ring.view, at, command)
-    if (inRing) copyBytes(ring.bytes, at + PRODUCE_HEADER_BYTES, batch)
-    this.#commit(REPLY_BYTES_MAX)
-    return true
-  }
-
-  /** The message is posted before the command that names it is published, so the broker finds it. */
-  #sendBuffer(batch: Uint8Array): number {
-    const bufferId = this.#nextBufferId
-    this.#nextBufferId = (bufferId % 0xffff_ffff) + 1
-    const sab = new SharedArrayBuffer(batch.length)
-    copyBytes(new Uint8Array(sab), 0, batch)
-    this.#options.control.post(this.#options.peer, { kind: 'batch-buffer', bufferId, sab })
-    return bufferId
-  }
-
-  #sendAsk(command: Ask): boolean {
-    if (!this.#canReserve(REPLY_BYTES_MAX)) return false
-    const ring = this.#options.commands
-    const { partition, currentLeaderEpoch } = command
-    const at = ring.claim(COMMANDS[command.kind].type, COMMANDS[command.kind].bytes)
-    if (at < 0) return false
-    const correlation = this.#correlations.add(command.sink, command.token)
-    if (command.kind === 'locate') {
-      const locate = this.#locate
-      locate.correlation = correlation
-      locate.partition = partition
-      locate.offset = command.at
-      locate.maxBytes = command.maxBytes
-      locate.currentLeaderEpoch = currentLeaderEpoch
-      writeLocate(ring.view, at, locate)
-      this.#locates++
-    } else if (command.kind === 'list-offsets') {
-      const timestamp = command.at
-      writeListOffsets(ring.view, at, { correlation, partition, timestamp, currentLeaderEpoch })
-    } else if (command.kind === 'delete-records') {
-      writeDeleteRecords(ring.view, at, { correlation, partition, offset: command.at })
-    } else {
-      const leaderEpoch = command.at
-      writeEpochEnd(ring.view, at, { correlation, partition, leaderEpoch, currentLeaderEpoch })
-    }
-    this.#commit(REPLY_BYTES_MAX)
-    return true
+    return this.#sender.sendProduce(partition, acks, batch, sink, token)
   }
 
   #sendWatch(partition: PartitionNumber, offset: number): boolean {
-    const watchBytesMax = this.#reservableBytes * WATCH_SHARE
-    if (this.#watchBytes + WOKEN_RECORD_BYTES > watchBytesMax) return false
-    if (this.#parkedInOrder > 0 || !this.#canReserve(WOKEN_RECORD_BYTES)) return false
-    const ring = this.#options.commands
-    const at = ring.claim(CommandType.WATCH, WATCH_BYTES)
-    if (at < 0) return false
-    writeWatch(ring.view, at, { partition, offset })
-    this.#watchBytes += WOKEN_RECORD_BYTES
-    this.#commit(WOKEN_RECORD_BYTES)
-    return true
-  }
-
-  #commit(replyBytes: number): void {
-    this.#options.commands.commit()
-    this.#reservedBytes += replyBytes
-    this.#wrote = true
+    return this.#parkedInOrder === 0 && this.#sender.sendWatch(partition, offset)
   }
 }
 

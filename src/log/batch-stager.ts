@@ -260,9 +260,9 @@ export class BatchStager {
   /** The segment that a batch goes to, begun or rolled if need be. Throws DiskError. */
   #segmentFor(byteLength: number, maxTimestamp: number, delta: number, nowMs: number): Segment {
     const log = this.#log
-    log.markDirty()
+    log.tail.markDirty()
     const active = log.active
-    if (active === undefined) return log.addSegment(nowMs)
+    if (active === undefined) return log.tail.addSegment(nowMs)
     active.knowTimestamps()
     const position = active.size + this.#stagedBytes
     const lastOffset = this.#nextOffset + delta
@@ -271,14 +271,14 @@ export class BatchStager {
       return active
     }
     this.#writeStaged()
-    return log.roll(nowMs)
+    return log.tail.roll(nowMs)
   }
 
   #assignEpoch(leaderEpoch: number, offset: number): void {
     const { epochs } = this.#log
     if (!epochs.assign(leaderEpoch, offset)) return
     try {
-      this.#log.storeEpochs()
+      this.#log.tail.storeEpochs()
     } catch (error) {
       epochs.truncate(offset)
       throw error
@@ -359,7 +359,7 @@ export class BatchStager {
     segment.size += bytes
     this.#stagedBytes = 0
     log.producers.table.commit()
-    log.appended(this.#nextOffset, bytes)
+    log.tail.appended(this.#nextOffset, bytes)
     space?.wrote(bytes)
   }
 

@@ -7,19 +7,19 @@ import { DiskError } from './disk.ts'
 import { Durability, type LogPoint } from './durability.ts'
 import type { LogEnvironment } from './environment.ts'
 import { FlushBook } from './flush-book.ts'
-import { EPOCH_FILE, encodeEpochs } from './leader-epochs.ts'
 import type { LogCleaning } from './log-cleaning.ts'
 import type { LogConfig } from './log-config.ts'
 import { LogRing } from './log-ring.ts'
 import { type DeleteRecordsDone, LogStart } from './log-start.ts'
+import { LogTail, logPoint } from './log-tail.ts'
 import { LogTimers } from './log-timers.ts'
 import type { AppendOutcome, LocateOutcome, OffsetsOutcome } from './outcomes.ts'
 import { ProducerState } from './producer-state.ts'
 import { findTimestamp, locate, type ReadableLog, readBatches } from './reads.ts'
 import { type OpenedLog, openLog } from './recovery.ts'
 import type { RecoveryPoint } from './recovery-points.ts'
-import { applyRetention, evenWhenFull } from './retention.ts'
-import { Segment } from './segment.ts'
+import { applyRetention } from './retention.ts'
+import type { Segment } from './segment.ts'
 
 export interface PartitionLogOptions {
   readonly environment: LogEnvironment
@@ -50,6 +50,8 @@ export class PartitionLog implements ReadableLog {
   readonly producers: ProducerState
   /** @internal What cleans this log now: told before segments go. */
   cleaning: LogCleaning | null = null
+  /** @internal How it grows. */
+  readonly tail: LogTail
   readonly #stager: BatchStager
   readonly #durability: Durability
   readonly #book: FlushBook
@@ -58,12 +60,9 @@ export class PartitionLog implements ReadableLog {
   readonly #start: LogStart
   readonly #onAcknowledged: (() => void) | undefined
   #config: LogConfig
-  #endOffset: number
   #startOffset: number
   #failure: string | null
   #closed = false
-  /** The recovery points name this log as written. */
-  #dirty: boolean
   /** Retention found more to remove than is followed by durable segments, or a segment was rolled. */
   #retentionWaits = false
 
@@ -90,45 +89,48 @@ export class PartitionLog implements ReadableLog {
     this.epochs = opened.epochs
     this.cleanPoint = opened.cleanPoint
     this.#config = config
-    this.#endOffset = opened.endOffset
-    this.#startOffset = opened.segments[0]?.baseOffset ?? opened.endOffset
+    const { endOffset } = opened
+    this.#startOffset = opened.segments[0]?.baseOffset ?? endOffset
     for (const range of opened.damaged) this.#startOffset = Math.min(this.#startOffset, range.from)
     const begun = opened.starts.at(-1) ?? 0
-    this.#startOffset = Math.max(this.#startOffset, Math.min(begun, opened.endOffset))
+    this.#startOffset = Math.max(this.#startOffset, Math.min(begun, endOffset))
     this.#failure = opened.failure
     this.#onAcknowledged = options.onAcknowledged
-    this.#dirty = point.dirty && !point.powerLoss
     this.producers = new ProducerState(
       environment,
       directory,
       opened.snapshots,
       this.segments,
-      this.#endOffset,
+      endOffset,
     )
     this.producers.expirationMs = config.producerIdExpirationMs
-    this.producers.removeSnapshots((offset) => offset > this.#endOffset)
+    this.producers.removeSnapshots((offset) => offset > endOffset)
     this.#ring = environment.rings === null ? null : new LogRing(environment.rings, partition)
     this.#book = new FlushBook(this, () => this.#flushed())
-    const durable = Math.min(point.flushedOffset, this.#endOffset)
+    const durable = Math.min(point.flushedOffset, endOffset)
     this.#markSegments(durable, opened.recovered)
-    this.#durability = new Durability(environment.flush, this.#book, this.#end(), durable)
+    const end = logPoint(this.segments, endOffset)
+    this.#durability = new Durability(environment.flush, this.#book, end, durable)
     this.#durability.flushMessages = config.flushMessages
+    this.#timers = new LogTimers(this, this.#book, this.#ring)
+    this.tail = new LogTail(this, {
+      endOffset,
+      isDirty: point.dirty && !point.powerLoss,
+      book: this.#book,
+      durability: this.#durability,
+      timers: this.#timers,
+      ring: this.#ring,
+    })
     this.#stager = new BatchStager(this, this.#ring, this.#durability, {
       config,
       origin: options.origin ?? 'client',
       appendsWhenFull: options.appendsWhenFull ?? false,
     })
-    this.#timers = new LogTimers(this, this.#book, this.#ring)
     this.#start = new LogStart(this, this.#book, opened.starts)
     if (opened.recovered && this.#failure === null) {
-      // What recovery mended is made durable in the background, and the checks of this start are not repeated.
-      this.producers.ensureLoaded()
-      this.markDirty()
-      this.#book.addDirectories()
-      this.#book.add(`${directory}/${EPOCH_FILE}`)
-      for (const path of this.producers.rewriteSnapshots(durable)) this.#book.add(path)
+      this.tail.keepMended(durable)
       this.#durability.request(true)
-    } else if (durable < this.#endOffset) this.#durability.request(false)
+    } else if (durable < endOffset) this.#durability.request(false)
   }
 
   #markSegments(durable: number, dirty: boolean): void {
@@ -143,7 +145,7 @@ export class PartitionLog implements ReadableLog {
     return this.#startOffset
   }
   get logEndOffset(): number {
-    return this.#endOffset
+    return this.tail.endOffset
   }
   /** With one replica: everything acknowledged. */
   get highWatermark(): number {
@@ -205,11 +207,6 @@ export class PartitionLog implements ReadableLog {
     return first.newestMs() + retentionMs
   }
 
-  #end(): LogPoint {
-    const segment = this.active ?? null
-    return { offset: this.#endOffset, segment, position: segment?.size ?? 0 }
-  }
-
   /**
    * Validates one batch, gives it its offsets and copies it; `batch` is not used after the call. What may be answered
    * is known after {@link write}: when that returns an error, all produces staged since the write before whose
@@ -222,82 +219,6 @@ export class PartitionLog implements ReadableLog {
   /** One write for everything staged. On error it is undone as if it had never been staged. */
   write(): DiskError | null {
     return this.#stager.write()
-  }
-
-  /** @internal The segment for the first batch of a log, and for those after a roll. Throws DiskError. */
-  addSegment(nowMs: number): Segment {
-    const { disk, files, random, recoveryPoints } = this.environment
-    const first = this.segments.length === 0
-    if (first) {
-      recoveryPoints.markDirty(this.partition, this.durableOffset)
-      this.#dirty = true
-      disk.mkdirs(this.directory)
-      this.#book.addDirectories()
-    }
-    const segment = new Segment(disk, files, this.directory, this.#endOffset, 0)
-    segment.log.get()
-    segment.createdMs = nowMs
-    const jitterMs = Math.min(this.#config.segmentJitterMs, this.#config.segmentMs)
-    segment.jitterMs = jitterMs > 0 ? random.uint32() % jitterMs : 0
-    this.segments.push(segment)
-    this.#book.add(this.directory)
-    return segment
-  }
-
-  /** @internal Seals the active segment and begins the next. Throws DiskError; nothing may be staged. */
-  roll(nowMs: number): Segment {
-    const active = this.active!
-    active.seal()
-    this.#snapshotProducers()
-    const next = this.addSegment(nowMs)
-    this.producers.removeStray(this.segments)
-    // retention is looked at with each roll, as soon as this flush is done
-    this.#retentionWaits = true
-    this.#durability.request(false)
-    return next
-  }
-
-  #snapshotProducers(): void {
-    const path = this.producers.snapshot(this.#endOffset)
-    if (path !== null) this.#book.add(path)
-    this.#book.add(this.directory)
-  }
-
-  /** @internal Before an append: the recovery points must name this log. Throws DiskError. */
-  markDirty(): void {
-    this.#book.touched()
-    if (this.#dirty) return
-    this.environment.recoveryPoints.markDirty(this.partition, this.durableOffset)
-    this.#dirty = true
-  }
-
-  /** @internal The log's epochs have changed. Throws DiskError. */
-  storeEpochs(): void {
-    const path = `${this.directory}/${EPOCH_FILE}`
-    this.environment.disk.writeFileAtomic(path, encodeEpochs(this.epochs.lines))
-    this.#book.add(path)
-    this.#book.add(this.directory)
-  }
-
-  /** @internal `bytes` up to `endOffset` are in the active segment. */
-  appended(endOffset: number, bytes: number): void {
-    this.#endOffset = endOffset
-    this.active!.flushed = false
-    this.#book.unflushedBytes += bytes
-    this.#durability.wrote(this.#end())
-    if (this.#book.unflushedBytes >= this.#book.flushEveryBytes) this.#flushInBackground()
-    this.#timers.appended()
-  }
-
-  /** So that recovery finds little to read: the data are flushed, and a snapshot ends the replay of producers. */
-  #flushInBackground(): void {
-    this.#book.unflushedBytes = 0
-    try {
-      this.#snapshotProducers()
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-    }
-    this.#durability.request(false)
   }
 
   /** @internal The log can take no appends any more. */
@@ -336,7 +257,7 @@ export class PartitionLog implements ReadableLog {
     epoch: number,
     currentEpoch = -1,
   ): { readonly epoch: number; readonly endOffset: number } {
-    return this.epochs.endOf(epoch, this.#endOffset, currentEpoch)
+    return this.epochs.endOf(epoch, this.logEndOffset, currentEpoch)
   }
 
   /** DeleteRecords: see {@link LogStart.deleteBelow}. */
@@ -373,6 +294,11 @@ export class PartitionLog implements ReadableLog {
     if (before !== this.#startOffset) this.#ring?.publishWatermarks(this)
   }
 
+  /** @internal A segment was rolled: retention is looked at as soon as that is flushed. */
+  retainWhenFlushed(): void {
+    this.#retentionWaits = true
+  }
+
   /** Retention is looked at again after the flush that is under way. */
   get retentionWaits(): boolean {
     return this.#retentionWaits
@@ -405,7 +331,7 @@ export class PartitionLog implements ReadableLog {
     this.producers.expirationMs = config.producerIdExpirationMs
     this.#durability.flushMessages = config.flushMessages
     // what waits for no flush by the old rule may wait for one by the new
-    const unflushed = this.#endOffset - this.durableOffset
+    const unflushed = this.logEndOffset - this.durableOffset
     if (unflushed > 0 && unflushed >= config.flushMessages) this.#durability.request(false)
     this.#timers.reconfigured(before)
   }
@@ -418,14 +344,12 @@ export class PartitionLog implements ReadableLog {
   /** Asks for all files to be made durable: before {@link close}. Nothing may be staged. */
   flushAll(done: (error: DiskError | null) => void): void {
     invariant(!this.hasStaged, 'flushAll with batches staged')
-    if (this.active === undefined || !this.#dirty || this.#failure !== null) {
+    if (this.active === undefined || !this.tail.isDirty || this.#failure !== null) {
       done(null)
       return
     }
     try {
-      evenWhenFull(this, () => this.active!.seal())
-      evenWhenFull(this, () => this.#snapshotProducers())
-      this.producers.removeStray(this.segments)
+      this.tail.seal()
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       done(error)
@@ -437,29 +361,10 @@ export class PartitionLog implements ReadableLog {
   /** Forgets everything from the batch that holds `offset` on. Throws DiskError. */
   truncateTo(offset: number): void {
     invariant(!this.hasStaged, 'truncateTo with batches staged')
-    if (offset >= this.#endOffset || this.segments.length === 0) return
+    if (offset >= this.logEndOffset || this.segments.length === 0) return
     invariant(offset >= this.#startOffset, 'truncateTo below the log start')
     this.cleaning?.cancel()
-    const index = Math.max(
-      0,
-      this.segments.findLastIndex((segment) => segment.baseOffset < offset),
-    )
-    const last = this.segments[index]!
-    const place = last.findBatch(offset, last.size)
-    const end = place?.baseOffset ?? this.segments[index + 1]?.baseOffset ?? this.#endOffset
-    this.#book.touched()
-    // Before anything is gone: a log that ends below what was durable is damaged.
-    const durable = Math.min(this.durableOffset, end)
-    this.environment.recoveryPoints.markDirty(this.partition, durable)
-    this.#dirty = true
-    this.#ring?.giveUpRing()
-    while (this.active !== last) this.segments.pop()!.remove()
-    this.#endOffset = last.truncateTo(offset, place, this.#config.indexIntervalBytes)
-    this.cleanPoint.truncate(this.#endOffset)
-    last.flushed = false
-    this.producers.reload(this.#endOffset)
-    if (this.epochs.truncate(this.#endOffset)) this.storeEpochs()
-    this.#durability.truncated(this.#end())
+    this.tail.cutBack(offset)
     this.#stager.truncated()
   }
 
@@ -476,10 +381,7 @@ export class PartitionLog implements ReadableLog {
     this.cleaning?.release()
     this.#ring?.giveUpRing()
     for (const segment of this.segments) segment.release()
-    if (this.#dirty && this.#book.cleanAt === this.#endOffset && this.#failure === null) {
-      recoveryPoints.markClean(this.partition, this.#endOffset)
-      this.#dirty = false
-    }
+    this.tail.markClean()
     return recoveryPoints.of(this.partition)
   }
 

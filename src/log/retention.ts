@@ -14,8 +14,8 @@ export function removeExpired(log: PartitionLog): { gone: number; waiting: numbe
   if (count > 0 && count === segments.length) {
     if (log.hasStaged || log.failure !== null) count--
     else {
-      evenWhenFull(log, () => log.markDirty())
-      evenWhenFull(log, () => log.roll(nowMs))
+      evenWhenFull(log, () => log.tail.markDirty())
+      evenWhenFull(log, () => log.tail.roll(nowMs))
     }
   }
   if (count > 0) log.cleaning?.cancel()
@@ -34,7 +34,7 @@ export function removeExpired(log: PartitionLog): { gone: number; waiting: numbe
     const firstOffset = segments[0]!.baseOffset
     const newest = producers.snapshots.at(-1)
     producers.removeSnapshots((offset) => offset < firstOffset && offset !== newest)
-    if (log.epochs.advance(log.logStartOffset)) evenWhenFull(log, () => log.storeEpochs())
+    if (log.epochs.advance(log.logStartOffset)) evenWhenFull(log, () => log.tail.storeEpochs())
   }
   return { gone, waiting: count - gone }
 }

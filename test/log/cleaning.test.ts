@@ -47,8 +47,8 @@ function world(config: Partial<LogConfig> = {}) {
     },
     /** Begins a segment, so that what is there can be cleaned. */
     roll() {
-      log.markDirty()
-      log.roll(broker.clock.wallMs())
+      log.tail.markDirty()
+      log.tail.roll(broker.clock.wallMs())
       flush()
     },
     flush,
@@ -386,8 +386,8 @@ describe('what cannot be cleaned', () => {
   it('nothing, while nothing sealed is durable', () => {
     const one = world()
     one.write([['a', '1']])
-    one.log.markDirty()
-    one.log.roll(0)
+    one.log.tail.markDirty()
+    one.log.tail.roll(0)
     one.write([['a', '2']])
     expect(one.clean()).toEqual({ kind: 'cancelled' })
     one.flush()

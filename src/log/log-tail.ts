@@ -1,0 +1,187 @@
+import { DiskError } from './disk.ts'
+import type { Durability, LogPoint } from './durability.ts'
+import type { FlushBook } from './flush-book.ts'
+import { EPOCH_FILE, encodeEpochs } from './leader-epochs.ts'
+import type { LogRing } from './log-ring.ts'
+import type { LogTimers } from './log-timers.ts'
+import type { PartitionLog } from './partition-log.ts'
+import { evenWhenFull } from './retention.ts'
+import { Segment } from './segment.ts'
+
+export interface LogTailOptions {
+  readonly endOffset: number
+  /** The recovery points name the log as written. */
+  readonly isDirty: boolean
+  readonly book: FlushBook
+  readonly durability: Durability
+  readonly timers: LogTimers
+  readonly ring: LogRing | null
+}
+
+/** Where a log ends, in its active segment. */
+export function logPoint(segments: readonly Segment[], offset: number): LogPoint {
+  const segment = segments.at(-1) ?? null
+  return { offset, segment, position: segment?.size ?? 0 }
+}
+
+/**
+ * The end of a log on disk: how it grows, segment by segment, how it is cut back and sealed, and what is said of it in
+ * the recovery points, in epochs and snapshots, before or with that. On the broker's thread.
+ */
+export class LogTail {
+  readonly #log: PartitionLog
+  readonly #book: FlushBook
+  readonly #durability: Durability
+  readonly #timers: LogTimers
+  readonly #ring: LogRing | null
+  #endOffset: number
+  #dirty: boolean
+
+  constructor(log: PartitionLog, options: LogTailOptions) {
+    this.#log = log
+    this.#book = options.book
+    this.#durability = options.durability
+    this.#timers = options.timers
+    this.#ring = options.ring
+    this.#endOffset = options.endOffset
+    this.#dirty = options.isDirty
+  }
+
+  get endOffset(): number {
+    return this.#endOffset
+  }
+
+  /** The recovery points name this log as written. */
+  get isDirty(): boolean {
+    return this.#dirty
+  }
+
+  /** The segment for the first batch of a log, and for those after a roll. Throws DiskError. */
+  addSegment(nowMs: number): Segment {
+    const { config, directory, environment, segments } = this.#log
+    const { disk, files, random } = environment
+    if (segments.length === 0) {
+      this.#tellDirty(this.#log.durableOffset)
+      disk.mkdirs(directory)
+      this.#book.addDirectories()
+    }
+    const segment = new Segment(disk, files, directory, this.#endOffset, 0)
+    segment.log.get()
+    segment.createdMs = nowMs
+    const jitterMs = Math.min(config.segmentJitterMs, config.segmentMs)
+    segment.jitterMs = jitterMs > 0 ? random.uint32() % jitterMs : 0
+    segments.push(segment)
+    this.#book.add(directory)
+    return segment
+  }
+
+  /** Seals the active segment and begins the next. Throws DiskError; nothing may be staged. */
+  roll(nowMs: number): Segment {
+    const { active, producers, segments } = this.#log
+    active!.seal()
+    this.#snapshotProducers()
+    const next = this.addSegment(nowMs)
+    producers.removeStray(segments)
+    this.#log.retainWhenFlushed()
+    this.#durability.request(false)
+    return next
+  }
+
+  #snapshotProducers(): void {
+    const path = this.#log.producers.snapshot(this.#endOffset)
+    if (path !== null) this.#book.add(path)
+    this.#book.add(this.#log.directory)
+  }
+
+  /** Before an append: the recovery points must name this log. Throws DiskError. */
+  markDirty(): void {
+    this.#book.touched()
+    if (!this.#dirty) this.#tellDirty(this.#log.durableOffset)
+  }
+
+  #tellDirty(durableOffset: number): void {
+    const { environment, partition } = this.#log
+    environment.recoveryPoints.markDirty(partition, durableOffset)
+    this.#dirty = true
+  }
+
+  /** The log is being closed: the recovery points are told when everything up to its end is durable. Throws DiskError. */
+  markClean(): void {
+    const { environment, failure, partition } = this.#log
+    if (!this.#dirty || this.#book.cleanAt !== this.#endOffset || failure !== null) return
+    environment.recoveryPoints.markClean(partition, this.#endOffset)
+    this.#dirty = false
+  }
+
+  /** The log's epochs have changed. Throws DiskError. */
+  storeEpochs(): void {
+    const { directory, environment, epochs } = this.#log
+    const path = `${directory}/${EPOCH_FILE}`
+    environment.disk.writeFileAtomic(path, encodeEpochs(epochs.lines))
+    this.#book.add(path)
+    this.#book.add(directory)
+  }
+
+  /** `bytes` up to `endOffset` are in the active segment. */
+  appended(endOffset: number, bytes: number): void {
+    this.#endOffset = endOffset
+    this.#log.active!.flushed = false
+    this.#book.unflushedBytes += bytes
+    this.#durability.wrote(logPoint(this.#log.segments, endOffset))
+    if (this.#book.unflushedBytes >= this.#book.flushEveryBytes) this.#flushInBackground()
+    this.#timers.appended()
+  }
+
+  /** So that recovery finds little to read: the data are flushed, and a snapshot ends the replay of producers. */
+  #flushInBackground(): void {
+    this.#book.unflushedBytes = 0
+    try {
+      this.#snapshotProducers()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+    }
+    this.#durability.request(false)
+  }
+
+  /** Everything that a clean stop leaves is on disk, to be flushed. Throws DiskError. */
+  seal(): void {
+    const log = this.#log
+    evenWhenFull(log, () => log.active!.seal())
+    evenWhenFull(log, () => this.#snapshotProducers())
+    log.producers.removeStray(log.segments)
+  }
+
+  /** What recovery mended goes with the next flush, and the checks of this start are not repeated. Throws DiskError. */
+  keepMended(durableOffset: number): void {
+    const { directory, producers } = this.#log
+    producers.ensureLoaded()
+    this.markDirty()
+    this.#book.addDirectories()
+    this.#book.add(`${directory}/${EPOCH_FILE}`)
+    for (const path of producers.rewriteSnapshots(durableOffset)) this.#book.add(path)
+  }
+
+  /** Forgets everything from the batch that holds `offset` on, which is in the log. Throws DiskError. */
+  cutBack(offset: number): void {
+    const log = this.#log
+    const { segments } = log
+    const index = Math.max(
+      0,
+      segments.findLastIndex((segment) => segment.baseOffset < offset),
+    )
+    const last = segments[index]!
+    const place = last.findBatch(offset, last.size)
+    const end = place?.baseOffset ?? segments[index + 1]?.baseOffset ?? this.#endOffset
+    this.#book.touched()
+    // Before anything is gone: a log that ends below what was durable is damaged.
+    this.#tellDirty(Math.min(log.durableOffset, end))
+    this.#ring?.giveUpRing()
+    while (log.active !== last) segments.pop()!.remove()
+    this.#endOffset = last.truncateTo(offset, place, log.config.indexIntervalBytes)
+    log.cleanPoint.truncate(this.#endOffset)
+    last.flushed = false
+    log.producers.reload(this.#endOffset)
+    if (log.epochs.truncate(this.#endOffset)) this.storeEpochs()
+    this.#durability.truncated(logPoint(segments, this.#endOffset))
+  }
+}
