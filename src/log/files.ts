@@ -74,8 +74,7 @@ const sizeOf = (disk: Disk, directory: string, base: number): number =>
 export function setAside(disk: Disk, segment: Segment, why: 'damaged' | 'torn'): string {
   segment.release()
   const path = segment.path('.log')
-  let to = ''
-  for (let n = 0; to === '' || disk.exists(to); n++) to = `${path}.${why}-${n}`
+  const to = nameAside(disk, path, why)
   disk.rename(path, to)
   for (const suffix of ['.index', '.timeindex']) {
     const index = segment.path(suffix)
@@ -84,12 +83,23 @@ export function setAside(disk: Disk, segment: Segment, why: 'damaged' | 'torn'):
   return to
 }
 
+/** The first name that is free. */
+function nameAside(disk: Disk, path: string, why: 'damaged' | 'torn'): string {
+  let to = ''
+  for (let n = 0; to === '' || disk.exists(to); n++) to = `${path}.${why}-${n}`
+  return to
+}
+
 const COPY_BYTES = 1 << 20
 
-/** Copies the first `length` bytes of one file into another, made anew. */
-export function copyStart(disk: Disk, from: string, to: string, length: number): void {
-  const source = disk.open(from, 'read')
-  const target = disk.open(to, 'create')
+/** Copies a segment's log, as long as the file is, to `<name>.torn-N`; the segment stays where it is. */
+export function copyAside(disk: Disk, segment: Segment): string {
+  const path = segment.path('.log')
+  const to = nameAside(disk, path, 'torn')
+  const length = disk.size(path)
+  const source = disk.open(path, 'read')
+  // under that name an opening removes what a death has left of it
+  const target = disk.open(`${to}.tmp`, 'create')
   const buffer = new Uint8Array(Math.min(COPY_BYTES, Math.max(length, 1)))
   try {
     for (let at = 0; at < length; at += buffer.length) {
@@ -100,4 +110,6 @@ export function copyStart(disk: Disk, from: string, to: string, length: number):
     source.close()
     target.close()
   }
+  disk.rename(`${to}.tmp`, to)
+  return to
 }

@@ -3,11 +3,11 @@ import type { LogFields } from '../base/log.ts'
 import { baseOffsetOf, leaderEpochOf } from '../record/batch.ts'
 import { CleanPoint } from './clean-point.ts'
 import type { LogEnvironment } from './environment.ts'
-import { copyStart, type DamagedRange, type LogFiles, listLogFiles, setAside } from './files.ts'
+import { copyAside, type DamagedRange, type LogFiles, listLogFiles, setAside } from './files.ts'
 import { decodeEpochs, EPOCH_FILE, encodeEpochs, LeaderEpochs } from './leader-epochs.ts'
 import type { RecoveryPoint } from './recovery-points.ts'
 import { hasGoodBatch, scanSegment } from './scan.ts'
-import { Segment } from './segment.ts'
+import type { Segment } from './segment.ts'
 import { shortWalker } from './walk.ts'
 
 export interface OpenedLog {
@@ -185,8 +185,7 @@ class Opening {
 
   /** Ends the log at byte `position` of segment `index`; keeps a copy of what is good behind that. */
   #endAt(index: number, position: number, goodAfter: boolean): void {
-    const { disk, files } = this.#environment
-    const { directory } = this.#options
+    const { disk } = this.#environment
     const { segments } = this.#files
     const segment = segments[index]!
     for (const later of segments.splice(index + 1)) {
@@ -202,24 +201,10 @@ class Opening {
       segments.pop()
       return
     }
-    if (!goodAfter) {
-      segment.size = position
-      segment.log.get().truncate(position)
-      return
-    }
-    const aside = setAside(disk, segment, 'torn')
-    this.#setAside = aside
-    copyStart(disk, aside, segment.path('.log'), position)
-    const anew = new Segment(disk, files, directory, segment.baseOffset, position)
-    segments[index] = anew
-    scanSegment(anew, {
-      expected: anew.baseOffset,
-      gapsTo: this.#cleanPoint.gapsTo,
-      flushedOffset: this.#endOffset,
-      rebuild: true,
-      indexIntervalBytes: this.#options.indexIntervalBytes,
-      epochs: this.#epochs,
-    })
+    // A copy is put aside, and what counts stays where it is durable: a new file could be lost with the next power cut.
+    if (goodAfter) this.#setAside = copyAside(disk, segment)
+    segment.size = position
+    segment.log.get().truncate(position)
   }
 
   #noteDamagedBefore(): void {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
 import { LocateSource } from '../../src/log/outcomes.ts'
-import { append, batchOf, newLocate, simulated, storedBatches } from './support.ts'
+import { append, batchOf, checkIndexes, newLocate, simulated, storedBatches } from './support.ts'
 
 const SEGMENTS = { segmentBytes: 1000, indexIntervalBytes: 100 }
 
@@ -109,5 +109,37 @@ describe('damage', () => {
     again.locate(10, 1000, where)
     expect([where.error, where.segmentBaseOffset]).toEqual([0, again.segments.at(-1)!.baseOffset])
     expect(again.leaderEpoch).toBe(0)
+  })
+
+  it('that a power cut has left as a hole ends the log there, and a second power cut takes nothing more', () => {
+    for (let seed = 1; seed <= 30; seed++) {
+      const { disk, flusher, broker } = simulated(false)
+      const log = broker.open()
+      for (let i = 0; i < 12; i++) append(log, batchOf([`${i}`.padEnd(200, '.')]))
+      const path = log.segments[0]!.path('.log')
+      const { position } = log.segments[0]!.findBatch(7, log.segments[0]!.size)!
+      for (const name of [path, ...disk.list(log.directory).map((n) => `${log.directory}/${n}`)]) {
+        disk.flush(name)
+      }
+      for (const name of [log.directory, '/data/broker-1/00000000000000aa', '/data/broker-1']) {
+        disk.flush(name)
+      }
+      disk.flipBit(path, position + 100)
+      disk.powerCut(seed)
+      flusher.forget()
+      broker.start()
+      const original = disk.readFile(path)
+      const again = broker.open()
+      expect([again.failure, again.logEndOffset]).toEqual([null, 7])
+      expect(disk.readFile(`${path}.torn-0`)).toEqual(original)
+      // struck before anything of the mending is durable
+      disk.powerCut(seed * 7)
+      flusher.forget()
+      broker.start()
+      const last = broker.open()
+      expect([seed, last.failure, last.logEndOffset]).toEqual([seed, null, 7])
+      expect(storedBatches(last)).toHaveLength(7)
+      checkIndexes(last)
+    }
   })
 })
