@@ -138,7 +138,8 @@ export class BatchStager {
   }
 
   #takesAppends(out: AppendOutcome): boolean {
-    const { failure, environment } = this.#log
+    const { environment, unsettled } = this.#log
+    const failure = this.#log.failure ?? unsettled
     const { space } = environment
     if (failure !== null) {
       out.fault = this.#durability.isLost ? 'flushFailed' : 'logFailed'

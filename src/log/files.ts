@@ -11,6 +11,14 @@ export interface DamagedRange {
   readonly to: number
 }
 
+/** Where the log was told to begin; rising. */
+export interface FoundStarts {
+  /** The last counts. */
+  readonly offsets: readonly number[]
+  /** Of those that an earlier opening has dropped, which may not be durable: none of them counts. */
+  readonly dropped: readonly number[]
+}
+
 export interface LogFiles {
   /** By base offset. */
   readonly segments: Segment[]
@@ -18,12 +26,11 @@ export interface LogFiles {
   readonly damagedBases: number[]
   /** Offsets of producer snapshots, rising. */
   readonly snapshots: number[]
-  /** Where the log was told to begin; the last counts. */
-  readonly starts: number[]
+  readonly starts: FoundStarts
   readonly cleanPoint: FoundCleanPoint
 }
 
-const NAME = /^(\d{20})\.(log|index|timeindex|snapshot|logstart)$/
+const NAME = /^(\d{20})\.(log|index|timeindex|snapshot|logstart|logstart-dropped)$/
 const DAMAGED = /^(\d{20})\.log\.damaged-\d+$/
 
 /**
@@ -35,6 +42,7 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
   const damaged = new Set<number>()
   const snapshots: number[] = []
   const starts: number[] = []
+  const dropped: number[] = []
   const indexes: { base: number; name: string }[] = []
   let cleanPoint = NO_CLEAN_POINT
   for (const name of finishSwaps(disk, directory)) {
@@ -48,6 +56,7 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
     } else if (match[2] === 'log') logs.push(base)
     else if (match[2] === 'snapshot') snapshots.push(base)
     else if (match[2] === 'logstart') starts.push(base)
+    else if (match[2] === 'logstart-dropped') dropped.push(base)
     else indexes.push({ base, name })
   }
   const bases = new Set(logs)
@@ -62,7 +71,7 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
     segments,
     damagedBases: [...damaged].filter((base) => !bases.has(base)).sort(rising),
     snapshots: snapshots.sort(rising),
-    starts: starts.sort(rising),
+    starts: { offsets: starts.sort(rising), dropped: dropped.sort(rising) },
     cleanPoint,
   }
 }

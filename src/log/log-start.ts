@@ -1,12 +1,16 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { segmentName } from '../base/paths.ts'
 import { DiskError } from './disk.ts'
+import type { FoundStarts } from './files.ts'
 import type { FlushBook } from './flush-book.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { evenWhenFull } from './retention.ts'
 
 /** Of the empty file whose name says where a log begins; the highest counts. */
 export const LOG_START_SUFFIX = '.logstart'
+
+/** Of a start that counts no more: what it is renamed to until that is durable. */
+const DROPPED_SUFFIX = '.logstart-dropped'
 
 export type DeleteRecordsDone = (error: ErrorCode, lowWatermark: number) => void
 
@@ -20,11 +24,57 @@ export class LogStart {
   readonly #book: FlushBook
   /** Offsets of the files there are, rising. */
   #files: number[]
+  /** Offsets of the starts that were dropped, as long as a power cut may bring them back. */
+  #dropped: readonly number[]
 
-  constructor(log: PartitionLog, book: FlushBook, files: readonly number[]) {
+  constructor(log: PartitionLog, book: FlushBook, found: FoundStarts) {
     this.#log = log
     this.#book = book
-    this.#files = [...files]
+    this.#files = [...found.offsets]
+    this.#dropped = found.dropped
+  }
+
+  /**
+   * The log takes no appends yet: a start above them was dropped, and were that lost in a power cut, what was appended
+   * below it would be gone with the next opening.
+   */
+  get isUnsettled(): boolean {
+    return this.#dropped.length > 0
+  }
+
+  /**
+   * Of a log that has just been opened, before anything is flushed: drops the starts above its end, which has lost what
+   * they were in; it begins at its end then. The new start is there before the old ones go, and those are renamed, not
+   * removed: whoever opens the log next must know that they may come back. Throws DiskError.
+   */
+  dropBeyondEnd(): void {
+    const { directory, environment, logEndOffset, logStartOffset, partition } = this.#log
+    const { disk, logger } = environment
+    const beyond = this.#files.filter((offset) => offset > logEndOffset)
+    if (beyond.length === 0) return
+    const why = `Log ends at offset ${logEndOffset}, below its start ${beyond.at(-1)}`
+    logger.log('warn', `${why}: it begins at its end`, { directory, partition })
+    this.#files = this.#files.filter((offset) => offset <= logEndOffset)
+    if (logStartOffset > (this.#files.at(-1) ?? 0)) {
+      disk.open(this.#path(logStartOffset), 'append').close()
+      this.#files.push(logStartOffset)
+      this.#book.add(this.#path(logStartOffset))
+    }
+    for (const offset of beyond) disk.rename(this.#path(offset), this.#path(offset, DROPPED_SUFFIX))
+    this.#dropped = [...this.#dropped, ...beyond]
+  }
+
+  /** What was dropped is made durable; then the log takes appends. */
+  settle(): void {
+    if (!this.isUnsettled) return
+    const log = this.#log
+    this.#book.add(log.directory)
+    log.requestFlush((failed) => {
+      if (failed !== null || this.#isOver) return
+      const paths = this.#dropped.map((offset) => this.#path(offset, DROPPED_SUFFIX))
+      this.#dropped = []
+      this.#remove(paths)
+    })
   }
 
   /** `offset` −1 is the high watermark. `done` is called once, at the latest after two flushes. */
@@ -83,10 +133,14 @@ export class LogStart {
 
   /** What cannot be removed does no harm. */
   #removeBelow(target: number): void {
-    const { environment } = this.#log
     const gone = this.#files.filter((offset) => offset < target)
     this.#files = this.#files.filter((offset) => offset >= target)
-    for (const path of gone.map((offset) => this.#path(offset))) {
+    this.#remove(gone.map((offset) => this.#path(offset)))
+  }
+
+  #remove(paths: readonly string[]): void {
+    const { environment } = this.#log
+    for (const path of paths) {
       try {
         if (environment.disk.exists(path)) environment.disk.remove(path)
       } catch (error) {
@@ -96,7 +150,7 @@ export class LogStart {
     }
   }
 
-  #path(offset: number): string {
-    return `${this.#log.directory}/${segmentName(offset, LOG_START_SUFFIX)}`
+  #path(offset: number, suffix = LOG_START_SUFFIX): string {
+    return `${this.#log.directory}/${segmentName(offset, suffix)}`
   }
 }

@@ -92,7 +92,7 @@ export class PartitionLog implements ReadableLog {
     const { endOffset } = opened
     this.#startOffset = opened.segments[0]?.baseOffset ?? endOffset
     for (const range of opened.damaged) this.#startOffset = Math.min(this.#startOffset, range.from)
-    const begun = opened.starts.at(-1) ?? 0
+    const begun = opened.starts.offsets.at(-1) ?? 0
     this.#startOffset = Math.max(this.#startOffset, Math.min(begun, endOffset))
     this.#failure = opened.failure
     this.#onAcknowledged = options.onAcknowledged
@@ -127,10 +127,12 @@ export class PartitionLog implements ReadableLog {
       appendsWhenFull: options.appendsWhenFull ?? false,
     })
     this.#start = new LogStart(this, this.#book, opened.starts)
+    if (this.#failure === null) this.#start.dropBeyondEnd()
     if (opened.recovered && this.#failure === null) {
       this.tail.keepMended(durable)
       this.#durability.request(true)
     } else if (durable < endOffset) this.#durability.request(false)
+    if (this.#failure === null) this.#start.settle()
   }
 
   #markSegments(durable: number, dirty: boolean): void {
@@ -164,6 +166,10 @@ export class PartitionLog implements ReadableLog {
   }
   get committed(): LogPoint {
     return this.#durability.acknowledged
+  }
+  /** @internal Why it takes no appends until a flush that was asked for has ended, null when it does. */
+  get unsettled(): string | null {
+    return this.#start.isUnsettled ? 'the log start is being put right' : null
   }
   /** Not null once the log takes no appends until it is opened again: the reason. Reads of good segments go on. */
   get failure(): string | null {

@@ -3,7 +3,14 @@ import type { LogFields } from '../base/log.ts'
 import { baseOffsetOf, leaderEpochOf } from '../record/batch.ts'
 import { CleanPoint } from './clean-point.ts'
 import type { LogEnvironment } from './environment.ts'
-import { copyAside, type DamagedRange, type LogFiles, listLogFiles, setAside } from './files.ts'
+import {
+  copyAside,
+  type DamagedRange,
+  type FoundStarts,
+  type LogFiles,
+  listLogFiles,
+  setAside,
+} from './files.ts'
 import { decodeEpochs, EPOCH_FILE, encodeEpochs, LeaderEpochs } from './leader-epochs.ts'
 import type { RecoveryPoint } from './recovery-points.ts'
 import { hasGoodBatch, scanSegment } from './scan.ts'
@@ -13,8 +20,7 @@ import { shortWalker } from './walk.ts'
 export interface OpenedLog {
   readonly segments: Segment[]
   readonly snapshots: readonly number[]
-  /** See {@link LogFiles}. */
-  readonly starts: readonly number[]
+  readonly starts: FoundStarts
   readonly damaged: DamagedRange[]
   readonly epochs: LeaderEpochs
   readonly cleanPoint: CleanPoint

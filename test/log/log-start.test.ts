@@ -20,6 +20,9 @@ const SEEDS = process.env.GRIOT_TEST_LONG ? 50 : 2
 const TIMEOUT_MS = process.env.GRIOT_TEST_LONG ? 600_000 : 60_000
 const SMALL: Partial<LogConfig> = { segmentBytes: 300, indexIntervalBytes: 50 }
 
+/** One segment, whose end is not noted in the recovery points with each flush. */
+const ONE_SEGMENT: Partial<LogConfig> = { indexIntervalBytes: 50 }
+
 const settle = (flusher: SimulatedFlusher) => {
   while (flusher.doWork() > 0);
 }
@@ -30,6 +33,9 @@ function deleting(log: PartitionLog, offset: number) {
   log.deleteRecords(offset, (error, lowWatermark) => answers.push([error, lowWatermark]))
   return answers
 }
+
+const startNames = (disk: { list(path: string): string[] }) =>
+  disk.list(DIRECTORY).filter((name) => name.includes('.logstart'))
 
 function tenBatches(config: Partial<LogConfig> = SMALL) {
   const world = simulated()
@@ -69,6 +75,20 @@ describe('DeleteRecords on a log', () => {
     expect(located(log, 13)).toBe(ErrorCode.NONE)
     expect(storedBatches(log)[0]!.last).toBe(13)
     expect(append(log, batchOf(['next'])).baseOffset).toBe(20)
+  })
+
+  it('names no start before everything below it is durable', () => {
+    const { log, flusher, disk } = tenBatches(ONE_SEGMENT)
+    const answers = deleting(log, 13)
+    expect([log.durableOffset, startNames(disk)]).toEqual([0, []])
+    flusher.doWork()
+    expect([log.durableOffset, startNames(disk)]).toEqual([20, ['00000000000000000013.logstart']])
+    expect(answers).toEqual([])
+    settle(flusher)
+    expect(answers).toEqual([[ErrorCode.NONE, 13]])
+    // what is durable already waits for its own name alone
+    deleting(log, 15)
+    expect(startNames(disk)).toContain('00000000000000000015.logstart')
   })
 
   it('takes −1 for the high watermark, and what is below the start for done', () => {
@@ -223,6 +243,147 @@ describe('after every single change on disk', () => {
         changes = at
       }
       expect(changes).toBeGreaterThan(60)
+    },
+    TIMEOUT_MS,
+  )
+})
+
+/** A log of offsets 0 to 19 that begins at 13 and was cut off within the batch at 10, durably. */
+function tornBelowItsStart(withRings = true) {
+  const world = simulated(withRings)
+  const { broker, disk, flusher } = world
+  const log = broker.open(ONE_SEGMENT)
+  for (let i = 0; i < 10; i++) append(log, batchOf([`${i}-a`, `${i}-b`]))
+  settle(flusher)
+  deleting(log, 13)
+  settle(flusher)
+  expect(log.logStartOffset).toBe(13)
+  const { path } = log.segments[0]!.log
+  disk.kill()
+  flusher.forget()
+  disk.open(path, 'append').truncate((disk.size(path) / 20) * 11)
+  for (const name of [path, DIRECTORY]) disk.flush(name)
+  broker.start()
+  return world
+}
+
+describe('a log that ends below its start when it is opened', () => {
+  it('begins at its end, and what is appended from there on stays', () => {
+    const { broker, disk, flusher } = tornBelowItsStart()
+    let log = broker.open(ONE_SEGMENT)
+    expect([log.failure, log.logStartOffset, log.logEndOffset]).toEqual([null, 10, 10])
+    expect(broker.lines).toContainEqual({
+      level: 'warn',
+      message: 'Log ends at offset 10, below its start 13: it begins at its end',
+    })
+    // not before it is durable that the old start is gone
+    const refused = append(log, batchOf(['too early']))
+    expect([refused.error, refused.fault]).toEqual([ErrorCode.KAFKA_STORAGE_ERROR, 'logFailed'])
+    settle(flusher)
+    expect(startNames(disk)).toEqual(['00000000000000000010.logstart'])
+    for (let i = 0; i < 4; i++) expect(append(log, batchOf(['x', 'y'])).baseOffset).toBe(10 + i * 2)
+    for (const end of ['kill', 'powerCut'] as const) {
+      settle(flusher)
+      log.requestFlush()
+      settle(flusher)
+      if (end === 'kill') disk.kill()
+      else disk.powerCut(3)
+      flusher.forget()
+      broker.start()
+      log = broker.open(ONE_SEGMENT)
+      expect([end, log.failure, log.logStartOffset, log.logEndOffset]).toEqual([end, null, 10, 18])
+      // what was deleted does not come back
+      expect(located(log, 9)).toBe(ErrorCode.OFFSET_OUT_OF_RANGE)
+      expect(storedBatches(log).map(({ base }) => base)).toEqual([10, 12, 14, 16])
+      expect(append(log, batchOf([])).error).not.toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    }
+  })
+
+  it('does so after a clean stop too: the directory is flushed before anything is appended', () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const { broker, disk, flusher, log } = tenBatches(ONE_SEGMENT)
+      log.flushAll(() => {})
+      settle(flusher)
+      log.close()
+      broker.environment.recoveryPoints.close()
+      settle(flusher)
+      disk.open(`${DIRECTORY}/00000000000000000025.logstart`, 'append').close()
+      disk.flush(DIRECTORY)
+      disk.kill()
+      broker.start()
+      const again = broker.open(ONE_SEGMENT)
+      expect([again.failure, again.logStartOffset, again.logEndOffset]).toEqual([null, 20, 20])
+      settle(flusher)
+      for (let i = 0; i < 5; i++) expect(append(again, batchOf(['x', 'y'])).error).toBe(0)
+      again.requestFlush()
+      settle(flusher)
+      disk.powerCut(seed)
+      flusher.forget()
+      broker.start()
+      const last = broker.open(ONE_SEGMENT)
+      expect([seed, last.logStartOffset, last.logEndOffset]).toEqual([seed, 20, 30])
+    }
+  })
+
+  it('keeps its start when it takes no appends, for whoever mends it', () => {
+    const { broker, disk } = tornBelowItsStart()
+    const { path } = broker.open(ONE_SEGMENT).segments[0]!.log
+    disk.flipBit(path, 20)
+    // (the opening above has dropped it)
+    disk.open(`${DIRECTORY}/00000000000000000013.logstart`, 'append').close()
+    broker.start()
+    const log = broker.open(ONE_SEGMENT)
+    expect(log.failure).not.toBe(null)
+    expect(startNames(disk)).toContain('00000000000000000013.logstart')
+  })
+
+  it.each([
+    ['powerCut', 'powerCut'],
+    ['kill', 'powerCut'],
+    ['powerCut', 'kill'],
+  ] as const)(
+    'after every single change, %s and then %s: nothing appended is hidden again',
+    (first, second) => {
+      let changes = 0
+      for (let at = 1, more = true; more; at++) {
+        for (let seed = 1; seed <= 12 * SEEDS; seed++) {
+          const { broker, disk, flusher } = tornBelowItsStart(false)
+          const crash = (how: 'powerCut' | 'kill', n: number) => {
+            if (how === 'kill') disk.kill()
+            else disk.powerCut(at * 1000 + seed * 10 + n)
+            flusher.forget()
+            broker.start()
+          }
+          const grow = (log: PartitionLog) => {
+            for (let i = 0; i < 3; i++) append(log, batchOf([`${i}-a`, `${i}-b`]))
+          }
+          more = liveUntil(disk, disk.operations + at, () => {
+            const log = broker.open(ONE_SEGMENT)
+            grow(log)
+            settle(flusher)
+            grow(log)
+          })
+          crash(first, 1)
+          const log = broker.open(ONE_SEGMENT)
+          if (seed % 2 === 0) settle(flusher)
+          grow(log)
+          const { durableOffset } = log
+          crash(second, 2)
+          const last = broker.open(ONE_SEGMENT)
+          const where = `change ${at}, seed ${seed}`
+          expect([last.failure, last.logStartOffset], where).toEqual([null, 10])
+          expect(last.logEndOffset, where).toBeGreaterThanOrEqual(durableOffset)
+          const stored = storedBatches(last)
+          const bases = stored.map((_, i) => 10 + 2 * i)
+          expect(
+            stored.map(({ base }) => base),
+            where,
+          ).toEqual(bases)
+          expect(stored.length * 2 + 10, where).toBe(last.logEndOffset)
+        }
+        changes = at
+      }
+      expect(changes).toBeGreaterThan(15)
     },
     TIMEOUT_MS,
   )
