@@ -454,7 +454,10 @@ export class LogCleaning {
     const { disk } = log.environment
     const isSwapping = this.#phase === 'naming' || this.#phase === 'named'
     try {
-      if (isSwapping) cancelSwap(disk, log.directory, target.baseOffset, this.#nextBase)
+      if (isSwapping) {
+        cancelSwap(disk, log.directory, target.baseOffset, this.#nextBase)
+        log.tail.flushNames()
+      }
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       log.fail(`a cleaned segment that counts for nothing could not be removed (${error.message})`)

@@ -122,6 +122,12 @@ export class LogTail {
     this.#book.add(directory)
   }
 
+  /** Names in the log's directory have changed that must not change back: they are made durable. */
+  flushNames(): void {
+    this.#book.add(this.#log.directory)
+    this.#durability.request(false)
+  }
+
   /** `bytes` up to `endOffset` are in the active segment. */
   appended(endOffset: number, bytes: number): void {
     this.#endOffset = endOffset
@@ -176,6 +182,8 @@ export class LogTail {
     // Before anything is gone: a log that ends below what was durable is damaged.
     this.#tellDirty(Math.min(log.durableOffset, end))
     this.#ring?.giveUpRing()
+    // With what is appended next: segments that came back would follow on it, or take its place.
+    this.#book.add(log.directory)
     while (log.active !== last) segments.pop()!.remove()
     this.#endOffset = last.truncateTo(offset, place, log.config.indexIntervalBytes)
     log.cleanPoint.truncate(this.#endOffset)

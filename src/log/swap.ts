@@ -27,7 +27,7 @@ export function beginSwap(disk: Disk, directory: string, base: number, end: numb
   disk.rename(cleaned, `${directory}/${swapName(base, end)}`)
 }
 
-/** Undoes step 2 before 3 was begun. Throws DiskError, and then the log must be opened again. */
+/** Undoes step 2 before 3 was begun; to be made durable, too. Throws DiskError, and then the log must be opened again. */
 export function cancelSwap(disk: Disk, directory: string, base: number, end: number): void {
   disk.remove(`${directory}/${swapName(base, end)}`)
 }

@@ -12,7 +12,7 @@ import {
   type SeenRecord,
   seenRecords,
 } from './cleaning-support.ts'
-import { append, type Broker, checkIndexes, simulated } from './support.ts'
+import { append, type Broker, checkIndexes, DIRECTORY, simulated } from './support.ts'
 import { liveUntil } from './workload.ts'
 
 const CONFIG: Partial<LogConfig> = {
@@ -211,6 +211,8 @@ describe('an error of the disk while a log is cleaned', () => {
         const cleaning = new LogCleaning(log, newKeys(), { segmentsMax: 3 })
         while (cleaning.outcome === null) if (cleaning.step() === 0) flusher.doWork()
         disk.onOperation = null
+        // a swap that was given up is made durable, which a lost flush of the directory makes fail
+        while (flusher.doWork() > 0);
         if (!struck) {
           expect(at).toBeGreaterThan(40)
           break
@@ -240,4 +242,62 @@ describe('an error of the disk while a log is cleaned', () => {
       else expect(failures).toBeGreaterThan(10)
     },
   )
+})
+
+describe('a swap that is given up', () => {
+  const SEEDS_OF_CUT = 20
+  /** A log whose first segments are about to give way to a cleaned one, the name of which is durable. */
+  function swapping() {
+    const world = simulated(false)
+    const log = world.broker.open(CONFIG, ORIGIN)
+    const told: Told = { appended: [], acknowledged: 0 }
+    for (let i = 0; i < 3; i++) writeMore(world.broker, log, told)
+    while (world.flusher.doWork() > 0);
+    const cleaning = new LogCleaning(log, newKeys(), { segmentsMax: 3 })
+    const isNamed = () => swapFiles(world).some((name) => name.includes('.swap-'))
+    while (!isNamed()) if (cleaning.step() === 0) world.flusher.doWork()
+    while (world.flusher.doWork() > 0);
+    expect([cleaning.outcome, cleaning.isWaiting]).toEqual([null, false])
+    return { world, log, told, cleaning }
+  }
+  const swapFiles = ({ disk }: World) =>
+    disk.list(DIRECTORY).filter((name) => /cleaned$|swap-/.test(name))
+
+  it('does not come back with a power cut', () => {
+    for (let seed = 1; seed <= SEEDS_OF_CUT; seed++) {
+      const { world, cleaning, told } = swapping()
+      cleaning.cancel()
+      expect(swapFiles(world)).toEqual([])
+      while (world.flusher.doWork() > 0);
+      world.disk.powerCut(seed * 7_919)
+      expect([seed, swapFiles(world)]).toEqual([seed, []])
+      checkAfter(world, told)
+    }
+  })
+
+  it('takes nothing with it that was written after a truncation', () => {
+    for (let seed = 1; seed <= SEEDS_OF_CUT; seed++) {
+      const { world, log } = swapping()
+      const { broker, disk, flusher } = world
+      const end = log.segments[1]!.baseOffset - 1
+      log.truncateTo(end)
+      const at = log.logEndOffset
+      const kept = seenRecords(log)
+      // up to where the next segment began: one that came back would follow on it
+      expect(append(log, keyed([['new', `${seed}`]])).baseOffset).toBe(at)
+      while (flusher.doWork() > 0);
+      expect(log.acknowledgedOffset).toBe(at + 1)
+      disk.powerCut(seed * 7_919)
+      flusher.forget()
+      broker.start()
+      const again = broker.open(CONFIG, ORIGIN)
+      expect([seed, again.logEndOffset]).toEqual([seed, at + 1])
+      // the entry that the log was cut may be lost: that it ends so early is damage then
+      expect(again.failure ?? '').toMatch(/^$|^ends at offset \d+, but was durable to \d+$/)
+      const seen = seenRecords(again)
+      expect(seen.slice(0, -1)).toEqual(kept)
+      expect(seen.at(-1)).toMatchObject({ offset: at, key: 'new', value: `${seed}` })
+      expect(again.cleanPoint.gapsTo).toBeLessThanOrEqual(at)
+    }
+  })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { LogConfig } from '../../src/log/log-config.ts'
-import { simulated } from './support.ts'
+import { append, batchOf, simulated, storedBatches } from './support.ts'
 import { checkAfter, live, liveUntil, SMALL, Story } from './workload.ts'
 
 const TIMEOUT_MS = process.env.GRIOT_TEST_LONG ? 600_000 : 60_000
@@ -73,4 +73,27 @@ describe('a death of the process after every single write', () => {
     },
     TIMEOUT_MS,
   )
+})
+
+describe('a power cut after a truncation', () => {
+  it('brings back no segment that would follow on what was written since', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const { broker, disk, flusher } = simulated(false)
+      const config = { segmentBytes: 300, indexIntervalBytes: 50, flushMessages: 1 }
+      const log = broker.open(config)
+      for (let i = 0; i < 12; i++) append(log, batchOf([`old ${i}`]))
+      while (flusher.doWork() > 0);
+      const next = log.segments[1]!.baseOffset
+      log.truncateTo(next - 1)
+      append(log, batchOf(['new']))
+      while (flusher.doWork() > 0);
+      expect([log.logEndOffset, log.acknowledgedOffset]).toEqual([next, next])
+      disk.powerCut(seed * 7_919)
+      flusher.forget()
+      broker.start()
+      const again = broker.open(config)
+      expect([seed, again.logEndOffset]).toEqual([seed, next])
+      expect(storedBatches(again).at(-1)!.tail).toContain('new')
+    }
+  })
 })
