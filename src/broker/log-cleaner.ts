@@ -1,4 +1,4 @@
-import type { PartitionNumber } from '../base/ids.ts'
+import type { BrokerId, PartitionNumber } from '../base/ids.ts'
 import type { LogFields } from '../base/log.ts'
 import type { TopicView } from '../image/view.ts'
 import { type Cleanable, cleanablePart, isDirtyEnough } from '../log/cleanable.ts'
@@ -12,6 +12,7 @@ import type { ReplicaTable } from './replica-table.ts'
 import type { BrokerSettings } from './settings.ts'
 
 export interface LogCleanerOptions {
+  readonly brokerId: BrokerId
   readonly environment: LogEnvironment
   readonly table: ReplicaTable
   readonly settings: BrokerSettings
@@ -72,7 +73,7 @@ export class LogCleaner {
 
   /** Topics that brokers clean themselves. Others with cleanup.policy=compact wait for the pool. */
   #isCleanedHere(topic: TopicView): boolean {
-    if (!topic.effective.cleanupPolicy.compact) return false
+    if (!topic.effectiveAt(this.#options.brokerId).cleanupPolicy.compact) return false
     return topic.internal || this.#options.settings.cleansClientTopics
   }
 

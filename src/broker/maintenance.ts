@@ -55,7 +55,8 @@ export class Maintenance {
     this.#gauges = new BrokerGauges(options)
     const periodMs = settings.retentionSweepMs
     this.#sweep = new RetentionSweep({ brokerId, image, table, disk, clock, periodMs })
-    this.#cleaner = new LogCleaner({ environment, table, settings, onFailed: partitions.moved })
+    const onFailed = partitions.moved
+    this.#cleaner = new LogCleaner({ brokerId, environment, table, settings, onFailed })
   }
 
   get nextTimerAtMs(): number {

@@ -3,7 +3,7 @@ import { ErrorCode } from '../../src/base/error-code.ts'
 import type { PartitionNumber } from '../../src/base/ids.ts'
 import { MAGIC_V2, sizeInBytesOf } from '../../src/record/batch.ts'
 import { keyed, seenBatch } from '../log/cleaning-support.ts'
-import { World, type WorldOptions } from './world.ts'
+import { BROKER, TENANT, World, type WorldOptions } from './world.ts'
 
 const CONFIGS = {
   'cleanup.policy': 'compact',
@@ -92,6 +92,30 @@ describe('an internal topic', () => {
     expect(turns).toBeGreaterThan(20)
     expect(answered.slice(1).every((count) => count > 0)).toBe(true)
   })
+
+  it.each([
+    ['compact', 'delete', true],
+    ['delete', 'compact', false],
+  ])(
+    'is cleaned by what this broker says (%s), not by what brokers say (%s)',
+    (own, all, isCleaned) => {
+      const world = new World({ settings: SETTINGS })
+      for (const [brokerId, policy] of [
+        [BROKER, own],
+        [0, all],
+      ] as const) {
+        const configs = { 'log.cleanup.policy': policy }
+        world.publish({ kind: 'broker-configs', tenantId: TENANT, brokerId, configs })
+      }
+      const { 'cleanup.policy': _, ...configs } = CONFIGS
+      const [partition] = world.createTopic({ internal: true, configs })
+      produce(world, partition!, 120)
+      world.run()
+      expect(valuesOf(world)).toEqual(wanted(120))
+      if (isCleaned) expect(records(world).length).toBeLessThan(100)
+      else expect(records(world).length).toBe(120)
+    },
+  )
 
   it('of clients with cleanup.policy=compact is left alone for now', () => {
     const { world, partition } = worldWith({}, false)
