@@ -19,6 +19,7 @@ import { findTimestamp, locate, type ReadableLog, readBatches } from './reads.ts
 import { type OpenedLog, openLog } from './recovery.ts'
 import type { RecoveryPoint } from './recovery-points.ts'
 import { applyRetention } from './retention.ts'
+import { retentionDueAtMs } from './rules.ts'
 import type { Segment } from './segment.ts'
 
 export interface PartitionLogOptions {
@@ -205,12 +206,7 @@ export class PartitionLog implements ReadableLog {
   }
   /** Wall-clock ms at which retention.ms will want something gone, Infinity for never: to open the log again by. */
   get retentionDueAtMs(): number {
-    const { cleanupPolicy, retentionMs } = this.#config
-    const first = this.segments[0]
-    if (!cleanupPolicy.delete || retentionMs < 0 || first === undefined || first.size === 0) {
-      return Number.POSITIVE_INFINITY
-    }
-    return first.newestMs() + retentionMs
+    return retentionDueAtMs(this.segments, this.#config)
   }
 
   /**

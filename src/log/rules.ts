@@ -22,7 +22,8 @@ export function shouldRoll(
 
 /**
  * How many of the oldest segments retention wants gone, of those wholly below `highWatermark`: those below the log start,
- * and those that the config lets go. The last one counts only when it holds something, and is to be rolled first.
+ * and those that the config lets go. One that is empty (cleaning leaves such) goes with the next that is not: it has no time
+ * of its own. The last one counts only when it holds something, and is to be rolled first.
  */
 export function expiredSegments(
   segments: readonly Segment[],
@@ -50,16 +51,25 @@ function expiredByConfig(
     for (const segment of segments) excess += segment.size
   }
   let count = 0
-  for (const segment of segments) {
-    const end = segments[count + 1]?.baseOffset ?? logEndOffset
-    const isLast = count === segments.length - 1
-    if (end > highWatermark || (isLast && segment.size === 0)) break
+  for (let index = 0; index < segments.length; index++) {
+    const segment = segments[index]!
+    const end = segments[index + 1]?.baseOffset ?? logEndOffset
+    if (end > highWatermark) break
+    if (segment.size === 0) continue
     const bySize = excess >= 0 && excess - segment.size >= 0
     if (!bySize && !isOld(segment, config.retentionMs, nowMs)) break
     excess -= segment.size
-    count++
+    count = index + 1
   }
   return count
+}
+
+/** Wall-clock ms at which retention.ms will want the first segment gone, Infinity for never. Throws DiskError. */
+export function retentionDueAtMs(segments: readonly Segment[], config: LogConfig): number {
+  const { cleanupPolicy, retentionMs } = config
+  if (!cleanupPolicy.delete || retentionMs < 0) return Number.POSITIVE_INFINITY
+  const first = segments.find(({ size }) => size > 0)
+  return first === undefined ? Number.POSITIVE_INFINITY : first.newestMs() + retentionMs
 }
 
 const isOld = (segment: Segment, retentionMs: number, nowMs: number): boolean =>

@@ -395,6 +395,56 @@ describe('what cannot be cleaned', () => {
   })
 })
 
+describe('retention, where cleaning has left a segment empty', () => {
+  const RETENTION_MS = 60_000
+  const both = { cleanupPolicy: { delete: true, compact: true }, retentionMs: RETENTION_MS }
+  /** Three segments, the first of which holds nothing any more, and the active one. */
+  function emptied() {
+    const one = world(both)
+    const start = one.broker.clock.wallMs()
+    one.write([['a', '1']], { timestampMs: start })
+    one.roll()
+    one.write([['a', '2']], { timestampMs: start + 1_000 })
+    one.roll()
+    one.write([['b', '1']], { timestampMs: start + 2_000 })
+    one.roll()
+    one.clean({ limits: { segmentsMax: 1 } })
+    one.flush()
+    const sizes = one.log.segments.map(({ size }) => size > 0)
+    expect(sizes).toEqual([false, true, true, false])
+    return { one, start }
+  }
+  const retained = (one: ReturnType<typeof world>, passMs: number) => {
+    one.broker.clock.advance(passMs)
+    one.log.applyRetention()
+    one.flush()
+    return one.log.segments.map(({ baseOffset }) => baseOffset)
+  }
+
+  it('is due when what follows is, and takes both then, not before', () => {
+    const { one, start } = emptied()
+    expect(one.log.retentionDueAtMs).toBe(start + 1_000 + RETENTION_MS)
+    expect(retained(one, RETENTION_MS + 1_000)).toEqual([0, 1, 2, 3])
+    expect(one.log.retentionDueAtMs).toBe(one.broker.clock.wallMs())
+    expect(retained(one, 1)).toEqual([2, 3])
+    expect(one.log.retentionDueAtMs).toBe(start + 2_000 + RETENTION_MS)
+    // once nothing is left, nothing is due: who looks at what is due would look for ever
+    expect(retained(one, RETENTION_MS)).toEqual([3])
+    expect(one.log.retentionDueAtMs).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it('is so by size, and after it was opened again', () => {
+    const { one } = emptied()
+    one.reopen('clean')
+    const size = one.log.segments[1]!.size
+    one.log.updateConfig({ ...one.log.config, retentionMs: -1, retentionBytes: size })
+    expect(retained(one, 0)).toEqual([2, 3])
+    const { one: other } = emptied()
+    other.log.updateConfig({ ...other.log.config, retentionMs: -1, retentionBytes: 2 * size })
+    expect(retained(other, 0)).toEqual([0, 1, 2, 3])
+  })
+})
+
 describe('a map of keys that is full', () => {
   it.each([
     ['keys', { keysMax: 3 }],
