@@ -1,10 +1,12 @@
 /** What tests of cleaning share: keyed records, running a cleaning to its end, what a reader sees. */
+import { expect } from 'vitest'
 import { KeyOffsets, type KeyOffsetsLimits } from '../../src/log/key-offsets.ts'
 import {
   type CleaningLimits,
   type CleaningOutcome,
   LogCleaning,
 } from '../../src/log/log-cleaning.ts'
+import type { LogConfig } from '../../src/log/log-config.ts'
 import { LocateSource } from '../../src/log/outcomes.ts'
 import type { PartitionLog } from '../../src/log/partition-log.ts'
 import type { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
@@ -20,7 +22,7 @@ import {
 import { type BatchOptions, buildBatch } from '../../src/record/builder.ts'
 import { decompressedBody } from '../../src/record/inspect.ts'
 import { readRecords } from '../../src/record/records.ts'
-import { newLocate } from './support.ts'
+import { append, newLocate, simulated } from './support.ts'
 
 /** A record: its key and value, null for none. */
 export type Keyed = readonly [key: string | null, value: string | null]
@@ -143,3 +145,63 @@ export function checkGaps(log: PartitionLog): void {
     }
   }
 }
+
+const COMPACT: Partial<LogConfig> = {
+  segmentBytes: 700,
+  indexIntervalBytes: 100,
+  retentionMs: -1,
+  cleanupPolicy: { delete: false, compact: true },
+  deleteRetentionMs: 1_000,
+}
+
+/** A compacted topic's log, and what is done with it. */
+export function compacted(config: Partial<LogConfig> = {}) {
+  const { disk, flusher, broker } = simulated(false)
+  const merged = { ...COMPACT, ...config }
+  const options = { origin: 'broker' } as const
+  let log = broker.open(merged, options)
+  const flush = () => {
+    log.requestFlush()
+    while (flusher.doWork() > 0);
+  }
+  return {
+    disk,
+    flusher,
+    broker,
+    get log(): PartitionLog {
+      return log
+    },
+    write(records: readonly Keyed[], more: Parameters<typeof keyed>[1] = {}, epoch = 0): number {
+      const out = append(log, keyed(records, more), epoch)
+      expect([out.error, out.faultMessage]).toEqual([0, null])
+      return out.baseOffset
+    },
+    /** Begins a segment, so that what is there can be cleaned. */
+    roll() {
+      log.tail.markDirty()
+      log.tail.roll(broker.clock.wallMs())
+      flush()
+    },
+    flush,
+    reopen(how: 'clean' | 'kill' | number = 'kill') {
+      if (how === 'clean') {
+        log.flushAll(() => {})
+        while (flusher.doWork() > 0);
+        log.close()
+        broker.environment.recoveryPoints.close()
+      }
+      if (how === 'kill') disk.kill()
+      if (typeof how === 'number') disk.powerCut(how)
+      flusher.forget()
+      broker.start()
+      log = broker.open(merged, options)
+      expect(log.failure).toBe(null)
+      return log
+    },
+    clean: (options: Parameters<typeof clean>[2] = {}) => clean(log, flusher, options),
+    files: () => disk.list(log.directory),
+  }
+}
+
+export const keysOf = (log: PartitionLog): string[] =>
+  seenRecords(log).map(({ key, value }) => `${key}=${value}`)

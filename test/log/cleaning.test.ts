@@ -1,82 +1,23 @@
 import { describe, expect, it } from 'vitest'
-import type { LogConfig } from '../../src/log/log-config.ts'
 import { LATEST_TIMESTAMP, MAX_TIMESTAMP, TimestampSource } from '../../src/log/outcomes.ts'
-import type { PartitionLog } from '../../src/log/partition-log.ts'
 import { Codec, hasDeleteHorizon } from '../../src/record/batch.ts'
 import { buildTransactionMarker } from '../../src/record/builder.ts'
 import {
   checkGaps,
   clean,
-  type Keyed,
+  compacted,
   keyed,
+  keysOf,
   newKeys,
   reduced,
   seenBatches,
   seenRecords,
 } from './cleaning-support.ts'
-import { append, checkIndexes, newOffsets, simulated } from './support.ts'
-
-const COMPACT: Partial<LogConfig> = {
-  segmentBytes: 700,
-  indexIntervalBytes: 100,
-  retentionMs: -1,
-  cleanupPolicy: { delete: false, compact: true },
-  deleteRetentionMs: 1_000,
-}
-
-function world(config: Partial<LogConfig> = {}) {
-  const { disk, flusher, broker } = simulated(false)
-  const merged = { ...COMPACT, ...config }
-  const options = { origin: 'broker' } as const
-  let log = broker.open(merged, options)
-  const flush = () => {
-    log.requestFlush()
-    while (flusher.doWork() > 0);
-  }
-  return {
-    disk,
-    flusher,
-    broker,
-    get log(): PartitionLog {
-      return log
-    },
-    write(records: readonly Keyed[], more: Parameters<typeof keyed>[1] = {}, epoch = 0): number {
-      const out = append(log, keyed(records, more), epoch)
-      expect([out.error, out.faultMessage]).toEqual([0, null])
-      return out.baseOffset
-    },
-    /** Begins a segment, so that what is there can be cleaned. */
-    roll() {
-      log.tail.markDirty()
-      log.tail.roll(broker.clock.wallMs())
-      flush()
-    },
-    flush,
-    reopen(how: 'clean' | 'kill' | number = 'kill') {
-      if (how === 'clean') {
-        log.flushAll(() => {})
-        while (flusher.doWork() > 0);
-        log.close()
-        broker.environment.recoveryPoints.close()
-      }
-      if (how === 'kill') disk.kill()
-      if (typeof how === 'number') disk.powerCut(how)
-      flusher.forget()
-      broker.start()
-      log = broker.open(merged, options)
-      expect(log.failure).toBe(null)
-      return log
-    },
-    clean: (options: Parameters<typeof clean>[2] = {}) => clean(log, flusher, options),
-    files: () => disk.list(log.directory),
-  }
-}
-
-const keysOf = (log: PartitionLog) => seenRecords(log).map(({ key, value }) => `${key}=${value}`)
+import { append, checkIndexes, newOffsets } from './support.ts'
 
 describe('cleaning keeps the last value per key', () => {
   it('at its offset, in order, whatever is before, and touches nothing of the active segment', () => {
-    const one = world()
+    const one = compacted()
     one.write([
       ['a', '1'],
       ['b', '1'],
@@ -115,7 +56,7 @@ describe('cleaning keeps the last value per key', () => {
   })
 
   it('merges small segments into one, and leaves what has nothing to drop as it is', () => {
-    const one = world()
+    const one = compacted()
     for (let i = 0; i < 6; i++) {
       one.write([
         ['a', `${i}`],
@@ -138,7 +79,7 @@ describe('cleaning keeps the last value per key', () => {
   })
 
   it('drops what has no key, and batches of which nothing is left', () => {
-    const one = world()
+    const one = compacted()
     one.write([
       [null, 'no key'],
       ['a', '1'],
@@ -158,7 +99,7 @@ describe('cleaning keeps the last value per key', () => {
   })
 
   it('keeps the last batch of what it cleaned, if need be empty: the end stays known', () => {
-    const one = world()
+    const one = compacted()
     one.write([['a', '1']])
     one.write([
       [null, 'x'],
@@ -178,7 +119,7 @@ describe('cleaning keeps the last value per key', () => {
   })
 
   it('in compressed batches, too, which stay as compressed', () => {
-    const one = world({ segmentBytes: 10_000 })
+    const one = compacted({ segmentBytes: 10_000 })
     for (const codec of [Codec.none, Codec.gzip, Codec.snappy, Codec.lz4]) {
       one.write(
         [
@@ -199,7 +140,7 @@ describe('cleaning keeps the last value per key', () => {
   })
 
   it('keeps epochs and times of what stays, and finds offsets by time over the gaps', () => {
-    const one = world({ segmentBytes: 5_000 })
+    const one = compacted({ segmentBytes: 5_000 })
     one.write(
       [
         ['a', '1'],
@@ -249,7 +190,7 @@ describe('cleaning keeps the last value per key', () => {
 
 describe('tombstones', () => {
   it('outlive the values that they delete by delete.retention.ms, told by their batch (KIP-534)', () => {
-    const one = world()
+    const one = compacted()
     const start = one.broker.clock.wallMs()
     one.write(
       [
@@ -290,7 +231,7 @@ describe('tombstones', () => {
 
 describe('producers', () => {
   it('keep their last sequence, in an empty batch if need be', () => {
-    const one = world()
+    const one = compacted()
     const producer = { producerId: 9, producerEpoch: 3, baseSequence: 0 }
     one.write(
       [
@@ -340,7 +281,7 @@ describe('producers', () => {
 
 describe('what cannot be cleaned', () => {
   it('transactions end the part that is cleaned', () => {
-    const one = world()
+    const one = compacted()
     one.write([['a', '1']])
     one.write([['a', '2']])
     const transactional = { producerId: 4, producerEpoch: 0, baseSequence: 0, transactional: true }
@@ -359,7 +300,7 @@ describe('what cannot be cleaned', () => {
   })
 
   it('damage ends it, and what is damaged stays as it is', () => {
-    const one = world()
+    const one = compacted()
     one.write([['a', '1']])
     one.write([['a', '2']])
     one.roll()
@@ -384,7 +325,7 @@ describe('what cannot be cleaned', () => {
   })
 
   it('nothing, while nothing sealed is durable', () => {
-    const one = world()
+    const one = compacted()
     one.write([['a', '1']])
     one.log.tail.markDirty()
     one.log.tail.roll(0)
@@ -395,62 +336,12 @@ describe('what cannot be cleaned', () => {
   })
 })
 
-describe('retention, where cleaning has left a segment empty', () => {
-  const RETENTION_MS = 60_000
-  const both = { cleanupPolicy: { delete: true, compact: true }, retentionMs: RETENTION_MS }
-  /** Three segments, the first of which holds nothing any more, and the active one. */
-  function emptied() {
-    const one = world(both)
-    const start = one.broker.clock.wallMs()
-    one.write([['a', '1']], { timestampMs: start })
-    one.roll()
-    one.write([['a', '2']], { timestampMs: start + 1_000 })
-    one.roll()
-    one.write([['b', '1']], { timestampMs: start + 2_000 })
-    one.roll()
-    one.clean({ limits: { segmentsMax: 1 } })
-    one.flush()
-    const sizes = one.log.segments.map(({ size }) => size > 0)
-    expect(sizes).toEqual([false, true, true, false])
-    return { one, start }
-  }
-  const retained = (one: ReturnType<typeof world>, passMs: number) => {
-    one.broker.clock.advance(passMs)
-    one.log.applyRetention()
-    one.flush()
-    return one.log.segments.map(({ baseOffset }) => baseOffset)
-  }
-
-  it('is due when what follows is, and takes both then, not before', () => {
-    const { one, start } = emptied()
-    expect(one.log.retentionDueAtMs).toBe(start + 1_000 + RETENTION_MS)
-    expect(retained(one, RETENTION_MS + 1_000)).toEqual([0, 1, 2, 3])
-    expect(one.log.retentionDueAtMs).toBe(one.broker.clock.wallMs())
-    expect(retained(one, 1)).toEqual([2, 3])
-    expect(one.log.retentionDueAtMs).toBe(start + 2_000 + RETENTION_MS)
-    // once nothing is left, nothing is due: who looks at what is due would look for ever
-    expect(retained(one, RETENTION_MS)).toEqual([3])
-    expect(one.log.retentionDueAtMs).toBe(Number.POSITIVE_INFINITY)
-  })
-
-  it('is so by size, and after it was opened again', () => {
-    const { one } = emptied()
-    one.reopen('clean')
-    const size = one.log.segments[1]!.size
-    one.log.updateConfig({ ...one.log.config, retentionMs: -1, retentionBytes: size })
-    expect(retained(one, 0)).toEqual([2, 3])
-    const { one: other } = emptied()
-    other.log.updateConfig({ ...other.log.config, retentionMs: -1, retentionBytes: 2 * size })
-    expect(retained(other, 0)).toEqual([0, 1, 2, 3])
-  })
-})
-
 describe('a map of keys that is full', () => {
   it.each([
     ['keys', { keysMax: 3 }],
     ['bytes', { keyBytesMax: 12 }],
   ])('of %s is used as far as it reaches; the next cleaning goes on there', (_, limits) => {
-    const one = world({ segmentBytes: 400 })
+    const one = compacted({ segmentBytes: 400 })
     for (let i = 0; i < 40; i++)
       one.write([
         [`k${i % 9}`, `${i}`],
@@ -479,7 +370,7 @@ describe('a map of keys that is full', () => {
 
 describe('a bounded step', () => {
   it('reads no more than it may: a batch, or the records of one', () => {
-    const one = world({ segmentBytes: 20_000 })
+    const one = compacted({ segmentBytes: 20_000 })
     for (let i = 0; i < 20; i++) {
       one.write(Array.from({ length: 50 }, (_, n) => [`key ${n % 30}`, `${i}`] as const))
     }
