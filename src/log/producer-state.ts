@@ -10,7 +10,7 @@ import {
 } from '../record/batch.ts'
 import type { LogEnvironment } from './environment.ts'
 import { decodeProducerSnapshot, encodeProducerSnapshot } from './producer-snapshot.ts'
-import { type ProducerBatch, ProducerTable } from './producers.ts'
+import { PRODUCERS_MAX, type ProducerBatch, ProducerTable } from './producers.ts'
 import type { Segment } from './segment.ts'
 import { shortWalker } from './walk.ts'
 
@@ -39,6 +39,7 @@ export class ProducerState {
   #segments: readonly Segment[]
   /** Whether the table differs from the newest snapshot. */
   #snapshotOffset = -1
+  #forgottenTold = 0
 
   constructor(
     environment: LogEnvironment,
@@ -161,7 +162,16 @@ export class ProducerState {
     })
   }
 
+  /** Forgets those that have not written for long; says how many had to be forgotten earlier. */
   expire(nowMs: number): number {
+    const { forgotten } = this.table
+    if (forgotten > this.#forgottenTold) {
+      const count = forgotten - this.#forgottenTold
+      this.#forgottenTold = forgotten
+      const limit = `a partition remembers ${PRODUCERS_MAX}, the longest idle go first`
+      const message = `${count} producers were forgotten early: ${limit}`
+      this.#environment.logger.log('warn', message, { directory: this.#directory })
+    }
     return this.#loadAt >= 0 ? 0 : this.table.expire(nowMs, this.expirationMs)
   }
 }

@@ -7,6 +7,11 @@ const BATCHES_KEPT = 5
 /** Numbers kept per batch: last sequence, last offset, offset delta, timestamp. */
 const FIELDS = 4
 
+/** Remembered per partition, but for those of open transactions. Kafka has no bound but time. */
+export const PRODUCERS_MAX = 20_000
+/** This share is forgotten at a time, so that the way to the longest idle is not gone for each one. */
+const FORGOTTEN_SHARE = 1 / 64
+
 /** A producer as a snapshot holds it: the state after its last batch. */
 export interface ProducerSnapshotEntry {
   readonly producerId: number
@@ -18,6 +23,8 @@ export interface ProducerSnapshotEntry {
   readonly coordinatorEpoch: number
   readonly txnFirstOffset: number
 }
+
+const NO_BATCHES: number[] = []
 
 /** What is known of one producer in one partition: its epoch and its last batches, newest at {@link newest}. */
 class Producer {
@@ -31,7 +38,10 @@ class Producer {
   txnFirstOffset = -1
   /** The turn in which {@link Undo} last saved it. */
   savedInTurn = -1
-  readonly batches: number[] = new Array<number>(BATCHES_KEPT * FIELDS).fill(-1)
+  /** It has written again since it was put in its place of the table's order. */
+  wroteAgain = false
+  /** Room for none, for one, and with the second for all that are kept: of many ids there is one batch. */
+  batches: number[] = NO_BATCHES
 
   constructor(producerId: number) {
     this.producerId = producerId
@@ -48,11 +58,21 @@ class Producer {
   add(lastSequence: number, lastOffset: number, delta: number, timestampMs: number): void {
     this.newest = this.count === 0 ? 0 : (this.newest + 1) % BATCHES_KEPT
     if (this.count < BATCHES_KEPT) this.count++
+    if (this.batches.length === 0) {
+      this.batches = [lastSequence, lastOffset, delta, timestampMs]
+      return
+    }
     const at = this.newest * FIELDS
     this.batches[at] = lastSequence
     this.batches[at + 1] = lastOffset
     this.batches[at + 2] = delta
     this.batches[at + 3] = timestampMs
+  }
+
+  /** So that {@link copyFrom} has room for whatever comes. */
+  withRoom(): this {
+    this.batches = new Array<number>(BATCHES_KEPT * FIELDS).fill(-1)
+    return this
   }
 
   copyFrom(other: Producer): void {
@@ -62,7 +82,9 @@ class Producer {
     this.lastSeenMs = other.lastSeenMs
     this.coordinatorEpoch = other.coordinatorEpoch
     this.txnFirstOffset = other.txnFirstOffset
-    for (let i = 0; i < this.batches.length; i++) this.batches[i] = other.batches[i]!
+    // what is beyond the count in either says nothing
+    const length = Math.min(this.batches.length, other.batches.length)
+    for (let i = 0; i < length; i++) this.batches[i] = other.batches[i]!
   }
 }
 
@@ -98,13 +120,27 @@ export const newVerdict = (): SequenceVerdict => ({
 
 /**
  * The idempotent producers of one partition (KIP-98): which batch each one wrote last. Changes of the turn can be
- * undone until {@link commit}. On the broker's thread; allocates only for a producer not seen before.
+ * undone until {@link commit}. On the broker's thread; allocates only for a producer not seen before, and for the second
+ * batch of one. So many are remembered at most: with more, the longest idle are forgotten as if they had expired.
  */
 export class ProducerTable {
   readonly #producers = new Map<number, Producer>()
   readonly #saved: { producer: Producer; before: Producer; isNew: boolean }[] = []
+  readonly #max: number
+  /** At which those are looked for who are to be forgotten. */
+  #limit: number
   #savedCount = 0
   #turn = 0
+  #forgotten = 0
+
+  constructor(max = PRODUCERS_MAX) {
+    this.#max = this.#limit = max
+  }
+
+  /** Of those that were forgotten for want of room, how many so far. */
+  get forgotten(): number {
+    return this.#forgotten
+  }
 
   get size(): number {
     return this.#producers.size
@@ -174,6 +210,7 @@ export class ProducerTable {
       producer = new Producer(batch.producerId)
       this.#producers.set(batch.producerId, producer)
     }
+    producer.wroteAgain = !isNew
     this.#save(producer, isNew)
     if (batch.epoch !== producer.epoch) {
       producer.epoch = batch.epoch
@@ -189,7 +226,7 @@ export class ProducerTable {
     producer.savedInTurn = this.#turn
     let saved = this.#saved[this.#savedCount]
     if (saved === undefined) {
-      saved = { producer, before: new Producer(-1), isNew }
+      saved = { producer, before: new Producer(-1).withRoom(), isNew }
       this.#saved.push(saved)
     }
     saved.producer = producer
@@ -203,6 +240,28 @@ export class ProducerTable {
     if (this.#savedCount === 0) return
     this.#savedCount = 0
     this.#turn++
+    if (this.#producers.size > this.#limit) this.#forgetIdle()
+  }
+
+  /**
+   * From those that came first on: whoever has written since goes to the end of the order instead, once; that is nearly the
+   * order of their last writes, and costs an append nothing.
+   */
+  #forgetIdle(): void {
+    const producers = this.#producers
+    const wanted = Math.floor(this.#max * (1 - FORGOTTEN_SHARE))
+    let looks = 2 * producers.size
+    for (const producer of producers.values()) {
+      if (producers.size <= wanted || looks-- === 0) break
+      producers.delete(producer.producerId)
+      if (producer.wroteAgain || producer.txnFirstOffset >= 0) {
+        producer.wroteAgain = false
+        producers.set(producer.producerId, producer)
+      } else this.#forgotten++
+    }
+    // with too many open transactions it is not looked again at each append
+    const isEnough = producers.size <= wanted
+    this.#limit = isEnough ? this.#max : Math.max(this.#max, producers.size + this.#max - wanted)
   }
 
   /** What was appended since the last commit is not in the log. */
@@ -273,5 +332,6 @@ export class ProducerTable {
       }
       this.#producers.set(entry.producerId, producer)
     }
+    if (this.#producers.size > this.#limit) this.#forgetIdle()
   }
 }
