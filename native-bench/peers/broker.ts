@@ -1,0 +1,20 @@
+/** A cluster that a row measures, whichever it is. */
+
+export interface Broker {
+  /** `HOST:PORT` of its first node. */
+  readonly bootstrap: string
+  /** Its processes, to count their CPU, memory and file descriptors. */
+  readonly pids: readonly number[]
+  /** SIGTERM for a clean end, SIGKILL where its data goes with it. */
+  stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
+}
+
+/** How to get one; `start` may be called again on the same directory once the last one is stopped. */
+export interface Side {
+  readonly name: 'griot' | 'kafka'
+  /** What a table calls it, with its version. */
+  readonly label: string
+  /** A fresh process has to warm up for so long. */
+  readonly warmupMs: number
+  start(directory: string): Promise<Broker>
+}
