@@ -1,4 +1,10 @@
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 
-/** The repository: everything of the bench runs from one bundle in its `dist`. */
-export const root = join(import.meta.dirname, '..')
+/** The repository, from wherever this runs: the bundle of the bench in `dist`, one of the tests, or its source. */
+export const root = (() => {
+  for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'native-bench/main.ts'))) return folder
+    if (folder === dirname(folder)) throw new Error(`${import.meta.dirname} is not in a checkout`)
+  }
+})()

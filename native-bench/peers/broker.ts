@@ -5,6 +5,8 @@ export interface Broker {
   readonly bootstrap: string
   /** Its processes, to count their CPU, memory and file descriptors. */
   readonly pids: readonly number[]
+  /** The last of its standard error. */
+  stderr(): string
   /** SIGTERM for a clean end, SIGKILL where its data goes with it. */
   stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
 }

@@ -18,11 +18,16 @@ export async function startGriot(sandbox: Sandbox, directory: string): Promise<B
   const child = sandbox.spawn(process.execPath, [program, ...args, ...listen], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  let stderr = ''
+  child.stderr!.on('data', (chunk) => {
+    stderr = (stderr + chunk).slice(-KEPT_STDERR)
+  })
   try {
-    const bootstrap = await listening(child)
+    const bootstrap = await listening(child, () => stderr)
     return {
       bootstrap,
       pids: [child.pid!],
+      stderr: () => stderr,
       stop: (signal) => endChild(child, signal),
     }
   } catch (error) {
@@ -32,21 +37,17 @@ export async function startGriot(sandbox: Sandbox, directory: string): Promise<B
 }
 
 /** The first screen is printed once clients are served, and says where. */
-function listening(child: ChildProcess): Promise<string> {
+function listening(child: ChildProcess, stderr: () => string): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
-    let stderr = ''
     const timer = setTimeout(
-      () => reject(new Error(`griot start is not ready after ${READY_TIMEOUT_MS} ms: ${stderr}`)),
+      () => reject(new Error(`griot start is not ready after ${READY_TIMEOUT_MS} ms: ${stderr()}`)),
       READY_TIMEOUT_MS,
     )
     child.once('error', reject)
     child.once('exit', (code, signal) => {
       clearTimeout(timer)
-      reject(new Error(`griot start ended with ${code ?? signal}: ${stderr}`))
-    })
-    child.stderr!.on('data', (chunk) => {
-      stderr = (stderr + chunk).slice(-KEPT_STDERR)
+      reject(new Error(`griot start ended with ${code ?? signal}: ${stderr()}`))
     })
     child.stdout!.on('data', (chunk) => {
       text += chunk

@@ -62,7 +62,7 @@ export function serverProperties(
  * connections. Throws with the standard error of the one that ended.
  */
 export async function startKafka(
-  sandbox: Sandbox,
+  sandbox: Pick<Sandbox, 'spawn'>,
   options: KafkaOptions,
   directory: string,
 ): Promise<Broker> {
@@ -89,6 +89,7 @@ export async function startKafka(
   return {
     bootstrap: `127.0.0.1:${port}`,
     pids: nodes.map((node) => node.child.pid!),
+    stderr: () => nodes.map((node) => node.stderr()).join(''),
     stop: async (signal) => {
       await Promise.all(nodes.map((node) => endChild(node.child, signal)))
     },
