@@ -5,6 +5,8 @@ export interface Broker {
   readonly bootstrap: string
   /** Its processes, to count their CPU, memory and file descriptors. */
   readonly pids: readonly number[]
+  /** Milliseconds of its start that made a fresh directory ready; 0 where that is no step of its own. */
+  readonly formatMs: number
   /** The last of its standard error. */
   stderr(): string
   /** SIGTERM for a clean end, SIGKILL where its data goes with it. */
@@ -16,7 +18,5 @@ export interface Side {
   readonly name: 'griot' | 'kafka'
   /** What a table calls it, with its version. */
   readonly label: string
-  /** A fresh process has to warm up for so long. */
-  readonly warmupMs: number
   start(directory: string): Promise<Broker>
 }

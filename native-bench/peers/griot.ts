@@ -27,6 +27,7 @@ export async function startGriot(sandbox: Sandbox, directory: string): Promise<B
     return {
       bootstrap,
       pids: [child.pid!],
+      formatMs: 0,
       stderr: () => stderr,
       stop: (signal) => endChild(child, signal),
     }

@@ -69,12 +69,14 @@ export async function startKafka(
   const port = await freePorts(2 * options.nodes)
   const jvm = [...(options.jvm ?? DEFAULT_JVM), '-cp', `${options.libs}/*`]
   jvm.push('-Dorg.slf4j.simpleLogger.defaultLogLevel=warn')
+  let formatMs = 0
   const nodes = Array.from({ length: options.nodes }, (_, i) => {
     const folder = join(directory, `node-${i + 1}`)
     mkdirSync(folder, { recursive: true })
     const file = join(folder, 'server.properties')
     writeFileSync(file, serverProperties(options, i + 1, port, folder))
-    if (!existsSync(join(folder, 'data/meta.properties'))) format(options.java, jvm, file)
+    if (!existsSync(join(folder, 'data/meta.properties')))
+      formatMs += format(options.java, jvm, file)
     const child = sandbox.spawn(options.java, [...jvm, 'kafka.Kafka', file], {
       stdio: ['ignore', 'ignore', 'pipe'],
     })
@@ -89,6 +91,7 @@ export async function startKafka(
   return {
     bootstrap: `127.0.0.1:${port}`,
     pids: nodes.map((node) => node.child.pid!),
+    formatMs,
     stderr: () => nodes.map((node) => node.stderr()).join(''),
     stop: async (signal) => {
       await Promise.all(nodes.map((node) => endChild(node.child, signal)))
@@ -96,12 +99,15 @@ export async function startKafka(
   }
 }
 
-function format(java: string, jvm: readonly string[], file: string): void {
+/** Returns the milliseconds that it took. */
+function format(java: string, jvm: readonly string[], file: string): number {
+  const from = performance.now()
   const id = Buffer.from('griot-compares..').toString('base64url')
   const args = ['kafka.tools.StorageTool', 'format', '-t', id, '-c', file]
   const done = spawnSync(java, [...jvm, ...args], { encoding: 'utf8' })
   if (done.error !== undefined) throw done.error
   if (done.status !== 0) throw new Error(`formatting Kafka's directory failed: ${done.stderr}`)
+  return performance.now() - from
 }
 
 function collect(child: ChildProcess): () => string {

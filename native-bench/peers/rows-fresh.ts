@@ -1,0 +1,135 @@
+/** Rows whose runs start processes of their own: start, memory of many topics. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Broker, Side } from './broker.ts'
+import {
+  allServe,
+  firstAcknowledged,
+  makeTopics,
+  removeAllTopics,
+  withClient,
+  writeEverywhere,
+} from './cluster.ts'
+import type { Figures } from './measures.ts'
+import { openFilesOf, rssBytesOf } from './process-usage.ts'
+import type { FreshRow } from './row.ts'
+import type { Sandbox } from './sandbox.ts'
+
+const MB = 1e6
+const TOPICS = 1_000
+const PARTITIONS = 6
+/** After a start: what a broker does by itself then is not what was asked of it. */
+const SETTLE_MS = 3_000
+const DELETION_TIMEOUT_MS = 20_000
+
+/** Starts in `directory`, and tells the milliseconds until a record was acknowledged, and those of it that made the directory. */
+async function timeOfStart(side: Side, directory: string) {
+  const from = performance.now()
+  const broker = await side.start(directory)
+  try {
+    await firstAcknowledged(broker.bootstrap, 'first', () => null)
+  } catch (error) {
+    await broker.stop('SIGKILL')
+    throw error
+  }
+  return { broker, ms: performance.now() - from, formatMs: broker.formatMs }
+}
+
+async function start(side: Side, sandbox: Sandbox): Promise<Figures> {
+  const directory = sandbox.directory()
+  try {
+    const fresh = await timeOfStart(side, directory)
+    await fresh.broker.stop('SIGTERM')
+    const old = await timeOfStart(side, directory)
+    await old.broker.stop('SIGKILL')
+    return { freshMs: fresh.ms, formattedMs: fresh.ms - fresh.formatMs, oldMs: old.ms }
+  } finally {
+    sandbox.remove(directory)
+  }
+}
+
+export const startRow: FreshRow = {
+  kind: 'fresh',
+  name: 'start',
+  title: 'spawn to first acknowledged record',
+  measures: [
+    { key: 'freshMs', label: 'fresh directory', unit: 'ms', goal: { atMost: 1 / 10 } },
+    { key: 'oldMs', label: 'old directory, cleanly stopped', unit: 'ms', goal: { atMost: 1 / 10 } },
+    { key: 'formattedMs', label: 'fresh, formatting not counted', unit: 'ms', goal: null },
+  ],
+  needs: { diskBytes: 1e9, memoryBytes: 2e9 },
+  run: start,
+}
+
+const namesOf = (prefix: string): string[] =>
+  Array.from({ length: TOPICS }, (_, i) => `${prefix}-${i}`)
+
+/** Makes all topics and tells milliseconds until answered and until every partition serves. */
+async function make(broker: Broker, prefix: string) {
+  return await withClient(broker.bootstrap, async (client) => {
+    const names = namesOf(prefix)
+    await client.metadata([])
+    const from = performance.now()
+    await makeTopics(client, names, PARTITIONS)
+    const answeredMs = performance.now() - from
+    await allServe(client, names)
+    return { answeredMs, usableMs: performance.now() - from }
+  })
+}
+
+/** Waits until the files of deleted topics are closed again, or until that takes too long. */
+async function untilFilesAtMost(broker: Broker, count: number): Promise<void> {
+  const deadline = performance.now() + DELETION_TIMEOUT_MS
+  while (openFilesOf(broker) > count && performance.now() < deadline) await sleep(100)
+  await sleep(1_000)
+}
+
+async function manyTopics(side: Side, sandbox: Sandbox): Promise<Figures> {
+  const directory = sandbox.directory()
+  let broker: Broker | null = null
+  try {
+    broker = (await timeOfStart(side, directory)).broker
+    await sleep(SETTLE_MS)
+    const [rss, files] = [rssBytesOf(broker), openFilesOf(broker)]
+    const first = await make(broker, 'first')
+    await sleep(SETTLE_MS)
+    const figures = {
+      firstMs: first.usableMs,
+      rssMB: (rssBytesOf(broker) - rss) / MB,
+      files: Math.max(1, openFilesOf(broker) - files),
+    }
+    await removeAllTopics(broker.bootstrap)
+    await untilFilesAtMost(broker, files + 100)
+    // the second thousand is the one that is timed: a JVM has then done it once
+    const { answeredMs, usableMs } = await make(broker, 'second')
+    const from = performance.now()
+    await withClient(broker.bootstrap, (client) => writeEverywhere(client, namesOf('second')))
+    const writtenMs = performance.now() - from
+    return {
+      ...figures,
+      answeredMs,
+      usableMs,
+      writtenMs,
+      filesWritten: openFilesOf(broker) - files,
+    }
+  } finally {
+    await broker?.stop('SIGKILL')
+    sandbox.remove(directory)
+  }
+}
+
+export const manyTopicsRow: FreshRow = {
+  kind: 'fresh',
+  name: 'many-topics',
+  title: '1,000 topics of 6 partitions in one request',
+  measures: [
+    { key: 'usableMs', label: 'until every partition serves', unit: 'ms', goal: { atMost: 1 } },
+    { key: 'rssMB', label: 'RSS added', unit: 'MB', goal: { atMost: 1 / 3 } },
+    { key: 'files', label: 'file descriptors added', unit: '', goal: { atMost: 1 / 10 } },
+    { key: 'answeredMs', label: 'until answered', unit: 'ms', goal: null },
+    { key: 'firstMs', label: 'the first thousand of a process', unit: 'ms', goal: null },
+    { key: 'writtenMs', label: 'then a record to each partition', unit: 'ms', goal: null },
+    { key: 'filesWritten', label: 'descriptors added after that', unit: '', goal: null },
+  ],
+  needs: { diskBytes: 2e9, memoryBytes: 3e9 },
+  run: manyTopics,
+}
