@@ -1,12 +1,14 @@
 /** `npm run bench -- SUBCOMMAND`: every subcommand is a folder of its own with one `register…` function. */
 import { Command } from 'commander'
 import { registerBaseline } from './baseline/command.ts'
+import { registerLimits } from './limits/command.ts'
 
 const program = new Command('npm run bench --')
   .description('What this machine can do, and what Griot does on it')
   .helpCommand(false)
 
 registerBaseline(program)
+registerLimits(program)
 
 // `npm run bench -- --quick` is how the guard is known
 const args = process.argv
