@@ -1,6 +1,9 @@
 /** `npm run bench -- SUBCOMMAND`: every subcommand is a folder of its own with one `register…` function. */
 import { Command } from 'commander'
 import { registerBaseline } from './baseline/command.ts'
+import { registerCompare } from './compare/command.ts'
+import { registerLimits } from './limits/command.ts'
+import { registerMicro } from './micro/command.ts'
 import { registerPeers } from './peers/command.ts'
 
 const program = new Command('npm run bench --')
@@ -8,6 +11,9 @@ const program = new Command('npm run bench --')
   .helpCommand(false)
 
 registerBaseline(program)
+registerLimits(program)
+registerCompare(program)
+registerMicro(program)
 registerPeers(program)
 
 // `npm run bench -- --quick` is how the guard is known

@@ -2,16 +2,15 @@
  * `npm run bench` without a subcommand: produce and fetch of a running engine beside the loopback limit of this machine,
  * in one run. With `--bootstrap HOST:PORT` it measures that Kafka; without, it starts an engine of its own.
  */
-import { join } from 'node:path'
 import type { Command } from 'commander'
 import { startEngine } from '../common/engine.ts'
 import { circumstances, circumstancesLine } from '../common/machine.ts'
 import { markdownTable } from '../common/markdown.ts'
 import { positiveInteger, positiveNumber } from '../common/options.ts'
-import { root } from '../common/root.ts'
 import { median, spread } from '../common/statistics.ts'
 import { cpuSeconds, rssBytes } from '../common/usage.ts'
-import { loopbackLimit } from '../limits/limits.ts'
+import { compiler } from '../limits/compile.ts'
+import { type LimitLine, measureLimit } from '../limits/measure.ts'
 import { type JobResult, runJob } from '../load/worker.ts'
 import { rows, runInProcess } from './jobs.ts'
 
@@ -48,11 +47,16 @@ interface Target {
 }
 
 async function measure(target: Target, seconds: number, rounds: number) {
-  const limits = []
+  const limits: LimitLine[] = []
+  const trips: LimitLine[] = []
   const results = new Map<string, (JobResult & { brokerCpuSeconds: number | null })[]>()
   for (let round = 0; round < rounds; round++) {
     console.error(`round ${round + 1} of ${rounds}`)
-    limits.push(await loopbackLimit(join(root, 'native-bench/limits/loopback.c'), 1 << 20, 1))
+    // slower without a compiler, and the table says so
+    const limit = await measureLimit(compiler() === null ? 'loopback-1M-node' : 'loopback-1M')
+    const trip = await measureLimit('round-trip-1')
+    if (typeof limit !== 'string') limits.push(limit)
+    if (typeof trip !== 'string') trips.push(trip)
     for (const { name, job } of rows) {
       const before = cpuSeconds(target.pid)
       const result = await runInProcess({ ...job, bootstrap: target.bootstrap, seconds })
@@ -62,7 +66,7 @@ async function measure(target: Target, seconds: number, rounds: number) {
       console.error(`  ${name}: ${(result.bytes / result.seconds / 1e6).toFixed(0)} MB/s`)
     }
   }
-  return { limits, results }
+  return { limits, trips, results }
 }
 
 const HEAD = [
@@ -70,9 +74,9 @@ const HEAD = [
   ...['broker CPU-s/GB', 'broker CPU µs/request'],
 ]
 
-function table({ limits, results }: Awaited<ReturnType<typeof measure>>): string {
-  const limit = median(limits.map((l) => l.bytesPerSecond))
-  const program = limits[0]!.program === 'c' ? 'a C program' : 'Node’s sockets'
+function table({ limits, trips, results }: Awaited<ReturnType<typeof measure>>): string {
+  const limit = median(limits.map((l) => l.value))
+  const program = compiler() === null ? 'Node’s sockets' : 'a C program'
   const lines = [...results].map(([name, runs]) => {
     const rates = runs.map((r) => r.bytes / r.seconds / 1e6)
     const cpu = runs.map((r) => r.brokerCpuSeconds ?? Number.NaN)
@@ -97,10 +101,10 @@ function table({ limits, results }: Awaited<ReturnType<typeof measure>>): string
     ]
   })
   const loopback = spread(
-    limits.map((l) => l.bytesPerSecond / 1e6),
+    limits.map((l) => l.value / 1e6),
     0,
   )
-  const trip = limits[0]!.roundTripUsP50 ?? '–'
+  const trip = trips.length === 0 ? '–' : spread(trips.map((line) => line.p50Us!))
   return `Loopback, ${program}, 1 MB chunks: ${loopback} MB/s; round trip p50 ${trip} µs\n\n${markdownTable(HEAD, lines)}`
 }
 
@@ -112,8 +116,8 @@ async function run(options: Options): Promise<void> {
     const measured = await measure(target, options.seconds, options.rounds)
     const loaded = rssBytes(target.pid)
     if (options.json) {
-      const { limits, results } = measured
-      console.log(JSON.stringify({ limits, results: [...results], idle, loaded }))
+      const { limits, trips, results } = measured
+      console.log(JSON.stringify({ limits, trips, results: [...results], idle, loaded }))
       return
     }
     console.log(table(measured))
