@@ -58,11 +58,24 @@ export function registerPeers(program: Command): void {
     .option('--warmup <N>', 'seconds before, of every run; 30 for a fresh JVM', positiveNumber)
     .option('--data-dir <DIR>', 'where temporary directories are made')
     .option('--json', 'print the result as JSON instead of the verdict', false)
-    .action(runPeers)
+    .action(orExplain(runPeers))
   program
     .command('table')
     .description('write native-bench/RESULTS.md from the newest run of each row')
-    .action(writeTable)
+    .action(orExplain(writeTable))
+}
+
+/** What went wrong is for whoever ran it, so without a stack; it ends with 1. */
+function orExplain<T>(run: (options: T) => void | Promise<void>): (options: T) => Promise<void> {
+  return async (options) => {
+    try {
+      await run(options)
+    } catch (error) {
+      const { message, cause } = error as Error
+      console.error(`error: ${message}${cause instanceof Error ? ` (${cause.message})` : ''}`)
+      process.exitCode = 1
+    }
+  }
 }
 
 function timingOf({ seconds, warmup }: Options): Timing {
