@@ -4,6 +4,7 @@ import { registerBaseline } from './baseline/command.ts'
 import { registerCompare } from './compare/command.ts'
 import { registerLimits } from './limits/command.ts'
 import { registerMicro } from './micro/command.ts'
+import { registerQuick } from './quick/command.ts'
 
 const program = new Command('npm run bench --')
   .description('What this machine can do, and what Griot does on it')
@@ -13,6 +14,7 @@ registerBaseline(program)
 registerLimits(program)
 registerCompare(program)
 registerMicro(program)
+registerQuick(program)
 
 // `npm run bench -- --quick` is how the guard is known
 const args = process.argv
