@@ -5,6 +5,7 @@ import { registerCompare } from './compare/command.ts'
 import { registerLimits } from './limits/command.ts'
 import { registerMicro } from './micro/command.ts'
 import { registerPeers } from './peers/command.ts'
+import { registerQuick } from './quick/command.ts'
 
 const program = new Command('npm run bench --')
   .description('What this machine can do, and what Griot does on it')
@@ -15,6 +16,7 @@ registerLimits(program)
 registerCompare(program)
 registerMicro(program)
 registerPeers(program)
+registerQuick(program)
 
 // `npm run bench -- --quick` is how the guard is known
 const args = process.argv
