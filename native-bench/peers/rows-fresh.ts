@@ -1,12 +1,15 @@
-/** Rows whose runs start processes of their own: start, memory of many topics. */
+/** Rows whose runs start processes of their own: start, memory, many topics. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaClient } from '../../src/kafka-client/client.ts'
 import type { Broker, Side } from './broker.ts'
 import { allServe, connectTo, firstAcknowledged, makeTopics, writeEverywhere } from './cluster.ts'
 import type { Figures } from './measures.ts'
-import { openFilesOf, rssBytesOf } from './process-usage.ts'
-import type { FreshRow } from './row.ts'
+import { settle } from './page-cache.ts'
+import type { FreshRow, Timing } from './row.ts'
+import { load } from './rows-load.ts'
 import type { Sandbox } from './sandbox.ts'
+import { openFilesOf, rssBytesOf } from './usage.ts'
+import { workloadFile } from './variants.ts'
 
 const MB = 1e6
 const TOPICS = 1_000
@@ -111,4 +114,38 @@ export const manyTopicsRow: FreshRow = {
   ],
   needs: { diskBytes: 2e9, memoryBytes: 3e9 },
   run: manyTopics,
+}
+
+/** What a broker has been through when its memory is looked at. */
+const MEMORY_LOADS = ['large-batches', 'tiny-batches', 'tail-fan-out'] as const
+
+async function memory(side: Side, sandbox: Sandbox, timing: Timing): Promise<Figures> {
+  const directory = sandbox.directory()
+  let broker: Broker | null = null
+  try {
+    broker = (await timeOfStart(side, directory)).broker
+    await sleep(SETTLE_MS)
+    const idleMB = rssBytesOf(broker) / MB
+    const seconds = timing.seconds / 2
+    for (const name of MEMORY_LOADS)
+      await load(workloadFile(name), { side, broker }, { seconds, warmupSeconds: 0 })
+    await sleep(SETTLE_MS)
+    return { idleMB, loadedMB: rssBytesOf(broker) / MB }
+  } finally {
+    await broker?.stop('SIGKILL')
+    sandbox.remove(directory)
+    await settle()
+  }
+}
+
+export const memoryRow: FreshRow = {
+  kind: 'fresh',
+  name: 'memory',
+  title: 'RSS of a fresh process, and after large batches, tiny batches and fan-out, 7.5 s each',
+  measures: [
+    { key: 'idleMB', label: 'RSS idle', unit: 'MB', goal: { atMost: 1 / 3 } },
+    { key: 'loadedMB', label: 'RSS after the load', unit: 'MB', goal: { atMost: 1 / 3 } },
+  ],
+  needs: { diskBytes: 20e9, memoryBytes: 4e9 },
+  run: memory,
 }

@@ -1,5 +1,15 @@
 /** All rows, in the order of the table. */
 import type { Row } from './row.ts'
-import { manyTopicsRow, startRow } from './rows-fresh.ts'
+import { manyTopicsRow, memoryRow, startRow } from './rows-fresh.ts'
+import { loadRows, openRows } from './rows-load.ts'
+import { idleRow, loopbackRow } from './rows-other.ts'
 
-export const rows: readonly Row[] = [manyTopicsRow, startRow]
+export const rows: readonly Row[] = [
+  ...loadRows,
+  ...openRows,
+  manyTopicsRow,
+  startRow,
+  memoryRow,
+  idleRow,
+  loopbackRow,
+]

@@ -1,12 +1,12 @@
 /** One row, by turns: A B A B …, with the figures of each run and the ratios of each round as they come. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { format, median } from '../common/statistics.ts'
 import type { Side } from './broker.ts'
 import { type Figures, type Round, ratioLine, ratioOf, ratiosOf, ratioText } from './measures.ts'
-import { settle } from './page-cache.ts'
-import { cpuSecondsOf } from './process-usage.ts'
+import { settle, touchPages } from './page-cache.ts'
+import { roomAt } from './preflight.ts'
 import type { FreshRow, LimitRow, Row, Standing, StandingRow, Timing } from './row.ts'
 import type { Sandbox } from './sandbox.ts'
+import { cpuSecondsOf } from './usage.ts'
 
 export interface Sides {
   readonly griot: Side
@@ -96,9 +96,21 @@ async function beside(
   return figures
 }
 
+/** Pages of as much as runs of this row leave at a time, of what memory can spare. */
+async function readyPages({ needs }: Row, { sandbox, print }: RunOptions): Promise<void> {
+  const bytes = Math.min(needs.diskBytes / 2, roomAt(sandbox.place).memoryBytes / 3)
+  const from = performance.now()
+  const directory = sandbox.directory()
+  await touchPages(directory, bytes)
+  sandbox.remove(directory)
+  const seconds = (performance.now() - from) / 1000
+  print(`page cache: ${(bytes / 1e9).toFixed(1)} GB had in ${seconds.toFixed(1)} s`)
+}
+
 async function runStanding(row: StandingRow, sides: Sides, options: RunOptions): Promise<Measured> {
   const { print, timing } = options
   const peerSide = sides.peer()
+  await readyPages(row, options)
   print(`starting ${sides.griot.label} and ${peerSide.label}`)
   const both = {
     griot: await stand(sides.griot, options),
@@ -133,6 +145,7 @@ async function runStanding(row: StandingRow, sides: Sides, options: RunOptions):
 
 async function runLimit(row: LimitRow, sides: Sides, options: RunOptions): Promise<Measured> {
   const { timing } = options
+  await readyPages(row, options)
   const griot = await stand(sides.griot, options)
   const seconds = timing.freshWarmupSeconds.griot
   await row.run(griot, { ...timing, seconds, warmupSeconds: 0, isFresh: true })
@@ -146,7 +159,6 @@ async function runLimit(row: LimitRow, sides: Sides, options: RunOptions): Promi
     options,
   )
   await griot.broker.stop('SIGKILL')
-  await sleep(0)
   return { peer: row.peer, rounds, notes: [] }
 }
 

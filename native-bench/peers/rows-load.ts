@@ -1,0 +1,189 @@
+/** Rows that are a workload against brokers that stay for the whole row. */
+import type { Flow, WorkloadResult } from '../load/result.ts'
+import { runWorkload } from '../load/run-workload.ts'
+import type { Workload } from '../load/workload.ts'
+import type { Figures, Measure } from './measures.ts'
+import type { Standing, StandingRow, Timing } from './row.ts'
+import { VARIANTS, type Variant, varied, workloadFile } from './variants.ts'
+
+const MB = 1e6
+const GB = 1e9
+const MS = 1_000
+
+/** What is told of a workload beside what it is for. */
+const note = (key: string, label: string, unit: string): Measure => ({
+  ...{ key, label, unit, goal: null },
+})
+
+export async function load(
+  workload: Workload,
+  { broker }: Standing,
+  timing: Pick<Timing, 'seconds' | 'warmupSeconds'>,
+  kept: { readonly keep?: boolean; readonly prefix?: string } = {},
+): Promise<WorkloadResult> {
+  return await runWorkload(workload, {
+    bootstrap: broker.bootstrap,
+    pids: broker.pids,
+    warmupSeconds: timing.warmupSeconds,
+    measureSeconds: timing.seconds,
+    ...kept,
+  })
+}
+
+const latencies = (flow: Flow): Figures => ({
+  p50: flow.latencyUs.p50 / MS,
+  p99: flow.latencyUs.p99 / MS,
+  p999: flow.latencyUs.p999 / MS,
+})
+
+export const ofProduce = ({ produced, broker, clientCpuSeconds, seconds }: WorkloadResult) => ({
+  rateMB: produced!.bytesPerSecond / MB,
+  requests: produced!.requestsPerSecond,
+  cpuPerGB: broker?.cpuSecondsPerGBIn ?? Number.NaN,
+  cpuPerRequest: broker === null ? Number.NaN : (broker.cpuSeconds / produced!.requests) * 1e6,
+  client: (clientCpuSeconds / seconds) * 100,
+  ...latencies(produced!),
+})
+
+export const ofConsume = ({ consumed, broker, clientCpuSeconds, seconds }: WorkloadResult) => ({
+  rateMB: consumed!.bytesPerSecond / MB,
+  cpuPerGB: broker?.cpuSecondsPerGBOut ?? Number.NaN,
+  client: (clientCpuSeconds / seconds) * 100,
+  ...latencies(consumed!),
+})
+
+const NOTES = [
+  note('p50', 'p50', 'ms'),
+  note('p99', 'p99', 'ms'),
+  note('client', 'CPU of the load processes', '% of a core'),
+]
+
+interface Kind {
+  readonly name: string
+  readonly title: string
+  readonly measures: readonly Measure[]
+  readonly diskBytes: number
+  readonly variants: readonly Variant[]
+  readonly of: (result: WorkloadResult) => Figures
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    name: 'large-batches',
+    title: 'one producer, large batches',
+    measures: [
+      { key: 'rateMB', label: 'throughput', unit: 'MB/s', goal: { atLeast: 3 } },
+      { key: 'cpuPerGB', label: 'broker CPU', unit: 's/GB', goal: { atMost: 1 / 4 } },
+      ...NOTES,
+    ],
+    diskBytes: 20 * GB,
+    variants: VARIANTS,
+    of: ofProduce,
+  },
+  {
+    name: 'tiny-batches',
+    title: 'eight producers, one 100-byte record a request',
+    measures: [
+      { key: 'requests', label: 'requests', unit: '1/s', goal: { atLeast: 2.5 } },
+      { key: 'cpuPerRequest', label: 'broker CPU a request', unit: 'µs', goal: { atMost: 1 / 3 } },
+      ...NOTES,
+    ],
+    diskBytes: 4 * GB,
+    variants: ['plain'],
+    of: ofProduce,
+  },
+  {
+    name: 'tail-fan-out',
+    title: 'tail read, 1 in 5 out',
+    measures: [
+      { key: 'rateMB', label: 'delivered', unit: 'MB/s', goal: { atLeast: 2 } },
+      {
+        key: 'cpuPerGB',
+        label: 'broker CPU, of what goes out',
+        unit: 's/GB',
+        goal: { atMost: 1 / 2 },
+      },
+      ...NOTES,
+    ],
+    diskBytes: 20 * GB,
+    variants: VARIANTS,
+    of: ofConsume,
+  },
+  {
+    name: 'end-to-end-closed',
+    title: 'end to end, one record at a time',
+    measures: [
+      { key: 'p50', label: 'p50', unit: 'ms', goal: { atMost: 1 / 2 } },
+      { key: 'p99', label: 'p99', unit: 'ms', goal: { atMost: 1 / 3 } },
+      { key: 'p999', label: 'p99.9', unit: 'ms', goal: { atMost: 1 / 3 } },
+    ],
+    diskBytes: 4 * GB,
+    variants: ['plain'],
+    of: ofConsume,
+  },
+]
+
+export const variantName = (name: string, variant: Variant): string =>
+  variant === 'plain' ? name : `${name}-${variant}`
+
+export const variantTitle = (title: string, variant: Variant): string =>
+  variant === 'plain' ? title : `${title}; ${variant === '100b' ? '100-byte records' : variant}`
+
+const rowOf = (kind: Kind, variant: Variant): StandingRow => ({
+  kind: 'standing',
+  name: variantName(kind.name, variant),
+  title: variantTitle(kind.title, variant),
+  measures: kind.measures,
+  needs: { diskBytes: kind.diskBytes, memoryBytes: 4 * GB },
+  run: async (standing, timing) =>
+    kind.of(await load(varied(workloadFile(kind.name), variant), standing, timing)),
+})
+
+export const loadRows: readonly StandingRow[] = KINDS.flatMap((kind) =>
+  kind.variants.map((variant) => rowOf(kind, variant)),
+)
+
+const openName = 'end-to-end-open'
+
+/** The same producers as fast as answers come: what half of is then asked for. */
+function topRate(workload: Workload): Workload {
+  const produce = workload.produce.map((group) => ({ ...group, rate: null, inFlight: 5 }))
+  return { ...workload, name: `${workload.name}-top`, produce }
+}
+
+function openRow(variant: Variant): StandingRow {
+  // found by each run of the row anew, in prepare
+  let rate: number | null = null
+  const workload = () => varied(workloadFile(openName), variant)
+  return {
+    kind: 'standing',
+    name: variantName(openName, variant),
+    title: variantTitle('end to end at half of Kafka’s top rate, open loop', variant),
+    measures: [
+      { key: 'p50', label: 'p50', unit: 'ms', goal: { atMost: 1 / 2 } },
+      { key: 'p99', label: 'p99', unit: 'ms', goal: { atMost: 1 / 3 } },
+      { key: 'p999', label: 'p99.9', unit: 'ms', goal: { atMost: 1 / 3 } },
+      note('rateMB', 'delivered', 'MB/s'),
+      note('cpuPerGB', 'broker CPU, of what goes out', 's/GB'),
+    ],
+    needs: { diskBytes: 20 * GB, memoryBytes: 4 * GB },
+    warmup: async (standing, seconds) => {
+      await load(topRate(workload()), standing, { seconds, warmupSeconds: 0 })
+    },
+    prepare: async ({ peer }, timing) => {
+      const { consumed } = await load(topRate(workload()), peer, timing)
+      rate = Math.max(1, Math.floor(consumed!.recordsPerSecond / 2))
+      const top = Math.round(consumed!.recordsPerSecond)
+      return [
+        `${peer.side.label}’s top rate was ${top} records/s end to end; the open loop has ${rate}.`,
+      ]
+    },
+    run: async (standing, timing) => {
+      const paced = workload()
+      const produce = paced.produce.map((group) => ({ ...group, rate }))
+      return ofConsume(await load({ ...paced, produce }, standing, timing))
+    },
+  }
+}
+
+export const openRows: readonly StandingRow[] = (['plain', 'lz4', 'zstd'] as const).map(openRow)
