@@ -58,7 +58,15 @@ export function kafkaLibs(version: string = KAFKA_VERSION): string {
 
 function runMaven(version: string, directory: string): void {
   const pom = join(root, 'native-bench/peers/pom.xml')
-  const args = ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-Dkafka.version=${version}`]
+  const args = [
+    '-q',
+    '-B',
+    '-Dstyle.color=never',
+    '-f',
+    pom,
+    'dependency:copy-dependencies',
+    `-Dkafka.version=${version}`,
+  ]
   const made = spawnSync('mvn', [...args, `-DoutputDirectory=${directory}`], {
     stdio: ['ignore', 'pipe', 'pipe'],
     encoding: 'utf8',
@@ -67,8 +75,8 @@ function runMaven(version: string, directory: string): void {
   if (made.error !== undefined)
     throw new Error(`Maven (mvn) is needed to fetch Kafka: apt-get install maven; ${otherwise}`)
   if (made.status === 0) return
-  const said = `${made.stdout}${made.stderr}`.split('\n').filter((line) => line.includes('ERROR'))
+  const said = `${made.stdout}${made.stderr}`.split('\n').find((line) => line.includes('[ERROR]'))
   throw new Error(
-    `Maven could not fetch Apache Kafka ${version} (is Maven Central reachable?), ${otherwise}:\n${said.slice(0, 3).join('\n')}`,
+    `Maven could not fetch Apache Kafka ${version} (is Maven Central reachable?), ${otherwise}:\n${said ?? 'it did not say why'}`,
   )
 }

@@ -62,6 +62,7 @@ export function goalText(goal: Goal | null): string {
 /** Two digits that count and more from 1 on: 3.42, 0.27, 0.041. */
 export function ratioText(ratio: number): string {
   if (!Number.isFinite(ratio)) return '–'
+  if (ratio === 0) return '0'
   if (ratio >= 100) return ratio.toFixed(0)
   if (ratio >= 10) return ratio.toFixed(1)
   return ratio >= 0.1 ? ratio.toFixed(2) : ratio.toPrecision(2)

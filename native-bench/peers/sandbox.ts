@@ -22,6 +22,8 @@ export async function endChild(
   clearTimeout(timer)
 }
 
+const GONE_TIMEOUT_MS = 5_000
+
 export class Sandbox {
   /** Where directories are made. */
   readonly place: string
@@ -58,17 +60,22 @@ export class Sandbox {
     return child
   }
 
-  /** Ends all and removes all, without waiting: for a command that is interrupted. */
+  /** Ends all and removes all within one call: for a command that is interrupted. */
   closeNow(): void {
-    for (const child of this.#children) child.kill('SIGKILL')
+    const own = [...this.#children].flatMap(({ pid }) => (pid === undefined ? [] : [pid]))
     // the load processes of a run are children of ours, too
-    for (const pid of childrenOf(process.pid)) {
+    const pids = new Set([...own, ...childrenOf(process.pid)])
+    for (const pid of pids) {
       try {
         process.kill(pid, 'SIGKILL')
       } catch {
         // gone meanwhile
       }
     }
+    // one that still runs would write into what is removed
+    const deadline = performance.now() + GONE_TIMEOUT_MS
+    while ([...pids].some(isAlive) && performance.now() < deadline)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
     for (const directory of [...this.#directories]) this.remove(directory)
   }
 
@@ -77,6 +84,15 @@ export class Sandbox {
     process.off('SIGTERM', this.#onSignal)
     await Promise.all([...this.#children].map((child) => endChild(child, 'SIGKILL')))
     for (const directory of [...this.#directories]) this.remove(directory)
+  }
+}
+
+/** Not for a zombie, which only waits to be asked for; nothing lives where there is no /proc. */
+function isAlive(pid: number): boolean {
+  try {
+    return !readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.startsWith('Z')
+  } catch {
+    return false
   }
 }
 
