@@ -12,7 +12,6 @@ import type { Side } from './broker.ts'
 import { startGriot } from './griot.ts'
 import { startKafka } from './kafka.ts'
 import { javaProgram, KAFKA_VERSION, kafkaLibs } from './kafka-libs.ts'
-import { goalText } from './measures.ts'
 import { assertRoom, roomAt } from './preflight.ts'
 import { keepResult, newestResults, type RowResult } from './results.ts'
 import type { Row, Timing } from './row.ts'
@@ -178,10 +177,8 @@ function report(
     console.log(JSON.stringify(result))
     return
   }
-  const lines = verdict(row, measured)
-  const goals = row.measures.filter(({ goal }) => goal !== null).map(({ goal }) => goalText(goal))
-  const cells = lines.map(([label, ratio, reached], i) => [label!, ratio!, goals[i]!, reached!])
-  console.log(markdownTable(['measure', `Griot : ${measured.peer}`, 'goal', 'reached'], cells))
+  const head = ['measure', `Griot : ${measured.peer}`, 'goal', 'reached']
+  console.log(markdownTable(head, verdict(row, measured)))
   for (const note of measured.notes) console.log(note)
   console.log(`${circumstancesLine(result.at)}, load before ${loadBefore.toFixed(2)}`)
   console.log(`kept in ${relative(root, path)}${isTrial ? ': a trial, not for the table' : ''}`)

@@ -27,10 +27,12 @@ export interface RowResult {
   readonly notes: readonly string[]
 }
 
-/** Five significant digits: more would be noise, and grow the repository. */
+/** Five significant digits: more would be noise, and grow the repository. JSON has no NaN: what was not measured is left out. */
 const compact = (figures: Figures): Figures =>
   Object.fromEntries(
-    Object.entries(figures).map(([key, value]) => [key, Number(value.toPrecision(5))]),
+    Object.entries(figures)
+      .filter(([, value]) => Number.isFinite(value))
+      .map(([key, value]) => [key, Number(value.toPrecision(5))]),
   )
 
 export const fileName = (result: RowResult): string => {

@@ -31,10 +31,7 @@ export interface StandingRow extends RowBase {
   /** Before the first round, once both are warm: fills topics, finds rates. Returns what the result should say of it. */
   readonly prepare?: (both: Record<'griot' | 'peer', Standing>, timing: Timing) => Promise<string[]>
   /** Warms up, measures, and leaves nothing behind that the next run would feel. */
-  readonly run: (
-    standing: Standing,
-    timing: Timing & { readonly isFresh: boolean },
-  ) => Promise<Figures>
+  readonly run: (standing: Standing, timing: Timing) => Promise<Figures>
   /** For the warm-up of a fresh process; {@link run} where it is left out. */
   readonly warmup?: (standing: Standing, seconds: number) => Promise<void>
 }
@@ -50,10 +47,8 @@ export interface LimitRow extends RowBase {
   readonly kind: 'limit'
   /** What the limit is called. */
   readonly peer: string
-  readonly run: (
-    griot: Standing,
-    timing: Timing & { readonly isFresh: boolean },
-  ) => Promise<Figures>
+  readonly prepare?: (griot: Standing, timing: Timing) => Promise<void>
+  readonly run: (griot: Standing, timing: Timing) => Promise<Figures>
   readonly runLimit: (timing: Timing) => Promise<Figures>
 }
 

@@ -8,6 +8,8 @@ import type { FreshRow, LimitRow, Row, Standing, StandingRow, Timing } from './r
 import type { Sandbox } from './sandbox.ts'
 import { cpuSecondsOf } from './usage.ts'
 
+const LAST_WORDS = 2_000
+
 export interface Sides {
   readonly griot: Side
   /** Not asked for by a row that has no other broker. */
@@ -79,6 +81,19 @@ async function runFresh(row: FreshRow, sides: Sides, options: RunOptions): Promi
   return { peer: peer.label, rounds, notes: [] }
 }
 
+/** An error while brokers run says what these said last. */
+async function withLastWords<T>(brokers: readonly Standing[], run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    const said = brokers
+      .map(({ side, broker }) => ({ label: side.label, text: broker.stderr().trim() }))
+      .filter(({ text }) => text !== '')
+      .map(({ label, text }) => `\n${label} said:\n${text.slice(-LAST_WORDS)}`)
+    throw new Error(`${(error as Error).message}${said.join('')}`, { cause: error })
+  }
+}
+
 async function stand(side: Side, options: RunOptions): Promise<Standing> {
   return { side, broker: await side.start(options.sandbox.directory()) }
 }
@@ -108,7 +123,7 @@ async function readyPages({ needs }: Row, { sandbox, print }: RunOptions): Promi
 }
 
 async function runStanding(row: StandingRow, sides: Sides, options: RunOptions): Promise<Measured> {
-  const { print, timing } = options
+  const { print } = options
   const peerSide = sides.peer()
   await readyPages(row, options)
   print(`starting ${sides.griot.label} and ${peerSide.label}`)
@@ -116,48 +131,56 @@ async function runStanding(row: StandingRow, sides: Sides, options: RunOptions):
     griot: await stand(sides.griot, options),
     peer: await stand(peerSide, options),
   }
+  const all = [both.griot, both.peer]
+  const measured = await withLastWords(all, () => measureStanding(row, both, options))
+  await Promise.all(all.map(({ broker }) => broker.stop('SIGKILL')))
+  return measured
+}
+
+async function measureStanding(
+  row: StandingRow,
+  both: Record<'griot' | 'peer', Standing>,
+  options: RunOptions,
+): Promise<Measured> {
+  const { print, timing } = options
   for (const standing of [both.griot, both.peer]) {
     const seconds = timing.freshWarmupSeconds[standing.side.name]
     print(`warming up ${standing.side.label}, ${seconds} s`)
     if (row.warmup !== undefined) await row.warmup(standing, seconds)
-    else await row.run(standing, { ...timing, seconds, warmupSeconds: 0, isFresh: true })
+    else await row.run(standing, { ...timing, seconds, warmupSeconds: 0 })
     await settle()
   }
   const notes = (await row.prepare?.(both, timing)) ?? []
   for (const note of notes) print(note)
   const shares = { griot: [] as number[], peer: [] as number[] }
-  const run = (standing: Standing) => row.run(standing, { ...timing, isFresh: false })
   const names = { griot: both.griot.side.label, peer: both.peer.side.label }
   const rounds = await takeTurns(
     row,
     names,
     {
-      griot: () => beside(both.peer, shares.peer, () => run(both.griot)),
-      peer: () => beside(both.griot, shares.griot, () => run(both.peer)),
+      griot: () => beside(both.peer, shares.peer, () => row.run(both.griot, timing)),
+      peer: () => beside(both.griot, shares.griot, () => row.run(both.peer, timing)),
     },
     options,
   )
-  await Promise.all([both.griot, both.peer].map(({ broker }) => broker.stop('SIGKILL')))
   const share = (of: number[]) => `${(median(of) * 100).toFixed(1)} %`
   const idle = `While the other ran, ${names.griot} took ${share(shares.griot)} of a core and ${names.peer} ${share(shares.peer)}.`
-  return { peer: peerSide.label, rounds, notes: [...notes, idle] }
+  return { peer: names.peer, rounds, notes: [...notes, idle] }
 }
 
 async function runLimit(row: LimitRow, sides: Sides, options: RunOptions): Promise<Measured> {
   const { timing } = options
   await readyPages(row, options)
   const griot = await stand(sides.griot, options)
-  const seconds = timing.freshWarmupSeconds.griot
-  await row.run(griot, { ...timing, seconds, warmupSeconds: 0, isFresh: true })
-  const rounds = await takeTurns(
-    row,
-    { griot: griot.side.label, peer: row.peer },
-    {
-      griot: () => row.run(griot, { ...timing, isFresh: false }),
-      peer: () => row.runLimit(timing),
-    },
-    options,
-  )
+  const rounds = await withLastWords([griot], async () => {
+    await row.prepare?.(griot, timing)
+    return await takeTurns(
+      row,
+      { griot: griot.side.label, peer: row.peer },
+      { griot: () => row.run(griot, timing), peer: () => row.runLimit(timing) },
+      options,
+    )
+  })
   await griot.broker.stop('SIGKILL')
   return { peer: row.peer, rounds, notes: [] }
 }
@@ -168,7 +191,8 @@ export function verdict(row: Row, { rounds }: Measured): string[][] {
     .filter(({ goal }) => goal !== null)
     .map((measure) => {
       const ratio = ratioOf(rounds, measure)
-      if (ratio === null) return [measure.label, 'not measured here', '–']
-      return [measure.label, ratioLine(ratio), ratio.isReached ? 'yes' : 'no']
+      const goal = goalText(measure.goal)
+      if (ratio === null) return [measure.label, 'not measured here', goal, '–']
+      return [measure.label, ratioLine(ratio), goal, ratio.isReached ? 'yes' : 'no']
     })
 }

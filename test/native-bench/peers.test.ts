@@ -137,14 +137,17 @@ describe('results', () => {
     expect(newestResults(directory).get('row')!.at.date).toBe('2026-11-03T00:00:00.000Z')
   })
 
-  test('keep five digits, and a name that says of which commit and whether it was changed', () => {
+  test('keep five digits, nothing for what was not measured, and a name that says of which commit and whether it was changed', () => {
     const changed = { ...at, commit: 'abc1234+' }
-    const one = { griot: { rate: 123456.789 }, peer: { rate: 0.00123456 } }
+    const one = {
+      griot: { rate: 123456.789, cpu: Number.NaN },
+      peer: { rate: 0.00123456, cpu: 1 },
+    }
     const kept = result('a', at.date, { at: changed, rounds: [one] })
     keepResult(directory, kept)
     expect(fileName(kept)).toBe('a-2026-11-25T120000-abc1234-changed.json')
     expect(newestResults(directory).get('a')!.rounds).toEqual([
-      { griot: { rate: 123460 }, peer: { rate: 0.0012346 } },
+      { griot: { rate: 123460 }, peer: { rate: 0.0012346, cpu: 1 } },
     ])
   })
 
