@@ -1,7 +1,15 @@
 /** One row, by turns: A B A B …, with the figures of each run and the ratios of each round as they come. */
 import { format, median } from '../common/statistics.ts'
 import type { Side } from './broker.ts'
-import { type Figures, type Round, ratioLine, ratioOf, ratiosOf, ratioText } from './measures.ts'
+import {
+  type Figures,
+  goalText,
+  type Round,
+  ratioLine,
+  ratioOf,
+  ratiosOf,
+  ratioText,
+} from './measures.ts'
 import { settle, touchPages } from './page-cache.ts'
 import { roomAt } from './preflight.ts'
 import type { FreshRow, LimitRow, Row, Standing, StandingRow, Timing } from './row.ts'
