@@ -1,7 +1,10 @@
 /** `npm run bench -- SUBCOMMAND`: every subcommand is a folder of its own with one `register…` function. */
 import { Command } from 'commander'
 import { registerBaseline } from './baseline/command.ts'
+import { registerCompare } from './compare/command.ts'
 import { registerLimits } from './limits/command.ts'
+import { registerMicro } from './micro/command.ts'
+import { registerQuick } from './quick/command.ts'
 
 const program = new Command('npm run bench --')
   .description('What this machine can do, and what Griot does on it')
@@ -9,6 +12,9 @@ const program = new Command('npm run bench --')
 
 registerBaseline(program)
 registerLimits(program)
+registerCompare(program)
+registerMicro(program)
+registerQuick(program)
 
 // `npm run bench -- --quick` is how the guard is known
 const args = process.argv

@@ -16,14 +16,15 @@ export interface Report {
   readonly command: string
   readonly circumstances: Circumstances
   readonly figures: readonly Figure[]
+  /** What the figures were made from, where they are no measurements themselves; for people. */
+  readonly raw?: unknown
 }
 
-export const reportOf = (command: string, figures: readonly Figure[]): Report => ({
-  ...{ command, circumstances: circumstances(), figures },
-})
-
-export const figuresText = (command: string, figures: readonly Figure[]): string =>
-  JSON.stringify(reportOf(command, figures), null, 1)
+/** The text of a {@link Report}, made here and now. */
+export function figuresText(command: string, figures: readonly Figure[], raw?: unknown): string {
+  const report: Report = { command, circumstances: circumstances(), figures, raw }
+  return JSON.stringify(report, null, 1)
+}
 
 /** Throws, naming the file, for what is no report. */
 export function readReport(path: string): Report {

@@ -20,7 +20,7 @@ export function rangeOf(values: readonly number[]): { readonly min: number; read
 export function format(value: number): string {
   if (!Number.isFinite(value)) return '–'
   const size = Math.abs(value)
-  if (size >= 1e7) return `${(value / 1e6).toFixed(size >= 1e8 ? 0 : 1)} M`
+  if (size >= 1e6) return `${(value / 1e6).toFixed(size >= 1e8 ? 0 : size >= 1e7 ? 1 : 2)} M`
   if (size >= 100 || value === 0) return value.toFixed(0)
   return value.toFixed(size >= 10 ? 1 : size >= 1 ? 2 : 3)
 }

@@ -45,7 +45,10 @@ function ranksOf(values: readonly number[]): number[] {
 /** Calls back with the sum of each choice of `count` of `ranks`. */
 function forEachSum(ranks: readonly number[], count: number, onSum: (sum: number) => void): void {
   const choose = (from: number, left: number, total: number): void => {
-    if (left === 0) return onSum(total)
+    if (left === 0) {
+      onSum(total)
+      return
+    }
     for (let at = from; at <= ranks.length - left; at++)
       choose(at + 1, left - 1, total + ranks[at]!)
   }

@@ -1,10 +1,11 @@
 /** Each figure of the guard: an engine's or a function's rate as a share of what the machine can do in that very round. */
 
+import type { Row } from '../baseline/jobs.ts'
 import type { LimitLine } from '../limits/measure.ts'
 import type { LimitName } from '../limits/programs.ts'
 import type { JobResult } from '../load/worker.ts'
 
-export type RowKey = 'produceLarge' | 'fetchLarge' | 'produceSmall' | 'produceSmallDeep'
+export type RowKey = Row['key']
 
 /** What one round measured. What could not be measured here is not in it. */
 export interface Round {
@@ -12,7 +13,7 @@ export interface Round {
   readonly rows: Readonly<Record<RowKey, JobResult & { readonly brokerCpuSeconds: number | null }>>
   /** From spawn to ready. */
   readonly startMs: number
-  /** Operations a second of each micro figure that has bytes, times these. */
+  /** Of each micro case that has bytes: operations a second times these. */
   readonly microBytesPerSecond: Readonly<Record<string, number>>
 }
 
@@ -106,7 +107,7 @@ export const SHARES: readonly Share[] = [
   ),
   micro('crc32c 16 KB', 'crc32c-cached'),
   micro('validate batch 16 KB', 'crc32c-cached'),
-  micro('ring 1 KB', 'memcpy-cached'),
+  micro('ring 16 KB', 'memcpy-cached'),
   micro('ring log append 16 KB', 'memcpy-cached'),
   micro('ring log copy 16 KB', 'memcpy-cached'),
 ]
