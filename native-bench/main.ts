@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { registerBaseline } from './baseline/command.ts'
 import { registerCompare } from './compare/command.ts'
 import { registerLimits } from './limits/command.ts'
+import { registerLoad } from './load/command.ts'
 import { registerMicro } from './micro/command.ts'
 import { registerPeers } from './peers/command.ts'
 import { registerQuick } from './quick/command.ts'
@@ -14,6 +15,7 @@ const program = new Command('npm run bench --')
 registerBaseline(program)
 registerLimits(program)
 registerCompare(program)
+registerLoad(program)
 registerMicro(program)
 registerPeers(program)
 registerQuick(program)

@@ -23,7 +23,13 @@ export interface SecondPoint {
   readonly bytes: number
 }
 
-/** All figures are of the measured window. */
+export interface Totals {
+  readonly requests: number
+  readonly records: number
+  readonly bytes: number
+}
+
+/** All figures but `total` are of the measured window. */
 export interface Flow {
   readonly requests: number
   readonly records: number
@@ -37,13 +43,18 @@ export interface Flow {
   /**
    * Producers: from the (intended) send time until the answer. Consumers: from the intended send time of a record where
    * the workload is end to end, else from a fetch's request to its answer.
+   * Requests that are open when the window ends count as at least that late. Null where nothing is answered (acks 0).
    */
-  readonly latencyUs: LatencyUs
+  readonly latencyUs: LatencyUs | null
   /** How late the client itself was to send, in an open loop; part of latencyUs. */
   readonly sendLagUs: LatencyUs | null
   readonly perSecond: readonly SecondPoint[]
   /** For plots: latency in µs at each of {@link PLOT_PERCENTILES}. */
   readonly percentilesUs: readonly number[]
+  /** Of the whole run: warm-up, window, and what was read or answered after it. */
+  readonly total: Totals
+  /** Requests of the window that had no answer, or were not even sent, when the run was given up; in latencyUs. */
+  readonly unanswered: number
 }
 
 export const PLOT_PERCENTILES = [
@@ -76,6 +87,8 @@ export interface BrokerUsage extends ProcessUsage {
 export interface WorkloadResult {
   readonly schema: typeof RESULT_SCHEMA
   readonly workload: Workload
+  /** Of the topics' names: with `keep`, a later run can use them again. */
+  readonly prefix: string
   readonly warmupSeconds: number
   /** Measured. */
   readonly seconds: number
@@ -84,7 +97,8 @@ export interface WorkloadResult {
   /** All groups of a kind together; null where there is none. */
   readonly produced: Flow | null
   readonly consumed: Flow | null
-  readonly created: CreateResult
+  /** Null where topics of an earlier run were used. */
+  readonly created: CreateResult | null
   readonly preloaded: { readonly bytes: number; readonly seconds: number } | null
   /** Null without pids, or where there is no /proc. */
   readonly broker: BrokerUsage | null

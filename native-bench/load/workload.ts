@@ -55,6 +55,11 @@ export interface ConsumeGroup {
   readonly minBytes: number
   readonly maxBytes: number
   readonly partitionMaxBytes: number
+  /**
+   * Latency counts from the intended send time of a record until a consumer has it, not from a fetch's request. Producers
+   * of the topic then write that time into each batch's header, as its timestamp: microseconds since the run began.
+   */
+  readonly endToEnd: boolean
 }
 
 export interface Workload {
@@ -63,11 +68,6 @@ export interface Workload {
   readonly topics: readonly TopicSet[]
   readonly produce: readonly ProduceGroup[]
   readonly consume: readonly ConsumeGroup[]
-  /**
-   * Latency counts from the intended send time of a record until a consumer has it: producers write that time into the
-   * first record of each batch. Consumers then read to the end, nothing else.
-   */
-  readonly endToEnd: boolean
 }
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,48}$/
@@ -85,8 +85,13 @@ export function parseWorkload(json: unknown, where: string): Workload {
     description: fields.text('description', ''),
     topics: fields.list('topics', true).map(parseTopics),
     produce: fields.list('produce', false).map(parseProduce),
-    consume: fields.list('consume', false).map(parseConsume),
-    endToEnd: fields.flag('endToEnd', false),
+    consume: fields
+      .list('consume', false)
+      .map((group) => parseConsume(group, fields.flag('endToEnd', false))),
+  }
+  // known also where nobody consumes
+  if (fields.flag('endToEnd', false) && workload.consume.length === 0) {
+    fields.refuse('endToEnd', 'needs an entry of consume')
   }
   fields.done()
   checkWhole(workload, where)
@@ -115,8 +120,7 @@ function parseProduce(fields: Fields): ProduceGroup {
     connections: fields.whole('connections', 1, 1, 10_000),
     rate: fields.numberOrNull('rate', null, 0.001, 1e9),
     inFlight: fields.whole('inFlight', 5, 1, 100_000),
-    // 8 bytes for the time that endToEnd writes
-    recordBytes: fields.whole('recordBytes', 1024, 8, BATCH_BYTES_MAX),
+    recordBytes: fields.whole('recordBytes', 1024, 1, BATCH_BYTES_MAX),
     recordsPerBatch: fields.whole('recordsPerBatch', 1, 1, 1_000_000),
     distinctBatches: fields.whole('distinctBatches', 8, 1, 1_000),
     compression: fields.oneOf('compression', COMPRESSIONS, 'none'),
@@ -139,7 +143,8 @@ function parseProduce(fields: Fields): ProduceGroup {
   return group
 }
 
-function parseConsume(fields: Fields): ConsumeGroup {
+/** `endToEnd` of the workload is what each group has that does not say. */
+function parseConsume(fields: Fields, endToEnd: boolean): ConsumeGroup {
   const group: ConsumeGroup = {
     kind: 'consume',
     name: fields.text('name', 'consume', NAME),
@@ -153,6 +158,7 @@ function parseConsume(fields: Fields): ConsumeGroup {
     minBytes: fields.whole('minBytes', 1, 0, 2 ** 30),
     maxBytes: fields.whole('maxBytes', 50 << 20, 1, 2 ** 30),
     partitionMaxBytes: fields.whole('partitionMaxBytes', 1 << 20, 1, 2 ** 30),
+    endToEnd: fields.flag('endToEnd', endToEnd),
   }
   fields.done()
   if (group.processes > group.connections) {
@@ -167,6 +173,9 @@ function checkWhole(workload: Workload, where: string): void {
     throw new WorkloadError(`${where}: ${what}`)
   }
   const names = new Map(workload.topics.map((set) => [set.name, set]))
+  if (workload.produce.length + workload.consume.length === 0) {
+    refuse('there is neither an entry of produce nor one of consume: nothing to do')
+  }
   if (names.size < workload.topics.length) refuse('two entries of topics have the same name')
   const groups = [...workload.produce, ...workload.consume]
   for (const { kind, name, topic } of groups) {
@@ -188,26 +197,33 @@ function checkWhole(workload: Workload, where: string): void {
     }
   }
   for (const set of workload.topics) {
-    if (set.preloadBytes > 0 && sourceOf(workload, set) === null) {
-      refuse(`topics ${set.name}: preloadBytes needs a produce entry, or "preload", to say records`)
+    const sizes = workload.produce.filter(({ topic }) => topic === set.name)
+    if (new Set(sizes.map(({ recordBytes }) => recordBytes)).size > 1) {
+      refuse(`topics ${set.name}: all its producers must have the same recordBytes`)
     }
   }
-  if (workload.endToEnd) checkEndToEnd(workload, refuse)
+  for (const group of workload.consume) if (group.endToEnd) checkEndToEnd(workload, group, refuse)
 }
 
-function checkEndToEnd(workload: Workload, refuse: (what: string) => void): void {
-  if (workload.produce.length === 0 || workload.consume.length === 0) {
-    refuse('endToEnd needs an entry of produce and one of consume')
+function checkEndToEnd(
+  workload: Workload,
+  group: ConsumeGroup,
+  refuse: (what: string) => void,
+): void {
+  if (!workload.produce.some(({ topic }) => topic === group.topic)) {
+    refuse(`consume ${group.name}: endToEnd needs an entry of produce with the same topic`)
   }
-  for (const group of workload.consume) {
-    if (group.from !== 'end' || group.rewind) {
-      refuse(`consume ${group.name}: endToEnd needs "from": "end" and no rewind`)
-    }
+  if (group.from !== 'end' || group.rewind) {
+    refuse(`consume ${group.name}: endToEnd needs "from": "end" and no rewind`)
   }
 }
+
+/** Whether producers write the intended send time into the batches of this set. */
+export const isStamped = (workload: Workload, topic: string): boolean =>
+  workload.consume.some((group) => group.endToEnd && group.topic === topic)
 
 /** Whose records a preload has: the set's first producers', or large batches of 1 KiB records where nobody else writes. */
-export function sourceOf(workload: Workload, set: TopicSet): ProduceGroup | null {
+export function sourceOf(workload: Workload, set: TopicSet): ProduceGroup {
   return workload.produce.find(({ topic }) => topic === set.name) ?? preloader(set.name)
 }
 
