@@ -71,7 +71,8 @@ function orExplain<T>(run: (options: T) => void | Promise<void>): (options: T) =
       await run(options)
     } catch (error) {
       const { message, cause } = error as Error
-      console.error(`error: ${message}${cause instanceof Error ? ` (${cause.message})` : ''}`)
+      const isNews = cause instanceof Error && !message.includes(cause.message)
+      console.error(`error: ${message}${isNews ? ` (${cause.message})` : ''}`)
       process.exitCode = 1
     }
   }

@@ -117,7 +117,7 @@ export const manyTopicsRow: FreshRow = {
 }
 
 /** What a broker has been through when its memory is looked at. */
-const MEMORY_LOADS = ['large-batches', 'tiny-batches', 'tail-fan-out'] as const
+const MEMORY_LOADS = ['large-batches', 'tiny-batches', 'fan-out'] as const
 
 async function memory(side: Side, sandbox: Sandbox, timing: Timing): Promise<Figures> {
   const directory = sandbox.directory()

@@ -30,11 +30,10 @@ export async function load(
   })
 }
 
-const latencies = (flow: Flow): Figures => ({
-  p50: flow.latencyUs.p50 / MS,
-  p99: flow.latencyUs.p99 / MS,
-  p999: flow.latencyUs.p999 / MS,
-})
+const latencies = ({ latencyUs }: Flow): Figures =>
+  latencyUs === null
+    ? {}
+    : { p50: latencyUs.p50 / MS, p99: latencyUs.p99 / MS, p999: latencyUs.p999 / MS }
 
 export const ofProduce = ({ produced, broker, clientCpuSeconds, seconds }: WorkloadResult) => ({
   rateMB: produced!.bytesPerSecond / MB,
@@ -60,6 +59,8 @@ const NOTES = [
 
 interface Kind {
   readonly name: string
+  /** Its workload, where that is called otherwise. */
+  readonly file?: string
   readonly title: string
   readonly measures: readonly Measure[]
   readonly diskBytes: number
@@ -94,6 +95,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     name: 'tail-fan-out',
+    file: 'fan-out',
     title: 'tail read, 1 in 5 out',
     measures: [
       { key: 'rateMB', label: 'delivered', unit: 'MB/s', goal: { atLeast: 2 } },
@@ -136,18 +138,24 @@ const rowOf = (kind: Kind, variant: Variant): StandingRow => ({
   measures: kind.measures,
   needs: { diskBytes: kind.diskBytes, memoryBytes: 4 * GB },
   run: async (standing, timing) =>
-    kind.of(await load(varied(workloadFile(kind.name), variant), standing, timing)),
+    kind.of(await load(varied(workloadFile(kind.file ?? kind.name), variant), standing, timing)),
 })
 
 export const loadRows: readonly StandingRow[] = KINDS.flatMap((kind) =>
   kind.variants.map((variant) => rowOf(kind, variant)),
 )
 
+/** What Kafka's own producer has. */
+const CLOSED_IN_FLIGHT = 5
 const openName = 'end-to-end-open'
 
 /** The same producers as fast as answers come: what half of is then asked for. */
 function topRate(workload: Workload): Workload {
-  const produce = workload.produce.map((group) => ({ ...group, rate: null, inFlight: 5 }))
+  const produce = workload.produce.map((group) => ({
+    ...group,
+    rate: null,
+    inFlight: CLOSED_IN_FLIGHT,
+  }))
   return { ...workload, name: `${workload.name}-top`, produce }
 }
 
@@ -187,3 +195,49 @@ function openRow(variant: Variant): StandingRow {
 }
 
 export const openRows: readonly StandingRow[] = (['plain', 'lz4', 'zstd'] as const).map(openRow)
+
+const catchUpName = 'catch-up'
+/** Batches of 0.9 MB, as `large-batches` has them. */
+const filler = (variant: Variant) => varied(workloadFile('large-batches'), variant).produce
+/** The harness measures something in every run; a fill has no need of it. */
+const FILL_SECONDS = 0.1
+
+function catchUpRow(variant: Variant): StandingRow {
+  // topics of this run of the row, written once, by the broker's address
+  const prefixes = new Map<string, string>()
+  const workload = workloadFile(catchUpName)
+  const produce = filler(variant)
+  const recordBytes = produce[0]!.recordBytes
+  const read = async (standing: Standing, timing: Pick<Timing, 'seconds' | 'warmupSeconds'>) => {
+    const prefix = prefixes.get(standing.broker.bootstrap)
+    if (prefix === undefined) throw new Error('catch-up: read before it was written')
+    const result = await load(workload, standing, timing, { prefix })
+    // the harness does not know what was written by the run before
+    const gb = (result.consumed!.records * recordBytes) / GB
+    const cpuSeconds = result.broker?.cpuSeconds ?? Number.NaN
+    const rateMB = (gb * GB) / MB / result.seconds
+    return { ...ofConsume(result), rateMB, cpuPerGB: cpuSeconds / gb }
+  }
+  return {
+    kind: 'standing',
+    name: variantName(catchUpName, variant),
+    title: variantTitle('one consumer reads 4 GB from the beginning', variant),
+    measures: [
+      { key: 'rateMB', label: 'throughput', unit: 'MB/s', goal: { atLeast: 1.3 } },
+      { key: 'cpuPerGB', label: 'broker CPU', unit: 's/GB', goal: { atMost: 1 } },
+      ...NOTES,
+    ],
+    // 4 GB on either side, and as much again for the page cache of both
+    needs: { diskBytes: 10 * GB, memoryBytes: 12 * GB },
+    warmup: async (standing, seconds) => {
+      const fill = { ...workload, produce, consume: [] }
+      const timing = { seconds: FILL_SECONDS, warmupSeconds: 0 }
+      const { prefix } = await load(fill, standing, timing, { keep: true })
+      prefixes.set(standing.broker.bootstrap, prefix)
+      await read(standing, { seconds, warmupSeconds: 0 })
+    },
+    run: read,
+  }
+}
+
+export const catchUpRows: readonly StandingRow[] = VARIANTS.map(catchUpRow)

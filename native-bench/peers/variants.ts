@@ -10,13 +10,13 @@ export type Variant = (typeof VARIANTS)[number]
 /** Payload of a batch of small records: with what each record adds to its value it stays below Kafka's 1 MiB. */
 const SMALL_RECORD_BYTES = 100
 
-/** The file `NAME.json` of the folder `workloads`. Throws naming the field that is wrong. */
+/** The file `NAME.json` of `native-bench/workloads`. Throws naming the field that is wrong. */
 export function workloadFile(name: string): Workload {
-  const path = join(root, 'native-bench/peers/workloads', `${name}.json`)
+  const path = join(root, 'native-bench/workloads', `${name}.json`)
   return parseWorkload(JSON.parse(readFileSync(path, 'utf8')), path)
 }
 
-/** `workload` with every producer changed; one that only preloads gets a producer to say how, which `run` leaves out. */
+/** `workload` with every producer changed. */
 export function varied(workload: Workload, variant: Variant): Workload {
   const change = (group: ProduceGroup): ProduceGroup => {
     switch (variant) {
