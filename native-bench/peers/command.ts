@@ -111,8 +111,14 @@ function sidesOf(options: Options, sandbox: Sandbox): Sides & { java: () => stri
   return { griot, peer, java: () => java }
 }
 
-/** The one setting that is not Kafka's default: data of deleted topics would stay for a minute, and runs would add up. */
-const properties = { 'log.segment.delete.delay.ms': 1_000 }
+/**
+ * What is not Kafka's default: retention is looked at every second, not every five minutes, and files are deleted a second later,
+ * not a minute, so that a log of 1 GB stays one. Griot does so at each new segment.
+ */
+const properties = {
+  'log.retention.check.interval.ms': 1_000,
+  'log.segment.delete.delay.ms': 1_000,
+}
 
 async function runPeers(options: Options): Promise<void> {
   const row = rows.find(({ name }) => name === options.row)

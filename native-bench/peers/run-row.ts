@@ -10,8 +10,7 @@ import {
   ratiosOf,
   ratioText,
 } from './measures.ts'
-import { settle, touchPages } from './page-cache.ts'
-import { roomAt } from './preflight.ts'
+import { settle } from './page-cache.ts'
 import type { FreshRow, LimitRow, Row, Standing, StandingRow, Timing } from './row.ts'
 import type { Sandbox } from './sandbox.ts'
 import { cpuSecondsOf } from './usage.ts'
@@ -119,21 +118,9 @@ async function beside(
   return figures
 }
 
-/** Pages of as much as runs of this row leave at a time, of what memory can spare. */
-async function readyPages({ needs }: Row, { sandbox, print }: RunOptions): Promise<void> {
-  const bytes = Math.min(needs.diskBytes / 2, roomAt(sandbox.place).memoryBytes / 3)
-  const from = performance.now()
-  const directory = sandbox.directory()
-  await touchPages(directory, bytes)
-  sandbox.remove(directory)
-  const seconds = (performance.now() - from) / 1000
-  print(`page cache: ${(bytes / 1e9).toFixed(1)} GB had in ${seconds.toFixed(1)} s`)
-}
-
 async function runStanding(row: StandingRow, sides: Sides, options: RunOptions): Promise<Measured> {
   const { print } = options
   const peerSide = sides.peer()
-  await readyPages(row, options)
   print(`starting ${sides.griot.label} and ${peerSide.label}`)
   const both = {
     griot: await stand(sides.griot, options),
@@ -178,7 +165,6 @@ async function measureStanding(
 
 async function runLimit(row: LimitRow, sides: Sides, options: RunOptions): Promise<Measured> {
   const { timing } = options
-  await readyPages(row, options)
   const griot = await stand(sides.griot, options)
   const rounds = await withLastWords([griot], async () => {
     await row.prepare?.(griot, timing)
