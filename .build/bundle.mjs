@@ -1,7 +1,8 @@
-// Bundles what users run. dist/index.cjs is the embedded engine, and dist/index.js the same for `import`; dist/griot.cjs is the launcher behind `npx griot`, and
-// dist/cli.cjs what it runs; dist/griot-bench.cjs is the load harness and dist/load-process.cjs what makes its load; dist/worker.cjs is where every worker enters, to load the one file of its role. What runs
+// Bundles what users run. dist/index.cjs is the embedded engine, and dist/index.js the same for `import`; dist/griot.cjs is
+// the launcher behind `npx griot`, and dist/cli.cjs what it runs; dist/worker.cjs is where every worker enters, to load the
+// one file of its role; dist/griot-bench.cjs is the load harness, and dist/load-process.cjs what makes its load. What runs
 // in the engine's own threads is CommonJS, one file per thread: ES modules would cost each thread 10 ms and more.
-// Dependencies stay outside, but for the two that every start needs.
+// Dependencies stay outside, but for the two that every start needs, and the one that only the bench has.
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { build } from 'esbuild'

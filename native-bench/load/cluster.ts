@@ -129,7 +129,9 @@ export class Cluster {
   /** By `topic/partition`, as {@link keyOf} has it. */
   async offsets(all: readonly TopicPartition[], timestamp: number): Promise<Map<string, number>> {
     const found = new Map<string, number>()
-    for (const [key, list] of groups(all, (at) => address(this.leaderOf(at)))) {
+    // twice in one request is an error to Kafka
+    const once = [...new Map(all.map((at) => [keyOf(at), at])).values()]
+    for (const [key, list] of groups(once, (at) => address(this.leaderOf(at)))) {
       const connection = await this.#connection(key, this.leaderOf(list[0]!))
       await this.#retried(() => askOffsets(connection, list, timestamp, found))
     }

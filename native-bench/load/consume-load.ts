@@ -76,21 +76,22 @@ export class ConsumeLoad implements Pick<ConsumerEvents, 'onFetched' | 'onBatch'
     const notes = isGivenUp
       ? [`${this.#group.name}: not all was read ${DRAIN_MS / 1000} s after the last was written`]
       : []
-    // a fetch that waits for records is late only if there are some: those of other groups tell
-    const isLate = !this.#group.endToEnd && this.#group.rewind
-    const now = nowUs()
-    let unanswered = 0
-    for (const sentUs of isLate ? this.#consumers.flatMap((consumer) => consumer.open()) : []) {
-      if (!this.#tally.isMeasured(sentUs) || now < sentUs) continue
-      unanswered++
-      this.#latencies.record(now - sentUs)
-    }
+    this.#recordOpen()
     this.#done({
       ...this.#tally.result(),
       latency: this.#latencies.text(),
       sendLag: null,
-      unanswered,
+      unanswered: 0,
       notes,
     })
+  }
+
+  /** A read that goes on is as late as it is by now, at least; one that may only wait for records is not late at all. */
+  #recordOpen(): void {
+    if (!this.#group.rewind) return
+    const now = nowUs()
+    for (const sentUs of this.#consumers.flatMap((consumer) => consumer.open())) {
+      if (this.#tally.isMeasured(sentUs) && sentUs <= now) this.#latencies.record(now - sentUs)
+    }
   }
 }

@@ -113,6 +113,10 @@ export class ProduceLoad {
   }
 
   #end(): void {
+    // what was due since the last tick is not late yet
+    if (this.#group.rate !== null) {
+      for (const producer of this.#producers) this.#catchUp(producer, this.#times.toUs)
+    }
     this.#isEnding = true
     this.#pacer?.stop()
     this.#endIfIdle()
