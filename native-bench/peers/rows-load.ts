@@ -217,22 +217,34 @@ const filler = (variant: Variant) => varied(workloadFile('large-batches'), varia
 /** The harness measures something in every run; a fill has no need of it. */
 const FILL_SECONDS = 0.1
 
-function catchUpRow(variant: Variant): StandingRow {
-  // topics of this run of the row, written once, by the broker's address
+/** Writes 4 GB once, and reads them as often as asked; by the broker's address, for one run of a row. */
+export function catchUp(variant: Variant) {
   const prefixes = new Map<string, string>()
   const workload = workloadFile(catchUpName)
   const produce = filler(variant)
   const recordBytes = produce[0]!.recordBytes
-  const read = async (standing: Standing, timing: Pick<Timing, 'seconds' | 'warmupSeconds'>) => {
-    const prefix = prefixes.get(standing.broker.bootstrap)
-    if (prefix === undefined) throw new Error('catch-up: read before it was written')
-    const result = await load(workload, standing, timing, { prefix })
-    // the harness does not know what was written by the run before
-    const gb = (result.consumed!.records * recordBytes) / GB
-    const cpuSeconds = result.broker?.cpuSeconds ?? Number.NaN
-    const rateMB = (gb * GB) / MB / result.seconds
-    return { ...ofConsume(result), rateMB, cpuPerGB: cpuSeconds / gb }
+  return {
+    fill: async (standing: Standing) => {
+      const fill = { ...workload, produce, consume: [] }
+      const timing = { seconds: FILL_SECONDS, warmupSeconds: 0 }
+      const { prefix } = await load(fill, standing, timing, { keep: true })
+      prefixes.set(standing.broker.bootstrap, prefix)
+    },
+    read: async (standing: Standing, timing: Pick<Timing, 'seconds' | 'warmupSeconds'>) => {
+      const prefix = prefixes.get(standing.broker.bootstrap)
+      if (prefix === undefined) throw new Error('catch-up: read before it was written')
+      const result = await load(workload, standing, timing, { prefix })
+      // the harness does not know what was written by the run before
+      const gb = (result.consumed!.records * recordBytes) / GB
+      const cpuSeconds = result.broker?.cpuSeconds ?? Number.NaN
+      const rateMB = (gb * GB) / MB / result.seconds
+      return { ...ofConsume(result), rateMB, cpuPerGB: cpuSeconds / gb }
+    },
   }
+}
+
+function catchUpRow(variant: Variant): StandingRow {
+  const { fill, read } = catchUp(variant)
   return {
     kind: 'standing',
     name: variantName(catchUpName, variant),
@@ -242,13 +254,10 @@ function catchUpRow(variant: Variant): StandingRow {
       { key: 'cpuPerGB', label: 'broker CPU', unit: 's/GB', goal: { atMost: 1 } },
       ...NOTES,
     ],
-    // 4 GB on either side, and as much again for the page cache of both
+    // 4 GB on either side, and all of it in the page cache
     needs: { diskBytes: 10 * GB, memoryBytes: 12 * GB },
     warmup: async (standing, seconds) => {
-      const fill = { ...workload, produce, consume: [] }
-      const timing = { seconds: FILL_SECONDS, warmupSeconds: 0 }
-      const { prefix } = await load(fill, standing, timing, { keep: true })
-      prefixes.set(standing.broker.bootstrap, prefix)
+      await fill(standing)
       await read(standing, { seconds, warmupSeconds: 0 })
     },
     run: read,

@@ -2,9 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { measureLimit } from '../limits/measure.ts'
 import type { LimitRow, StandingRow } from './row.ts'
-import { load, ofConsume } from './rows-load.ts'
+import { catchUp } from './rows-load.ts'
 import { cpuSecondsOf } from './usage.ts'
-import { workloadFile } from './variants.ts'
 
 const GB = 1e9
 const MB = 1e6
@@ -27,6 +26,8 @@ export const idleRow: StandingRow = {
   },
 }
 
+const { fill, read } = catchUp('plain')
+
 /** A fetch carries 1 MiB, the default of a partition; the C program writes chunks of as much. */
 export const loopbackRow: LimitRow = {
   kind: 'limit',
@@ -35,8 +36,11 @@ export const loopbackRow: LimitRow = {
   peer: 'C over loopback, 1 MiB chunks',
   measures: [{ key: 'rateMB', label: 'throughput', unit: 'MB/s', goal: { atLeast: 0.6 } }],
   needs: { diskBytes: 6 * GB, memoryBytes: 6 * GB },
-  run: async (standing, timing) =>
-    ofConsume(await load(workloadFile('catch-up'), standing, timing)),
+  prepare: async (standing, { freshWarmupSeconds }) => {
+    await fill(standing)
+    await read(standing, { seconds: freshWarmupSeconds.griot, warmupSeconds: 0 })
+  },
+  run: read,
   runLimit: async ({ seconds }) => {
     const line = await measureLimit(LIMIT, { seconds })
     if (typeof line === 'string') throw new Error(`row loopback: ${line}`)
