@@ -12,6 +12,7 @@ import type { Side } from './broker.ts'
 import { startGriot } from './griot.ts'
 import { startKafka } from './kafka.ts'
 import { javaProgram, KAFKA_VERSION, kafkaLibs } from './kafka-libs.ts'
+import { SETTLE_TIMEOUT_MS } from './page-cache.ts'
 import { assertRoom, roomAt } from './preflight.ts'
 import { keepResult, newestResults, type RowResult } from './results.ts'
 import type { Row, Timing } from './row.ts'
@@ -132,7 +133,13 @@ async function runPeers(options: Options): Promise<void> {
     const sides = sidesOf(options, sandbox)
     print(`${row.name}: ${row.title}`)
     const timing = timingOf(options)
-    const measured = await runRow(row, sides, { rounds: options.rounds, timing, sandbox, print })
+    const measured = await runRow(row, sides, {
+      rounds: options.rounds,
+      timing,
+      settleMs: SETTLE_TIMEOUT_MS,
+      sandbox,
+      print,
+    })
     report(row, options, measured, { loadBefore, java: sides.java() })
   } finally {
     await sandbox.close()

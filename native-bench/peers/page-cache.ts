@@ -3,11 +3,11 @@ import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const DIRTY_BYTES_MAX = 128e6
-const SETTLE_TIMEOUT_MS = 15_000
+export const SETTLE_TIMEOUT_MS = 15_000
 
-/** Waits until next to nothing is left to be written to disks, or for 15 s; at once where /proc does not tell. */
-export async function settle(): Promise<void> {
-  const deadline = performance.now() + SETTLE_TIMEOUT_MS
+/** Waits until next to nothing is left to be written to disks, at most so long; not at all where /proc does not tell. */
+export async function settle(timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs
   while (dirtyBytes() > DIRTY_BYTES_MAX && performance.now() < deadline) await sleep(100)
 }
 

@@ -4,7 +4,7 @@ import type { KafkaClient } from '../../src/kafka-client/client.ts'
 import type { Broker, Side } from './broker.ts'
 import { allServe, connectTo, firstAcknowledged, makeTopics, writeEverywhere } from './cluster.ts'
 import type { Figures } from './measures.ts'
-import { settle } from './page-cache.ts'
+import { SETTLE_TIMEOUT_MS, settle } from './page-cache.ts'
 import type { FreshRow, Timing } from './row.ts'
 import { load } from './rows-load.ts'
 import type { Sandbox } from './sandbox.ts'
@@ -134,7 +134,7 @@ async function memory(side: Side, sandbox: Sandbox, timing: Timing): Promise<Fig
   } finally {
     await broker?.stop('SIGKILL')
     sandbox.remove(directory)
-    await settle()
+    await settle(SETTLE_TIMEOUT_MS)
   }
 }
 

@@ -26,6 +26,8 @@ export interface Sides {
 export interface RunOptions {
   readonly rounds: number
   readonly timing: Timing
+  /** How long what a run left may be written to the disk before the next, at most. */
+  readonly settleMs: number
   readonly sandbox: Sandbox
   readonly print: (line: string) => void
 }
@@ -109,12 +111,13 @@ async function stand(side: Side, options: RunOptions): Promise<Standing> {
 async function beside(
   other: Standing,
   shares: number[],
+  settleMs: number,
   run: () => Promise<Figures>,
 ): Promise<Figures> {
   const [from, before] = [performance.now(), cpuSecondsOf(other.broker)]
   const figures = await run()
   shares.push(((cpuSecondsOf(other.broker) - before) * 1000) / (performance.now() - from))
-  await settle()
+  await settle(settleMs)
   return figures
 }
 
@@ -137,13 +140,13 @@ async function measureStanding(
   both: Record<'griot' | 'peer', Standing>,
   options: RunOptions,
 ): Promise<Measured> {
-  const { print, timing } = options
+  const { print, timing, settleMs } = options
   for (const standing of [both.griot, both.peer]) {
     const seconds = timing.freshWarmupSeconds[standing.side.name]
     print(`warming up ${standing.side.label}, ${seconds} s`)
     if (row.warmup !== undefined) await row.warmup(standing, seconds)
     else await row.run(standing, { ...timing, seconds, warmupSeconds: 0 })
-    await settle()
+    await settle(settleMs)
   }
   const notes = (await row.prepare?.(both, timing)) ?? []
   for (const note of notes) print(note)
@@ -153,8 +156,8 @@ async function measureStanding(
     row,
     names,
     {
-      griot: () => beside(both.peer, shares.peer, () => row.run(both.griot, timing)),
-      peer: () => beside(both.griot, shares.griot, () => row.run(both.peer, timing)),
+      griot: () => beside(both.peer, shares.peer, settleMs, () => row.run(both.griot, timing)),
+      peer: () => beside(both.griot, shares.griot, settleMs, () => row.run(both.peer, timing)),
     },
     options,
   )

@@ -35,6 +35,7 @@ async function smoke(name: string, change: Partial<RunOptions> = {}) {
     {
       rounds: 1,
       timing: { seconds: 0.5, warmupSeconds: 0.2, freshWarmupSeconds: { griot: 0.2, kafka: 0.2 } },
+      settleMs: 0,
       sandbox,
       print: (line) => lines.push(line),
       ...change,
@@ -55,6 +56,13 @@ test('start: both sides by turns, with figures, and nothing left', async () => {
     'ratio:',
   ])
   expect(readdirSync(place)).toEqual([])
+})
+
+test('fan-out: every measure of both sides', async () => {
+  const { row, measured } = await smoke('tail-fan-out')
+  for (const figures of Object.values(measured.rounds[0]!))
+    for (const { key, label } of row.measures) expect(figures[key], label).toBeGreaterThanOrEqual(0)
+  expect(measured.notes.at(-1)).toMatch(/^While the other ran, Griot took .* of a core/)
 })
 
 test('what a row started ends, and what it made goes, in the midst of it', async () => {
