@@ -1,4 +1,5 @@
 /** What HTTP handlers are written against, whichever server is below; `http-node.ts` is one adapter. */
+import type { HostPort } from './address.ts'
 
 export interface HttpRequest {
   readonly method: string
@@ -11,6 +12,9 @@ export interface HttpRequest {
   readonly body: Uint8Array
   /** It came in over a listener that is bound to loopback: nobody on another machine can have sent it. */
   readonly onLoopback: boolean
+  /** This engine's end of the connection; null once that is gone. */
+  readonly local: HostPort | null
+  readonly peerHost: string | null
 }
 
 export interface HttpResponse {

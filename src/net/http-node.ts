@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { systemClock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
-import { isLoopback } from './address.ts'
+import { type HostPort, isLoopback } from './address.ts'
 import {
   type HttpLimits,
   type HttpRequest,
@@ -235,5 +235,12 @@ function toRequest(
     },
     body,
     onLoopback,
+    local: localEndOf(incoming.socket),
+    peerHost: incoming.socket.remoteAddress ?? null,
   }
 }
+
+const localEndOf = ({ localAddress, localPort }: Socket): HostPort | null =>
+  localAddress === undefined || localPort === undefined
+    ? null
+    : { host: localAddress, port: localPort }

@@ -15,6 +15,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 // the compiled engine: its workers do not run from sources
 import { Griot, type GriotOptions } from '../../dist/index.js'
 import type { LogFields } from '../../src/base/log.ts'
+import { askEngineText } from '../../src/cli/engine-url.ts'
 import { readEndpoints, writeEndpoints } from '../../src/server/endpoints.ts'
 import { OperatorTokenError, operatorToken } from '../../src/server/operator-token.ts'
 
@@ -112,6 +113,17 @@ describe('an engine', () => {
     const local = await start({ httpListen: 'localhost:0' })
     expect(await statusOf(`${local.url}/metrics`)).toBe(200)
   })
+
+  test.each(['0.0.0.0:0', '[::]:0'])(
+    'proves to have it to the commands that find it in its data directory: %s',
+    async (httpListen) => {
+      const { dataDir, url } = await start({ httpListen })
+      const answer = await askEngineText({ dataDir }, '/metrics', {})
+      expect(answer).toMatchObject({ url, status: 200, hadToken: true })
+      writeFileSync(path.join(dataDir, 'operator-token'), 'another-token-0123456')
+      await expect(askEngineText({ dataDir }, '/metrics', {})).rejects.toThrow('does not prove')
+    },
+  )
 
   test('has health and metrics at an address of their own, and then not with HTTP', async () => {
     const token = 'a-token-of-ours-0123'
