@@ -220,7 +220,8 @@ export class Engine {
   #tellWhere(): void {
     const { brokers: kafka, httpUrl, adminUrl } = this
     try {
-      writeEndpoints(this.dataDir, { kafka, httpUrl, adminUrl, pid: process.pid })
+      const found = { kafka, httpUrl, adminUrl, pid: process.pid }
+      writeEndpoints(this.dataDir, { ...found, owner: this.#nonce })
     } catch (error) {
       const reason = (error as Error).message
       this.#options.logger.log('warn', 'the file that tells where the engine is was not written', {
@@ -357,7 +358,7 @@ export class Engine {
   async #endThreads(deadline: Promise<unknown> = Promise.resolve()): Promise<void> {
     await Promise.all([...this.#threads.values()].map((thread) => thread.end(deadline)))
     this.#control.close()
-    if (this.#lock !== null) removeEndpoints(this.dataDir)
+    if (this.#lock !== null) removeEndpoints(this.dataDir, this.#nonce)
     await this.#lock?.release()
     this.#lock = null
   }

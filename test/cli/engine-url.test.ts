@@ -49,7 +49,7 @@ afterEach(() => {
 })
 
 const tell = (dataDir: string, adminUrl: string | null) =>
-  writeEndpoints(dataDir, { kafka: [], httpUrl: adminUrl, adminUrl, pid: process.pid })
+  writeEndpoints(dataDir, { kafka: [], httpUrl: adminUrl, adminUrl, pid: process.pid, owner: 'o' })
 
 test('an engine is found by url, data directory, variables and the default directory, in this order', async () => {
   const dataDir = path.join(directory, 'griot-data')

@@ -149,6 +149,15 @@ describe('an engine', () => {
     expect(await statusOf(`${griot.adminUrl}/metrics`)).toBe(200)
   })
 
+  test('leaves the addresses of whoever has taken its data directory meanwhile', async () => {
+    const dataDir = path.join(directory, 'data')
+    const griot = await start({ dataDir, httpListen: '127.0.0.1:0' })
+    const other = { kafka: ['b:1'], httpUrl: null, adminUrl: null, pid: 2, owner: 'another' }
+    writeEndpoints(dataDir, other)
+    await griot.close()
+    expect(readEndpoints(dataDir)).toMatchObject(other)
+  })
+
   test('does not start when the address is taken, or the token cannot be read', async () => {
     const other = await start({ httpListen: '127.0.0.1:0' })
     const taken = new URL(other.url!).host
@@ -174,7 +183,7 @@ describe('an engine', () => {
     expect(statSync(path.join(dataDir, 'endpoints.json')).mode & 0o777).toBe(0o600)
     await griot.close()
     expect(readEndpoints(dataDir)).toBeNull()
-    writeEndpoints(dataDir, { kafka: [], httpUrl: null, adminUrl: null, pid: 1 })
+    writeEndpoints(dataDir, { kafka: [], httpUrl: null, adminUrl: null, pid: 1, owner: 'x' })
     const file = path.join(dataDir, 'endpoints.json')
     writeFileSync(file, readFileSync(file, 'utf8').replace('"format": 1', '"format": 2'))
     expect(readEndpoints(dataDir)).toBeNull()
