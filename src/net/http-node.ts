@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { systemClock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import { type HostPort, isLoopback } from './address.ts'
+import { isOwnHost } from './host-check.ts'
 import {
   type HttpLimits,
   type HttpRequest,
@@ -19,6 +20,8 @@ export interface NodeHttpOptions {
   readonly router: HttpRouter
   readonly limits: HttpLimits
   readonly logger: Logger
+  /** Names by which it may be asked on loopback besides addresses and `localhost`, as `parseAllowedHost` makes them. */
+  readonly allowHosts?: readonly string[]
 }
 
 export class NodeHttpServer {
@@ -176,12 +179,18 @@ async function respond(
 ): Promise<void> {
   let response: HttpResponse
   try {
+    const onLoopback = isBoundToLoopback(server)
+    const { host } = incoming.headers
+    if (onLoopback && !isOwnHost(host, options.allowHosts ?? [])) {
+      respondWith(strangeHost(host ?? ''), incoming, outgoing)
+      return
+    }
     const body = await readBody(incoming, options.limits.bodyBytesMax)
     if (body === null) {
       const detail = `the body is larger than ${options.limits.bodyBytesMax} bytes`
       response = problemResponse(413, 'Content Too Large', detail, { connection: 'close' })
     } else {
-      const request = toRequest(incoming, body, isBoundToLoopback(server))
+      const request = toRequest(incoming, body, onLoopback)
       response =
         request === null
           ? problemResponse(400, 'Bad Request', 'the request target cannot be parsed')
@@ -193,6 +202,24 @@ async function respond(
     options.logger.log('error', 'HTTP handler failed', { path: incoming.url ?? '', reason })
     response = problemResponse(500, 'Internal Server Error', 'see the log of the engine')
   }
+  respondWith(response, incoming, outgoing)
+}
+
+const SHOWN_HOST_LENGTH = 100
+
+function strangeHost(host: string): HttpResponse {
+  const shown = host.length > SHOWN_HOST_LENGTH ? `${host.slice(0, SHOWN_HOST_LENGTH)}…` : host
+  const detail =
+    `${shown} is no name of this machine: on loopback an address, localhost, *.localhost and the names of ` +
+    '--http-allow-host are answered, so that web pages of others cannot read what is here'
+  return problemResponse(421, 'Misdirected Request', detail, { connection: 'close' })
+}
+
+function respondWith(
+  response: HttpResponse,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): void {
   if (outgoing.destroyed) return
   const bytes = typeof response.body === 'string' ? Buffer.from(response.body) : response.body
   outgoing.writeHead(response.status, { ...response.headers, 'content-length': bytes.length })

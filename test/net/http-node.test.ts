@@ -45,7 +45,7 @@ async function open(): Promise<{ socket: Socket; text: () => string }> {
   return { socket, text: () => all }
 }
 
-const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`
 const until = async (what: () => boolean) => {
   for (let i = 0; i < 500 && !what(); i++) await new Promise((resolve) => setTimeout(resolve, 10))
   expect(what()).toBe(true)
@@ -99,5 +99,74 @@ describe('what is no HTTP', () => {
         { client: '127.0.0.1', reason: expect.stringContaining(words) },
       ],
     ])
+  })
+})
+
+describe('the Host of a request', () => {
+  const ask = async (port: number, host: string | null, version = '1.1') => {
+    const socket = connect(port, '127.0.0.1')
+    sockets.push(socket)
+    let text = ''
+    socket.on('data', (chunk) => (text += chunk)).on('error', () => {})
+    const header = host === null ? '' : `Host: ${host}\r\n`
+    socket.write(`GET /now HTTP/${version}\r\n${header}Connection: close\r\n\r\n`)
+    await once(socket, 'close')
+    return text
+  }
+  const statusOf = async (port: number, host: string | null, version = '1.1') =>
+    Number((await ask(port, host, version)).split(' ')[1])
+  const listen = (host: string, allowHosts: readonly string[]) =>
+    NodeHttpServer.listen({
+      ...{ host, port: 0, limits: HTTP_LIMITS, allowHosts, logger: { log: () => {} } },
+      router: new HttpRouter().add('GET', '/now', () => ({ status: 200, headers: {}, body: '' })),
+    })
+
+  test('is one that only this machine has, or that was allowed, on loopback', async () => {
+    const local = await listen('localhost', ['griot.example', '.lan'])
+    try {
+      const allowed = [
+        ...['localhost', 'LocalHost:8082', 'localhost.', 'metrics.localhost:1', '127.0.0.1:8082'],
+        ...[
+          '192.168.0.1',
+          '[::1]:8082',
+          '[::1]',
+          'griot.example:80',
+          'GRIOT.example',
+          'a.b.lan',
+          'lan',
+        ],
+      ]
+      const refused = [
+        ...['evil.example', 'evil.example:8082', 'localhost.evil.example', 'xlocalhost', ''],
+        ...[
+          '127.0.0.1.evil.example',
+          'a.griot.example',
+          'xlan',
+          'lan.evil',
+          '[::1].evil',
+          '[x]',
+          'a b',
+        ],
+      ]
+      const port = local.port
+      for (const host of allowed) expect(await statusOf(port, host), host).toBe(200)
+      for (const host of refused) expect(await statusOf(port, host), host).toBe(421)
+      // no browser asks so
+      expect(await statusOf(port, null, '1.0')).toBe(200)
+      const said = await ask(port, `evil.example${'x'.repeat(300)}`)
+      expect(said).toMatch(/evil\.examplex+….* no name of this machine.*--http-allow-host/)
+      expect(said).not.toContain('x'.repeat(200))
+    } finally {
+      await local.close()
+    }
+  })
+
+  test('is not looked at beyond loopback, where names are the network’s', async () => {
+    const open = await listen('0.0.0.0', [])
+    try {
+      expect(await statusOf(open.port, 'griot:8082')).toBe(200)
+    } finally {
+      await open.close()
+    }
   })
 })

@@ -58,6 +58,12 @@ const VALUES: Readonly<
     means: { host: '::', port: 8_083 },
     bad: ['off', '80', '::1'],
   },
+  'http-allow-host': {
+    one: 'a',
+    two: 'Metrics.example, .lan',
+    means: ['metrics.example', '.lan'],
+    bad: ['', 'a:80', '*', 'a,', 'http://a', '..a', 'a..b', 'a b', 'x'.repeat(254)],
+  },
   'token-file': { one: '/a', two: '/b', means: '/b', bad: [''] },
   brokers: { one: '1', two: '5', means: 5, bad: ['0', '17', '-1', '1.5', 'three', ''] },
   cells: { one: '1', two: '1', means: 1, bad: ['2', '0', 'x'] },
