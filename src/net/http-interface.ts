@@ -37,6 +37,10 @@ export interface HttpLimits {
   readonly connectionsMax: number
   /** Requests that one connection may have sent without having its responses. */
   readonly pipelinedMax: number
+  /** Of responses of which nothing was taken for so long the connection is closed. */
+  readonly unreadTimeoutMs: number
+  /** Of all responses that are not taken yet; one alone may be larger. */
+  readonly unsentBytesMax: number
 }
 
 export const HTTP_LIMITS: HttpLimits = {
@@ -47,6 +51,8 @@ export const HTTP_LIMITS: HttpLimits = {
   idleTimeoutMs: 60_000,
   connectionsMax: 1_000,
   pipelinedMax: 32,
+  unreadTimeoutMs: 10_000,
+  unsentBytesMax: 16 * 1024 * 1024,
 }
 
 export const jsonResponse = (status: number, value: unknown): HttpResponse => ({

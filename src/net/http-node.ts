@@ -12,6 +12,7 @@ import {
   problemResponse,
 } from './http-interface.ts'
 import type { HttpRouter } from './http-router.ts'
+import { UnsentResponses } from './http-unsent.ts'
 import { RateLimitedLog } from './rate-limited-log.ts'
 
 export interface NodeHttpOptions {
@@ -26,9 +27,11 @@ export interface NodeHttpOptions {
 
 export class NodeHttpServer {
   readonly #server: Server
+  readonly #unsent: UnsentResponses
 
-  private constructor(server: Server) {
+  private constructor(server: Server, unsent: UnsentResponses) {
     this.#server = server
+    this.#unsent = unsent
   }
 
   /** Resolves once it listens; rejects with the system's error (EADDRINUSE …). */
@@ -43,12 +46,14 @@ export class NodeHttpServer {
         connectionsCheckingInterval: Math.min(limits.headersTimeoutMs, 5_000),
       },
       (request, response) => {
-        if (peers.begin(request.socket)) void respond(options, server, request, response)
+        if (peers.begin(request.socket))
+          void respond({ ...options, server, unsent }, request, response)
         response.once('close', () => peers.end(request.socket))
       },
     )
     const peers = new Peers(limits)
     const log = new RateLimitedLog(options.logger, systemClock)
+    const unsent = new UnsentResponses(limits, log)
     server.on('connection', (socket: Socket) => {
       if (peers.add(socket))
         log.log('warn', 'HTTP connection closed: there are too many', {
@@ -67,11 +72,14 @@ export class NodeHttpServer {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen(options.port, options.host, resolve)
+    }).catch((error: Error) => {
+      unsent.close()
+      throw error
     })
     server.on('error', (error) => {
       options.logger.log('warn', 'HTTP listener failed', { reason: error.message })
     })
-    return new NodeHttpServer(server)
+    return new NodeHttpServer(server, unsent)
   }
 
   get port(): number {
@@ -87,6 +95,7 @@ export class NodeHttpServer {
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#server.closeAllConnections()
+    this.#unsent.close()
     await closed
   }
 }
@@ -171,18 +180,22 @@ class Peers {
   }
 }
 
+interface Serving extends NodeHttpOptions {
+  readonly server: Server
+  readonly unsent: UnsentResponses
+}
+
 async function respond(
-  options: NodeHttpOptions,
-  server: Server,
+  options: Serving,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
   let response: HttpResponse
   try {
-    const onLoopback = isBoundToLoopback(server)
+    const onLoopback = isBoundToLoopback(options.server)
     const { host } = incoming.headers
     if (onLoopback && !isOwnHost(host, options.allowHosts ?? [])) {
-      respondWith(strangeHost(host ?? ''), incoming, outgoing)
+      respondWith(strangeHost(host ?? ''), options.unsent, incoming, outgoing)
       return
     }
     const body = await readBody(incoming, options.limits.bodyBytesMax)
@@ -202,7 +215,7 @@ async function respond(
     options.logger.log('error', 'HTTP handler failed', { path: incoming.url ?? '', reason })
     response = problemResponse(500, 'Internal Server Error', 'see the log of the engine')
   }
-  respondWith(response, incoming, outgoing)
+  respondWith(response, options.unsent, incoming, outgoing)
 }
 
 const SHOWN_HOST_LENGTH = 100
@@ -217,13 +230,15 @@ function strangeHost(host: string): HttpResponse {
 
 function respondWith(
   response: HttpResponse,
+  unsent: UnsentResponses,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): void {
   if (outgoing.destroyed) return
   const bytes = typeof response.body === 'string' ? Buffer.from(response.body) : response.body
   outgoing.writeHead(response.status, { ...response.headers, 'content-length': bytes.length })
-  outgoing.end(incoming.method === 'HEAD' ? undefined : bytes)
+  if (incoming.method === 'HEAD') outgoing.end()
+  else unsent.send(outgoing, incoming.socket, bytes)
 }
 
 /** null when it is longer than `bytesMax`; nothing beyond that is kept. */
