@@ -15,7 +15,8 @@ export default defineConfig({
     // engines start threads of their own: more files at a time would measure the machine
     maxWorkers: 2,
     pool: 'forks',
-    testTimeout: 20_000,
+    // with the counts of the issues in full a test has minutes of work
+    testTimeout: process.env.GRIOT_TEST_LONG ? 300_000 : 20_000,
     hookTimeout: 30_000,
     server: { deps: { external: [/\/dist\//] } },
   },

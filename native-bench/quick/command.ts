@@ -1,0 +1,134 @@
+/**
+ * `npm run bench -- --quick`, the regression guard: under three minutes, no peer, and every figure a share of what the
+ * machine can do in that very round, so that a slow hour or another machine hides less.
+ */
+import { writeFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import { rows, runInProcess } from '../baseline/jobs.ts'
+import { type OwnEngine, startEngine } from '../common/engine.ts'
+import { circumstances, circumstancesLine } from '../common/machine.ts'
+import { markdownTable } from '../common/markdown.ts'
+import { positiveInteger, positiveNumber } from '../common/options.ts'
+import { type Figure, figuresText } from '../common/report.ts'
+import { format, median, spread } from '../common/statistics.ts'
+import { cpuSeconds } from '../common/usage.ts'
+import type { LimitLine } from '../limits/measure.ts'
+import { measureLimit } from '../limits/measure.ts'
+import type { LimitName } from '../limits/programs.ts'
+import { measureMicro } from '../micro/command.ts'
+import type { CaseResult } from '../micro/measure.ts'
+import type { SubjectName } from '../micro/subjects.ts'
+import { LIMITS_NEEDED, type Round, type RowKey, SHARES } from './shares.ts'
+
+interface Options {
+  readonly rounds: number
+  readonly seconds: number
+  readonly json?: string
+}
+
+const LIMIT_SECONDS = 0.3
+const MICRO = {
+  subjects: ['crc', 'batch', 'ring', 'ring-log', 'dispatch'],
+  filter: '16 KB',
+} as const
+const MICRO_MS = 50
+
+export function registerQuick(program: Command): void {
+  program
+    .command('quick')
+    .description(
+      'the regression guard: figures as shares of this machine’s own limits, in under three minutes',
+    )
+    .option('--rounds <N>', 'how often; compare needs 5', positiveInteger, 5)
+    .option('--seconds <N>', 'how long each workload runs in each round', positiveNumber, 1.5)
+    .option('--json <FILE>', 'also write the figures into a file, for compare')
+    .action(run)
+}
+
+interface WholeRound extends Round {
+  readonly micro: readonly CaseResult[]
+}
+
+async function run(options: Options): Promise<void> {
+  const rounds: WholeRound[] = []
+  const skipped = new Map<LimitName, string>()
+  for (let round = 0; round < options.rounds; round++) {
+    console.error(`round ${round + 1} of ${options.rounds}`)
+    rounds.push(await measureRound(options.seconds, skipped))
+  }
+  for (const [limit, why] of skipped) console.error(`${limit} is skipped: ${why}`)
+  const figures = [...shareFigures(rounds), ...allocationFigures(rounds)]
+  console.log(quickTable(figures, rounds))
+  console.log(`\n${circumstancesLine(circumstances())}`)
+  if (options.json !== undefined) {
+    writeFileSync(options.json, figuresText('quick', figures, rounds))
+  }
+}
+
+async function measureRound(seconds: number, skipped: Map<LimitName, string>): Promise<WholeRound> {
+  const limits: Partial<Record<LimitName, LimitLine>> = {}
+  for (const name of LIMITS_NEEDED) {
+    const line = await measureLimit(name, { seconds: LIMIT_SECONDS })
+    if (typeof line === 'string') skipped.set(name, line)
+    else limits[name] = line
+  }
+  const engine = await startEngine()
+  try {
+    const measured = await measureRows(engine, seconds)
+    const subjects: readonly SubjectName[] = MICRO.subjects
+    const found = await measureMicro(subjects, { filter: MICRO.filter, rounds: 1, ms: MICRO_MS })
+    const micro = [...found.values()].flat()
+    const microBytesPerSecond = Object.fromEntries(
+      micro.map((one) => [one.name, one.operationsPerSecond * (one.bytes ?? Number.NaN)]),
+    )
+    return { limits, rows: measured, startMs: engine.readyMs, microBytesPerSecond, micro }
+  } finally {
+    await engine.stop()
+  }
+}
+
+async function measureRows(engine: OwnEngine, seconds: number): Promise<Round['rows']> {
+  const measured: Partial<Record<RowKey, Round['rows'][RowKey]>> = {}
+  for (const { key, job } of rows) {
+    const before = cpuSeconds(engine.pid)
+    const result = await runInProcess({ ...job, bootstrap: engine.bootstrap, seconds })
+    const after = cpuSeconds(engine.pid)
+    const brokerCpuSeconds = before === null || after === null ? null : after - before
+    measured[key] = { ...result, brokerCpuSeconds }
+  }
+  return measured as Round['rows']
+}
+
+/** Without those that this machine has no limit for. */
+export function shareFigures(rounds: readonly Round[]): Figure[] {
+  return SHARES.flatMap(({ name, of, better, value }) => {
+    const values = rounds.flatMap((round) => value(round) ?? [])
+    if (values.length === 0 || values.some(Number.isNaN)) return []
+    return [{ name: `${name} ÷ ${of}`, unit: 'share', better, values }]
+  })
+}
+
+/** What a request leaves for the collector, which no noise changes. */
+function allocationFigures(rounds: readonly WholeRound[]): Figure[] {
+  const name = 'front: produce 16 KB'
+  const values = rounds.flatMap(
+    ({ micro }) => micro.find((one) => one.name === name)?.heapBytes ?? [],
+  )
+  if (values.length === 0) return []
+  return [{ name: `${name}: heap`, unit: 'B/op', better: 'lower', values }]
+}
+
+function quickTable(figures: readonly Figure[], rounds: readonly WholeRound[]): string {
+  const of = (read: (round: WholeRound) => number) => format(median(rounds.map(read)))
+  const megabytes = (key: RowKey) => of(({ rows: r }) => r[key].bytes / r[key].seconds / 1e6)
+  const perSecond = (key: RowKey) => of(({ rows: r }) => r[key].requests / r[key].seconds)
+  const head = ['figure', 'median (range)', 'unit', 'better']
+  return [
+    markdownTable(
+      head,
+      figures.map(({ name, unit, better, values }) => [name, spread(values), unit, better]),
+    ),
+    '',
+    `Produce ${megabytes('produceLarge')} MB/s, fetch ${megabytes('fetchLarge')} MB/s, ${perSecond('produceSmall')} and ${perSecond('produceSmallDeep')} requests/s, ready after ${of((round) => round.startMs)} ms: these are the machine's as well as Griot's, the shares are Griot's.`,
+  ].join('\n')
+}
