@@ -30,7 +30,14 @@ test('a large answer is made in pieces, not copied again and again', () => {
   for (const { buffer } of chunks) expect(buffer.byteLength).toBeLessThanOrEqual(2 ** 20)
   // the next one begins with a slab as small as ever
   const small = roundTrip(metadata, 12, {
-    ...{ throttleTimeMs: 0, brokers: [], clusterId: null, controllerId: 1, topics: [], errorCode: 0 },
+    ...{
+      throttleTimeMs: 0,
+      brokers: [],
+      clusterId: null,
+      controllerId: 1,
+      topics: [],
+      errorCode: 0,
+    },
   })
   expect(small.chunks[0]!.buffer.byteLength).toBe(16 * 1024)
 })
