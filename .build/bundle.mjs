@@ -1,7 +1,8 @@
-// Bundles what users run. dist/index.cjs is the embedded engine, and dist/index.js the same for `import`; dist/griot.cjs is the launcher behind `npx griot`, and
-// dist/cli.cjs what it runs; dist/worker.cjs is where every worker enters, to load the one file of its role. What runs
+// Bundles what users run. dist/index.cjs is the embedded engine, and dist/index.js the same for `import`; dist/griot.cjs is
+// the launcher behind `npx griot`, and dist/cli.cjs what it runs; dist/worker.cjs is where every worker enters, to load the
+// one file of its role; dist/griot-bench.cjs is the load harness, and dist/load-process.cjs what makes its load. What runs
 // in the engine's own threads is CommonJS, one file per thread: ES modules would cost each thread 10 ms and more.
-// Dependencies stay outside, but for the two that every start needs.
+// Dependencies stay outside, but for the two that every start needs, and the one that only the bench has.
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { build } from 'esbuild'
@@ -13,7 +14,7 @@ const ROLES = [
 ]
 /** The commands that speak Kafka: `griot start` has no use for them. */
 const COMMANDS = 'client-commands'
-const BUNDLED = ['commander', 'msgpackr/pack']
+const BUNDLED = ['commander', 'msgpackr/pack', 'hdr-histogram-js']
 
 /** Roles are required from their own files; other packages are resolved where the bundle is installed. */
 const boundaries = {
@@ -49,7 +50,7 @@ const commonJs = {
   ...common,
   format: 'cjs',
   outExtension: { '.js': '.cjs' },
-  define: { 'import.meta.url': 'moduleUrl' },
+  define: { 'import.meta.url': 'moduleUrl', 'import.meta.dirname': '__dirname' },
   banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href" },
 }
 
@@ -80,6 +81,14 @@ const results = await Promise.all([
       'pool-worker': 'src/server/pool-worker.ts',
       [COMMANDS]: 'src/cli/client-commands.ts',
       ...Object.fromEntries(ROLES.map((role) => [role, `src/server/${role}.ts`])),
+    },
+  }),
+  // files of their own: an engine has no use for them
+  build({
+    ...commonJs,
+    entryPoints: {
+      'griot-bench': 'native-bench/load/main.ts',
+      'load-process': 'native-bench/load/load-process.ts',
     },
   }),
 ])

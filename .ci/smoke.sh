@@ -37,6 +37,9 @@ test "$(timeout 30 kcat -b "127.0.0.1:$port" -C -t kcat -p 0 -e -q)" = 'hello fr
 echo 'hello from griot' | timeout 30 npx griot produce griot -b "127.0.0.1:$port" -q -z zstd
 test "$(timeout 30 npx griot consume griot -b "127.0.0.1:$port" -e)" = 'hello from griot'
 timeout 30 npx griot topic list -b "127.0.0.1:$port"
+npx griot-bench list > /dev/null
+timeout 60 npx griot-bench run end-to-end-open -b "127.0.0.1:$port" --seconds 1 --warmup 0 --json bench.json --html bench.html 2> /dev/null
+node -e 'if (!(JSON.parse(require("fs").readFileSync("bench.json")).result.consumed.records > 0)) throw new Error("griot-bench read nothing")'
 # npx runs griot as a child: the signal goes to whoever holds the lock of the data directory
 kill -TERM "$(node -p 'JSON.parse(require("fs").readFileSync("data/lock/1.claim")).pid')"
 wait "$engine" || { echo "griot start ended with $?"; cat err; exit 1; }

@@ -3,6 +3,8 @@ import { Command } from 'commander'
 import { registerBaseline } from './baseline/command.ts'
 import { registerCompare } from './compare/command.ts'
 import { registerLimits } from './limits/command.ts'
+import { registerLoad } from './load/command.ts'
+import { registerLoadCheck } from './load-check/command.ts'
 import { registerMicro } from './micro/command.ts'
 import { registerQuick } from './quick/command.ts'
 
@@ -13,6 +15,8 @@ const program = new Command('npm run bench --')
 registerBaseline(program)
 registerLimits(program)
 registerCompare(program)
+registerLoad(program)
+registerLoadCheck(program)
 registerMicro(program)
 registerQuick(program)
 

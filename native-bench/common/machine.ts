@@ -1,6 +1,8 @@
 /** Where and when something was measured: no figure without it. */
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
+import { join } from 'node:path'
 import { root } from './root.ts'
 
 export interface Circumstances {
@@ -29,6 +31,8 @@ export function circumstances(): Circumstances {
 }
 
 function commitOf(): string | null {
+  // as an installed package it lies in somebody else's repository
+  if (!existsSync(join(root, '.git'))) return null
   const git = (...args: string[]) => spawnSync('git', args, { cwd: root, encoding: 'utf8' })
   const head = git('rev-parse', '--short', 'HEAD')
   if (head.status !== 0) return null

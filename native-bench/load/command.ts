@@ -1,0 +1,132 @@
+/** `run` and `list`, for griot-bench and for `npm run bench -- load`. */
+import { writeFileSync } from 'node:fs'
+import { type Command, InvalidArgumentError } from 'commander'
+import { circumstancesLine } from '../common/machine.ts'
+import { positiveInteger, positiveNumber } from '../common/options.ts'
+import { parseBootstrap } from './cluster.ts'
+import { resultHtml } from './html.ts'
+import { type Progress, runWorkload } from './run-workload.ts'
+import { saved } from './saved.ts'
+import { progressText, resultText } from './text.ts'
+import { readWorkload, workloadNames } from './workload-files.ts'
+
+interface Options {
+  readonly bootstrap: string
+  readonly pid: readonly number[]
+  readonly seconds: number
+  readonly warmup: number
+  readonly json?: string
+  readonly html?: string
+  readonly set: readonly string[]
+  readonly keep: boolean
+  readonly prefix?: string
+}
+
+export function registerLoad(program: Command): void {
+  addLoadCommands(
+    program
+      .command('load')
+      .description('the load harness: workloads against any Kafka; also installed as griot-bench')
+      .helpCommand(false),
+  )
+}
+
+export function addLoadCommands(to: Command): void {
+  to.command('list')
+    .description('the workloads that come with the package')
+    .action(() => {
+      for (const name of workloadNames()) {
+        console.log(`${name.padEnd(20)} ${readWorkload(name).description}`)
+      }
+    })
+  to.command('run')
+    .description('one workload against a running Kafka of any kind; makes topics of its own')
+    .argument('<workload>', 'a name of `list`, or a file that ends with .json')
+    .requiredOption('-b, --bootstrap <host:port>', 'the broker, or several with commas', address)
+    .option('--pid <pids...>', 'its processes on this machine, for CPU, memory, files', pids)
+    .option('--seconds <s>', 'how long to measure', positiveNumber, 15)
+    .option('--warmup <s>', 'how long to run before that', zeroOrMore, 5)
+    .option('--json <file>', 'write the result as JSON')
+    .option('--html <file>', 'write a report with plots')
+    .option('--set <path=value...>', 'change a field of the workload, as in produce.rate=1000')
+    .option('--keep', 'leave the topics there', false)
+    .option('--prefix <prefix>', 'use the topics of an earlier run with --keep')
+    .action((workload: string, options: Options) => run(workload, options))
+}
+
+function address(text: string): string {
+  try {
+    parseBootstrap(text)
+    return text
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+}
+
+const pids = (text: string, before: readonly number[] = []): number[] => [
+  ...before,
+  ...text.split(',').map(positiveInteger),
+]
+
+function zeroOrMore(text: string): number {
+  return text === '0' ? 0 : positiveNumber(text)
+}
+
+async function run(name: string, options: Options): Promise<void> {
+  const stop = new AbortController()
+  const onSignal = () => stop.abort(new Error('stopped'))
+  process.once('SIGINT', onSignal)
+  process.once('SIGTERM', onSignal)
+  const line = new ProgressLine()
+  try {
+    const workload = readWorkload(name, options.set ?? [])
+    const result = await runWorkload(workload, {
+      ...{ bootstrap: options.bootstrap, pids: options.pid ?? [], keep: options.keep },
+      ...{ warmupSeconds: options.warmup, measureSeconds: options.seconds, signal: stop.signal },
+      ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
+      onProgress: (progress) => line.show(progress),
+    })
+    line.end()
+    const record = saved(result, ['griot-bench', ...process.argv.slice(2)].join(' '))
+    console.log(resultText(result))
+    if (options.keep) console.log(`Topics stay: --prefix ${result.prefix}`)
+    console.log(`\n${circumstancesLine(record.circumstances)}`)
+    if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(record, null, 1))
+    if (options.html !== undefined) writeFileSync(options.html, resultHtml(record))
+  } catch (error) {
+    line.end()
+    console.error(`griot-bench: ${(error as Error).message}`)
+    process.exitCode = 1
+  } finally {
+    process.off('SIGINT', onSignal)
+    process.off('SIGTERM', onSignal)
+  }
+}
+
+const LINE_EVERY_S = 5
+
+/** On a terminal one line, written over each second; elsewhere a line every few seconds and at each change of phase. */
+class ProgressLine {
+  #phase = ''
+  #shownAt = 0
+  #hasLine = false
+
+  show(progress: Progress): void {
+    const text = progressText(progress)
+    if (process.stderr.isTTY) {
+      process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns || 80) - 1)}`)
+      this.#hasLine = true
+      return
+    }
+    const isNew = progress.phase !== this.#phase
+    if (!isNew && progress.elapsedSeconds - this.#shownAt < LINE_EVERY_S) return
+    this.#phase = progress.phase
+    this.#shownAt = progress.elapsedSeconds
+    process.stderr.write(`${text}\n`)
+  }
+
+  end(): void {
+    if (this.#hasLine) process.stderr.write('\r\x1b[K')
+    this.#hasLine = false
+  }
+}

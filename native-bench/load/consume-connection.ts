@@ -1,0 +1,193 @@
+/** A consumer: one connection to each leader, with one fetch on its way on each, without groups. */
+import { ErrorCode, errorName } from '../../src/base/error-code.ts'
+import { nowUs } from './clock.ts'
+import {
+  type FetchedPartition,
+  FetchFrame,
+  type Reader,
+  readBatches,
+  readFetched,
+} from './fetch-frames.ts'
+import { LoadConnection } from './load-connection.ts'
+import type { Leader, Share, TopicPartition } from './messages.ts'
+import type { ConsumeGroup } from './workload.ts'
+
+export interface ConsumerEvents {
+  onFetched(sentUs: number, nowUs: number, records: number, wireBytes: number): void
+  /** A batch with the time that its producer wrote into it. */
+  onBatch(timestamp: number, nowUs: number): void
+  /** Everything that was there when stopAtEnd() was called, has been read. */
+  onEnd(): void
+  onFailure(error: Error): void
+}
+
+export interface ConsumerOptions {
+  readonly group: ConsumeGroup
+  readonly share: Share
+  readonly version: number
+  leaderOf(partition: TopicPartition): Leader
+  offsetOf(partition: TopicPartition): number
+}
+
+export class Consumer {
+  readonly #fetchers: readonly Fetcher[]
+
+  private constructor(fetchers: readonly Fetcher[]) {
+    this.#fetchers = fetchers
+  }
+
+  static async open(options: ConsumerOptions, events: ConsumerEvents): Promise<Consumer> {
+    const byLeader = new Map<string, { leader: Leader; readers: Reader[] }>()
+    for (const at of options.share.partitions) {
+      const leader = options.leaderOf(at)
+      const key = `${leader.host}:${leader.port}`
+      const found = byLeader.get(key) ?? { leader, readers: [] }
+      byLeader.set(key, found)
+      found.readers.push({ ...at, offset: options.offsetOf(at), offsetAt: 0 })
+    }
+    let ended = 0
+    const onEnd = () => {
+      if (++ended === byLeader.size) events.onEnd()
+    }
+    const fetchers: Fetcher[] = []
+    for (const { leader, readers } of byLeader.values()) {
+      fetchers.push(await Fetcher.open(leader, readers, options, { ...events, onEnd }))
+    }
+    return new Consumer(fetchers)
+  }
+
+  begin(): void {
+    for (const fetcher of this.#fetchers) fetcher.begin()
+  }
+
+  stopAtEnd(): void {
+    for (const fetcher of this.#fetchers) fetcher.stopAtEnd()
+  }
+
+  close(): void {
+    for (const fetcher of this.#fetchers) fetcher.close()
+  }
+
+  /** When the fetches without an answer were sent. */
+  open(): number[] {
+    return this.#fetchers.map(({ sentUs }) => sentUs)
+  }
+}
+
+class Fetcher {
+  readonly #frame: FetchFrame
+  readonly #options: ConsumerOptions
+  readonly #events: ConsumerEvents
+  readonly #readers = new Map<string, Map<number, Reader>>()
+  #connection!: LoadConnection
+  sentUs = 0
+  /** Of the request that is on its way. */
+  #isLast = false
+  #isStopping = false
+  #hasEnded = false
+  #records = 0
+  #wireBytes = 0
+  #isAtEnd = true
+  #now = 0
+
+  private constructor(
+    readers: readonly Reader[],
+    options: ConsumerOptions,
+    events: ConsumerEvents,
+  ) {
+    this.#options = options
+    this.#events = events
+    this.#frame = new FetchFrame(options.version, options.group, readers)
+    for (const reader of readers) {
+      const ofTopic = this.#readers.get(reader.topic) ?? new Map<number, Reader>()
+      this.#readers.set(reader.topic, ofTopic.set(reader.partition, reader))
+    }
+  }
+
+  static async open(
+    leader: Leader,
+    readers: readonly Reader[],
+    options: ConsumerOptions,
+    events: ConsumerEvents,
+  ): Promise<Fetcher> {
+    const fetcher = new Fetcher(readers, options, events)
+    fetcher.#connection = await LoadConnection.open(leader, {
+      onAnswer: (memory, at) => fetcher.#answered(memory, at),
+      onFailure: events.onFailure,
+    })
+    return fetcher
+  }
+
+  begin(): void {
+    this.#frame.refresh()
+    this.sentUs = nowUs()
+    this.#isLast = this.#isStopping
+    this.#connection.send(this.#frame.bytes)
+    this.#connection.flush()
+  }
+
+  stopAtEnd(): void {
+    this.#isStopping = true
+  }
+
+  close(): void {
+    this.#connection.close()
+  }
+
+  #answered(memory: Buffer, at: number): void {
+    this.#now = nowUs()
+    this.#records = 0
+    this.#wireBytes = 0
+    this.#isAtEnd = true
+    const error = readFetched(this.#options.version, memory, at, (topicAt, partition) =>
+      this.#take(memory, topicAt, partition),
+    )
+    if (error !== 0) {
+      this.#refused(error)
+      return
+    }
+    this.#events.onFetched(this.sentUs, this.#now, this.#records, this.#wireBytes)
+    if (!this.#isLast || !this.#isAtEnd) this.begin()
+    else if (!this.#hasEnded) {
+      this.#hasEnded = true
+      this.#events.onEnd()
+    }
+  }
+
+  #take(memory: Buffer, topicAt: number, found: FetchedPartition): void {
+    const { group } = this.#options
+    const reader = this.#readerOf(memory, topicAt, found)
+    if (reader === undefined) return
+    if (found.error === ErrorCode.OFFSET_OUT_OF_RANGE) {
+      // retention was faster
+      reader.offset = Math.max(0, found.logStart)
+      this.#isAtEnd = false
+      return
+    }
+    if (found.error !== 0) {
+      this.#refused(found.error)
+      return
+    }
+    const onBatch = group.endToEnd ? (time: number) => this.#events.onBatch(time, this.#now) : null
+    const batches = readBatches(memory, found.recordsAt, found.recordsBytes, onBatch)
+    this.#records += batches.records
+    this.#wireBytes += batches.wireBytes
+    if (batches.next >= 0) reader.offset = batches.next
+    if (reader.offset < found.highWatermark) this.#isAtEnd = false
+    else if (group.rewind) reader.offset = Math.max(0, found.logStart)
+  }
+
+  #readerOf(memory: Buffer, topicAt: number, found: FetchedPartition): Reader | undefined {
+    if (this.#readers.size === 1) {
+      return this.#readers.values().next().value!.get(found.partition)
+    }
+    const topic = memory.toString('latin1', topicAt, topicAt + found.topicBytes)
+    return this.#readers.get(topic)?.get(found.partition)
+  }
+
+  #refused(error: number): void {
+    const { topic } = this.#options.group
+    const what = `Fetch from the topics of ${topic} was answered with ${errorName(error)}`
+    this.#events.onFailure(new Error(what))
+  }
+}

@@ -1,0 +1,136 @@
+/** One load process: does its share of a group's work, and nothing else. Never in the broker's process. */
+
+import { produce } from '../../src/protocol/00-produce.ts'
+import { fetch } from '../../src/protocol/01-fetch.ts'
+import { Cluster, EARLIEST, LATEST } from './cluster.ts'
+import { Consumer } from './consume-connection.ts'
+import { ConsumeLoad } from './consume-load.ts'
+import { FETCH_VERSION_MAX } from './fetch-frames.ts'
+import type { ChildResult, Counts, FromChild, Job, Times, ToChild } from './messages.ts'
+import { buildTemplates, PRODUCE_VERSION_MAX } from './produce-batches.ts'
+import { Producer } from './produce-connection.ts'
+import { ProduceLoad } from './produce-load.ts'
+import type { ConsumeGroup, ProduceGroup } from './workload.ts'
+
+const TICK_MS = 500
+
+/** A group's part that is connected and waits for its begin. */
+interface Prepared {
+  begin(times: Times, done: (result: ChildResult) => void): Running
+}
+
+interface Running {
+  readonly counts: Counts
+  finish?(): void
+}
+
+const tell = (message: FromChild): void => void process.send!(message)
+
+function failed(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error)
+  if (process.connected) process.send!({ kind: 'failed', message }, () => process.exit(1))
+  else process.exit(1)
+}
+
+async function prepareProduce(job: Job, group: ProduceGroup, cluster: Cluster): Promise<Prepared> {
+  const version = cluster.version(produce, PRODUCE_VERSION_MAX)
+  const templates = await buildTemplates(group, job.isStamped || group.idempotence)
+  const producers: Producer[] = []
+  let load: ProduceLoad | undefined
+  for (const share of job.shares) {
+    const producerId = group.idempotence ? await cluster.producerId() : null
+    const leaderOf = cluster.leaderOf.bind(cluster)
+    const producer = await Producer.open(
+      { group, share, version, templates, isStamped: job.isStamped, producerId, leaderOf },
+      { onDone: (...done) => load?.answered(...done), onFailure: failed },
+    )
+    producers.push(producer)
+  }
+  return {
+    begin: (times, done) => {
+      load = new ProduceLoad(job, group, producers, times, done)
+      load.begin()
+      return load
+    },
+  }
+}
+
+async function prepareConsume(job: Job, group: ConsumeGroup, cluster: Cluster): Promise<Prepared> {
+  const version = cluster.version(fetch, FETCH_VERSION_MAX)
+  const all = job.shares.flatMap(({ partitions }) => partitions)
+  const offsets = await cluster.offsets(all, group.from === 'end' ? LATEST : EARLIEST)
+  const consumers: Consumer[] = []
+  let load: ConsumeLoad | undefined
+  for (const share of job.shares) {
+    const consumer = await Consumer.open(
+      {
+        ...{ group, share, version, leaderOf: cluster.leaderOf.bind(cluster) },
+        offsetOf: ({ topic, partition }) => offsets.get(`${topic}/${partition}`)!,
+      },
+      {
+        onFetched: (...fetched) => load?.onFetched(...fetched),
+        onBatch: (...batch) => load?.onBatch(...batch),
+        onEnd: () => load?.onEnd(),
+        onFailure: failed,
+      },
+    )
+    consumers.push(consumer)
+  }
+  return {
+    begin: (times, done) => {
+      load = new ConsumeLoad(job, group, consumers, times, done)
+      load.begin()
+      return load
+    },
+  }
+}
+
+async function prepare(job: Job): Promise<Prepared> {
+  const cluster = await Cluster.open(job.bootstrap)
+  const partitions = job.shares.flatMap((share) => share.partitions)
+  const topics = [...new Set(partitions.map(({ topic }) => topic))]
+  await cluster.waitForLeaders(topics)
+  const { group } = job
+  const prepared =
+    group.kind === 'produce'
+      ? await prepareProduce(job, group, cluster)
+      : await prepareConsume(job, group, cluster)
+  cluster.close()
+  return prepared
+}
+
+function begin(prepared: Prepared, times: Times): Running {
+  const running = prepared.begin(times, (result) => {
+    clearInterval(timer)
+    process.send!({ kind: 'done', result } satisfies FromChild, () => process.exit(0))
+  })
+  const timer = setInterval(() => tell({ kind: 'tick', counts: running.counts }), TICK_MS)
+  return running
+}
+
+let prepared: Promise<Prepared> | undefined
+let running: Running | undefined
+
+async function take(message: ToChild): Promise<void> {
+  switch (message.kind) {
+    case 'job':
+      prepared = prepare(message.job)
+      await prepared
+      tell({ kind: 'ready' })
+      return
+    case 'start':
+      running = begin(await prepared!, message.times)
+      return
+    case 'finish':
+      running?.finish?.()
+      return
+    default:
+      message satisfies never
+  }
+}
+
+process.on('message', (message: ToChild) => take(message).catch(failed))
+process.on('uncaughtException', failed)
+// Ctrl-C goes to the whole group of processes; the reporter ends this one when it has cleaned up
+process.on('SIGINT', () => undefined)
+process.on('disconnect', () => process.exit(1))

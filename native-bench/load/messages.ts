@@ -1,0 +1,74 @@
+/** What the reporter and its load processes say to each other. */
+import type { ConsumeGroup, ProduceGroup } from './workload.ts'
+
+export interface Leader {
+  readonly host: string
+  readonly port: number
+}
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** What one connection reads or writes. */
+export interface Share {
+  /** Of the group's connections. */
+  readonly index: number
+  readonly partitions: readonly TopicPartition[]
+}
+
+export interface Job {
+  readonly bootstrap: string
+  readonly group: ProduceGroup | ConsumeGroup
+  readonly shares: readonly Share[]
+  /** Producers stamp the intended send time into batches, consumers take it from there. */
+  readonly isStamped: boolean
+  /** Consumers: of the values that are read. */
+  readonly recordBytes: number
+  /** Consumers: reads on until there is no more, after the producers have ended. */
+  readonly drains: boolean
+  /** Producers: ends after so many batches, from this process; null = by time. */
+  readonly batchesMax: number | null
+}
+
+/** Microseconds of the clock of clock.ts. */
+export interface Times {
+  readonly startUs: number
+  /** The measured window. */
+  readonly fromUs: number
+  readonly toUs: number
+}
+
+export type ToChild =
+  | { readonly kind: 'job'; readonly job: Job }
+  | { readonly kind: 'start'; readonly times: Times }
+  /** The producers have ended: what is there is all that comes. */
+  | { readonly kind: 'finish' }
+
+export interface Counts {
+  requests: number
+  records: number
+  bytes: number
+  wireBytes: number
+}
+
+export interface ChildResult {
+  readonly window: Counts
+  readonly total: Counts
+  readonly perSecond: readonly Counts[]
+  /** Histograms as texts; null where there is nothing to measure. */
+  readonly latency: string | null
+  readonly sendLag: string | null
+  /** Over the window. */
+  readonly cpuSeconds: number
+  /** Requests of the window without an answer when the run was given up. */
+  readonly unanswered: number
+  readonly notes: readonly string[]
+}
+
+export type FromChild =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'tick'; readonly counts: Counts }
+  | { readonly kind: 'done'; readonly result: ChildResult }
+  | { readonly kind: 'failed'; readonly message: string }
