@@ -6,6 +6,7 @@ import { registerLimits } from './limits/command.ts'
 import { registerLoad } from './load/command.ts'
 import { registerLoadCheck } from './load-check/command.ts'
 import { registerMicro } from './micro/command.ts'
+import { registerPeers } from './peers/command.ts'
 import { registerQuick } from './quick/command.ts'
 
 const program = new Command('npm run bench --')
@@ -18,6 +19,7 @@ registerCompare(program)
 registerLoad(program)
 registerLoadCheck(program)
 registerMicro(program)
+registerPeers(program)
 registerQuick(program)
 
 // `npm run bench -- --quick` is how the guard is known

@@ -1,28 +1,12 @@
 /** `griot start` as a process of its own, to be killed as users' processes are. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { freePorts } from '../../native-bench/peers/ports.ts'
+
+export { freePorts }
 
 const cli = join(import.meta.dirname, '../../dist/griot.cjs')
-
-/** `count` consecutive ports that are free now, below the ephemeral range so that no client takes them meanwhile. */
-export async function freePorts(count: number): Promise<number> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    const first = 12_000 + Math.floor(Math.random() * 18_000)
-    const taken = await Promise.all(Array.from({ length: count }, (_, i) => isTaken(first + i)))
-    if (!taken.includes(true)) return first
-  }
-  throw new Error(`no ${count} consecutive free ports found`)
-}
-
-function isTaken(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', () => resolve(true))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(false)))
-  })
-}
 
 export class EngineProcess {
   readonly bootstrap: string

@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util'
 import { apiVersions } from '../../src/protocol/18-api-versions.ts'
 import { EngineProcess } from '../clients/engine-process.ts'
 import { type Answered, compare, type Difference, judge, type KnownDifference } from './diff.ts'
-import { KafkaBroker, kafkaLibs } from './kafka-broker.ts'
+import { startKafkaBroker } from './kafka-broker.ts'
 import { summary, table } from './report.ts'
 import { scenarios } from './scenarios.ts'
 import { Side } from './side.ts'
@@ -41,8 +41,8 @@ try {
 }
 
 async function run(): Promise<number> {
-  const kafkaBroker = await KafkaBroker.start(await kafkaLibs(), join(directory, 'kafka'))
-  started.push(() => kafkaBroker.stop())
+  const kafkaBroker = await startKafkaBroker(join(directory, 'kafka'))
+  started.push(() => kafkaBroker.stop('SIGKILL'))
   const engine = await EngineProcess.create(join(directory, 'griot'), 1)
   started.push(() => engine.end('SIGTERM'))
   await engine.start()
@@ -80,7 +80,7 @@ async function run(): Promise<number> {
       `${name}: ${kafka.answered.length - theirs} requests, ${found.length} differences, ${ms} ms`,
     )
   }
-  if (options.show) console.log(kafkaBroker.stderr)
+  if (options.show) console.log(kafkaBroker.stderr())
   return report(differences, asked, kafka.skipped.length)
 }
 

@@ -1,0 +1,267 @@
+/** Rows that are a workload against brokers that stay for the whole row. */
+import type { Flow, WorkloadResult } from '../load/result.ts'
+import { runWorkload } from '../load/run-workload.ts'
+import type { Workload } from '../load/workload.ts'
+import type { Figures, Measure } from './measures.ts'
+import type { Standing, StandingRow, Timing } from './row.ts'
+import { VARIANTS, type Variant, varied, workloadFile } from './variants.ts'
+
+const MB = 1e6
+const GB = 1e9
+const MS = 1_000
+
+/** What is told of a workload beside what it is for. */
+const note = (key: string, label: string, unit: string): Measure => ({
+  ...{ key, label, unit, goal: null },
+})
+
+export async function load(
+  workload: Workload,
+  { broker }: Standing,
+  timing: Pick<Timing, 'seconds' | 'warmupSeconds'>,
+  kept: { readonly keep?: boolean; readonly prefix?: string } = {},
+): Promise<WorkloadResult> {
+  return await runWorkload(workload, {
+    bootstrap: broker.bootstrap,
+    pids: broker.pids,
+    warmupSeconds: timing.warmupSeconds,
+    measureSeconds: timing.seconds,
+    ...kept,
+  })
+}
+
+const latencies = ({ latencyUs }: Flow): Figures =>
+  latencyUs === null
+    ? {}
+    : { p50: latencyUs.p50 / MS, p99: latencyUs.p99 / MS, p999: latencyUs.p999 / MS }
+
+export const ofProduce = ({ produced, broker, clientCpuSeconds, seconds }: WorkloadResult) => ({
+  rateMB: produced!.bytesPerSecond / MB,
+  requests: produced!.requestsPerSecond,
+  cpuPerGB: broker?.cpuSecondsPerGBIn ?? Number.NaN,
+  cpuPerRequest: broker === null ? Number.NaN : (broker.cpuSeconds / produced!.requests) * 1e6,
+  client: (clientCpuSeconds / seconds) * 100,
+  ...latencies(produced!),
+})
+
+export const ofConsume = ({ consumed, broker, clientCpuSeconds, seconds }: WorkloadResult) => ({
+  rateMB: consumed!.bytesPerSecond / MB,
+  cpuPerGB: broker?.cpuSecondsPerGBOut ?? Number.NaN,
+  client: (clientCpuSeconds / seconds) * 100,
+  ...latencies(consumed!),
+})
+
+const NOTES = [
+  note('p50', 'p50', 'ms'),
+  note('p99', 'p99', 'ms'),
+  note('client', 'CPU of the load processes', '% of a core'),
+]
+
+interface Kind {
+  readonly name: string
+  /** Its workload, where that is called otherwise. */
+  readonly file?: string
+  readonly title: string
+  readonly measures: readonly Measure[]
+  readonly diskBytes: number
+  readonly variants: readonly Variant[]
+  readonly of: (result: WorkloadResult) => Figures
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    name: 'large-batches',
+    title: 'one producer, large batches',
+    measures: [
+      { key: 'rateMB', label: 'throughput', unit: 'MB/s', goal: { atLeast: 3 } },
+      { key: 'cpuPerGB', label: 'broker CPU', unit: 's/GB', goal: { atMost: 1 / 4 } },
+      ...NOTES,
+    ],
+    diskBytes: 12 * GB,
+    variants: VARIANTS,
+    of: ofProduce,
+  },
+  {
+    name: 'tiny-batches',
+    title: 'eight producers, one 100-byte record a request',
+    measures: [
+      { key: 'requests', label: 'requests', unit: '1/s', goal: { atLeast: 2.5 } },
+      { key: 'cpuPerRequest', label: 'broker CPU a request', unit: 'µs', goal: { atMost: 1 / 3 } },
+      ...NOTES,
+    ],
+    diskBytes: 4 * GB,
+    variants: ['plain'],
+    of: ofProduce,
+  },
+  {
+    name: 'tail-fan-out',
+    file: 'fan-out',
+    title: 'tail read, 1 in 5 out',
+    measures: [
+      { key: 'rateMB', label: 'delivered', unit: 'MB/s', goal: { atLeast: 2 } },
+      {
+        key: 'cpuPerGB',
+        label: 'broker CPU, of what goes out',
+        unit: 's/GB',
+        goal: { atMost: 1 / 2 },
+      },
+      ...NOTES,
+    ],
+    diskBytes: 12 * GB,
+    variants: VARIANTS,
+    of: ofConsume,
+  },
+  {
+    name: 'end-to-end-closed',
+    title: 'end to end, one record at a time',
+    measures: [
+      { key: 'p50', label: 'p50', unit: 'ms', goal: { atMost: 1 / 2 } },
+      { key: 'p99', label: 'p99', unit: 'ms', goal: { atMost: 1 / 3 } },
+      { key: 'p999', label: 'p99.9', unit: 'ms', goal: { atMost: 1 / 3 } },
+    ],
+    diskBytes: 4 * GB,
+    variants: ['plain'],
+    of: ofConsume,
+  },
+]
+
+export const variantName = (name: string, variant: Variant): string =>
+  variant === 'plain' ? name : `${name}-${variant}`
+
+export const variantTitle = (title: string, variant: Variant): string =>
+  variant === 'plain' ? title : `${title}; ${variant === '100b' ? '100-byte records' : variant}`
+
+/**
+ * The topics of the first run on a broker are those of all: with `retention.bytes` a log that is kept stays as large as it is, and
+ * its pages stay in the cache. New ones for each run would have the machine find pages anew, which on many virtual machines
+ * takes longer than any broker.
+ */
+function rowOf(kind: Kind, variant: Variant): StandingRow {
+  const prefixes = new Map<string, string>()
+  const workload = varied(workloadFile(kind.file ?? kind.name), variant)
+  return {
+    kind: 'standing',
+    name: variantName(kind.name, variant),
+    title: variantTitle(kind.title, variant),
+    measures: kind.measures,
+    needs: { diskBytes: kind.diskBytes, memoryBytes: 4 * GB },
+    run: async (standing, timing) => {
+      const { bootstrap } = standing.broker
+      const prefix = prefixes.get(bootstrap)
+      const kept = prefix === undefined ? { keep: true } : { prefix }
+      const result = await load(workload, standing, timing, kept)
+      prefixes.set(bootstrap, result.prefix)
+      return kind.of(result)
+    },
+  }
+}
+
+export const loadRows: readonly StandingRow[] = KINDS.flatMap((kind) =>
+  kind.variants.map((variant) => rowOf(kind, variant)),
+)
+
+/** What Kafka's own producer has. */
+const CLOSED_IN_FLIGHT = 5
+const openName = 'end-to-end-open'
+
+/** The same producers as fast as answers come: what half of is then asked for. */
+function topRate(workload: Workload): Workload {
+  const produce = workload.produce.map((group) => ({
+    ...group,
+    rate: null,
+    inFlight: CLOSED_IN_FLIGHT,
+  }))
+  return { ...workload, name: `${workload.name}-top`, produce }
+}
+
+function openRow(variant: Variant): StandingRow {
+  // found by each run of the row anew, in prepare
+  let rate: number | null = null
+  const workload = () => varied(workloadFile(openName), variant)
+  return {
+    kind: 'standing',
+    name: variantName(openName, variant),
+    title: variantTitle('end to end at half of Kafka’s top rate, open loop', variant),
+    measures: [
+      { key: 'p50', label: 'p50', unit: 'ms', goal: { atMost: 1 / 2 } },
+      { key: 'p99', label: 'p99', unit: 'ms', goal: { atMost: 1 / 3 } },
+      { key: 'p999', label: 'p99.9', unit: 'ms', goal: { atMost: 1 / 3 } },
+      note('rateMB', 'delivered', 'MB/s'),
+      note('cpuPerGB', 'broker CPU, of what goes out', 's/GB'),
+    ],
+    needs: { diskBytes: 12 * GB, memoryBytes: 4 * GB },
+    warmup: async (standing, seconds) => {
+      await load(topRate(workload()), standing, { seconds, warmupSeconds: 0 })
+    },
+    prepare: async ({ peer }, timing) => {
+      const { consumed } = await load(topRate(workload()), peer, timing)
+      rate = Math.max(1, Math.floor(consumed!.recordsPerSecond / 2))
+      const top = Math.round(consumed!.recordsPerSecond)
+      return [
+        `${peer.side.label}’s top rate was ${top} records/s end to end; the open loop has ${rate}.`,
+      ]
+    },
+    run: async (standing, timing) => {
+      const paced = workload()
+      const produce = paced.produce.map((group) => ({ ...group, rate }))
+      return ofConsume(await load({ ...paced, produce }, standing, timing))
+    },
+  }
+}
+
+export const openRows: readonly StandingRow[] = (['plain', 'lz4', 'zstd'] as const).map(openRow)
+
+const catchUpName = 'catch-up'
+/** Batches of 0.9 MB, as `large-batches` has them. */
+const filler = (variant: Variant) => varied(workloadFile('large-batches'), variant).produce
+/** The harness measures something in every run; a fill has no need of it. */
+const FILL_SECONDS = 0.1
+
+/** Writes 4 GB once, and reads them as often as asked; by the broker's address, for one run of a row. */
+export function catchUp(variant: Variant) {
+  const prefixes = new Map<string, string>()
+  const workload = workloadFile(catchUpName)
+  const produce = filler(variant)
+  const recordBytes = produce[0]!.recordBytes
+  return {
+    fill: async (standing: Standing) => {
+      const fill = { ...workload, produce, consume: [] }
+      const timing = { seconds: FILL_SECONDS, warmupSeconds: 0 }
+      const { prefix } = await load(fill, standing, timing, { keep: true })
+      prefixes.set(standing.broker.bootstrap, prefix)
+    },
+    read: async (standing: Standing, timing: Pick<Timing, 'seconds' | 'warmupSeconds'>) => {
+      const prefix = prefixes.get(standing.broker.bootstrap)
+      if (prefix === undefined) throw new Error('catch-up: read before it was written')
+      const result = await load(workload, standing, timing, { prefix })
+      // the harness does not know what was written by the run before
+      const gb = (result.consumed!.records * recordBytes) / GB
+      const cpuSeconds = result.broker?.cpuSeconds ?? Number.NaN
+      const rateMB = (gb * GB) / MB / result.seconds
+      return { ...ofConsume(result), rateMB, cpuPerGB: cpuSeconds / gb }
+    },
+  }
+}
+
+function catchUpRow(variant: Variant): StandingRow {
+  const { fill, read } = catchUp(variant)
+  return {
+    kind: 'standing',
+    name: variantName(catchUpName, variant),
+    title: variantTitle('one consumer reads 4 GB from the beginning', variant),
+    measures: [
+      { key: 'rateMB', label: 'throughput', unit: 'MB/s', goal: { atLeast: 1.3 } },
+      { key: 'cpuPerGB', label: 'broker CPU', unit: 's/GB', goal: { atMost: 1 } },
+      ...NOTES,
+    ],
+    // 4 GB on either side, and all of it in the page cache
+    needs: { diskBytes: 10 * GB, memoryBytes: 12 * GB },
+    warmup: async (standing, seconds) => {
+      await fill(standing)
+      await read(standing, { seconds, warmupSeconds: 0 })
+    },
+    run: read,
+  }
+}
+
+export const catchUpRows: readonly StandingRow[] = VARIANTS.map(catchUpRow)

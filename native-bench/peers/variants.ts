@@ -1,0 +1,38 @@
+/** The workload files of the rows, and the same again with compressed batches or small records. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../common/root.ts'
+import { type ProduceGroup, parseWorkload, type Workload } from '../load/workload.ts'
+
+export const VARIANTS = ['plain', 'lz4', 'zstd', '100b'] as const
+export type Variant = (typeof VARIANTS)[number]
+
+/** Payload of a batch of small records: with what each record adds to its value it stays below Kafka's 1 MiB. */
+const SMALL_RECORD_BYTES = 100
+
+/** The file `NAME.json` of `native-bench/workloads`. Throws naming the field that is wrong. */
+export function workloadFile(name: string): Workload {
+  const path = join(root, 'native-bench/workloads', `${name}.json`)
+  return parseWorkload(JSON.parse(readFileSync(path, 'utf8')), path)
+}
+
+/** `workload` with every producer changed. */
+export function varied(workload: Workload, variant: Variant): Workload {
+  const change = (group: ProduceGroup): ProduceGroup => {
+    switch (variant) {
+      case 'plain':
+        return group
+      case 'lz4':
+      case 'zstd':
+        return { ...group, compression: variant }
+      case '100b': {
+        const batchBytes = group.recordBytes * group.recordsPerBatch
+        const recordsPerBatch = Math.max(1, Math.floor(batchBytes / SMALL_RECORD_BYTES))
+        return { ...group, recordBytes: SMALL_RECORD_BYTES, recordsPerBatch }
+      }
+      default:
+        return variant satisfies never
+    }
+  }
+  return { ...workload, produce: workload.produce.map(change) }
+}

@@ -1,0 +1,251 @@
+/** The peers of the bench: arithmetic, files of results, the table, what is checked before a row. No broker runs here. */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Circumstances } from '../../native-bench/common/machine.ts'
+import { serverProperties } from '../../native-bench/peers/kafka.ts'
+import { javaProgram, javaVersion } from '../../native-bench/peers/kafka-libs.ts'
+import {
+  goalText,
+  type Measure,
+  ratioLine,
+  ratioOf,
+  ratiosOf,
+  reaches,
+} from '../../native-bench/peers/measures.ts'
+import { assertRoom } from '../../native-bench/peers/preflight.ts'
+import {
+  fileName,
+  keepResult,
+  newestResults,
+  type RowResult,
+} from '../../native-bench/peers/results.ts'
+import { rows } from '../../native-bench/peers/rows.ts'
+import { resultsPage } from '../../native-bench/peers/table.ts'
+
+const throughput: Measure = {
+  key: 'rate',
+  label: 'throughput',
+  unit: 'MB/s',
+  goal: { atLeast: 3 },
+}
+const cpu: Measure = { key: 'cpu', label: 'CPU', unit: 's/GB', goal: { atMost: 1 / 4 } }
+const note: Measure = { key: 'rss', label: 'RSS', unit: 'MB', goal: null }
+
+const rounds = [
+  { griot: { rate: 600, cpu: 1 }, peer: { rate: 200, cpu: 5 } },
+  { griot: { rate: 900, cpu: 2 }, peer: { rate: 200, cpu: 4 } },
+  { griot: { rate: 500, cpu: 1 }, peer: { rate: 250, cpu: 4 } },
+]
+
+describe('ratios', () => {
+  test('are of the two runs of one round, not of medians', () => {
+    expect(ratiosOf(rounds, 'rate')).toEqual([3, 4.5, 2])
+    expect(ratioOf(rounds, throughput)).toEqual({ median: 3, min: 2, max: 4.5, isReached: true })
+    expect(ratioOf(rounds, cpu)).toEqual({ median: 0.25, min: 0.2, max: 0.5, isReached: true })
+  })
+
+  test('of an even number of rounds take the mean of the two in the middle', () => {
+    expect(ratioOf(rounds.slice(0, 2), throughput)!.median).toBe(3.75)
+  })
+
+  test('leave out rounds that one side could not measure, and are none where none is left', () => {
+    const half = [...rounds.slice(0, 1), { griot: { rate: 9 }, peer: {} }]
+    expect(ratioOf(half, throughput)!.median).toBe(3)
+    expect(ratioOf(half.slice(1), throughput)).toBeNull()
+    expect(ratioOf([{ griot: { rate: 1 }, peer: { rate: 0 } }], throughput)).toBeNull()
+  })
+
+  test('reach their goal on it and beyond, on the right side', () => {
+    expect(reaches(3, { atLeast: 3 })).toBe(true)
+    expect(reaches(2.99, { atLeast: 3 })).toBe(false)
+    expect(reaches(0.25, { atMost: 0.25 })).toBe(true)
+    expect(reaches(0.26, { atMost: 0.25 })).toBe(false)
+    expect(ratioOf(rounds, { ...note, key: 'rate' })!.isReached).toBeNull()
+  })
+
+  test('are told with the digits that count', () => {
+    expect(ratioLine({ median: 3.456, min: 0.0412, max: 12.34, isReached: null })).toBe(
+      '3.46 (0.041–12.3)',
+    )
+    expect([3, 1].map((atLeast) => goalText({ atLeast }))).toEqual(['≥ 3 ×', '≥ 1 ×'])
+    expect([1 / 10, 1 / 3, 1].map((atMost) => goalText({ atMost }))).toEqual([
+      '≤ 1/10',
+      '≤ 1/3',
+      '≤ 1 ×',
+    ])
+  })
+})
+
+const at: Circumstances = {
+  date: '2026-11-25T12:00:00.000Z',
+  commit: 'abc1234',
+  node: 'v20.20.2',
+  cpus: 2,
+  cpuModel: 'Some CPU',
+  memoryBytes: 24 * 2 ** 30,
+  kernel: 'linux 6.18 x64',
+}
+
+const result = (row: string, date: string, change: Partial<RowResult> = {}): RowResult => ({
+  format: 1,
+  row,
+  title: `what ${row} is`,
+  peer: 'Apache Kafka 4.3.1',
+  command: `npm run bench -- peers --row ${row}`,
+  at: { ...at, date },
+  java: '17.0.15',
+  loadBefore: 0.1,
+  seconds: 15,
+  measures: [throughput, cpu, note],
+  rounds,
+  notes: ['A note.'],
+  ...change,
+})
+
+describe('results', () => {
+  let directory: string
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'griot-results-'))
+  })
+  afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+  test('keep the newest run of a row, and leave other rows alone', () => {
+    keepResult(directory, result('a', '2026-11-25T10:00:00.000Z'))
+    keepResult(directory, result('a-lz4', '2026-11-24T10:00:00.000Z'))
+    const path = keepResult(directory, result('a', '2026-11-25T11:00:00.000Z'))
+    expect(readdirSync(directory).sort()).toEqual([
+      'a-2026-11-25T110000-abc1234.json',
+      'a-lz4-2026-11-24T100000-abc1234.json',
+    ])
+    expect(path).toBe(join(directory, 'a-2026-11-25T110000-abc1234.json'))
+    expect(newestResults(directory).get('a')).toEqual(result('a', '2026-11-25T11:00:00.000Z'))
+  })
+
+  test('are chosen by date where several runs of a row lie there, whatever their names say', () => {
+    for (const [name, date] of [
+      ['z', '2026-11-01'],
+      ['m', '2026-11-03'],
+      ['a', '2026-11-02'],
+    ] as const) {
+      const one = result('row', `${date}T00:00:00.000Z`)
+      writeFileSync(join(directory, `${name}.json`), JSON.stringify(one))
+    }
+    mkdirSync(join(directory, 'trial'))
+    writeFileSync(join(directory, 'trial', 'row.json'), 'not looked at')
+    expect(newestResults(directory).get('row')!.at.date).toBe('2026-11-03T00:00:00.000Z')
+  })
+
+  test('keep five digits, nothing for what was not measured, and a name that says of which commit and whether it was changed', () => {
+    const changed = { ...at, commit: 'abc1234+' }
+    const one = {
+      griot: { rate: 123456.789, cpu: Number.NaN },
+      peer: { rate: 0.00123456, cpu: 1 },
+    }
+    const kept = result('a', at.date, { at: changed, rounds: [one] })
+    keepResult(directory, kept)
+    expect(fileName(kept)).toBe('a-2026-11-25T120000-abc1234-changed.json')
+    expect(newestResults(directory).get('a')!.rounds).toEqual([
+      { griot: { rate: 123460 }, peer: { rate: 0.0012346, cpu: 1 } },
+    ])
+  })
+
+  test('that are none are refused by name; no directory is no result', () => {
+    expect(newestResults(join(directory, 'missing')).size).toBe(0)
+    writeFileSync(join(directory, 'x.json'), '{"format":0}')
+    expect(() => newestResults(directory)).toThrow(/x\.json is no result of format 1/)
+    writeFileSync(join(directory, 'x.json'), '{')
+    expect(() => newestResults(directory)).toThrow(/x\.json is no JSON/)
+  })
+})
+
+describe('the table', () => {
+  const known = [
+    { name: 'a', title: 'what a is', measures: [throughput, cpu, note] },
+    { name: 'b', title: 'what b is', measures: [throughput] },
+  ]
+  const cells = (page: string) =>
+    page
+      .split('\n')
+      .filter((line) => line.startsWith('|'))
+      .map((line) => line.split('|').map((cell) => cell.trim()))
+      .map((line) => line.slice(1, -1).join(' | '))
+
+  test('has ratios with spread and goal first, then figures beside the peer’s, then how each was had', () => {
+    const page = resultsPage(known, new Map([['a', result('a', at.date)]]))
+    const lines = cells(page)
+    expect(lines).toContain('a | throughput | 3.00 (2.00–4.50) | ≥ 3 × | yes')
+    expect(lines).toContain(' | CPU | 0.25 (0.20–0.50) | ≤ 1/4 | yes')
+    expect(lines).toContain('b | throughput | not run | ≥ 3 × | –')
+    expect(lines).toContain(
+      'a | throughput, MB/s | 600 (500–900) | 200 (200–250) | Apache Kafka 4.3.1',
+    )
+    expect(lines).toContain(' | RSS, MB | – | – | ')
+    expect(page).toContain('`npm run bench -- peers --row a`')
+    expect(page).toContain('2026-11-25, commit abc1234, Node v20.20.2, 2 × Some CPU, 24 GB')
+    expect(page).toContain('3 rounds of 15 s')
+    expect(page).toContain('A note.')
+    expect(page).toContain('Not run: b.')
+    expect(page.indexOf('## Ratios')).toBeLessThan(page.indexOf('## Figures'))
+    expect(page).not.toContain('not a quiet machine')
+  })
+
+  test('says which goal was missed, and where the machine was busy', () => {
+    const missed = { ...throughput, goal: { atLeast: 4 } }
+    const one = result('a', at.date, { loadBefore: 8, measures: [missed] })
+    const page = resultsPage(known, new Map([['a', one]]))
+    expect(cells(page)).toContain('a | throughput | 3.00 (2.00–4.50) | ≥ 4 × | **no**')
+    expect(page).toContain('not a quiet machine')
+  })
+
+  test('can be written before any row was run', () => {
+    const page = resultsPage(rows, new Map())
+    for (const { name } of rows) expect(page).toContain(`| ${name} `)
+    expect(page).toContain('No row has been run.')
+  })
+})
+
+describe('before a row', () => {
+  test('too little disk or memory is said with what is needed, there, and would help', () => {
+    const needs = { diskBytes: 10e9, memoryBytes: 4e9 }
+    const check = (diskBytes: number, memoryBytes: number) => () =>
+      assertRoom('catch-up', needs, { diskBytes, memoryBytes }, '/data')
+    expect(check(10e9, 4e9)).not.toThrow()
+    expect(check(9.9e9, 4e9)).toThrow(/catch-up needs 10\.0 GB of disk, and \/data has 9\.9 GB/)
+    expect(check(10e9, 3e9)).toThrow(/needs 4\.0 GB of memory.*3\.0 GB are available/)
+  })
+
+  test('a Java that is missing or too old is said with how to get one', () => {
+    expect(javaVersion('openjdk version "17.0.15" 2025-04-15')).toBe(17)
+    expect(javaVersion('java version "1.8.0_202"')).toBe(8)
+    expect(javaVersion('what?')).toBeNull()
+    expect(() => javaProgram({ PATH: '/nowhere' })).toThrow(/JDK 17 or later/)
+  })
+
+  test('each row has a name of its own and at least one goal', () => {
+    expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length)
+    for (const { name, measures } of rows) {
+      expect(measures.some(({ goal }) => goal !== null) ? name : '').toBe(name)
+      expect(new Set(measures.map(({ key }) => key)).size).toBe(measures.length)
+    }
+  })
+})
+
+test('three nodes of Kafka name each other and have ports of their own', () => {
+  const texts = [1, 2, 3].map((node) =>
+    serverProperties({ nodes: 3, properties: { extra: 1 } }, node, 20_000, `/d/${node}`),
+  )
+  for (const text of texts) {
+    expect(text).toContain(
+      'controller.quorum.voters=1@127.0.0.1:20001,2@127.0.0.1:20003,3@127.0.0.1:20005\n',
+    )
+    expect(text).toContain('offsets.topic.replication.factor=3\n')
+    expect(text).toContain('transaction.state.log.min.isr=2\n')
+    expect(text).toContain('extra=1\n')
+  }
+  expect(texts[1]).toContain('listeners=PLAINTEXT://127.0.0.1:20002,CONTROLLER://127.0.0.1:20003\n')
+  const alone = serverProperties({ nodes: 1 }, 1, 20_000, '/d')
+  expect(alone).toContain('offsets.topic.replication.factor=1\n')
+  expect(alone).toContain('transaction.state.log.min.isr=1\n')
+})
