@@ -4,6 +4,7 @@ import { registerBaseline } from './baseline/command.ts'
 import { registerCompare } from './compare/command.ts'
 import { registerLimits } from './limits/command.ts'
 import { registerLoad } from './load/command.ts'
+import { registerLoadCheck } from './load-check/command.ts'
 import { registerMicro } from './micro/command.ts'
 import { registerPeers } from './peers/command.ts'
 import { registerQuick } from './quick/command.ts'
@@ -16,6 +17,7 @@ registerBaseline(program)
 registerLimits(program)
 registerCompare(program)
 registerLoad(program)
+registerLoadCheck(program)
 registerMicro(program)
 registerPeers(program)
 registerQuick(program)

@@ -114,7 +114,7 @@ class ProgressLine {
   show(progress: Progress): void {
     const text = progressText(progress)
     if (process.stderr.isTTY) {
-      process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`)
+      process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns || 80) - 1)}`)
       this.#hasLine = true
       return
     }

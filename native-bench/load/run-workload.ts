@@ -33,7 +33,10 @@ export interface RunWorkloadOptions {
   readonly onProgress?: (progress: Progress) => void
   /** Topics stay. */
   readonly keep?: boolean
-  /** The topics of an earlier run with `keep` are used as they are: neither made nor filled. */
+  /**
+   * The topics of an earlier run with `keep` are used as they are: neither made nor filled. Bytes that are read are counted by the
+   * recordBytes of this workload.
+   */
   readonly prefix?: string
   /** Ends the run early: it rejects with the reason, and the topics are removed. */
   readonly signal?: AbortSignal

@@ -1,4 +1,5 @@
 /** Who may see what is the operator's: the token that requests carry, and when it is asked for. HTTP front's thread. */
+import { CHALLENGE, CHALLENGE_HEADER, PROOF_HEADER, proofText } from '../base/engine-proof.ts'
 import {
   type HttpHandler,
   type HttpRequest,
@@ -48,13 +49,28 @@ export class OperatorTokenGuard {
     }
     const given = /^Bearer +(\S+) *$/i.exec(request.header('authorization') ?? '')?.[1]
     if (given === undefined) {
-      return refuse(REALM, `${request.path} wants the operator token at this address: ${NEXT}`)
+      const detail = `${request.path} wants the operator token at this address: ${NEXT}`
+      return refuse(REALM, detail, await this.#proofFor(request, this.#token))
     }
     if (await this.#matches(given)) return null
     return refuse(
       `${REALM}, error="invalid_token"`,
       `that is not the operator token of this engine: ${NEXT}`,
     )
+  }
+
+  /**
+   * That this engine has the token, to who wants to know it first. Only to who is on this machine: against proofs, unlike against
+   * answers, a token of few letters could be guessed at leisure.
+   */
+  async #proofFor({ header, local, peerHost }: HttpRequest, token: string): Promise<Headers> {
+    const challenge = header(CHALLENGE_HEADER)
+    if (challenge === null || !CHALLENGE.test(challenge)) return {}
+    if (local === null || peerHost !== local.host) return {}
+    this.#crypto ??= import('node:crypto')
+    const { createHmac } = await this.#crypto
+    const text = proofText(challenge, local.host, local.port)
+    return { [PROOF_HEADER]: createHmac('sha256', token).update(text).digest('hex') }
   }
 
   async #matches(given: string): Promise<boolean> {
@@ -67,8 +83,11 @@ export class OperatorTokenGuard {
   }
 }
 
-const refuse = (authenticate: string, detail: string): HttpResponse =>
+type Headers = Readonly<Record<string, string>>
+
+const refuse = (authenticate: string, detail: string, more: Headers = {}): HttpResponse =>
   problemResponse(401, 'Unauthorized', detail, {
+    ...more,
     'www-authenticate': authenticate,
     'cache-control': 'no-store',
   })

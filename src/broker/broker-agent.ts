@@ -156,7 +156,7 @@ export class BrokerAgent {
       brokerId,
       root,
       onGone: (number, directory) => this.#onGone(number, directory),
-      onTopicDeleted: (topic) => this.#coordinators.onTopicDeleted(topic),
+      onTopicsDeleted: (topics) => this.#coordinators.onTopicsDeleted(topics),
       onConfigs: (isChanged) => this.#onConfigs(isChanged),
       onWhole: () => this.#onWhole(),
     })

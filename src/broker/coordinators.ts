@@ -104,11 +104,18 @@ export class Coordinators {
     if (partition !== undefined) this.#unload(partition)
   }
 
-  onTopicDeleted(topic: TopicView): void {
+  /** Those that are loaded later look for themselves what is gone. */
+  onTopicsDeleted(topics: readonly TopicView[]): void {
     const { nowMs, wallMs } = this.#partitions
-    const deleted = [{ name: topic.name, topicId: topic.topicId }]
+    const byTenant = new Map<string, Pick<TopicView, 'name' | 'topicId'>[]>()
+    for (const { tenantId, name, topicId } of topics) {
+      const ofTenant = byTenant.get(tenantId)
+      if (ofTenant === undefined) byTenant.set(tenantId, [{ name, topicId }])
+      else ofTenant.push({ name, topicId })
+    }
     for (const partition of [...this.#loaded.values()]) {
-      if (partition.tenantId !== topic.tenantId) continue
+      const deleted = byTenant.get(partition.tenantId)
+      if (deleted === undefined) continue
       this.#guard(partition, () =>
         this.#take(partition, partition.coordinator.onTopicsDeleted(deleted, nowMs, wallMs)),
       )

@@ -13,8 +13,8 @@ export interface MetadataFollowerOptions {
   readonly root: string
   /** A replica of this broker went with its topic; its files are in `directory`. */
   readonly onGone: (number: PartitionNumber, directory: string) => void
-  /** A topic of any tenant is gone: the image does not hold it any more. */
-  readonly onTopicDeleted: (topic: TopicView) => void
+  /** Topics of any tenant are gone: the image, which is whole, does not hold them any more. */
+  readonly onTopicsDeleted: (topics: readonly TopicView[]) => void
   /** Configs of some topics have changed. */
   readonly onConfigs: (isChanged: (topic: TopicView) => boolean) => void
   /** The image was begun anew and is whole (again): whatever it does not name is gone. */
@@ -31,6 +31,8 @@ export class MetadataFollower {
   readonly #options: MetadataFollowerOptions
   #isPartial = true
   #isWhole = false
+  /** What the image held when it was begun anew. */
+  #before: TopicView[] = []
 
   constructor(options: MetadataFollowerOptions) {
     this.#options = options
@@ -47,20 +49,42 @@ export class MetadataFollower {
   }
 
   onMetadata(message: MetadataMessage): void {
-    const { image, onGone, onConfigs, onWhole, onTopicDeleted } = this.#options
-    if (message.first === 0) this.#isPartial = true
+    const { image, onGone, onConfigs, onWhole } = this.#options
+    if (message.first === 0) this.#beginAnew()
     // asked before the image forgets them
     const gone = message.entries.flatMap((entry) => this.#goneBy(entry))
     const deleted = message.entries.flatMap((entry) => this.#deletedBy(entry))
     applyMetadata(image, message)
     for (const { number, directory } of gone) onGone(number, directory)
-    for (const topic of deleted) onTopicDeleted(topic)
+    if (this.#isPartial) this.#before.push(...deleted)
+    else this.#tellDeleted(deleted)
     const isChanged = changedBy(message.entries)
     if (isChanged !== null && !this.#isPartial) onConfigs(isChanged)
     if (message.more === true || !this.#isPartial) return
     this.#isPartial = false
     this.#isWhole = true
     onWhole()
+    const before = this.#before
+    this.#before = []
+    this.#tellDeleted(
+      before.filter(({ tenantId, topicId }) => image.topicById(tenantId, topicId) === undefined),
+    )
+  }
+
+  /** Once more before it is whole, perhaps: topics of then and of now are looked for. */
+  #beginAnew(): void {
+    const { image } = this.#options
+    this.#isPartial = true
+    const known = new Set(this.#before.map(({ topicId }) => topicId))
+    for (const { tenantId } of image.tenants()) {
+      for (const topic of image.topics(tenantId)) {
+        if (!known.has(topic.topicId)) this.#before.push(topic)
+      }
+    }
+  }
+
+  #tellDeleted(topics: readonly TopicView[]): void {
+    if (topics.length > 0) this.#options.onTopicsDeleted(topics)
   }
 
   #deletedBy(entry: MetadataEntry): TopicView[] {

@@ -66,7 +66,10 @@ export async function printPart(
     }
     await printer.writeIfMuch()
     progress.update(() => amountText(printer.seen, printer.bytes, 0))
-    if (stop.isWanted && performance.now() - startMs > POLL_MS) return records.at(-1)!.offset + 1
+    // none is left of a batch that was cleaned: where it ends is not told, the next one will do
+    const last = records.at(-1)
+    if (last === undefined) continue
+    if (stop.isWanted && performance.now() - startMs > POLL_MS) return last.offset + 1
   }
   return part.nextOffset
 }

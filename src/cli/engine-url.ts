@@ -9,6 +9,7 @@ import {
   OperatorTokenError,
   readToken,
 } from '../server/operator-token.ts'
+import { getProven, NotProvenError } from './engine-proof.ts'
 
 export const DEFAULT_URL = 'http://127.0.0.1:8082'
 export const DEFAULT_DATA_DIR = './griot-data'
@@ -18,6 +19,8 @@ const REQUEST_TIMEOUT_MS = 10_000
 /** What every command that asks an engine takes. */
 export interface EngineTarget {
   readonly url?: string | undefined
+  /** `url` is a default of ours, nobody's word. */
+  readonly isAssumed?: boolean
   readonly dataDir?: string | undefined
   readonly tokenFile?: string | undefined
 }
@@ -63,7 +66,8 @@ export async function askEngine(
 }
 
 /**
- * GETs `path` of the engine. The operator token is looked for and sent only when the engine asks for it.
+ * GETs `path` of the engine. The operator token is looked for and sent only when the engine asks for it, and proves to have it where
+ * nobody named the address.
  * Throws {@link EngineUnreachableError}.
  */
 export async function askEngineText(
@@ -72,36 +76,60 @@ export async function askEngineText(
   env: Env = process.env,
   timeoutMs = REQUEST_TIMEOUT_MS,
 ): Promise<EngineText> {
-  const base = engineAddress(target, env)
-  const get = (headers: Readonly<Record<string, string>>) =>
-    fetch(new URL(path, base), { headers, signal: AbortSignal.timeout(timeoutMs) })
+  const { base, isNamed } = engineAddress(target, env)
+  const url = new URL(path, base)
+  const tokenOf = () => engineToken(target, env)
   try {
-    let response = await get({})
-    const token = response.status === 401 ? engineToken(target, env) : null
-    if (token !== null) response = await get({ authorization: `Bearer ${token}` })
-    const { status } = response
-    return { url: base, status, text: await response.text(), hadToken: token !== null }
+    const answer = isNamed
+      ? await getNamed(url, tokenOf, timeoutMs)
+      : await getProven(url, tokenOf, AbortSignal.timeout(timeoutMs))
+    return { url: base, ...answer }
   } catch (error) {
     if (error instanceof OperatorTokenError) throw new EngineUnreachableError(error.message)
+    if (error instanceof NotProvenError) {
+      throw new EngineUnreachableError(`what answers at ${base} ${error.message}`)
+    }
     throw new EngineUnreachableError(`no engine answers at ${base}: ${reasonOf(error, timeoutMs)}`)
   }
 }
 
+/** Whoever named the address vouches for who is there. */
+async function getNamed(
+  url: URL,
+  tokenOf: () => string | null,
+  timeoutMs: number,
+): Promise<Omit<EngineText, 'url'>> {
+  const get = (headers: Readonly<Record<string, string>>) =>
+    fetch(url, { headers, signal: AbortSignal.timeout(timeoutMs) })
+  let response = await get({})
+  const token = response.status === 401 ? tokenOf() : null
+  if (token !== null) response = await get({ authorization: `Bearer ${token}` })
+  return { status: response.status, text: await response.text(), hadToken: token !== null }
+}
+
+interface EngineAddress {
+  readonly base: string
+  /** By --url or GRIOT_URL; otherwise it is a default, or what was found in a data directory. */
+  readonly isNamed: boolean
+}
+
 /** Where the engine is asked. Throws {@link EngineAddressError}, or {@link EngineUnreachableError} where none runs in a data directory that is named. */
-export function engineAddress(target: EngineTarget, env: Env = process.env): string {
-  const base = engineUrl(target, env)
-  if (URL.canParse(base) && /^https?:/.test(base)) return base
+export function engineAddress(target: EngineTarget, env: Env = process.env): EngineAddress {
+  const address = engineUrl(target, env)
+  const { base } = address
+  if (URL.canParse(base) && /^https?:/.test(base)) return address
   const origin = target.url === undefined ? 'environment variable GRIOT_URL' : 'option --url'
   throw new EngineAddressError(`${origin}: "${base}" is refused, it wants http://HOST:PORT`)
 }
 
 /** Throws {@link EngineUnreachableError} when a data directory is named in which no engine runs. */
-function engineUrl({ url, dataDir }: EngineTarget, env: Env): string {
+function engineUrl({ url, dataDir, isAssumed }: EngineTarget, env: Env): EngineAddress {
   // a directory that is named now says more than a variable of long ago
   const named = dataDir ?? (env.GRIOT_URL ? undefined : env.GRIOT_DATA_DIR || undefined)
-  if (url !== undefined) return url
+  if (url !== undefined) return { base: url, isNamed: isAssumed !== true }
   if (named === undefined) {
-    return env.GRIOT_URL || (readEndpoints(DEFAULT_DATA_DIR)?.adminUrl ?? DEFAULT_URL)
+    if (env.GRIOT_URL) return { base: env.GRIOT_URL, isNamed: true }
+    return { base: readEndpoints(DEFAULT_DATA_DIR)?.adminUrl ?? DEFAULT_URL, isNamed: false }
   }
   const endpoints = readEndpoints(named)
   if (endpoints === null) {
@@ -112,7 +140,7 @@ function engineUrl({ url, dataDir }: EngineTarget, env: Env): string {
       `the engine in data directory ${named} has no HTTP address: it was started with --http-listen off`,
     )
   }
-  return endpoints.adminUrl
+  return { base: endpoints.adminUrl, isNamed: false }
 }
 
 /**
@@ -145,9 +173,10 @@ export const wantsJson = (json: boolean | undefined, env: Env = process.env): bo
 function reasonOf(error: unknown, timeoutMs: number): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause as NodeJS.ErrnoException | undefined
-  if (error.name === 'TimeoutError') return `nothing for ${timeoutMs / 1000} s`
+  if (error.name === 'TimeoutError' || error.name === 'AbortError')
+    return `nothing for ${timeoutMs / 1000} s`
   // those of other protocols: fetch never even tries
   if (cause?.message === 'bad port')
     return 'web clients refuse that port, so no engine can be asked there'
-  return cause?.code ?? cause?.message ?? error.message
+  return cause?.code ?? cause?.message ?? (error as NodeJS.ErrnoException).code ?? error.message
 }

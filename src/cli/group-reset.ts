@@ -1,11 +1,14 @@
 /** `griot group reset-offsets`: moves what an empty group has committed. */
 import type { KafkaClient } from '../kafka-client/client.ts'
-import { commitOffsets, committedOffsets, describeGroup } from '../kafka-client/groups.ts'
+import type { KafkaError } from '../kafka-client/errors.ts'
+import { commitEach, committedOffsets, describeGroup } from '../kafka-client/groups.ts'
 import { findOffsets, keyOf, OffsetAt, type TopicPartition } from '../kafka-client/offsets.ts'
 import { countOf } from './client-properties.ts'
 import { type ClusterOptions, parsed, printJsonValue, runOnCluster, spanOf } from './cluster.ts'
-import { FailedError, UsageError } from './failure.ts'
-import { renderTable } from './table.ts'
+import { ExitCode } from './exit-code.ts'
+import { explainFailure, FailedError, UsageError } from './failure.ts'
+import { jsonOfError } from './outcomes.ts'
+import { printable, renderTable } from './table.ts'
 import { parseTimeMs } from './time-text.ts'
 import { findTopics } from './topic-names.ts'
 
@@ -50,10 +53,15 @@ export function parseTarget(
 
 interface ResetRow extends TopicPartition {
   readonly before: number | null
-  readonly after: number
+  /** null where nothing was committed and the reset failed. */
+  readonly after: number | null
   /** Why `after` is not what was asked for. */
   readonly note: string | null
+  /** The partition was not reset. */
+  readonly error: KafkaError | null
 }
+
+type Planned = ResetRow & { readonly after: number }
 
 export async function runGroupReset(groupId: string, options: ResetOptions): Promise<void> {
   await runOnCluster(options, async ({ client, json }) => {
@@ -71,15 +79,12 @@ export async function runGroupReset(groupId: string, options: ResetOptions): Pro
         `group "${groupId}" has committed nothing: say which topics with --topic`,
       )
     }
-    const rows = await planOf(client, partitions, before, target)
-    if (!options.dryRun) {
-      const offsets = rows.map(({ topic, partition, after: offset }) => ({
-        ...{ topic, partition, offset },
-      }))
-      await commitOffsets(client, groupId, offsets)
-    }
-    if (json) printJsonValue({ group: groupId, dryRun: options.dryRun ?? false, offsets: rows })
-    else {
+    const plan = await planOf(client, partitions, before, target)
+    const rows = options.dryRun ? plan : await move(client, groupId, plan)
+    if (json) {
+      const offsets = rows.map((row) => ({ ...row, error: jsonOfError(row.error) }))
+      printJsonValue({ group: groupId, dryRun: options.dryRun ?? false, offsets })
+    } else {
       const head = ['TOPIC', 'PARTITION', 'BEFORE', 'AFTER', 'NOTE']
       const cells = rows.map((row) => [
         ...[row.topic, row.partition, row.before, row.after, row.note ?? ''],
@@ -87,7 +92,38 @@ export async function runGroupReset(groupId: string, options: ResetOptions): Pro
       process.stdout.write(renderTable(head, cells))
       if (options.dryRun) console.error('nothing was changed (--dry-run)')
     }
+    tellFailures(groupId, rows)
   })
+}
+
+/** Commits; each partition by itself may be refused. */
+async function move(
+  client: KafkaClient,
+  groupId: string,
+  plan: readonly Planned[],
+): Promise<ResetRow[]> {
+  const offsets = plan.map(({ topic, partition, after }) => ({ topic, partition, offset: after }))
+  const failed = await commitEach(client, groupId, offsets)
+  return plan.map((row) => {
+    const error = failed.get(keyOf(row)) ?? null
+    return error === null
+      ? row
+      : { ...row, after: row.before, note: `not reset: ${error.codeName}`, error }
+  })
+}
+
+/** On standard error, with the exit code of a failure. */
+function tellFailures(groupId: string, rows: readonly ResetRow[]): void {
+  const failed = rows.filter(({ error }) => error !== null)
+  if (failed.length === 0) return
+  for (const { error } of failed) console.error(`griot: ${explainFailure(error)}`)
+  const done = rows.length - failed.length
+  console.error(
+    printable(
+      `griot: group "${groupId}": ${done} of ${rows.length} partitions reset, the others are where they were`,
+    ),
+  )
+  process.exitCode = ExitCode.FAILED
 }
 
 async function requireEmpty(client: KafkaClient, groupId: string): Promise<void> {
@@ -143,7 +179,7 @@ async function planOf(
   partitions: readonly TopicPartition[],
   before: ReadonlyMap<string, number>,
   target: ResetTarget,
-): Promise<ResetRow[]> {
+): Promise<Planned[]> {
   const at = (timestampMs: number) =>
     findOffsets(
       client,
@@ -160,7 +196,7 @@ async function planOf(
       after === wanted
         ? null
         : `${wanted} is ${wanted < start ? 'before the start' : 'behind the end'}`
-    return { ...partition, before: had, after, note }
+    return { ...partition, before: had, after, note, error: null }
   })
 }
 

@@ -39,6 +39,9 @@ function jsonOf(kind: string, status: string, { name, error, details }: ChangeOu
   if (error === null) return { [kind]: name, status, ...details }
   return {
     ...{ [kind]: name, status: 'failed' },
-    error: { code: error.code, name: error.codeName, message: error.message },
+    error: jsonOfError(error),
   }
 }
+
+export const jsonOfError = (error: KafkaError | null): object | null =>
+  error === null ? null : { code: error.code, name: error.codeName, message: error.message }

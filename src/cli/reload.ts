@@ -8,6 +8,7 @@ import {
   type ResolvedSettings,
   resolveAll,
 } from '../server/config.ts'
+import { DataDirectoryError } from '../server/data-directory.ts'
 import type { Engine } from '../server/engine.ts'
 import type { ProcessLogger } from '../server/logger.ts'
 import { OperatorTokenError } from '../server/operator-token.ts'
@@ -55,7 +56,7 @@ export class Reloader {
     }
     let resolved: ResolvedSettings
     try {
-      resolved = await resolveAll(sources)
+      resolved = await resolveAll(sources, { isAgain: true })
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
       this.#refuse(file, error.message)
@@ -65,7 +66,8 @@ export class Reloader {
     try {
       engine.reload(settings)
     } catch (error) {
-      if (!(error instanceof OperatorTokenError)) throw error
+      const isExpected = error instanceof OperatorTokenError || error instanceof DataDirectoryError
+      if (!isExpected) throw error
       this.#refuse(file, error.message)
       return
     }

@@ -69,7 +69,7 @@ function engineOf(options: TopOptions, properties: Properties): EngineTarget | n
     [options.brokers, options.bootstrap, options.bootstrapServer, properties.brokers].every(
       (given) => given === undefined,
     ) && !process.env.GRIOT_BOOTSTRAP
-  return isDefault ? { url: DEFAULT_URL } : null
+  return isDefault ? { url: DEFAULT_URL, isAssumed: true } : null
 }
 
 function refuseBadAddress(engine: EngineTarget): void {

@@ -22,6 +22,7 @@ import {
   changedBrokerConfigs,
   changedConfigs,
 } from './config-changes.ts'
+import { charsOf, groupChars, refuseSize, refuseTotal } from './config-sizes.ts'
 import { accepted, type Refusal, refuse, refusedOne } from './results.ts'
 import type { ControllerState } from './state.ts'
 
@@ -34,12 +35,11 @@ export const ResourceType = {
   GROUP: 32,
 } as const
 
-/** Names and values of one resource together: what is set stays in memory on every thread. */
-export const CONFIG_CHARS_MAX = 65_536
-/** Of one resource: what is in force is gathered for each request. Kafka has 300 for its brokers, which take unknown ones as well. */
-export const CONFIGS_MAX = 1_000
 /** Groups of one tenant that may have configs of their own. */
 export const GROUPS_WITH_CONFIGS_MAX = 10_000
+
+/** Coordinators take none that is longer; nor do maps get on well with long keys, whose hashes are their lengths. */
+const GROUP_ID_LENGTH_MAX = 1_024
 
 type AlterConfigs = Extract<ControllerRequest, { kind: 'alter-configs' }>
 
@@ -68,7 +68,7 @@ export function planAlterConfigs(
   return { entries: planner.entries, results }
 }
 
-/** One request being planned; resources do not depend on each other, but for how many groups there are. */
+/** One request being planned; resources do not depend on each other, but for how much there is of them. */
 class Planner {
   readonly entries: MetadataEntry[] = []
   readonly #state: ControllerState
@@ -76,6 +76,8 @@ class Planner {
   readonly #tenantId: TenantId
   readonly #request: AlterConfigs
   #groups: number
+  /** Characters of all configs of the tenant, as far as they are planned. */
+  #chars: number
   /** What topics take their defaults from; made when the first one asks. */
   #topicDefaults: ConfigValues | null = null
 
@@ -90,6 +92,7 @@ class Planner {
     this.#tenantId = tenantId
     this.#request = request
     this.#groups = state.groupsWithConfigs(tenantId)
+    this.#chars = state.configChars(tenantId)
   }
 
   plan(resource: ConfigResource): Refusal | null {
@@ -127,7 +130,8 @@ class Planner {
       const message = `The topic '${name}' does not exist.`
       return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message)
     }
-    const tooLarge = refuseSize(`topic '${name}'`, configs)
+    const more = charsOf(configs) - charsOf(before)
+    const tooLarge = refuseSize(`topic '${name}'`, configs) ?? this.#take(more)
     if (tooLarge !== null) return tooLarge
     const { topicId } = topic
     if (!same(before, configs)) {
@@ -154,7 +158,8 @@ class Planner {
       this.#brokerConfigs(nodeId as BrokerId, brokerId, configs),
     )
     if (reason !== null) return refuse(ErrorCode.INVALID_REQUEST, reason)
-    const tooLarge = refuseSize(`broker '${name}'`, configs)
+    const more = charsOf(configs) - charsOf(before)
+    const tooLarge = refuseSize(`broker '${name}'`, configs) ?? this.#take(more)
     if (tooLarge !== null) return tooLarge
     if (!same(before, configs)) {
       this.entries.push({ kind: 'broker-configs', tenantId, brokerId, configs })
@@ -163,6 +168,10 @@ class Planner {
   }
 
   #planGroup({ name, changes }: ConfigResource): Refusal | null {
+    if (name.length > GROUP_ID_LENGTH_MAX) {
+      const message = `A group id of ${name.length} characters cannot have configs, the limit is ${GROUP_ID_LENGTH_MAX}.`
+      return refuse(ErrorCode.POLICY_VIOLATION, message)
+    }
     const tenantId = this.#tenantId
     const before = this.#state.groupConfigs(tenantId, name)
     const changed = this.#changed(before, changes, groupConfigDefinition)
@@ -182,11 +191,20 @@ class Planner {
         `Configs of another group cannot be kept: ${this.#groups} groups have some, the limit is ${GROUPS_WITH_CONFIGS_MAX}.`,
       )
     }
+    const noRoom = this.#take(groupChars(name, configs) - groupChars(name, before))
+    if (noRoom !== null) return noRoom
     this.#groups += more
     if (!same(before, configs)) {
       this.entries.push({ kind: 'group-configs', tenantId, groupId: name, configs })
     }
     return null
+  }
+
+  /** `more` characters than before, if there is room. */
+  #take(more: number): Refusal | null {
+    const refusal = refuseTotal(this.#chars, more)
+    if (refusal === null) this.#chars += more
+    return refusal
   }
 
   /** There are no loggers that could be set one by one. */
@@ -265,22 +283,6 @@ const javaInteger = (text: string): number | null =>
 const replaced = (changes: ConfigResource['changes']): Changed => ({
   configs: Object.fromEntries(changes.map(({ name, value }) => [name, value ?? ''])),
 })
-
-function refuseSize(what: string, configs: ConfigValues): Refusal | null {
-  const entries = Object.entries(configs)
-  if (entries.length > CONFIGS_MAX) {
-    return refuse(
-      ErrorCode.POLICY_VIOLATION,
-      `The configs of ${what} would be ${entries.length}, the limit is ${CONFIGS_MAX}.`,
-    )
-  }
-  const chars = entries.reduce((sum, [a, b]) => sum + a.length + b.length, 0)
-  if (chars <= CONFIG_CHARS_MAX) return null
-  return refuse(
-    ErrorCode.POLICY_VIOLATION,
-    `The configs of ${what} would take ${chars} characters, the limit is ${CONFIG_CHARS_MAX}.`,
-  )
-}
 
 const same = (a: ConfigValues, b: ConfigValues): boolean => {
   const names = Object.keys(a)

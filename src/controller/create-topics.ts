@@ -14,6 +14,7 @@ import {
   isInternalTopic,
   refuseTopicName,
 } from '../image/topic-name.ts'
+import { charsOf, refuseSize, refuseTotal } from './config-sizes.ts'
 import { newTopicId } from './new-ids.ts'
 import { placed, placePartitions, replicasMade } from './placement.ts'
 import { type Refusal, refuse, refusedTopic } from './results.ts'
@@ -85,6 +86,7 @@ class Planner {
   readonly #loads = new Map<BrokerId, number>()
   #nextPartition: number
   #partitionCount: number
+  #configChars: number
 
   constructor(
     state: ControllerState,
@@ -101,6 +103,7 @@ class Planner {
     this.#repeated = repeated(request.topics.map((topic) => topic.name))
     this.#nextPartition = state.nextPartition.value
     this.#partitionCount = state.partitionCount.value
+    this.#configChars = state.configChars(tenantId)
   }
 
   plan(topic: NewTopic): TopicResult {
@@ -111,6 +114,12 @@ class Planner {
     if ('error' in placements) return refusedTopic(name, placements)
     const given = Object.fromEntries(topic.configs.map((one) => [one.name, one.value ?? '']))
     const configs = isInternalTopic(name) ? { ...INTERNAL_CONFIGS, ...given } : given
+    const chars = charsOf(configs)
+    // the engine's own are made for whoever needs them, whatever else there is
+    const total = isInternalTopic(name) ? null : refuseTotal(this.#configChars, chars)
+    const tooLarge = refuseSize(`topic '${name}'`, configs) ?? total
+    if (tooLarge !== null) return refusedTopic(name, tooLarge)
+    this.#configChars += chars
     return this.#take(name, placements, configs)
   }
 

@@ -5,6 +5,7 @@ import { METADATA_FORMAT, type MetadataEntry } from '../image/entry.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import { collisionName, hasCollisionChars } from '../image/topic-name.ts'
 import { TimelineMap, type TimelineRegistry, TimelineValue } from '../machine/timeline.ts'
+import { charsOf, groupChars } from './config-sizes.ts'
 import { StartRefusedError } from './refused.ts'
 
 type Entry<Kind extends MetadataEntry['kind']> = Extract<MetadataEntry, { kind: Kind }>
@@ -55,6 +56,8 @@ export class ControllerState {
   readonly #groupConfigs: TimelineMap<string, ConfigValues>
   /** How many groups of a tenant have configs. */
   readonly #groupCounts: TimelineMap<TenantId, number>
+  /** Characters of all configs of a tenant. */
+  readonly #configChars: TimelineMap<TenantId, number>
 
   constructor(registry: TimelineRegistry) {
     this.cluster = new TimelineValue<ClusterState | null>(registry, null)
@@ -70,6 +73,7 @@ export class ControllerState {
     this.#brokerConfigs = new TimelineMap(registry)
     this.#groupConfigs = new TimelineMap(registry)
     this.#groupCounts = new TimelineMap(registry)
+    this.#configChars = new TimelineMap(registry)
   }
 
   topicByName(tenantId: TenantId, name: string): TopicState | undefined {
@@ -109,6 +113,11 @@ export class ControllerState {
     return this.#groupCounts.get(tenantId) ?? 0
   }
 
+  /** Of the tenant's topics, brokers and groups together. */
+  configChars(tenantId: TenantId): number {
+    return this.#configChars.get(tenantId) ?? 0
+  }
+
   replay(entry: MetadataEntry): void {
     switch (entry.kind) {
       case 'cluster-formed':
@@ -127,14 +136,10 @@ export class ControllerState {
         this.#addPartitions(entry)
         break
       case 'topic-configs':
-        this.#replaceTopic(this.#existing(entry), { configs: entry.configs })
+        this.#setTopicConfigs(entry)
         break
       case 'broker-configs':
-        setOrDelete(
-          this.#brokerConfigs,
-          named(entry.tenantId, String(entry.brokerId)),
-          entry.configs,
-        )
+        this.#setBrokerConfigs(entry)
         break
       case 'group-configs':
         this.#setGroupConfigs(entry)
@@ -179,6 +184,7 @@ export class ControllerState {
     const topic: TopicState = { tenantId, topicId, name, cellId, partitionCount, configs, replicas }
     this.topicIds.set(topicId, topic)
     this.#topicNames.set(named(tenantId, name), topic)
+    this.#addChars(tenantId, charsOf(configs))
     if (hasCollisionChars(name)) {
       const key = named(tenantId, collisionName(name))
       this.#collisions.set(key, [...(this.#collisions.get(key) ?? NO_NAMES), name])
@@ -203,7 +209,26 @@ export class ControllerState {
     this.#weigh({ ...topic, replicas }, 1)
   }
 
+  #setTopicConfigs(entry: Entry<'topic-configs'>): void {
+    const topic = this.#existing(entry)
+    const { configs } = entry
+    this.#addChars(topic.tenantId, charsOf(configs) - charsOf(topic.configs))
+    this.#replaceTopic(topic, { configs })
+  }
+
+  #setBrokerConfigs({ tenantId, brokerId, configs }: Entry<'broker-configs'>): void {
+    const before = this.brokerConfigs(tenantId, brokerId)
+    this.#addChars(tenantId, charsOf(configs) - charsOf(before))
+    setOrDelete(this.#brokerConfigs, named(tenantId, String(brokerId)), configs)
+  }
+
+  #addChars(tenantId: TenantId, more: number): void {
+    if (more !== 0) this.#configChars.set(tenantId, this.configChars(tenantId) + more)
+  }
+
   #setGroupConfigs({ tenantId, groupId, configs }: Entry<'group-configs'>): void {
+    const had = groupChars(groupId, this.groupConfigs(tenantId, groupId))
+    this.#addChars(tenantId, groupChars(groupId, configs) - had)
     const before = this.#groupConfigs.size
     setOrDelete(this.#groupConfigs, named(tenantId, groupId), configs)
     const change = this.#groupConfigs.size - before
@@ -225,6 +250,7 @@ export class ControllerState {
   #deleteTopic(entry: Entry<'topic-deleted'>): void {
     const topic = this.#existing(entry)
     this.topicIds.delete(topic.topicId)
+    this.#addChars(topic.tenantId, -charsOf(topic.configs))
     this.#topicNames.delete(named(topic.tenantId, topic.name))
     if (hasCollisionChars(topic.name)) {
       const key = named(topic.tenantId, collisionName(topic.name))

@@ -1,11 +1,12 @@
 import { ErrorCode } from '../base/error-code.ts'
 import type { PartitionIndex } from '../base/ids.ts'
 import type { OffsetsSink } from '../cell/broker-proxy.ts'
+import type { TopicView } from '../image/view.ts'
 import { OffsetSource } from '../link/commands.ts'
 import type { OffsetsReply } from '../link/replies.ts'
 import { type ListOffsetsRequest, listOffsets } from '../protocol/02-list-offsets.ts'
 import { handler, type RequestContext } from './context.ts'
-import { findByTimestamp, type TimestampQuestion } from './timestamp-lookup.ts'
+import { findByTimestamp } from './timestamp-lookup.ts'
 
 type Context = RequestContext<typeof listOffsets>
 type Asked = ListOffsetsRequest['topics'][number]['partitions'][number]
@@ -41,7 +42,9 @@ class ListOffsetsOp implements OffsetsSink {
   readonly #request: ListOffsetsRequest
   readonly #context: Context
   readonly #answers: Answer[] = []
-  readonly #questions: (TimestampQuestion | null)[] = []
+  /** What was asked, and of which topic, beside each answer. */
+  readonly #asked: Asked[] = []
+  readonly #views: (TopicView | null)[] = []
   readonly #topics: { name: string; partitions: Answer[] }[] = []
   #waiting = 1
 
@@ -53,7 +56,7 @@ class ListOffsetsOp implements OffsetsSink {
   start(): void {
     const repeated = repeatedPartitions(this.#request)
     const rows = new Map<string, { name: string; partitions: Answer[] }>()
-    const refused = new Set<string>()
+    const { image } = this.#context.services
     for (const { name, partitions } of this.#request.topics) {
       if (partitions.length === 0) continue
       const row = rows.get(name) ?? { name, partitions: [] }
@@ -61,18 +64,21 @@ class ListOffsetsOp implements OffsetsSink {
         rows.set(name, row)
         this.#topics.push(row)
       }
+      const topic = image.topicByName(this.#context.session.tenantId, name) ?? null
+      const refused = repeated.get(name)
       for (const asked of partitions) {
-        const key = keyOf(name, asked.partitionIndex)
-        if (refused.has(key)) continue
-        if (repeated.has(key)) refused.add(key)
-        const answer = newAnswer(asked.partitionIndex)
+        const index = asked.partitionIndex
+        const isTold = refused?.get(index)
+        if (isTold === true) continue
+        if (isTold === false) refused!.set(index, true)
+        const answer = newAnswer(index)
         row.partitions.push(answer)
         const token = this.#answers.push(answer) - 1
-        this.#questions.push(null)
+        this.#asked.push(asked)
+        this.#views.push(topic)
         // As Kafka does it: which of them is meant?
-        answer.errorCode = repeated.has(key)
-          ? ErrorCode.INVALID_REQUEST
-          : this.#ask(name, asked, token)
+        answer.errorCode =
+          isTold === false ? ErrorCode.INVALID_REQUEST : this.#ask(topic, asked, token)
       }
     }
     this.#settle()
@@ -81,24 +87,39 @@ class ListOffsetsOp implements OffsetsSink {
   onOffsets(token: number, reply: Readonly<OffsetsReply>): void {
     const answer = this.#answers[token]!
     if (reply.error === ErrorCode.NONE && reply.source === OffsetSource.BATCH) {
-      const { leaderEpoch } = reply
-      findByTimestamp(this.#context, this.#questions[token]!, reply, (error, offset, timestamp) => {
-        fill(answer, error, offset, timestamp, leaderEpoch)
-        this.#settle()
-        this.#context.services.afterCallback()
-      })
+      this.#find(answer, token, reply)
       return
     }
     fill(answer, reply.error, reply.offset, reply.timestamp, reply.leaderEpoch)
     this.#settle()
   }
 
+  #find(answer: Answer, token: number, reply: Readonly<OffsetsReply>): void {
+    const { services } = this.#context
+    const topic = this.#views[token]!
+    const { partitionIndex, timestamp, currentLeaderEpoch } = this.#asked[token]!
+    const index = partitionIndex as PartitionIndex
+    const partition = topic.numberOf(index)
+    const leader = services.dispatcher.leaderOf(topic.cellId, partition)
+    if (leader === undefined) {
+      fill(answer, ErrorCode.NOT_LEADER_OR_FOLLOWER, -1, -1, -1)
+      this.#settle()
+      return
+    }
+    const question = { topic, index, partition, leader, timestamp, currentLeaderEpoch }
+    const { leaderEpoch } = reply
+    findByTimestamp(this.#context, question, reply, (error, offset, at) => {
+      fill(answer, error, offset, at, leaderEpoch)
+      this.#settle()
+      services.afterCallback()
+    })
+  }
+
   /** Asks the leader; or returns the error of the partition. */
-  #ask(name: string, asked: Asked, token: number): number {
-    const { services, session, version } = this.#context
+  #ask(topic: TopicView | null, asked: Asked, token: number): number {
+    const { services, version } = this.#context
     const { partitionIndex, timestamp, currentLeaderEpoch } = asked
-    const topic = services.image.topicByName(session.tenantId, name)
-    if (topic === undefined) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    if (topic === null) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     if (partitionIndex < 0 || partitionIndex >= topic.partitionCount) {
       return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     }
@@ -110,8 +131,6 @@ class ListOffsetsOp implements OffsetsSink {
     const partition = topic.numberOf(partitionIndex as PartitionIndex)
     const leader = services.dispatcher.leaderOf(topic.cellId, partition)
     if (!leader?.alive) return ErrorCode.NOT_LEADER_OR_FOLLOWER
-    const index = partitionIndex as PartitionIndex
-    this.#questions[token] = { topic, index, partition, leader, timestamp, currentLeaderEpoch }
     this.#waiting++
     leader.listOffsets(partition, timestamp, currentLeaderEpoch, this, token)
     return ErrorCode.NONE
@@ -125,17 +144,22 @@ class ListOffsetsOp implements OffsetsSink {
   }
 }
 
-const keyOf = (name: string, index: number): string => `${index}/${name}`
-
-/** Keys of partitions that are asked for more than once. */
-function repeatedPartitions(request: ListOffsetsRequest): ReadonlySet<string> {
-  const seen = new Set<string>()
-  const repeated = new Set<string>()
+/** By topic, the partitions that are asked for more than once, each with whether that has been told. */
+function repeatedPartitions(
+  request: ListOffsetsRequest,
+): ReadonlyMap<string, Map<number, boolean>> {
+  const seenByName = new Map<string, Set<number>>()
+  const repeated = new Map<string, Map<number, boolean>>()
   for (const { name, partitions } of request.topics) {
+    const seen = seenByName.get(name) ?? new Set()
+    seenByName.set(name, seen)
     for (const { partitionIndex } of partitions) {
-      const key = keyOf(name, partitionIndex)
-      if (seen.has(key)) repeated.add(key)
-      else seen.add(key)
+      if (!seen.has(partitionIndex)) {
+        seen.add(partitionIndex)
+        continue
+      }
+      const ofTopic = repeated.get(name) ?? new Map<number, boolean>()
+      repeated.set(name, ofTopic.set(partitionIndex, false))
     }
   }
   return repeated

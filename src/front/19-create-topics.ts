@@ -8,7 +8,7 @@ import {
   createTopics,
 } from '../protocol/19-create-topics.ts'
 import { handler, type RequestContext } from './context.ts'
-import { TOPICS_PER_REQUEST_MAX, tooManyTopics } from './limits.ts'
+import { refuseExcess } from './limits.ts'
 
 type Context = RequestContext<typeof createTopics>
 type Answer = CreateTopicsResponseInput['topics'][number]
@@ -18,31 +18,28 @@ export const createTopicsHandler = handler({
   scopes: ['topicName', 'brokerId'],
   handle(request, context) {
     const repeated = repeatedNames(request)
-    const topics = request.topics
-      .filter(({ name }) => !repeated.has(name))
-      .map((topic) => ({
-        name: topic.name,
-        partitions: topic.numPartitions,
-        replicationFactor: topic.replicationFactor,
-        assignments: topic.assignments.map(({ partitionIndex, brokerIds }) => ({
-          partition: partitionIndex,
-          nodes: brokerIds,
-        })),
-        configs: topic.configs,
-      }))
+    const asked = request.topics.filter(({ name }) => !repeated.has(name))
     const refused = [...repeated].map((name) =>
       failure(name, ErrorCode.INVALID_REQUEST, 'Duplicate topic name.'),
     )
-    if (topics.length > TOPICS_PER_REQUEST_MAX) {
-      const message = tooManyTopics(topics.length)
-      const answers = topics.map(({ name }) => failure(name, ErrorCode.POLICY_VIOLATION, message))
-      context.reply({ throttleTimeMs: 0, topics: [...answers, ...refused] })
-      return
+    const excess = refuseExcess('topics', asked)
+    if (excess !== null) {
+      for (const { name } of asked) refused.push(failure(name, ErrorCode.POLICY_VIOLATION, excess))
     }
-    if (topics.length === 0) {
+    if (excess !== null || asked.length === 0) {
       context.reply({ throttleTimeMs: 0, topics: refused })
       return
     }
+    const topics = asked.map((topic) => ({
+      name: topic.name,
+      partitions: topic.numPartitions,
+      replicationFactor: topic.replicationFactor,
+      assignments: topic.assignments.map(({ partitionIndex, brokerIds }) => ({
+        partition: partitionIndex,
+        nodes: brokerIds,
+      })),
+      configs: topic.configs,
+    }))
     const command = { kind: 'create-topics', validateOnly: request.validateOnly, topics } as const
     context.services.controller.request(context.session.tenantId, command, (response) => {
       const answers =

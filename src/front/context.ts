@@ -27,6 +27,7 @@ import type { PinLedger } from './budget.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { FrontCounters, TenantCounts } from './front-counters.ts'
+import type { HeavyRequests } from './heavy-requests.ts'
 import type { InternalTopics } from './internal-topics.ts'
 import type { ParkedFetches } from './parked-fetches.ts'
 import type { PendingProduces } from './pending-produce.ts'
@@ -77,6 +78,7 @@ export interface FrontServices {
   /** The buffer that a broker's ring logs lie in; null where it is not in this process. */
   readonly arenaOf: (proxy: BrokerProxy) => SharedArrayBuffer | null
   readonly requests: InFlightBudget
+  readonly heavy: HeavyRequests
   readonly pins: PinLedger
   readonly replyGate: ReplyGate
   readonly fetches: ParkedFetches

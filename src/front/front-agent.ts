@@ -32,6 +32,7 @@ import { Deadlines } from './deadlines.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { type FrontCounterRows, FrontCounters } from './front-counters.ts'
 import { servedApis } from './handlers.ts'
+import { HeavyRequests } from './heavy-requests.ts'
 import { InternalTopics } from './internal-topics.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
@@ -69,6 +70,8 @@ export interface FrontAgentOptions {
   readonly fileReadBytes: number
   /** Where this front counts; null: nowhere. */
   readonly counters?: FrontCounterRows | null
+  /** Has this thread's garbage collected, at once; without it that is left to the engine. */
+  readonly collectGarbage?: () => void
   /** Asks for a turn: something became due outside of one. */
   readonly kick: () => void
   /** Control messages that are none of the front's own. */
@@ -313,6 +316,8 @@ function makeServices(
   const fileBuffers = new BufferPool(options.fileReadBytes)
   const replyGate = new ReplyGate(replies, fileBuffers, limits.connectionBytesMax)
   replies.onRoom = () => replyGate.onRoom()
+  const timers = new TimerQueue()
+  const collectGarbage = options.collectGarbage ?? (() => {})
   const brokersMax = options.proxies.reduce((max, { brokerId }) => Math.max(max, brokerId), 0)
   return {
     image,
@@ -326,6 +331,7 @@ function makeServices(
     readAheads: new ReadAheads(fileBuffers, segments),
     arenaOf,
     requests,
+    heavy: new HeavyRequests({ budget: requests, timers, clock, collectGarbage }),
     pins: new PinLedger(Math.floor(options.inFlightBytes / 2)),
     replyGate,
     fetches: new ParkedFetches(),
@@ -343,7 +349,7 @@ function makeServices(
     clock,
     random,
     logger,
-    timers: new TimerQueue(),
+    timers,
     deadlines: new Deadlines(),
     // of its own: it may change
     settings: { ...settings },

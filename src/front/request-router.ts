@@ -2,8 +2,9 @@ import { FrontCounter } from '../link/counters.ts'
 import type { KafkaConnection } from '../net/connection.ts'
 import type { RequestSink } from '../net/connection-set.ts'
 import type { ReplySlot } from '../net/reply-slot.ts'
+import { fetch } from '../protocol/01-fetch.ts'
 import { apiVersions } from '../protocol/18-api-versions.ts'
-import { decodeRequest, encodeResponse } from '../protocol/codec.ts'
+import { decodeRequest, elementsDecoded, encodeResponse } from '../protocol/codec.ts'
 import { decodeRequestHeader, type RequestHeader } from '../protocol/header.ts'
 import { WireFormatError } from '../protocol/wire-format-error.ts'
 import type { Admission } from '../tenant/admission.ts'
@@ -115,6 +116,7 @@ export class RequestRouter implements RequestSink {
       return
     }
     const request = decodeRequest(api, apiVersion, frame, header.bodyOffset)
+    services.heavy.onDecoded(slot, elementsDecoded(api, apiVersion), api.key === fetch.key)
     const context = new RequestContext(services, state, slot, api, header, frame.length)
     handler.handle(request, context, frame)
   }

@@ -101,12 +101,6 @@ export class TenantRow implements TenantView {
   }
 }
 
-/** Partitions with numbers in a row. */
-interface PartitionRange {
-  readonly firstIndex: number
-  readonly firstPartition: number
-}
-
 export class TopicRow implements TopicView {
   readonly topicId: TopicId
   readonly name: string
@@ -116,8 +110,11 @@ export class TopicRow implements TopicView {
   readonly slot: number
   readonly #tenant: TenantRow
   readonly #firstPartition: number
-  /** Of partitions that were added later: most topics have none. */
-  #added: readonly PartitionRange[] | null = null
+  /**
+   * Where partitions that were added later have numbers in a row: index and number of the first, two entries each, by rising
+   * index. Most topics have none.
+   */
+  #added: number[] | null = null
   #partitionCount: number
   #configs: ConfigValues
   // what was parsed last, and over which broker configs
@@ -173,19 +170,23 @@ export class TopicRow implements TopicView {
   }
 
   numberOf(index: PartitionIndex): PartitionNumber {
-    if (this.#added !== null) {
-      for (const range of this.#added) {
-        if (index >= range.firstIndex) {
-          return (range.firstPartition + index - range.firstIndex) as PartitionNumber
-        }
-      }
+    const added = this.#added
+    if (added === null || index < added[0]!)
+      return (this.#firstPartition + index) as PartitionNumber
+    // the last that begins at `index` or before
+    let low = 0
+    let high = added.length >> 1
+    while (high - low > 1) {
+      const middle = (low + high) >> 1
+      if (added[middle * 2]! <= index) low = middle
+      else high = middle
     }
-    return (this.#firstPartition + index) as PartitionNumber
+    return (added[low * 2 + 1]! + index - added[low * 2]!) as PartitionNumber
   }
 
   /** Where numbers in a row begin, by rising index: 0, and where partitions were added. */
   rangeStarts(): number[] {
-    return [0, ...(this.#added ?? []).map(({ firstIndex }) => firstIndex).reverse()]
+    return [0, ...(this.#added ?? []).filter((_, at) => at % 2 === 0)]
   }
 
   setConfigs(configs: ConfigValues): void {
@@ -195,10 +196,12 @@ export class TopicRow implements TopicView {
 
   grow(firstPartition: PartitionNumber, count: number): void {
     invariant(count > 0, 'a topic grows by one partition at least')
-    // the newest first: that is where the look-up begins
     const firstIndex = this.#partitionCount
     const isNext = this.numberOf((firstIndex - 1) as PartitionIndex) + 1 === firstPartition
-    if (!isNext) this.#added = [{ firstIndex, firstPartition }, ...(this.#added ?? [])]
+    if (!isNext) {
+      this.#added ??= []
+      this.#added.push(firstIndex, firstPartition)
+    }
     this.#partitionCount += count
   }
 }

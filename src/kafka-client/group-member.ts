@@ -52,6 +52,8 @@ export class GroupMember {
   #memberId = ''
   #generationId = -1
   #owned: readonly TopicPartition[] = []
+  /** The membership that gave `#owned` is over: others may have read on from there. */
+  #isLost = false
   #mustJoin = true
   #failure: unknown = null
   #timer: NodeJS.Timeout | null = null
@@ -82,18 +84,19 @@ export class GroupMember {
 
   /**
    * Joins, and stays until an assignment holds. `giveUp` is called with what must not be read on, before others may get it:
-   * its offsets are committed there, while the membership still counts.
+   * its offsets are committed there, while the membership still counts. A member that the group has lost owns nothing any more,
+   * whatever the assignor: what it gets after that is `added`, to be begun where the group stands.
    */
   async rebalance(giveUp: (partitions: readonly TopicPartition[]) => Promise<void>) {
     const isEager = this.#options.assignor === 'range'
-    const before = this.#owned
-    if (isEager && before.length > 0) {
-      await giveUp(before)
-      this.#owned = []
-    }
-    let revokedInAll: readonly TopicPartition[] = isEager ? before : []
+    let before = this.#owned
+    let revokedInAll: readonly TopicPartition[] = []
     for (let failures = 0; ; ) {
       try {
+        if (isEager || this.#isLost) {
+          revokedInAll = [...revokedInAll, ...(await this.#giveUpAll(giveUp))]
+          before = []
+        }
         const assigned = await this.#joinAndSync()
         if (assigned === null) continue
         const kept = new Set(assigned.map(keyOf))
@@ -108,7 +111,7 @@ export class GroupMember {
           this.#mustJoin = true
           continue
         }
-        const had = new Set(isEager ? [] : before.map(keyOf))
+        const had = new Set(before.map(keyOf))
         const added = assigned.filter((partition) => !had.has(keyOf(partition)))
         return { revoked: revokedInAll, added }
       } catch (error) {
@@ -118,6 +121,14 @@ export class GroupMember {
         await new Promise((resolve) => setTimeout(resolve, backoffOf(failures)))
       }
     }
+  }
+
+  async #giveUpAll(giveUp: (partitions: readonly TopicPartition[]) => Promise<void>) {
+    const owned = this.#owned
+    this.#owned = []
+    this.#isLost = false
+    if (owned.length > 0) await giveUp(owned)
+    return owned
   }
 
   /** Commits as this member. Throws {@link KafkaError} REBALANCE_IN_PROGRESS and the like. */
@@ -216,6 +227,7 @@ export class GroupMember {
     }
     this.#memberId = ''
     this.#generationId = -1
+    this.#isLost = true
     return null
   }
 

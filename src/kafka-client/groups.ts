@@ -10,7 +10,7 @@ import type { KafkaClient } from './client.ts'
 import { decodeAssignment } from './consumer-protocol.ts'
 import { KafkaError, throwOnError } from './errors.ts'
 import { groupBy } from './group-by.ts'
-import type { TopicPartition } from './offsets.ts'
+import { keyOf, type TopicPartition } from './offsets.ts'
 import { retry } from './retry.ts'
 
 export interface GroupListing {
@@ -187,9 +187,21 @@ export async function commitOffsets(
   client: KafkaClient,
   groupId: string,
   offsets: readonly OffsetToCommit[],
-  membership: Membership = { generationId: -1, memberId: '' },
+  membership?: Membership,
 ): Promise<void> {
-  if (offsets.length === 0) return
+  const failed = await commitEach(client, groupId, offsets, membership)
+  for (const error of failed.values()) throw error
+}
+
+/** As {@link commitOffsets}, but tells by {@link keyOf} which partitions failed: the others are committed. */
+export async function commitEach(
+  client: KafkaClient,
+  groupId: string,
+  offsets: readonly OffsetToCommit[],
+  membership: Membership = { generationId: -1, memberId: '' },
+): Promise<Map<string, KafkaError>> {
+  const failed = new Map<string, KafkaError>()
+  if (offsets.length === 0) return failed
   const answer = await client.requestCoordinator(
     groupId,
     offsetCommit,
@@ -211,11 +223,14 @@ export async function commitOffsets(
     (response) => response.topics[0]?.partitions[0]?.errorCode ?? 0,
     { versionMax: BY_NAME_MAX },
   )
-  for (const { name, partitions } of answer.topics) {
-    for (const { partitionIndex, errorCode } of partitions) {
-      throwOnError(errorCode, `commit of group "${groupId}" in ${name}/${partitionIndex}`)
+  for (const { name: topic, partitions } of answer.topics) {
+    for (const { partitionIndex: partition, errorCode } of partitions) {
+      if (errorCode === 0) continue
+      const what = `commit of group "${groupId}" in ${topic}/${partition}`
+      failed.set(keyOf({ topic, partition }), new KafkaError(errorCode, what))
     }
   }
+  return failed
 }
 
 /** Deletes groups with all that they have committed; each has an outcome of its own. */

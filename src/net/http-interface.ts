@@ -1,4 +1,5 @@
 /** What HTTP handlers are written against, whichever server is below; `http-node.ts` is one adapter. */
+import type { HostPort } from './address.ts'
 
 export interface HttpRequest {
   readonly method: string
@@ -11,6 +12,9 @@ export interface HttpRequest {
   readonly body: Uint8Array
   /** It came in over a listener that is bound to loopback: nobody on another machine can have sent it. */
   readonly onLoopback: boolean
+  /** This engine's end of the connection; null once that is gone. */
+  readonly local: HostPort | null
+  readonly peerHost: string | null
 }
 
 export interface HttpResponse {
@@ -33,6 +37,10 @@ export interface HttpLimits {
   readonly connectionsMax: number
   /** Requests that one connection may have sent without having its responses. */
   readonly pipelinedMax: number
+  /** Of responses of which nothing was taken for so long the connection is closed. */
+  readonly unreadTimeoutMs: number
+  /** Of all responses that are not taken yet; one alone may be larger. */
+  readonly unsentBytesMax: number
 }
 
 export const HTTP_LIMITS: HttpLimits = {
@@ -43,6 +51,8 @@ export const HTTP_LIMITS: HttpLimits = {
   idleTimeoutMs: 60_000,
   connectionsMax: 1_000,
   pipelinedMax: 32,
+  unreadTimeoutMs: 10_000,
+  unsentBytesMax: 16 * 1024 * 1024,
 }
 
 export const jsonResponse = (status: number, value: unknown): HttpResponse => ({

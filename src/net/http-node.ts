@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { systemClock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
-import { isLoopback } from './address.ts'
+import { type HostPort, isLoopback } from './address.ts'
+import { isOwnHost } from './host-check.ts'
 import {
   type HttpLimits,
   type HttpRequest,
@@ -11,6 +12,7 @@ import {
   problemResponse,
 } from './http-interface.ts'
 import type { HttpRouter } from './http-router.ts'
+import { UnsentResponses } from './http-unsent.ts'
 import { RateLimitedLog } from './rate-limited-log.ts'
 
 export interface NodeHttpOptions {
@@ -19,13 +21,17 @@ export interface NodeHttpOptions {
   readonly router: HttpRouter
   readonly limits: HttpLimits
   readonly logger: Logger
+  /** Names by which it may be asked on loopback besides addresses and `localhost`, as `parseAllowedHost` makes them. */
+  readonly allowHosts?: readonly string[]
 }
 
 export class NodeHttpServer {
   readonly #server: Server
+  readonly #unsent: UnsentResponses
 
-  private constructor(server: Server) {
+  private constructor(server: Server, unsent: UnsentResponses) {
     this.#server = server
+    this.#unsent = unsent
   }
 
   /** Resolves once it listens; rejects with the system's error (EADDRINUSE …). */
@@ -40,12 +46,14 @@ export class NodeHttpServer {
         connectionsCheckingInterval: Math.min(limits.headersTimeoutMs, 5_000),
       },
       (request, response) => {
-        if (peers.begin(request.socket)) void respond(options, server, request, response)
+        if (peers.begin(request.socket))
+          void respond({ ...options, server, unsent }, request, response)
         response.once('close', () => peers.end(request.socket))
       },
     )
     const peers = new Peers(limits)
     const log = new RateLimitedLog(options.logger, systemClock)
+    const unsent = new UnsentResponses(limits, log)
     server.on('connection', (socket: Socket) => {
       if (peers.add(socket))
         log.log('warn', 'HTTP connection closed: there are too many', {
@@ -64,11 +72,14 @@ export class NodeHttpServer {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen(options.port, options.host, resolve)
+    }).catch((error: Error) => {
+      unsent.close()
+      throw error
     })
     server.on('error', (error) => {
       options.logger.log('warn', 'HTTP listener failed', { reason: error.message })
     })
-    return new NodeHttpServer(server)
+    return new NodeHttpServer(server, unsent)
   }
 
   get port(): number {
@@ -84,6 +95,7 @@ export class NodeHttpServer {
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#server.closeAllConnections()
+    this.#unsent.close()
     await closed
   }
 }
@@ -168,20 +180,30 @@ class Peers {
   }
 }
 
+interface Serving extends NodeHttpOptions {
+  readonly server: Server
+  readonly unsent: UnsentResponses
+}
+
 async function respond(
-  options: NodeHttpOptions,
-  server: Server,
+  options: Serving,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
   let response: HttpResponse
   try {
+    const onLoopback = isBoundToLoopback(options.server)
+    const { host } = incoming.headers
+    if (onLoopback && !isOwnHost(host, options.allowHosts ?? [])) {
+      respondWith(strangeHost(host ?? ''), options.unsent, incoming, outgoing)
+      return
+    }
     const body = await readBody(incoming, options.limits.bodyBytesMax)
     if (body === null) {
       const detail = `the body is larger than ${options.limits.bodyBytesMax} bytes`
       response = problemResponse(413, 'Content Too Large', detail, { connection: 'close' })
     } else {
-      const request = toRequest(incoming, body, isBoundToLoopback(server))
+      const request = toRequest(incoming, body, onLoopback)
       response =
         request === null
           ? problemResponse(400, 'Bad Request', 'the request target cannot be parsed')
@@ -193,10 +215,30 @@ async function respond(
     options.logger.log('error', 'HTTP handler failed', { path: incoming.url ?? '', reason })
     response = problemResponse(500, 'Internal Server Error', 'see the log of the engine')
   }
+  respondWith(response, options.unsent, incoming, outgoing)
+}
+
+const SHOWN_HOST_LENGTH = 100
+
+function strangeHost(host: string): HttpResponse {
+  const shown = host.length > SHOWN_HOST_LENGTH ? `${host.slice(0, SHOWN_HOST_LENGTH)}…` : host
+  const detail =
+    `${shown} is no name of this machine: on loopback an address, localhost, *.localhost and the names of ` +
+    '--http-allow-host are answered, so that web pages of others cannot read what is here'
+  return problemResponse(421, 'Misdirected Request', detail, { connection: 'close' })
+}
+
+function respondWith(
+  response: HttpResponse,
+  unsent: UnsentResponses,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): void {
   if (outgoing.destroyed) return
   const bytes = typeof response.body === 'string' ? Buffer.from(response.body) : response.body
   outgoing.writeHead(response.status, { ...response.headers, 'content-length': bytes.length })
-  outgoing.end(incoming.method === 'HEAD' ? undefined : bytes)
+  if (incoming.method === 'HEAD') outgoing.end()
+  else unsent.send(outgoing, incoming.socket, bytes)
 }
 
 /** null when it is longer than `bytesMax`; nothing beyond that is kept. */
@@ -235,5 +277,12 @@ function toRequest(
     },
     body,
     onLoopback,
+    local: localEndOf(incoming.socket),
+    peerHost: incoming.socket.remoteAddress ?? null,
   }
 }
+
+const localEndOf = ({ localAddress, localPort }: Socket): HostPort | null =>
+  localAddress === undefined || localPort === undefined
+    ? null
+    : { host: localAddress, port: localPort }

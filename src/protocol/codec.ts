@@ -32,6 +32,10 @@ export function decodeRequest<A extends Api>(
   return decode(frame, offset, frame.length) as RequestOf<A>
 }
 
+/** Elements of all arrays of the request that {@link decodeRequest} decoded last, of this API and version. */
+export const elementsDecoded = (api: Api, version: number): number =>
+  api.decoders.request[version]?.context.elementCount ?? 0
+
 /** A response with its header, as a frame with its size. Records of 1 KB and more are views of the caller's memory. */
 export function encodeResponse<A extends Api>(
   api: A,

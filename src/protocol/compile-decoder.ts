@@ -16,7 +16,11 @@ import {
 } from './wire-layout.ts'
 
 /** Decodes the message in `frame[start, end)`; what follows the message is ignored, as Kafka does. */
-export type DecodeFunction = (frame: Uint8Array, start: number, end: number) => unknown
+export interface DecodeFunction {
+  (frame: Uint8Array, start: number, end: number): unknown
+  /** Knows of the message that was decoded last. */
+  readonly context: DecodeContext
+}
 
 /**
  * Makes the decoder of one version of one message; `title` begins its error messages, `elementsMax` bounds all its arrays
@@ -35,15 +39,17 @@ return function decode(b, p, end) {
 const view = b.buffer, viewStart = b.byteOffset
 let n = 0, x = 0, elements = 0
 ${compiler.lines.join('\n')}
+c.elementCount = elements
 return ${result}
 }`
   const context = new DecodeContext(title, compiler.paths, compiler.runs)
-  return new Function('c', 'text', 'name', 'uuid', source)(
+  const decode = new Function('c', 'text', 'name', 'uuid', source)(
     context,
     decodeUtf8,
     decodeName,
     decodeUuid,
-  ) as DecodeFunction
+  ) as (frame: Uint8Array, start: number, end: number) => unknown
+  return Object.assign(decode, { context })
 }
 
 /** Source of the byte at `p + offset`. */

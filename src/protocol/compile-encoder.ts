@@ -145,8 +145,10 @@ class EncoderCompiler {
   }
 
   #room(size: string): void {
+    // where a tagged field's size goes must stay within reach
+    const grow = this.#tagDepth === 0 ? 'grow' : 'growWhole'
     this.lines.push(
-      `if (p + ${size} > b.length) { w.pos = p; w.grow(${size}); b = w.buf; p = w.pos }`,
+      `if (p + ${size} > b.length) { w.pos = p; w.${grow}(${size}); b = w.buf; p = w.pos }`,
     )
   }
 

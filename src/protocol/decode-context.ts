@@ -13,6 +13,8 @@ const scratch = new DataView(new ArrayBuffer(8))
 export class DecodeContext {
   /** Where the last {@link uvarint} ended. */
   pos = 0
+  /** Elements of all arrays of the last message together. */
+  elementCount = 0
   readonly #title: string
   readonly #paths: readonly string[]
   readonly #runs: readonly Run[]

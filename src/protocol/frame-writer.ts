@@ -8,6 +8,8 @@ export interface EncodedFrame {
 const SLAB_BYTES = 16 * 1024
 /** A slab with less room than this is left to the garbage collector. */
 const SLAB_REST_BYTES = 512
+/** A frame that has grown to this goes on in another slab, or the copies would take more than the frame. */
+const PIECE_BYTES = 256 * 1024
 /** Records up to this size are copied into the frame, larger ones become chunks of their own. */
 export const SPLICE_BYTES_MIN = 1024
 
@@ -49,8 +51,18 @@ export class FrameWriter {
     return { chunks: this.#chunks, byteLength }
   }
 
-  /** Makes room for `size` more bytes; `buf`, `pos` and `start` may all change. */
+  /** Makes room for `size` more bytes, not within a tagged field; `buf`, `pos` and `start` may all change. */
   grow(size: number): void {
+    if (this.pos - this.start < PIECE_BYTES) {
+      this.growWhole(size)
+      return
+    }
+    this.#closeChunk()
+    this.#newSlab(Math.max(PIECE_BYTES, size))
+  }
+
+  /** As {@link grow}, with the open chunk in one piece. */
+  growWhole(size: number): void {
     const written = this.pos - this.start
     const needed = 2 * (written + size)
     const from = this.buf
@@ -77,7 +89,7 @@ export class FrameWriter {
     const size = this.pos - this.start - at - 1
     const extra = uvarintSize(size) - 1
     if (extra > 0) {
-      if (this.pos + extra > this.buf.length) this.grow(extra)
+      if (this.pos + extra > this.buf.length) this.growWhole(extra)
       const value = this.start + at + 1
       this.buf.copyWithin(value + extra, value, this.pos)
       this.pos += extra
@@ -96,7 +108,7 @@ export class FrameWriter {
   }
 
   #copyOne(view: Uint8Array): void {
-    if (this.pos + view.length > this.buf.length) this.grow(view.length)
+    if (this.pos + view.length > this.buf.length) this.growWhole(view.length)
     this.buf.set(view, this.pos)
     this.pos += view.length
   }

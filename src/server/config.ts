@@ -44,12 +44,18 @@ export const configFileOf = ({ configFile, env }: ConfigSources): string | null 
 export const resolveSettings = async (sources: ConfigSources): Promise<EngineSettings> =>
   (await resolveAll(sources)).settings
 
-/** Resolves every option; throws {@link ConfigError}. Reads the configuration file, on the calling thread. */
-export async function resolveAll(sources: ConfigSources): Promise<ResolvedSettings> {
+/**
+ * Resolves every option; throws {@link ConfigError}. Reads the configuration file, on the calling thread; `isAgain` while an engine runs
+ * there.
+ */
+export async function resolveAll(
+  sources: ConfigSources,
+  { isAgain = false }: { readonly isAgain?: boolean } = {},
+): Promise<ResolvedSettings> {
   checkEnvironment(sources.env)
   checkFlags(sources.flags)
   const path = configFileOf(sources)
-  const file = path === null ? null : await readConfigFile(path, OPTION_NAMES)
+  const file = path === null ? null : await readConfigFile(path, OPTION_NAMES, isAgain)
   const settings: Record<string, unknown> = {}
   const masked: string[] = []
   for (const spec of OPTIONS) {
@@ -60,6 +66,12 @@ export async function resolveAll(sources: ConfigSources): Promise<ResolvedSettin
       [file?.values[name], file?.originOf(name) ?? ''],
     ]
     const given = candidates.find(([value]) => value !== undefined)
+    if (given !== undefined && given === candidates[2] && isHiddenByToken(spec.key, sources)) {
+      parsed(spec, given[0], given[1])
+      settings[spec.key] = spec.fallback(settings)
+      masked.push(`${name} (environment variable GRIOT_TOKEN)`)
+      continue
+    }
     settings[spec.key] =
       given === undefined ? spec.fallback(settings) : parsed(spec, given[0], given[1])
     if (spec.key === 'brokerConfig' && given !== undefined) {
@@ -78,6 +90,10 @@ export async function resolveAll(sources: ConfigSources): Promise<ResolvedSettin
   }
   return { settings: complete, masked }
 }
+
+/** The token itself wins over a file of it that the configuration file names, as variables do. */
+const isHiddenByToken = (key: keyof EngineSettings, { env }: ConfigSources): boolean =>
+  key === 'tokenFile' && env.GRIOT_TOKEN !== undefined
 
 /**
  * GRIOT_TOKEN, checked; null where the operator token comes from a file: one named on the command line wins over the variable.

@@ -22,6 +22,8 @@ export interface GriotOptions {
   readonly httpListen?: string
   /** `HOST:PORT` of their own for health and metrics. Default: with `httpListen`. */
   readonly adminListen?: string
+  /** Names by which HTTP on loopback may be asked besides addresses and `localhost`; `.NAME` for all names under it, too. */
+  readonly httpAllowHost?: string | readonly string[]
   /** File with the operator token. Default: `operator-token` in the data directory, made when HTTP is first asked for. */
   readonly tokenFile?: string
   /** The operator token itself, which HTTP beyond loopback asks for. */

@@ -1,5 +1,5 @@
 /** Where a running engine can be asked: a file in its data directory, by which commands find it. Server's thread, and the CLI. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
 const ENDPOINTS_FILE = 'endpoints.json'
@@ -14,15 +14,22 @@ export interface Endpoints {
   readonly adminUrl: string | null
   /** Of the process that the engine runs in: where signals go. */
   readonly pid: number
+  /** Nonce of the directory's lock: whose file this is. */
+  readonly owner: string
 }
 
-/** Not durable: it means nothing after a crash of the machine. Throws the system's error. */
+/** Complete when it appears. Not durable: it means nothing after a crash of the machine. Throws the system's error. */
 export function writeEndpoints(dataDir: string, endpoints: Endpoints): void {
   const content = { format: ENDPOINTS_FORMAT, ...endpoints }
-  writeFileSync(fileIn(dataDir), `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 })
+  const temporary = `${fileIn(dataDir)}.${endpoints.owner}.new`
+  writeFileSync(temporary, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 })
+  renameSync(temporary, fileIn(dataDir))
 }
 
-export const removeEndpoints = (dataDir: string): void => rmSync(fileIn(dataDir), { force: true })
+/** Nothing where another engine has written its own meanwhile: one whose lease was over, as its machine stood still. */
+export function removeEndpoints(dataDir: string, owner: string): void {
+  if (readEndpoints(dataDir)?.owner === owner) rmSync(fileIn(dataDir), { force: true })
+}
 
 /** null when no engine runs there, or none that this version understands. A killed one has left its addresses. */
 export function readEndpoints(dataDir: string): Endpoints | null {

@@ -1,10 +1,15 @@
 /** One engine: starts its threads, watches them, stops them. Wiring only; runs on the thread that called `start`. */
 import type { BrokerId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
-import type { ControlMessage } from '../link/control.ts'
+import type { ControlMessage, LiveSettings } from '../link/control.ts'
 import { brokerPeer, type ControlPort, type EventPorts, SERVER_PEER } from '../link/ports.ts'
 import { formatHostPort, type HostPort, localHostOf } from '../net/address.ts'
-import { brokersMadeFor, claimIdentity, makeDataDirectory } from './data-directory.ts'
+import {
+  brokersMadeFor,
+  claimIdentity,
+  DataDirectoryError,
+  makeDataDirectory,
+} from './data-directory.ts'
 import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
 import { removeEndpoints, writeEndpoints } from './endpoints.ts'
 import { EngineState } from './engine-state.ts'
@@ -45,6 +50,17 @@ const portsOf = (detail: ReadyDetail): number[][] =>
   String(detail.ports)
     .split(';')
     .map((ports) => ports.split(',').map(Number))
+
+/** Looks at the file system of the data directory. Throws {@link DataDirectoryError}. */
+function lookAtSettings(settings: EngineSettings): LiveSettings {
+  try {
+    return liveSettings(settings)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === undefined) throw error
+    throw new DataDirectoryError(`data directory ${settings.dataDir} cannot be looked at: ${code}`)
+  }
+}
 
 const urlOf = (listen: HostPort | null, port: string | number | undefined): string | null =>
   listen === null
@@ -125,16 +141,15 @@ export class Engine {
 
   /**
    * Goes on with `settings`, of which only those that are live may have changed, and reads the operator token again. Throws
-   * {@link OperatorTokenError}, and then nothing has changed.
+   * {@link OperatorTokenError} or {@link DataDirectoryError}, and then nothing has changed.
    */
   reload(settings: EngineSettings): void {
+    // what may fail comes first
+    const live = lookAtSettings({ ...settings, dataDir: this.dataDir })
     this.#loadToken(settings)
     this.#settings = settings
     setThreadLogLevel(this.#wiring, settings.logLevel)
-    const message = {
-      kind: 'settings',
-      settings: liveSettings({ ...settings, dataDir: this.dataDir }),
-    } as const
+    const message = { kind: 'settings', settings: live } as const
     for (const { name, role } of this.#wiring.threads) {
       if (role === 'kafka-front' || role === 'broker') this.#tell(name, message)
     }
@@ -220,7 +235,8 @@ export class Engine {
   #tellWhere(): void {
     const { brokers: kafka, httpUrl, adminUrl } = this
     try {
-      writeEndpoints(this.dataDir, { kafka, httpUrl, adminUrl, pid: process.pid })
+      const found = { kafka, httpUrl, adminUrl, pid: process.pid }
+      writeEndpoints(this.dataDir, { ...found, owner: this.#nonce })
     } catch (error) {
       const reason = (error as Error).message
       this.#options.logger.log('warn', 'the file that tells where the engine is was not written', {
@@ -357,7 +373,7 @@ export class Engine {
   async #endThreads(deadline: Promise<unknown> = Promise.resolve()): Promise<void> {
     await Promise.all([...this.#threads.values()].map((thread) => thread.end(deadline)))
     this.#control.close()
-    if (this.#lock !== null) removeEndpoints(this.dataDir)
+    if (this.#lock !== null) removeEndpoints(this.dataDir, this.#nonce)
     await this.#lock?.release()
     this.#lock = null
   }

@@ -79,7 +79,8 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const detail: Record<string, number> = {}
   try {
     for (const { name, address, router } of addresses) {
-      const server = await listen(`--${name}-listen`, address, { router, logger })
+      const allowHosts = [...data.settings.httpAllowHosts, address.host.toLowerCase()]
+      const server = await listen(`--${name}-listen`, address, { router, logger, allowHosts })
       servers.push(server)
       detail[`${name}Port`] = server.port
     }
@@ -117,7 +118,11 @@ function addressesOf(
 async function listen(
   optionName: string,
   address: HostPort,
-  rest: { readonly router: HttpRouter; readonly logger: Logger },
+  rest: {
+    readonly router: HttpRouter
+    readonly logger: Logger
+    readonly allowHosts: readonly string[]
+  },
 ): Promise<NodeHttpServer> {
   try {
     return await NodeHttpServer.listen({ ...address, ...rest, limits: HTTP_LIMITS })

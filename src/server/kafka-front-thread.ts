@@ -24,6 +24,7 @@ import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
 import { brokerConfigValues } from './broker-configs.ts'
+import { collectGarbage } from './collect-garbage.ts'
 import { defaultTenantRow, THREAD_ROW } from './counter-rows.ts'
 import type { Agent } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
@@ -136,6 +137,7 @@ class KafkaFrontThread implements Agent {
       },
       inFlightBytes: plan.inFlightBytes,
       fileReadBytes: plan.fileReadBytes,
+      collectGarbage,
       kick: () => this.#driver.kick(),
       onControl: (envelope) => this.#onControl(envelope),
     })

@@ -1,14 +1,17 @@
 /** Where the operator token comes from: given, or made at the first start and kept in the data directory. Server's thread, and the CLI. */
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Logger } from '../base/log.ts'
 import { writeDurably } from './data-directory.ts'
+import { readSmallFile } from './small-file.ts'
 import { systemRandomHex } from './system-random.ts'
 
 /** Within the data directory, mode 0600. */
 export const OPERATOR_TOKEN_FILE = 'operator-token'
 
 const OWN_TOKEN_DIGITS = 64
+/** A token of the longest kind, with room for white space around it. */
+const TOKEN_FILE_BYTES_MAX = 4_096
 /** RFC 6750's b64token, at a length that nobody guesses and every header takes. */
 const TOKEN = /^(?=.{16,1024}$)[A-Za-z0-9._~+/-]+=*$/
 const WANTED =
@@ -34,12 +37,13 @@ export function checkToken(text: string, origin: string): string {
 export function readToken(file: string, origin: string): string {
   let text: string
   try {
-    // nothing that is longer is a token: a wrong path may be a device or a huge file
-    if (!statSync(file).isFile()) throw Object.assign(new Error(), { code: 'not a file' })
-    text = readFileSync(file, 'utf8')
+    // a wrong path may be a device or a huge file
+    text = readSmallFile(file, { bytesMax: TOKEN_FILE_BYTES_MAX })
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? String(error)
-    throw new OperatorTokenError(`${origin}: the operator token in ${file} cannot be read: ${code}`)
+    const reason = (error as Error).message
+    throw new OperatorTokenError(
+      `${origin}: the operator token in ${file} cannot be read: ${reason}`,
+    )
   }
   return checkToken(text.trim(), `${origin}: what is in ${file}`)
 }

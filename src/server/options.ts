@@ -2,6 +2,7 @@
 import os from 'node:os'
 import type { LogLevel } from '../base/log.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
+import { parseAllowedHost } from '../net/host-check.ts'
 import { parseBrokerConfig } from './broker-configs.ts'
 import { brokersMadeFor } from './data-directory.ts'
 import { areBoundAlike, type KafkaListen, parseKafkaListens } from './listeners.ts'
@@ -13,6 +14,7 @@ import {
   parseCount,
   parseDurationMs,
   parseHostPort,
+  parseList,
   parseOneOf,
   parseSwitch,
   parseText,
@@ -34,6 +36,8 @@ export interface EngineSettings {
   readonly httpListen: HostPort | null
   /** null: with `httpListen`. */
   readonly adminListen: HostPort | null
+  /** Names by which HTTP on loopback may be asked besides addresses and `localhost`. */
+  readonly httpAllowHosts: readonly string[]
   /** null: the one in the data directory, made at the first start. */
   readonly tokenFile: string | null
   readonly brokers: number
@@ -71,6 +75,7 @@ export interface OptionSpec<Key extends keyof EngineSettings = keyof EngineSetti
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 
 export const BROKERS_MAX = 16
+const ALLOWED_HOSTS_MAX = 64
 export const MEMORY_BYTES_MIN = 16 * 2 ** 20
 export const DEFAULT_MEMORY_BYTES_MAX = 2 * 2 ** 30
 export const EMBEDDED_MEMORY_BYTES = 64 * 2 ** 20
@@ -133,6 +138,16 @@ export const OPTIONS: readonly OptionSpec[] = [
     shown: 'the same as --http-listen',
     fallback: () => null,
     parse: parseHostPort,
+  }),
+  option({
+    key: 'httpAllowHosts',
+    name: 'http-allow-host',
+    placeholder: 'NAME',
+    help: 'name by which HTTP on loopback may be asked as well; .NAME for all names under it, too; several with commas',
+    shown: 'addresses, localhost, *.localhost',
+    isList: true,
+    fallback: () => [],
+    parse: (value) => parseList(value, ALLOWED_HOSTS_MAX, parseAllowedHost),
   }),
   option({
     key: 'tokenFile',

@@ -43,6 +43,7 @@ const FORMATS: Formats = {
   kafkaAdvertise: (value) => (value === null ? 'none' : formatAdvertised(value)),
   httpListen: (value) => (value === null ? 'off' : formatHostPort(value)),
   adminListen: (value) => (value === null ? 'none' : formatHostPort(value)),
+  httpAllowHosts: (value) => (value.length === 0 ? 'none' : value.join(',')),
   tokenFile: (value) => value ?? 'none',
   memoryBytes: formatBytes,
   stopTimeoutMs: (value) => `${value}ms`,

@@ -1,9 +1,11 @@
+import { createHmac } from 'node:crypto'
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EngineHealth, type ThreadBeat } from '../../src/admin/engine-health.ts'
 import { addHealthRoutes } from '../../src/admin/health-routes.ts'
 import { addMetricsRoute, type MetricSource } from '../../src/admin/metrics-route.ts'
 import { OperatorTokenGuard } from '../../src/admin/operator-token.ts'
+import { proofText } from '../../src/base/engine-proof.ts'
 import type { LogFields, Logger } from '../../src/base/log.ts'
 import { HTTP_LIMITS } from '../../src/net/http-interface.ts'
 import { NodeHttpServer } from '../../src/net/http-node.ts'
@@ -191,6 +193,33 @@ describe('the operator token', () => {
     expect((await scrape(undefined, '/health/live')).status).toBe(200)
     expect((await ask('/secret')).status).toBe(401)
     expect((await scrape(`Bearer ${token}`, '/secret')).status).toBe(200)
+  })
+
+  test('is proved to have by who asks for it, to who is on this machine and brings a challenge', async () => {
+    guard.setToken(token)
+    const challenge = 'ab'.repeat(32)
+    const proofFor = async (asked: string | null, path = '/metrics') => {
+      const headers: Record<string, string> = asked === null ? {} : { 'griot-challenge': asked }
+      const response = await fetch(`http://127.0.0.1:${open.port}${path}`, { headers })
+      return response.headers.get('griot-proof')
+    }
+    const text = proofText(challenge, '127.0.0.1', open.port)
+    expect(await proofFor(challenge)).toBe(createHmac('sha256', token).update(text).digest('hex'))
+    expect(await proofFor('cd'.repeat(32))).not.toBe(await proofFor(challenge))
+    for (const bad of [null, '', 'ab', 'zz'.repeat(32), 'ab'.repeat(33)]) {
+      expect(await proofFor(bad)).toBeNull()
+    }
+    expect(await proofFor(challenge, '/health/live')).toBeNull()
+    // who is elsewhere could try tokens against it at leisure
+    const handler = guard.always(() => ({ status: 200, headers: {}, body: '' }))
+    const header = (name: string) => (name === 'griot-challenge' ? challenge : null)
+    const asked = async (peerHost: string) => {
+      const local = { host: '10.0.0.1', port: 1 }
+      const rest = { method: 'GET', path: '/', query: new URLSearchParams(), onLoopback: false }
+      return await handler({ ...rest, body: new Uint8Array(), header, local, peerHost })
+    }
+    expect((await asked('10.0.0.1')).headers['griot-proof']).toMatch(/^[0-9a-f]{64}$/)
+    expect((await asked('10.0.0.2')).headers['griot-proof']).toBeUndefined()
   })
 
   test('lets in nobody with another, says so, and logs neither', async () => {

@@ -169,6 +169,36 @@ describe('a coordinator', () => {
     expect(made[0]!.deleted).toEqual(['topic-2'])
   })
 
+  it('is told of topics that an image begun anew does not name any more', () => {
+    const { world, made, partition } = start()
+    world.createTopic()
+    world.createTopic()
+    ask(world, partition, 'get')
+    world.run()
+    const kept = world.entries.filter(
+      (entry) => entry.kind !== 'topic-created' || entry.name !== 'topic-3',
+    )
+    const begin = { kind: 'metadata', first: 0, offset: 1, entries: kept.slice(0, 1) } as const
+    // begun twice, before it is whole
+    for (let i = 0; i < 2; i++) {
+      world.controller.post('broker-1-1', { ...begin, more: true })
+      world.run()
+      expect(made[0]!.deleted).toEqual([])
+    }
+    const rest = { ...begin, first: 1, offset: world.entries.length, entries: kept.slice(1) }
+    world.controller.post('broker-1-1', rest)
+    world.run()
+    expect(made[0]!.deleted).toEqual(['topic-3'])
+    ask(world, partition, 'put:a')
+    world.run()
+    expect(made).toHaveLength(1)
+    // in one message as well, and none is told of twice
+    const whole = kept.filter((entry) => entry.kind !== 'topic-created' || entry.name === 'topic-1')
+    world.controller.post('broker-1-1', { ...begin, offset: world.entries.length, entries: whole })
+    world.run()
+    expect(made[0]!.deleted).toEqual(['topic-3', 'topic-2'])
+  })
+
   it('goes with its topic, and is not to be had where another broker leads', () => {
     const { world, partition } = start()
     const [elsewhere] = world.createTopic({ internal: true, leader: 2 })

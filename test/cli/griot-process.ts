@@ -18,10 +18,14 @@ export class GriotProcess {
   stdout = ''
   stderr = ''
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    stdin: 'ignore' | 'pipe' = 'ignore',
+  ) {
     this.child = spawn(process.execPath, [launcher, ...args], {
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [stdin, 'pipe', 'pipe'],
       // a start that a test expected to be refused must not outlive the run
       timeout: 60_000,
       killSignal: 'SIGKILL',

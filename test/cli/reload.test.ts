@@ -1,7 +1,7 @@
 /** SIGHUP: what changes while the engine runs, what does not, and what a broken file does. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
@@ -278,6 +278,43 @@ describe('SIGHUP', () => {
     }
     await withAdmin(bootstrap, (admin) => admin.describeCluster())
   }, 20_000)
+
+  test('changes nothing where some of it cannot be changed, and everything the next time', async () => {
+    write('log-level: info')
+    const bootstrap = await start()
+    const dataDir = path.join(directory, 'data')
+    write('log-level: debug', 'default-partitions: 7')
+    renameSync(dataDir, `${dataDir}.away`)
+    const lines = await hangUp('configuration not read again')
+    expect(lines).toEqual([
+      expect.objectContaining({
+        message: 'configuration not read again: nothing has changed',
+        reason: expect.stringMatching(/^data directory .*data cannot be looked at: ENOENT$/),
+      }),
+    ])
+    renameSync(`${dataDir}.away`, dataDir)
+    await withAdmin(bootstrap, async (admin) => {
+      await admin.createTopics({ topics: [{ topic: 'a' }] })
+      const { topics } = await admin.fetchTopicMetadata({ topics: ['a'] })
+      expect(topics[0]!.partitions).toHaveLength(4)
+    })
+    expect(await hangUp('configuration read again')).toMatchObject([
+      { changed: 2 },
+      { option: 'log-level' },
+      { option: 'default-partitions' },
+    ])
+  })
+
+  test('takes a pipe of its own at the start, and refuses to read it again', async () => {
+    const args = ['start', '--data-dir', path.join(directory, 'data'), '--config', '/dev/stdin']
+    engine = new GriotProcess(args, {}, 'pipe')
+    engine.child.stdin!.end(`${fixed.join('\n')}\nlog-level: info\n`)
+    await engine.prints(/Kafka\s+(127\.0\.0\.1:\d+)/)
+    const [line] = await hangUp('configuration not read again')
+    expect(line).toMatchObject({
+      reason: expect.stringMatching(/\/dev\/stdin \(not a file, but a/),
+    })
+  })
 
   test('logs that there is nothing to read without --config, and during the start waits for its end', async () => {
     engine = new GriotProcess([

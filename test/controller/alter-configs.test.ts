@@ -1,98 +1,22 @@
 import { describe, expect, it } from 'vitest'
-import { ErrorCode, errorName } from '../../src/base/error-code.ts'
-import type { CellId, TenantId } from '../../src/base/ids.ts'
-import { SeededRandom } from '../../src/base/random.ts'
-import {
-  CONFIG_CHARS_MAX,
-  CONFIGS_MAX,
-  GROUPS_WITH_CONFIGS_MAX,
-} from '../../src/controller/alter-configs.ts'
-import { ControllerMachine } from '../../src/controller/machine.ts'
-import type { MetadataEntry } from '../../src/image/entry.ts'
-import { MetadataImage } from '../../src/image/image.ts'
+import { GROUPS_WITH_CONFIGS_MAX } from '../../src/controller/alter-configs.ts'
+import { CONFIG_CHARS_MAX, CONFIGS_MAX } from '../../src/controller/config-sizes.ts'
 import type { ConfigResource, MorePartitions } from '../../src/image/request.ts'
-import { TimelineRegistry } from '../../src/machine/timeline.ts'
-
-const OTHER = 'bbbbbbbbbbbbbbbb' as TenantId
-const TOPIC = 2
-const BROKER = 4
-const LOGGER = 8
-const METRICS = 16
-const GROUP = 32
-const SET = 0
-const DELETE = 1
-const APPEND = 2
-const SUBTRACT = 3
-
-type Change = readonly [name: string, operation: number, value?: string | null]
-const resource = (type: number, name: string, ...changes: Change[]): ConfigResource => ({
-  type,
-  name,
-  changes: changes.map(([one, operation, value = null]) => ({ name: one, operation, value })),
-})
-
-/** A machine with topics `t` and `u` of two partitions, and the image that follows from its entries. */
-function controller(brokerConfigs: Record<string, string> = {}, partitionsMax = 1_000_000) {
-  const registry = new TimelineRegistry()
-  const settings = {
-    ...{ cells: 1, brokersPerCell: 3, defaultPartitions: 4 },
-    ...{ partitionsMax, brokerConfigs },
-  }
-  const machine = new ControllerMachine(registry, settings, new SeededRandom(42))
-  const image = new MetadataImage(brokerConfigs)
-  let offset = 0
-  const append = (entries: readonly MetadataEntry[]) => {
-    for (const entry of entries) {
-      registry.replaying(offset++)
-      machine.replay(entry)
-      image.apply(structuredClone(entry))
-    }
-  }
-  append(machine.form())
-  append([
-    { kind: 'tenant-created', tenantId: OTHER, name: 'other', clusterId: 'x', cellId: 1 as CellId },
-  ])
-  const tenantId = machine.state.tenantNames.get('default')!
-  const create = (name: string, tenant: TenantId, configs: Record<string, string> = {}) => {
-    const topic = {
-      ...{ name, partitions: 2, replicationFactor: -1, assignments: [] },
-      configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
-    }
-    const request = { kind: 'create-topics', validateOnly: false, topics: [topic] } as const
-    append(machine.decide({ tenantId: tenant, request }).entries)
-  }
-  for (const name of ['t', 'u']) create(name, tenantId)
-  create('theirs', OTHER)
-  const alter = (
-    resources: readonly ConfigResource[],
-    { incremental = true, validateOnly = false, nodeId = 1, tenant = tenantId } = {},
-  ) => {
-    const kind = 'alter-configs'
-    const request = { kind, incremental, validateOnly, nodeId, resources } as const
-    const { entries, response } = machine.decide({ tenantId: tenant, request })
-    append(entries)
-    if (response.kind !== kind) throw new Error('another kind of answer')
-    return { entries, said: response.results.map(verdict) }
-  }
-  const grow = (topics: readonly MorePartitions[], validateOnly = false, tenant = tenantId) => {
-    const kind = 'create-partitions'
-    const decision = machine.decide({ tenantId: tenant, request: { kind, validateOnly, topics } })
-    append(decision.entries)
-    if (decision.response.kind !== kind) throw new Error('another kind of answer')
-    const said = decision.response.results.map((one) => `${one.name} ${verdict(one)}`)
-    return { entries: decision.entries, said }
-  }
-  const configs = (name: string) => image.topicByName(tenantId, name)?.configs
-  return { machine, image, tenantId, create, alter, grow, configs }
-}
-
-const verdict = ({
-  error,
-  message,
-}: {
-  readonly error: number
-  readonly message: string | null
-}) => (error === ErrorCode.NONE ? 'NONE' : `${errorName(error)}: ${message}`)
+import {
+  APPEND,
+  BROKER,
+  type Change,
+  controller,
+  DELETE,
+  GROUP,
+  LOGGER,
+  METRICS,
+  OTHER,
+  resource,
+  SET,
+  SUBTRACT,
+  TOPIC,
+} from './controller.ts'
 
 const more = (
   name: string,

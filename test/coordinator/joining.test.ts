@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
 import {
+  GROUP_BYTES_MAX,
   GROUP_ID_LENGTH_MAX,
   MEMBER_METADATA_BYTES_MAX,
   MEMBER_PROTOCOLS_MAX,
   PENDING_MEMBERS_MAX,
 } from '../../src/coordinator/group/config.ts'
-import { GroupHost, subscription } from './group-host.ts'
+import { GroupHost, type JoinOptions, subscription } from './group-host.ts'
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString()
 
@@ -113,6 +114,50 @@ describe('a member that joins', () => {
     expect(host.join({ protocols: many }).now.errorCode).toBe(ErrorCode.INVALID_REQUEST)
     expect(host.lines.at(-1)!.fields).toMatchObject({ limit: MEMBER_PROTOCOLS_MAX })
     expect(host.log).toEqual([])
+  })
+
+  it('is refused when the group would say more than fits into an answer, and may come once others leave', () => {
+    const host = new GroupHost()
+    host.appendBytesMax = Number.POSITIVE_INFINITY
+    const large: JoinOptions = { protocols: [['range', new Uint8Array(MEMBER_METADATA_BYTES_MAX)]] }
+    const fit = Math.floor(GROUP_BYTES_MAX / (MEMBER_METADATA_BYTES_MAX + 1_000))
+    const members = host.stableGroup(fit, large)
+    expect(members).toHaveLength(fit)
+    const before = host.log.length
+    const refused = host.join(large).now
+    expect(refused).toMatchObject({ errorCode: ErrorCode.GROUP_MAX_SIZE_REACHED, memberId: '' })
+    expect(host.join({ ...large, version: 3 }).now.errorCode).toBe(refused.errorCode)
+    const { message, fields } = host.lines.at(-1)!
+    expect(message).toContain('more than fits into an answer')
+    expect(fields).toMatchObject({ members: fit, limit: GROUP_BYTES_MAX })
+    expect((fields as { would: number }).would).toBeGreaterThan(GROUP_BYTES_MAX)
+    expect(host.log).toHaveLength(before)
+    // who is a member may come back with as much as before, or less, and a small one still fits
+    const back = host.join({ ...large, memberId: members[1]!.memberId })
+    expect(back.now.errorCode).toBe(ErrorCode.NONE)
+    const small = host.enter()
+    expect(host.describe().groupState).toBe('PreparingRebalance')
+    host.leave(members.map(({ memberId }) => ({ memberId })))
+    host.advance(60_000)
+    expect(small.join.now.errorCode).toBe(ErrorCode.NONE)
+    expect(host.enter(large).join.waits).toBe(true)
+  })
+
+  it('counts what its clients are called as well', () => {
+    const host = new GroupHost({ groupInitialRebalanceDelayMs: 0 })
+    const clientId = 'c'.repeat(32_000)
+    let errorCode: number = ErrorCode.MEMBER_ID_REQUIRED
+    let joined = 0
+    for (; errorCode === ErrorCode.MEMBER_ID_REQUIRED && joined < 1_000; joined++) {
+      const answer = host.join({ clientId }).now
+      errorCode = answer.errorCode
+      if (errorCode === ErrorCode.MEMBER_ID_REQUIRED) {
+        host.join({ clientId, memberId: answer.memberId })
+      }
+    }
+    expect(errorCode).toBe(ErrorCode.GROUP_MAX_SIZE_REACHED)
+    expect(joined).toBeGreaterThan(200)
+    expect(joined).toBeLessThan(GROUP_BYTES_MAX / 32_000)
   })
 
   it('is refused by a full group, of which members that return are part', () => {

@@ -4,6 +4,9 @@ import { metadata } from '../../src/protocol/03-metadata.ts'
 import { createTopics } from '../../src/protocol/19-create-topics.ts'
 import { deleteTopics } from '../../src/protocol/20-delete-topics.ts'
 import { describeConfigs } from '../../src/protocol/32-describe-configs.ts'
+import { alterConfigs } from '../../src/protocol/33-alter-configs.ts'
+import { createPartitions } from '../../src/protocol/37-create-partitions.ts'
+import { incrementalAlterConfigs } from '../../src/protocol/44-incremental-alter-configs.ts'
 import { describeProducers } from '../../src/protocol/61-describe-producers.ts'
 import type { Api, ResponseOf } from '../../src/protocol/api.ts'
 import type { Asking, FakeClient } from './fake-client.ts'
@@ -102,6 +105,75 @@ describe('a few bytes that ask for a lot', () => {
       allowAutoTopicCreation: true,
     })
     expect(asked.topics[10_000]).toMatchObject({ name: 't10000', errorCode: 3 })
+  })
+
+  test('more than 10,000 topics to grow, or resources to configure, are refused as well', () => {
+    const world = new Harness()
+    world.hung.add(1)
+    const client = world.connect()
+    const grown = call(world, client, createPartitions, 3, {
+      topics: times(10_001, (i) => ({ name: `t${i}`, count: 2, assignments: null })),
+      ...{ timeoutMs: 1000, validateOnly: false },
+    })
+    expect(grown.results).toHaveLength(10_001)
+    expect(grown.results[10_000]).toMatchObject({ name: 't10000', errorCode: 44 })
+    expect(grown.results[0]!.errorMessage).toContain('topics per request: 10001, the limit is')
+    const resources = times(10_001, (i) => ({ resourceType: 2, resourceName: `t${i}` }))
+    const set = call(world, client, alterConfigs, 2, {
+      resources: resources.map((one) => ({ ...one, configs: [] })),
+      validateOnly: false,
+    })
+    const changed = call(world, client, incrementalAlterConfigs, 1, {
+      resources: resources.map((one) => ({ ...one, configs: [] })),
+      validateOnly: false,
+    })
+    for (const { responses } of [set, changed]) {
+      expect(responses).toHaveLength(10_001)
+      expect(responses[10_000]).toMatchObject({ resourceName: 't10000', errorCode: 44 })
+      expect(responses[0]!.errorMessage).toContain('resources per request: 10001, the limit is')
+    }
+  })
+
+  test('neither are more assignments or configs carried to the controller than it would take', () => {
+    const world = new Harness()
+    world.hung.add(1)
+    const client = world.connect()
+    const brokerIds = [1]
+    const assignments = times(10_001, (partitionIndex) => ({ partitionIndex, brokerIds }))
+    const topic = { numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] }
+    const asked = { timeoutMs: 1000, validateOnly: false }
+    const configs = times(100_001, (i) => ({ name: `c${i}`, value: 'v' }))
+    const assigned = call(world, client, createTopics, 5, {
+      ...{ topics: [{ ...topic, name: 't', assignments }], ...asked },
+    })
+    const configured = call(world, client, createTopics, 5, {
+      ...{ topics: [{ ...topic, name: 't', configs }], ...asked },
+    })
+    const grown = call(world, client, createPartitions, 3, {
+      topics: [{ name: 't', count: 20_000, assignments }],
+      ...asked,
+    })
+    const changed = call(world, client, incrementalAlterConfigs, 1, {
+      resources: [
+        {
+          ...{ resourceType: 2, resourceName: 't' },
+          configs: configs.map((one) => ({ ...one, configOperation: 0 })),
+        },
+      ],
+      validateOnly: false,
+    })
+    const partitions = 'partitions per request: 10001, the limit is 10000'
+    const named = 'configs per request: 100001, the limit is 100000'
+    const answers = [
+      [assigned.topics[0], partitions],
+      [configured.topics[0], named],
+      [grown.results[0], partitions],
+      [changed.responses[0], named],
+    ] as const
+    for (const [answer, message] of answers) {
+      expect(answer).toMatchObject({ errorCode: 44 })
+      expect(answer!.errorMessage).toContain(message)
+    }
   })
 
   test('the sessions of a tenant have a bound of partitions together, and who is beyond it does without', () => {

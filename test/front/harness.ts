@@ -54,6 +54,7 @@ export interface HarnessOptions {
   readonly settings?: Partial<FrontSettings>
   readonly brokerConfigs?: ConfigValues
   readonly brokerSettings?: Partial<BrokerSettings>
+  readonly collectGarbage?: () => void
 }
 
 /** Answers of the disk and the pool come in a later turn, as from other threads. */
@@ -336,6 +337,7 @@ export class Harness {
       ...(options.limits === undefined ? {} : { limits: options.limits }),
       inFlightBytes: options.inFlightBytes ?? 64 * 2 ** 20,
       fileReadBytes: options.fileReadBytes ?? 32 * 2 ** 20,
+      ...(options.collectGarbage === undefined ? {} : { collectGarbage: options.collectGarbage }),
       kick: () => this.kicks++,
     })
   }

@@ -38,7 +38,8 @@ describe.skipIf(process.platform !== 'linux')('hostile HTTP clients', () => {
   }
 
   it('unknown methods, targets, bodies and headers get the status that is theirs', async () => {
-    const get = (line: string, more = '') => statusOf(`${line} HTTP/1.1\r\nHost: x\r\n${more}\r\n`)
+    const get = (line: string, more = '') =>
+      statusOf(`${line} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`)
     expect(await get('DELETE /health')).toContain('405')
     expect(await get('BREW /health')).toContain('400')
     expect(await get('GET /nothing')).toContain('404')
@@ -57,15 +58,15 @@ describe.skipIf(process.platform !== 'linux')('hostile HTTP clients', () => {
     const probe = target.probe()
     const idle = await many(1_100)
     const slow = await many(200)
-    for (const socket of slow) socket.write('GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ')
+    for (const socket of slow) socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ')
     const bodies = await many(200)
     for (const socket of bodies) {
-      socket.write('POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nx')
+      socket.write('POST /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nx')
     }
     const scrapers = await many(20)
     for (const socket of scrapers) {
       socket.pause()
-      socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(500))
+      socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(500))
     }
     for (let i = 0; i < 20; i++) {
       for (const socket of slow) if (!socket.destroyed) socket.write('x')

@@ -6,6 +6,9 @@ import { HTTP_LIMITS } from '../../src/net/http-interface.ts'
 import { NodeHttpServer } from '../../src/net/http-node.ts'
 import { HttpRouter } from '../../src/net/http-router.ts'
 
+/** More than the kernel takes for a socket that nobody reads. */
+const LARGE = 32 * 2 ** 20
+
 let server: NodeHttpServer
 let handled: number
 let release: () => void
@@ -18,6 +21,7 @@ beforeEach(async () => {
   const held = new Promise<void>((resolve) => (release = resolve))
   const router = new HttpRouter()
   router.add('GET', '/now', () => ({ status: 200, headers: {}, body: 'now' }))
+  router.add('GET', '/large', () => ({ status: 200, headers: {}, body: Buffer.alloc(LARGE) }))
   router.add('GET', '/held', async () => {
     handled++
     await held
@@ -25,7 +29,10 @@ beforeEach(async () => {
   })
   server = await NodeHttpServer.listen({
     ...{ host: '127.0.0.1', port: 0, router },
-    limits: { ...HTTP_LIMITS, connectionsMax: 3, pipelinedMax: 4 },
+    limits: {
+      ...{ ...HTTP_LIMITS, connectionsMax: 3, pipelinedMax: 4 },
+      ...{ unreadTimeoutMs: 500, unsentBytesMax: 2.15 * LARGE },
+    },
     logger: { log: (_level, message, fields) => void lines.push([message, fields]) },
   })
 })
@@ -45,7 +52,7 @@ async function open(): Promise<{ socket: Socket; text: () => string }> {
   return { socket, text: () => all }
 }
 
-const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`
 const until = async (what: () => boolean) => {
   for (let i = 0; i < 500 && !what(); i++) await new Promise((resolve) => setTimeout(resolve, 10))
   expect(what()).toBe(true)
@@ -83,6 +90,78 @@ describe('a pipeline without end', () => {
   })
 })
 
+describe('responses that are not read', () => {
+  async function deaf(path: string, requests = 1): Promise<Socket> {
+    const { socket } = await open()
+    socket.pause()
+    socket.write(get(path).repeat(requests))
+    return socket
+  }
+  /** Bytes that come when it is read after all, until nothing more does. */
+  async function rest(socket: Socket): Promise<number> {
+    let bytes = 0
+    socket.on('data', (chunk) => (bytes += chunk.length)).resume()
+    for (let before = -1; before !== bytes; ) {
+      before = bytes
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    }
+    return bytes
+  }
+  const cut = () => lines.filter(([message]) => message.includes('does not read')).length
+
+  test('cost the connection once nothing of them was taken for a while, whatever is asked meanwhile', async () => {
+    const socket = await deaf('/large')
+    const asking = setInterval(() => socket.write('\r\n'), 50)
+    await until(() => cut() === 1)
+    clearInterval(asking)
+    expect(lines).toEqual([
+      [
+        'HTTP connection closed: it does not read its responses',
+        { client: '127.0.0.1', bytes: expect.any(Number) },
+      ],
+    ])
+    expect(await rest(socket)).toBeLessThan(LARGE)
+  })
+
+  test('cost nothing as long as they are read, slowly, nor while one before them is being made', async () => {
+    const held = await deaf('/held')
+    held.write(get('/large'))
+    const { socket } = await open()
+    let bytes = 0
+    socket.removeAllListeners('data').pause()
+    socket.write(get('/large'))
+    const startMs = performance.now()
+    while (bytes < LARGE) {
+      expect(socket.destroyed).toBe(false)
+      bytes += (socket.read() as Buffer | null)?.length ?? 0
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    expect(performance.now() - startMs).toBeGreaterThan(1_000)
+    expect(lines).toEqual([])
+    release()
+    expect(await rest(held)).toBeGreaterThan(LARGE)
+  })
+
+  test('are bounded together: who holds them for longest gives way, others are answered', async () => {
+    const first = await deaf('/large')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const second = await deaf('/large')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const reader = await deaf('/large')
+    await until(() => cut() === 1)
+    const [of1, of2, of3] = await Promise.all([first, second, reader].map(rest))
+    expect(of1).toBeLessThan(LARGE)
+    expect(of2).toBeGreaterThan(LARGE)
+    expect(of3).toBeGreaterThan(LARGE)
+  })
+
+  test('are bounded of one connection as well', async () => {
+    const greedy = await deaf('/large', 4)
+    await until(() => cut() === 1)
+    expect(await rest(greedy)).toBeLessThan(LARGE)
+  })
+})
+
 describe('what is no HTTP', () => {
   test.each([
     ['TLS', Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc]), 'looks like TLS'],
@@ -99,5 +178,74 @@ describe('what is no HTTP', () => {
         { client: '127.0.0.1', reason: expect.stringContaining(words) },
       ],
     ])
+  })
+})
+
+describe('the Host of a request', () => {
+  const ask = async (port: number, host: string | null, version = '1.1') => {
+    const socket = connect(port, '127.0.0.1')
+    sockets.push(socket)
+    let text = ''
+    socket.on('data', (chunk) => (text += chunk)).on('error', () => {})
+    const header = host === null ? '' : `Host: ${host}\r\n`
+    socket.write(`GET /now HTTP/${version}\r\n${header}Connection: close\r\n\r\n`)
+    await once(socket, 'close')
+    return text
+  }
+  const statusOf = async (port: number, host: string | null, version = '1.1') =>
+    Number((await ask(port, host, version)).split(' ')[1])
+  const listen = (host: string, allowHosts: readonly string[]) =>
+    NodeHttpServer.listen({
+      ...{ host, port: 0, limits: HTTP_LIMITS, allowHosts, logger: { log: () => {} } },
+      router: new HttpRouter().add('GET', '/now', () => ({ status: 200, headers: {}, body: '' })),
+    })
+
+  test('is one that only this machine has, or that was allowed, on loopback', async () => {
+    const local = await listen('localhost', ['griot.example', '.lan'])
+    try {
+      const allowed = [
+        ...['localhost', 'LocalHost:8082', 'localhost.', 'metrics.localhost:1', '127.0.0.1:8082'],
+        ...[
+          '192.168.0.1',
+          '[::1]:8082',
+          '[::1]',
+          'griot.example:80',
+          'GRIOT.example',
+          'a.b.lan',
+          'lan',
+        ],
+      ]
+      const refused = [
+        ...['evil.example', 'evil.example:8082', 'localhost.evil.example', 'xlocalhost', ''],
+        ...[
+          '127.0.0.1.evil.example',
+          'a.griot.example',
+          'xlan',
+          'lan.evil',
+          '[::1].evil',
+          '[x]',
+          'a b',
+        ],
+      ]
+      const port = local.port
+      for (const host of allowed) expect(await statusOf(port, host), host).toBe(200)
+      for (const host of refused) expect(await statusOf(port, host), host).toBe(421)
+      // no browser asks so
+      expect(await statusOf(port, null, '1.0')).toBe(200)
+      const said = await ask(port, `evil.example${'x'.repeat(300)}`)
+      expect(said).toMatch(/evil\.examplex+….* no name of this machine.*--http-allow-host/)
+      expect(said).not.toContain('x'.repeat(200))
+    } finally {
+      await local.close()
+    }
+  })
+
+  test('is not looked at beyond loopback, where names are the network’s', async () => {
+    const open = await listen('0.0.0.0', [])
+    try {
+      expect(await statusOf(open.port, 'griot:8082')).toBe(200)
+    } finally {
+      await open.close()
+    }
   })
 })

@@ -1,8 +1,15 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { type ConfigSources, resolveSettings, resolveToken } from '../../src/server/config.ts'
+import {
+  ConfigError,
+  type ConfigSources,
+  resolveAll,
+  resolveSettings,
+  resolveToken,
+} from '../../src/server/config.ts'
 import {
   type GriotOptions,
   resolveEmbedded,
@@ -57,6 +64,12 @@ const VALUES: Readonly<
     two: '[::]:8083',
     means: { host: '::', port: 8_083 },
     bad: ['off', '80', '::1'],
+  },
+  'http-allow-host': {
+    one: 'a',
+    two: 'Metrics.example, .lan',
+    means: ['metrics.example', '.lan'],
+    bad: ['', 'a:80', '*', 'a,', 'http://a', '..a', 'a..b', 'a b', 'x'.repeat(254)],
   },
   'token-file': { one: '/a', two: '/b', means: '/b', bad: [''] },
   brokers: { one: '1', two: '5', means: 5, bad: ['0', '17', '-1', '1.5', 'three', ''] },
@@ -245,6 +258,57 @@ describe('the configuration file', () => {
   })
 })
 
+describe('a configuration file that is none', () => {
+  const refusal = async (configFile: string, options?: { readonly isAgain: boolean }) => {
+    const reading = resolveAll({ flags: {}, env: {}, configFile }, options)
+    return await reading.then(
+      () => 'taken',
+      (error: Error) => {
+        expect(error).toBeInstanceOf(ConfigError)
+        return error.message
+      },
+    )
+  }
+
+  test.skipIf(process.platform === 'win32')(
+    'is refused at once, where reading it could wait for ever',
+    async () => {
+      const fifo = path.join(directory, 'fifo.yaml')
+      execFileSync('mkfifo', [fifo])
+      for (const isAgain of [false, true]) {
+        expect(await refusal(fifo, { isAgain })).toBe(
+          `option --config: cannot read ${fifo} (not a file, but a pipe)`,
+        )
+        expect(await refusal(directory, { isAgain })).toContain('(not a file, but a directory)')
+        expect(await refusal(os.devNull, { isAgain })).toContain('(not a file, but a device)')
+      }
+    },
+  )
+
+  test('is refused beyond a size, and with aliases or depth that make more of it than it is', async () => {
+    const large = file('large.yaml', `# ${'x'.repeat(2 ** 20)}\n`)
+    expect(await refusal(large)).toBe(
+      `option --config: cannot read ${large} (larger than 1048576 bytes)`,
+    )
+    const bomb = [...Array(9).keys()].map(
+      (i) =>
+        `a${i + 1}: &a${i + 1} [${Array(9)
+          .fill(i === 0 ? 'x' : `*a${i}`)
+          .join(', ')}]`,
+    )
+    const at = file('bomb.yaml', `${bomb.join('\n')}\n`)
+    expect(await refusal(at)).toMatch(
+      /^option --config: .*bomb\.yaml is refused: its aliases \(\*NAME\) .* more than 100/,
+    )
+    const none = file('none.yaml', 'memory: *nowhere\n')
+    expect(await refusal(none)).toMatch(/^option --config: .*none\.yaml.*nowhere/)
+    const deep = file('deep.yaml', `memory: ${'['.repeat(100_000)}\n`)
+    expect(await refusal(deep)).toMatch(/^option --config: .*deep\.yaml.*nested too deeply/)
+    const few = file('few.yaml', 'memory: &m 64M\nstop-timeout: &s 5s\nconnections-max-idle: *s\n')
+    expect(await refusal(few)).toBe('taken')
+  })
+})
+
 describe('Griot.start', () => {
   test('has its own defaults', () => {
     const settings = resolveEmbedded({}, '/tmp/x')
@@ -361,6 +425,21 @@ describe('the operator token', () => {
     expect(() => read({}, { GRIOT_TOKEN: token, GRIOT_TOKEN_FILE: '/f' })).toThrow(
       'GRIOT_TOKEN and GRIOT_TOKEN_FILE are both given',
     )
+  })
+
+  test('of a file has no effect beside the variable, and that is told', async () => {
+    const configFile = file('token.yaml', 'token-file: /none\nlog-level: warn\n')
+    const read = async (more: Partial<ConfigSources>) => {
+      const { settings, masked } = await resolveAll({ flags: {}, env: {}, configFile, ...more })
+      return [settings.tokenFile, ...masked]
+    }
+    const env = { GRIOT_TOKEN: 'a-token-of-ours-0123' }
+    expect(await read({ env })).toEqual([null, 'token-file (environment variable GRIOT_TOKEN)'])
+    expect(await read({})).toEqual(['/none'])
+    expect(await read({ env, flags: { 'token-file': '/flag' } })).toEqual([
+      '/flag',
+      'token-file (option --token-file)',
+    ])
   })
 
   test('is refused without being told', async () => {

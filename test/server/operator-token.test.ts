@@ -15,6 +15,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 // the compiled engine: its workers do not run from sources
 import { Griot, type GriotOptions } from '../../dist/index.js'
 import type { LogFields } from '../../src/base/log.ts'
+import { askEngineText } from '../../src/cli/engine-url.ts'
 import { readEndpoints, writeEndpoints } from '../../src/server/endpoints.ts'
 import { OperatorTokenError, operatorToken } from '../../src/server/operator-token.ts'
 
@@ -90,6 +91,9 @@ describe('the token of a data directory', () => {
     expect(() => load({ tokenFile: file })).toThrow(message)
     expect(() => load({ tokenFile: file })).toThrow(OperatorTokenError)
     expect(() => load({ tokenFile: directory })).toThrow('cannot be read: not a file')
+    const large = path.join(directory, 'large')
+    writeFileSync(large, ' '.repeat(4_097))
+    expect(() => load({ tokenFile: large })).toThrow('cannot be read: larger than 4096 bytes')
     expect(() => load({ tokenFile: file })).not.toThrow(/first-token/)
   })
 })
@@ -113,6 +117,17 @@ describe('an engine', () => {
     expect(await statusOf(`${local.url}/metrics`)).toBe(200)
   })
 
+  test.each(['0.0.0.0:0', '[::]:0'])(
+    'proves to have it to the commands that find it in its data directory: %s',
+    async (httpListen) => {
+      const { dataDir, url } = await start({ httpListen })
+      const answer = await askEngineText({ dataDir }, '/metrics', {})
+      expect(answer).toMatchObject({ url, status: 200, hadToken: true })
+      writeFileSync(path.join(dataDir, 'operator-token'), 'another-token-0123456')
+      await expect(askEngineText({ dataDir }, '/metrics', {})).rejects.toThrow('does not prove')
+    },
+  )
+
   test('has health and metrics at an address of their own, and then not with HTTP', async () => {
     const token = 'a-token-of-ours-0123'
     const griot = await start({ httpListen: '127.0.0.1:0', adminListen: '0.0.0.0:0', token })
@@ -135,6 +150,15 @@ describe('an engine', () => {
     expect(griot.url).toBeNull()
     expect(await statusOf(`${griot.adminUrl}/health`)).toBe(200)
     expect(await statusOf(`${griot.adminUrl}/metrics`)).toBe(200)
+  })
+
+  test('leaves the addresses of whoever has taken its data directory meanwhile', async () => {
+    const dataDir = path.join(directory, 'data')
+    const griot = await start({ dataDir, httpListen: '127.0.0.1:0' })
+    const other = { kafka: ['b:1'], httpUrl: null, adminUrl: null, pid: 2, owner: 'another' }
+    writeEndpoints(dataDir, other)
+    await griot.close()
+    expect(readEndpoints(dataDir)).toMatchObject(other)
   })
 
   test('does not start when the address is taken, or the token cannot be read', async () => {
@@ -162,7 +186,7 @@ describe('an engine', () => {
     expect(statSync(path.join(dataDir, 'endpoints.json')).mode & 0o777).toBe(0o600)
     await griot.close()
     expect(readEndpoints(dataDir)).toBeNull()
-    writeEndpoints(dataDir, { kafka: [], httpUrl: null, adminUrl: null, pid: 1 })
+    writeEndpoints(dataDir, { kafka: [], httpUrl: null, adminUrl: null, pid: 1, owner: 'x' })
     const file = path.join(dataDir, 'endpoints.json')
     writeFileSync(file, readFileSync(file, 'utf8').replace('"format": 1', '"format": 2'))
     expect(readEndpoints(dataDir)).toBeNull()

@@ -42,6 +42,7 @@ export class ClassicGroup<T> {
   /** How many members offer each protocol. */
   readonly #supported = new Map<string, number>()
   #waitingJoins = 0
+  #bytes = 0
   /** In the first rebalance: somebody came since the delay was last extended. */
   newMemberAdded = false
   joinTimer: Timer | null = null
@@ -88,6 +89,11 @@ export class ClassicGroup<T> {
 
   get waitingJoins(): number {
     return this.#waitingJoins
+  }
+
+  /** What its members say of themselves. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   get staticMemberCount(): number {
@@ -160,6 +166,7 @@ export class ClassicGroup<T> {
   /** Puts a static member's new self in its place, with all that the old one had but who waits. */
   replaceStatic(old: Member<T>, newMemberId: string): Member<T> {
     const member = new Member<T>({ ...copyOf(old), memberId: newMemberId })
+    member.countedBytes = old.countedBytes
     this.setWaitingJoin(old, null)
     this.members.delete(old.memberId)
     this.members.set(newMemberId, member)
@@ -262,6 +269,8 @@ export class ClassicGroup<T> {
   }
 
   #count(member: Member<T>, by: 1 | -1): void {
+    if (by === 1) member.countedBytes = member.bytes
+    this.#bytes += by * member.countedBytes
     for (const name of new Set(member.protocols.map((protocol) => protocol.name))) {
       const count = (this.#supported.get(name) ?? 0) + by
       if (count === 0) this.#supported.delete(name)

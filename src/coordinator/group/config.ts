@@ -34,6 +34,11 @@ export const NEW_MEMBER_JOIN_TIMEOUT_MS = 5 * 60_000
 export const GROUP_ID_LENGTH_MAX = 1_024
 /** Metadata of all protocols of one member together. */
 export const MEMBER_METADATA_BYTES_MAX = 4 * 1024 * 1024
+/**
+ * What all members of a group say of themselves together: the leader is told it in one answer, which must be made and sent as
+ * a whole, and most of it is in one batch of the log. A thousand members with a thousand partitions each are 8 MB.
+ */
+export const GROUP_BYTES_MAX = 16 * 1024 * 1024
 /** Protocols that one member may offer. */
 export const MEMBER_PROTOCOLS_MAX = 1_000
 /** Member ids of one group that were given out and have not joined yet. */

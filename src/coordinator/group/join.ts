@@ -4,6 +4,7 @@ import type { JoinGroupRequest } from '../../protocol/11-join-group.ts'
 import { joinedAnswer, joinRefusal, syncRefusal } from './answers.ts'
 import type { ClassicGroup } from './classic-group.ts'
 import {
+  GROUP_BYTES_MAX,
   GROUP_ID_LENGTH_MAX,
   MEMBER_METADATA_BYTES_MAX,
   MEMBER_PROTOCOLS_MAX,
@@ -11,7 +12,7 @@ import {
   PENDING_MEMBERS_MAX,
 } from './config.ts'
 import type { GroupContext } from './context.ts'
-import { Member, type MemberProtocol, NO_BYTES, type Waiting } from './member.ts'
+import { Member, type MemberProtocol, memberBytes, NO_BYTES, type Waiting } from './member.ts'
 import { reasonOf } from './reason.ts'
 import {
   addPending,
@@ -65,6 +66,7 @@ export function handleJoin<T>(ctx: GroupContext<T>, call: GroupCall<T>): void {
     reason: reasonOf(request.reason),
   }
   if (!accepts(ctx, group, memberId)) refuseFullGroup(ctx, group, join)
+  else if (isTooMuch(ctx, group, join)) refuseTooMuch(ctx, group, join)
   else if (memberId === '') joinAsNew(ctx, group, join)
   else joinAsKnown(ctx, group, join)
   if (isNewGroup) writeNewGroup(ctx, group, join)
@@ -123,6 +125,33 @@ function accepts<T>(ctx: GroupContext<T>, group: ClassicGroup<T>, memberId: stri
       group.state satisfies never
       throw new TypeError('unreachable')
   }
+}
+
+/** Whether the group would say more than its leader can be told; a member that it knows stays as it was. */
+function isTooMuch<T>(ctx: GroupContext<T>, group: ClassicGroup<T>, join: Join<T>): boolean {
+  const { memberId, groupInstanceId } = join.request
+  const { clientId, clientHost } = join.call
+  const oldId = groupInstanceId === null ? undefined : group.staticMemberId(groupInstanceId)
+  const before = group.members.get(memberId === '' ? (oldId ?? '') : memberId)
+  const id = memberId === '' ? (groupInstanceId ?? clientId) : memberId
+  const bytes = memberBytes([id, groupInstanceId, clientId, clientHost], join.protocols)
+  const more = bytes - (before?.countedBytes ?? 0)
+  if (more <= 0 || group.bytes + more <= GROUP_BYTES_MAX) return false
+  ctx.logger.log('warn', 'a member is refused: the group would say more than fits into an answer', {
+    groupId: group.groupId,
+    members: group.members.size,
+    would: group.bytes + more,
+    limit: GROUP_BYTES_MAX,
+  })
+  return true
+}
+
+function refuseTooMuch<T>(ctx: GroupContext<T>, group: ClassicGroup<T>, join: Join<T>): void {
+  const { memberId } = join.request
+  const wasAwaited = group.pendingMembers.has(memberId)
+  removePending(ctx, group, memberId)
+  if (wasAwaited) maybeCompleteJoin(ctx, group)
+  refuse(ctx, join, '', ErrorCode.GROUP_MAX_SIZE_REACHED)
 }
 
 function refuseFullGroup<T>(ctx: GroupContext<T>, group: ClassicGroup<T>, join: Join<T>): void {

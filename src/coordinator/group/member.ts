@@ -27,6 +27,17 @@ export interface NewMember {
   readonly assignment: Uint8Array
 }
 
+/** Bytes, nearly, that a member takes in answers and in the group's record. */
+export function memberBytes(
+  names: readonly (string | null)[],
+  protocols: readonly MemberProtocol[],
+): number {
+  let bytes = 0
+  for (const name of names) bytes += name?.length ?? 0
+  for (const { name, metadata } of protocols) bytes += name.length + metadata.length
+  return bytes
+}
+
 /** A member of a group as its leader knows it: what the log holds of it, and what it waits for. */
 export class Member<T> {
   readonly memberId: string
@@ -41,6 +52,8 @@ export class Member<T> {
   assignment: Uint8Array
   waitingJoin: Waiting<T> | null = null
   waitingSync: Waiting<T> | null = null
+  /** What it counts in its group. */
+  countedBytes = 0
   /** Joined, but in no generation yet: it has no id to send heartbeats with. */
   isNew = false
   sessionTimer: Timer | null = null
@@ -59,6 +72,11 @@ export class Member<T> {
 
   get isStatic(): boolean {
     return this.groupInstanceId !== null
+  }
+
+  get bytes(): number {
+    const names = [this.memberId, this.groupInstanceId, this.clientId, this.clientHost]
+    return memberBytes(names, this.protocols)
   }
 
   /** Whoever waits for a rebalance need not send heartbeats; new members may expire even so. */
