@@ -1,6 +1,6 @@
 import { ErrorCode } from '../base/error-code.ts'
 import type { PartitionIndex } from '../base/ids.ts'
-import type { OffsetsSink } from '../cell/broker-proxy.ts'
+import type { BrokerProxy, OffsetsSink } from '../cell/broker-proxy.ts'
 import type { TopicView } from '../image/view.ts'
 import { OffsetSource } from '../link/commands.ts'
 import type { OffsetsReply } from '../link/replies.ts'
@@ -42,9 +42,10 @@ class ListOffsetsOp implements OffsetsSink {
   readonly #request: ListOffsetsRequest
   readonly #context: Context
   readonly #answers: Answer[] = []
-  /** What was asked, and of which topic, beside each answer. */
+  /** What was asked, about which topic, and whom, beside each answer. */
   readonly #asked: Asked[] = []
   readonly #views: (TopicView | null)[] = []
+  readonly #leaders: (BrokerProxy | null)[] = []
   readonly #topics: { name: string; partitions: Answer[] }[] = []
   #waiting = 1
 
@@ -76,6 +77,7 @@ class ListOffsetsOp implements OffsetsSink {
         const token = this.#answers.push(answer) - 1
         this.#asked.push(asked)
         this.#views.push(topic)
+        this.#leaders.push(null)
         // As Kafka does it: which of them is meant?
         answer.errorCode =
           isTold === false ? ErrorCode.INVALID_REQUEST : this.#ask(topic, asked, token)
@@ -97,15 +99,11 @@ class ListOffsetsOp implements OffsetsSink {
   #find(answer: Answer, token: number, reply: Readonly<OffsetsReply>): void {
     const { services } = this.#context
     const topic = this.#views[token]!
+    // whose files the reply names, whoever leads by now
+    const leader = this.#leaders[token]!
     const { partitionIndex, timestamp, currentLeaderEpoch } = this.#asked[token]!
     const index = partitionIndex as PartitionIndex
     const partition = topic.numberOf(index)
-    const leader = services.dispatcher.leaderOf(topic.cellId, partition)
-    if (leader === undefined) {
-      fill(answer, ErrorCode.NOT_LEADER_OR_FOLLOWER, -1, -1, -1)
-      this.#settle()
-      return
-    }
     const question = { topic, index, partition, leader, timestamp, currentLeaderEpoch }
     const { leaderEpoch } = reply
     findByTimestamp(this.#context, question, reply, (error, offset, at) => {
@@ -131,6 +129,7 @@ class ListOffsetsOp implements OffsetsSink {
     const partition = topic.numberOf(partitionIndex as PartitionIndex)
     const leader = services.dispatcher.leaderOf(topic.cellId, partition)
     if (!leader?.alive) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    this.#leaders[token] = leader
     this.#waiting++
     leader.listOffsets(partition, timestamp, currentLeaderEpoch, this, token)
     return ErrorCode.NONE

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { servedApis } from '../../src/front/handlers.ts'
 import { produce } from '../../src/protocol/00-produce.ts'
 import { listOffsets } from '../../src/protocol/02-list-offsets.ts'
@@ -376,6 +376,33 @@ describe('ListOffsets', () => {
     while (fileBuffers.outBytes > 0) world.turn()
     fileBuffers.take(100).fill(0)
     world.run()
+    const answer = client.answer(listOffsets, correlation)!.topics[0]!.partitions[0]!
+    expect(answer).toMatchObject({ errorCode: 0, offset: 1, timestamp: 300 })
+  })
+
+  test('reads the files of the broker that was asked, though another leads by the answer', () => {
+    const world = new Harness({ brokers: 2 })
+    world.createTopic('t')
+    const number = world.partition('t')
+    const asked = world.image.leaderOf(number)
+    sendProduce(world.connectTo(asked), 't', buildBatch([at(100, 'a'), at(300, 'b')]))
+    world.run()
+    world.hung.add(asked)
+    const client = world.connect()
+    const correlation = client.send(listOffsets, 7, {
+      replicaId: -1,
+      isolationLevel: 0,
+      topics: [{ name: 't', partitions: [{ partitionIndex: 0, timestamp: 150 }] }],
+    })
+    world.run()
+    const leaderOf = vi.spyOn(world.image, 'leaderOf').mockReturnValue((3 - asked) as never)
+    try {
+      // the broker has an image of its own
+      world.hung.delete(asked)
+      world.run()
+    } finally {
+      leaderOf.mockRestore()
+    }
     const answer = client.answer(listOffsets, correlation)!.topics[0]!.partitions[0]!
     expect(answer).toMatchObject({ errorCode: 0, offset: 1, timestamp: 300 })
   })
