@@ -8,11 +8,10 @@ import { circumstances, circumstancesLine } from '../common/machine.ts'
 import { markdownTable } from '../common/markdown.ts'
 import { positiveInteger, positiveNumber } from '../common/options.ts'
 import { median, spread } from '../common/statistics.ts'
-import { cpuSeconds, rssBytes } from '../common/usage.ts'
+import { rssBytes } from '../common/usage.ts'
 import { compiler } from '../limits/compile.ts'
 import { type LimitLine, measureLimit } from '../limits/measure.ts'
-import { type JobResult, runJob } from '../load/worker.ts'
-import { rows, runInProcess } from './jobs.ts'
+import { type RowResult, rows, runRow } from './rows.ts'
 
 interface Options {
   readonly bootstrap?: string
@@ -35,10 +34,6 @@ export function registerBaseline(program: Command): void {
     .option('--rounds <N>', 'how often', positiveInteger, 3)
     .option('--json', 'print JSON instead of a table', false)
     .action(run)
-  // what a load process is started with
-  program
-    .command('job <json>', { hidden: true })
-    .action(async (json: string) => console.log(JSON.stringify(await runJob(JSON.parse(json)))))
 }
 
 interface Target {
@@ -49,7 +44,7 @@ interface Target {
 async function measure(target: Target, seconds: number, rounds: number) {
   const limits: LimitLine[] = []
   const trips: LimitLine[] = []
-  const results = new Map<string, (JobResult & { brokerCpuSeconds: number | null })[]>()
+  const results = new Map<string, RowResult[]>()
   for (let round = 0; round < rounds; round++) {
     console.error(`round ${round + 1} of ${rounds}`)
     // slower without a compiler, and the table says so
@@ -57,12 +52,10 @@ async function measure(target: Target, seconds: number, rounds: number) {
     const trip = await measureLimit('round-trip-1')
     if (typeof limit !== 'string') limits.push(limit)
     if (typeof trip !== 'string') trips.push(trip)
-    for (const { name, job } of rows) {
-      const before = cpuSeconds(target.pid)
-      const result = await runInProcess({ ...job, bootstrap: target.bootstrap, seconds })
-      const after = cpuSeconds(target.pid)
-      const brokerCpuSeconds = before === null || after === null ? null : after - before
-      results.set(name, [...(results.get(name) ?? []), { ...result, brokerCpuSeconds }])
+    for (const row of rows) {
+      const { name } = row
+      const result = await runRow(row, target, seconds)
+      results.set(name, [...(results.get(name) ?? []), result])
       console.error(`  ${name}: ${(result.bytes / result.seconds / 1e6).toFixed(0)} MB/s`)
     }
   }

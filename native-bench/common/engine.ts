@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { root } from './root.ts'
 
 const READY_TIMEOUT_MS = 10_000
+/** The system's choice: nobody else is disturbed. */
+export const ANY_PORTS = ['--kafka-listen', '127.0.0.1:0', '--http-listen', '127.0.0.1:0']
 
 export interface OwnEngine {
   readonly bootstrap: string
@@ -21,10 +23,10 @@ export interface OwnEngine {
 export async function startEngine(): Promise<OwnEngine> {
   const directory = mkdtempSync(join(tmpdir(), 'griot-bench-'))
   const from = performance.now()
-  const options = ['--data-dir', directory, '--brokers', '1', '--kafka-listen', '127.0.0.1:0']
+  const options = ['--data-dir', directory, '--brokers', '1', '--log-level', 'warn']
   const child = spawn(
     process.execPath,
-    [join(root, 'dist/griot.cjs'), 'start', ...options, '--http-listen', '127.0.0.1:0'],
+    [join(root, 'dist/griot.cjs'), 'start', ...options, ...ANY_PORTS],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
   const stop = async () => {
@@ -43,18 +45,24 @@ export async function startEngine(): Promise<OwnEngine> {
   }
 }
 
-/** The first screen is printed once clients are served, and says where. */
-function listening(child: ChildProcess): Promise<string> {
+/**
+ * The first screen of `griot start` is printed once clients are served, and says where. Rejects when the process ends, or says
+ * nothing in time, with what `stderr` has of it.
+ */
+export function listening(
+  child: ChildProcess,
+  timeoutMs = READY_TIMEOUT_MS,
+  stderr: () => string = () => '',
+): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
-    const timer = setTimeout(
-      () => reject(new Error(`the engine was not ready within ${READY_TIMEOUT_MS} ms: ${text}`)),
-      READY_TIMEOUT_MS,
-    )
-    child.once('error', reject)
-    child.once('exit', (code, signal) =>
-      reject(new Error(`the engine ended with ${code ?? signal} before it was ready`)),
-    )
+    const fail = (what: string) => {
+      clearTimeout(timer)
+      reject(new Error(`griot start ${what}: ${stderr() || text}`))
+    }
+    const timer = setTimeout(() => fail(`is not ready after ${timeoutMs} ms`), timeoutMs)
+    child.once('error', (error) => fail(`cannot be run (${error.message})`))
+    child.once('exit', (code, signal) => fail(`ended with ${code ?? signal}`))
     child.stdout!.on('data', (chunk) => {
       text += chunk
       const found = /127\.0\.0\.1:\d+/.exec(text)

@@ -1,7 +1,7 @@
 /** Griot as its users start it: `griot start` of the built tree with default settings, three brokers, on loopback. */
-import type { ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { ANY_PORTS, listening } from '../common/engine.ts'
 import { root } from '../common/root.ts'
 import type { Broker } from './broker.ts'
 import { endChild, type Sandbox } from './sandbox.ts'
@@ -14,8 +14,7 @@ export async function startGriot(sandbox: Sandbox, directory: string): Promise<B
   const program = join(root, 'dist/griot.cjs')
   if (!existsSync(program)) throw new Error(`${program} is not there: npm run build`)
   const args = ['start', '--data-dir', join(directory, 'data'), '--log-level', 'warn']
-  const listen = ['--kafka-listen', '127.0.0.1:0', '--http-listen', '127.0.0.1:0']
-  const child = sandbox.spawn(process.execPath, [program, ...args, ...listen], {
+  const child = sandbox.spawn(process.execPath, [program, ...args, ...ANY_PORTS], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stderr = ''
@@ -23,7 +22,7 @@ export async function startGriot(sandbox: Sandbox, directory: string): Promise<B
     stderr = (stderr + chunk).slice(-KEPT_STDERR)
   })
   try {
-    const bootstrap = await listening(child, () => stderr)
+    const bootstrap = await listening(child, READY_TIMEOUT_MS, () => stderr)
     return {
       bootstrap,
       pids: [child.pid!],
@@ -35,27 +34,4 @@ export async function startGriot(sandbox: Sandbox, directory: string): Promise<B
     await endChild(child, 'SIGKILL')
     throw error
   }
-}
-
-/** The first screen is printed once clients are served, and says where. */
-function listening(child: ChildProcess, stderr: () => string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = ''
-    const timer = setTimeout(
-      () => reject(new Error(`griot start is not ready after ${READY_TIMEOUT_MS} ms: ${stderr()}`)),
-      READY_TIMEOUT_MS,
-    )
-    child.once('error', reject)
-    child.once('exit', (code, signal) => {
-      clearTimeout(timer)
-      reject(new Error(`griot start ended with ${code ?? signal}: ${stderr()}`))
-    })
-    child.stdout!.on('data', (chunk) => {
-      text += chunk
-      const found = /127\.0\.0\.1:\d+/.exec(text)
-      if (found === null) return
-      clearTimeout(timer)
-      resolve(found[0])
-    })
-  })
 }

@@ -4,14 +4,13 @@
  */
 import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import { rows, runInProcess } from '../baseline/jobs.ts'
+import { rows, runRow } from '../baseline/rows.ts'
 import { type OwnEngine, startEngine } from '../common/engine.ts'
 import { circumstances, circumstancesLine } from '../common/machine.ts'
 import { markdownTable } from '../common/markdown.ts'
 import { positiveInteger, positiveNumber } from '../common/options.ts'
 import { type Figure, figuresText } from '../common/report.ts'
 import { format, median, spread } from '../common/statistics.ts'
-import { cpuSeconds } from '../common/usage.ts'
 import type { LimitLine } from '../limits/measure.ts'
 import { measureLimit } from '../limits/measure.ts'
 import type { LimitName } from '../limits/programs.ts'
@@ -89,13 +88,7 @@ async function measureRound(seconds: number, skipped: Map<LimitName, string>): P
 
 async function measureRows(engine: OwnEngine, seconds: number): Promise<Round['rows']> {
   const measured: Partial<Record<RowKey, Round['rows'][RowKey]>> = {}
-  for (const { key, job } of rows) {
-    const before = cpuSeconds(engine.pid)
-    const result = await runInProcess({ ...job, bootstrap: engine.bootstrap, seconds })
-    const after = cpuSeconds(engine.pid)
-    const brokerCpuSeconds = before === null || after === null ? null : after - before
-    measured[key] = { ...result, brokerCpuSeconds }
-  }
+  for (const row of rows) measured[row.key] = await runRow(row, engine, seconds)
   return measured as Round['rows']
 }
 

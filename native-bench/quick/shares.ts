@@ -1,16 +1,15 @@
 /** Each figure of the guard: an engine's or a function's rate as a share of what the machine can do in that very round. */
 
-import type { Row } from '../baseline/jobs.ts'
+import type { Row, RowResult } from '../baseline/rows.ts'
 import type { LimitLine } from '../limits/measure.ts'
 import type { LimitName } from '../limits/programs.ts'
-import type { JobResult } from '../load/worker.ts'
 
 export type RowKey = Row['key']
 
 /** What one round measured. What could not be measured here is not in it. */
 export interface Round {
   readonly limits: Readonly<Partial<Record<LimitName, LimitLine>>>
-  readonly rows: Readonly<Record<RowKey, JobResult & { readonly brokerCpuSeconds: number | null }>>
+  readonly rows: Readonly<Record<RowKey, RowResult>>
   /** From spawn to ready. */
   readonly startMs: number
   /** Of each micro case that has bytes: operations a second times these. */
@@ -26,8 +25,8 @@ export interface Share {
   readonly value: (round: Round) => number | null
 }
 
-const bytesPerSecond = ({ bytes, seconds }: JobResult): number => bytes / seconds
-const requestsPerSecond = ({ requests, seconds }: JobResult): number => requests / seconds
+const bytesPerSecond = ({ bytes, seconds }: RowResult): number => bytes / seconds
+const requestsPerSecond = ({ requests, seconds }: RowResult): number => requests / seconds
 
 /** A row's or function's rate over a limit's. */
 const over =
