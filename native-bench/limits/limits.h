@@ -1,8 +1,10 @@
 /* What every program here shares: a clock, an error, percentiles, and the one line that each prints. */
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +38,24 @@ __attribute__((unused)) static double seconds_argument(int argc, char **argv, in
   if (value > 0 && value <= 3600) return value;
   fprintf(stderr, "argument %d: seconds from above 0 to 3600 were expected, not %s\n", at, argv[at]);
   exit(2);
+}
+
+/* Listens on a port of 127.0.0.1 that the system picks; `at` is told which. */
+__attribute__((unused)) static int listen_on_loopback(struct sockaddr_in *at) {
+  socklen_t length = sizeof *at;
+  *at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int listener = socket(AF_INET, SOCK_STREAM, 0);
+  if (listener < 0) fail("socket");
+  if (bind(listener, (struct sockaddr *)at, sizeof *at) || listen(listener, 1)) fail("listen");
+  if (getsockname(listener, (struct sockaddr *)at, &length)) fail("getsockname");
+  return listener;
+}
+
+__attribute__((unused)) static int connect_to(const struct sockaddr_in *at) {
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (fd < 0) fail("socket");
+  if (connect(fd, (const struct sockaddr *)at, sizeof *at)) fail("connect");
+  return fd;
 }
 
 /* Durations of a loop that may run longer than there is room: from then on each takes a random earlier one's place,

@@ -1,9 +1,7 @@
 /* What one TCP connection over 127.0.0.1 carries here: a child writes chunks, this process reads them.
  * Usage: loopback CHUNK_BYTES SECONDS */
 #include "limits.h"
-#include <arpa/inet.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 static double cpu_of(int who) {
@@ -28,16 +26,12 @@ static void send_chunks(int fd, size_t chunk, double seconds) {
 int main(int argc, char **argv) {
   size_t chunk = size_argument(argc, argv, 1, 1 << 20);
   double seconds = seconds_argument(argc, argv, 2);
-  int listener = socket(AF_INET, SOCK_STREAM, 0);
-  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t length = sizeof at;
-  if (bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 1)) fail("listen");
-  if (getsockname(listener, (struct sockaddr *)&at, &length)) fail("getsockname");
+  struct sockaddr_in at;
+  int listener = listen_on_loopback(&at);
   pid_t child = fork();
   if (child < 0) fail("fork");
   if (child == 0) {
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(fd, (struct sockaddr *)&at, sizeof at)) fail("connect");
+    int fd = connect_to(&at);
     send_chunks(fd, chunk, seconds);
     close(fd);
     exit(0);

@@ -1,9 +1,7 @@
 /* How often a message goes to another process and back over one TCP connection on 127.0.0.1.
  * Usage: round-trip BYTES SECONDS */
 #include "limits.h"
-#include <arpa/inet.h>
 #include <netinet/tcp.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 static void no_delay(int fd) {
@@ -35,16 +33,12 @@ int main(int argc, char **argv) {
   double seconds = seconds_argument(argc, argv, 2);
   char *buffer = calloc(1, bytes);
   if (!buffer) fail("calloc");
-  int listener = socket(AF_INET, SOCK_STREAM, 0);
-  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t length = sizeof at;
-  if (bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 1)) fail("listen");
-  if (getsockname(listener, (struct sockaddr *)&at, &length)) fail("getsockname");
+  struct sockaddr_in at;
+  int listener = listen_on_loopback(&at);
   pid_t child = fork();
   if (child < 0) fail("fork");
   if (child == 0) {
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(fd, (struct sockaddr *)&at, sizeof at)) fail("connect");
+    int fd = connect_to(&at);
     no_delay(fd);
     while (read_all(fd, buffer, bytes)) write_all(fd, buffer, bytes);
     exit(0);
