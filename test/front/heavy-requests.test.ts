@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { listOffsets } from '../../src/protocol/02-list-offsets.ts'
 import { call } from './call.ts'
 import { Harness } from './harness.ts'
+import { fetched, sendFetch } from './requests.ts'
 
 const offsetsOf = (count: number) => ({
   replicaId: -1,
@@ -66,4 +67,17 @@ test('a heavy request has the room of large ones to itself until it is answered'
   expect(first.answer(listOffsets, heavy)).toBeDefined()
   expect(second.answer(listOffsets, other)).toBeDefined()
   expect(budget.usedBytes).toBe(0)
+})
+
+test('a long poll of many elements counts what it holds, and keeps nobody from the room', () => {
+  const world = new Harness({ inFlightBytes: 32 * 2 ** 20 })
+  world.createTopic('t')
+  const { budget } = world.front.connections
+  const poller = world.connect()
+  const forgotten = [{ topic: 'x', partitions: Array.from({ length: 60_000 }, (_, i) => i) }]
+  const poll = sendFetch(poller, { t: { 0: 0 } }, { maxWaitMs: 10_000, forgotten })
+  world.run()
+  expect(fetched(poller, poll)).toBeUndefined()
+  expect(budget.usedBytes).toBeLessThan(1 << 20)
+  expect(call(world, world.connect(), listOffsets, 5, offsetsOf(20_000)).topics).toHaveLength(1)
 })
