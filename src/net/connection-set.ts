@@ -6,6 +6,7 @@ import { FrameBuffers } from './frame-buffers.ts'
 import { type InFlightBudget, SMALL_BYTES, STUCK_AFTER_MS } from './in-flight.ts'
 import type { ListenerInfo } from './listener-info.ts'
 import { RateLimitedLog } from './rate-limited-log.ts'
+import { READ_BYTES } from './receive.ts'
 import type { ReplyBudget } from './reply-budget.ts'
 import type { ReplySlot } from './reply-slot.ts'
 import type { SocketLike, Undrained } from './socket-like.ts'
@@ -74,6 +75,8 @@ export class ConnectionSet {
   readonly budget: InFlightBudget
   readonly replies: ReplyBudget
   readonly frameBuffers: FrameBuffers
+  /** What the sockets of this thread read into, one after the other. */
+  readonly readBuffer = new Uint8Array(READ_BYTES)
   /** By {@link ConnectionCount}. */
   readonly counts: Float64Array
   /** When the last bytes came: monotonic microseconds, an int32 that wraps. Frames are timed from here. */

@@ -131,7 +131,7 @@ export class KafkaConnection implements BudgetMember {
     return this.#first === slot
   }
 
-  /** From the socket. Takes over `chunk`. */
+  /** From the socket. `chunk` is used until this returns. */
   onData(chunk: Uint8Array): void {
     if (this.#closed || this.#finishing) return
     this.#set.touch(this)
@@ -139,6 +139,7 @@ export class KafkaConnection implements BudgetMember {
     this.#splitter.feed(chunk)
     this.#progress(chunk.length)
     this.#read()
+    this.#splitter.keepRest()
     this.#set.flush()
   }
 

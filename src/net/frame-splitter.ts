@@ -22,10 +22,13 @@ function looksLike(size: number): string {
   return text === 'SSH-' ? ': looks like SSH' : ''
 }
 
+/** Frames up to this size share Node's pool of 8 KB: one that is kept for long keeps no more than that. */
+const POOLED_BYTES_MAX = Buffer.poolSize >>> 1
+
 /**
- * Cuts a TCP stream into Kafka's frames (int32 size, then that many bytes), on the thread of the connection. A frame
- * that lies whole inside one chunk comes out as a view of it; any other is collected in one buffer, at once of its size
- * up to a megabyte, beyond that growing with the bytes that have arrived. After a fault nothing more comes out.
+ * Cuts a TCP stream into Kafka's frames (int32 size, then that many bytes), on the thread of the connection. Each comes
+ * out in memory of its own, collected in one buffer, at once of its size up to a megabyte, beyond that growing with the
+ * bytes that have arrived. After a fault nothing more comes out.
  */
 export class FrameSplitter {
   readonly #frameBytesMax: number
@@ -33,6 +36,8 @@ export class FrameSplitter {
   readonly #waiting: Uint8Array[] = []
   #chunk: Uint8Array = NOTHING
   #at = 0
+  /** A chunk that was fed and is not ours. */
+  #fed: Uint8Array | null = null
   /** Size prefix as far as it has come, for one that is cut in two. */
   #prefix = 0
   #prefixBytes = 0
@@ -63,15 +68,33 @@ export class FrameSplitter {
     return this.#at < this.#chunk.length || this.#waiting.length > 0
   }
 
-  /** Takes over `chunk`: it must not be changed while frames cut from it are in use. */
+  /** `chunk` must not change until {@link keepRest}. */
   feed(chunk: Uint8Array): void {
+    this.#fed = chunk
     if (this.#at >= this.#chunk.length && this.#waiting.length === 0) {
       this.#chunk = chunk
       this.#at = 0
     } else this.#waiting.push(chunk)
   }
 
-  /** The buffer that the last frame from {@link next} was collected in, to be given back; null for a view of its chunk. */
+  /** What was fed last is about to change: copies what {@link next} has not taken of it. */
+  keepRest(): void {
+    const fed = this.#fed
+    this.#fed = null
+    if (fed === null) return
+    if (this.#chunk !== fed) {
+      const last = this.#waiting.length - 1
+      if (last >= 0) this.#waiting[last] = fed.slice()
+    } else if (this.#at < fed.length) {
+      this.#chunk = fed.slice(this.#at)
+      this.#at = 0
+    } else {
+      this.#chunk = NOTHING
+      this.#at = 0
+    }
+  }
+
+  /** The buffer that the last frame from {@link next} was collected in, to be given back; null for one that is no such buffer's. */
   get buffer(): Uint8Array | null {
     return this.#buffer
   }
@@ -82,6 +105,7 @@ export class FrameSplitter {
     this.#body = NOTHING
     this.#chunk = NOTHING
     this.#at = 0
+    this.#fed = null
     this.#waiting.length = 0
   }
 
@@ -145,7 +169,9 @@ export class FrameSplitter {
   #wholeFrame(): Uint8Array | null {
     const size = this.#size
     if (this.#chunk.length - this.#at < size) return null
-    const frame = this.#chunk.subarray(this.#at, this.#at + size)
+    if (size > POOLED_BYTES_MAX) return this.#collect()
+    const frame = Buffer.allocUnsafe(size)
+    frame.set(this.#chunk.subarray(this.#at, this.#at + size))
     this.#at += size
     this.#size = -1
     this.#buffer = null

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { formatHostPort } from './address.ts'
 import type { ConnectionSet } from './connection-set.ts'
 import type { ListenerInfo } from './listener-info.ts'
+import { receiveInto } from './receive.ts'
 
 /** What clients of a listener are told to connect to. */
 export interface AdvertisedAddress {
@@ -35,6 +36,9 @@ const told = (
   ports: advertisedPort === null ? ports : ports.map((_, index) => advertisedPort + index),
 })
 
+/** Nothing is read before {@link receiveInto} says where to. */
+const SERVER_OPTIONS = { noDelay: true, keepAlive: true, allowHalfOpen: true, pauseOnConnect: true }
+
 /** Listening failed; the message names host, port and option. */
 export class ListenError extends Error {
   override name = 'ListenError'
@@ -66,7 +70,7 @@ export class KafkaListener {
     const early = new EarlySockets()
     try {
       for (let node = 1; node <= options.nodes; node++) {
-        const server = createServer({ noDelay: true, keepAlive: true, allowHalfOpen: true })
+        const server = createServer(SERVER_OPTIONS)
         servers.push(server)
         early.keepFrom(server)
         ports.push(
@@ -151,18 +155,19 @@ class EarlySockets {
   }
 }
 
-function acceptSocket(set: ConnectionSet, socket: Socket, info: ListenerInfo): void {
+function acceptSocket(set: ConnectionSet, accepted: Socket, info: ListenerInfo): void {
   const remote = formatHostPort({
-    host: plainAddress(socket.remoteAddress, '?'),
-    port: socket.remotePort ?? 0,
+    host: plainAddress(accepted.remoteAddress, '?'),
+    port: accepted.remotePort ?? 0,
   })
   if (!set.makeRoom(remote)) {
-    socket.on('error', () => {})
-    socket.destroy()
+    accepted.on('error', () => {})
+    accepted.destroy()
     return
   }
-  const connection = set.open(socket, info, { remote, local: plainAddress(socket.localAddress) })
-  socket.on('data', (chunk: Buffer) => connection.onData(chunk))
+  const local = plainAddress(accepted.localAddress)
+  const socket = receiveInto(accepted, set.readBuffer, (bytes) => connection.onData(bytes))
+  const connection = set.open(socket, info, { remote, local })
   socket.on('end', () => connection.onEnd())
   // A reset is how clients go away; 'close' follows every error.
   socket.on('error', () => {})
