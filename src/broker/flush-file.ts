@@ -1,5 +1,6 @@
 /** fsync of a path, with callbacks: the one place that knows how platforms differ in it. Runs on an event loop. */
 import fs from 'node:fs'
+import { DELETED } from '../log/disk.ts'
 
 /** 0: durable, or gone; otherwise libuv's (negative) number of the error. */
 export type FlushDone = (errno: number) => void
@@ -53,6 +54,15 @@ export class FlushFiles {
       this.#release(known)
       if (error?.code === 'ENOENT') done(0)
       else this.#openAndSync(path, done)
+    })
+  }
+
+  /** Removes a file that was renamed to end in {@link DELETED}; what is open of it would keep its space. */
+  remove(path: string, done: FlushDone): void {
+    const known = this.#open.get(path.slice(0, -DELETED.length))
+    if (known !== undefined) this.#drop(known)
+    fs.unlink(path, (error) => {
+      done(error === null || error.code === 'ENOENT' ? 0 : errnoOf(error))
     })
   }
 

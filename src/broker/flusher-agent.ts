@@ -21,7 +21,7 @@ export interface FlusherOptions {
   /** Flushes at a time. All threads share libuv's pool: stay below its size. */
   readonly inFlightMax?: number
   readonly openFilesMax?: number
-  readonly files?: Pick<FlushFiles, 'flush' | 'closeUnused' | 'close'>
+  readonly files?: Pick<FlushFiles, 'flush' | 'remove' | 'closeUnused' | 'close'>
 }
 
 const IN_FLIGHT_MAX = 4
@@ -40,7 +40,7 @@ export class FlusherAgent implements RingHandler {
   readonly #logger: Logger
   readonly #kick: () => void
   readonly #inFlightMax: number
-  readonly #files: Pick<FlushFiles, 'flush' | 'closeUnused' | 'close'>
+  readonly #files: Pick<FlushFiles, 'flush' | 'remove' | 'closeUnused' | 'close'>
   #inFlight = 0
   #polled: FlushedBroker | null = null
   #next = 0
@@ -82,16 +82,20 @@ export class FlusherAgent implements RingHandler {
   }
 
   onRecord(type: number, reader: RingReader, offset: number): void {
-    invariant(type === FlushType.FLUSH, 'a broker asks the flusher for FLUSH only')
+    const isRemoval = type === FlushType.REMOVE
+    invariant(isRemoval || type === FlushType.FLUSH, 'a broker asks for FLUSH and REMOVE only')
     const broker = this.#polled!
     const { ticket, path } = readFlush(reader.bytes, reader.view, offset)
-    this.#inFlight++
-    this.#files.flush(path, (errno) => {
+    const done = (errno: number) => {
       this.#inFlight--
-      if (errno !== 0) this.#logger.log('error', 'a file could not be flushed', { path, errno })
+      const verb = isRemoval ? 'removed' : 'flushed'
+      if (errno !== 0) this.#logger.log('error', `a file could not be ${verb}`, { path, errno })
       this.#complete(broker, ticket, errno)
       this.#kick()
-    })
+    }
+    this.#inFlight++
+    if (isRemoval) this.#files.remove(path, done)
+    else this.#files.flush(path, done)
   }
 
   close(): void {

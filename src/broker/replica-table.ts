@@ -301,6 +301,7 @@ export class ReplicaTable {
           // retention may have waited for it
           this.arm(replica)
         }),
+      remove: (path, done) => environment.flush.remove(path, done),
     }
   }
 

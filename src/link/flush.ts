@@ -2,9 +2,10 @@
  * What a broker and the flusher say to each other through their pair of rings. Version 1, little-endian.
  *
  *   FLUSH    u32 ticket · u32 pathBytes · UTF-8 path      broker → flusher: make this file (or directory) durable
- *   FLUSHED  u32 ticket · i32 errno (0: durable)          flusher → broker
+ *   REMOVE   as FLUSH                                     broker → flusher: remove this file
+ *   FLUSHED  u32 ticket · i32 errno (0: durable, or gone) flusher → broker
  */
-export const FlushType = { FLUSH: 129, FLUSHED: 130 } as const
+export const FlushType = { FLUSH: 129, FLUSHED: 130, REMOVE: 131 } as const
 
 export const FLUSH_HEADER_BYTES = 8
 export const FLUSHED_BYTES = 8

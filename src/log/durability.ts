@@ -44,6 +44,8 @@ export class Durability {
   #wantsEverything = false
   #waiters: Done[] = []
   #epoch = 0
+  /** One path of the round in flight is done. */
+  #ended: () => void = () => {}
 
   constructor(flush: FlushPort, host: DurabilityHost, end: LogPoint, durable: number) {
     this.#flush = flush
@@ -113,6 +115,11 @@ export class Durability {
     if (this.#remaining === 0) this.#start()
   }
 
+  /** A round that is under way ends when this is durable as well, as it is now. */
+  include(path: string): void {
+    if (this.#remaining > 0) this.#flushPath(path)
+  }
+
   #start(): void {
     const everything = this.#wantsEverything
     const waiters = this.#waiters
@@ -122,9 +129,7 @@ export class Durability {
     this.#waiters = []
     this.#failed = null
     const paths = this.#host.collect(everything)
-    // One more, so that a port that answers at once does not end the round early.
-    this.#remaining = paths.length + 1
-    const ended = () => {
+    this.#ended = () => {
       if (--this.#remaining > 0) return
       const failed = this.#failed ?? this.#lostMeanwhile()
       if (failed !== null) this.#lose(failed)
@@ -136,13 +141,18 @@ export class Durability {
       for (const done of waiters) done(failed)
       if (this.#wantsRound && this.#remaining === 0) this.#start()
     }
-    for (const path of paths) {
-      this.#flush.request(path, (error) => {
-        if (error !== null && !this.#host.isGone(path)) this.#failed = error
-        ended()
-      })
-    }
-    ended()
+    // One more, so that a port that answers at once does not end the round early.
+    this.#remaining = 1
+    for (const path of paths) this.#flushPath(path)
+    this.#ended()
+  }
+
+  #flushPath(path: string): void {
+    this.#remaining++
+    this.#flush.request(path, (error) => {
+      if (error !== null && !this.#host.isGone(path)) this.#failed = error
+      this.#ended()
+    })
   }
 
   #lostMeanwhile(): DiskError | null {

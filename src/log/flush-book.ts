@@ -54,6 +54,21 @@ export class FlushBook implements DurabilityHost {
     }
   }
 
+  /** Makes the name of a new segment durable now: a round may have much to flush before it comes to that. */
+  flushName(segment: Segment): void {
+    const log = this.#log
+    // the directory's own name is for the round that follows the first segment
+    if (!log.segments[0]!.named) return
+    log.environment.flush.request(log.directory, (error) => {
+      if (error !== null) {
+        if (!this.isGone(log.directory)) this.onFlushFailed(error)
+        return
+      }
+      segment.named = true
+      if (!log.closed) this.#onDurable()
+    })
+  }
+
   collect(everything: boolean): string[] {
     const { segments, active } = this.#log
     const paths = [...this.#paths]

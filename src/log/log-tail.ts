@@ -83,8 +83,17 @@ export class LogTail {
     const next = this.addSegment(nowMs)
     producers.removeStray(segments)
     this.#log.retainWhenFlushed()
+    this.#book.flushName(next)
     this.#durability.request(false)
     return next
+  }
+
+  /**
+   * Retention has removed segments. A round that was to flush them ends when that is durable: one that comes back with a power
+   * cut may have a hole, and the log would end there, below what the round made durable.
+   */
+  removed(): void {
+    this.#durability.include(this.#log.directory)
   }
 
   #snapshotProducers(): void {

@@ -4,8 +4,9 @@ import { expiredSegments } from './rules.ts'
 
 /**
  * Removes segments that retention wants gone, the active one after it is rolled; returns how many are gone, and how
- * many wait for a flush. None goes before what follows it is durable: otherwise a power cut could leave a log that
- * begins anew. Throws DiskError.
+ * many wait for a flush. None goes before the name of what follows it is durable: otherwise a power cut could leave a log
+ * that begins anew. Whether its bytes are does not matter: what is not flushed may be lost anyway, and a log that is written
+ * faster than the disk takes it in would grow beyond what retention asks for. Throws DiskError.
  */
 export function removeExpired(log: PartitionLog): { gone: number; waiting: number } {
   const { segments, environment, config, highWatermark, logStartOffset, logEndOffset } = log
@@ -22,14 +23,15 @@ export function removeExpired(log: PartitionLog): { gone: number; waiting: numbe
   let gone = 0
   while (gone < count) {
     const next = segments[1]!
-    if (!next.named || next.baseOffset > log.durableOffset) break
+    if (!next.named) break
     // in this order: one that cannot be removed is still there, and so is its start
-    segments[0]!.remove()
+    segments[0]!.discard(environment.flush)
     segments.shift()
     log.startsAt(next.baseOffset)
     gone++
   }
   if (gone > 0) {
+    log.tail.removed()
     const { producers } = log
     const firstOffset = segments[0]!.baseOffset
     const newest = producers.snapshots.at(-1)

@@ -1,6 +1,6 @@
 import { segmentName } from '../base/paths.ts'
 import { baseOffsetOf, lastOffsetOf, maxTimestampOf } from '../record/batch.ts'
-import type { Disk } from './disk.ts'
+import { DELETED, type Disk, DiskError, type FlushPort } from './disk.ts'
 import {
   IndexFile,
   OFFSET_ENTRY_BYTES,
@@ -417,6 +417,24 @@ export class Segment {
     this.log.release()
     this.#offsets?.file.release()
     this.#times?.file.release()
+  }
+
+  /** As {@link remove}, at once or, with a DiskError, not at all; the flusher frees what the cache holds of the log. */
+  discard(flush: FlushPort): void {
+    const path = this.path('.log')
+    this.#disk.rename(path, path + DELETED)
+    this.release()
+    this.#offsets = this.#times = null
+    // what cannot be removed is logged there, and removed when the log is opened again
+    flush.remove(path + DELETED, () => {})
+    for (const suffix of ['.index', '.timeindex']) {
+      try {
+        this.#disk.remove(this.path(suffix))
+      } catch (error) {
+        // not there yet, or an opening finds it without its log; no other log will have this name
+        if (!(error instanceof DiskError)) throw error
+      }
+    }
   }
 
   /** Removes the files: the log last, so that no index is ever left for another log of that name. */

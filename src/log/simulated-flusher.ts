@@ -1,10 +1,16 @@
 import { DiskError, type FlushPort } from './disk.ts'
 import type { SimulatedDisk } from './simulated-disk.ts'
 
+interface Request {
+  readonly path: string
+  readonly done: (error: DiskError | null) => void
+  readonly isRemoval: boolean
+}
+
 /** The flusher on a simulated disk: requests complete in {@link doWork}, in a later turn than they were made. */
 export class SimulatedFlusher implements FlushPort {
   readonly #disk: SimulatedDisk
-  #requests: { path: string; done: (error: DiskError | null) => void }[] = []
+  #requests: Request[] = []
 
   constructor(disk: SimulatedDisk) {
     this.#disk = disk
@@ -14,8 +20,12 @@ export class SimulatedFlusher implements FlushPort {
     return this.#requests.length
   }
 
-  request(path: string, done: (error: DiskError | null) => void): void {
-    this.#requests.push({ path, done })
+  request(path: string, done: Request['done']): void {
+    this.#requests.push({ path, done, isRemoval: false })
+  }
+
+  remove(path: string, done: Request['done']): void {
+    this.#requests.push({ path, done, isRemoval: true })
   }
 
   /** The process that asked is gone. */
@@ -27,10 +37,11 @@ export class SimulatedFlusher implements FlushPort {
   doWork(): number {
     const requests = this.#requests
     this.#requests = []
-    for (const { path, done } of requests) {
+    for (const { path, done, isRemoval } of requests) {
       let failed: DiskError | null = null
       try {
-        this.#disk.flush(path)
+        if (isRemoval) this.#disk.remove(path)
+        else this.#disk.flush(path)
       } catch (error) {
         if (!(error instanceof DiskError)) throw error
         failed = error

@@ -226,7 +226,7 @@ describe('a stop', () => {
   })
 
   it('does not wait for a disk that hangs', () => {
-    const stuck = { pending: 1, doWork: () => 0, request: () => {} }
+    const stuck = { pending: 1, doWork: () => 0, request: () => {}, remove: () => {} }
     const world = new World({ flush: stuck })
     const [partition] = world.createTopic({ configs: { 'flush.messages': '1' } })
     world.front.produce(partition!, plainBatch())

@@ -147,6 +147,7 @@ export function heldFlusher(disk: SimulatedDisk) {
       return inner.pending
     },
     request: inner.request.bind(inner),
+    remove: inner.remove.bind(inner),
     doWork: () => (isHeld ? 0 : inner.doWork()),
   }
   const release = () => {

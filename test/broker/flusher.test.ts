@@ -6,7 +6,7 @@ import { silentLogger } from '../../src/base/log.ts'
 import { FlushClient } from '../../src/broker/flush-client.ts'
 import { type FlushDone, FlushFiles } from '../../src/broker/flush-file.ts'
 import { FlusherAgent } from '../../src/broker/flusher-agent.ts'
-import type { DiskError } from '../../src/log/disk.ts'
+import { DELETED, type DiskError } from '../../src/log/disk.ts'
 import { newRegion } from '../../src/shared/region.ts'
 import { formatRing, ringBytes } from '../../src/shared/ring-layout.ts'
 import { RingReader } from '../../src/shared/ring-reader.ts'
@@ -19,6 +19,9 @@ class SlowFiles {
   readonly begun: { path: string; done: FlushDone }[] = []
   flush(path: string, done: FlushDone): void {
     this.begun.push({ path, done })
+  }
+  remove(path: string, done: FlushDone): void {
+    this.begun.push({ path: `remove ${path}`, done })
   }
   finish(errno = 0): string {
     const { path, done } = this.begun.shift()!
@@ -155,6 +158,21 @@ describe('a broker and the flusher', () => {
     expect(flusher.nextTimerAtMs).toBe(Number.POSITIVE_INFINITY)
   })
 
+  it('remove a file, with what goes wrong told as that', () => {
+    const { files, flusher, a } = world()
+    const told: (DiskError | null)[] = []
+    a.remove('/x.deleted', (error) => told.push(error))
+    a.remove('/y.deleted', (error) => told.push(error))
+    a.doWork()
+    flusher.doWork(0)
+    expect(files.begun.map(({ path }) => path)).toEqual(['remove /x.deleted', 'remove /y.deleted'])
+    files.finish()
+    files.finish(-13)
+    a.doWork()
+    expect(told).toMatchObject([null, { code: 'EACCES', path: '/y.deleted', operation: 'remove' }])
+    expect(a.pending).toBe(0)
+  })
+
   it('refuse a path that no ring holds', () => {
     const { a } = world()
     let told: DiskError | null = null
@@ -174,6 +192,20 @@ describe('files of the machine', () => {
   afterEach(() => fs.rmSync(directory, { recursive: true, force: true }))
   const flush = (files: FlushFiles, name: string) =>
     new Promise<number>((done) => files.flush(path.join(directory, name), done))
+
+  it('a removed one is gone, and no descriptor keeps its space; one that is gone is none to fail over', async () => {
+    const files = new FlushFiles(10)
+    const file = path.join(directory, '1.log')
+    fs.writeFileSync(file, 'bytes')
+    expect(await flush(files, '1.log')).toBe(0)
+    expect(files.openCount).toBe(1)
+    fs.renameSync(file, `${file}${DELETED}`)
+    const remove = () => new Promise<number>((done) => files.remove(`${file}${DELETED}`, done))
+    expect(await remove()).toBe(0)
+    expect(files.openCount).toBe(0)
+    expect(fs.readdirSync(directory)).toEqual([])
+    expect(await remove()).toBe(0)
+  })
 
   it('are flushed, with their directory, and their descriptors kept, the latest used', async () => {
     const files = new FlushFiles(2)

@@ -6,7 +6,7 @@ import { World } from './world.ts'
 
 describe('an idle partition that cannot be closed yet', () => {
   it('does not keep the thread busy while its flush is under way', () => {
-    const stuck = { pending: 1, doWork: () => 0, request: () => {} }
+    const stuck = { pending: 1, doWork: () => 0, request: () => {}, remove: () => {} }
     const world = new World({ flush: stuck, settings: { dehydrateAfterMs: 5_000 } })
     for (const partition of world.createTopic({ partitions: 40 })) {
       world.front.produce(partition, plainBatch())

@@ -9,6 +9,7 @@ export function instantFlusher(): FlushPort & FlushDriver {
       return waiting.length
     },
     request: (_path, done) => void waiting.push(done),
+    remove: (_path, done) => void waiting.push(done),
     doWork: () => {
       const now = waiting
       waiting = []

@@ -27,7 +27,10 @@ afterAll(() => fs.rmSync(directory, { recursive: true, force: true }))
 /** Flushes are done in the next turn: what power cuts leave is shown elsewhere. */
 type Done = (error: DiskError | null) => void
 const requests: Done[] = []
-const flush = { request: (_: string, done: Done) => void requests.push(done) }
+const flush = {
+  request: (_: string, done: Done) => void requests.push(done),
+  remove: () => {},
+}
 
 /** Key and value as long as those of a committed offset. */
 const keyOf = (key: number): Uint8Array =>

@@ -220,7 +220,7 @@ describe('retention', () => {
     expect(append(again, batchOf(['next'])).baseOffset).toBe(6)
   })
 
-  it('waits until what follows is durable', () => {
+  it('waits until the name of what follows is durable', () => {
     const { broker, flusher } = simulated()
     const log = broker.open({ segmentBytes: 250, retentionMs: DAY_MS })
     for (let i = 0; i < 6; i++) append(log, batchOf(['x'.repeat(40)], { timestampMs: T }))

@@ -59,6 +59,7 @@ describe.skipIf(!able)("Kafka's own DumpLogSegments", () => {
     directory = fs.mkdtempSync(path.join(os.tmpdir(), 'griot-dump-'))
     const flush = {
       request: (_: string, done: (error: null) => void) => queueMicrotask(() => done(null)),
+      remove: () => {},
     }
     const broker = new Broker(new NodeDisk(), flush, directory)
     broker.start()
@@ -133,6 +134,7 @@ describe.skipIf(!able)("Kafka's own DumpLogSegments, of a log that was cleaned",
     directory = fs.mkdtempSync(path.join(os.tmpdir(), 'griot-dump-cleaned-'))
     const flush = {
       request: (_: string, done: (error: null) => void) => queueMicrotask(() => done(null)),
+      remove: () => {},
     }
     const broker = new Broker(new NodeDisk(), flush, directory)
     broker.start()

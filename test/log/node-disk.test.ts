@@ -85,7 +85,7 @@ describe('open files', () => {
 
 describe('a log on the machine', () => {
   it('is there again after it was left without a word', () => {
-    const flush: FlushPort = { request: () => {} }
+    const flush: FlushPort = { request: () => {}, remove: () => {} }
     const broker = new Broker(new NodeDisk(), flush, `${root}/broker-1`)
     broker.start()
     const log = broker.open({ segmentBytes: 5_000 })
