@@ -34,12 +34,15 @@ export interface FrontRings {
   readonly replies: RingWriter
   /** The front's doorbell. */
   readonly bell: Bell
+  /** The front's memory for frames of large requests. */
+  readonly frames?: SharedArrayBuffer | null
 }
 
 /** Answers to one front, written in place; the front is rung once per turn. On the broker's thread. */
 export class FrontLink {
   readonly front: FrontId
   readonly commands: RingReader
+  readonly frames: Uint8Array
   readonly #replies: RingWriter
   readonly #bell: Bell
   readonly #produced: ProducedReply = {
@@ -56,6 +59,7 @@ export class FrontLink {
   constructor(rings: FrontRings) {
     this.front = rings.front
     this.commands = rings.commands
+    this.frames = new Uint8Array(rings.frames ?? new SharedArrayBuffer(0))
     this.#replies = rings.replies
     this.#bell = rings.bell
   }

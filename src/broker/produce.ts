@@ -60,8 +60,7 @@ export class ProduceHandler {
   onProduce(link: FrontLink, reader: RingReader, at: number): void {
     const command = this.#command
     readProduce(reader.view, at, command)
-    const batch =
-      command.batchIn === BatchIn.RING ? batchInRing(reader, at, command) : this.#take(link)
+    const batch = this.#batchOf(link, reader, at)
     const replica = this.#partitions.admit(command.partition, -1)
     if (replica === null) {
       link.produceRefused(command.correlation, this.#partitions.error, this.#partitions.reason)
@@ -161,6 +160,14 @@ export class ProduceHandler {
   #refuseMissing(): number {
     this.#reason = ProduceReason.batchMissing
     return ErrorCode.UNKNOWN_SERVER_ERROR
+  }
+
+  #batchOf(link: FrontLink, reader: RingReader, at: number): Uint8Array | null {
+    const { batchIn, bufferId, byteLength } = this.#command
+    if (batchIn === BatchIn.RING) return batchInRing(reader, at, this.#command)
+    if (batchIn === BatchIn.BUFFER) return this.#take(link)
+    const end = bufferId + byteLength
+    return end > link.frames.length ? null : link.frames.subarray(bufferId, end)
   }
 
   /** The front posts the buffer before it sends the command, so at the latest it is in the port by now. */

@@ -50,6 +50,8 @@ export interface CommandSenderOptions {
   readonly commands: RingWriter
   /** Of the ring that replies come by. */
   readonly replyRingBytes: number
+  /** Memory that the broker sees: what lies there is not copied. */
+  readonly frames: SharedArrayBuffer | null
   /** Over which a batch too large for the ring is sent. */
   readonly control: ControlPort
   readonly peer: PeerName
@@ -154,7 +156,8 @@ export class CommandSender {
     if (!this.#canReserve(REPLY_BYTES_MAX)) return false
     const ring = this.#options.commands
     const length = batch.length
-    const inRing = PRODUCE_HEADER_BYTES + length <= ring.maxRecordBytes
+    const inFrame = batch.buffer === this.#options.frames
+    const inRing = !inFrame && PRODUCE_HEADER_BYTES + length <= ring.maxRecordBytes
     const at = ring.claim(
       CommandType.PRODUCE,
       inRing ? PRODUCE_HEADER_BYTES + length : PRODUCE_HEADER_BYTES,
@@ -165,8 +168,13 @@ export class CommandSender {
     command.partition = partition
     command.nowMs = this.#options.clock.wallMs()
     command.acks = acks
-    command.batchIn = inRing ? BatchIn.RING : BatchIn.BUFFER
-    command.bufferId = inRing ? 0 : this.sendBuffer(batch)
+    if (inFrame) {
+      command.batchIn = BatchIn.FRAME
+      command.bufferId = batch.byteOffset
+    } else {
+      command.batchIn = inRing ? BatchIn.RING : BatchIn.BUFFER
+      command.bufferId = inRing ? 0 : this.sendBuffer(batch)
+    }
     command.byteLength = length
     writeProduce(ring.view, at, command)
     if (inRing) copyBytes(ring.bytes, at + PRODUCE_HEADER_BYTES, batch)

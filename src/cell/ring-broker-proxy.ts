@@ -40,6 +40,8 @@ import {
 import { type Waiter, WatchTable } from './watch-table.ts'
 
 export interface RingBrokerProxyOptions {
+  /** The front's memory for frames, if this broker sees it: batches that lie there are not copied. */
+  readonly frames?: SharedArrayBuffer | null
   readonly cellId: CellId
   readonly brokerId: BrokerId
   readonly commands: RingWriter
@@ -100,7 +102,10 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     this.#options = options
     const { commands, replies, control, peer, clock } = options
     const replyRingBytes = replies.capacityBytes
-    this.#sender = new CommandSender({ commands, replyRingBytes, control, peer, clock })
+    this.#sender = new CommandSender({
+      ...{ commands, replyRingBytes, control, peer, clock },
+      frames: options.frames ?? null,
+    })
     this.#watches = new WatchTable((partition, offset) => this.#sendWatch(partition, offset))
     this.#calls = new CoordinatorCalls(commands, (bytes) => this.#sender.sendBuffer(bytes))
   }

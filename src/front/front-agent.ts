@@ -36,6 +36,7 @@ import { HeavyRequests } from './heavy-requests.ts'
 import { InternalTopics } from './internal-topics.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
+import { ProduceFrames } from './produce-frames.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { ReadAheads } from './read-ahead.ts'
 import type { RecordPool } from './record-pool.ts'
@@ -66,6 +67,8 @@ export interface FrontAgentOptions {
   readonly admission?: Admission
   /** Cap of bytes in flight over all connections: half for requests, half for replies. */
   readonly inFlightBytes: number
+  /** Memory for frames of large produce requests, which the brokers of `proxies` see; null: all are copied. */
+  readonly frames?: SharedArrayBuffer | null
   /** Cap of buffers for file reads and copies of large tail reads. */
   readonly fileReadBytes: number
   /** Where this front counts; null: nowhere. */
@@ -88,6 +91,7 @@ const RETRY_MS = 1
 export class FrontAgent {
   readonly connections: ConnectionSet
   readonly services: FrontServices
+  readonly frames: ProduceFrames | null
   readonly #options: FrontAgentOptions
   readonly #listeners: KafkaListener[] = []
   #stopping = false
@@ -97,7 +101,8 @@ export class FrontAgent {
 
   constructor(options: FrontAgentOptions) {
     this.#options = options
-    const { clock, logger } = options
+    const { clock, logger, frames = null } = options
+    this.frames = frames === null ? null : new ProduceFrames(frames)
     const budget = new InFlightBudget(Math.floor(options.inFlightBytes / 2))
     const replies = new ReplyBudget(Math.floor(options.inFlightBytes / 2))
     const limits = options.limits ?? defaultLimits
@@ -116,6 +121,7 @@ export class FrontAgent {
       replies,
       limits,
       counts: this.services.counters.net,
+      sharedFrames: this.frames,
     })
     this.#scheduleSweep(clock.monotonicMs())
   }

@@ -98,6 +98,7 @@ export class PendingProduce extends Deadline implements ProduceSink {
   /** A batch has been dispatched, or is about to be. */
   expect(): void {
     this.#waiting++
+    this.context.slot.holdFrame()
   }
 
   refuse(token: number, error: number, message: string | null = null): void {

@@ -42,8 +42,12 @@ export const ReplyType = {
   EPOCH_ENDED: 70,
 } as const
 
-/** Where a produce's batch, or a coordinator's request, is: behind the command itself, or in a buffer of its own that came by control message. */
-export const BatchIn = { RING: 0, BUFFER: 1 } as const
+/**
+ * Where a produce's batch, or a coordinator's request, is: behind the command itself; in a buffer of its own that came by
+ * control message; a batch also in the frame that it came in, `bufferId` bytes into the front's memory for frames, where it stays
+ * as it is until it is answered.
+ */
+export const BatchIn = { RING: 0, BUFFER: 1, FRAME: 2 } as const
 
 /** Where a located fetch finds its bytes: nowhere (at the end, or an error), in a segment file, or in the ring log. */
 export const FetchSource = { NONE: 0, FILE: 1, RING: 2 } as const

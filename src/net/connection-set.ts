@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { LogFields, Logger } from '../base/log.ts'
 import { KafkaConnection, REQUEST_OVERHEAD_BYTES } from './connection.ts'
 import { ConnectionCount, newConnectionCounts } from './connection-counts.ts'
-import { FrameBuffers } from './frame-buffers.ts'
+import { FrameBuffers, type SharedFrames } from './frame-buffers.ts'
 import { type InFlightBudget, SMALL_BYTES, STUCK_AFTER_MS } from './in-flight.ts'
 import type { ListenerInfo } from './listener-info.ts'
 import { RateLimitedLog } from './rate-limited-log.ts'
@@ -109,6 +109,8 @@ export class ConnectionSet {
     readonly budget: InFlightBudget
     readonly replies: ReplyBudget
     readonly limits?: ConnectionLimits
+    /** Memory that other threads see, for the frames of some requests. */
+    readonly sharedFrames?: SharedFrames | null
     /** Slots to count in; own ones unless given. */
     readonly counts?: Float64Array
   }) {
@@ -117,7 +119,10 @@ export class ConnectionSet {
     this.#log = new RateLimitedLog(options.logger, options.clock)
     this.budget = options.budget
     this.replies = options.replies
-    this.frameBuffers = new FrameBuffers(Math.min(KEPT_BYTES_MAX, this.budget.capacityBytes / 4))
+    this.frameBuffers = new FrameBuffers(
+      Math.min(KEPT_BYTES_MAX, this.budget.capacityBytes / 4),
+      options.sharedFrames,
+    )
     this.counts = options.counts ?? newConnectionCounts()
     const limits = options.limits ?? defaultLimits
     // A frame that the budget could never hold would wait for ever.

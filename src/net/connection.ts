@@ -131,6 +131,11 @@ export class KafkaConnection implements BudgetMember {
     return this.#first === slot
   }
 
+  /** Where the socket's next bytes are to go. */
+  get readInto(): Uint8Array {
+    return this.#closed ? this.#set.readBuffer : (this.#splitter.rest ?? this.#set.readBuffer)
+  }
+
   /** From the socket. `chunk` is used until this returns. */
   onData(chunk: Uint8Array): void {
     if (this.#closed || this.#finishing) return
@@ -431,6 +436,7 @@ export class KafkaConnection implements BudgetMember {
     this.#slots++
     this.#requestBytes += held
     this.#set.sink.onFrame(this, slot, frame)
+    slot.handedOver()
   }
 
   /** As far as this connection's own bytes go. */

@@ -1,8 +1,14 @@
+import { copyBytes } from '../base/copy.ts'
 import type { FrameBuffers } from './frame-buffers.ts'
 
 /** A buffer for a frame in parts is never ahead of the bytes that have come by more than this, or by fourfold. */
 const COLLECT_BYTES_MIN = 1 << 20
 const COLLECT_GROWTH = 4
+
+/** From so many bytes on, the rest of a frame is read to where it belongs. */
+const REST_BYTES_MIN = 16 * 1024
+/** Windows is given memory for a read long before anything comes: there it may have been given back by then. */
+const READS_WHEN_ASKED = process.platform !== 'win32'
 
 const NOTHING = new Uint8Array(0)
 
@@ -25,6 +31,10 @@ function looksLike(size: number): string {
 /** Frames up to this size share Node's pool of 8 KB: one that is kept for long keeps no more than that. */
 const POOLED_BYTES_MAX = Buffer.poolSize >>> 1
 
+/** Every request begins with it. */
+const apiKeyOf = (bytes: Uint8Array, at: number, length: number): number =>
+  length < 2 ? -1 : (bytes[at]! << 8) | bytes[at + 1]!
+
 /**
  * Cuts a TCP stream into Kafka's frames (int32 size, then that many bytes), on the thread of the connection. Each comes
  * out in memory of its own, collected in one buffer, at once of its size up to a megabyte, beyond that growing with the
@@ -43,6 +53,8 @@ export class FrameSplitter {
   #prefixBytes = 0
   /** −1 between frames. */
   #size = -1
+  /** Of the frame that is collected; −1 when less than that had come as it was begun. */
+  #apiKey = -1
   #body: Uint8Array = NOTHING
   #filled = 0
   #buffer: Uint8Array | null = null
@@ -133,6 +145,22 @@ export class FrameSplitter {
     }
   }
 
+  /** What comes next may be read to here, and fed as it lies; null: a frame is not worth it, or has not begun. */
+  get rest(): Uint8Array | null {
+    const end = Math.min(this.#size, this.#body.length)
+    if (!READS_WHEN_ASKED || this.hasMore || end - this.#filled < REST_BYTES_MIN) return null
+    return this.#body.subarray(this.#filled, end)
+  }
+
+  /** The chunk was read to where it belongs. */
+  #isInPlace(): boolean {
+    const chunk = this.#chunk
+    const body = this.#body
+    return (
+      chunk.buffer === body.buffer && chunk.byteOffset + this.#at === body.byteOffset + this.#filled
+    )
+  }
+
   #nextChunk(): boolean {
     const next = this.#waiting.shift()
     this.#chunk = next ?? NOTHING
@@ -182,15 +210,18 @@ export class FrameSplitter {
     const take = Math.min(this.#size - this.#filled, this.#chunk.length - this.#at)
     const filled = this.#filled + take
     if (filled > this.#body.length) {
+      if (this.#filled === 0) this.#apiKey = apiKeyOf(this.#chunk, this.#at, take)
       const capacity = Math.max(COLLECT_BYTES_MIN, filled * COLLECT_GROWTH)
-      const grown = this.#buffers.take(Math.min(this.#size, capacity))
+      const grown = this.#buffers.take(Math.min(this.#size, capacity), this.#apiKey)
       if (this.#filled > 0) {
-        grown.set(this.#body.subarray(0, this.#filled))
+        copyBytes(grown, 0, this.#body.subarray(0, this.#filled))
         this.#buffers.give(this.#body)
       }
       this.#body = grown
     }
-    this.#body.set(this.#chunk.subarray(this.#at, this.#at + take), this.#filled)
+    if (!this.#isInPlace()) {
+      copyBytes(this.#body, this.#filled, this.#chunk.subarray(this.#at, this.#at + take))
+    }
     this.#at += take
     this.#filled = filled
     if (filled < this.#size) return null

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { formatHostPort } from './address.ts'
+import type { KafkaConnection } from './connection.ts'
 import type { ConnectionSet } from './connection-set.ts'
 import type { ListenerInfo } from './listener-info.ts'
 import { receiveInto } from './receive.ts'
@@ -166,8 +167,14 @@ function acceptSocket(set: ConnectionSet, accepted: Socket, info: ListenerInfo):
     return
   }
   const local = plainAddress(accepted.localAddress)
-  const socket = receiveInto(accepted, set.readBuffer, (bytes) => connection.onData(bytes))
-  const connection = set.open(socket, info, { remote, local })
+  let connection: KafkaConnection | null = null
+  const socket = receiveInto(accepted, {
+    get readInto() {
+      return connection?.readInto ?? set.readBuffer
+    },
+    onBytes: (bytes) => connection!.onData(bytes),
+  })
+  connection = set.open(socket, info, { remote, local })
   socket.on('end', () => connection.onEnd())
   // A reset is how clients go away; 'close' follows every error.
   socket.on('error', () => {})

@@ -12,26 +12,30 @@ interface Handled {
 interface WithHandle extends SocketConstructorOpts {
   readonly handle: NonNullable<Handled['_handle']>
   readonly onread: {
-    readonly buffer: Uint8Array
+    readonly buffer: () => Uint8Array
     readonly callback: (bytes: number, buffer: Uint8Array) => boolean
   }
 }
 
+/** Where a socket's bytes go. */
+export interface Receiver {
+  /** Where the next read is to put what it gets: looked at once as reading begins, and after each read. */
+  readonly readInto: Uint8Array
+  /** `bytes` have come. Their memory may be another's as soon as this returns. */
+  onBytes(bytes: Uint8Array): void
+}
+
 /**
- * Begins to read from a socket that was accepted with `pauseOnConnect`. What comes lies in `buffer`, which all sockets of a
- * thread share, and is the caller's until `onBytes` returns: Node's own way makes 64 KB of memory for each read, which costs
- * more than the read, and garbage collections. Returns the socket to go on with; it ends and closes as the accepted one
- * would have. Where Node has changed inside, that is the accepted one, and chunks are Node's.
+ * Begins to read from a socket that was accepted with `pauseOnConnect`, into memory of the receiver: Node's own way makes
+ * 64 KB of memory for each read, which costs more than the read, and garbage collections. Returns the socket to go on with;
+ * it ends and closes as the accepted one would have. Where Node has changed inside, that is the accepted one, and chunks are
+ * Node's.
  */
-export function receiveInto(
-  accepted: Socket,
-  buffer: Uint8Array,
-  onBytes: (bytes: Uint8Array) => void,
-): Socket {
+export function receiveInto(accepted: Socket, receiver: Receiver): Socket {
   const handled = accepted as Handled
   const handle = handled._handle
   if (typeof handle?.useUserBuffer !== 'function') {
-    accepted.on('data', onBytes)
+    accepted.on('data', (bytes) => receiver.onBytes(bytes))
     return accepted.resume()
   }
   // a new socket takes over what is under the accepted one, which then has nothing left to close
@@ -42,9 +46,9 @@ export function receiveInto(
     handle,
     allowHalfOpen: true,
     onread: {
-      buffer,
-      callback: (bytes) => {
-        onBytes(buffer.subarray(0, bytes))
+      buffer: () => receiver.readInto,
+      callback: (bytes, buffer) => {
+        receiver.onBytes(buffer.subarray(0, bytes))
         return true
       },
     },

@@ -1,6 +1,7 @@
 import { invariant } from '../base/assert.ts'
 import type { EncodedFrame } from '../protocol/frame-writer.ts'
 import type { KafkaConnection } from './connection.ts'
+import { isShared } from './frame-buffers.ts'
 
 /** The place of one request's reply in its connection's order. Used once, on the front's thread. */
 export class ReplySlot {
@@ -17,6 +18,7 @@ export class ReplySlot {
   next: ReplySlot | null = null
   #onDrained: (() => void) | null = null
   #frameBuffer: Uint8Array | null
+  #holdsFrame = false
 
   constructor(connection: KafkaConnection, requestBytes: number, frameBuffer: Uint8Array | null) {
     this.connection = connection
@@ -24,7 +26,21 @@ export class ReplySlot {
     this.#frameBuffer = frameBuffer
   }
 
-  /** Nobody looks at this request's frame any more: its memory may be used again. What never says so is collected as garbage. */
+  /** The frame is looked at until {@link frameDone}, by other threads perhaps. */
+  holdFrame(): void {
+    this.#holdsFrame = true
+  }
+
+  /** The request has been handed over. A frame in shared memory that nobody holds is done with. */
+  handedOver(): void {
+    if (this.#holdsFrame || this.#frameBuffer === null || !isShared(this.#frameBuffer)) return
+    this.frameDone()
+  }
+
+  /**
+   * Nobody looks at this request's frame any more: its memory may be used again. What never says so is collected as garbage,
+   * unless it is shared.
+   */
   frameDone(): void {
     if (this.#frameBuffer !== null) this.connection.giveBack(this.#frameBuffer)
     this.#frameBuffer = null

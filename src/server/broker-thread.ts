@@ -43,7 +43,7 @@ import {
   threadLogger,
   waitForGate,
 } from './thread.ts'
-import { brokerIds, CELL, FLUSHER_PEER, FRONTS } from './wiring.ts'
+import { brokerIds, CELL, FLUSHER_PEER, FRONTS, KAFKA_FRONT } from './wiring.ts'
 
 /** The reserve of a full disk is written this long after the broker's start, not during it. */
 const RESERVE_AFTER_MS = 1_000
@@ -190,6 +190,7 @@ function frontRings({ wiring, thread }: ThreadData): FrontRings[] {
       commands: new RingReader(rings.requests),
       replies: new RingWriter(rings.replies),
       bell: new DoorbellRinger(wiring.bells[threadIndex(wiring, frontPeer(front))]!),
+      frames: front === KAFKA_FRONT ? wiring.frames : null,
     }
   })
 }

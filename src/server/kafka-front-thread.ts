@@ -136,6 +136,7 @@ class KafkaFrontThread implements Agent {
         idleMs: settings.connectionsMaxIdleMs,
       },
       inFlightBytes: plan.inFlightBytes,
+      frames: wiring.frames,
       fileReadBytes: plan.fileReadBytes,
       collectGarbage,
       kick: () => this.#driver.kick(),
@@ -262,6 +263,7 @@ function brokerProxies({ data, clock }: ThreadContext, control: EventPorts): Rin
       bell: new DoorbellRinger(bells[index]!),
       control,
       peer: brokerPeer(CELL, brokerId),
+      frames: wiring.frames,
       clock,
     })
   })

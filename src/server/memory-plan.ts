@@ -18,6 +18,8 @@ export interface MemoryPlan {
   readonly arenaBytes: number
   /** Segment bytes read from files and not yet sent, all connections together. */
   readonly fileReadBytes: number
+  /** Of those, memory for frames that brokers read where they are; larger ones, and more of them, are copied. */
+  readonly frameBytes: number
   /** Frames received and responses not yet sent, all connections together. */
   readonly inFlightBytes: number
 }
@@ -46,6 +48,7 @@ export function planMemory(totalBytes: number, brokers: number): MemoryPlan {
     flushRingBytes,
     arenaBytes,
     fileReadBytes,
+    frameBytes: clampPowerOfTwo(inFlightBytes / 4, MIB, 32 * MIB),
     inFlightBytes,
   }
 }

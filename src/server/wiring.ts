@@ -45,6 +45,8 @@ export interface EngineWiring {
   readonly fronts: readonly (readonly RingPair[])[]
   /** By broker from index 0. */
   readonly flush: readonly RingPair[]
+  /** The Kafka front's memory for frames of large produce requests, which brokers read. */
+  readonly frames: SharedArrayBuffer
   /** Memory of each broker's ring logs. */
   readonly arenas: readonly SharedArrayBuffer[]
   /** {@link Gate}: threads load while the directory's lock is being taken, and go on when it opens. */
@@ -103,6 +105,7 @@ export function allocateWiring(threads: readonly ThreadInfo[], plan: MemoryPlan)
         : perBroker(() => ringPair(plan.smallRingBytes, plan.smallRingBytes)),
     ),
     flush: perBroker(() => ringPair(plan.flushRingBytes, plan.flushRingBytes)),
+    frames: new SharedArrayBuffer(plan.frameBytes),
     arenas: perBroker(() => new SharedArrayBuffer(plan.arenaBytes)),
     gate: gate!,
   }

@@ -142,8 +142,9 @@ test('batches too large for the ring travel in buffers of their own, in order wi
 
 describe('a broker that hangs', () => {
   const limits = { ...defaultLimits, connectionBytesMax: 300_000 }
-  const hanging = () => {
-    const world = new Harness({ commandRingBytes: 64 * 1024, inFlightBytes: 2_000_000, limits })
+  const hanging = (frameBytes = 4 * 2 ** 20) => {
+    const rings = { commandRingBytes: 64 * 1024, frameBytes }
+    const world = new Harness({ ...rings, inFlightBytes: 2_000_000, limits })
     world.createTopic('t')
     world.hung.add(1)
     return world
@@ -186,34 +187,40 @@ describe('a broker that hangs', () => {
     settles(world)
   })
 
-  test('finds batches whole that came in parts, whatever came after them', () => {
-    const world = hanging()
-    const client = world.connect()
-    const sent = ['a', 'b', 'c', 'd'].map((text, i) => {
-      const correlation = 100 + i
-      const request = produceRequest('t', bigBatch(text, 70_000 + i), { timeoutMs: 1 })
-      const frame = client.encode(produce, 9, request, correlation)
-      for (let at = 0; at < frame.length; at += 50_000) {
-        client.connection.onData(Buffer.from(frame.subarray(at, at + 50_000)))
+  test.each([0, 4 * 2 ** 20])(
+    'finds batches whole that came in parts, whatever came after them, with %i bytes of shared memory',
+    (frameBytes) => {
+      const world = hanging(frameBytes)
+      const client = world.connect()
+      const sent = ['a', 'b', 'c', 'd'].map((text, i) => {
+        const correlation = 100 + i
+        const request = produceRequest('t', bigBatch(text, 70_000 + i), { timeoutMs: 1 })
+        const frame = client.encode(produce, 9, request, correlation)
+        for (let at = 0; at < frame.length; at += 50_000) {
+          client.connection.onData(Buffer.from(frame.subarray(at, at + 50_000)))
+        }
+        // The first two are past their time when the others come, and still wait for the ring.
+        if (i === 1) world.pass(1_000)
+        return correlation
+      })
+      settles(world)
+      expect(sent.map((one) => produced(client, one)!.errorCode)).toEqual([7, 7, 0, 0])
+      const read = sendFetch(client, { t: { 0: 0 } })
+      world.run()
+      const { records } = partitionsOf(fetched(client, read))['t/0']!
+      let text = ''
+      for (let at = 0; at < records!.length; at += sizeInBytesOf(records!, at)) {
+        const value = Buffer.from(readRecords(records!, at)[0]!.value!).toString()
+        expect(value).toBe(value[0]!.repeat(value.length))
+        text += value[0]
       }
-      // The first two are past their time when the others come, and still wait for the ring.
-      if (i === 1) world.pass(1_000)
-      return correlation
-    })
-    settles(world)
-    expect(sent.map((one) => produced(client, one)!.errorCode)).toEqual([7, 7, 0, 0])
-    const read = sendFetch(client, { t: { 0: 0 } })
-    world.run()
-    const { records } = partitionsOf(fetched(client, read))['t/0']!
-    let text = ''
-    for (let at = 0; at < records!.length; at += sizeInBytesOf(records!, at)) {
-      const value = Buffer.from(readRecords(records!, at)[0]!.value!).toString()
-      expect(value).toBe(value[0]!.repeat(value.length))
-      text += value[0]
-    }
-    expect(text).toBe('abcd')
-    expect(world.front.connections.frameBuffers.keptBytes).toBeGreaterThan(0)
-  })
+      expect(text).toBe('abcd')
+      // those buffers are there for the next, and so is that memory
+      const { frameBuffers } = world.front.connections
+      expect(frameBuffers.keptBytes > 0).toBe(frameBytes === 0)
+      expect(world.front.frames?.usedBytes ?? 0).toBe(0)
+    },
+  )
 })
 
 describe('a broker that dies', () => {

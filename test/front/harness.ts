@@ -48,6 +48,8 @@ export interface HarnessOptions {
   readonly commandRingBytes?: number
   readonly replyRingBytes?: number
   readonly arenaBytes?: number
+  /** Memory for frames that brokers read where they lie; 0: none. */
+  readonly frameBytes?: number
   readonly inFlightBytes?: number
   readonly fileReadBytes?: number
   readonly limits?: ConnectionLimits
@@ -91,6 +93,7 @@ export class Harness {
   readonly #ports = new MemoryPorts()
   readonly #logger: Logger
   readonly #frontPort: ControlPort
+  readonly #frames: SharedArrayBuffer | null
 
   constructor(options: HarnessOptions = {}) {
     const count = options.brokers ?? 1
@@ -100,6 +103,8 @@ export class Harness {
     }
     this.disk = new SimulatedDisk({ nowMs: () => this.clock.wallMs() })
     this.files = new SimulatedSegmentFiles(this.disk, this.later)
+    const { frameBytes = 4 * 2 ** 20 } = options
+    this.#frames = frameBytes === 0 ? null : new SharedArrayBuffer(frameBytes)
     this.#frontPort = this.#ports.port(frontPeer(FRONT))
     const server = this.#ports.port('server')
     void server
@@ -273,10 +278,9 @@ export class Harness {
         flush,
         fronts: [
           {
-            front: FRONT,
+            ...{ front: FRONT, bell: { ring: () => {} }, frames: this.#frames },
             commands: new RingReader(commands),
             replies: new RingWriter(replies),
-            bell: { ring: () => {} },
           },
         ],
         control: port,
@@ -306,6 +310,7 @@ export class Harness {
         control: this.#frontPort,
         peer,
         clock: this.clock,
+        frames: this.#frames,
       }),
     )
     return { arena: arena.sab, port, metadataLog }
@@ -336,6 +341,7 @@ export class Harness {
       },
       ...(options.limits === undefined ? {} : { limits: options.limits }),
       inFlightBytes: options.inFlightBytes ?? 64 * 2 ** 20,
+      frames: this.#frames,
       fileReadBytes: options.fileReadBytes ?? 32 * 2 ** 20,
       ...(options.collectGarbage === undefined ? {} : { collectGarbage: options.collectGarbage }),
       kick: () => this.kicks++,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { copyBytes } from '../../src/base/copy.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { FrameBuffers } from '../../src/net/frame-buffers.ts'
 import { FrameSplitter } from '../../src/net/frame-splitter.ts'
@@ -57,6 +58,44 @@ describe('a frame splitter', () => {
       frames.forEach((frame, i) => {
         expect(Buffer.compare(frame, bodies[i]!)).toBe(0)
       })
+    }
+  })
+
+  test('says where the rest of a large frame belongs, and takes it from there without a copy', () => {
+    const buffers = new FrameBuffers(0, {
+      takes: (apiKey) => apiKey === 0,
+      allocate: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
+      free: () => true,
+    })
+    for (const bytes of [20_000, 100_000, 1_500_000]) {
+      const splitter = new FrameSplitter(10_000_000, buffers)
+      const body = Buffer.from(Array.from({ length: bytes }, (_, i) => (i < 2 ? 0 : i * 7)))
+      const stream = Buffer.concat([
+        framed(Buffer.from('small')),
+        framed(body),
+        framed(Buffer.from('next')),
+      ])
+      let at = 0
+      let inPlace = 0
+      const got: Uint8Array[] = []
+      const elsewhere = new Uint8Array(3_000)
+      while (at < stream.length) {
+        const { rest } = splitter
+        const target = rest ?? elsewhere
+        // as a socket does: what has come by now, as far as there is room
+        const part = stream.subarray(at, at + Math.min(target.length, 70_000))
+        copyBytes(target, 0, part)
+        splitter.feed(target.subarray(0, part.length))
+        got.push(...drain(splitter))
+        splitter.keepRest()
+        elsewhere.fill(0)
+        if (rest !== null) inPlace += part.length
+        at += part.length
+      }
+      const wanted = [Buffer.from('small'), body, Buffer.from('next')]
+      expect(got.map((frame, i) => wanted[i]!.equals(frame))).toEqual([true, true, true])
+      expect(got[1]!.buffer).toBeInstanceOf(SharedArrayBuffer)
+      if (process.platform !== 'win32') expect(inPlace).toBeGreaterThan(bytes - 40_000 - 3_000)
     }
   })
 

@@ -34,9 +34,12 @@ describe.each(['own', 'another'])('receiving, with a handle that is Node’s: %s
     const buffer = new Uint8Array(1000)
     const got: Buffer[] = []
     let shared = 0
-    const socket = receiveInto(prepared(accepted), buffer, (bytes) => {
-      if (bytes.buffer === buffer.buffer) shared++
-      got.push(Buffer.from(bytes))
+    const socket = receiveInto(prepared(accepted), {
+      readInto: buffer,
+      onBytes: (bytes) => {
+        if (bytes.buffer === buffer.buffer) shared++
+        got.push(Buffer.from(bytes))
+      },
     })
     const sent = Buffer.from(Array.from({ length: 100_000 }, (_, i) => i * 7))
     client.write(sent)
@@ -48,12 +51,43 @@ describe.each(['own', 'another'])('receiving, with a handle that is Node’s: %s
     socket.destroy()
   })
 
+  test('each read goes where it is wanted, shared memory too, and nothing is written beyond or afterwards', async () => {
+    const { client, accepted } = await pair()
+    const all = new Uint8Array(new SharedArrayBuffer(200_000))
+    const start = new Uint8Array(1_000)
+    let at = 0
+    let inPlace = 0
+    const socket = receiveInto(prepared(accepted), {
+      get readInto() {
+        // by turns, and never more than fits
+        return at % 3 === 0 ? start : all.subarray(at, Math.min(at + 50_000, all.length - 1))
+      },
+      onBytes: (bytes) => {
+        if (bytes.buffer === all.buffer) inPlace += bytes.length
+        else all.set(bytes, at)
+        at += bytes.length
+      },
+    })
+    const sent = Buffer.from(Array.from({ length: 150_000 }, (_, i) => i * 7))
+    client.write(sent)
+    await eventually(() => at === sent.length)
+    expect(Buffer.from(all.slice(0, at)).equals(sent)).toBe(true)
+    expect(all.subarray(at).every((byte) => byte === 0)).toBe(true)
+    if (kind === 'own') expect(inPlace).toBeGreaterThan(50_000)
+    else expect(inPlace).toBe(0)
+    client.destroy()
+    socket.destroy()
+  })
+
   test('a pause holds bytes back, an end is told and leaves the other way open, then it closes once', async () => {
     const { client, accepted } = await pair()
     let bytesIn = 0
     const events: string[] = []
-    const socket = receiveInto(prepared(accepted), new Uint8Array(4096), (bytes) => {
-      bytesIn += bytes.length
+    const socket = receiveInto(prepared(accepted), {
+      readInto: new Uint8Array(4096),
+      onBytes: (bytes) => {
+        bytesIn += bytes.length
+      },
     })
     for (const event of ['end', 'close']) socket.on(event, () => void events.push(event))
     client.write('one')
@@ -79,7 +113,10 @@ describe.each(['own', 'another'])('receiving, with a handle that is Node’s: %s
 
   test('a reset closes it, and its errors are its own', async () => {
     const { client, accepted } = await pair()
-    const socket = receiveInto(prepared(accepted), new Uint8Array(4096), () => {})
+    const socket = receiveInto(prepared(accepted), {
+      readInto: new Uint8Array(4096),
+      onBytes: () => {},
+    })
     let closed = 0
     socket.on('error', () => {})
     socket.on('close', () => void closed++)
