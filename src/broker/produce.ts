@@ -95,6 +95,7 @@ export class ProduceHandler {
       this.#reason = partitions.reason
       return partitions.error
     }
+    if (replica.watches !== null && replica.watches.active > 0) log.noteReader()
     const outcome = this.#outcome
     try {
       log.stage(batch, partitions.wallMs, partitions.leaderEpochOf(replica.number), outcome)

@@ -41,6 +41,9 @@ const limitsOf = (config: LogConfig, origin: 'client' | 'broker'): BatchLimits =
 export const faultOfWrite = (error: DiskError): AppendFault =>
   error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'diskFull' : 'writeFailed'
 
+/** Below, a copy into the ring log and a share of one write cost less than a write of one's own. */
+const DIRECT_FROM_BYTES = 16 * 1024
+
 /** Judged and then thrown away within one call: one of each per thread is enough. */
 const verdict = newVerdict()
 const producerBatch: ProducerBatch = {
@@ -219,11 +222,12 @@ export class BatchStager {
     // All that can fail comes before the ring is touched, except for writes that begin a turn anew.
     if (leaderEpoch > log.epochs.latest) this.#assignEpoch(leaderEpoch, this.#nextOffset)
     if (this.#stagedBytes === 0) segment.mark()
-    let index = this.#ring?.reserve(batch.length, this, nowMs) ?? LogRing.NO_ROOM
+    const ring = stamped || this.#wantsRing(batch) ? this.#ring : null
+    let index = ring?.reserve(batch.length, this, nowMs) ?? LogRing.NO_ROOM
     if (index === LogRing.WRITE_FIRST) {
       this.#writeStaged()
       segment.mark()
-      index = this.#ring!.reserve(batch.length, this, nowMs)
+      index = ring!.reserve(batch.length, this, nowMs)
       invariant(index !== LogRing.WRITE_FIRST, 'a ring is full of nothing')
     }
     if (index === LogRing.NO_ROOM && this.#stagedBytes > 0) {
@@ -232,7 +236,7 @@ export class BatchStager {
     }
     const baseOffset = this.#nextOffset
     if (index >= 0) {
-      const { bytes } = this.#ring!.writer!
+      const { bytes } = ring!.writer!
       copyBytes(bytes, index, batch)
       stampOffsets(bytes, index, baseOffset, leaderEpoch)
       if (stamped) setLogAppendTime(bytes, index, nowMs)
@@ -256,6 +260,11 @@ export class BatchStager {
     out.baseOffset = baseOffset
     out.lastOffset = lastOffset
     if (stamped) out.logAppendTimeMs = nowMs
+  }
+
+  /** A large batch that nobody is about to read goes to the file from where it is; small ones share a write. */
+  #wantsRing(batch: Uint8Array): boolean {
+    return batch.length < DIRECT_FROM_BYTES || this.#log.isReadAtEnd
   }
 
   /** The segment that a batch goes to, begun or rolled if need be. Throws DiskError. */

@@ -13,7 +13,12 @@ import { LogRing } from './log-ring.ts'
 import { type DeleteRecordsDone, LogStart } from './log-start.ts'
 import { LogTail, logPoint } from './log-tail.ts'
 import { LogTimers } from './log-timers.ts'
-import type { AppendOutcome, LocateOutcome, OffsetsOutcome } from './outcomes.ts'
+import {
+  type AppendOutcome,
+  type LocateOutcome,
+  LocateSource,
+  type OffsetsOutcome,
+} from './outcomes.ts'
 import { ProducerState } from './producer-state.ts'
 import { findTimestamp, locate, type ReadableLog, readBatches } from './reads.ts'
 import { type OpenedLog, openLog } from './recovery.ts'
@@ -35,6 +40,11 @@ export interface PartitionLogOptions {
   /** The acknowledged offset has moved, by a flush, outside of write. */
   readonly onAcknowledged?: () => void
 }
+
+/** A reader this close to the end is about to reach it: as much as the largest ring holds. */
+const NEAR_END_BYTES = 8 * 2 ** 20
+/** So long after somebody read the end it is taken to be read. */
+const READ_FOR_MS = 10_000
 
 /**
  * One replica's log, on its broker's thread. `nowMs` of stage is wall-clock time; of onTimer and nextTimerAtMs
@@ -64,6 +74,7 @@ export class PartitionLog implements ReadableLog {
   #startOffset: number
   #failure: string | null
   #closed = false
+  #readUntilMs = Number.NEGATIVE_INFINITY
   /** Retention found more to remove than is followed by durable segments, or a segment was rolled. */
   #retentionWaits = false
 
@@ -235,6 +246,24 @@ export class PartitionLog implements ReadableLog {
   /** Where the bytes from `offset` on are: at most `maxBytes`, but one batch at least. */
   locate(offset: number, maxBytes: number, out: LocateOutcome): void {
     this.#reading(out, () => locate(this, this.#ring?.writer ?? null, offset, maxBytes, out))
+    const { segment, position } = this.committed
+    const isNear =
+      out.source !== LocateSource.FILE ||
+      (out.segmentBaseOffset === segment?.baseOffset && position - out.position < NEAR_END_BYTES)
+    if (out.error === ErrorCode.NONE && isNear) this.noteReader()
+  }
+
+  /** Somebody reads the end of the log: what is appended next is to be found in the ring. */
+  noteReader(): void {
+    this.#readUntilMs = this.environment.clock.monotonicMs() + READ_FOR_MS
+  }
+
+  /**
+   * Whether somebody has read, or waited for, the end lately. Who reads from the ring does not say so each time, but asks here
+   * when it ends before the log does.
+   */
+  get isReadAtEnd(): boolean {
+    return this.environment.clock.monotonicMs() < this.#readUntilMs
   }
 
   /** ListOffsets: a time in ms, or one of Kafka's negative ones. offset −1 when there is none. */

@@ -317,6 +317,27 @@ describe('a watch', () => {
     expect(world.fronts[1]!.takeOne('woken').highWatermark).toBe(2)
   })
 
+  it('that has waited for long has what it waits for in the ring log, however large', () => {
+    const world = new World()
+    const [partition] = world.createTopic()
+    const sourceOf = (offset: number) => {
+      world.front.locate(partition!, offset)
+      world.run()
+      return world.front.takeOne('located').source
+    }
+    world.front.produce(partition!, plainBatch(1, 30_000))
+    world.run()
+    world.front.take()
+    expect(sourceOf(0)).toBe(FetchSource.FILE)
+    world.front.watch(partition!, 1)
+    world.run()
+    world.clock.advance(60_000)
+    world.front.produce(partition!, plainBatch(1, 30_000))
+    world.run()
+    expect(world.front.take()).toMatchObject([{ kind: 'produced' }, { kind: 'woken' }])
+    expect(sourceOf(1)).toBe(FetchSource.RING)
+  })
+
   it('that is late is answered at once, and one for nothing with the reason', () => {
     const world = new World()
     const [partition] = world.createTopic()

@@ -26,6 +26,9 @@ describe('a reader that does not drain its socket', () => {
     const world = new Harness(options)
     world.createTopic('t')
     const writer = world.connect()
+    // somebody reads the end, so that batches go through the ring log
+    sendFetch(writer, { t: { 0: 0 } }, { maxWaitMs: 0 })
+    world.run()
     for (let i = 0; i < BATCHES; i++) {
       sendProduce(writer, 't', bigBatch(MARK, 20_000))
       world.run()

@@ -58,6 +58,32 @@ describe('the ring log of a partition', () => {
     expect(storedBatches(log).map(({ tail }) => tail.length > 90_000)).toEqual([false, true, false])
   })
 
+  it('is written past by large batches as long as nobody reads the end', () => {
+    const { broker } = simulated()
+    const log = broker.open()
+    const put = () => append(log, batchOf(['x'.repeat(20_000)])).baseOffset
+    for (let i = 0; i < 500; i++) put()
+    expect(log.ring).toBe(null)
+    // 10 MB behind is no reader of the end
+    source(log, 0)
+    const unread = put()
+    expect(log.ring).toBe(null)
+    expect(source(log, unread - 5)).toBe(LocateSource.FILE)
+    const read = put()
+    expect([source(log, read), source(log, unread)]).toEqual([LocateSource.RING, LocateSource.FILE])
+    // who has the ring reads on without asking, for a while
+    broker.clock.advance(9_000)
+    source(log, log.logEndOffset)
+    broker.clock.advance(9_000)
+    expect(source(log, put())).toBe(LocateSource.RING)
+    broker.clock.advance(10_001)
+    const late = put()
+    expect(source(log, late)).toBe(LocateSource.FILE)
+    expect(source(log, append(log, batchOf(['small'])).baseOffset)).toBe(LocateSource.RING)
+    const stored = storedBatches(log, unread)
+    expect(stored.map(({ base }) => base)).toEqual(stored.map((_, i) => unread + i))
+  })
+
   it('is done without when there is no room in the arena', () => {
     const { broker } = sized(16 << 10)
     const log = broker.open()
