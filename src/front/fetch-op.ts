@@ -43,6 +43,11 @@ const PART_BYTES = 300
 /** Times a part is asked for again before it counts as unreadable. */
 const RETRIES_MAX = 3
 
+/** Who reads in a row asks the broker for so many fetches at a time, … */
+const IN_ROW_FACTOR = 16
+/** … which hold for so long: as late is the removal of records told to those who are about to read them. */
+const LOCATED_FOR_MS = 20
+
 const look = newTailLook()
 
 /**
@@ -249,7 +254,31 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
     }
     const tail = this.context.services.tails.get(part.partition)
     if (tail === undefined && isStillAtEnd(part)) return
-    if (tail === undefined || !this.#lookInto(part, tail)) this.#locate(part, token)
+    if (tail !== undefined && this.#lookInto(part, tail)) return
+    if (!this.#goOn(part)) this.#locate(part, token)
+  }
+
+  /** Who reads files in a row goes on where the broker has said that more is; false when it must be asked. */
+  #goOn(part: FetchPart): boolean {
+    const { state, services } = this.context
+    if (state.reading === null) return false
+    const { partition, fetchOffset, maxBytes } = part
+    const nowMs = services.clock.monotonicMs()
+    const located = state.reading.takeLocated(partition, fetchOffset, maxBytes, nowMs)
+    if (located === null) return false
+    part.source = FetchSource.FILE
+    part.pending = true
+    part.segmentBaseOffset = located.segmentBaseOffset
+    part.position = located.position
+    part.byteLength = located.byteLength
+    // what is there is checked: after a gap it is another, and the broker is asked
+    part.batchBaseOffset = fetchOffset
+    part.highWatermark = located.highWatermark
+    part.lastStableOffset = located.lastStableOffset
+    part.logStartOffset = located.logStartOffset
+    part.locatedUntilMs = located.untilMs
+    part.secondLength = 0
+    return true
   }
 
   #resolve(part: FetchPart): number {
@@ -280,9 +309,10 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   #locate(part: FetchPart, token: number): void {
     this.#outstanding++
     const { partition, fetchOffset, currentLeaderEpoch } = part
-    // Who reads in a row is told of the next stretch too: it is read ahead.
+    // Who reads in a row is told of the next stretches too: they are read ahead, and not asked for.
     const isInRow = this.context.state.reading?.isInRow(partition, fetchOffset) === true
-    const maxBytes = isInRow ? Math.min(2 * part.maxBytes, 2 ** 30) : part.maxBytes
+    const maxBytes = isInRow ? Math.min(IN_ROW_FACTOR * part.maxBytes, 2 ** 30) : part.maxBytes
+    part.locatedUntilMs = this.context.services.clock.monotonicMs() + LOCATED_FOR_MS
     part.proxy!.locate(partition, fetchOffset, maxBytes, currentLeaderEpoch, this, token)
   }
 

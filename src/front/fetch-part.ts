@@ -51,6 +51,8 @@ export class FetchPart extends Waiter {
   byteLength = 0
   /** Of the batch at `position` in a segment file. */
   batchBaseOffset = -1
+  /** Monotonic milliseconds until which what the broker said of its place holds. */
+  locatedUntilMs = 0
   secondPosition = 0
   secondLength = 0
   /** Found, and not read yet. */

@@ -67,9 +67,15 @@ function readAhead(op: FetchOp, part: FetchPart, foundBytes: number, nextOffset:
   const length = Math.min(part.byteLength - foundBytes, part.maxBytes)
   const isWorthIt = isInRow && length >= AHEAD_BYTES_MIN && !op.context.connection.closed
   const position = part.position + foundBytes
+  const { segmentBaseOffset, highWatermark, lastStableOffset, logStartOffset } = part
+  const located = {
+    ...{ segmentBaseOffset, position, byteLength: part.byteLength - foundBytes },
+    ...{ highWatermark, lastStableOffset, logStartOffset, untilMs: part.locatedUntilMs },
+  }
   reading.expect(
     part.partition,
     nextOffset,
+    isInRow ? located : null,
     isWorthIt ? { ...placeOf(op, part), position, length } : null,
   )
 }

@@ -18,9 +18,22 @@ export interface Stretch {
   readonly length: number
 }
 
+/** Where a broker said that bytes are, as far as they have not been read. */
+export interface Located {
+  readonly segmentBaseOffset: number
+  readonly position: number
+  readonly byteLength: number
+  readonly highWatermark: number
+  readonly lastStableOffset: number
+  readonly logStartOffset: number
+  /** Monotonic milliseconds: later it is asked again, since the log's start may have moved. */
+  readonly untilMs: number
+}
+
 /** Where a connection will go on in a partition's files, if it reads them in a row. */
 interface Place {
   nextOffset: number
+  located: Located | null
   ahead: Ahead | null
 }
 
@@ -114,14 +127,35 @@ export class Reading {
     return this.#places.get(partition)?.nextOffset === offset
   }
 
-  /** The next read is expected at `nextOffset`; what `stretch` names is read for it. */
-  expect(partition: PartitionNumber, nextOffset: number, stretch: Stretch | null): void {
+  /** Where `bytes` from `offset` on are, when the broker has said so lately; taken at its word once. */
+  takeLocated(
+    partition: PartitionNumber,
+    offset: number,
+    bytes: number,
+    nowMs: number,
+  ): Located | null {
+    const place = this.#places.get(partition)
+    if (place === undefined || place.nextOffset !== offset) return null
+    const { located } = place
+    place.located = null
+    if (located === null || located.byteLength < bytes || nowMs >= located.untilMs) return null
+    return located
+  }
+
+  /** The next read is expected at `nextOffset`, which is `located`; what `stretch` names is read for it. */
+  expect(
+    partition: PartitionNumber,
+    nextOffset: number,
+    located: Located | null,
+    stretch: Stretch | null,
+  ): void {
     let place = this.#places.get(partition)
     if (place === undefined) {
-      place = { nextOffset, ahead: null }
+      place = { nextOffset, located, ahead: null }
       this.#places.set(partition, place)
     }
     place.nextOffset = nextOffset
+    place.located = located
     if (place.ahead !== null) this.#aheads.drop(place.ahead)
     if (stretch !== null) this.#aheads.begin(place, stretch)
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { deleteRecords } from '../../src/protocol/21-delete-records.ts'
 import { baseOffsetOf, sizeInBytesOf } from '../../src/record/batch.ts'
 import { readRecords } from '../../src/record/records.ts'
 import type { FakeClient } from './fake-client.ts'
@@ -60,6 +61,32 @@ describe('files that are read in a row', () => {
     client.socket.destroy()
     expect(world.front.services.fileBuffers.outBytes).toBe(0)
     expect(world.inFlightBytes).toBe(0)
+  })
+
+  test('are asked for once in many fetches, but not after a while: their beginning may have moved', () => {
+    const world = filled()
+    const client = world.connect()
+    let next = 0
+    let fetches = 0
+    const before = world.proxies[0]!.locates
+    for (; next < 40; fetches++) next += read(world, client, next).length
+    const asked = world.proxies[0]!.locates - before
+    // a segment of a megabyte ends after five
+    expect(fetches).toBeGreaterThanOrEqual(10)
+    expect(asked).toBeLessThanOrEqual(fetches / 2 + 1)
+    const admin = world.connect()
+    admin.send(deleteRecords, 2, {
+      topics: [{ name: 't', partitions: [{ partitionIndex: 0, offset: 50 }] }],
+      timeoutMs: 10_000,
+    })
+    world.run()
+    world.pass(20)
+    const gone = ask(client, next)
+    world.run()
+    expect(partitionsOf(fetched(client, gone))['t/0']).toMatchObject({
+      errorCode: 1,
+      logStartOffset: expect.anything(),
+    })
   })
 
   test('are not, by a client that jumps', () => {
