@@ -4,7 +4,15 @@
 // in the engine's own threads is CommonJS, one file per thread: ES modules would cost each thread 10 ms and more.
 // Dependencies stay outside, but for the two that every start needs, and the one that only the bench has.
 import { createHash } from 'node:crypto'
-import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { build } from 'esbuild'
 
@@ -95,13 +103,17 @@ const results = await Promise.all([
 // by its last line, compiled code that was kept is told to be of this text (src/server/code-cache.ts)
 const withBuild = (text) => `${text}\n//# build=${createHash('sha256').update(text).digest('hex')}`
 
-rmSync('dist/code-cache', { recursive: true, force: true })
+// what is as it was keeps its time too, and with it the compiled code
+const writeChanged = (file, text) => {
+  if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileSync(file, text)
+}
+
 mkdirSync('dist', { recursive: true })
 const written = new Set()
 for (const file of results.flatMap(({ outputFiles }) => outputFiles)) {
   const name = path.basename(file.path)
   written.add(name)
-  writeFileSync(file.path, name.endsWith('.cjs') ? withBuild(file.text) : file.text)
+  writeChanged(file.path, name.endsWith('.cjs') ? withBuild(file.text) : file.text)
 }
 for (const [name, text] of Object.entries(ENTRIES)) {
   written.add(name)

@@ -6,6 +6,7 @@
 import {
   closeSync,
   fdatasync,
+  fdatasyncSync,
   fstatSync,
   mkdirSync,
   openSync,
@@ -96,14 +97,19 @@ export class CodeCache {
     }
   }
 
-  /** Keeps this thread's code, and puts into place what all threads of the process kept. On the main thread, which it keeps from nothing. */
+  /**
+   * Keeps this thread's code, and puts into place what all threads of the process kept: once the start is over, or at a clean
+   * end before. On the main thread, which it keeps from nothing.
+   */
   publishLater(names: readonly string[]): void {
     const publish = () => {
       for (const name of names) this.#publish(name)
       this.#sweep()
     }
-    process.once('exit', () => {
-      for (const name of names) this.#discard(name)
+    // a run that was too short, its threads have ended; one that failed has not called what a start calls
+    process.once('exit', (code) => {
+      if (code === 0) this.keep()
+      for (const name of names) this.#finish(name, code === 0)
     })
     setTimeout(() => {
       this.keep()
@@ -113,29 +119,35 @@ export class CodeCache {
 
   /** Durable first: a file that is there is whole, whatever happens to the machine. */
   #publish(name: string): void {
-    const waiting = this.#waitingFile(name)
-    let fd: number
     try {
-      fd = openSync(waiting, 'r+')
-    } catch {
-      return
-    }
-    fdatasync(fd, (error) => {
-      try {
+      const fd = openSync(this.#waitingFile(name), 'r+')
+      fdatasync(fd, (error) => {
         closeSync(fd)
-        if (error === null) renameSync(waiting, this.#file(name))
-        else rmSync(waiting)
-      } catch {
-        // another process may have cleaned up
-      }
-    })
+        this.#putInPlace(name, error === null)
+      })
+    } catch {
+      // not kept by this process
+    }
   }
 
-  #discard(name: string): void {
+  /** The same at the process's end. */
+  #finish(name: string, isOfUse: boolean): void {
     try {
-      rmSync(this.#waitingFile(name), { force: true })
+      const fd = openSync(this.#waitingFile(name), 'r+')
+      if (isOfUse) fdatasyncSync(fd)
+      closeSync(fd)
+      this.#putInPlace(name, isOfUse)
     } catch {
-      // a directory of somebody else's: nothing was written there
+      // not kept by this process, or in place by now
+    }
+  }
+
+  #putInPlace(name: string, isOfUse: boolean): void {
+    try {
+      if (isOfUse) renameSync(this.#waitingFile(name), this.#file(name))
+      else rmSync(this.#waitingFile(name))
+    } catch {
+      // another process has cleaned up, or a new build
     }
   }
 

@@ -31,6 +31,8 @@ async function run(): Promise<void> {
   }
 }
 
+// a thread that ends before the time comes keeps it then
+process.once('exit', keepCode)
 // a broker has no event loop, and keeps its code itself
 if (data.thread.role !== 'broker') setTimeout(keepCode, KEEP_AFTER_MS).unref()
 // a rejection that nobody handles ends the thread with its error, which the server is told

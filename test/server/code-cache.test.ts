@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -42,7 +43,12 @@ interface Loaded {
 }
 
 /** Loads the bundle in a process of its own, which keeps the code when asked to. */
-function load({ keeps = false, flags = [] as string[], env = {} } = {}): Loaded {
+function load({
+  keeps = null as 'late' | 'at-end' | null,
+  exitCode = 0,
+  flags = [] as string[],
+  env = {},
+} = {}): Loaded {
   const script = `
     import { createRequire } from 'node:module'
     import { CodeCache } from ${JSON.stringify(module.href)}
@@ -53,16 +59,17 @@ function load({ keeps = false, flags = [] as string[], env = {} } = {}): Loaded 
     try { fail() } catch (error) { stack = error.stack }
     const missed = cache?.missed ?? null
     console.log(JSON.stringify({ value: value(), place, platform: platform(), stack, missed }))
-    if (${keeps}) {
+    if (${keeps !== null}) {
       cache?.publishLater(['bundle'])
-      setTimeout(() => {}, 5_000)
+      process.exitCode = ${exitCode}
+      if (${keeps === 'late'}) setTimeout(() => {}, 5_000)
     }`
   const args = [...flags, '--input-type=module', '-e', script]
   const run = spawnSync(process.execPath, args, {
     encoding: 'utf8',
     env: { ...process.env, NODE_V8_COVERAGE: undefined, ...env },
   })
-  if (run.status !== 0) throw new Error(run.stderr)
+  if (run.status !== exitCode) throw new Error(run.stderr)
   return JSON.parse(run.stdout) as Loaded
 }
 
@@ -71,7 +78,10 @@ const isNodesOwn = Number.parseInt(process.versions.node, 10) >= 22
 describe.skipIf(isNodesOwn)('compiled code kept between starts', () => {
   it('is used by the next process, and by none that it was not made for', () => {
     writeBundle('first')
-    expect(load({ keeps: true })).toMatchObject({ value: 'first', missed: 1 })
+    // a start that failed has not called what a start calls
+    expect(load({ keeps: 'at-end', exitCode: 1 })).toMatchObject({ value: 'first', missed: 1 })
+    expect(existsSync(kept) ? readdirSync(kept) : []).toEqual([])
+    expect(load({ keeps: 'late' })).toMatchObject({ value: 'first', missed: 1 })
     // whole files alone, under the name that is looked for
     const files = readdirSync(kept)
     expect(files).toEqual([`bundle-${process.version}-${process.arch}.bin`])
@@ -94,8 +104,7 @@ describe.skipIf(isNodesOwn)('compiled code kept between starts', () => {
 
     writeBundle('first')
     truncateSync(file, code.length - 1)
-    expect(load()).toMatchObject({ value: 'first', missed: 1 })
-    writeFileSync(file, code)
+    expect(load({ keeps: 'at-end' })).toMatchObject({ value: 'first', missed: 1 })
     expect(load()).toMatchObject({ missed: 0 })
     expect(load({ flags: ['--max-lazy'] })).toMatchObject({ value: 'first', missed: 1 })
     expect(load({ env: { NODE_DISABLE_COMPILE_CACHE: '1' } })).toMatchObject({ missed: null })
