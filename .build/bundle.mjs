@@ -3,7 +3,16 @@
 // one file of its role; dist/griot-bench.cjs is the load harness, and dist/load-process.cjs what makes its load. What runs
 // in the engine's own threads is CommonJS, one file per thread: ES modules would cost each thread 10 ms and more.
 // Dependencies stay outside, but for the two that every start needs, and the one that only the bench has.
-import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { build } from 'esbuild'
 
@@ -50,6 +59,9 @@ const commonJs = {
   ...common,
   format: 'cjs',
   outExtension: { '.js': '.cjs' },
+  // Jest's sandbox for CommonJS knows none, nor does compiled code that was kept; and so the loader of ES modules is not
+  // even started
+  supported: { 'dynamic-import': false },
   define: { 'import.meta.url': 'moduleUrl', 'import.meta.dirname': '__dirname' },
   banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href" },
 }
@@ -66,12 +78,7 @@ export declare const Griot: typeof esm.Griot
 }
 
 const results = await Promise.all([
-  // Jest's sandbox for CommonJS knows no dynamic import
-  build({
-    ...commonJs,
-    entryPoints: { index: 'src/index.ts' },
-    supported: { 'dynamic-import': false },
-  }),
+  build({ ...commonJs, entryPoints: { index: 'src/index.ts' } }),
   build({
     ...commonJs,
     entryPoints: {
@@ -93,16 +100,20 @@ const results = await Promise.all([
   }),
 ])
 
-// a role is required, not imported: the loader of ES modules is not even started
-const toRequire = (text) =>
-  text.replace(/\bimport\("(\.\/[\w-]+\.cjs)"\)/g, 'Promise.resolve(require("$1"))')
+// by its last line, compiled code that was kept is told to be of this text (src/server/code-cache.ts)
+const withBuild = (text) => `${text}\n//# build=${createHash('sha256').update(text).digest('hex')}`
+
+// what is as it was keeps its time too, and with it the compiled code
+const writeChanged = (file, text) => {
+  if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileSync(file, text)
+}
 
 mkdirSync('dist', { recursive: true })
 const written = new Set()
 for (const file of results.flatMap(({ outputFiles }) => outputFiles)) {
   const name = path.basename(file.path)
   written.add(name)
-  writeFileSync(file.path, name.endsWith('.cjs') ? toRequire(file.text) : file.text)
+  writeChanged(file.path, name.endsWith('.cjs') ? withBuild(file.text) : file.text)
 }
 for (const [name, text] of Object.entries(ENTRIES)) {
   written.add(name)

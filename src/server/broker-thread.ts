@@ -28,6 +28,7 @@ import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
 import { brokerConfigValues } from './broker-configs.ts'
+import { KEEP_AFTER_MS } from './code-cache.ts'
 import { brokerRow, defaultTenantRow } from './counter-rows.ts'
 import { diskMarkBytes, reserveFileBytes } from './disk-mark.ts'
 import { type Agent, runDutyCycle } from './duty-cycle.ts'
@@ -50,8 +51,11 @@ const RESERVE_AFTER_MS = 1_000
 
 type ControllerModule = typeof import('../controller/agent.ts')
 
-/** Resolves when the thread may end: after a stop, or, having said so, after a failure. */
-export async function runBroker(data: ThreadData): Promise<void> {
+/**
+ * Resolves when the thread may end: after a stop, or, having said so, after a failure. `keepCode` is called once the start
+ * is over.
+ */
+export async function runBroker(data: ThreadData, keepCode: () => void): Promise<void> {
   // the last await: from here on this thread has no event loop
   const controller = data.thread.brokerId === 1 ? await import('../controller/agent.ts') : null
   if (waitForGate(data) === null) return
@@ -59,11 +63,11 @@ export async function runBroker(data: ThreadData): Promise<void> {
   const control = openPolledPorts(data.channels)
   context.status.setState(ThreadState.STARTING)
   try {
-    const thread = buildAgents(context, control, controller)
+    const thread = buildAgents(context, control, controller, keepCode)
     context.status.setState(ThreadState.RUNNING)
     runDutyCycle({
       ...context,
-      agents: [...thread.agents, announceReady(thread, control, data), thread.reserveKeeper],
+      agents: [...thread.agents, announceReady(thread, control, data), ...thread.afterStart],
       isStopping: () => thread.broker.isStopped,
     })
     context.status.setState(ThreadState.STOPPED)
@@ -78,13 +82,15 @@ interface BrokerThread {
   readonly broker: BrokerAgent
   readonly controller: ControllerAgent | null
   readonly agents: readonly Agent[]
-  readonly reserveKeeper: Agent
+  /** What nobody should wait for while it starts. */
+  readonly afterStart: readonly Agent[]
 }
 
 function buildAgents(
   context: ThreadContext,
   control: PolledPorts,
   controllerModule: ControllerModule | null,
+  keepCode: () => void,
 ): BrokerThread {
   const { data } = context
   const brokerId = asBrokerId(data.thread.brokerId)
@@ -93,7 +99,12 @@ function buildAgents(
   const flush = createFlushClient(context, counters)
   const logger = threadLogger(data, control)
   const environment = openEnvironment(context, root, flush, control, logger)
-  const reserveKeeper = keepReserve(environment, context.clock.monotonicMs())
+  const nowMs = context.clock.monotonicMs()
+  const afterStart = [
+    later(nowMs + RESERVE_AFTER_MS, () => environment.space?.prepareReserve()),
+    // one for all: broker 1 also runs the controller, so it has called the most
+    ...(data.thread.brokerId === 1 ? [later(nowMs + KEEP_AFTER_MS, keepCode)] : []),
+  ]
   const metadataLog =
     controllerModule === null
       ? null
@@ -126,14 +137,14 @@ function buildAgents(
     onStopping: () => controller?.stop(),
   })
   if (controllerModule === null || metadataLog === null) {
-    return { broker, controller, agents: [broker], reserveKeeper }
+    return { broker, controller, agents: [broker], afterStart }
   }
   const { ControllerAgent } = controllerModule
   controller = new ControllerAgent(
     controllerOptions(data, environment, metadataLog, control, broker),
   )
   controller.start()
-  return { broker, controller, agents: [broker, metadataLog, controller], reserveKeeper }
+  return { broker, controller, agents: [broker, metadataLog, controller], afterStart }
 }
 
 function openEnvironment(
@@ -279,9 +290,9 @@ function announceReady(
   }
 }
 
-/** Writes the broker's reserve once the start is over: megabytes that nobody should wait for. */
-function keepReserve({ space }: LogEnvironment, nowMs: number): Agent {
-  let atMs = nowMs + RESERVE_AFTER_MS
+/** Does `what` once, at `dueMs`. */
+function later(dueMs: number, what: () => void): Agent {
+  let atMs = dueMs
   return {
     get nextTimerAtMs() {
       return atMs
@@ -289,7 +300,7 @@ function keepReserve({ space }: LogEnvironment, nowMs: number): Agent {
     doWork(turnMs) {
       if (turnMs < atMs) return 0
       atMs = Number.POSITIVE_INFINITY
-      space?.prepareReserve()
+      what()
       return 1
     },
   }

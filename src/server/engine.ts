@@ -264,6 +264,7 @@ export class Engine {
       lockNonce: this.#nonce,
       version: griotVersion(),
       isTemporary: this.#options.isTemporary,
+      keepsCode: !this.#options.frontOnWorker,
       startedAtMs: hostWallMs(),
       traceOriginMs: this.#options.originMs,
     }

@@ -26,6 +26,17 @@ const ENTRY = path.join(
   import.meta.url.endsWith('/thread-handle.js') ? 'worker.js' : 'worker.cjs',
 )
 
+/**
+ * Young generation of a worker in megabytes, three times one of its halves. V8's own 48 is for programs that keep more of what
+ * they allocate; what an agent allocates for a request is dead a moment later, and halves of 2 MB stay in the processor's cache.
+ */
+const YOUNG_MB: Readonly<Record<ThreadData['thread']['role'], number>> = {
+  'kafka-front': 12,
+  'http-front': 6,
+  broker: 6,
+  flusher: 3,
+}
+
 interface Deferred<T> {
   readonly promise: Promise<T>
   readonly resolve: (value: T) => void
@@ -68,7 +79,10 @@ export class ThreadHandle {
       transferList: transferList(data.channels),
       // loaders and flags of the host process are not ours
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB[role] },
+      resourceLimits: {
+        maxOldGenerationSizeMb: HEAP_MB[role],
+        maxYoungGenerationSizeMb: YOUNG_MB[role],
+      },
     })
     this.#worker = worker
     this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()))

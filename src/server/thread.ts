@@ -26,6 +26,8 @@ export interface ThreadData {
   readonly version: string
   /** The data directory goes away with the engine. */
   readonly isTemporary: boolean
+  /** The process is `griot` itself, which puts into place the compiled code that its threads keep. */
+  readonly keepsCode: boolean
   /** Wall clock. */
   readonly startedAtMs: number
   /** When the process, or the call of the embedded engine, began: where the trace of the start counts from. */
