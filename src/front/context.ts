@@ -54,7 +54,7 @@ export interface FrontSettings {
 export const defaultFrontSettings: Omit<FrontSettings, 'dataRoot'> = {
   autoCreateTopics: true,
   brokerConfigs: {},
-  zeroCopyBytesMin: 32 * 1024,
+  zeroCopyBytesMin: 4 * 1024,
   fetchSessionsMax: 1000,
 }
 

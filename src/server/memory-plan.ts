@@ -26,7 +26,7 @@ export interface MemoryPlan {
 
 /** Splits `totalBytes` for `brokers` brokers: an eighth for command rings, three eighths in flight, an eighth for file reads, the rest ring logs. */
 export function planMemory(totalBytes: number, brokers: number): MemoryPlan {
-  const commandRingBytes = clampPowerOfTwo(totalBytes / 8 / brokers, 256 * KIB, 16 * MIB)
+  const commandRingBytes = clampPowerOfTwo(totalBytes / 8 / brokers, 256 * KIB, 4 * MIB)
   const replyRingBytes = clampPowerOfTwo(totalBytes / 64 / brokers, 64 * KIB, MIB)
   const smallRingBytes = 64 * KIB
   const flushRingBytes = 64 * KIB
