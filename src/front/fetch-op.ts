@@ -261,7 +261,8 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   /** Who reads files in a row goes on where the broker has said that more is; false when it must be asked. */
   #goOn(part: FetchPart): boolean {
     const { state, services } = this.context
-    if (state.reading === null) return false
+    // cleaning leaves gaps, so that the next batch is not known to begin there
+    if (state.reading === null || part.topic!.effective.cleanupPolicy.compact) return false
     const { partition, fetchOffset, maxBytes } = part
     const nowMs = services.clock.monotonicMs()
     const located = state.reading.takeLocated(partition, fetchOffset, maxBytes, nowMs)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { deleteRecords } from '../../src/protocol/21-delete-records.ts'
 import { baseOffsetOf, sizeInBytesOf } from '../../src/record/batch.ts'
+import { buildBatch } from '../../src/record/builder.ts'
 import { readRecords } from '../../src/record/records.ts'
 import type { FakeClient } from './fake-client.ts'
 import { Harness, type HarnessOptions } from './harness.ts'
@@ -87,6 +88,28 @@ describe('files that are read in a row', () => {
       errorCode: 1,
       logStartOffset: expect.anything(),
     })
+  })
+
+  test('are asked for each time where cleaning leaves gaps', () => {
+    const world = new Harness({ arenaBytes: 16 * 1024 })
+    world.createTopic('t', 1, { 'cleanup.policy': 'compact', 'segment.bytes': '1048576' })
+    const writer = world.connect()
+    for (let i = 0; i < 40; i++) {
+      const record = { timestampMs: 1, key: Buffer.from(`${i}`), value: Buffer.alloc(50_000, 'x') }
+      sendProduce(writer, 't', buildBatch([record]))
+      world.run()
+    }
+    const client = world.connect()
+    const before = world.proxies[0]!.locates
+    let fetches = 0
+    for (let next = 0; next < 30; fetches++) {
+      const correlation = ask(client, next)
+      world.run()
+      const { records } = partitionsOf(fetched(client, correlation))['t/0']!
+      for (let at = 0; at < records!.length; at += sizeInBytesOf(records!, at)) next++
+    }
+    expect(fetches).toBeGreaterThan(6)
+    expect(world.proxies[0]!.locates - before).toBeGreaterThanOrEqual(fetches)
   })
 
   test('are not, by a client that jumps', () => {
