@@ -1,6 +1,6 @@
 /** What lies in a replica's directory. */
 import { type FoundCleanPoint, NO_CLEAN_POINT, readCleanPoint } from './clean-point.ts'
-import { DELETED, type Disk } from './disk.ts'
+import { DELETED, type Disk, DiskError } from './disk.ts'
 import type { OpenFiles } from './open-files.ts'
 import { Segment } from './segment.ts'
 import { finishSwaps } from './swap.ts'
@@ -51,7 +51,8 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
     if (match === null) {
       const set = DAMAGED.exec(name)
       if (set !== null) damaged.add(Number(set[1]))
-      else if (name.endsWith('.tmp') || name.endsWith(DELETED)) disk.remove(`${directory}/${name}`)
+      else if (name.endsWith('.tmp')) disk.remove(`${directory}/${name}`)
+      else if (name.endsWith(DELETED)) removeUnlessGone(disk, `${directory}/${name}`)
       else cleanPoint = readCleanPoint(cleanPoint, name) ?? cleanPoint
     } else if (match[2] === 'log') logs.push(base)
     else if (match[2] === 'snapshot') snapshots.push(base)
@@ -73,6 +74,15 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
     snapshots: snapshots.sort(rising),
     starts: { offsets: starts.sort(rising), dropped: dropped.sort(rising) },
     cleanPoint,
+  }
+}
+
+/** The flusher may be about to remove it, too. */
+function removeUnlessGone(disk: Disk, path: string): void {
+  try {
+    disk.remove(path)
+  } catch (error) {
+    if (!(error instanceof DiskError) || error.code !== 'ENOENT') throw error
   }
 }
 

@@ -21,17 +21,20 @@ export function removeExpired(log: PartitionLog): { gone: number; waiting: numbe
   }
   if (count > 0) log.cleaning?.cancel()
   let gone = 0
-  while (gone < count) {
-    const next = segments[1]!
-    if (!next.named) break
-    // in this order: one that cannot be removed is still there, and so is its start
-    segments[0]!.discard(environment.flush)
-    segments.shift()
-    log.startsAt(next.baseOffset)
-    gone++
+  try {
+    while (gone < count) {
+      const next = segments[1]!
+      if (!next.named) break
+      // in this order: one that cannot be removed is still there, and so is its start
+      segments[0]!.discard(environment.flush)
+      segments.shift()
+      log.startsAt(next.baseOffset)
+      gone++
+    }
+  } finally {
+    if (gone > 0) log.tail.removed()
   }
   if (gone > 0) {
-    log.tail.removed()
     const { producers } = log
     const firstOffset = segments[0]!.baseOffset
     const newest = producers.snapshots.at(-1)

@@ -422,7 +422,14 @@ export class Segment {
   /** As {@link remove}, at once or, with a DiskError, not at all; the flusher frees what the cache holds of the log. */
   discard(flush: FlushPort): void {
     const path = this.path('.log')
-    this.#disk.rename(path, path + DELETED)
+    try {
+      this.#disk.rename(path, path + DELETED)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      // a longer name may need a block that a full disk has not; to remove one needs none
+      this.remove()
+      return
+    }
     this.release()
     this.#offsets = this.#times = null
     // what cannot be removed is logged there, and removed when the log is opened again
