@@ -7,7 +7,7 @@ const COLLECT_GROWTH = 4
 
 /** From so many bytes on, the rest of a frame is read to where it belongs. */
 const REST_BYTES_MIN = 16 * 1024
-/** Windows is given memory for a read long before anything comes: there it may have been given back by then. */
+/** Not tried on Windows, where a read may be given its memory before anything comes. */
 const READS_WHEN_ASKED = process.platform !== 'win32'
 
 const NOTHING = new Uint8Array(0)

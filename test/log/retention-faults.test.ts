@@ -98,11 +98,13 @@ describe('retention that fails in the middle', () => {
       }
       flusher.slow = () => true
       log.updateConfig({ ...log.config, retentionBytes: 500 })
+      // neither to be renamed nor to be removed: that is where it stops
+      let second = ''
       let renames = 0
-      disk.onOperation = ({ operation, path }) =>
-        operation === 'rename' && path.endsWith('.log') && ++renames === 2
-          ? { kind: 'error', code: 'EIO' }
-          : null
+      disk.onOperation = ({ operation, path }) => {
+        if (operation === 'rename' && path.endsWith('.log') && ++renames === 2) second = path
+        return path === second ? { kind: 'error', code: 'EIO' } : null
+      }
       log.applyRetention()
       disk.onOperation = null
       expect(log.logStartOffset).toBeGreaterThan(0)
