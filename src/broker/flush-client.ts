@@ -18,7 +18,7 @@ import type { RingWriter } from '../shared/ring-writer.ts'
 type Done = (error: DiskError | null) => void
 
 interface Flush {
-  readonly type: number
+  readonly operation: 'flush' | 'remove'
   readonly path: string
   readonly done: Done[]
   sentAtMs: number
@@ -79,18 +79,18 @@ export class FlushClient implements FlushPort, RingHandler {
   }
 
   request(path: string, done: Done): void {
-    this.#ask(FlushType.FLUSH, path, done)
+    this.#ask('flush', path, done)
   }
 
   /** Of a name of its own, which nothing else is asked for. */
   remove(path: string, done: Done): void {
-    this.#ask(FlushType.REMOVE, path, done)
+    this.#ask('remove', path, done)
   }
 
-  #ask(type: number, path: string, done: Done): void {
+  #ask(operation: Flush['operation'], path: string, done: Done): void {
     const waiting = this.#waiting.get(path)
     if (waiting !== undefined) waiting.done.push(done)
-    else this.#waiting.set(path, { type, path, done: [done], sentAtMs: 0 })
+    else this.#waiting.set(path, { operation, path, done: [done], sentAtMs: 0 })
   }
 
   /** Takes completions and sends what waits; returns how many of both. */
@@ -106,10 +106,11 @@ export class FlushClient implements FlushPort, RingHandler {
     const flush = this.#inFlight.get(ticket)
     invariant(flush !== undefined, 'the flusher answers each ticket once')
     this.#inFlight.delete(ticket)
-    const operation = flush.type === FlushType.FLUSH ? 'flush' : 'remove'
+    const { operation, sentAtMs } = flush
     const error = errno === 0 ? null : new DiskError(errnoName(errno), flush.path, operation)
-    if (operation === 'flush')
-      this.#onFlushed?.((this.#clock?.monotonicMs() ?? 0) - flush.sentAtMs, error !== null)
+    if (operation === 'flush') {
+      this.#onFlushed?.((this.#clock?.monotonicMs() ?? 0) - sentAtMs, error !== null)
+    }
     for (const done of flush.done) done(error)
   }
 
@@ -120,10 +121,12 @@ export class FlushClient implements FlushPort, RingHandler {
       const path = encodePath(flush.path)
       if (FLUSH_HEADER_BYTES + path.length > this.#requests.maxRecordBytes) {
         this.#waiting.delete(flush.path)
-        for (const done of flush.done) done(new DiskError('ENAMETOOLONG', flush.path, 'flush'))
+        for (const done of flush.done)
+          done(new DiskError('ENAMETOOLONG', flush.path, flush.operation))
         continue
       }
-      const at = this.#requests.claim(flush.type, FLUSH_HEADER_BYTES + path.length)
+      const type = flush.operation === 'flush' ? FlushType.FLUSH : FlushType.REMOVE
+      const at = this.#requests.claim(type, FLUSH_HEADER_BYTES + path.length)
       if (at < 0) break
       this.#waiting.delete(flush.path)
       this.#ticket = (this.#ticket + 1) >>> 0

@@ -64,6 +64,8 @@ export class FlushBook implements DurabilityHost {
         if (!this.isGone(log.directory)) this.onFlushFailed(error)
         return
       }
+      // as of a round: after a flush that failed, one that succeeds proves nothing
+      if (this.hasLostFlush) return
       segment.named = true
       if (!log.closed) this.#onDurable()
     })

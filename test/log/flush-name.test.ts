@@ -1,34 +1,48 @@
-import { expect, it } from 'vitest'
-import type { DiskError, FlushPort } from '../../src/log/disk.ts'
-import { SimulatedDisk } from '../../src/log/simulated-disk.ts'
-import { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
-import { append, Broker, batchOf, ROOT } from './support.ts'
+import { describe, expect, it } from 'vitest'
+import { isSegment, slowWorld } from './slow-flusher.ts'
+import { append, batchOf } from './support.ts'
 
-it('nothing is removed before the directory itself has a durable name', () => {
-  const disk = new SimulatedDisk()
-  disk.mkdirs(ROOT)
-  for (const path of ['/data', '/']) disk.flush(path)
-  const inner = new SimulatedFlusher(disk)
-  let directory = ''
-  const held: [string, (error: DiskError | null) => void][] = []
-  // everything but the log's own directory hangs: the name of that one is not durable
-  const flusher: FlushPort = {
-    request: (path, done) => {
-      if (path === directory) inner.request(path, done)
-      else held.push([path, done])
-    },
-    remove: (path, done) => inner.remove(path, done),
-  }
-  const broker = new Broker(disk, flusher)
-  broker.start()
-  const log = broker.open({ segmentBytes: 250, retentionMs: -1, retentionBytes: 500 })
-  directory = log.directory
-  for (let i = 0; i < 20; i++) {
-    append(log, batchOf(['x'.repeat(40)]))
-    while (inner.doWork() > 0);
-    log.onTimer(broker.clock.monotonicMs())
-  }
-  log.applyRetention()
-  expect(log.logStartOffset).toBe(0)
-  expect(held.length).toBeGreaterThan(0)
+const CONFIG = { segmentBytes: 250, retentionMs: -1, retentionBytes: 500 }
+
+describe('the name of a new segment', () => {
+  it('is nothing before the directory itself has a durable name', () => {
+    const { flusher, broker } = slowWorld()
+    const log = broker.open(CONFIG)
+    // everything but the log's own directory hangs: the name of that one is not durable
+    flusher.slow = (path) => path !== log.directory
+    for (let i = 0; i < 20; i++) {
+      append(log, batchOf(['x'.repeat(40)]))
+      flusher.settle()
+      log.onTimer(broker.clock.monotonicMs())
+    }
+    log.applyRetention()
+    expect(log.logStartOffset).toBe(0)
+    expect(log.segments.length).toBeGreaterThan(5)
+  })
+
+  it('does not count as durable when an earlier flush has failed', () => {
+    const { disk, flusher, broker } = slowWorld()
+    const log = broker.open(CONFIG)
+    append(log, batchOf(['first']))
+    log.requestFlush()
+    flusher.settle()
+    flusher.slow = () => true
+    for (let i = 0; i < 20; i++) append(log, batchOf(['x'.repeat(40)]))
+    // the data are refused, and then the directory is not
+    flusher.slow = (path) => !isSegment(path)
+    disk.onOperation = ({ operation, path }) =>
+      operation === 'flush' && path.endsWith('.log') ? { kind: 'error', code: 'EIO' } : null
+    flusher.settle()
+    disk.onOperation = null
+    flusher.slow = () => false
+    flusher.settle()
+    expect(log.failure).not.toBe(null)
+    log.applyRetention()
+    // the first name was durable before that was known
+    expect(log.logStartOffset).toBe(2)
+    expect(log.segments.map(({ named }) => named)).toEqual(
+      log.segments.map(({ baseOffset }) => baseOffset === 2),
+    )
+    expect(log.segments.length).toBeGreaterThan(5)
+  })
 })

@@ -1,12 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { DELETED } from '../../src/log/disk.ts'
-import { SimulatedDisk } from '../../src/log/simulated-disk.ts'
-import { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
-import { SlowFlusher } from './slow-flusher.ts'
-import { append, Broker, batchOf, ROOT, simulated } from './support.ts'
+import { isSegment, slowWorld } from './slow-flusher.ts'
+import { append, batchOf, ROOT, simulated } from './support.ts'
 
 const CONFIG = { segmentBytes: 250, retentionMs: -1, retentionBytes: 500 }
-const isSegment = (path: string) => /\.(log|index|timeindex|snapshot)$/.test(path)
 
 describe('what the flusher removes, against an opening', () => {
   it('a file that the flusher removes between the listing and the removal does not fail the opening', () => {
@@ -40,10 +37,7 @@ describe('what the flusher removes, against an opening', () => {
 
 describe('retention that fails in the middle', () => {
   it('on a full disk renames with the reserve given up, as everything that makes room', () => {
-    const disk = new SimulatedDisk()
-    disk.mkdirs(ROOT)
-    const flusher = new SimulatedFlusher(disk)
-    const broker = new Broker(disk, flusher)
+    const { disk, flusher, broker } = simulated()
     broker.reserveBytes = 4096
     broker.start()
     const log = broker.open({ ...CONFIG, retentionBytes: -1 })
@@ -61,11 +55,7 @@ describe('retention that fails in the middle', () => {
   })
 
   it('frees space even when there is no block for the longer name and no reserve left', () => {
-    const disk = new SimulatedDisk()
-    disk.mkdirs(ROOT)
-    const flusher = new SimulatedFlusher(disk)
-    const broker = new Broker(disk, flusher)
-    broker.start()
+    const { disk, flusher, broker } = simulated()
     const log = broker.open({ ...CONFIG, retentionBytes: -1 })
     for (let i = 0; i < 12; i++) {
       append(log, batchOf(['x'.repeat(40)]))
@@ -81,12 +71,7 @@ describe('retention that fails in the middle', () => {
   it('after a power cut is no damaged log, though a later segment could not be renamed', () => {
     const failures: unknown[] = []
     for (let seed = 1; seed <= 300; seed++) {
-      const disk = new SimulatedDisk()
-      disk.mkdirs(ROOT)
-      for (const path of ['/data', '/']) disk.flush(path)
-      const flusher = new SlowFlusher(disk)
-      const broker = new Broker(disk, flusher)
-      broker.start()
+      const { disk, flusher, broker } = slowWorld()
       const log = broker.open({ ...CONFIG, retentionBytes: -1 })
       append(log, batchOf(['first']))
       log.requestFlush()

@@ -1,20 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { DELETED } from '../../src/log/disk.ts'
 import type { PartitionLog } from '../../src/log/partition-log.ts'
-import { SimulatedDisk } from '../../src/log/simulated-disk.ts'
-import { SlowFlusher } from './slow-flusher.ts'
-import { append, Broker, batchOf, ROOT } from './support.ts'
+import { isSegment, type SlowFlusher, slowWorld } from './slow-flusher.ts'
+import { append, batchOf } from './support.ts'
 
 const CONFIG = { segmentBytes: 250, retentionMs: -1, retentionBytes: 500 }
-const isSegment = (path: string) => /\.(log|index|timeindex|snapshot)$/.test(path)
 
 function world() {
-  const disk = new SimulatedDisk()
-  disk.mkdirs(ROOT)
-  for (const path of ['/data', '/']) disk.flush(path)
-  const flusher = new SlowFlusher(disk)
-  const broker = new Broker(disk, flusher)
-  broker.start()
+  const { disk, flusher, broker } = slowWorld()
   const log = broker.open(CONFIG)
   append(log, batchOf(['first']))
   log.requestFlush()
