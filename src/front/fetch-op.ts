@@ -111,16 +111,10 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
     const part = this.asked.parts[token]!
     this.#outstanding--
     part.error = reply.error
-    part.highWatermark = reply.highWatermark
-    part.lastStableOffset = reply.lastStableOffset
-    part.logStartOffset = reply.logStartOffset
+    part.isAt(reply)
     part.source = reply.error === ErrorCode.NONE ? reply.source : FetchSource.NONE
     part.pending = part.source === FetchSource.FILE
-    part.segmentBaseOffset = reply.segmentBaseOffset
-    part.position = reply.position
-    part.byteLength = reply.byteLength
     part.batchBaseOffset = reply.batchBaseOffset
-    part.secondLength = 0
     if (reply.error === ErrorCode.NONE) {
       const { arenaOf, tails } = this.context.services
       const tail = tails.update(part.partition, reply, arenaOf(part.proxy!))
@@ -269,16 +263,10 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
     if (located === null) return false
     part.source = FetchSource.FILE
     part.pending = true
-    part.segmentBaseOffset = located.segmentBaseOffset
-    part.position = located.position
-    part.byteLength = located.byteLength
+    part.isAt(located)
     // what is there is checked: after a gap it is another, and the broker is asked
     part.batchBaseOffset = fetchOffset
-    part.highWatermark = located.highWatermark
-    part.lastStableOffset = located.lastStableOffset
-    part.logStartOffset = located.logStartOffset
     part.locatedUntilMs = located.untilMs
-    part.secondLength = 0
     return true
   }
 

@@ -7,6 +7,16 @@ import type { TopicView } from '../image/view.ts'
 /** No records: an answer has an empty field, never null. */
 export const NOTHING: readonly Uint8Array[] = [new Uint8Array(0)]
 
+/** A stretch of a segment file, and what the log was like when it was named. */
+export interface Whereabouts {
+  readonly segmentBaseOffset: number
+  readonly position: number
+  readonly byteLength: number
+  readonly highWatermark: number
+  readonly lastStableOffset: number
+  readonly logStartOffset: number
+}
+
 /** What a part does when its high watermark moves, or when waiting has become pointless. */
 export interface PartOwner {
   onPartWoken(part: FetchPart): void
@@ -74,6 +84,17 @@ export class FetchPart extends Waiter {
     this.fetchOffset = fetchOffset
     this.maxBytes = maxBytes
     this.currentLeaderEpoch = currentLeaderEpoch
+  }
+
+  /** Where a broker says, or said, that it is. */
+  isAt(where: Whereabouts): void {
+    this.segmentBaseOffset = where.segmentBaseOffset
+    this.position = where.position
+    this.byteLength = where.byteLength
+    this.highWatermark = where.highWatermark
+    this.lastStableOffset = where.lastStableOffset
+    this.logStartOffset = where.logStartOffset
+    this.secondLength = 0
   }
 
   found(records: readonly Uint8Array[], bytes: number, heldBytes = 0): void {

@@ -4,7 +4,7 @@ import type { FileFailure } from '../cell/segment-files.ts'
 import type { FetchOp } from './fetch-op.ts'
 import type { FetchPart } from './fetch-part.ts'
 import { type WholeBatches, wholeBatches } from './file-batches.ts'
-import { type BytesTaker, Reading } from './read-ahead.ts'
+import { type BytesTaker, type Located, Reading } from './read-ahead.ts'
 
 /** Read at once for a first batch whose size is not known yet. */
 const FIRST_READ_BYTES = 64 * 1024
@@ -67,18 +67,24 @@ function readAhead(op: FetchOp, part: FetchPart, foundBytes: number, nextOffset:
   const length = Math.min(part.byteLength - foundBytes, part.maxBytes)
   const isWorthIt = isInRow && length >= AHEAD_BYTES_MIN && !op.context.connection.closed
   const position = part.position + foundBytes
-  const { segmentBaseOffset, highWatermark, lastStableOffset, logStartOffset } = part
-  const located = {
-    ...{ segmentBaseOffset, position, byteLength: part.byteLength - foundBytes },
-    ...{ highWatermark, lastStableOffset, logStartOffset, untilMs: part.locatedUntilMs },
-  }
   reading.expect(
     part.partition,
     nextOffset,
-    isInRow ? located : null,
+    isInRow ? locatedBehind(part, foundBytes) : null,
     isWorthIt ? { ...placeOf(op, part), position, length } : null,
   )
 }
+
+/** What the broker has told of `part` beyond the bytes that were found. */
+const locatedBehind = (part: FetchPart, foundBytes: number): Located => ({
+  segmentBaseOffset: part.segmentBaseOffset,
+  position: part.position + foundBytes,
+  byteLength: part.byteLength - foundBytes,
+  highWatermark: part.highWatermark,
+  lastStableOffset: part.lastStableOffset,
+  logStartOffset: part.logStartOffset,
+  untilMs: part.locatedUntilMs,
+})
 
 function onBytes(
   op: FetchOp,

@@ -2,6 +2,7 @@ import type { PartitionNumber } from '../base/ids.ts'
 import type { BufferPool } from '../cell/buffer-pool.ts'
 import type { FileFailure } from '../cell/segment-files.ts'
 import type { SegmentReader } from '../cell/segment-reader.ts'
+import type { Whereabouts } from './fetch-part.ts'
 
 /** Whom bytes that were read ahead are handed to. */
 export type BytesTaker = (
@@ -19,13 +20,7 @@ export interface Stretch {
 }
 
 /** Where a broker said that bytes are, as far as they have not been read. */
-export interface Located {
-  readonly segmentBaseOffset: number
-  readonly position: number
-  readonly byteLength: number
-  readonly highWatermark: number
-  readonly lastStableOffset: number
-  readonly logStartOffset: number
+export interface Located extends Whereabouts {
   /** Monotonic milliseconds: later it is asked again, since the log's start may have moved. */
   readonly untilMs: number
 }

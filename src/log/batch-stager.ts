@@ -56,7 +56,7 @@ const producerBatch: ProducerBatch = {
 /**
  * Appends in two steps: `stage` judges a batch, gives it its place and copies it once, into the ring log; `write` brings
  * all that a turn has staged into the active segment with one vectored write, and then makes it visible. What does
- * not fit a ring is written while its bytes are there. On the broker's thread.
+ * not fit a ring, or is large while nobody reads the end, is written while its bytes are there. On the broker's thread.
  */
 export class BatchStager {
   readonly #log: PartitionLog

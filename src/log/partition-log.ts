@@ -75,7 +75,7 @@ export class PartitionLog implements ReadableLog {
   #failure: string | null
   #closed = false
   #readUntilMs = Number.NEGATIVE_INFINITY
-  /** Retention found more to remove than is followed by durable segments, or a segment was rolled. */
+  /** Retention found more to remove than is followed by durable names, or a segment was rolled. */
   #retentionWaits = false
 
   /** Opens what is in the directory, recovering it if the recovery points say so. Throws DiskError. */
@@ -317,7 +317,7 @@ export class PartitionLog implements ReadableLog {
     this.#timers.fire(nowMs)
   }
 
-  /** Removes what retention.ms and retention.bytes want gone, as far as what follows is durable. */
+  /** Removes what retention.ms and retention.bytes want gone, as far as the name of what follows is durable. */
   applyRetention(): void {
     if (this.segments.length === 0 || this.#closed) return
     const before = this.#startOffset
@@ -325,7 +325,7 @@ export class PartitionLog implements ReadableLog {
     if (before !== this.#startOffset) this.#ring?.publishWatermarks(this)
   }
 
-  /** @internal A segment was rolled: retention is looked at as soon as that is flushed. */
+  /** @internal A segment was rolled: retention is looked at as soon as its name is durable. */
   retainWhenFlushed(): void {
     this.#retentionWaits = true
   }

@@ -419,7 +419,7 @@ export class Segment {
     this.#times?.file.release()
   }
 
-  /** As {@link remove}, at once or, with a DiskError, not at all; the flusher frees what the cache holds of the log. */
+  /** As {@link remove}, but that the flusher frees what the cache holds of the log. Throws DiskError while the log is there. */
   discard(flush: FlushPort): void {
     const path = this.path('.log')
     try {

@@ -18,10 +18,10 @@ export interface MemoryPlan {
   readonly arenaBytes: number
   /** Segment bytes read from files and not yet sent, all connections together. */
   readonly fileReadBytes: number
-  /** Of those, memory for frames that brokers read where they are; larger ones, and more of them, are copied. */
-  readonly frameBytes: number
   /** Frames received and responses not yet sent, all connections together. */
   readonly inFlightBytes: number
+  /** Of those, memory for produce frames that brokers read where they are: a power of two. Beyond it they are copied. */
+  readonly frameBytes: number
 }
 
 /** Splits `totalBytes` for `brokers` brokers: an eighth for command rings, three eighths in flight, an eighth for file reads, the rest ring logs. */
@@ -48,8 +48,8 @@ export function planMemory(totalBytes: number, brokers: number): MemoryPlan {
     flushRingBytes,
     arenaBytes,
     fileReadBytes,
-    frameBytes: clampPowerOfTwo(inFlightBytes / 4, MIB, 32 * MIB),
     inFlightBytes,
+    frameBytes: clampPowerOfTwo(inFlightBytes / 4, MIB, 32 * MIB),
   }
 }
 

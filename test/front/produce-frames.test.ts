@@ -1,8 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { produce } from '../../src/protocol/00-produce.ts'
 import { fetch } from '../../src/protocol/01-fetch.ts'
-import { sizeInBytesOf } from '../../src/record/batch.ts'
-import { readRecords } from '../../src/record/records.ts'
 import type { FakeClient } from './fake-client.ts'
 import { Harness, type HarnessOptions } from './harness.ts'
 import {
@@ -10,6 +8,7 @@ import {
   bigBatch,
   fetched,
   fetchRequest,
+  lettersIn,
   partitionsOf,
   produced,
   produceRequest,
@@ -26,19 +25,11 @@ function start(options: HarnessOptions = {}) {
   return { world, client: world.connect(), used }
 }
 
-/** The first letters of all values, each of which must be one letter over and over. */
 function storedLetters(world: Harness): string {
   const client = world.connect()
   const read = sendFetch(client, { t: { 0: 0 } }, { partitionMaxBytes: 50 * MIB, maxWaitMs: 0 })
   world.run()
-  const { records } = partitionsOf(fetched(client, read))['t/0']!
-  let letters = ''
-  for (let at = 0; at < records!.length; at += sizeInBytesOf(records!, at)) {
-    const value = Buffer.from(readRecords(records!, at)[0]!.value!).toString()
-    expect(value).toBe(value[0]!.repeat(value.length))
-    letters += value[0]
-  }
-  return letters
+  return lettersIn(partitionsOf(fetched(client, read))['t/0']!.records!)
 }
 
 describe('the frame of a large produce', () => {

@@ -1,7 +1,10 @@
 /** Requests of tests in a few words. */
+import { expect } from 'vitest'
 import { type ProduceResponse, produce } from '../../src/protocol/00-produce.ts'
 import { type FetchResponse, fetch } from '../../src/protocol/01-fetch.ts'
+import { sizeInBytesOf } from '../../src/record/batch.ts'
 import { buildBatch } from '../../src/record/builder.ts'
+import { readRecords } from '../../src/record/records.ts'
 import type { FakeClient } from './fake-client.ts'
 
 /** A batch with one record per text, of `bytes` at least. */
@@ -97,4 +100,15 @@ export function partitionsOf(
     for (const partition of partitions) found[`${topic}/${partition.partitionIndex}`] = partition
   }
   return found
+}
+
+/** Of batches with one record each, whose value is one letter over and over: the letters. */
+export function lettersIn(records: Uint8Array): string {
+  let letters = ''
+  for (let at = 0; at < records.length; at += sizeInBytesOf(records, at)) {
+    const value = Buffer.from(readRecords(records, at)[0]!.value!).toString()
+    expect(value).toBe(value[0]!.repeat(value.length))
+    letters += value[0]
+  }
+  return letters
 }
