@@ -44,6 +44,10 @@ export interface BrokerProxy {
   readonly cellId: CellId
   readonly brokerId: BrokerId
   readonly alive: boolean
+  /** Commands that the broker is at work on: watches and coordinators' calls apart, which wait for others. */
+  readonly answersDue: number
+  /** An answer has come that {@link doWork} has not taken. */
+  readonly hasReplies: boolean
   /** Commands that wait for room in the ring. */
   readonly parkedCommands: number
   /** Appends one batch. Its bytes are copied before the call returns, or kept until there is room. */

@@ -47,6 +47,18 @@ export class Dispatcher {
     for (const proxy of this.#all) proxy.flush()
   }
 
+  get answersDue(): number {
+    let due = 0
+    for (const proxy of this.#all) due += proxy.answersDue
+    return due
+  }
+
+  /** Some broker has answered: there is something for {@link doWork}. */
+  get hasReplies(): boolean {
+    for (const proxy of this.#all) if (proxy.hasReplies) return true
+    return false
+  }
+
   get hasWork(): boolean {
     for (const proxy of this.#all) if (proxy.hasWork) return true
     return false

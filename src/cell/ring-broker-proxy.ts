@@ -231,6 +231,14 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     return work
   }
 
+  get answersDue(): number {
+    return this.#sender.correlations.size
+  }
+
+  get hasReplies(): boolean {
+    return this.#alive && !this.#options.replies.isEmpty
+  }
+
   get hasWork(): boolean {
     return this.#watches.hasDue
   }

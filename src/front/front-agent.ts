@@ -87,6 +87,8 @@ const SWEEP_MS = 30_000
 /** With commands that wait for room and no reply due, the rings are looked at again after this. */
 const RETRY_MS = 1
 
+const FEW_ANSWERS = 2
+
 /** The Kafka front: everything between sockets and brokers, as one agent. Runs on its thread's event loop. */
 export class FrontAgent {
   readonly connections: ConnectionSet
@@ -156,6 +158,17 @@ export class FrontAgent {
     this.#knownTimerAtMs = this.nextTimerAtMs
     services.counters.endTurn()
     return work + (this.#hasWork ? 1 : 0)
+  }
+
+  /** Brokers are at work on a command or two: with more, one wake-up serves many answers, and requests come meanwhile. */
+  get isAnswerDue(): boolean {
+    const due = this.services.dispatcher.answersDue
+    return due > 0 && due <= FEW_ANSWERS
+  }
+
+  /** Whether the next turn finds an answer of a broker. */
+  hasAnswer(): boolean {
+    return this.services.dispatcher.hasReplies
   }
 
   /** Monotonic milliseconds of the next turn that is due even if nothing comes. */
@@ -241,9 +254,8 @@ export class FrontAgent {
   #sendOn(): void {
     this.services.dispatcher.flush()
     const isSooner = this.nextTimerAtMs < this.#knownTimerAtMs
-    if (isSooner || this.#hasWork || this.services.dispatcher.parkedCommands > 0) {
-      this.#options.kick()
-    }
+    const isBusy = this.#hasWork || this.services.dispatcher.parkedCommands > 0
+    if (isSooner || isBusy || this.isAnswerDue) this.#options.kick()
   }
 
   #afterCallback(): void {

@@ -2,10 +2,13 @@
 import type { Clock } from '../base/clock.ts'
 import type { DoorbellWaiter } from '../shared/doorbell.ts'
 import type { ThreadStatusWriter } from '../shared/thread-status.ts'
+import { type Awaiting, BriefWait } from './brief-wait.ts'
 import { type Agent, HEARTBEAT_MS } from './duty-cycle.ts'
 
 export interface EventLoopDriverOptions {
   readonly agent: Agent
+  /** Answers that are looked for before the thread falls asleep over them. */
+  readonly awaiting?: Awaiting | undefined
   readonly waiter: DoorbellWaiter
   readonly clock: Clock
   readonly status: ThreadStatusWriter
@@ -21,6 +24,7 @@ export interface EventLoopDriverOptions {
  */
 export class EventLoopDriver {
   readonly #options: EventLoopDriverOptions
+  readonly #brief: BriefWait | null
   #armed = false
   #scheduled = false
   #stopped = false
@@ -30,6 +34,7 @@ export class EventLoopDriver {
 
   constructor(options: EventLoopDriverOptions) {
     this.#options = options
+    this.#brief = options.awaiting === undefined ? null : new BriefWait(options.awaiting)
     this.#heartbeat = setInterval(this.#beat, HEARTBEAT_MS).unref()
   }
 
@@ -61,6 +66,7 @@ export class EventLoopDriver {
       const nowMs = clock.monotonicMs()
       status.beginTurn(nowMs)
       let work = agent.doWork(nowMs)
+      if (work === 0 && this.#brief?.isWorthwhile()) work = this.#lookBriefly(this.#brief)
       if (work === 0 && !this.#armed && !this.#stopped) work = this.#fallAsleep()
       status.endTurn(clock.monotonicMs(), work)
       // stopped from within the turn: nothing may be armed any more
@@ -71,6 +77,15 @@ export class EventLoopDriver {
       this.stop()
       onFailure(error)
     }
+  }
+
+  /** Stays awake for an answer that is due, so that nobody has to ring; returns the work that was found. */
+  #lookBriefly(brief: BriefWait): number {
+    const { agent, waiter, clock } = this.#options
+    if (this.#armed) waiter.cancel()
+    const hasAnswer = brief.look()
+    if (this.#armed) waiter.announceAgain()
+    return this.#armed || hasAnswer ? agent.doWork(clock.monotonicMs()) : 0
   }
 
   /** Announces sleep, looks once more, and waits; returns the work that the second look found. */

@@ -79,6 +79,7 @@ class KafkaFrontThread implements Agent {
     this.#driver = new EventLoopDriver({
       ...context,
       agent: this,
+      awaiting: this.#agent,
       onBeat: (nowMs) => {
         loop.beat(nowMs)
         this.#agent.sampleGauges()

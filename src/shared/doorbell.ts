@@ -71,6 +71,11 @@ export class DoorbellWaiter {
     Atomics.store(this.#words, WORD_SLEEPING, 0)
   }
 
+  /** Announces once more the sleep whose {@link waitAsync} is pending, after a {@link cancel}; the caller must look at its rings after this. */
+  announceAgain(): void {
+    Atomics.store(this.#words, WORD_SLEEPING, this.#ticket)
+  }
+
   /** Blocks this thread until rung or for `timeoutMs`; true when rung. Awake again on return. */
   waitSync(sequence: number, timeoutMs: number = Number.POSITIVE_INFINITY): boolean {
     const result = Atomics.wait(this.#words, WORD_SEQUENCE, sequence, timeoutMs)
@@ -81,7 +86,7 @@ export class DoorbellWaiter {
   /**
    * Resolves when rung; awake again by then. Rung already: after pending I/O, or a busy ringer would
    * starve this thread's event loop. No timeout, and never race the promise (both leak memory in V8): to end
-   * the wait, {@link wake}, never `cancel`: ringers would take this thread for awake. A pending wait does not keep the process alive.
+   * the wait, {@link wake}, never `cancel`: until {@link announceAgain} ringers take this thread for awake. A pending wait does not keep the process alive.
    */
   waitAsync(sequence: number): Promise<void> {
     const wait = Atomics.waitAsync(this.#words, WORD_SEQUENCE, sequence)

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { BeatWatch } from '../../src/server/beat-watch.ts'
+import type { Awaiting } from '../../src/server/brief-wait.ts'
 import { type Agent, HEARTBEAT_MS, runDutyCycle } from '../../src/server/duty-cycle.ts'
 import { EventLoopDriver } from '../../src/server/event-loop-driver.ts'
 import { DoorbellRinger, DoorbellWaiter, formatDoorbell } from '../../src/shared/doorbell.ts'
@@ -86,9 +87,9 @@ describe('the event-loop driver', () => {
   let driver: EventLoopDriver | null = null
   afterEach(() => driver?.stop())
 
-  function start(agent: Agent, onFailure = (_error: unknown) => {}) {
+  function start(agent: Agent, onFailure = (_error: unknown) => {}, awaiting?: Awaiting) {
     const thread = makeThread()
-    driver = new EventLoopDriver({ ...thread, agent, onFailure })
+    driver = new EventLoopDriver({ ...thread, agent, onFailure, awaiting })
     driver.start()
     return { ...thread, driver }
   }
@@ -147,6 +148,49 @@ describe('the event-loop driver', () => {
     await pause(20)
     expect(failures).toEqual([new Error('a bug')])
     expect(agent.turns).toBe(1)
+  })
+
+  test('is awake while it looks for an answer that is due, and takes it without being rung', async () => {
+    const agent = new CountingAgent()
+    const rung: boolean[] = []
+    const awaiting = { isAnswerDue: false, hasAnswer: () => false }
+    const { ringer, driver } = start(agent, undefined, awaiting)
+    await pause(20)
+    awaiting.isAnswerDue = true
+    awaiting.hasAnswer = () => {
+      awaiting.isAnswerDue = false
+      agent.jobs = 1
+      rung.push(ringer.ring())
+      return true
+    }
+    const { turns } = agent
+    driver.kick()
+    await vi.waitFor(() => expect(rung).toEqual([false]))
+    await vi.waitFor(() => expect(agent.jobs).toBe(0))
+    expect(agent.turns).toBeGreaterThanOrEqual(turns + 2)
+    await pause(20)
+    agent.jobs = 1
+    expect(ringer.ring()).toBe(true)
+    await vi.waitFor(() => expect(agent.jobs).toBe(0))
+  })
+
+  test('misses nothing that comes after its last look and before it is announced asleep again', async () => {
+    const agent = new CountingAgent()
+    const awaiting = { isAnswerDue: false, hasAnswer: () => false }
+    const { ringer, waiter, driver } = start(agent, undefined, awaiting)
+    await pause(20)
+    let rung: boolean | null = null
+    const announceAgain = waiter.announceAgain.bind(waiter)
+    vi.spyOn(waiter, 'announceAgain').mockImplementation(() => {
+      awaiting.isAnswerDue = false
+      agent.jobs = 1
+      rung = ringer.ring()
+      announceAgain()
+    })
+    awaiting.isAnswerDue = true
+    driver.kick()
+    await vi.waitFor(() => expect(rung).toBe(false))
+    await vi.waitFor(() => expect(agent.jobs).toBe(0))
   })
 
   test('takes no turn after its stop', async () => {
