@@ -36,7 +36,10 @@ function commitOf(): string | null {
   const git = (...args: string[]) => spawnSync('git', args, { cwd: root, encoding: 'utf8' })
   const head = git('rev-parse', '--short', 'HEAD')
   if (head.status !== 0) return null
-  const isChanged = git('status', '--porcelain', '--untracked-files=no').stdout.trim() !== ''
+  // results of the rows before are no change of what is measured
+  const measured = ['--', '.', ':!native-bench/results']
+  const status = git('status', '--porcelain', '--untracked-files=no', ...measured)
+  const isChanged = status.stdout.trim() !== ''
   return `${head.stdout.trim()}${isChanged ? '+' : ''}`
 }
 
