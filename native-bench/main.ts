@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { registerBaseline } from './baseline/command.ts'
 import { registerCompare } from './compare/command.ts'
+import { registerFlame } from './flame/command.ts'
 import { registerLimits } from './limits/command.ts'
 import { registerLoad } from './load/command.ts'
 import { registerLoadCheck } from './load-check/command.ts'
@@ -15,6 +16,7 @@ const program = new Command('npm run bench --')
 
 registerBaseline(program)
 registerLimits(program)
+registerFlame(program)
 registerCompare(program)
 registerLoad(program)
 registerLoadCheck(program)

@@ -19,14 +19,14 @@ export interface OwnEngine {
   stop(): Promise<void>
 }
 
-/** Throws when the engine ends, or is not ready in time; both ports are the system's choice. */
-export async function startEngine(): Promise<OwnEngine> {
+/** Throws when the engine ends, or is not ready in time; both ports are the system's choice. `nodeOptions` are for Node itself. */
+export async function startEngine(nodeOptions: readonly string[] = []): Promise<OwnEngine> {
   const directory = mkdtempSync(join(tmpdir(), 'griot-bench-'))
   const from = performance.now()
   const options = ['--data-dir', directory, '--brokers', '1', '--log-level', 'warn']
   const child = spawn(
     process.execPath,
-    [join(root, 'dist/griot.cjs'), 'start', ...options, ...ANY_PORTS],
+    [...nodeOptions, join(root, 'dist/griot.cjs'), 'start', ...options, ...ANY_PORTS],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
   const stop = async () => {

@@ -1,0 +1,118 @@
+/** `npm run bench -- flame WORKLOAD`: where an engine of one's own spends its time under a workload, kernel and native code included. */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Command, InvalidArgumentError } from 'commander'
+import { startEngine } from '../common/engine.ts'
+import { circumstances, circumstancesLine } from '../common/machine.ts'
+import { positiveNumber } from '../common/options.ts'
+import { runWorkload } from '../load/run-workload.ts'
+import { readWorkload, workloadNames } from '../load/workload-files.ts'
+import { flameSvg } from './flame-svg.ts'
+import { type Frame, foldSamples, parseSamples } from './folded.ts'
+
+interface Options {
+  readonly seconds: number
+  readonly warmup: number
+  readonly svg?: string
+}
+
+const SAMPLES_PER_SECOND = 499
+const SCRIPT_BYTES_MAX = 2 ** 30
+
+export function registerFlame(program: Command): void {
+  program
+    .command('flame')
+    .description('a flame graph of an engine of its own under a workload; needs Linux and perf')
+    .argument('<WORKLOAD>', `one of ${workloadNames().join(', ')}, or a file`, (name) => {
+      try {
+        readWorkload(name)
+        return name
+      } catch (error) {
+        throw new InvalidArgumentError((error as Error).message)
+      }
+    })
+    .option('--seconds <N>', 'sampled', positiveNumber, 10)
+    .option('--warmup <N>', 'seconds of load before', positiveNumber, 5)
+    .option('--svg <FILE>', 'where it is written (default: WORKLOAD.svg here)')
+    .action(run)
+}
+
+async function run(workload: string, options: Options): Promise<void> {
+  if (spawnSync('perf', ['--version']).status !== 0) {
+    throw new Error('perf is not here: install it (linux-perf, linux-tools) to draw a flame graph')
+  }
+  const engine = await startEngine(['--perf-basic-prof'])
+  const directory = mkdtempSync(join(tmpdir(), 'griot-flame-'))
+  try {
+    const data = join(directory, 'perf.data')
+    const load = runWorkload(readWorkload(workload), {
+      bootstrap: engine.bootstrap,
+      warmupSeconds: options.warmup,
+      measureSeconds: options.seconds + 1,
+      onProgress: ({ phase, elapsedSeconds }) => {
+        if (process.stderr.isTTY) process.stderr.write(`\r${phase} ${elapsedSeconds.toFixed(0)} s `)
+      },
+    })
+    const [result] = await Promise.all([load, record(engine.pid, data, options)])
+    const root = foldSamples(parseSamples(script(data)), engine.pid)
+    if (root.samples === 0) throw new Error('perf took no samples: may this user sample processes?')
+    const file = options.svg ?? `${workload}.svg`
+    const at = circumstancesLine(circumstances())
+    writeFileSync(
+      file,
+      flameSvg(root, `${result.workload.name}: ${result.workload.description}. ${at}`),
+    )
+    console.log(`${shares(root)}\n${root.samples} samples, drawn in ${file}\n${at}`)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+    rmSync(`/tmp/perf-${engine.pid}.map`, { force: true })
+    await engine.stop()
+  }
+}
+
+/** Begins when the load has warmed up. */
+async function record(pid: number, data: string, { warmup, seconds }: Options): Promise<void> {
+  await sleep(warmup * 1000)
+  const args = ['record', '-g', '-F', `${SAMPLES_PER_SECOND}`, '-p', `${pid}`, '-o', data]
+  const perf = spawn('perf', [...args, '--', 'sleep', `${seconds}`], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  perf.stderr.on('data', (chunk) => {
+    said += chunk
+  })
+  const [code] = await once(perf, 'close')
+  if (code !== 0) throw new Error(`perf record ended with ${code}: ${said.trim()}`)
+}
+
+function script(data: string): string {
+  const args = ['script', '-i', data, '-F', 'tid,ip,sym,dso', '--no-inline']
+  const { status, stdout, stderr } = spawnSync('perf', args, {
+    encoding: 'utf8',
+    maxBuffer: SCRIPT_BYTES_MAX,
+  })
+  if (status !== 0) throw new Error(`perf script ended with ${status}: ${stderr.slice(0, 500)}`)
+  return stdout
+}
+
+/** Where samples were taken, by kind of code and by thread. */
+function shares(root: Frame): string {
+  const kinds = new Map<string, number>()
+  const visit = (frame: Frame): void => {
+    let own = frame.samples
+    for (const child of frame.children.values()) {
+      own -= child.samples
+      visit(child)
+    }
+    kinds.set(frame.kind, (kinds.get(frame.kind) ?? 0) + own)
+  }
+  visit(root)
+  const threads = [...root.children.values()].map(({ name, samples }) => [name, samples] as const)
+  return [...threads, ...[...kinds].filter(([kind]) => kind !== 'thread')]
+    .map(([name, samples]) => `${((100 * samples) / root.samples).toFixed(0)} % ${name}`)
+    .join(', ')
+}
