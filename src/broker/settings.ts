@@ -31,7 +31,7 @@ export const DEFAULT_BROKER_SETTINGS: BrokerSettings = {
   commandsPerTurn: 512,
   stagedBytesPerTurn: 8 * 2 ** 20,
   controlPerTurn: 256,
-  openLogsMax: 2_000,
+  openLogsMax: 8_000,
   dehydrateAfterMs: 60_000,
   failedRetryMs: 5_000,
   retentionSweepMs: 300_000,

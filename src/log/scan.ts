@@ -13,7 +13,7 @@ import type { LeaderEpochs } from './leader-epochs.ts'
 import type { FileHandle } from './open-files.ts'
 import { Rewriter } from './rewriter.ts'
 import type { Segment } from './segment.ts'
-import { BatchWalker, shortWalker, type WalkedBatch } from './walk.ts'
+import { shortWalker, type WalkedBatch, wholeWalker } from './walk.ts'
 
 const WINDOW_BYTES = 1 << 20
 /** Looking for a good batch among bad bytes, no longer jumps of the offset are believed. */
@@ -74,17 +74,12 @@ export function scanSegment(segment: Segment, options: ScanOptions): ScanResult 
     return true
   })
   const rewriter = new Rewriter(segment.log)
-  const goodBytes = new BatchWalker(WINDOW_BYTES, true).walk(
-    segment.log,
-    unflushed,
-    size,
-    (batch) => {
-      if (!follows(batch) || !crcMatches(batch.bytes, batch.at)) return false
-      take(batch)
-      rewriter.add(batch.bytes, batch.at, batch.size, batch.position)
-      return true
-    },
-  )
+  const goodBytes = wholeWalker.walk(segment.log, unflushed, size, (batch) => {
+    if (!follows(batch) || !crcMatches(batch.bytes, batch.at)) return false
+    take(batch)
+    rewriter.add(batch.bytes, batch.at, batch.size, batch.position)
+    return true
+  })
   rewriter.end()
   segment.size = goodBytes
   segment.commitIndexes()
