@@ -1,0 +1,423 @@
+import { invariant } from '../base/assert.ts'
+import { Leadership } from './leadership.ts'
+import type { RecoveredLog } from './log-view.ts'
+import { membersOf, refusalOf, type Tally, tally } from './membership.ts'
+import type { Progress } from './progress.ts'
+import { type Agreement, ReplicaLog } from './replica-log.ts'
+import {
+  type Configuration,
+  type HardState,
+  type Message,
+  NO_REPLICA,
+  type Position,
+  type Ready,
+  type ReplicaId,
+  Role,
+  type Term,
+} from './types.ts'
+
+export interface RaftGroupOptions {
+  readonly id: ReplicaId
+  readonly hardState: HardState
+  readonly log: RecoveredLog
+  /** As far as it is known to have been committed: at least the log's start. */
+  readonly commit: Position
+  /** Ticks without a leader until an election, drawn anew for each wait: no two replicas should agree. */
+  readonly electionTicks: () => number
+}
+
+type Of<T extends Message['type']> = Extract<Message, { type: T }>
+
+/**
+ * One replica of a Raft group (Ongaro's thesis, with pre-vote and leader stickiness), without I/O, clock or randomness of its own: messages
+ * and ticks come in, one {@link Ready} comes out. The host stores, sends and applies what a Ready says, in that order, and tells by
+ * `stored` how far the log on its disk goes.
+ *
+ * Time is the host's: it tells which replicas can be reached (from heartbeats between brokers, for all groups at once), and calls `tick` only
+ * while `needsTicks`. So a group that is quiet costs nothing. In return the host tells both sides, and tells that it is back after that, of each
+ * break in which messages may have been lost.
+ */
+export class RaftGroup {
+  readonly id: ReplicaId
+  readonly #options: RaftGroupOptions
+  readonly #log: ReplicaLog
+  readonly #unreachable = new Set<ReplicaId>()
+  #term: Term
+  #vote: ReplicaId
+  #role: Role = Role.FOLLOWER
+  #leader: ReplicaId = NO_REPLICA
+  #leadership: Leadership | null = null
+  #votes = new Map<ReplicaId, boolean>()
+  #ticks = 0
+  #electionTicks: number
+  // since the last Ready
+  #isHardStateNew = false
+  #messages: Message[] = []
+
+  constructor(options: RaftGroupOptions) {
+    const { id, hardState, log, commit } = options
+    this.id = id
+    this.#options = options
+    this.#log = new ReplicaLog(log, commit)
+    this.#term = hardState.term
+    this.#vote = hardState.vote
+    this.#electionTicks = options.electionTicks()
+    invariant(this.#log.view.lastTerm <= this.#term, 'no entry is of a later term')
+  }
+
+  get term(): Term {
+    return this.#term
+  }
+
+  get role(): Role {
+    return this.#role
+  }
+
+  get leader(): ReplicaId {
+    return this.#leader
+  }
+
+  get commit(): Position {
+    return this.#log.commit
+  }
+
+  get end(): Position {
+    return this.#log.view.end
+  }
+
+  get configuration(): Configuration {
+    return this.#log.view.configuration
+  }
+
+  /** What this leader knows of another replica; undefined where it leads nobody. */
+  progressOf(replica: ReplicaId): Readonly<Progress> | undefined {
+    return this.#leadership?.progressOf(replica)
+  }
+
+  get #isVoter(): boolean {
+    return this.#log.view.configuration.voters.includes(this.id)
+  }
+
+  /**
+   * Also a replica whose removal is not committed: its log may be the longest, and then no other can be elected, though its own
+   * vote counts no more (thesis, 4.2.2).
+   */
+  get #mayCampaign(): boolean {
+    if (this.#isVoter) return true
+    return this.#log.view.configurationAt(this.#log.commit).voters.includes(this.id)
+  }
+
+  /** Something is waited for that may never come: call {@link tick} now and then. */
+  get needsTicks(): boolean {
+    if (this.#leadership !== null) return this.#leadership.needsTicks
+    return this.#mayCampaign && this.#leader === NO_REPLICA
+  }
+
+  tick(): void {
+    if (this.#leadership !== null) {
+      this.#leadership.tick()
+      return
+    }
+    if (!this.needsTicks || ++this.#ticks < this.#electionTicks) return
+    this.campaign()
+  }
+
+  /** Asks whether it would be elected, and then to be: at once, without waiting for ticks. */
+  campaign(): void {
+    if (this.#role === Role.LEADER || !this.#mayCampaign) return
+    this.#resetTicks()
+    this.#role = Role.PRE_CANDIDATE
+    this.#leader = NO_REPLICA
+    this.#log.dropIncoming()
+    this.#askForVotes('pre-vote', this.#term + 1, false)
+  }
+
+  /** From the heartbeats of its broker: all are taken for reachable until the host says otherwise. */
+  setReachable(replica: ReplicaId, isReachable: boolean): void {
+    if (replica === this.id) return
+    if (isReachable) this.#unreachable.delete(replica)
+    else this.#unreachable.add(replica)
+    if (this.#leadership === null) {
+      if (replica === this.#leader && !isReachable) this.#follow(this.#term, NO_REPLICA)
+      return
+    }
+    this.#leadership.setReachable(replica, isReachable)
+    if (!this.#leadership.hasMajority) this.#resign()
+  }
+
+  /** Entries of the leader's own, `width` positions wide; their start, or −1 where it takes none. The host writes them. */
+  propose(width: number): Position {
+    invariant(Number.isSafeInteger(width) && width > 0, 'an entry has a width')
+    if (!this.#takesProposals) return -1
+    const start = this.#log.view.end
+    this.#log.extend(this.#term, start + width)
+    return start
+  }
+
+  /** A control entry of the host's: its position, or −1 where it takes none. */
+  proposeControl(payload: unknown): Position {
+    if (!this.#takesProposals) return -1
+    const at = this.#log.view.end
+    this.#log.extendBy({ kind: 'host', at, term: this.#term, payload })
+    return at
+  }
+
+  /** Changes who votes and who copies, one voter at a time; why not, or null. Counts from now on, and is undone if it is never committed. */
+  proposeMembership(configuration: Configuration): string | null {
+    const leadership = this.#leadership
+    if (leadership === null || !this.#takesProposals) return 'this replica does not lead'
+    // a configuration of an earlier term may be committed behind our back (Ongaro, raft-dev, July 2015)
+    if (this.#log.commit <= leadership.startedAt) return 'no entry of this term is committed yet'
+    if (this.#log.view.membershipAt >= this.#log.commit)
+      return 'another change is not committed yet'
+    const refusal = refusalOf(this.#log.view.configuration, configuration)
+    if (refusal !== null) return refusal
+    for (const voter of configuration.voters) {
+      if (voter === this.id || this.#log.view.configuration.voters.includes(voter)) continue
+      if ((leadership.progressOf(voter)?.match ?? 0) < this.#log.commit) {
+        return `replica ${voter} has not caught up`
+      }
+    }
+    const at = this.#log.view.end
+    this.#log.extendBy({ kind: 'membership', at, term: this.#term, configuration })
+    leadership.onConfiguration()
+    return null
+  }
+
+  /** Begins to hand leadership over; false where this cannot be. Proposals are not taken until it is done, or given up. */
+  transferTo(replica: ReplicaId): boolean {
+    return this.#leadership?.transferTo(replica) ?? false
+  }
+
+  /** The log on this replica's disk goes to `end`, at the end of a batch. */
+  stored(end: Position): void {
+    if (this.#leadership === null) {
+      this.#tell(this.#leader, this.#log.storedByFollower(end))
+      return
+    }
+    this.#log.storedByLeader(end)
+    this.#advance()
+  }
+
+  /** Entries before `start` are gone from this replica's disk. */
+  logStart(start: Position): void {
+    invariant(start <= this.#log.commit, 'only what is committed is forgotten')
+    this.#log.view.forget(start)
+  }
+
+  step(message: Message): void {
+    invariant(message.to === this.id, 'a message for another replica')
+    const { term, type, from } = message
+    if (term > this.#term && !this.#isOfLaterTerm(message)) return
+    if (term < this.#term) {
+      this.#onOldTerm(message)
+      return
+    }
+    switch (type) {
+      case 'pre-vote':
+      case 'vote':
+        this.#onVoteRequest(message)
+        break
+      case 'pre-vote-reply':
+        // granted for an earlier election: not for this one
+        if (message.isGranted && term !== this.#term + 1) break
+        if (this.#role === Role.PRE_CANDIDATE) this.#onVote(message)
+        break
+      case 'vote-reply':
+        if (this.#role === Role.CANDIDATE) this.#onVote(message)
+        break
+      case 'append':
+        this.#followLeader(from)
+        this.#tell(from, this.#log.onAppend(message))
+        break
+      case 'snapshot':
+        this.#followLeader(from)
+        this.#tell(from, this.#log.onSnapshot(message))
+        break
+      case 'append-reply':
+        this.#leadership?.onReply(message)
+        this.#advance()
+        break
+      case 'resign':
+        if (from === this.#leader) this.#follow(this.#term, NO_REPLICA)
+        break
+      case 'timeout-now':
+        if (this.#mayCampaign && this.#role !== Role.LEADER) this.#runForTerm(true)
+    }
+  }
+
+  /** What is to be done since the last one. */
+  ready(): Ready {
+    this.#leadership?.send(this.#log.commit, this.#messages)
+    const ready: Ready = {
+      hardState: this.#isHardStateNew ? { term: this.#term, vote: this.#vote } : null,
+      ...this.#log.takeChanges(),
+      messages: this.#messages,
+      commit: this.#log.commit,
+      role: this.#role,
+      term: this.#term,
+      leader: this.#leader,
+    }
+    this.#isHardStateNew = false
+    this.#messages = []
+    return ready
+  }
+
+  get #takesProposals(): boolean {
+    return this.#leadership !== null && this.#leadership.transferee === NO_REPLICA
+  }
+
+  /** False: it is not to be heard. */
+  #isOfLaterTerm(message: Message): boolean {
+    const { type, term, from } = message
+    if (type === 'pre-vote' || type === 'vote') {
+      // who hears from a leader holds on to it (thesis, 4.2.3): a replica that was cut off disturbs nobody
+      if (this.#leader !== NO_REPLICA && !message.isTransfer) return false
+    }
+    // a pre-vote is of a term that may never come
+    if (type === 'pre-vote') return true
+    if (type === 'pre-vote-reply' && message.isGranted) return term === this.#term + 1
+    const isLeader = type === 'append' || type === 'snapshot' || type === 'timeout-now'
+    this.#follow(term, isLeader ? from : NO_REPLICA)
+    return true
+  }
+
+  #onOldTerm(message: Message): void {
+    const { type, from } = message
+    // of an election that this replica is ahead of; or of a leader that does not know that it is one no more
+    if (type === 'pre-vote' || type === 'vote') {
+      const replyType = type === 'vote' ? 'vote-reply' : 'pre-vote-reply'
+      this.#send({ ...this.#to(from), type: replyType, isGranted: false })
+    } else if (type === 'append' || type === 'snapshot')
+      this.#tell(from, { end: this.#log.view.end, isRefused: true })
+  }
+
+  #onVoteRequest(message: Of<'pre-vote' | 'vote'>): void {
+    const { from, term, lastTerm, end, type } = message
+    const { view } = this.#log
+    const isUpToDate = lastTerm > view.lastTerm || (lastTerm === view.lastTerm && end >= view.end)
+    if (type === 'pre-vote') {
+      const isGranted = term > this.#term && isUpToDate
+      const answered = isGranted ? term : this.#term
+      this.#send({ ...this.#to(from), term: answered, type: 'pre-vote-reply', isGranted })
+      return
+    }
+    const isFree = this.#vote === from || (this.#vote === NO_REPLICA && this.#leader === NO_REPLICA)
+    const isGranted = isFree && isUpToDate
+    if (isGranted) {
+      this.#setHardState(this.#term, from)
+      this.#role = Role.FOLLOWER
+      this.#resetTicks()
+    }
+    this.#send({ ...this.#to(from), type: 'vote-reply', isGranted })
+  }
+
+  #onVote({ from, isGranted }: Of<'pre-vote-reply' | 'vote-reply'>): void {
+    if (!this.#votes.has(from)) this.#votes.set(from, isGranted)
+    this.#count()
+  }
+
+  #count(): void {
+    const result: Tally = tally(this.#log.view.configuration, (replica) => this.#votes.get(replica))
+    if (result === 'lost') this.#follow(this.#term, NO_REPLICA)
+    if (result !== 'won') return
+    if (this.#role === Role.PRE_CANDIDATE) this.#runForTerm(false)
+    else this.#lead()
+  }
+
+  #runForTerm(isTransfer: boolean): void {
+    this.#resetTicks()
+    this.#log.dropIncoming()
+    this.#role = Role.CANDIDATE
+    this.#leader = NO_REPLICA
+    this.#setHardState(this.#term + 1, this.id)
+    this.#askForVotes('vote', this.#term, isTransfer)
+  }
+
+  #askForVotes(type: 'pre-vote' | 'vote', term: Term, isTransfer: boolean): void {
+    this.#votes = new Map([[this.id, true]])
+    const { lastTerm, end } = this.#log.view
+    for (const voter of this.#log.view.configuration.voters) {
+      if (voter === this.id) continue
+      this.#send({ ...this.#to(voter), type, term, lastTerm, end, isTransfer })
+    }
+    this.#count()
+  }
+
+  #lead(): void {
+    this.#role = Role.LEADER
+    this.#leader = this.id
+    const startedAt = this.#log.view.end
+    this.#log.extendBy({ kind: 'term-start', at: startedAt, term: this.#term })
+    this.#leadership = new Leadership({
+      ...{ id: this.id, term: this.#term, log: this.#log.view, startedAt },
+      unreachable: this.#unreachable,
+    })
+    if (!this.#leadership.hasMajority) this.#resign()
+  }
+
+  #resign(): void {
+    for (const replica of membersOf(this.#log.view.configuration)) {
+      if (replica !== this.id) this.#send({ ...this.#to(replica), type: 'resign' })
+    }
+    this.#follow(this.#term, NO_REPLICA)
+  }
+
+  #followLeader(from: ReplicaId): void {
+    invariant(this.#role !== Role.LEADER, 'a term has one leader')
+    if (this.#role !== Role.FOLLOWER || this.#leader !== from) this.#follow(this.#term, from)
+  }
+
+  #follow(term: Term, leader: ReplicaId): void {
+    if (term > this.#term) this.#setHardState(term, NO_REPLICA)
+    this.#leadership = null
+    this.#log.forgetLeader()
+    this.#role = Role.FOLLOWER
+    this.#leader = leader
+    this.#resetTicks()
+  }
+
+  /** A leader's commit moves with what replicas have. */
+  #advance(): void {
+    const leadership = this.#leadership
+    if (leadership === null) return
+    const end = leadership.committable(this.#log.storedEnd)
+    if (end <= this.#log.commit) return
+    this.#log.commitTo(end)
+    const isOut = !this.#isVoter && this.#log.view.membershipAt < this.#log.commit
+    if (isOut) this.#sayFarewell(leadership)
+  }
+
+  /** A leader that was removed is done once that is committed (thesis, 4.2.2), and says so before it goes. */
+  #sayFarewell(leadership: Leadership): void {
+    leadership.send(this.#log.commit, this.#messages)
+    this.#resign()
+  }
+
+  #setHardState(term: Term, vote: ReplicaId): void {
+    if (term === this.#term && vote === this.#vote) return
+    this.#term = term
+    this.#vote = vote
+    this.#isHardStateNew = true
+  }
+
+  #resetTicks(): void {
+    this.#ticks = 0
+    this.#electionTicks = this.#options.electionTicks()
+  }
+
+  #tell(to: ReplicaId, agreement: Agreement | null): void {
+    if (agreement === null) return
+    const lastTerm = this.#log.view.lines.termAt(agreement.end - 1)
+    const { commit } = this.#log
+    this.#send({ ...this.#to(to), type: 'append-reply', ...agreement, lastTerm, commit })
+  }
+
+  #send(message: Message): void {
+    this.#messages.push(message)
+  }
+
+  #to(to: ReplicaId): { from: ReplicaId; to: ReplicaId; term: Term } {
+    return { from: this.id, to, term: this.#term }
+  }
+}
