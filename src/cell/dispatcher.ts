@@ -47,6 +47,7 @@ export class Dispatcher {
     for (const proxy of this.#all) proxy.flush()
   }
 
+  /** Commands that brokers are at work on. */
   get answersDue(): number {
     let due = 0
     for (const proxy of this.#all) due += proxy.answersDue

@@ -77,6 +77,8 @@ export interface FrontAgentOptions {
   readonly collectGarbage?: () => void
   /** Asks for a turn: something became due outside of one. */
   readonly kick: () => void
+  /** Asks for a turn that looks for the answers that {@link FrontAgent.isAnswerDue} tells of, where that is worth it. */
+  readonly kickForAnswer?: () => void
   /** Control messages that are none of the front's own. */
   readonly onControl?: (envelope: ControlEnvelope) => void
 }
@@ -255,7 +257,8 @@ export class FrontAgent {
     this.services.dispatcher.flush()
     const isSooner = this.nextTimerAtMs < this.#knownTimerAtMs
     const isBusy = this.#hasWork || this.services.dispatcher.parkedCommands > 0
-    if (isSooner || isBusy || this.isAnswerDue) this.#options.kick()
+    if (isSooner || isBusy) this.#options.kick()
+    if (this.isAnswerDue) this.#options.kickForAnswer?.()
   }
 
   #afterCallback(): void {

@@ -22,6 +22,8 @@ export class Leadership {
   readonly startedAt: Position
   readonly #options: LeadershipOptions
   readonly #progress = new Map<ReplicaId, Progress>()
+  /** As of the last {@link send}. */
+  #commit: Position = 0
   #transferee: ReplicaId = NO_REPLICA
   #transferTicks = 0
   #isTransferAsked = false
@@ -112,8 +114,6 @@ export class Leadership {
   #lags({ match, knownCommit }: Progress): boolean {
     return match < this.#options.log.end || knownCommit < this.#commit
   }
-
-  #commit: Position = 0
 
   tick(): void {
     for (const progress of this.#progress.values()) {

@@ -189,7 +189,10 @@ export class RaftGroup {
     return this.#leadership?.transferTo(replica) ?? false
   }
 
-  /** The log on this replica's disk goes to `end`, at the end of a batch. */
+  /**
+   * The log on this replica's disk goes to `end`, at the end of a batch: of what the newest Ready knows. What was written for an earlier
+   * one, and has been truncated since, is not told.
+   */
   stored(end: Position): void {
     if (this.#leadership === null) {
       this.#tell(this.#leader, this.#log.storedByFollower(end))

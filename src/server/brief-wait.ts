@@ -1,5 +1,6 @@
 /** Looks for an answer that is on its way for a few microseconds before its thread falls asleep over it. */
 import { availableParallelism } from 'node:os'
+import type { Clock } from '../base/clock.ts'
 
 /** What is waited for. */
 export interface Awaiting {
@@ -17,8 +18,8 @@ const LOOKS_PER_CLOCK = 16
 const SKIPPED_MAX = 127
 
 export interface BriefWaitOptions {
-  /** Milliseconds, with fractions. */
-  readonly now?: () => number
+  readonly awaiting: Awaiting
+  readonly clock: Pick<Clock, 'monotonicMs'>
   readonly cores?: number
 }
 
@@ -28,20 +29,17 @@ export interface BriefWaitOptions {
  * look in vain halves how often it is tried, down to one chance in 128.
  */
 export class BriefWait {
-  /** Looks that ended with an answer, and those that did not. */
-  found = 0
-  missed = 0
   readonly #awaiting: Awaiting
-  readonly #now: () => number
+  readonly #clock: BriefWaitOptions['clock']
   readonly #isAlone: boolean
   #toSkip = 0
   #skipped = 0
 
-  constructor(awaiting: Awaiting, options: BriefWaitOptions = {}) {
+  constructor({ awaiting, clock, cores = availableParallelism() }: BriefWaitOptions) {
     this.#awaiting = awaiting
-    this.#now = options.now ?? (() => performance.now())
+    this.#clock = clock
     // with one core nobody can answer while this thread looks
-    this.#isAlone = (options.cores ?? availableParallelism()) < 2
+    this.#isAlone = cores < 2
   }
 
   /** Whether {@link look} is worth its time now; counts as one chance. */
@@ -54,17 +52,15 @@ export class BriefWait {
 
   /** Blocks until there is an answer, for 50 µs at most; true when there is one. */
   look(): boolean {
-    const untilMs = this.#now() + LOOK_US / 1_000
+    const untilMs = this.#clock.monotonicMs() + LOOK_US / 1_000
     this.#skipped = 0
     do {
       for (let i = 0; i < LOOKS_PER_CLOCK; i++) {
         if (!this.#awaiting.hasAnswer()) continue
-        this.found++
         this.#toSkip = 0
         return true
       }
-    } while (this.#now() < untilMs)
-    this.missed++
+    } while (this.#clock.monotonicMs() < untilMs)
     this.#toSkip = Math.min(2 * this.#toSkip + 1, SKIPPED_MAX)
     return false
   }

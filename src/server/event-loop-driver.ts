@@ -2,13 +2,13 @@
 import type { Clock } from '../base/clock.ts'
 import type { DoorbellWaiter } from '../shared/doorbell.ts'
 import type { ThreadStatusWriter } from '../shared/thread-status.ts'
-import { type Awaiting, BriefWait } from './brief-wait.ts'
+import type { BriefWait } from './brief-wait.ts'
 import { type Agent, HEARTBEAT_MS } from './duty-cycle.ts'
 
 export interface EventLoopDriverOptions {
   readonly agent: Agent
-  /** Answers that are looked for before the thread falls asleep over them. */
-  readonly awaiting?: Awaiting | undefined
+  /** How answers are looked for before the thread falls asleep over them. */
+  readonly brief?: BriefWait
   readonly waiter: DoorbellWaiter
   readonly clock: Clock
   readonly status: ThreadStatusWriter
@@ -25,6 +25,7 @@ export interface EventLoopDriverOptions {
 export class EventLoopDriver {
   readonly #options: EventLoopDriverOptions
   readonly #brief: BriefWait | null
+  #looksNext = false
   #armed = false
   #scheduled = false
   #stopped = false
@@ -34,7 +35,7 @@ export class EventLoopDriver {
 
   constructor(options: EventLoopDriverOptions) {
     this.#options = options
-    this.#brief = options.awaiting === undefined ? null : new BriefWait(options.awaiting)
+    this.#brief = options.brief ?? null
     this.#heartbeat = setInterval(this.#beat, HEARTBEAT_MS).unref()
   }
 
@@ -50,6 +51,13 @@ export class EventLoopDriver {
     setImmediate(this.#turn)
   }
 
+  /** Asks for a turn that looks for an answer, where that is worth it: otherwise whoever answers rings. */
+  readonly kickForAnswer = (): void => {
+    if (this.#looksNext || this.#stopped || !this.#brief?.isWorthwhile()) return
+    this.#looksNext = true
+    this.kick()
+  }
+
   stop(): void {
     this.#stopped = true
     clearInterval(this.#heartbeat)
@@ -59,14 +67,15 @@ export class EventLoopDriver {
   }
 
   readonly #turn = (): void => {
-    this.#scheduled = false
+    const brief = this.#looksNext ? this.#brief : null
+    this.#scheduled = this.#looksNext = false
     if (this.#stopped) return
     const { agent, clock, status, onFailure } = this.#options
     try {
       const nowMs = clock.monotonicMs()
       status.beginTurn(nowMs)
       let work = agent.doWork(nowMs)
-      if (work === 0 && this.#brief?.isWorthwhile()) work = this.#lookBriefly(this.#brief)
+      if (work === 0 && brief !== null && !this.#stopped) work = this.#lookBriefly(brief)
       if (work === 0 && !this.#armed && !this.#stopped) work = this.#fallAsleep()
       status.endTurn(clock.monotonicMs(), work)
       // stopped from within the turn: nothing may be armed any more

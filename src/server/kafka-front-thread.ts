@@ -23,6 +23,7 @@ import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
+import { BriefWait } from './brief-wait.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import { defaultTenantRow, THREAD_ROW } from './counter-rows.ts'
@@ -79,7 +80,7 @@ class KafkaFrontThread implements Agent {
     this.#driver = new EventLoopDriver({
       ...context,
       agent: this,
-      awaiting: this.#agent,
+      brief: new BriefWait({ awaiting: this.#agent, clock: context.clock }),
       onBeat: (nowMs) => {
         loop.beat(nowMs)
         this.#agent.sampleGauges()
@@ -141,6 +142,7 @@ class KafkaFrontThread implements Agent {
       fileReadBytes: plan.fileReadBytes,
       collectGarbage,
       kick: () => this.#driver.kick(),
+      kickForAnswer: () => this.#driver.kickForAnswer(),
       onControl: (envelope) => this.#onControl(envelope),
     })
   }

@@ -10,7 +10,11 @@ function makeWait(cores = 2) {
     },
     hasAnswer: () => ++state.looks > state.answersAfter,
   }
-  const wait = new BriefWait(awaiting, { cores, now: () => state.nowUs++ / 1_000 })
+  const wait = new BriefWait({
+    awaiting,
+    cores,
+    clock: { monotonicMs: () => state.nowUs++ / 1_000 },
+  })
   return { state, wait }
 }
 
@@ -28,7 +32,6 @@ describe('a brief wait', () => {
     expect(wait.isWorthwhile()).toBe(true)
     expect(wait.look()).toBe(true)
     expect(state.looks).toBe(101)
-    expect([wait.found, wait.missed]).toEqual([1, 0])
   })
 
   test('ends after 50 microseconds without one', () => {
@@ -36,7 +39,6 @@ describe('a brief wait', () => {
     expect(wait.look()).toBe(false)
     expect(state.nowUs).toBeGreaterThanOrEqual(50)
     expect(state.nowUs).toBeLessThan(60)
-    expect([wait.found, wait.missed]).toEqual([0, 1])
   })
 
   test('is worth nothing where no answer is due, or nobody could give it meanwhile', () => {

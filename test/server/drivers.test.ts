@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { BeatWatch } from '../../src/server/beat-watch.ts'
-import type { Awaiting } from '../../src/server/brief-wait.ts'
+import { type Awaiting, BriefWait } from '../../src/server/brief-wait.ts'
 import { type Agent, HEARTBEAT_MS, runDutyCycle } from '../../src/server/duty-cycle.ts'
 import { EventLoopDriver } from '../../src/server/event-loop-driver.ts'
 import { DoorbellRinger, DoorbellWaiter, formatDoorbell } from '../../src/shared/doorbell.ts'
@@ -40,6 +40,8 @@ class CountingAgent implements Agent {
     return 1
   }
 }
+
+const nothingDue: Awaiting = { isAnswerDue: false, hasAnswer: () => false }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -87,9 +89,10 @@ describe('the event-loop driver', () => {
   let driver: EventLoopDriver | null = null
   afterEach(() => driver?.stop())
 
-  function start(agent: Agent, onFailure = (_error: unknown) => {}, awaiting?: Awaiting) {
+  function start(agent: Agent, onFailure = (_error: unknown) => {}, awaiting = nothingDue) {
     const thread = makeThread()
-    driver = new EventLoopDriver({ ...thread, agent, onFailure, awaiting })
+    const brief = new BriefWait({ awaiting, clock: systemClock, cores: 2 })
+    driver = new EventLoopDriver({ ...thread, agent, onFailure, brief })
     driver.start()
     return { ...thread, driver }
   }
@@ -164,7 +167,7 @@ describe('the event-loop driver', () => {
       return true
     }
     const { turns } = agent
-    driver.kick()
+    driver.kickForAnswer()
     await vi.waitFor(() => expect(rung).toEqual([false]))
     await vi.waitFor(() => expect(agent.jobs).toBe(0))
     expect(agent.turns).toBeGreaterThanOrEqual(turns + 2)
@@ -188,9 +191,24 @@ describe('the event-loop driver', () => {
       announceAgain()
     })
     awaiting.isAnswerDue = true
-    driver.kick()
+    driver.kickForAnswer()
     await vi.waitFor(() => expect(rung).toBe(false))
     await vi.waitFor(() => expect(agent.jobs).toBe(0))
+  })
+
+  test('takes no turn for an answer for which it is not worth looking', async () => {
+    const agent = new CountingAgent()
+    const awaiting = { isAnswerDue: true, hasAnswer: () => false }
+    const { driver } = start(agent, undefined, awaiting)
+    await pause(20)
+    const { turns } = agent
+    // the first look is in vain, so that the next chance is let go by
+    driver.kickForAnswer()
+    await vi.waitFor(() => expect(agent.turns).toBeGreaterThan(turns))
+    const looked = agent.turns
+    driver.kickForAnswer()
+    await pause(20)
+    expect(agent.turns).toBe(looked)
   })
 
   test('takes no turn after its stop', async () => {
