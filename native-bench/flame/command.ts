@@ -46,6 +46,8 @@ async function run(workload: string, options: Options): Promise<void> {
     throw new Error('perf is not here: install it (linux-perf, linux-tools) to draw a flame graph')
   }
   const engine = await startEngine(['--perf-basic-prof'])
+  // a load that nobody samples is not gone on with
+  const failed = new AbortController()
   const directory = mkdtempSync(join(tmpdir(), 'griot-flame-'))
   try {
     const data = join(directory, 'perf.data')
@@ -53,11 +55,19 @@ async function run(workload: string, options: Options): Promise<void> {
       bootstrap: engine.bootstrap,
       warmupSeconds: options.warmup,
       measureSeconds: options.seconds + 1,
+      signal: failed.signal,
       onProgress: ({ phase, elapsedSeconds }) => {
         if (process.stderr.isTTY) process.stderr.write(`\r${phase} ${elapsedSeconds.toFixed(0)} s `)
       },
     })
-    const [result] = await Promise.all([load, record(engine.pid, data, options)])
+    const samples = record(engine.pid, data, options).catch((error) => {
+      failed.abort(error)
+      throw error
+    })
+    const [loaded, sampled] = await Promise.allSettled([load, samples])
+    if (sampled.status === 'rejected') throw sampled.reason
+    if (loaded.status === 'rejected') throw loaded.reason
+    const result = loaded.value
     const root = foldSamples(parseSamples(script(data)), engine.pid)
     if (root.samples === 0) throw new Error('perf took no samples: may this user sample processes?')
     const file = options.svg ?? `${workload}.svg`

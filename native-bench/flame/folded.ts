@@ -48,7 +48,8 @@ function frameOf(line: string): Sample['frames'][number] {
   const isKernel = object.startsWith('[kernel') || object.startsWith('[guest.kernel')
   if (isKernel) return { name: symbol, kind: 'kernel' }
   // without a map there is only the address, which says nothing
-  const name = symbol === '[unknown]' ? `[${object.split('/').at(-1) || 'unknown'}]` : symbol
+  const place = object.split('/').at(-1) || 'unknown'
+  const name = symbol !== '[unknown]' ? symbol : `[${place.replace(/^\[|\]$/g, '')}]`
   return { name: name.replace(/\(.*/s, ''), kind: 'native' }
 }
 
