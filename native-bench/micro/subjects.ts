@@ -1,5 +1,6 @@
 /** What there is to measure: one file each, loaded in the process that measures it. */
 import { batchSubject } from './batch.ts'
+import { brokerLinkSubject } from './broker-link.ts'
 import type { Subject } from './case.ts'
 import { codecSubject } from './codec.ts'
 import { countersSubject } from './counters.ts'
@@ -14,6 +15,7 @@ export const SUBJECTS = {
   batch: batchSubject,
   ring: ringSubject,
   'ring-log': ringLogSubject,
+  'broker-link': brokerLinkSubject,
   index: indexSubject,
   dispatch: dispatchSubject,
   counters: countersSubject,

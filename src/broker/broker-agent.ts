@@ -13,6 +13,7 @@ import type { LogEnvironment } from '../log/environment.ts'
 import type { RingHandler, RingReader } from '../shared/ring-reader.ts'
 import { BatchBuffers } from './batch-buffers.ts'
 import { BrokerCounters, type CounterRows } from './broker-counters.ts'
+import { BrokerLink, type BrokerRings } from './broker-link.ts'
 import { BrokerStop, type CompanionLog } from './broker-stop.ts'
 import { CoordinateHandler } from './coordinate.ts'
 import { type CallToken, CoordinatorAnswers } from './coordinator-answers.ts'
@@ -52,6 +53,8 @@ export interface BrokerAgentOptions {
   readonly flush: FlushDriver
   /** In the order of their ids, from 0. */
   readonly fronts: readonly FrontRings[]
+  /** The other brokers of the cell; none unless given. */
+  readonly peers?: readonly BrokerRings[]
   readonly control: ControlPort
   readonly counters: CounterRows | null
   readonly settings?: Partial<BrokerSettings>
@@ -84,6 +87,7 @@ export class BrokerAgent {
   readonly #image: MetadataImage
   readonly #follower: MetadataFollower
   readonly #links: readonly FrontLink[]
+  readonly #peers: readonly BrokerLink[]
   readonly #handlers: readonly RingHandler[]
   readonly #table: ReplicaTable
   readonly #partitions: LeaderPartitions
@@ -109,6 +113,7 @@ export class BrokerAgent {
     this.#image = new MetadataImage(options.brokerConfigs)
     const image = this.#image
     this.#links = options.fronts.map((rings) => new FrontLink(rings))
+    this.#peers = (options.peers ?? []).map((rings) => new BrokerLink(rings))
     if (this.#links.some(({ front }, index) => front !== index)) {
       throw new InvariantError('fronts are given in the order of their ids')
     }
@@ -216,6 +221,7 @@ export class BrokerAgent {
     work += this.#coordinators.doWork()
     work += this.#stop.isStopping ? this.#stop.doWork(nowMs) : this.#maintenance.doWork(nowMs)
     for (const link of this.#links) link.ring()
+    for (const peer of this.#peers) peer.ring()
     return work
   }
 

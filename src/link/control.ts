@@ -108,7 +108,10 @@ export type ControlMessage =
       /** Bytes, in the order asked for; NaN where the disk does not tell. */
       readonly sizes: readonly number[]
     }
-  /** A batch, or a coordinator's request, too large for the ring, named by `bufferId` in a command that follows. */
+  /**
+   * A batch, a coordinator's request, or, between brokers, the producers of a snapshot: too large for the ring, and named by `bufferId` in the
+   * record that follows.
+   */
   | { readonly kind: 'batch-buffer'; readonly bufferId: number; readonly sab: SharedArrayBuffer }
   /**
    * Broker → front: what its coordinators have answered in one turn. `heads` holds correlation, error and byte length of each
@@ -151,5 +154,5 @@ export type ControlMessage =
       readonly directory: string
       readonly reason: string
     }
-  /** The server tells the fronts that a broker's thread has died. */
+  /** The server tells fronts and the other brokers that a broker's thread has died. */
   | { readonly kind: 'broker-gone'; readonly cellId: number; readonly brokerId: number }

@@ -1,9 +1,12 @@
 /** A broker's worker: the broker agent, and with broker 1 the controller, in a blocking duty cycle. */
-import { asBrokerId, asFrontId } from '../base/ids.ts'
+import { BrokerState } from '../base/broker-beat.ts'
+import { copyBytes } from '../base/copy.ts'
+import { asBrokerId, asCellId, asFrontId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import { brokerPath } from '../base/paths.ts'
 import { BrokerAgent } from '../broker/broker-agent.ts'
 import type { CounterRows } from '../broker/broker-counters.ts'
+import type { BrokerRings } from '../broker/broker-link.ts'
 import { coordinatorKinds } from '../broker/coordinator-kinds.ts'
 import { openBrokerEnvironment } from '../broker/environment.ts'
 import { FlushClient } from '../broker/flush-client.ts'
@@ -22,6 +25,7 @@ import {
 import type { LogEnvironment } from '../log/environment.ts'
 import { NodeDisk } from '../log/node-disk.ts'
 import { Arena } from '../shared/arena.ts'
+import { BeatWriter } from '../shared/broker-beats.ts'
 import { CounterWriter } from '../shared/counter-table.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
@@ -62,14 +66,21 @@ export async function runBroker(data: ThreadData, keepCode: () => void): Promise
   const context = threadContext(data)
   const control = openPolledPorts(data.channels)
   context.status.setState(ThreadState.STARTING)
+  const beats = new BeatWriter(data.wiring.beats, data.thread.brokerId - 1)
   try {
-    const thread = buildAgents(context, control, controller, keepCode)
+    const thread = buildAgents(context, control, controller, { keepCode, beats })
     context.status.setState(ThreadState.RUNNING)
     runDutyCycle({
       ...context,
-      agents: [...thread.agents, announceReady(thread, control, data), ...thread.afterStart],
+      agents: [
+        beating(beats),
+        ...thread.agents,
+        announceReady(thread, control, data, beats),
+        ...thread.afterStart,
+      ],
       isStopping: () => thread.broker.isStopped,
     })
+    beats.setState(BrokerState.STOPPED)
     context.status.setState(ThreadState.STOPPED)
   } catch (error) {
     context.status.setState(ThreadState.FAILED)
@@ -90,7 +101,7 @@ function buildAgents(
   context: ThreadContext,
   control: PolledPorts,
   controllerModule: ControllerModule | null,
-  keepCode: () => void,
+  { keepCode, beats }: { readonly keepCode: () => void; readonly beats: BeatWriter },
 ): BrokerThread {
   const { data } = context
   const brokerId = asBrokerId(data.thread.brokerId)
@@ -117,6 +128,7 @@ function buildAgents(
     environment,
     flush,
     fronts: frontRings(data),
+    peers: brokerRings(data, control),
     control,
     counters,
     brokerConfigs: brokerConfigValues(data.settings),
@@ -128,13 +140,18 @@ function buildAgents(
     companions: metadataLog === null ? [] : [metadataLog],
     onOtherMessage: (envelope) => {
       const { message } = envelope
-      if (message.kind !== 'settings') onControllerMessage(controller, envelope, logger)
+      if (message.kind === 'broker-gone') {
+        control.disconnect(brokerPeer(asCellId(message.cellId), asBrokerId(message.brokerId)))
+      } else if (message.kind !== 'settings') onControllerMessage(controller, envelope, logger)
       else {
         environment.space?.setMark(message.settings.diskMarkBytes)
         controller?.changeSettings(message.settings)
       }
     },
-    onStopping: () => controller?.stop(),
+    onStopping: () => {
+      beats.setState(BrokerState.STOPPING)
+      controller?.stop()
+    },
   })
   if (controllerModule === null || metadataLog === null) {
     return { broker, controller, agents: [broker], afterStart }
@@ -206,6 +223,29 @@ function frontRings({ wiring, thread }: ThreadData): FrontRings[] {
   })
 }
 
+function brokerRings({ wiring, thread }: ThreadData, control: PolledPorts): BrokerRings[] {
+  const own = thread.brokerId - 1
+  return brokerIds(wiring.peers.length)
+    .filter((broker) => broker !== thread.brokerId)
+    .map((broker) => {
+      const peer = brokerPeer(CELL, broker)
+      let bufferId = 0
+      return {
+        broker,
+        to: new RingWriter(wiring.peers[own]![broker - 1]!),
+        from: new RingReader(wiring.peers[broker - 1]![own]!),
+        bell: new DoorbellRinger(wiring.bells[threadIndex(wiring, peer)]!),
+        sendBuffer: (bytes) => {
+          bufferId = (bufferId % 0xffff_ffff) + 1
+          const sab = new SharedArrayBuffer(bytes.length)
+          copyBytes(new Uint8Array(sab), 0, bytes)
+          control.post(peer, { kind: 'batch-buffer', bufferId, sab })
+          return bufferId
+        },
+      }
+    })
+}
+
 function counterRows({ data, index }: ThreadContext): CounterRows {
   const { brokerId } = data.thread
   return {
@@ -275,6 +315,7 @@ function announceReady(
   { broker, controller }: BrokerThread,
   control: PolledPorts,
   data: ThreadData,
+  beats: BeatWriter,
 ): Agent {
   let announced = false
   return {
@@ -282,6 +323,7 @@ function announceReady(
     doWork() {
       if (announced || !broker.isReady || !(controller?.ready ?? true)) return 0
       announced = true
+      beats.setState(BrokerState.SERVING)
       const message: ControlMessage = { kind: 'ready', detail: {} }
       control.post(SERVER_PEER, message)
       traceStart(data.traceOriginMs, data.thread.name, 'ready')
@@ -289,6 +331,15 @@ function announceReady(
     },
   }
 }
+
+/** Says in every turn that this thread takes them. */
+const beating = (beats: BeatWriter): Agent => ({
+  nextTimerAtMs: Number.POSITIVE_INFINITY,
+  doWork(nowMs) {
+    beats.beat(nowMs)
+    return 0
+  },
+})
 
 /** Does `what` once, at `dueMs`. */
 function later(dueMs: number, what: () => void): Agent {

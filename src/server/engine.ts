@@ -4,6 +4,8 @@ import type { Logger } from '../base/log.ts'
 import type { ControlMessage, LiveSettings } from '../link/control.ts'
 import { brokerPeer, type ControlPort, type EventPorts, SERVER_PEER } from '../link/ports.ts'
 import { formatHostPort, type HostPort, localHostOf } from '../net/address.ts'
+import { BrokerLives } from '../shared/broker-beats.ts'
+import { DoorbellRinger } from '../shared/doorbell.ts'
 import {
   brokersMadeFor,
   claimIdentity,
@@ -20,7 +22,13 @@ import { type MemoryPlan, planMemory } from './memory-plan.ts'
 import { operatorToken } from './operator-token.ts'
 import type { EngineSettings } from './options.ts'
 import { traceStart } from './start-trace.ts'
-import { openEventPorts, openGate, setThreadLogLevel, type ThreadData } from './thread.ts'
+import {
+  brokerBells,
+  openEventPorts,
+  openGate,
+  setThreadLogLevel,
+  type ThreadData,
+} from './thread.ts'
 import { type ReadyDetail, ThreadHandle } from './thread-handle.ts'
 import { griotVersion } from './version.ts'
 import { allocateWiring, CELL, connectThreads, type EngineWiring, listThreads } from './wiring.ts'
@@ -82,6 +90,7 @@ export class Engine {
   #settings: EngineSettings
   readonly #plan: MemoryPlan
   readonly #wiring: EngineWiring
+  readonly #lives: BrokerLives
   readonly #threads = new Map<string, ThreadHandle>()
   readonly #control: EventPorts
   readonly #state: EngineState
@@ -99,6 +108,7 @@ export class Engine {
     const hasHttp = settings.httpListen !== null || settings.adminListen !== null
     const infos = listThreads(settings.brokers, hasHttp)
     this.#wiring = allocateWiring(infos, this.#plan)
+    this.#lives = new BrokerLives(this.#wiring.beats)
     setThreadLogLevel(this.#wiring, settings.logLevel)
     const ends = connectThreads(this.#wiring)
     this.#control = openEventPorts(ends.get(SERVER_PEER)!, () => this.#onControl(), true)
@@ -116,7 +126,7 @@ export class Engine {
       )
       const data = this.#threadData(info, ends.get(info.name)!)
       if (info.role === 'kafka-front' && !options.frontOnWorker) this.#runFrontHere(data)
-      else this.#threads.get(info.name)!.spawn(data)
+      else this.#spawn(data)
     }
     this.#trace('workers spawned')
   }
@@ -270,6 +280,20 @@ export class Engine {
     }
   }
 
+  #spawn(data: ThreadData): void {
+    const { name, brokerId } = data.thread
+    const thread = this.#threads.get(name)!
+    if (brokerId > 0) this.#lives.spawning(brokerId - 1)
+    thread.spawn(data)
+    if (brokerId > 0) void thread.exited.then(() => this.#onBrokerExit(brokerId - 1))
+  }
+
+  /** Its peers see it in shared memory, at once. */
+  #onBrokerExit(index: number): void {
+    this.#lives.ended(index)
+    for (const bell of brokerBells(this.#wiring)) new DoorbellRinger(bell).ring()
+  }
+
   #runFrontHere(data: ThreadData): void {
     const thread = this.#threads.get(data.thread.name)!
     import('./kafka-front-thread.ts')
@@ -325,8 +349,8 @@ export class Engine {
     const isBroker = brokerId > 0
     if (isBroker && this.#brokersAlive() > 0) {
       const gone = { kind: 'broker-gone', cellId: CELL, brokerId } as const
-      this.#tell('front-0', gone)
-      this.#tell('front-1', gone)
+      for (const thread of this.#wiring.threads)
+        if (thread.role !== 'flusher') this.#tell(thread.name, gone)
       this.#state.setReason(name, `broker ${brokerId} died: its partitions are not served`)
       return
     }

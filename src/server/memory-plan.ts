@@ -14,6 +14,8 @@ export interface MemoryPlan {
   readonly smallRingBytes: number
   /** Flush requests and completions of one broker, each: a power of two. */
   readonly flushRingBytes: number
+  /** Ring from one broker to another of its cell: a power of two. */
+  readonly peerRingBytes: number
   /** Ring logs of one broker. */
   readonly arenaBytes: number
   /** Segment bytes read from files and not yet sent, all connections together. */
@@ -30,11 +32,14 @@ export function planMemory(totalBytes: number, brokers: number): MemoryPlan {
   const replyRingBytes = clampPowerOfTwo(totalBytes / 64 / brokers, 64 * KIB, MIB)
   const smallRingBytes = 64 * KIB
   const flushRingBytes = 64 * KIB
+  const peerRings = brokers * (brokers - 1)
+  const peerRingBytes = clampPowerOfTwo(totalBytes / 32 / peerRings, 64 * KIB, 256 * KIB)
   const fileReadBytes = Math.min(256 * MIB, Math.floor(totalBytes / 8))
   // half for requests, of which one frame may take seven eighths: 20 MB batches with 128 MB
   const inFlightBytes = Math.floor((totalBytes / 8) * 3)
   const rings =
-    brokers * (commandRingBytes + replyRingBytes + 2 * smallRingBytes + 2 * flushRingBytes)
+    brokers * (commandRingBytes + replyRingBytes + 2 * smallRingBytes + 2 * flushRingBytes) +
+    peerRings * peerRingBytes
   const forArenas = totalBytes - rings - fileReadBytes - inFlightBytes
   const arenaBytes = Math.floor(forArenas / brokers / (64 * KIB)) * 64 * KIB
   if (arenaBytes < 256 * KIB) {
@@ -46,6 +51,7 @@ export function planMemory(totalBytes: number, brokers: number): MemoryPlan {
     replyRingBytes,
     smallRingBytes,
     flushRingBytes,
+    peerRingBytes,
     arenaBytes,
     fileReadBytes,
     inFlightBytes,

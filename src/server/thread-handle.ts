@@ -70,6 +70,11 @@ export class ThreadHandle {
     return this.#isGone
   }
 
+  /** Resolves when its worker is no more: what it had open is closed then. */
+  get exited(): Promise<void> {
+    return this.#exited
+  }
+
   /** Starts the worker; without this call the thread is the server's own. */
   spawn(data: ThreadData): void {
     const role = data.thread.role

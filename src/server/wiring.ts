@@ -4,6 +4,7 @@ import { asBrokerId, asCellId, asFrontId, type BrokerId, type CellId } from '../
 import type { Region } from '../base/region.ts'
 import { COUNTER_KINDS } from '../link/counters.ts'
 import { brokerPeer, frontPeer, type PeerName, SERVER_PEER } from '../link/ports.ts'
+import { brokerBeatsBytes, formatBrokerBeats } from '../shared/broker-beats.ts'
 import { counterTableBytes, formatCounterTable } from '../shared/counter-table.ts'
 import { DOORBELL_BYTES, formatDoorbell } from '../shared/doorbell.ts'
 import { carveRegions } from '../shared/region.ts'
@@ -45,6 +46,10 @@ export interface EngineWiring {
   readonly fronts: readonly (readonly RingPair[])[]
   /** By broker from index 0. */
   readonly flush: readonly RingPair[]
+  /** Rings between brokers, by sender, then by receiver, from index 0; null from a broker to itself. */
+  readonly peers: readonly (readonly (Region | null)[])[]
+  /** Beats of the brokers, by index from 0. */
+  readonly beats: Region
   /** The Kafka front's memory for frames of large produce requests, which brokers read. */
   readonly frames: SharedArrayBuffer
   /** Memory of each broker's ring logs. */
@@ -86,10 +91,11 @@ export function listThreads(brokers: number, http: boolean): ThreadInfo[] {
 export function allocateWiring(threads: readonly ThreadInfo[], plan: MemoryPlan): EngineWiring {
   const brokers = threads.filter((thread) => thread.role === 'broker').length
   const counterShape = { threads: threads.length, rows: COUNTER_ROWS, kinds: COUNTER_KINDS }
-  const [status, counters, gate, ...bells] = carveRegions([
+  const [status, counters, gate, beats, ...bells] = carveRegions([
     threadStatusBytes(threads.length),
     counterTableBytes(counterShape),
     64,
+    brokerBeatsBytes(brokers),
     ...threads.map(() => DOORBELL_BYTES),
   ])
   for (const bell of bells) formatDoorbell(bell)
@@ -105,6 +111,8 @@ export function allocateWiring(threads: readonly ThreadInfo[], plan: MemoryPlan)
         : perBroker(() => ringPair(plan.smallRingBytes, plan.smallRingBytes)),
     ),
     flush: perBroker(() => ringPair(plan.flushRingBytes, plan.flushRingBytes)),
+    peers: peerRings(brokers, plan.peerRingBytes),
+    beats: formatBrokerBeats(beats!, brokers),
     frames: new SharedArrayBuffer(plan.frameBytes),
     arenas: perBroker(() => new SharedArrayBuffer(plan.arenaBytes)),
     gate: gate!,
@@ -116,9 +124,19 @@ function ringPair(requestCapacity: number, replyCapacity: number): RingPair {
   return { requests: formatRing(regions[0]!), replies: formatRing(regions[1]!) }
 }
 
+/** A ring in one buffer from each broker to each other: pages that were never written cost nothing. */
+function peerRings(brokers: number, capacity: number): (Region | null)[][] {
+  const regions = carveRegions(
+    Array.from({ length: brokers * (brokers - 1) }, () => ringBytes(capacity)),
+  )
+  return Array.from({ length: brokers }, (_, from) =>
+    Array.from({ length: brokers }, (_, to) => (from === to ? null : formatRing(regions.pop()!))),
+  )
+}
+
 /**
- * A channel between the server and every thread, the two fronts, every front and every broker, and broker 1 (the controller) and every
- * other broker. Returns each one's ends by its name.
+ * A channel between the server and every thread, the two fronts, every front and every broker, and every two brokers.
+ * Returns each one's ends by its name.
  */
 export function connectThreads(wiring: EngineWiring): Map<PeerName, ChannelEnd[]> {
   const ends = new Map<PeerName, ChannelEnd[]>([[SERVER_PEER, []]])
@@ -141,6 +159,8 @@ export function connectThreads(wiring: EngineWiring): Map<PeerName, ChannelEnd[]
   for (const front of ofRole('kafka-front', 'http-front')) {
     for (const broker of brokers) connect(front, broker)
   }
-  for (const broker of brokers.slice(1)) connect(brokers[0]!, broker)
+  brokers.forEach((broker, index) => {
+    for (const other of brokers.slice(index + 1)) connect(broker, other)
+  })
   return ends
 }

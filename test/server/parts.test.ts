@@ -27,6 +27,8 @@ import { planMemory } from '../../src/server/memory-plan.ts'
 import { nearest } from '../../src/server/nearest.ts'
 import { formatBytes, formatHostPort } from '../../src/server/units.ts'
 import { allocateWiring, connectThreads, listThreads } from '../../src/server/wiring.ts'
+import { RingReader } from '../../src/shared/ring-reader.ts'
+import { RingWriter } from '../../src/shared/ring-writer.ts'
 
 let directory: string
 beforeEach(() => {
@@ -51,10 +53,13 @@ describe('the memory plan', () => {
       plan.replyRingBytes +
       2 * plan.smallRingBytes +
       2 * plan.flushRingBytes
-    const sum = brokers * (rings + plan.arenaBytes) + plan.fileReadBytes + plan.inFlightBytes
+    const peers = brokers * (brokers - 1) * plan.peerRingBytes
+    const others = plan.fileReadBytes + plan.inFlightBytes + peers
+    const sum = brokers * (rings + plan.arenaBytes) + others
     expect(sum).toBeLessThanOrEqual(total)
     expect(sum).toBeGreaterThan(total * 0.95)
     expect(Math.log2(plan.commandRingBytes) % 1).toBe(0)
+    expect([64, 128, 256].map((kib) => kib * 1024)).toContain(plan.peerRingBytes)
     expect(plan.arenaBytes % (64 * 1024)).toBe(0)
   })
 
@@ -185,7 +190,7 @@ test('a channel joins every pair that talks, and no other', () => {
   expect(peers('server')).toEqual([...brokers, 'flusher', 'front-0', 'front-1'].sort())
   expect(peers('front-0')).toEqual([...brokers, 'front-1', 'server'])
   expect(peers('broker-1-1')).toEqual(['broker-1-2', 'broker-1-3', 'front-0', 'front-1', 'server'])
-  expect(peers('broker-1-2')).toEqual(['broker-1-1', 'front-0', 'front-1', 'server'])
+  expect(peers('broker-1-2')).toEqual(['broker-1-1', 'broker-1-3', 'front-0', 'front-1', 'server'])
   expect(peers('flusher')).toEqual(['server'])
   // only what has no event loop is rung
   expect(
@@ -195,6 +200,21 @@ test('a channel joins every pair that talks, and no other', () => {
       .map(({ peer }) => peer),
   ).toEqual(brokers)
   for (const list of ends.values()) for (const { port } of list) port.close()
+})
+
+test('every two brokers have a ring each way of their own', () => {
+  const wiring = allocateWiring(listThreads(3, true), planMemory(64 * 2 ** 20, 3))
+  const rings = wiring.peers.flat().filter((ring) => ring !== null)
+  expect(wiring.peers.map((row, from) => row.indexOf(null) === from)).toEqual([
+    ...[true, true, true],
+  ])
+  expect(new Set(rings.map(({ byteOffset }) => byteOffset)).size).toBe(6)
+  const one = new RingWriter(wiring.peers[0]![2]!)
+  expect(one.claim(1, 8)).toBe(8)
+  one.commit()
+  expect(new RingReader(wiring.peers[2]![0]!).isEmpty).toBe(true)
+  expect(new RingReader(wiring.peers[0]![2]!).isEmpty).toBe(false)
+  expect(allocateWiring(listThreads(1, false), planMemory(16 * 2 ** 20, 1)).peers).toEqual([[null]])
 })
 
 test('the disk mark is the smaller of bytes and share', () => {
