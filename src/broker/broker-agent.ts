@@ -1,4 +1,4 @@
-import { InvariantError } from '../base/assert.ts'
+import { InvariantError, invariant } from '../base/assert.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
 import type { HostedCoordinator } from '../coordinator/hosted.ts'
@@ -87,7 +87,7 @@ export class BrokerAgent {
   readonly #image: MetadataImage
   readonly #follower: MetadataFollower
   readonly #links: readonly FrontLink[]
-  readonly #peers: readonly BrokerLink[]
+  readonly #peers: BrokerLink[]
   readonly #handlers: readonly RingHandler[]
   readonly #table: ReplicaTable
   readonly #partitions: LeaderPartitions
@@ -228,6 +228,13 @@ export class BrokerAgent {
   /** A control message that did not come through the port: from the controller on this very thread. */
   onControl(message: ControlMessage): void {
     this.#onControl({ from: '', message })
+  }
+
+  /** Another thread is that peer now: what was sent to the one before, and came from it and was not read, is lost. */
+  replacePeer(rings: BrokerRings): void {
+    const index = this.#peers.findIndex(({ broker }) => broker === rings.broker)
+    invariant(index >= 0, 'a peer takes the place of its predecessor')
+    this.#peers[index] = new BrokerLink(rings)
   }
 
   /** A front's thread has exited: its pins on ring logs count no more. */

@@ -36,7 +36,11 @@ const UNUSED_MS = 5_000
 export class FlusherAgent implements RingHandler {
   /** Monotonic milliseconds of the next look for files to close; Infinity with none open. */
   nextTimerAtMs = Number.POSITIVE_INFINITY
-  readonly #brokers: readonly FlushedBroker[]
+  /** null in the place of one that is gone. */
+  readonly #brokers: (FlushedBroker | null)[]
+  /** Calls that are out, of each that has any. */
+  readonly #callsOut = new Map<FlushedBroker, number>()
+  readonly #dropping = new Map<FlushedBroker, () => void>()
   readonly #logger: Logger
   readonly #kick: () => void
   readonly #inFlightMax: number
@@ -46,7 +50,7 @@ export class FlusherAgent implements RingHandler {
   #next = 0
 
   constructor(options: FlusherOptions) {
-    this.#brokers = options.brokers
+    this.#brokers = [...options.brokers]
     this.#logger = options.logger
     this.#kick = options.kick
     this.#inFlightMax = options.inFlightMax ?? IN_FLIGHT_MAX
@@ -55,7 +59,20 @@ export class FlusherAgent implements RingHandler {
 
   /** Nothing is being flushed and nobody asks for more. */
   get isIdle(): boolean {
-    return this.#inFlight === 0 && this.#brokers.every(({ requests }) => requests.isEmpty)
+    return this.#inFlight === 0 && this.#brokers.every((broker) => broker?.requests.isEmpty ?? true)
+  }
+
+  /** The thread of the broker in place `index` has ended: what it still asks for is not done. `onDropped` once nothing of its is being done. */
+  drop(index: number, onDropped: () => void): void {
+    const broker = this.#brokers[index]
+    this.#brokers[index] = null
+    if (!broker || !this.#callsOut.has(broker)) onDropped()
+    else this.#dropping.set(broker, onDropped)
+  }
+
+  /** Its successor. */
+  replace(index: number, broker: FlushedBroker): void {
+    this.#brokers[index] = broker
   }
 
   /** Starts flushes, one per broker in turn, up to the limit; returns how many. */
@@ -68,9 +85,9 @@ export class FlusherAgent implements RingHandler {
     let started = 0
     let empty = 0
     while (this.#inFlight < this.#inFlightMax && empty < this.#brokers.length) {
-      const broker = this.#brokers[this.#next++ % this.#brokers.length]!
+      const broker = this.#brokers[this.#next++ % this.#brokers.length] ?? null
       this.#polled = broker
-      const found = broker.requests.poll(this, 1)
+      const found = broker?.requests.poll(this, 1) ?? 0
       started += found
       empty = found === 0 ? empty + 1 : 0
     }
@@ -94,6 +111,7 @@ export class FlusherAgent implements RingHandler {
       this.#kick()
     }
     this.#inFlight++
+    this.#callsOut.set(broker, (this.#callsOut.get(broker) ?? 0) + 1)
     if (isRemoval) this.#files.remove(path, done)
     else this.#files.flush(path, done)
   }
@@ -103,6 +121,15 @@ export class FlusherAgent implements RingHandler {
   }
 
   #complete(broker: FlushedBroker, ticket: number, errno: number): void {
+    const out = this.#callsOut.get(broker)! - 1
+    if (out > 0) this.#callsOut.set(broker, out)
+    else this.#callsOut.delete(broker)
+    if (!this.#brokers.includes(broker)) {
+      if (out > 0) return
+      this.#dropping.get(broker)?.()
+      this.#dropping.delete(broker)
+      return
+    }
     const at = broker.completions.claim(FlushType.FLUSHED, FLUSHED_BYTES)
     invariant(at >= 0, 'a broker asks for no more flushes than it has room for answers')
     writeFlushed(broker.completions.view, at, ticket, errno)

@@ -39,6 +39,11 @@ export class ControllerClient {
     done?.(response)
   }
 
+  /** Another thread runs it now. */
+  markBack(): void {
+    this.#alive = true
+  }
+
   /** The thread that the controller runs on has died. */
   markGone(): void {
     this.#alive = false

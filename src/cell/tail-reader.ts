@@ -155,6 +155,11 @@ export class TailReaders {
     this.#readers.delete(partition)
   }
 
+  /** Forgets all: a broker is gone, and its successor counts generations anew in other memory. Sockets keep what they hold. */
+  clear(): void {
+    this.#readers.clear()
+  }
+
   /** Forgets retired rings and those unused since `beforeMs`. */
   sweep(beforeMs: number): void {
     for (const [partition, reader] of this.#readers) {

@@ -297,6 +297,7 @@ export class FrontAgent {
         break
       case 'broker-gone': {
         proxyOf(dispatcher, message)?.markGone()
+        this.services.tails.clear()
         this.services.producers.failDead()
         this.services.logSizes.failDead()
         // The one voter runs on broker 1's thread.

@@ -3,8 +3,10 @@
  * broker thread rings its doorbell afterwards, because that thread runs no event loop.
  */
 
+import type { MessagePort } from 'node:worker_threads'
 import type { PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
 import type { LogFields, LogLevel } from '../base/log.ts'
+import type { Region } from '../base/region.ts'
 import type { ControllerRequest, ControllerResponse, MetadataMessage } from '../image/request.ts'
 
 export type {
@@ -66,6 +68,24 @@ export interface LiveSettings {
   readonly advertised: readonly ({ readonly host: string; readonly port: number | null } | null)[]
   /** Static broker configs by Kafka's names. */
   readonly brokerConfigs: Readonly<Record<string, string>>
+}
+
+/**
+ * Server → fronts, other brokers and flusher, after `broker-gone`: another thread is that broker now, and shares other memory with the receiver. What was
+ * said to its predecessor is lost.
+ */
+export interface BrokerBack {
+  readonly kind: 'broker-back'
+  readonly cellId: number
+  readonly brokerId: number
+  /** Ring that the receiver writes. */
+  readonly writes: Region
+  /** Ring that the receiver reads. */
+  readonly reads: Region
+  /** Of its ring logs; for fronts. */
+  readonly arena: SharedArrayBuffer | null
+  /** The receiver's end of their control channel; null for the flusher, which has none. */
+  readonly port: MessagePort | null
 }
 
 /** Everything that may arrive at an agent's thread. */
@@ -156,3 +176,6 @@ export type ControlMessage =
     }
   /** The server tells fronts and the other brokers that a broker's thread has died. */
   | { readonly kind: 'broker-gone'; readonly cellId: number; readonly brokerId: number }
+  /** Flusher → server: of a broker that is gone nothing is being flushed or removed any more. */
+  | { readonly kind: 'broker-dropped'; readonly brokerId: number }
+  | BrokerBack

@@ -52,17 +52,18 @@ class Channels {
 
   disconnect(name: PeerName): void {
     const channel = this.#byName.get(name)
-    if (!channel) return
     this.#byName.set(name, null)
+    if (!channel) return
     this.list.splice(this.list.indexOf(channel), 1)
     channel.port.close()
   }
 
-  post(to: PeerName, message: ControlMessage): void {
+  post(to: PeerName, message: ControlMessage, transfer: readonly MessagePort[] = []): void {
     const channel = this.#byName.get(to)
     invariant(channel !== undefined, 'control message to a peer that was never connected')
     if (channel === null) return
-    channel.port.postMessage(message)
+    if (transfer.length === 0) channel.port.postMessage(message)
+    else channel.port.postMessage(message, transfer)
     channel.bell?.ring()
   }
 
@@ -84,7 +85,7 @@ export class PolledPorts implements ControlPort {
     this.#channels.add(channel)
   }
 
-  /** Closes the channel of a thread that died; what it sent and was not polled yet is lost. */
+  /** Closes the channel of a thread that died; what it sent and was not polled yet is lost. What is posted to it is swallowed, also if it was never connected. */
   disconnect(name: PeerName): void {
     this.#channels.disconnect(name)
   }
@@ -154,8 +155,9 @@ export class EventPorts implements ControlPort {
     return envelope
   }
 
-  post(to: PeerName, message: ControlMessage): void {
-    this.#channels.post(to, message)
+  /** Ports in `transfer` go with the message. */
+  post(to: PeerName, message: ControlMessage, transfer: readonly MessagePort[] = []): void {
+    this.#channels.post(to, message, transfer)
   }
 
   close(): void {

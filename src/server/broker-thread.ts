@@ -1,19 +1,17 @@
 /** A broker's worker: the broker agent, and with broker 1 the controller, in a blocking duty cycle. */
 import { BrokerState } from '../base/broker-beat.ts'
-import { copyBytes } from '../base/copy.ts'
 import { asBrokerId, asCellId, asFrontId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import { brokerPath } from '../base/paths.ts'
 import { BrokerAgent } from '../broker/broker-agent.ts'
 import type { CounterRows } from '../broker/broker-counters.ts'
-import type { BrokerRings } from '../broker/broker-link.ts'
 import { coordinatorKinds } from '../broker/coordinator-kinds.ts'
 import { openBrokerEnvironment } from '../broker/environment.ts'
 import { FlushClient } from '../broker/flush-client.ts'
 import type { FrontRings } from '../broker/front-link.ts'
 import { MetadataLog } from '../broker/metadata-log.ts'
 import type { ControllerAgent, ControllerAgentOptions } from '../controller/agent.ts'
-import type { ControlMessage } from '../link/control.ts'
+import type { BrokerBack, ControlMessage } from '../link/control.ts'
 import { BrokerGauge } from '../link/counters.ts'
 import {
   brokerPeer,
@@ -32,6 +30,7 @@ import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
 import { brokerConfigValues } from './broker-configs.ts'
+import { brokerRings, connectSuccessor } from './broker-peers.ts'
 import { KEEP_AFTER_MS } from './code-cache.ts'
 import { brokerRow, defaultTenantRow } from './counter-rows.ts'
 import { diskMarkBytes, reserveFileBytes } from './disk-mark.ts'
@@ -65,6 +64,9 @@ export async function runBroker(data: ThreadData, keepCode: () => void): Promise
   if (waitForGate(data) === null) return
   const context = threadContext(data)
   const control = openPolledPorts(data.channels)
+  for (const name of data.gone) control.disconnect(name)
+  // who rang for a predecessor's sleep must ring for ours
+  context.waiter.wake()
   context.status.setState(ThreadState.STARTING)
   const beats = new BeatWriter(data.wiring.beats, data.thread.brokerId - 1)
   try {
@@ -142,6 +144,9 @@ function buildAgents(
       const { message } = envelope
       if (message.kind === 'broker-gone') {
         control.disconnect(brokerPeer(asCellId(message.cellId), asBrokerId(message.brokerId)))
+      } else if (message.kind === 'broker-back') {
+        broker.replacePeer(connectSuccessor(data.wiring, message, control))
+        if (controller?.ready) bringUpToDate(controller, message, control)
       } else if (message.kind !== 'settings') onControllerMessage(controller, envelope, logger)
       else {
         environment.space?.setMark(message.settings.diskMarkBytes)
@@ -223,29 +228,6 @@ function frontRings({ wiring, thread }: ThreadData): FrontRings[] {
   })
 }
 
-function brokerRings({ wiring, thread }: ThreadData, control: PolledPorts): BrokerRings[] {
-  const own = thread.brokerId - 1
-  return brokerIds(wiring.peers.length)
-    .filter((broker) => broker !== thread.brokerId)
-    .map((broker) => {
-      const peer = brokerPeer(CELL, broker)
-      let bufferId = 0
-      return {
-        broker,
-        to: new RingWriter(wiring.peers[own]![broker - 1]!),
-        from: new RingReader(wiring.peers[broker - 1]![own]!),
-        bell: new DoorbellRinger(wiring.bells[threadIndex(wiring, peer)]!),
-        sendBuffer: (bytes) => {
-          bufferId = (bufferId % 0xffff_ffff) + 1
-          const sab = new SharedArrayBuffer(bytes.length)
-          copyBytes(new Uint8Array(sab), 0, bytes)
-          control.post(peer, { kind: 'batch-buffer', bufferId, sab })
-          return bufferId
-        },
-      }
-    })
-}
-
 function counterRows({ data, index }: ThreadContext): CounterRows {
   const { brokerId } = data.thread
   return {
@@ -308,6 +290,16 @@ function onControllerMessage(
     return
   }
   logger.log('error', 'a broker got a message that is not for it', { from, kind: message.kind })
+}
+
+/** A broker that begins anew has no image; deltas that are published from now on follow on this one. */
+function bringUpToDate(
+  controller: ControllerAgent,
+  { cellId, brokerId }: BrokerBack,
+  control: PolledPorts,
+): void {
+  const peer = brokerPeer(asCellId(cellId), asBrokerId(brokerId))
+  for (const message of controller.snapshot()) control.post(peer, message)
 }
 
 /** Tells the server once commands can be answered, and, on the controller's thread, metadata changed. */

@@ -1,11 +1,14 @@
 /** One engine: starts its threads, watches them, stops them. Wiring only; runs on the thread that called `start`. */
-import type { BrokerId } from '../base/ids.ts'
+import type { MessagePort } from 'node:worker_threads'
+import { asBrokerId, type BrokerId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
+import { brokerPath } from '../base/paths.ts'
 import type { ControlMessage, LiveSettings } from '../link/control.ts'
-import { brokerPeer, type ControlPort, type EventPorts, SERVER_PEER } from '../link/ports.ts'
+import { brokerPeer, type EventPorts, SERVER_PEER } from '../link/ports.ts'
 import { formatHostPort, type HostPort, localHostOf } from '../net/address.ts'
 import { BrokerLives } from '../shared/broker-beats.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
+import { BrokerRestarts, type StartEnds } from './broker-restarts.ts'
 import {
   brokersMadeFor,
   claimIdentity,
@@ -31,7 +34,14 @@ import {
 } from './thread.ts'
 import { type ReadyDetail, ThreadHandle } from './thread-handle.ts'
 import { griotVersion } from './version.ts'
-import { allocateWiring, CELL, connectThreads, type EngineWiring, listThreads } from './wiring.ts'
+import {
+  allocateWiring,
+  CELL,
+  connectThreads,
+  type EngineWiring,
+  listThreads,
+  renewBroker,
+} from './wiring.ts'
 
 export interface EngineOptions {
   readonly settings: EngineSettings
@@ -89,8 +99,16 @@ export class Engine {
   /** With what has changed since the start. */
   #settings: EngineSettings
   readonly #plan: MemoryPlan
-  readonly #wiring: EngineWiring
+  /** Changes with each broker that is started anew. */
+  #wiring: EngineWiring
   readonly #lives: BrokerLives
+  readonly #restarts = new BrokerRestarts({
+    wiring: () => this.#wiring,
+    isAlive: (name) => this.#threads.get(name)?.isGone === false,
+    tell: (name, message, transfer) => this.#tell(name, message, transfer),
+    start: (broker, ends) => this.#startAnew(broker, ends),
+    onBack: (broker) => this.#onBrokerBack(broker),
+  })
   readonly #threads = new Map<string, ThreadHandle>()
   readonly #control: EventPorts
   readonly #state: EngineState
@@ -98,6 +116,7 @@ export class Engine {
   #lock: DirectoryLock | null = null
   #stopping: Promise<void> | null = null
   #isUp = false
+  #isKeptAlive = true
 
   private constructor(options: EngineOptions) {
     const { settings } = options
@@ -173,6 +192,7 @@ export class Engine {
 
   /** Whether its threads keep the process alive, as they do from the start on. */
   keepAlive(isWanted: boolean): void {
+    this.#isKeptAlive = isWanted
     for (const thread of this.#threads.values()) thread.keepAlive(isWanted)
   }
 
@@ -267,8 +287,9 @@ export class Engine {
     return {
       thread,
       channels,
+      gone: [],
       wiring: this.#wiring,
-      settings: { ...this.#options.settings, dataDir: this.dataDir },
+      settings: { ...this.#settings, dataDir: this.dataDir },
       plan: this.#plan,
       lockDirectory: lockDirectory(this.dataDir),
       lockNonce: this.#nonce,
@@ -294,6 +315,28 @@ export class Engine {
     for (const bell of brokerBells(this.#wiring)) new DoorbellRinger(bell).ring()
   }
 
+  /** Another thread for a broker whose thread has exited; resolves when it is ready. */
+  #startAnew(broker: BrokerId, { channels, gone, server }: StartEnds): Promise<void> {
+    const name = brokerPeer(CELL, broker)
+    const info = this.#wiring.threads.find((thread) => thread.name === name)!
+    this.#wiring = renewBroker(this.#wiring, this.#plan, broker - 1)
+    const bell = new DoorbellRinger(brokerBells(this.#wiring)[broker - 1]!)
+    this.#control.disconnect(name)
+    this.#control.connect({ name, port: server, bell })
+    // what its predecessor has said of its disk is forgotten with it
+    this.#state.setReason(`disk ${brokerPath(this.dataDir, CELL, broker)}`, null)
+    this.#threads.set(name, new ThreadHandle(name, (reason) => this.#onEnd(name, reason)))
+    this.#spawn({ ...this.#threadData(info, channels), gone })
+    this.#threads.get(name)!.keepAlive(this.#isKeptAlive)
+    return this.#threads.get(name)!.ready.then(() => {})
+  }
+
+  #onBrokerBack(broker: BrokerId): void {
+    const name = brokerPeer(CELL, broker)
+    this.#options.logger.log('info', 'a broker serves again', { thread: name })
+    this.#state.setReason(name, null)
+  }
+
   #runFrontHere(data: ThreadData): void {
     const thread = this.#threads.get(data.thread.name)!
     import('./kafka-front-thread.ts')
@@ -301,9 +344,9 @@ export class Engine {
       .catch((error: Error) => thread.fail(error.stack ?? error.message))
   }
 
-  #tell(name: string, message: ControlMessage): void {
+  #tell(name: string, message: ControlMessage, transfer?: readonly MessagePort[]): void {
     const thread = this.#threads.get(name)
-    if (thread !== undefined && !thread.isGone) (this.#control as ControlPort).post(name, message)
+    if (thread !== undefined && !thread.isGone) this.#control.post(name, message, transfer)
   }
 
   #onControl(): void {
@@ -333,6 +376,9 @@ export class Engine {
         this.#state.setReason(`disk ${directory}`, writable ? null : reason)
         return
       }
+      case 'broker-dropped':
+        this.#restarts.onDropped(asBrokerId(message.brokerId))
+        return
       default:
         this.#options.logger.log('error', 'a thread sent the server what is not for it', {
           thread: from,
@@ -348,10 +394,9 @@ export class Engine {
     const brokerId = this.#wiring.threads.find((thread) => thread.name === name)!.brokerId
     const isBroker = brokerId > 0
     if (isBroker && this.#brokersAlive() > 0) {
-      const gone = { kind: 'broker-gone', cellId: CELL, brokerId } as const
-      for (const thread of this.#wiring.threads)
-        if (thread.role !== 'flusher') this.#tell(thread.name, gone)
-      this.#state.setReason(name, `broker ${brokerId} died: its partitions are not served`)
+      this.#restarts.onGone(asBrokerId(brokerId), this.#threads.get(name)!.exited)
+      const what = 'its partitions are not served until it is started anew'
+      this.#state.setReason(name, `broker ${brokerId} died: ${what}`)
       return
     }
     if (name === 'front-1') {
@@ -370,6 +415,7 @@ export class Engine {
 
   async #stop(): Promise<void> {
     this.#isUp = false
+    this.#restarts.stop()
     for (const thread of this.#threads.values()) thread.expectEnd()
     this.#state.setPhase('stopping', 'the engine is stopping')
     const deadline = deadlineIn(this.#settings.stopTimeoutMs)

@@ -1,6 +1,7 @@
 /** The flusher's worker: makes files durable for all brokers, and keeps the directory lock's beat. */
 
 import { type FlushedBroker, FlusherAgent } from '../broker/flusher-agent.ts'
+import type { BrokerBack } from '../link/control.ts'
 import { type EventPorts, SERVER_PEER } from '../link/ports.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
@@ -34,7 +35,13 @@ export function runFlusher(data: ThreadData): void {
   const beating = keepBeat(lock, control)
   const drain = () => {
     for (let envelope = control.poll(); envelope !== undefined; envelope = control.poll()) {
-      if (envelope.message.kind !== 'stop') continue
+      const { message } = envelope
+      if (message.kind === 'broker-gone') dropBroker(agent, control, message.brokerId)
+      else if (message.kind === 'broker-back') {
+        agent.replace(message.brokerId - 1, flushedBroker(data, message.brokerId - 1, message))
+        driver.kick()
+      }
+      if (message.kind !== 'stop') continue
       clearInterval(beating)
       // the brokers have stopped: what they asked for was answered before
       driver.stop()
@@ -49,13 +56,26 @@ export function runFlusher(data: ThreadData): void {
   control.post(SERVER_PEER, { kind: 'ready', detail: {} })
 }
 
-function flushedBrokers({ wiring }: ThreadData): FlushedBroker[] {
-  const bells = brokerBells(wiring)
-  return wiring.flush.map(({ requests, replies }, index) => ({
-    requests: new RingReader(requests),
-    completions: new RingWriter(replies),
-    bell: new DoorbellRinger(bells[index]!),
-  }))
+const flushedBrokers = (data: ThreadData): FlushedBroker[] =>
+  data.wiring.flush.map(({ requests, replies }, index) =>
+    flushedBroker(data, index, { reads: requests, writes: replies }),
+  )
+
+function flushedBroker(
+  { wiring }: ThreadData,
+  index: number,
+  { reads, writes }: Pick<BrokerBack, 'reads' | 'writes'>,
+): FlushedBroker {
+  return {
+    requests: new RingReader(reads),
+    completions: new RingWriter(writes),
+    bell: new DoorbellRinger(brokerBells(wiring)[index]!),
+  }
+}
+
+/** Its successor begins only when nothing that it asked for is being done: it may remove or make the same files. */
+function dropBroker(agent: FlusherAgent, control: EventPorts, brokerId: number): void {
+  agent.drop(brokerId - 1, () => control.post(SERVER_PEER, { kind: 'broker-dropped', brokerId }))
 }
 
 function createDriver(

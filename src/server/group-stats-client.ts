@@ -7,6 +7,7 @@ import type {
   GroupsAnswer,
 } from '../admin/group-metrics.ts'
 import { asBrokerId, type PartitionIndex } from '../base/ids.ts'
+import type { Region } from '../base/region.ts'
 import { CoordinatorCalls } from '../cell/coordinator-calls.ts'
 import { OFFSETS_TOPIC } from '../front/internal-topics.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
@@ -19,7 +20,7 @@ import { decodeResponse, encodeRequest, joinFrame } from '../protocol/codec.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { brokerBells, type ThreadData } from './thread.ts'
-import { CELL, HTTP_FRONT } from './wiring.ts'
+import { CELL } from './wiring.ts'
 
 /** Groups told in one scrape, and offsets of them all. */
 export const SCRAPE_GROUPS_MAX = 1_000
@@ -36,6 +37,7 @@ const CLIENT_ID = 'griot-metrics'
 interface BrokerCalls {
   readonly calls: CoordinatorCalls
   readonly bell: DoorbellRinger
+  isGone: boolean
 }
 
 /** A coordinator's place. */
@@ -57,36 +59,57 @@ interface Deadline {
 
 export class GroupStatsClient {
   readonly #image: MetadataView
-  readonly #brokers: readonly BrokerCalls[]
+  readonly #brokers: BrokerCalls[]
+  readonly #data: ThreadData
+  readonly #control: ControlPort
 
-  constructor(image: MetadataView, data: ThreadData, control: ControlPort) {
+  /** `commandRings` from here to each broker, from index 0. */
+  constructor(
+    image: MetadataView,
+    data: ThreadData,
+    control: ControlPort,
+    commandRings: readonly Region[],
+  ) {
     this.#image = image
-    const bells = brokerBells(data.wiring)
-    this.#brokers = data.wiring.fronts[HTTP_FRONT]!.map(({ requests }, at) => {
-      const peer = brokerPeer(CELL, asBrokerId(at + 1))
-      let bufferId = 0
-      const sendBuffer = (bytes: Uint8Array): number => {
-        const sab = new SharedArrayBuffer(bytes.length)
-        new Uint8Array(sab).set(bytes)
-        control.post(peer, { kind: 'batch-buffer', bufferId: ++bufferId, sab })
-        return bufferId
-      }
-      return {
-        calls: new CoordinatorCalls(new RingWriter(requests), sendBuffer),
-        bell: new DoorbellRinger(bells[at]!),
-      }
-    })
+    this.#data = data
+    this.#control = control
+    this.#brokers = commandRings.map((commands, at) => this.#callsOf(at, commands))
+  }
+
+  /** Another thread is that broker now. */
+  onBrokerBack(brokerId: number, commands: Region): void {
+    this.#brokers[brokerId - 1] = this.#callsOf(brokerId - 1, commands)
+  }
+
+  #callsOf(at: number, commands: Region): BrokerCalls {
+    const peer = brokerPeer(CELL, asBrokerId(at + 1))
+    let bufferId = 0
+    const sendBuffer = (bytes: Uint8Array): number => {
+      const sab = new SharedArrayBuffer(bytes.length)
+      new Uint8Array(sab).set(bytes)
+      this.#control.post(peer, { kind: 'batch-buffer', bufferId: ++bufferId, sab })
+      return bufferId
+    }
+    return {
+      calls: new CoordinatorCalls(new RingWriter(commands), sendBuffer),
+      bell: new DoorbellRinger(brokerBells(this.#data.wiring)[at]!),
+      isGone: false,
+    }
   }
 
   /** What the coordinators of a broker have answered. */
   onAnswers(brokerId: number, heads: Int32Array, bytes: Uint8Array): void {
     const broker = this.#brokers[brokerId - 1]!
+    // on its way when its broker died: whoever asked has been told so
+    if (broker.isGone) return
     broker.calls.onAnswers(heads, bytes)
     if (broker.calls.parked > 0 && broker.calls.sendParked() > 0) broker.bell.ring()
   }
 
   onBrokerGone(brokerId: number): void {
-    this.#brokers[brokerId - 1]?.calls.failAll()
+    const broker = this.#brokers[brokerId - 1]!
+    broker.isGone = true
+    broker.calls.failAll()
   }
 
   readonly ask: AskGroups = async (matches) => {
@@ -184,7 +207,7 @@ export class GroupStatsClient {
     if (deadline.isOver()) return Promise.resolve(null)
     const number = topic.numberOf(index)
     const broker = this.#brokers[this.#image.leaderOf(number) - 1]
-    if (broker === undefined) return Promise.resolve(null)
+    if (broker === undefined || broker.isGone) return Promise.resolve(null)
     const frame = joinFrame(encodeRequest(api, version, 0, CLIENT_ID, request))
     const answer = new Promise<ResponseOf<A> | null>((resolve) => {
       const onCoordinated = (_token: number, _error: number, bytes: Uint8Array | null) =>

@@ -5,13 +5,16 @@ import { addHealthRoutes, addLiveRoute } from '../admin/health-routes.ts'
 import { addMetricsRoute, type SourcesOnRequest } from '../admin/metrics-route.ts'
 import { OperatorTokenGuard } from '../admin/operator-token.ts'
 import type { Clock } from '../base/clock.ts'
+import { asBrokerId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
-import { type ControlEnvelope, type EventPorts, SERVER_PEER } from '../link/ports.ts'
+import type { BrokerBack, ControlMessage } from '../link/control.ts'
+import { brokerPeer, type ControlEnvelope, type EventPorts, SERVER_PEER } from '../link/ports.ts'
 import { formatHostPort, type HostPort } from '../net/address.ts'
 import { HTTP_LIMITS } from '../net/http-interface.ts'
 import { NodeHttpServer } from '../net/http-node.ts'
 import { HttpRouter } from '../net/http-router.ts'
 import { CounterReader, CounterWriter } from '../shared/counter-table.ts'
+import { DoorbellRinger } from '../shared/doorbell.ts'
 import { ThreadState } from '../shared/thread-status.ts'
 import { BeatWatch } from './beat-watch.ts'
 import { THREAD_ROW } from './counter-rows.ts'
@@ -21,8 +24,16 @@ import { LoopSampler } from './loop-sampler.ts'
 import { metricSources } from './metric-sources.ts'
 import { RecentLatencies } from './recent-latencies.ts'
 import { ScrapeQuestions } from './scrape-questions.ts'
-import { failed, openEventPorts, type ThreadData, threadContext, threadLogger } from './thread.ts'
+import {
+  brokerBells,
+  failed,
+  openEventPorts,
+  type ThreadData,
+  threadContext,
+  threadLogger,
+} from './thread.ts'
 import { ThreadTotals } from './thread-totals.ts'
+import { CELL } from './wiring.ts'
 
 export async function runHttpFront(data: ThreadData): Promise<void> {
   const context = threadContext(data)
@@ -59,7 +70,10 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
     if (message.kind === 'engine-state') health.setState(message.state, message.reason)
     else if (message.kind === 'operator-token') guard.setToken(message.token)
     else if (message.kind === 'stop') void stop()
-    else questions.onMessage(message)
+    else if (message.kind === 'broker-gone' || message.kind === 'broker-back') {
+      onBrokerChange(data, control, message)
+      questions.onMessage(message)
+    } else questions.onMessage(message)
   }
   const driver = new EventLoopDriver({
     ...context,
@@ -88,6 +102,19 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   } catch (error) {
     control.post(SERVER_PEER, { kind: 'failed', message: (error as Error).message })
   }
+}
+
+/** A broker's thread is gone, or another one is that broker now: their channel ends, or begins. */
+function onBrokerChange(
+  { wiring }: ThreadData,
+  control: EventPorts,
+  message: BrokerBack | Extract<ControlMessage, { kind: 'broker-gone' }>,
+): void {
+  const name = brokerPeer(CELL, asBrokerId(message.brokerId))
+  control.disconnect(name)
+  if (message.kind === 'broker-gone') return
+  const bell = new DoorbellRinger(brokerBells(wiring)[message.brokerId - 1]!)
+  control.connect({ name, port: message.port!, bell })
 }
 
 interface HttpAddress {

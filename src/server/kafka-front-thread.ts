@@ -1,5 +1,5 @@
 /** The Kafka front: the front agent, its listener and the pool, on an event loop; the main thread of `griot start`, else a worker. */
-import { asBrokerId, type TenantId } from '../base/ids.ts'
+import { asBrokerId, type BrokerId, type TenantId } from '../base/ids.ts'
 import { SeededRandom } from '../base/random.ts'
 import { RingBrokerProxy } from '../cell/ring-broker-proxy.ts'
 import { NodeSegmentFiles } from '../cell/segment-files.ts'
@@ -8,7 +8,7 @@ import { defaultFrontSettings } from '../front/context.ts'
 import { FrontAgent } from '../front/front-agent.ts'
 import type { FrontCounterRows } from '../front/front-counters.ts'
 import { MetadataImage } from '../image/image.ts'
-import type { LiveSettings } from '../link/control.ts'
+import type { BrokerBack, LiveSettings } from '../link/control.ts'
 import {
   brokerPeer,
   type ControlEnvelope,
@@ -45,7 +45,7 @@ import {
   threadContext,
   threadLogger,
 } from './thread.ts'
-import { CELL, KAFKA_FRONT } from './wiring.ts'
+import { CELL, CONTROLLER_BROKER, KAFKA_FRONT, type RingPair } from './wiring.ts'
 
 /** Of the time that a stop may take; the rest is for the brokers' flushes. */
 const STOP_SHARE = 0.5
@@ -62,6 +62,8 @@ class KafkaFrontThread implements Agent {
   readonly #agent: FrontAgent
   readonly #driver: EventLoopDriver
   readonly #pool = new PiscinaPool()
+  /** Of each broker, from index 0. */
+  readonly #arenas: SharedArrayBuffer[]
   #listeners: readonly KafkaListener[] = []
   #phase: 'waiting' | 'opening' | 'serving' | 'stopping' | 'stopped' = 'waiting'
   #isImageWhole = false
@@ -70,6 +72,7 @@ class KafkaFrontThread implements Agent {
   constructor(data: ThreadData) {
     const context = threadContext(data)
     this.#context = context
+    this.#arenas = [...data.wiring.arenas]
     this.#control = openEventPorts(data.channels, () => this.#driver.kick())
     const writer = new CounterWriter(data.wiring.counters, context.index)
     const own = writer.row(THREAD_ROW)
@@ -114,7 +117,7 @@ class KafkaFrontThread implements Agent {
       frontId: KAFKA_FRONT,
       image: new MetadataImage(brokerConfigs),
       proxies: brokerProxies(this.#context, this.#control),
-      arenaOf: ({ brokerId }) => wiring.arenas[brokerId - 1] ?? null,
+      arenaOf: ({ brokerId }) => this.#arenas[brokerId - 1] ?? null,
       control: this.#watchedControl(),
       controllerPeer: brokerPeer(CELL, asBrokerId(1)),
       clock: this.#context.clock,
@@ -154,6 +157,9 @@ class KafkaFrontThread implements Agent {
         const envelope = this.#control.poll()
         const message = envelope?.message
         if (message?.kind === 'metadata' && message.more !== true) this.#isImageWhole = true
+        if (message?.kind === 'broker-gone') {
+          this.#control.disconnect(brokerPeer(CELL, asBrokerId(message.brokerId)))
+        }
         return envelope
       },
       post: (to, message) => this.#control.post(to, message),
@@ -169,11 +175,31 @@ class KafkaFrontThread implements Agent {
       return
     }
     if (message.kind === 'settings') this.#change(message.settings)
+    if (message.kind === 'broker-back') this.#onBrokerBack(message)
     if (message.kind !== 'stop') return
     if (this.#phase === 'stopping' || this.#phase === 'stopped') return
     this.#phase = 'stopping'
     this.#stopByMs = this.#context.clock.monotonicMs() + message.deadlineMs * STOP_SHARE
     this.#agent.stop()
+    this.#driver.kick()
+  }
+
+  /** Another thread is that broker now; what its predecessor was asked has failed when it went. */
+  #onBrokerBack({ brokerId, reads, writes, arena, port }: BrokerBack): void {
+    const { wiring } = this.#context.data
+    const id = asBrokerId(brokerId)
+    const proxy = brokerProxy(this.#context, this.#control, id, {
+      requests: writes,
+      replies: reads,
+    })
+    const name = brokerPeer(CELL, id)
+    const bell = new DoorbellRinger(brokerBells(wiring)[brokerId - 1]!)
+    this.#control.disconnect(name)
+    this.#control.connect({ name, port: port!, bell })
+    this.#arenas[brokerId - 1] = arena!
+    const { dispatcher, controller } = this.#agent.services
+    dispatcher.add(proxy)
+    if (brokerId === CONTROLLER_BROKER) controller.markBack()
     this.#driver.kick()
   }
 
@@ -253,21 +279,27 @@ class KafkaFrontThread implements Agent {
   }
 }
 
-function brokerProxies({ data, clock }: ThreadContext, control: EventPorts): RingBrokerProxy[] {
+const brokerProxies = (context: ThreadContext, control: EventPorts): RingBrokerProxy[] =>
+  context.data.wiring.fronts[KAFKA_FRONT]!.map((rings, index) =>
+    brokerProxy(context, control, asBrokerId(index + 1), rings),
+  )
+
+function brokerProxy(
+  { data, clock }: ThreadContext,
+  control: EventPorts,
+  brokerId: BrokerId,
+  { requests, replies }: RingPair,
+): RingBrokerProxy {
   const { wiring } = data
-  const bells = brokerBells(wiring)
-  return wiring.fronts[KAFKA_FRONT]!.map(({ requests, replies }, index) => {
-    const brokerId = asBrokerId(index + 1)
-    return new RingBrokerProxy({
-      cellId: CELL,
-      brokerId,
-      commands: new RingWriter(requests),
-      replies: new RingReader(replies),
-      bell: new DoorbellRinger(bells[index]!),
-      control,
-      peer: brokerPeer(CELL, brokerId),
-      frames: wiring.frames,
-      clock,
-    })
+  return new RingBrokerProxy({
+    cellId: CELL,
+    brokerId,
+    commands: new RingWriter(requests),
+    replies: new RingReader(replies),
+    bell: new DoorbellRinger(brokerBells(wiring)[brokerId - 1]!),
+    control,
+    peer: brokerPeer(CELL, brokerId),
+    frames: wiring.frames,
+    clock,
   })
 }

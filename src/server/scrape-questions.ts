@@ -3,6 +3,7 @@ import { type AskGroups, GROUPS_PARAMETER, groupSources } from '../admin/group-m
 import type { SourcesOnRequest } from '../admin/metrics-route.ts'
 import { TOPICS_PARAMETER, topicSources } from '../admin/topic-metrics.ts'
 import { checkParameters } from '../admin/topic-selection.ts'
+import type { Region } from '../base/region.ts'
 import { applyMetadata, MetadataImage } from '../image/image.ts'
 import type { ControlMessage } from '../link/control.ts'
 import type { ControlPort } from '../link/ports.ts'
@@ -10,10 +11,13 @@ import { brokerConfigValues } from './broker-configs.ts'
 import type { GroupStatsClient } from './group-stats-client.ts'
 import type { ThreadData } from './thread.ts'
 import { TopicStatsClient } from './topic-stats-client.ts'
+import { HTTP_FRONT } from './wiring.ts'
 
 export class ScrapeQuestions {
   readonly #data: ThreadData
   readonly #control: ControlPort
+  /** From here to each broker, from index 0. */
+  readonly #commandRings: Region[]
   /** Names and leaders. */
   readonly #image: MetadataImage
   readonly #topics: TopicStatsClient
@@ -23,6 +27,7 @@ export class ScrapeQuestions {
   constructor(data: ThreadData, control: ControlPort) {
     this.#data = data
     this.#control = control
+    this.#commandRings = data.wiring.fronts[HTTP_FRONT]!.map(({ requests }) => requests)
     this.#image = new MetadataImage(brokerConfigValues(data.settings))
     this.#topics = new TopicStatsClient(this.#image, control)
   }
@@ -44,6 +49,10 @@ export class ScrapeQuestions {
     else if (message.kind === 'coordinated') {
       this.#groups?.onAnswers(message.brokerId, message.heads, message.bytes)
     } else if (message.kind === 'broker-gone') this.#groups?.onBrokerGone(message.brokerId)
+    else if (message.kind === 'broker-back') {
+      this.#commandRings[message.brokerId - 1] = message.writes
+      this.#groups?.onBrokerBack(message.brokerId, message.writes)
+    }
   }
 
   readonly #askGroups: AskGroups = async (matches) => {
@@ -54,7 +63,7 @@ export class ScrapeQuestions {
   /** With the codec of its requests: the start does not pay for it. */
   async #loadGroups(): Promise<GroupStatsClient> {
     const { GroupStatsClient } = await import('./group-stats-client.ts')
-    this.#groups = new GroupStatsClient(this.#image, this.#data, this.#control)
+    this.#groups = new GroupStatsClient(this.#image, this.#data, this.#control, this.#commandRings)
     return this.#groups
   }
 }

@@ -5,7 +5,13 @@ import { systemClock } from '../base/clock.ts'
 import type { Logger, LogLevel } from '../base/log.ts'
 import type { Region } from '../base/region.ts'
 import type { ControlMessage } from '../link/control.ts'
-import { type ControlPort, EventPorts, type PeerChannel, PolledPorts } from '../link/ports.ts'
+import {
+  type ControlPort,
+  EventPorts,
+  type PeerChannel,
+  type PeerName,
+  PolledPorts,
+} from '../link/ports.ts'
 import { DoorbellRinger, DoorbellWaiter } from '../shared/doorbell.ts'
 import { ThreadStatusWriter } from '../shared/thread-status.ts'
 import type { LockBeat } from './lock-beat.ts'
@@ -19,6 +25,8 @@ export interface ThreadData {
   readonly thread: ThreadInfo
   readonly wiring: EngineWiring
   readonly channels: readonly ChannelEnd[]
+  /** Peers that are gone as it starts: what is said to them is swallowed. */
+  readonly gone: readonly PeerName[]
   readonly settings: EngineSettings
   readonly plan: MemoryPlan
   readonly lockDirectory: string

@@ -7,7 +7,7 @@ import { brokerPeer, frontPeer, type PeerName, SERVER_PEER } from '../link/ports
 import { brokerBeatsBytes, formatBrokerBeats } from '../shared/broker-beats.ts'
 import { counterTableBytes, formatCounterTable } from '../shared/counter-table.ts'
 import { DOORBELL_BYTES, formatDoorbell } from '../shared/doorbell.ts'
-import { carveRegions } from '../shared/region.ts'
+import { carveRegions, newRegion } from '../shared/region.ts'
 import { formatRing, ringBytes } from '../shared/ring-layout.ts'
 import { formatThreadStatus, threadStatusBytes } from '../shared/thread-status.ts'
 import { COUNTER_ROWS } from './counter-rows.ts'
@@ -17,6 +17,8 @@ export const CELL: CellId = asCellId(1)
 export const KAFKA_FRONT = asFrontId(0)
 export const HTTP_FRONT = asFrontId(1)
 export const FRONTS = [KAFKA_FRONT, HTTP_FRONT] as const
+/** The controller's one voter shares this broker's thread. */
+export const CONTROLLER_BROKER = asBrokerId(1)
 export const FLUSHER_PEER: PeerName = 'flusher'
 
 export type ThreadRole = 'kafka-front' | 'http-front' | 'broker' | 'flusher'
@@ -105,11 +107,7 @@ export function allocateWiring(threads: readonly ThreadInfo[], plan: MemoryPlan)
     bells,
     status: formatThreadStatus(status!, threads.length),
     counters: formatCounterTable(counters!, counterShape),
-    fronts: FRONTS.map((front) =>
-      front === KAFKA_FRONT
-        ? perBroker(() => ringPair(plan.commandRingBytes, plan.replyRingBytes))
-        : perBroker(() => ringPair(plan.smallRingBytes, plan.smallRingBytes)),
-    ),
+    fronts: FRONTS.map((front) => perBroker(() => frontRings(plan, front))),
     flush: perBroker(() => ringPair(plan.flushRingBytes, plan.flushRingBytes)),
     peers: peerRings(brokers, plan.peerRingBytes),
     beats: formatBrokerBeats(beats!, brokers),
@@ -117,6 +115,27 @@ export function allocateWiring(threads: readonly ThreadInfo[], plan: MemoryPlan)
     arenas: perBroker(() => new SharedArrayBuffer(plan.arenaBytes)),
     gate: gate!,
   }
+}
+
+/** The same with other memory for what the broker of `index` shares with others: its predecessor's may still be read, and is let go of by and by. */
+export function renewBroker(wiring: EngineWiring, plan: MemoryPlan, index: number): EngineWiring {
+  const put = <T>(list: readonly T[], value: T): T[] => list.with(index, value)
+  const peer = () => formatRing(newRegion(ringBytes(plan.peerRingBytes)))
+  return {
+    ...wiring,
+    fronts: wiring.fronts.map((pairs, front) => put(pairs, frontRings(plan, front))),
+    flush: put(wiring.flush, ringPair(plan.flushRingBytes, plan.flushRingBytes)),
+    peers: wiring.peers.map((row, from) =>
+      row.map((ring, to) => (ring !== null && (from === index || to === index) ? peer() : ring)),
+    ),
+    arenas: put(wiring.arenas, new SharedArrayBuffer(plan.arenaBytes)),
+  }
+}
+
+function frontRings(plan: MemoryPlan, front: number): RingPair {
+  return front === KAFKA_FRONT
+    ? ringPair(plan.commandRingBytes, plan.replyRingBytes)
+    : ringPair(plan.smallRingBytes, plan.smallRingBytes)
 }
 
 function ringPair(requestCapacity: number, replyCapacity: number): RingPair {

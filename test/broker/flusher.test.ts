@@ -67,6 +67,38 @@ function world(options: { inFlightMax?: number } = {}) {
 }
 
 describe('a broker and the flusher', () => {
+  it('part when the broker’s thread dies: nothing more is begun for it, and who waits is told once nothing is being done', () => {
+    const { rung, files, flusher, a, b } = world()
+    a.request('/data/1.log', () => {})
+    a.request('/data/2.log', () => {})
+    b.request('/data/3.log', () => {})
+    a.doWork()
+    b.doWork()
+    flusher.doWork(0)
+    expect(files.begun).toHaveLength(3)
+    a.request('/data/4.log', () => {})
+    a.doWork()
+    let dropped = 0
+    flusher.drop(0, () => dropped++)
+    expect(flusher.doWork(0)).toBe(0)
+    rung.length = 0
+    expect([files.finish(), files.finish()]).toEqual(['/data/1.log', '/data/3.log'])
+    expect(dropped).toBe(0)
+    expect(files.finish()).toBe('/data/2.log')
+    expect(dropped).toBe(1)
+    expect(rung.filter((name) => name === 'a')).toEqual([])
+    flusher.drop(1, () => dropped++)
+    expect(dropped).toBe(2)
+    const next = pair(rung, 'next')
+    flusher.replace(0, next.broker)
+    next.client.request('/data/5.log', () => {})
+    next.client.doWork()
+    expect(flusher.doWork(0)).toBe(1)
+    expect(files.finish()).toBe('/data/5.log')
+    expect(rung).toContain('next')
+    expect(next.client.doWork()).toBe(1)
+  })
+
   it('flush a file and tell the broker, ringing at each hop', () => {
     const { rung, files, flusher, a } = world()
     const told: (DiskError | null)[] = []

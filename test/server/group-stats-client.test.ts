@@ -33,7 +33,8 @@ test('a scrape whose time is over asks nothing more of a broker that hangs', asy
   const wiring = allocateWiring(listThreads(1, true), planMemory(64 * 2 ** 20, 1))
   const calls = vi.spyOn(CoordinatorCalls.prototype, 'call')
   const control = { post: () => {} } as unknown as ControlPort
-  const client = new GroupStatsClient(image, { wiring } as ThreadData, control)
+  const rings = wiring.fronts[1]!.map(({ requests }) => requests)
+  const client = new GroupStatsClient(image, { wiring } as ThreadData, control, rings)
   const answer = client.ask(() => true)
   await vi.advanceTimersByTimeAsync(4_000)
   expect(await answer).toEqual({ groups: [], counts: [], leftOut: 0 })

@@ -1,0 +1,173 @@
+/** A broker's thread dies, and its successor takes its place: real threads and a real client, while the process goes on. */
+import { syncBuiltinESMExports } from 'node:module'
+import workerThreads, { type Worker } from 'node:worker_threads'
+import { type Consumer, Kafka, logLevel, type Producer } from 'kafkajs'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { Griot } from '../../dist/index.js'
+
+const workers: { name: string; worker: Worker }[] = []
+const RealWorker = workerThreads.Worker
+
+beforeAll(() => {
+  workerThreads.Worker = class extends RealWorker {
+    constructor(...args: ConstructorParameters<typeof RealWorker>) {
+      super(...args)
+      workers.push({ name: args[1]?.name ?? '', worker: this })
+    }
+  }
+  syncBuiltinESMExports()
+})
+afterAll(() => {
+  workerThreads.Worker = RealWorker
+  syncBuiltinESMExports()
+})
+
+let griot: Griot
+const clients: (Producer | Consumer)[] = []
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.disconnect()))
+  await griot.close()
+  workers.length = 0
+})
+
+async function start(brokers: number): Promise<Kafka> {
+  griot = await Griot.start({ brokers, httpListen: '127.0.0.1:0', logLevel: 'silent' })
+  return new Kafka({
+    brokers: [...griot.brokers],
+    logLevel: logLevel.NOTHING,
+    retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 20 },
+  })
+}
+
+/** The newest thread of that broker dies. */
+const kill = (broker: number) =>
+  workers.findLast(({ name }) => name === `griot broker-1-${broker}`)!.worker.terminate()
+
+async function health(): Promise<string> {
+  const response = await fetch(`${griot.url}/health`)
+  const { status, reasons } = (await response.json()) as { status: string; reasons: string[] }
+  return [status, ...reasons].join(': ')
+}
+
+const serving = () =>
+  vi.waitFor(async () => expect(await health()).toBe('serving'), { timeout: 10_000, interval: 20 })
+
+/** Kills a broker and waits for its successor. */
+async function replace(broker: number): Promise<void> {
+  await kill(broker)
+  await vi.waitFor(async () => expect(await health()).toContain(`broker ${broker} died`), {
+    timeout: 5_000,
+    interval: 5,
+  })
+  await serving()
+}
+
+async function makeTopic(kafka: Kafka, topic: string, numPartitions: number): Promise<void> {
+  const admin = kafka.admin()
+  await admin.connect()
+  await admin.createTopics({ topics: [{ topic, numPartitions }] })
+  await admin.disconnect()
+}
+
+async function producerOf(kafka: Kafka): Promise<Producer> {
+  const producer = kafka.producer({ idempotent: true })
+  clients.push(producer)
+  await producer.connect()
+  return producer
+}
+
+/** Reads until `count` records have come, or nothing more does; values by partition. */
+async function readAll(kafka: Kafka, topic: string, groupId: string, count: number) {
+  const consumer = kafka.consumer({ groupId, retry: { retries: 20 } })
+  clients.push(consumer)
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  const got = new Map<number, string[]>()
+  let total = 0
+  await consumer.run({
+    eachMessage: async ({ partition, message }) => {
+      got.set(partition, [...(got.get(partition) ?? []), message.value!.toString()])
+      total++
+    },
+  })
+  await vi.waitFor(() => expect(total).toBeGreaterThanOrEqual(count), { timeout: 20_000 })
+  return got
+}
+
+test('what it has acknowledged is there, and it takes more: produced and read while brokers die, by one client without a restart', async () => {
+  const kafka = await start(3)
+  await makeTopic(kafka, 'orders', 6)
+  const producer = await producerOf(kafka)
+  const sent = new Map<number, string[]>()
+  let isOver = false
+  const producing = Array.from({ length: 6 }, async (_, partition) => {
+    const values: string[] = []
+    sent.set(partition, values)
+    for (let i = 0; !isOver; i++) {
+      const value = `${partition}-${i}`
+      await producer.send({ topic: 'orders', acks: -1, messages: [{ partition, value }] })
+      values.push(value)
+    }
+  })
+  for (const broker of [2, 3, 1, 2]) await replace(broker)
+  isOver = true
+  await Promise.all(producing)
+  const total = [...sent.values()].reduce((sum, values) => sum + values.length, 0)
+  expect(total).toBeGreaterThan(100)
+  const got = await readAll(kafka, 'orders', 'readers', total)
+  // in order, each once
+  expect([...got].sort(([a], [b]) => a - b)).toEqual([...sent].sort(([a], [b]) => a - b))
+}, 50_000)
+
+test('the image, topics made while it was away and after, and what groups have committed: all as before', async () => {
+  const kafka = await start(2)
+  await makeTopic(kafka, 'before', 2)
+  const producer = await producerOf(kafka)
+  const send = (topic: string, value: string) =>
+    producer.sendBatch({
+      topicMessages: [
+        {
+          topic,
+          messages: [0, 1].map((partition) => ({ partition, value: `${value}${partition}` })),
+        },
+      ],
+    })
+  await send('before', 'a')
+  await readAll(kafka, 'before', 'group', 2)
+  await kill(2)
+  // the controller lives
+  await makeTopic(kafka, 'meanwhile', 2)
+  await serving()
+  await send('meanwhile', 'b')
+  await replace(1)
+  // the controller is another, and so is its image of everybody
+  await makeTopic(kafka, 'after', 2)
+  for (const topic of ['before', 'meanwhile', 'after']) await send(topic, 'c')
+  const got = await readAll(kafka, 'after', 'others', 2)
+  expect([...got].sort()).toEqual([
+    [0, ['c0']],
+    [1, ['c1']],
+  ])
+  const admin = kafka.admin()
+  await admin.connect()
+  await vi.waitFor(async () => {
+    const [offsets] = await admin.fetchOffsets({ groupId: 'group', topics: ['before'] })
+    const committed = offsets!.partitions.map(({ offset }) => Number(offset))
+    for (const offset of committed) expect(offset).toBeGreaterThanOrEqual(1)
+  })
+  expect(await admin.fetchTopicOffsets('before')).toMatchObject([
+    ...[{ offset: '2' }, { offset: '2' }],
+  ])
+  await admin.disconnect()
+}, 50_000)
+
+test('an engine that stops while a broker is away stops at once', async () => {
+  await start(2)
+  await kill(2)
+  await vi.waitFor(async () => expect(await health()).toContain('broker 2 died'), { interval: 5 })
+  const before = performance.now()
+  await griot.close()
+  expect(performance.now() - before).toBeLessThan(10_000)
+  const started = workers.filter(({ name }) => name === 'griot broker-1-2').length
+  expect(started).toBeLessThanOrEqual(2)
+})
