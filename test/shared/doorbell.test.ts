@@ -72,6 +72,18 @@ describe('doorbell', () => {
     expect(sequence()).toBe(3)
   })
 
+  it('rings the first sleep of a successor that has woken it once, though its tickets begin anew', () => {
+    const { region, waiter, ringer } = open()
+    waiter.prepare()
+    expect(ringer.ring()).toBe(true)
+    // the waiter's thread dies, and another takes its place
+    const successor = new DoorbellWaiter(region)
+    successor.wake()
+    const sequence = successor.prepare()
+    expect(ringer.ring()).toBe(true)
+    expect(successor.waitSync(sequence, 10_000)).toBe(true)
+  })
+
   it('wakes a waiter on the event loop, by a ringer or by itself', async () => {
     const { waiter, ringer } = open()
     const first = waiter.waitAsync(waiter.prepare())
