@@ -68,6 +68,11 @@ class Cell {
     }
   }
 
+  passUntil(isTrue: () => boolean, msMax = 10_000): void {
+    for (let ms = 0; ms < msMax && !isTrue(); ms++) this.pass(1)
+    expect(isTrue()).toBe(true)
+  }
+
   look(): void {
     this.looks++
     this.liveness.look(this.nowMs, this.reader)
@@ -94,7 +99,7 @@ describe('liveness of brokers', () => {
     cell.take()
     cell.turns[PEER] = false
     const hungAtMs = cell.nowMs
-    while (cell.told.length === 0) cell.pass(1)
+    cell.passUntil(() => cell.told.length > 0)
     expect(cell.take()).toEqual(['1 hung'])
     expect(cell.nowMs - hungAtMs).toBeGreaterThanOrEqual(500)
     expect(cell.nowMs - hungAtMs).toBeLessThanOrEqual(1_600)
@@ -133,6 +138,40 @@ describe('liveness of brokers', () => {
       expect(cell.take()).toEqual([])
     },
   )
+
+  it('gives those that are slow to come back after such a pause their time', () => {
+    for (let beforeMs = 0; beforeMs < 1_000; beforeMs += 10) {
+      const cell = new Cell()
+      cell.pass(2_000)
+      cell.take()
+      cell.pass(beforeMs)
+      cell.nowMs += 60_000
+      cell.turns.fill(false)
+      cell.pass(400)
+      cell.turns.fill(true)
+      cell.pass(2_000)
+      expect(cell.take()).toEqual([])
+    }
+  })
+
+  it('asks again after a pause whom it had asked before, and waits for the answer', () => {
+    for (let askedMs = 20; askedMs < 450; askedMs += 10) {
+      const cell = new Cell()
+      cell.pass(2_000)
+      cell.take()
+      cell.turns.fill(false)
+      cell.probes = 0
+      cell.passUntil(() => cell.probes > 0)
+      cell.pass(askedMs)
+      const { probes } = cell
+      cell.nowMs += 60_000
+      cell.pass(150)
+      expect(cell.probes).toBeGreaterThan(probes)
+      cell.turns.fill(true)
+      cell.pass(2_000)
+      expect(cell.take()).toEqual([])
+    }
+  })
 
   it('finds one that hangs although the reader is late now and then', () => {
     const cell = new Cell()
@@ -205,7 +244,7 @@ describe('liveness of brokers', () => {
     cell.take()
     cell.turns[PEER] = false
     const hungAtMs = cell.nowMs
-    while (cell.told.length === 0) cell.pass(1)
+    cell.passUntil(() => cell.told.length > 0)
     expect(cell.nowMs - hungAtMs).toBeLessThanOrEqual(400)
   })
 })

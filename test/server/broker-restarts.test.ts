@@ -150,6 +150,16 @@ describe('a broker whose thread has died', () => {
     await pause(400)
     expect(starts).toHaveLength(1)
   })
+
+  test('is not started by an engine that stops while the flusher is at work for it', async () => {
+    const { restarts, starts } = makeServer()
+    restarts.onGone(TWO, Promise.resolve())
+    await pause(300)
+    restarts.stop()
+    restarts.onDropped(TWO)
+    await pause(50)
+    expect(starts).toHaveLength(0)
+  })
 })
 
 test('each start in a row is waited for twice as long, up to half a minute', () => {
