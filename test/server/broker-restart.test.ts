@@ -4,7 +4,9 @@ import workerThreads, { type Worker } from 'node:worker_threads'
 import { type Consumer, Kafka, logLevel, type Producer } from 'kafkajs'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { Griot } from '../../dist/index.js'
+import { SeededRandom } from '../../src/base/random.ts'
 
+const LONG = process.env.GRIOT_TEST_LONG === '1'
 const workers: { name: string; worker: Worker }[] = []
 const RealWorker = workerThreads.Worker
 
@@ -35,7 +37,7 @@ async function start(brokers: number): Promise<Kafka> {
   return new Kafka({
     brokers: [...griot.brokers],
     logLevel: logLevel.NOTHING,
-    retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 20 },
+    retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 60 },
   })
 }
 
@@ -78,7 +80,7 @@ async function producerOf(kafka: Kafka): Promise<Producer> {
 
 /** A member of a group reads from the beginning on; values by partition. */
 async function startReading(kafka: Kafka, topic: string, groupId: string) {
-  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 500, retry: { retries: 20 } })
+  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 500 })
   clients.push(consumer)
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
@@ -105,11 +107,8 @@ async function readAll(kafka: Kafka, topic: string, groupId: string, count: numb
 const byPartition = (values: ReadonlyMap<number, readonly string[]>) =>
   [...values].sort(([a], [b]) => a - b)
 
-test('what it has acknowledged is there, and it takes more: produced and read while brokers die, by one client without a restart', async () => {
-  const kafka = await start(3)
-  await makeTopic(kafka, 'orders', 6)
-  const producer = await producerOf(kafka)
-  const live = await startReading(kafka, 'orders', 'live')
+/** Sends to every partition of `orders`, one record after the other, until it is stopped; what was acknowledged. */
+function produceAll(producer: Producer) {
   const sent = new Map<number, string[]>()
   let isOver = false
   const producing = Array.from({ length: 6 }, async (_, partition) => {
@@ -122,9 +121,21 @@ test('what it has acknowledged is there, and it takes more: produced and read wh
       values.push(value)
     }
   })
+  const stop = async () => {
+    isOver = true
+    await Promise.all(producing)
+  }
+  return { sent, stop }
+}
+
+test('what it has acknowledged is there, and it takes more: produced and read while brokers die, by one client without a restart', async () => {
+  const kafka = await start(3)
+  await makeTopic(kafka, 'orders', 6)
+  const producer = await producerOf(kafka)
+  const live = await startReading(kafka, 'orders', 'live')
+  const { sent, stop } = produceAll(producer)
   for (const broker of [2, 3, 1, 2]) await replace(broker)
-  isOver = true
-  await Promise.all(producing)
+  await stop()
   const total = [...sent.values()].reduce((sum, values) => sum + values.length, 0)
   expect(total).toBeGreaterThan(100)
   // who has read all the time has missed nothing; some of it came twice, where commits failed
@@ -153,7 +164,7 @@ test('the image, topics made while it was away and after, and what groups have c
       ],
     })
   await send('before', 'a')
-  await readAll(kafka, 'before', 'group', 2)
+  const waiting = await readAll(kafka, 'before', 'group', 2)
   await kill(2)
   // the controller lives
   await makeTopic(kafka, 'meanwhile', 2)
@@ -168,6 +179,17 @@ test('the image, topics made while it was away and after, and what groups have c
     [0, ['c0']],
     [1, ['c1']],
   ])
+  // who waits at the end of a log that a dead broker kept in memory gets what comes after
+  await vi.waitFor(
+    () => {
+      const distinct = [...waiting].map(([at, values]) => [at, [...new Set(values)]] as const)
+      expect(byPartition(new Map(distinct))).toEqual([
+        [0, ['a0', 'c0']],
+        [1, ['a1', 'c1']],
+      ])
+    },
+    { timeout: 10_000, interval: 50 },
+  )
   const admin = kafka.admin()
   await admin.connect()
   await vi.waitFor(async () => {
@@ -180,6 +202,30 @@ test('the image, topics made while it was away and after, and what groups have c
   ])
   await admin.disconnect()
 }, 50_000)
+
+test('brokers die at random, also while they start, as long as one lives', async () => {
+  const kafka = await start(3)
+  await makeTopic(kafka, 'orders', 6)
+  const producer = await producerOf(kafka)
+  const { sent, stop } = produceAll(producer)
+  const seed = Date.now() >>> 0
+  const random = new SeededRandom(seed)
+  const isDead = async (broker: number) => (await health()).includes(`broker ${broker} died`)
+  for (let killed = 0; killed < (LONG ? 15 : 9); ) {
+    const broker = 1 + random.below(3)
+    const others = [1, 2, 3].filter((other) => other !== broker)
+    if (!(await Promise.all(others.map(isDead))).includes(true)) {
+      await kill(broker)
+      killed++
+    }
+    await new Promise((done) => setTimeout(done, random.below(500)))
+  }
+  await vi.waitFor(async () => expect(await health()).toBe('serving'), { timeout: 40_000 })
+  await stop()
+  const total = [...sent.values()].reduce((sum, values) => sum + values.length, 0)
+  const got = await readAll(kafka, 'orders', 'readers', total)
+  expect(byPartition(got), `seed ${seed}`).toEqual(byPartition(sent))
+}, 200_000)
 
 test('an engine that stops while a broker is away stops at once', async () => {
   await start(2)
