@@ -1,0 +1,216 @@
+/**
+ * Checks a history: finds and names what Kafka must not do, and says which operations show it.
+ *
+ * It reads the history three times or more and keeps none of it. Memory, per partition that is being checked: 32 bytes per run of its
+ * final log, 28 per run that was seen where the log has nothing any more, and an entry per gap in what was sent and in what was read.
+ * A run is a producer's records at consecutive offsets, so the bound is 32 bytes a record where producers alternate record by
+ * record, and a batch's worth less otherwise. `partitionsAtATime` bounds how many partitions are in memory, for one more reading each.
+ */
+import { describeFault, type Fault, type FaultKind, Faults } from './faults.ts'
+import { type Operation, type Place, placeText } from './history.ts'
+import { type HistorySource, mergeHistories } from './history-file.ts'
+import { ReaderCheck } from './readers.ts'
+import { Names } from './run-log.ts'
+import { WrittenCheck } from './written.ts'
+
+export interface HistoryCounts {
+  readonly operations: number
+  /** Records, by what their producer was told. */
+  readonly acknowledged: number
+  readonly failed: number
+  readonly unknown: number
+  /** Records, each as often as it was given to a consumer. */
+  readonly polled: number
+  readonly commits: number
+  readonly assignments: number
+  readonly seeks: number
+  readonly marks: number
+  /** In the final log. */
+  readonly stored: number
+  readonly partitions: number
+}
+
+export interface Report {
+  /** The first 20 of each kind. */
+  readonly faults: readonly Fault[]
+  /** Of all faults; only kinds that were found. */
+  readonly found: Readonly<Partial<Record<FaultKind, number>>>
+  readonly counts: HistoryCounts
+  /** The most runs that were held at a time. */
+  readonly runsHeldMax: number
+}
+
+export interface CheckOptions {
+  readonly partitionsAtATime?: number
+}
+
+type Counts = { -readonly [K in keyof HistoryCounts]: HistoryCounts[K] }
+
+/** What the first reading gathers. */
+class Survey {
+  readonly places = new Map<string, Place>()
+  readonly idempotent = new Map<string, boolean>()
+  readonly counts: Counts = {
+    ...{ operations: 0, acknowledged: 0, failed: 0, unknown: 0, polled: 0, commits: 0 },
+    ...{ assignments: 0, seeks: 0, marks: 0, stored: 0, partitions: 0 },
+  }
+
+  take(operation: Operation, faults: Faults): void {
+    this.#count(operation)
+    if ('partition' in operation) {
+      const { topic, partition } = operation
+      const key = placeText(operation)
+      if (!this.places.has(key)) this.places.set(key, { topic, partition })
+    }
+    if (operation.kind !== 'producer') return
+    const { producer, isIdempotent } = operation
+    if (this.idempotent.has(producer)) {
+      const place = { topic: '', partition: -1 }
+      faults.add('malformed', place, `two producers are called ${producer}`, [])
+    }
+    this.idempotent.set(producer, isIdempotent)
+  }
+
+  #count(operation: Operation): void {
+    const { counts } = this
+    counts.operations++
+    switch (operation.kind) {
+      case 'produce':
+        if (operation.result.kind === 'ok') counts.acknowledged += operation.count
+        else counts[operation.result.kind] += operation.count
+        return
+      case 'poll':
+        for (const { count } of operation.runs) counts.polled += count
+        return
+      case 'final':
+        for (const { count } of operation.runs) counts.stored += count
+        return
+      case 'commit':
+        counts.commits++
+        return
+      case 'assign':
+        counts.assignments++
+        return
+      case 'seek':
+        counts.seeks++
+        return
+      case 'mark':
+        counts.marks++
+        return
+      case 'producer':
+      case 'drained':
+        return
+    }
+    operation satisfies never
+  }
+}
+
+class PartitionCheck {
+  readonly written: WrittenCheck
+  readonly #readers: ReaderCheck
+  readonly #place: Place
+  readonly #faults: Faults
+  readonly #idempotent: ReadonlyMap<string, boolean>
+  readonly #undeclared = new Set<string>()
+
+  constructor(place: Place, faults: Faults, names: Names, survey: Survey) {
+    this.#place = place
+    this.#faults = faults
+    this.#idempotent = survey.idempotent
+    const isIdempotent = (name: string) => survey.idempotent.get(name) ?? false
+    this.written = new WrittenCheck(place, faults, names, isIdempotent)
+    this.#readers = new ReaderCheck(place, faults, this.written)
+  }
+
+  take(operation: Operation): void {
+    switch (operation.kind) {
+      case 'produce':
+        this.#checkDeclared(operation.producer)
+        this.written.produced(operation)
+        return
+      case 'assign':
+        this.#readers.assigned(operation)
+        return
+      case 'seek':
+        this.#readers.sought(operation)
+        return
+      case 'poll':
+        this.#readers.polled(operation)
+        return
+      case 'commit':
+        this.#readers.committed(operation)
+        return
+      case 'drained':
+        this.#readers.drained(operation)
+        return
+      case 'producer':
+      case 'final':
+      case 'mark':
+        return
+    }
+    operation satisfies never
+  }
+
+  finish(): void {
+    this.written.finish()
+    this.#readers.finish()
+  }
+
+  #checkDeclared(producer: string): void {
+    if (this.#idempotent.has(producer) || this.#undeclared.has(producer)) return
+    this.#undeclared.add(producer)
+    this.#faults.add(
+      'malformed',
+      this.#place,
+      `nothing says what kind of producer ${producer} is`,
+      [],
+    )
+  }
+}
+
+export async function checkHistory(
+  source: HistorySource,
+  { partitionsAtATime = Number.POSITIVE_INFINITY }: CheckOptions = {},
+): Promise<Report> {
+  const faults = new Faults()
+  const survey = new Survey()
+  for await (const operation of source()) survey.take(operation, faults)
+  const places = [...survey.places.values()]
+  survey.counts.partitions = places.length
+  let runsHeldMax = 0
+  for (let at = 0; at < places.length; at += partitionsAtATime) {
+    const names = new Names()
+    const some = places.slice(at, at + partitionsAtATime)
+    const checks = new Map(
+      some.map((place) => [placeText(place), new PartitionCheck(place, faults, names, survey)]),
+    )
+    const checkOf = (o: Operation) => ('partition' in o ? checks.get(placeText(o)) : undefined)
+    for await (const operation of source()) {
+      if (operation.kind === 'final') checkOf(operation)?.written.addFinal(operation)
+    }
+    for await (const operation of source()) checkOf(operation)?.take(operation)
+    let runsHeld = 0
+    for (const check of checks.values()) {
+      runsHeld += check.written.runsHeld
+      check.finish()
+    }
+    runsHeldMax = Math.max(runsHeldMax, runsHeld)
+  }
+  return { faults: faults.kept, found: faults.counts, counts: survey.counts, runsHeldMax }
+}
+
+/** The same for what {@link HistoryWriter} wrote: one file per process. */
+export const checkHistoryFiles = (
+  paths: readonly string[],
+  options: CheckOptions = {},
+): Promise<Report> => checkHistory(() => mergeHistories(paths), options)
+
+/** For people: what was found, and how much was looked at. */
+export function describeReport({ faults, found, counts }: Report): string {
+  const looked = Object.entries(counts)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ')
+  if (faults.length === 0) return `no fault; ${looked}`
+  const kinds = Object.entries(found).map(([kind, count]) => `${count} × ${kind}`)
+  return [`${kinds.join(', ')}; ${looked}`, ...faults.map(describeFault)].join('\n')
+}
