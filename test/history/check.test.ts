@@ -72,7 +72,7 @@ describe('a history by hand', () => {
     expect(kinds(report)).toEqual(['lost-write'])
     expect(describeReport(report)).toBe(
       [
-        '1 × lost-write; 3 operations, 3 acknowledged, 0 failed, 0 unknown, 0 polled, 0 commits, 0 assignments, 0 seeks, 0 marks, 2 stored, 1 partitions',
+        '1 × lost-write; 3 operations, 3 acknowledged, 0 failed, 0 unknown, 0 polled, 0 commits, 0 commitsNotTold, 0 assignments, 0 seeks, 0 marks, 2 stored, 1 partitions',
         'lost-write in t-0: p/2 was acknowledged and is not there',
         '    0…1 ms: w, t-0, produces p/0…2: acknowledged at offset 0',
         '    at the end the log holds nothing at 2 (the log ends at 2)',

@@ -21,7 +21,10 @@ export interface HistoryCounts {
   readonly unknown: number
   /** Records, each as often as it was given to a consumer. */
   readonly polled: number
+  /** Acknowledged. */
   readonly commits: number
+  /** Commits that were refused, or of which nobody knows. */
+  readonly commitsNotTold: number
   readonly assignments: number
   readonly seeks: number
   readonly marks: number
@@ -52,7 +55,7 @@ class Survey {
   readonly idempotent = new Map<string, boolean>()
   readonly counts: Counts = {
     ...{ operations: 0, acknowledged: 0, failed: 0, unknown: 0, polled: 0, commits: 0 },
-    ...{ assignments: 0, seeks: 0, marks: 0, stored: 0, partitions: 0 },
+    ...{ commitsNotTold: 0, assignments: 0, seeks: 0, marks: 0, stored: 0, partitions: 0 },
   }
 
   take(operation: Operation, faults: Faults): void {
@@ -86,7 +89,8 @@ class Survey {
         for (const { count } of operation.runs) counts.stored += count
         return
       case 'commit':
-        counts.commits++
+        if (operation.result.kind === 'ok') counts.commits++
+        else counts.commitsNotTold++
         return
       case 'assign':
         counts.assignments++

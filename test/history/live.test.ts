@@ -1,0 +1,238 @@
+/** Real clients against `griot start`: their history is clean, over kill -9 as well, and what is done to them on purpose is found. */
+import { mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Admin, Kafka, logLevel } from 'kafkajs'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { EngineProcess, freePorts } from '../clients/engine-process.ts'
+import { count, missing } from '../clients/requirements.ts'
+import { checkHistoryFiles, describeReport, type Report } from './check.ts'
+import type { FaultKind } from './faults.ts'
+import { describeGaps, measureGaps } from './gaps.ts'
+import { nowMs } from './history.ts'
+import { HistoryWriter, mergeHistories } from './history-file.ts'
+import { KafkajsWorkload, recordFinal } from './recorder-kafkajs.ts'
+import { LibrdkafkaWorkload } from './recorder-librdkafka.ts'
+import { type Tampering, TamperingProxy } from './tampering-proxy.ts'
+import { sleep, type WorkloadOptions } from './workload.ts'
+
+const PARTITIONS = 3
+const kills = count(2, 20)
+
+describe('a history of real clients', () => {
+  let directory: string
+  let engine: EngineProcess
+  let admin: Admin
+  let relayedPort: number
+  let listenerPort: number
+  let runs = 0
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'griot-live-history-'))
+    listenerPort = await freePorts(1)
+    relayedPort = await freePorts(1)
+    engine = await EngineProcess.create(join(directory, 'data'), 1, [
+      ...['--broker-config', 'group.initial.rebalance.delay.ms=0'],
+      // a listener whose clients are told the proxy
+      ...['--kafka-listen', `127.0.0.1:${listenerPort}=127.0.0.1:${relayedPort}`],
+    ])
+    await engine.start()
+    admin = new Kafka({
+      brokers: [engine.bootstrap],
+      logLevel: logLevel.NOTHING,
+      retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 100 },
+    }).admin()
+    await admin.connect()
+  }, 60_000)
+
+  afterAll(async () => {
+    await admin?.disconnect()
+    await engine?.end('SIGKILL')
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  /** A topic of its own, and where its history goes. */
+  async function newRun(partitions = PARTITIONS) {
+    const topic = `run-${runs++}`
+    await admin.createTopics({ topics: [{ topic, numPartitions: partitions }] })
+    const path = join(directory, `${topic}.ndjson`)
+    const history = new HistoryWriter(path)
+    const common = {
+      ...{ topic, partitions, group: `${topic}-group`, recordsPerSend: 20, valueBytes: 100 },
+      ...{ idempotentProducers: 1, plainProducers: 1, members: 2 },
+    }
+    const kafkajs = (more: Partial<WorkloadOptions> = {}) =>
+      KafkajsWorkload.start({
+        ...{ ...common, bootstrap: engine.bootstrap, client: 'js', sink: history },
+        ...more,
+      })
+    return { topic, path, history, common, kafkajs }
+  }
+
+  const killed = async (history: HistoryWriter) => {
+    history.write({ kind: 'mark', name: 'kill -9', atMs: nowMs() })
+    await engine.end('SIGKILL')
+    await engine.start()
+  }
+
+  const expectClean = (report: Report) => {
+    console.log(describeReport(report))
+    expect(report.found, describeReport(report)).toEqual({})
+    const { acknowledged, polled, commits, assignments, stored } = report.counts
+    for (const some of [acknowledged, polled, commits, stored]) expect(some).toBeGreaterThan(100)
+    expect(assignments).toBeGreaterThanOrEqual(PARTITIONS)
+    expect(stored).toBeGreaterThanOrEqual(acknowledged)
+  }
+
+  it(
+    `of kafkajs is clean over ${kills} kills -9 and members that come and go`,
+    async () => {
+      const { topic, path, history, kafkajs } = await newRun()
+      const workload = await kafkajs()
+      for (let i = 0; i < kills; i++) {
+        await sleep(1_000)
+        if (i % 2 === 0) await workload.addMember()
+        else await workload.removeMember()
+        await killed(history)
+        await sleep(1_000)
+      }
+      await workload.stopProducing()
+      const ends = await recordFinal(engine.bootstrap, topic, history)
+      await workload.drain(ends)
+      await history.end()
+      expectClean(await checkHistoryFiles([path]))
+      const gaps = await measureGaps(() => mergeHistories([path]), { windowMs: 1_000 })
+      console.log(describeGaps('idempotent', gaps.idempotent))
+      console.log(describeGaps('plain', gaps.plain))
+      expect(gaps.idempotent.marks).toHaveLength(kills)
+      // nobody is answered while the process is dead
+      expect(gaps.idempotent.p50Ms).toBeGreaterThan(10)
+    },
+    kills * 8_000 + 60_000,
+  )
+
+  it.skipIf(missing('librdkafka'))(
+    `of librdkafka is clean over ${kills} kills -9`,
+    async () => {
+      const { topic, path, history, common } = await newRun()
+      const workload = await LibrdkafkaWorkload.start({
+        ...{ ...common, bootstrap: engine.bootstrap, client: 'rd', directory },
+      })
+      try {
+        for (let i = 0; i < kills; i++) {
+          await sleep(1_000)
+          await killed(history)
+          await sleep(1_000)
+        }
+        await workload.stopProducing()
+        const ends = await recordFinal(engine.bootstrap, topic, history)
+        expect(await workload.drain(ends)).toEqual(ends)
+        expect(workload.errors).toEqual([])
+      } finally {
+        workload.kill()
+      }
+      await history.end()
+      const paths = [path, ...workload.historyPaths]
+      expectClean(await checkHistoryFiles(paths))
+      const gaps = await measureGaps(() => mergeHistories(paths), { windowMs: 1_000 })
+      console.log(describeGaps('idempotent', gaps.idempotent))
+      console.log(describeGaps('plain', gaps.plain))
+      expect(gaps.plain.marks).toHaveLength(kills)
+    },
+    kills * 8_000 + 60_000,
+  )
+
+  it('shows the write that a log lost with its tail', async () => {
+    const { topic, path, history, kafkajs } = await newRun(1)
+    const workload = await kafkajs()
+    await sleep(1_000)
+    await workload.stopProducing()
+    await engine.end('SIGKILL')
+    await cutLastBatch(join(directory, 'data'), topic)
+    await engine.start()
+    const ends = await recordFinal(engine.bootstrap, topic, history)
+    await workload.drain(ends, 5_000)
+    await history.end()
+    const report = await checkHistoryFiles([path])
+    console.log(describeReport(report).split('\n').slice(0, 4).join('\n'))
+    expect(report.found['lost-write']).toBe(20)
+    // the members may have been given it
+    const others = Object.keys(report.found).filter((kind) => kind !== 'lost-write')
+    expect(['uncommitted-read']).toEqual(expect.arrayContaining(others))
+  }, 60_000)
+
+  describe('through a proxy that', () => {
+    let proxy: TamperingProxy
+    afterEach(() => proxy.close())
+
+    async function tampered(tampering: Tampering, more: Partial<WorkloadOptions>): Promise<Report> {
+      proxy = await TamperingProxy.start(relayedPort, listenerPort)
+      const { topic, path, history, kafkajs } = await newRun(1)
+      const bootstrap = `127.0.0.1:${relayedPort}`
+      const workload = await kafkajs({ bootstrap, members: 1, ...more })
+      await expect.poll(() => workload.acknowledged, { timeout: 10_000 }).toBeGreaterThan(100)
+      await expect.poll(() => workload.read[0], { timeout: 10_000 }).toBeGreaterThan(100)
+      proxy.arm(tampering)
+      await expect.poll(() => proxy.done, { timeout: 10_000 }).toBe(1)
+      await sleep(300)
+      await workload.stopProducing()
+      const ends = await recordFinal(engine.bootstrap, topic, history)
+      await workload.drain(ends, 5_000)
+      await history.end()
+      const report = await checkHistoryFiles([path])
+      console.log(describeReport(report).split('\n').slice(0, 4).join('\n'))
+      return report
+    }
+
+    const found = (report: Report): FaultKind[] => Object.keys(report.found) as FaultKind[]
+    const plain = { idempotentProducers: 0, plainProducers: 1 }
+    const idempotent = { idempotentProducers: 1, plainProducers: 0 }
+
+    it('loses an answer: an idempotent producer is right all the same', async () => {
+      expect(found(await tampered('lose an answer', idempotent))).toEqual([])
+    }, 30_000)
+
+    it('loses an answer: any other has sent twice, and may', async () => {
+      const report = await tampered('lose an answer', plain)
+      expect(found(report)).toEqual([])
+      expect(report.counts.stored).toBe(report.counts.acknowledged + 20)
+    }, 30_000)
+
+    it('sends twice: a duplicate, unless the producer is idempotent', async () => {
+      expect(found(await tampered('send twice', plain))).toEqual(['duplicate'])
+      proxy.close()
+      expect(found(await tampered('send twice', idempotent))).toEqual([])
+    }, 30_000)
+
+    it('forges an acknowledgement: a lost write', async () => {
+      const report = await tampered('forge an acknowledgement', plain)
+      expect(report.found['lost-write']).toBe(20)
+    }, 30_000)
+
+    it('shifts a fetch: records at two offsets', async () => {
+      expect(found(await tampered('shift a fetch', idempotent))).toContain('inconsistent-offset')
+    }, 30_000)
+
+    it('leaves a batch out of a fetch: unseen records', async () => {
+      // more in a fetch than one batch
+      const report = await tampered('leave out a batch', { plainProducers: 4 })
+      expect(found(report)).toEqual(['unseen-record'])
+    }, 30_000)
+  })
+})
+
+/** Ends the topic's only log before its last batch, as a disk does that forgets a write. */
+async function cutLastBatch(dataDir: string, topic: string): Promise<void> {
+  const logs = (await readdir(dataDir, { recursive: true })).filter((name) => name.endsWith('.log'))
+  const marker = Buffer.from(` ${topic} 0 `)
+  for (const name of logs) {
+    const path = join(dataDir, name)
+    const bytes = await readFile(path)
+    if (!bytes.includes(marker)) continue
+    let last = 0
+    for (let at = 0; at < bytes.length; at += 12 + bytes.readInt32BE(at + 8)) last = at
+    await truncate(path, last)
+    return
+  }
+  throw new Error(`no log of ${topic} in ${dataDir}`)
+}
