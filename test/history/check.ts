@@ -1,10 +1,10 @@
 /**
  * Checks a history: finds and names what Kafka must not do, and says which operations show it.
  *
- * It reads the history three times or more and keeps none of it. Memory, per partition that is being checked: 32 bytes per run of its
+ * It reads the history twice and keeps none of it. Memory, per partition that is being checked: 32 bytes per run of its
  * final log, 28 per run that was seen where the log has nothing any more, and an entry per gap in what was sent and in what was read.
  * A run is a producer's records at consecutive offsets, so the bound is 32 bytes a record where producers alternate record by
- * record, and a batch's worth less otherwise. `partitionsAtATime` bounds how many partitions are in memory, for one more reading each.
+ * record, and a batch's worth less otherwise. `partitionsAtATime` bounds how many partitions are in memory, for two more readings each time.
  */
 import { describeFault, type Fault, type FaultKind, Faults } from './faults.ts'
 import { type Operation, type Place, placeText } from './history.ts'
@@ -51,6 +51,7 @@ type Counts = { -readonly [K in keyof HistoryCounts]: HistoryCounts[K] }
 
 /** What the first reading gathers. */
 class Survey {
+  #last: Place | null = null
   readonly places = new Map<string, Place>()
   readonly idempotent = new Map<string, boolean>()
   readonly counts: Counts = {
@@ -60,11 +61,7 @@ class Survey {
 
   take(operation: Operation, faults: Faults): void {
     this.#count(operation)
-    if ('partition' in operation) {
-      const { topic, partition } = operation
-      const key = placeText(operation)
-      if (!this.places.has(key)) this.places.set(key, { topic, partition })
-    }
+    if ('partition' in operation) this.#addPlace(operation)
     if (operation.kind !== 'producer') return
     const { producer, isIdempotent } = operation
     if (this.idempotent.has(producer)) {
@@ -72,6 +69,13 @@ class Survey {
       faults.add('malformed', place, `two producers are called ${producer}`, [])
     }
     this.idempotent.set(producer, isIdempotent)
+  }
+
+  #addPlace({ topic, partition }: Place): void {
+    if (this.#last?.topic === topic && this.#last.partition === partition) return
+    this.#last = { topic, partition }
+    const key = placeText(this.#last)
+    if (!this.places.has(key)) this.places.set(key, this.#last)
   }
 
   #count(operation: Operation): void {
@@ -172,33 +176,78 @@ class PartitionCheck {
   }
 }
 
+/** The partitions that are checked at a time. */
+class PartitionChecks {
+  readonly #checks = new Map<string, Map<number, PartitionCheck>>()
+  readonly #names = new Names()
+  readonly #faults: Faults
+  readonly #survey: Survey
+
+  constructor(faults: Faults, survey: Survey) {
+    this.#faults = faults
+    this.#survey = survey
+  }
+
+  add({ topic, partition }: Place): PartitionCheck {
+    let ofTopic = this.#checks.get(topic)
+    if (ofTopic === undefined) this.#checks.set(topic, (ofTopic = new Map()))
+    let check = ofTopic.get(partition)
+    if (check === undefined) {
+      check = new PartitionCheck({ topic, partition }, this.#faults, this.#names, this.#survey)
+      ofTopic.set(partition, check)
+    }
+    return check
+  }
+
+  of(operation: Operation): PartitionCheck | undefined {
+    if (!('partition' in operation)) return undefined
+    return this.#checks.get(operation.topic)?.get(operation.partition)
+  }
+
+  /** How many runs were held. */
+  finish(): number {
+    let runsHeld = 0
+    for (const ofTopic of this.#checks.values()) {
+      for (const check of ofTopic.values()) {
+        runsHeld += check.written.runsHeld
+        check.finish()
+      }
+    }
+    return runsHeld
+  }
+}
+
 export async function checkHistory(
   source: HistorySource,
   { partitionsAtATime = Number.POSITIVE_INFINITY }: CheckOptions = {},
 ): Promise<Report> {
   const faults = new Faults()
   const survey = new Survey()
-  for await (const operation of source()) survey.take(operation, faults)
+  const isAtOnce = partitionsAtATime === Number.POSITIVE_INFINITY
+  const all = new PartitionChecks(faults, survey)
+  for await (const piece of source()) {
+    for (const operation of piece) {
+      survey.take(operation, faults)
+      if (isAtOnce && operation.kind === 'final') all.add(operation).written.addFinal(operation)
+    }
+  }
   const places = [...survey.places.values()]
   survey.counts.partitions = places.length
   let runsHeldMax = 0
   for (let at = 0; at < places.length; at += partitionsAtATime) {
-    const names = new Names()
-    const some = places.slice(at, at + partitionsAtATime)
-    const checks = new Map(
-      some.map((place) => [placeText(place), new PartitionCheck(place, faults, names, survey)]),
-    )
-    const checkOf = (o: Operation) => ('partition' in o ? checks.get(placeText(o)) : undefined)
-    for await (const operation of source()) {
-      if (operation.kind === 'final') checkOf(operation)?.written.addFinal(operation)
+    const checks = isAtOnce ? all : new PartitionChecks(faults, survey)
+    for (const place of places.slice(at, at + partitionsAtATime)) checks.add(place)
+    if (!isAtOnce) {
+      for await (const piece of source()) {
+        for (const operation of piece) {
+          if (operation.kind === 'final') checks.of(operation)?.written.addFinal(operation)
+        }
+      }
     }
-    for await (const operation of source()) checkOf(operation)?.take(operation)
-    let runsHeld = 0
-    for (const check of checks.values()) {
-      runsHeld += check.written.runsHeld
-      check.finish()
+    for await (const piece of source()) {
+      for (const operation of piece) checks.of(operation)?.take(operation)
     }
-    runsHeldMax = Math.max(runsHeldMax, runsHeld)
+    runsHeldMax = Math.max(runsHeldMax, checks.finish())
   }
   return { faults: faults.kept, found: faults.counts, counts: survey.counts, runsHeldMax }
 }

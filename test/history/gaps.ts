@@ -57,11 +57,12 @@ class Acknowledgements {
     return this.#lastMs.size === 0
   }
 
-  /** By time, per partition. */
-  add(place: string, atMs: number): void {
-    const before = this.#lastMs.get(place)
-    if (before !== undefined && atMs > before) this.#between(place, before, atMs)
-    if (before === undefined || atMs > before) this.#lastMs.set(place, atMs)
+  /** By time, per partition. The first that is waited for counts from when it was asked for. */
+  add(place: string, askedMs: number, atMs: number): void {
+    const before = this.#lastMs.get(place) ?? askedMs
+    if (atMs <= before) return
+    this.#between(place, before, atMs)
+    this.#lastMs.set(place, atMs)
   }
 
   /** What nobody answered any more until the end counts as well. */
@@ -109,21 +110,25 @@ export async function measureGaps(
 ): Promise<GapReport> {
   const marks: MarkOperation[] = []
   const idempotentNames = new Set<string>()
-  for await (const operation of source()) {
-    if (operation.kind === 'mark' && isEvent(operation.name)) marks.push(operation)
-    if (operation.kind === 'producer' && operation.isIdempotent) {
-      idempotentNames.add(operation.producer)
+  for await (const piece of source()) {
+    for (const operation of piece) {
+      if (operation.kind === 'mark' && isEvent(operation.name)) marks.push(operation)
+      if (operation.kind === 'producer' && operation.isIdempotent) {
+        idempotentNames.add(operation.producer)
+      }
     }
   }
   marks.sort((a, b) => a.atMs - b.atMs)
   const idempotent = new Acknowledgements(marks, windowMs)
   const plain = new Acknowledgements(marks, windowMs)
   let endMs = 0
-  for await (const operation of source()) {
-    if (operation.kind !== 'produce' || operation.result.kind !== 'ok') continue
-    endMs = Math.max(endMs, operation.completeMs)
-    const kind = idempotentNames.has(operation.producer) ? idempotent : plain
-    kind.add(keyOf(operation), operation.completeMs)
+  for await (const piece of source()) {
+    for (const operation of piece) {
+      if (operation.kind !== 'produce' || operation.result.kind !== 'ok') continue
+      endMs = Math.max(endMs, operation.completeMs)
+      const kind = idempotentNames.has(operation.producer) ? idempotent : plain
+      kind.add(keyOf(operation), operation.invokeMs, operation.completeMs)
+    }
   }
   return { idempotent: idempotent.end(endMs), plain: plain.end(endMs) }
 }

@@ -3,12 +3,13 @@
  * the version. Every process writes a file of its own; {@link mergeHistories} reads them as one, by time of completion.
  */
 import { createReadStream, createWriteStream, type WriteStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { completedMs, type Operation, type RecordRun } from './history.ts'
 
 const VERSION_LINE = '{"history":1}'
 /** Standing in memory before the writer asks its callers to wait. */
 const BUFFERED_BYTES_MAX = 8 << 20
+/** Read at a time, of each file. */
+const CHUNK_BYTES = 1 << 19
 
 const packRuns = (runs: readonly RecordRun[]): unknown[] =>
   runs.flatMap(({ offset, producer, number, count }) => [offset, producer, number, count])
@@ -207,33 +208,30 @@ export class HistoryWriter implements HistorySink {
   }
 }
 
-/** Where a history comes from; read more than once by whoever checks it. */
-export type HistorySource = () => AsyncIterable<Operation> | Iterable<Operation>
+/** Where a history comes from, in pieces; read more than once by whoever checks it. */
+export type HistorySource = () =>
+  | AsyncIterable<readonly Operation[]>
+  | Iterable<readonly Operation[]>
 
 /**
- * The operations of one file, in its order. Throws an Error that names file and line where it is not a history. A last line
- * without its end, as a killed process leaves it, is left out.
+ * The operations of one file, in its order and in pieces. Throws an Error that names file and line where it is not a history. A last
+ * line without its end, as a killed process leaves it, is left out.
  */
-export async function* readHistory(path: string): AsyncGenerator<Operation> {
+export async function* readHistory(path: string): AsyncGenerator<readonly Operation[]> {
   let atLine = 0
-  let held: string | null = null
-  // readline gives a torn last line like any other: only what another line follows, or the file's last byte ends, is whole
-  const stream = createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 20 })
-  let isEnded = true
-  stream.on('data', (chunk) => (isEnded = String(chunk).endsWith('\n')))
-  for await (const line of createInterface({
-    input: stream,
-    crlfDelay: Number.POSITIVE_INFINITY,
-  })) {
-    if (held !== null) yield decodeLine(path, atLine, held)
-    atLine++
-    held = null
-    if (atLine === 1) {
-      if (line !== VERSION_LINE) throw new Error(`${path}: line 1 is not ${VERSION_LINE}`)
-    } else held = line
+  let rest = ''
+  const stream = createReadStream(path, { encoding: 'utf8', highWaterMark: CHUNK_BYTES })
+  for await (const chunk of stream) {
+    const lines = (rest + String(chunk)).split('\n')
+    rest = lines.pop()!
+    const operations: Operation[] = []
+    for (const line of lines) {
+      if (++atLine > 1) operations.push(decodeLine(path, atLine, line))
+      else if (line !== VERSION_LINE) throw new Error(`${path}: line 1 is not ${VERSION_LINE}`)
+    }
+    if (operations.length > 0) yield operations
   }
-  if (atLine === 0) throw new Error(`${path}: empty, not a history`)
-  if (held !== null && isEnded) yield decodeLine(path, atLine, held)
+  if (atLine === 0) throw new Error(`${path}: not a history, or without its first line`)
 }
 
 function decodeLine(path: string, line: number, text: string): Operation {
@@ -244,23 +242,57 @@ function decodeLine(path: string, line: number, text: string): Operation {
   }
 }
 
-/** All operations of `paths`, by time of completion (each file as it is); those without a time before what follows in their file. */
-export async function* mergeHistories(paths: readonly string[]): AsyncGenerator<Operation> {
-  const heads: { readonly rest: AsyncGenerator<Operation>; next: Operation }[] = []
-  for (const path of paths) {
-    const rest = readHistory(path)
-    const first = await rest.next()
-    if (!first.done) heads.push({ rest, next: first.value })
+/** A file that is read: its next operation, and when that was over. */
+class Head {
+  readonly #rest: AsyncGenerator<readonly Operation[]>
+  #piece: readonly Operation[] = []
+  #at = 0
+  nextMs = 0
+
+  constructor(path: string) {
+    this.#rest = readHistory(path)
   }
-  while (heads.length > 0) {
-    let at = 0
-    for (let i = 1; i < heads.length; i++) {
-      if (completedMs(heads[i]!.next) < completedMs(heads[at]!.next)) at = i
+
+  /** Whether something is left in memory. */
+  get isLoaded(): boolean {
+    return this.#at < this.#piece.length
+  }
+
+  take(): Operation {
+    const operation = this.#piece[this.#at++]!
+    if (this.isLoaded) this.nextMs = completedMs(this.#piece[this.#at]!)
+    return operation
+  }
+
+  /** False at the end of the file. */
+  async load(): Promise<boolean> {
+    const { done, value } = await this.#rest.next()
+    if (done) return false
+    this.#piece = value
+    this.#at = 0
+    this.nextMs = completedMs(value[0]!)
+    return true
+  }
+}
+
+/** All operations of `paths`, by time of completion (each file as it is); those without a time before what follows in their file. */
+export async function* mergeHistories(
+  paths: readonly string[],
+): AsyncGenerator<readonly Operation[]> {
+  let heads: Head[] = paths.map((path) => new Head(path))
+  for (;;) {
+    for (const head of heads) {
+      if (head.isLoaded || (await head.load())) continue
+      heads = heads.filter((one) => one !== head)
     }
-    const head = heads[at]!
-    yield head.next
-    const { done, value } = await head.rest.next()
-    if (done) heads.splice(at, 1)
-    else head.next = value
+    if (heads.length === 0) return
+    const piece: Operation[] = []
+    let first: Head
+    do {
+      first = heads[0]!
+      for (const head of heads) if (head.nextMs < first.nextMs) first = head
+      piece.push(first.take())
+    } while (first.isLoaded)
+    yield piece
   }
 }

@@ -81,7 +81,8 @@ const NOT_WRITTEN = [10, 17, 18, 19, 21, 29, 32, 87]
 const NOT_COMMITTED = [14, 16, 22, 25, 27, 82]
 /** Acknowledgements that come together, and are written as one. */
 const TOGETHER_MS = 2
-const OUTSTANDING_MAX = 10_000
+/** Few: a backlog of acknowledgements in this process would hide for how long none came. */
+const OUTSTANDING_MAX = 1_000
 
 /** One producer of all partitions; its records count as those of a producer per partition. */
 class Producing {

@@ -6,13 +6,11 @@ import { type Admin, Kafka, logLevel } from 'kafkajs'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { EngineProcess, freePorts } from '../clients/engine-process.ts'
 import { count, missing } from '../clients/requirements.ts'
+import { type ChaosResult, runUnderChaos } from './chaos-run.ts'
 import { checkHistoryFiles, describeReport, type Report } from './check.ts'
 import type { FaultKind } from './faults.ts'
-import { describeGaps, measureGaps } from './gaps.ts'
-import { nowMs } from './history.ts'
-import { HistoryWriter, mergeHistories } from './history-file.ts'
+import { HistoryWriter } from './history-file.ts'
 import { KafkajsWorkload, recordFinal } from './recorder-kafkajs.ts'
-import { LibrdkafkaWorkload } from './recorder-librdkafka.ts'
 import { type Tampering, TamperingProxy } from './tampering-proxy.ts'
 import { sleep, type WorkloadOptions } from './workload.ts'
 
@@ -51,62 +49,56 @@ describe('a history of real clients', () => {
     await rm(directory, { recursive: true, force: true })
   })
 
-  /** A topic of its own, and where its history goes. */
-  async function newRun(partitions = PARTITIONS) {
+  async function newTopic(partitions: number) {
     const topic = `run-${runs++}`
     await admin.createTopics({ topics: [{ topic, numPartitions: partitions }] })
-    const path = join(directory, `${topic}.ndjson`)
+    return { topic, path: join(directory, `${topic}.ndjson`) }
+  }
+
+  /** kafkajs on a topic of its own with one partition, and where its history goes. */
+  async function newRun() {
+    const { topic, path } = await newTopic(1)
     const history = new HistoryWriter(path)
-    const common = {
-      ...{ topic, partitions, group: `${topic}-group`, recordsPerSend: 20, valueBytes: 100 },
-      ...{ idempotentProducers: 1, plainProducers: 1, members: 2 },
-    }
-    const kafkajs = (more: Partial<WorkloadOptions> = {}) =>
+    const start = (more: Partial<WorkloadOptions> = {}) =>
       KafkajsWorkload.start({
-        ...{ ...common, bootstrap: engine.bootstrap, client: 'js', sink: history },
-        ...more,
+        ...{ bootstrap: engine.bootstrap, client: 'js', sink: history, topic, partitions: 1 },
+        ...{ group: `${topic}-group`, recordsPerSend: 20, valueBytes: 100 },
+        ...{ idempotentProducers: 1, plainProducers: 1, members: 1, ...more },
       })
-    return { topic, path, history, common, kafkajs }
+    return { topic, path, history, start }
   }
 
-  const killed = async (history: HistoryWriter) => {
-    history.write({ kind: 'mark', name: 'kill -9', atMs: nowMs() })
-    await engine.end('SIGKILL')
-    await engine.start()
-  }
-
-  const expectClean = (report: Report) => {
-    console.log(describeReport(report))
-    expect(report.found, describeReport(report)).toEqual({})
-    const { acknowledged, polled, commits, assignments, stored } = report.counts
-    for (const some of [acknowledged, polled, commits, stored]) expect(some).toBeGreaterThan(100)
+  async function runOverKills(client: 'kafkajs' | 'librdkafka'): Promise<ChaosResult> {
+    const { topic } = await newTopic(PARTITIONS)
+    const result = await runUnderChaos({
+      ...{ bootstrap: engine.bootstrap, topic, partitions: PARTITIONS, directory },
+      ...{ rounds: kills, everyMs: 1_200, membersComeAndGo: true },
+      ...{ kafkajs: client === 'kafkajs', librdkafka: client === 'librdkafka' },
+      event: async (mark) => {
+        mark('kill -9')
+        await engine.end('SIGKILL')
+        await engine.start()
+      },
+    })
+    console.log(result.summary)
+    expect(result.report.found, result.summary).toEqual({})
+    const { acknowledged, polled, commits, assignments, stored } = result.report.counts
+    for (const some of [acknowledged, polled, stored]) expect(some).toBeGreaterThan(100)
+    expect(commits).toBeGreaterThan(10)
     expect(assignments).toBeGreaterThanOrEqual(PARTITIONS)
     expect(stored).toBeGreaterThanOrEqual(acknowledged)
+    for (const { marks, p50Ms } of [result.gaps.idempotent, result.gaps.plain]) {
+      expect(marks).toHaveLength(kills)
+      // nobody is answered while the process is dead
+      expect(p50Ms).toBeGreaterThan(10)
+    }
+    return result
   }
 
   it(
     `of kafkajs is clean over ${kills} kills -9 and members that come and go`,
     async () => {
-      const { topic, path, history, kafkajs } = await newRun()
-      const workload = await kafkajs()
-      for (let i = 0; i < kills; i++) {
-        await sleep(1_000)
-        if (i % 2 === 0) await workload.addMember()
-        else await workload.removeMember()
-        await killed(history)
-        await sleep(1_000)
-      }
-      await workload.stopProducing()
-      const ends = await recordFinal(engine.bootstrap, topic, history)
-      await workload.drain(ends)
-      await history.end()
-      expectClean(await checkHistoryFiles([path]))
-      const gaps = await measureGaps(() => mergeHistories([path]), { windowMs: 1_000 })
-      console.log(describeGaps('idempotent', gaps.idempotent))
-      console.log(describeGaps('plain', gaps.plain))
-      expect(gaps.idempotent.marks).toHaveLength(kills)
-      // nobody is answered while the process is dead
-      expect(gaps.idempotent.p50Ms).toBeGreaterThan(10)
+      await runOverKills('kafkajs')
     },
     kills * 8_000 + 60_000,
   )
@@ -114,37 +106,14 @@ describe('a history of real clients', () => {
   it.skipIf(missing('librdkafka'))(
     `of librdkafka is clean over ${kills} kills -9`,
     async () => {
-      const { topic, path, history, common } = await newRun()
-      const workload = await LibrdkafkaWorkload.start({
-        ...{ ...common, bootstrap: engine.bootstrap, client: 'rd', directory },
-      })
-      try {
-        for (let i = 0; i < kills; i++) {
-          await sleep(1_000)
-          await killed(history)
-          await sleep(1_000)
-        }
-        await workload.stopProducing()
-        const ends = await recordFinal(engine.bootstrap, topic, history)
-        expect(await workload.drain(ends)).toEqual(ends)
-        expect(workload.errors).toEqual([])
-      } finally {
-        workload.kill()
-      }
-      await history.end()
-      const paths = [path, ...workload.historyPaths]
-      expectClean(await checkHistoryFiles(paths))
-      const gaps = await measureGaps(() => mergeHistories(paths), { windowMs: 1_000 })
-      console.log(describeGaps('idempotent', gaps.idempotent))
-      console.log(describeGaps('plain', gaps.plain))
-      expect(gaps.plain.marks).toHaveLength(kills)
+      expect((await runOverKills('librdkafka')).errors).toEqual([])
     },
     kills * 8_000 + 60_000,
   )
 
   it('shows the write that a log lost with its tail', async () => {
-    const { topic, path, history, kafkajs } = await newRun(1)
-    const workload = await kafkajs()
+    const { topic, path, history, start } = await newRun()
+    const workload = await start()
     await sleep(1_000)
     await workload.stopProducing()
     await engine.end('SIGKILL')
@@ -167,9 +136,9 @@ describe('a history of real clients', () => {
 
     async function tampered(tampering: Tampering, more: Partial<WorkloadOptions>): Promise<Report> {
       proxy = await TamperingProxy.start(relayedPort, listenerPort)
-      const { topic, path, history, kafkajs } = await newRun(1)
+      const { topic, path, history, start } = await newRun()
       const bootstrap = `127.0.0.1:${relayedPort}`
-      const workload = await kafkajs({ bootstrap, members: 1, ...more })
+      const workload = await start({ bootstrap, ...more })
       await expect.poll(() => workload.acknowledged, { timeout: 10_000 }).toBeGreaterThan(100)
       await expect.poll(() => workload.read[0], { timeout: 10_000 }).toBeGreaterThan(100)
       proxy.arm(tampering)

@@ -6,6 +6,7 @@ import {
   type DrainedOperation,
   describeOperation,
   describeRun,
+  type Operation,
   type Place,
   type PollOperation,
   type RecordRun,
@@ -23,8 +24,8 @@ interface Reading {
   /** After a seek to an end: what lies between here and where that is, is passed over on purpose. */
   passedFrom: number | null
   /** For evidence. */
-  readonly began: string | null
-  last: string | null
+  readonly began: Operation | null
+  last: Operation | null
 }
 
 /** A commit that may be the group's last one. */
@@ -34,7 +35,7 @@ interface Standing {
   readonly isCertain: boolean
   /** When it was over; Infinity where its result is unknown, so that it may count at any later time. */
   readonly completeMs: number
-  readonly text: string
+  readonly operation: Operation
 }
 
 /** A group, or a consumer without one. */
@@ -74,7 +75,7 @@ export class ReaderCheck {
       position: offset,
       floor: byGroup ? lowest(state.standing) : null,
       passedFrom: null,
-      began: describeOperation(operation),
+      began: operation,
       last: null,
     })
     if (!byGroup) return
@@ -87,7 +88,6 @@ export class ReaderCheck {
   sought(operation: SeekOperation): void {
     const { client, group, offset, atMs } = operation
     const state = this.#stateOf(client, group)
-    const text = describeOperation(operation)
     const before = this.#readings.get(client)?.position ?? null
     const passedFrom = before ?? (state.given.isEmpty ? 0 : state.given.end)
     if (offset !== null) state.given.add(passedFrom, offset)
@@ -95,12 +95,12 @@ export class ReaderCheck {
       position: offset,
       floor: null,
       passedFrom: offset === null ? passedFrom : null,
-      began: text,
+      began: operation,
       last: null,
     })
     // from here it may commit less than before
     if (group === null) return
-    const own = { offset: offset ?? 0, isCertain: false, completeMs: atMs, text }
+    const own = { offset: offset ?? 0, isCertain: false, completeMs: atMs, operation }
     state.standing = [...state.standing, own]
   }
 
@@ -120,16 +120,15 @@ export class ReaderCheck {
       reading.position = run.offset + run.count
       this.#written.polled(run, operation)
     }
-    if (runs.length > 0) reading.last = describeOperation(operation)
+    if (runs.length > 0) reading.last = operation
   }
 
   committed(operation: CommitOperation): void {
     const { client, group, offset, invokeMs, completeMs, isReset, result } = operation
     if (result.kind === 'failed') return
     const state = this.#stateOf(client, group)
-    const text = describeOperation(operation)
     this.#passTo(offset, client, state)
-    const own = { offset, isCertain: result.kind === 'ok', completeMs, text }
+    const own = { offset, isCertain: result.kind === 'ok', completeMs, operation }
     if (result.kind === 'unknown') {
       state.standing = [...state.standing, { ...own, completeMs: Number.POSITIVE_INFINITY }]
       return
@@ -142,7 +141,12 @@ export class ReaderCheck {
     const least = lowest(state.standing.filter((one) => isBefore(one) || !one.isCertain))
     if (least !== null && offset < least.offset) {
       const message = `${group} committed ${offset} after ${least.offset}`
-      this.#faults.add('commit-went-back', this.#place, message, [least.text, text])
+      this.#faults.add(
+        'commit-went-back',
+        this.#place,
+        message,
+        [least.operation, operation].map(describeOperation),
+      )
     }
     state.standing = [...state.standing.filter((one) => !isBefore(one)), own]
   }
@@ -178,11 +182,12 @@ export class ReaderCheck {
   }
 
   #checkPosition(run: RecordRun, reading: Reading, operation: PollOperation): void {
-    const evidence = [reading.began, reading.last, describeOperation(operation)]
     const { position, floor } = reading
+    const evidence = () =>
+      [reading.began, reading.last, operation].map((one) => one && describeOperation(one))
     if (position !== null && run.offset < position) {
       const message = `${operation.client} was given ${describeRun(run)} when it stood at ${position}`
-      this.#faults.add('nonmonotonic-poll', this.#place, message, evidence)
+      this.#faults.add('nonmonotonic-poll', this.#place, message, evidence())
     }
     if (position !== null && run.offset > position) {
       let skipped = 0
@@ -193,12 +198,15 @@ export class ReaderCheck {
       }
       if (first !== null) {
         const message = `${operation.client} went from ${position} to ${run.offset} past ${skipped} records, first ${describeRun({ ...first, count: 1 })}`
-        this.#faults.add('unseen-record', this.#place, message, evidence)
+        this.#faults.add('unseen-record', this.#place, message, evidence())
       }
     }
     if (floor !== null && run.offset < floor.offset) {
       const message = `${operation.group} began at ${run.offset}, below its commit of ${floor.offset}`
-      this.#faults.add('lost-commit', this.#place, message, [floor.text, ...evidence])
+      this.#faults.add('lost-commit', this.#place, message, [
+        describeOperation(floor.operation),
+        ...evidence(),
+      ])
     }
   }
 

@@ -378,7 +378,14 @@ export class KafkajsWorkload {
   }
 }
 
-/** Reads all partitions to their ends into `sink`; returns the ends. After everything is quiet. */
+/** How long ends must stand still before they count as ends, and how long all of this may take. */
+const SETTLED_MS = 500
+const FINAL_TIMEOUT_MS = 60_000
+
+/**
+ * Reads all partitions to their ends into `sink`, after everything is quiet; returns the ends. Rejects when a partition cannot be read
+ * for a minute.
+ */
 export async function recordFinal(
   bootstrap: string,
   topic: string,
@@ -386,12 +393,9 @@ export async function recordFinal(
   keysPerProducer = 0,
 ): Promise<number[]> {
   const kafka = kafkaOf(bootstrap, 'final-read')
-  const admin: Admin = kafka.admin()
-  await admin.connect()
-  const bounds = await admin.fetchTopicOffsets(topic)
-  await admin.disconnect()
+  const deadline = nowMs() + FINAL_TIMEOUT_MS
   const ends: number[] = []
-  for (const { partition, low, high } of bounds) {
+  for (const { partition, low, high } of await settledOffsets(kafka.admin(), topic, deadline)) {
     const head = {
       ...{ kind: 'final', topic, partition, keysPerProducer },
       ...{ logStart: Number(low), logEnd: Number(high) },
@@ -399,12 +403,41 @@ export async function recordFinal(
     ends[partition] = head.logEnd
     const joiner = new RunJoiner()
     const write = (runs: readonly RecordRun[]) => sink.write({ ...head, runs })
-    for await (const { offset, value } of fetchAll(kafka, topic, partition, head.logStart)) {
-      joiner.add(recordOf(topic, partition, Number(offset), value))
-      if (joiner.runs.length <= RUNS_PER_FINAL) continue
-      write(joiner.runs.splice(0, RUNS_PER_FINAL))
+    let next = head.logStart
+    for (;;) {
+      try {
+        for await (const { offset, value } of fetchAll(kafka, topic, partition, next)) {
+          joiner.add(recordOf(topic, partition, Number(offset), value))
+          next = Number(offset) + 1
+          if (joiner.runs.length > RUNS_PER_FINAL) write(joiner.runs.splice(0, RUNS_PER_FINAL))
+        }
+        break
+      } catch (error) {
+        if (nowMs() > deadline) throw error
+        await sleep(100)
+      }
     }
     write(joiner.runs)
   }
   return ends
+}
+
+/** What nobody learnt the fate of may still be written: waits until no end moves. */
+async function settledOffsets(admin: Admin, topic: string, deadline: number) {
+  await admin.connect()
+  try {
+    let before = await admin.fetchTopicOffsets(topic)
+    for (;;) {
+      await sleep(SETTLED_MS)
+      const now = await admin.fetchTopicOffsets(topic)
+      const isSettled = now.every(
+        ({ partition, high }) => before.find((one) => one.partition === partition)?.high === high,
+      )
+      if (isSettled) return now
+      if (nowMs() > deadline) throw new Error(`the ends of ${topic} do not stand still`)
+      before = now
+    }
+  } finally {
+    await admin.disconnect()
+  }
 }

@@ -105,13 +105,13 @@ export class WrittenCheck {
     if (result.offset === null) this.#acknowledgedSomewhere(operation)
     else {
       const run = { offset: result.offset, producer, number, count }
-      const source = this.#names.idOf(`acknowledged to ${producer}`)
+      const source = () => this.#names.idOf(`acknowledged to ${producer}`)
       this.#compare(run, source, (record) => this.#acknowledgedButNotThere(record, operation))
     }
   }
 
   polled(run: RecordRun, operation: PollOperation): void {
-    const source = this.#names.idOf(`polled by ${operation.client}`)
+    const source = () => this.#names.idOf(`polled by ${operation.client}`)
     this.#compare(run, source, (record) => this.#polledButNotThere(record, source, operation))
   }
 
@@ -127,13 +127,13 @@ export class WrittenCheck {
   }
 
   /** Goes through what is as in the final log in long steps, and gives every other record to `onOther`. */
-  #compare(run: RecordRun, source: number, onOther: (record: RecordRun) => void): void {
+  #compare(run: RecordRun, source: () => number, onOther: (record: RecordRun) => void): void {
     let rest = run
     while (rest.count > 0) {
       let step = 1
       if (rest.offset < this.#logStart) {
         step = Math.min(rest.count, this.#logStart - rest.offset)
-        this.#addGone({ ...rest, count: step }, source)
+        this.#addGone({ ...rest, count: step }, source())
       } else {
         const held = this.final.find(rest.offset)
         if (held !== null && held.producer === rest.producer && held.number === rest.number) {
@@ -177,13 +177,13 @@ export class WrittenCheck {
     }
   }
 
-  #polledButNotThere(record: RecordRun, source: number, operation: PollOperation): void {
+  #polledButNotThere(record: RecordRun, source: () => number, operation: PollOperation): void {
     if (!this.#hasFinal) return
     const { producer, number, offset } = record
     const there = this.final.find(offset)
     const elsewhere = this.final.findNumber(producer, number)
     if (there === null && this.#isCompactedAway(producer, number, offset)) {
-      this.#addGone(record, source)
+      this.#addGone(record, source())
       return
     }
     this.#strays.add(record)
