@@ -35,6 +35,7 @@ export interface ChaosOptions {
 
 export interface ChaosResult {
   readonly report: Report
+  /** Of all clients. */
   readonly gaps: GapReport
   /** Errors that a client gave to its caller instead of trying again, and restarts of consumers. */
   readonly errors: readonly string[]
@@ -109,17 +110,22 @@ export async function runUnderChaos(options: ChaosOptions): Promise<ChaosResult>
     const mark = (name: string) => history.write({ kind: 'mark', name, atMs: nowMs() })
     await workloads.warmedUp()
     let beganMs = nowMs()
+    // beside the events, since a rebalance may take longer than they are apart
+    let membership = Promise.resolve()
     for (let round = 0; round < rounds; round++) {
       await sleep(Math.max(0, beganMs + everyMs - nowMs()))
       beganMs = nowMs()
       if (options.membersComeAndGo) {
         const { kafkajs } = workloads
-        await (round % 2 === 0 ? kafkajs?.addMember() : kafkajs?.removeMember())
+        membership = membership.then(() =>
+          round % 2 === 0 ? kafkajs?.addMember() : kafkajs?.removeMember(),
+        )
       }
       await event(mark, round)
     }
     await sleep(everyMs)
     await options.heal?.()
+    await membership
     await workloads.stopProducing()
     await workloads.drain(await recordFinal(bootstrap, topic, history))
   } finally {
@@ -128,12 +134,24 @@ export async function runUnderChaos(options: ChaosOptions): Promise<ChaosResult>
   await history.end()
   const paths = [ownPath, ...(workloads.librdkafka?.historyPaths ?? [])]
   const report = await checkHistoryFiles(paths)
-  const gaps = await measureGaps(() => mergeHistories(paths), { windowMs: everyMs })
+  const source = () => mergeHistories(paths)
+  const gaps = await measureGaps(source, { windowMs: everyMs })
+  const byClient: string[] = []
+  for (const [client, isThere] of [
+    ['js', options.kafkajs],
+    ['rd', options.librdkafka],
+  ] as const) {
+    if (!isThere) continue
+    const isClient = (name: string) => name === client
+    const own = await measureGaps(source, { windowMs: everyMs, isClient })
+    const name = client === 'js' ? 'kafkajs' : 'librdkafka'
+    byClient.push(describeGaps(`${name}, idempotent`, own.idempotent))
+    byClient.push(describeGaps(`${name}, plain`, own.plain))
+  }
   const { errors } = workloads
   const summary = [
     describeReport(report),
-    describeGaps('idempotent', gaps.idempotent),
-    describeGaps('plain', gaps.plain),
+    ...byClient,
     errors.length === 0 ? 'no client error' : `client errors: ${errors.join('; ')}`,
   ].join('\n')
   return { report, gaps, errors, paths, summary }

@@ -172,6 +172,28 @@ describe('a history by hand', () => {
     ])
   })
 
+  it('shows them where they were only polled, too', async () => {
+    const refused = produce(10, 1, { kind: 'failed', error: 'MESSAGE_TOO_LARGE' })
+    const written = [...ten.slice(0, 3), refused, final([run(0, 0, 10)], 10), assign(20)]
+    const shown = (record: RecordRun) => check(...written, poll(21, [run(0, 0, 10), record]))
+    expect(kinds(await shown(run(10, 10)))).toEqual(['failed-but-visible', 'uncommitted-read'])
+    expect(kinds(await shown(run(10, 77)))).toEqual(['phantom', 'uncommitted-read'])
+  })
+
+  it('lets retention explain what was acknowledged without an offset, where it can', async () => {
+    const history = (isIdempotent: boolean, lost: number) => [
+      ...[producer('p', isIdempotent), produce(0, 3, 0), produce(5, 5, 5)],
+      produce(lost, 1, { kind: 'ok', offset: null }),
+      final([run(5, 5, 2), run(8, 8, 2)], 10, { logStart: 5 }),
+    ]
+    // 7 is gone from the middle by another produce: both name it
+    expect(kinds(await check(...history(true, 3)))).toEqual(['lost-write'])
+    expect((await check(...history(true, 3))).found).toEqual({ 'lost-write': 1 })
+    expect((await check(...history(true, 7))).found).toEqual({ 'lost-write': 2 })
+    // it may have lain below the start
+    expect((await check(...history(false, 7))).found).toEqual({ 'lost-write': 1 })
+  })
+
   it('shows what a poll passed over, unless it was told to, or nothing is there', async () => {
     const passing = [assign(20), poll(21, [run(0, 0, 2)]), poll(22, [run(4, 4, 6)])]
     const report = await check(...ten, ...passing)
@@ -202,6 +224,18 @@ describe('a history by hand', () => {
     expect(kinds(await check(...short, drained))).toEqual(['unseen-record'])
   })
 
+  it('takes the way to an end that was sought as passed on purpose', async () => {
+    const seek: Operation = {
+      ...{ kind: 'seek', client: 'c', group: 'g', ...place, offset: null, atMs: 25 },
+    }
+    const drained: Operation = {
+      ...{ kind: 'drained', client: 'c', group: 'g', ...place, from: 0, offset: 10 },
+    }
+    const sought = [...ten, assign(20), poll(21, [run(0, 0, 3)]), seek]
+    expect(kinds(await check(...sought, drained))).toEqual([])
+    expect(kinds(await check(...sought, poll(26, [run(8, 8, 2)]), drained))).toEqual([])
+  })
+
   it('shows a poll that went back, unless after a rebalance or a seek', async () => {
     const first = [assign(20), poll(21, [run(0, 0, 5)])]
     const again = poll(30, [run(3, 3, 7)])
@@ -227,6 +261,9 @@ describe('a history by hand', () => {
     // a lower one that timed out may have come late
     const late = [commit(22, 5, { result: timedOut }), commit(24, 8)]
     expect(kinds(await check(...ten, ...begun, ...late, ...anew))).toEqual([])
+    // but not once the group has gone on without it
+    const fenced = [commit(22, 5, { result: timedOut }), assign(24, 'e'), commit(26, 8)]
+    expect(kinds(await check(...ten, ...begun, ...fenced, ...anew))).toEqual(['lost-commit'])
     // whoever resets a group wants it to go back
     const reset = commit(24, 5, { client: 'admin', isReset: true })
     expect(kinds(await check(...ten, ...begun, commit(22, 8), reset, ...anew))).toEqual([])
@@ -236,6 +273,11 @@ describe('a history by hand', () => {
     expect(kinds(await check(...ten, commit(20, 8), commit(30, 5)))).toEqual(['commit-went-back'])
     expect(kinds(await check(...ten, commit(20, 8, { completeMs: 35 }), commit(30, 5)))).toEqual([])
     expect(kinds(await check(...ten, commit(20, 8), commit(30, 5, { isReset: true })))).toEqual([])
+    const late = commit(22, 4, { result: timedOut })
+    expect(kinds(await check(...ten, commit(20, 8), late, commit(30, 5)))).toEqual([])
+    expect(kinds(await check(...ten, commit(20, 8), late, commit(30, 3)))).toEqual([
+      'commit-went-back',
+    ])
   })
 
   it('says so when nobody read the log at the end, or when it contradicts itself', async () => {
@@ -376,6 +418,8 @@ describe('gaps', () => {
     ])
     expect(plain.marks.map(({ gapMs }) => gapMs)).toEqual([10, 300])
     expect([plain.p50Ms, plain.p99Ms, plain.maxMs]).toEqual([10, 300, 300])
+    const nobody = { windowMs: 500, isClient: (name: string) => name !== 'w' }
+    expect((await measureGaps(() => [operations], nobody)).plain.marks).toEqual([])
   })
 
   it('last until the end where nothing was acknowledged any more', async () => {

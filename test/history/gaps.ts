@@ -8,6 +8,8 @@ export interface GapOptions {
   readonly windowMs: number
   /** Marks that count; all of them by default. */
   readonly isEvent?: (name: string) => boolean
+  /** Clients that count; all of them by default. */
+  readonly isClient?: (client: string) => boolean
 }
 
 export interface GapOfMark {
@@ -106,7 +108,7 @@ class Acknowledgements {
  */
 export async function measureGaps(
   source: HistorySource,
-  { windowMs, isEvent = () => true }: GapOptions,
+  { windowMs, isEvent = () => true, isClient = () => true }: GapOptions,
 ): Promise<GapReport> {
   const marks: MarkOperation[] = []
   const idempotentNames = new Set<string>()
@@ -125,6 +127,7 @@ export async function measureGaps(
   for await (const piece of source()) {
     for (const operation of piece) {
       if (operation.kind !== 'produce' || operation.result.kind !== 'ok') continue
+      if (!isClient(operation.client)) continue
       endMs = Math.max(endMs, operation.completeMs)
       const kind = idempotentNames.has(operation.producer) ? idempotent : plain
       kind.add(keyOf(operation), operation.invokeMs, operation.completeMs)

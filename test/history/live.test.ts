@@ -125,9 +125,10 @@ describe('a history of real clients', () => {
     const report = await checkHistoryFiles([path])
     console.log(describeReport(report).split('\n').slice(0, 4).join('\n'))
     expect(report.found['lost-write']).toBe(20)
-    // the members may have been given it
+    // where a member had been given it, it stands behind the end now, and begins anew
     const others = Object.keys(report.found).filter((kind) => kind !== 'lost-write')
-    expect(['uncommitted-read']).toEqual(expect.arrayContaining(others))
+    const possible = ['uncommitted-read', 'nonmonotonic-poll', 'lost-commit', 'commit-went-back']
+    expect(possible).toEqual(expect.arrayContaining(others))
   }, 60_000)
 
   describe('through a proxy that', () => {

@@ -190,6 +190,8 @@ class Member {
   readonly #name: string
   readonly #consumer: Consumer
   readonly #onPolled: (partition: number, next: number) => void
+  readonly #onEnded: (member: Member) => void
+  #isStopping = false
   /** Goes up with each assignment: a commit must not go out in a later one than its records came in. */
   #generation = 0
   readonly #assigned = new Set<number>()
@@ -201,11 +203,13 @@ class Member {
     errors: ClientErrors,
     name: string,
     onPolled: (partition: number, next: number) => void,
+    onEnded: (member: Member) => void,
   ) {
     this.#options = options
     this.#errors = errors
     this.#name = name
     this.#onPolled = onPolled
+    this.#onEnded = onEnded
     this.#consumer = kafkaOf(options.bootstrap, name).consumer({
       groupId: options.group,
       ...{ sessionTimeout: 6_000, heartbeatInterval: 300, rebalanceTimeout: 6_000 },
@@ -239,10 +243,11 @@ class Member {
     })
     consumer.on('consumer.crash', ({ payload }) => {
       const text = `${client} ${payload.restart ? 'restarted' : 'ended'}: ${payload.error.message}`
+      if (this.#isStopping) return
       this.#errors.add(text)
+      if (!payload.restart) this.#onEnded(this)
     })
-    await consumer.connect()
-    await consumer.subscribe({ topic, fromBeginning: true })
+    await this.#connect()
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
@@ -272,7 +277,22 @@ class Member {
     })
   }
 
+  /** While nothing is there to connect to, kafkajs gives up, and its user does not. */
+  async #connect(): Promise<void> {
+    while (!this.#isStopping) {
+      try {
+        await this.#consumer.connect()
+        await this.#consumer.subscribe({ topic: this.#options.topic, fromBeginning: true })
+        return
+      } catch (error) {
+        this.#errors.add(`${this.#name} connecting: ${(error as Error).message}`)
+        await sleep(100)
+      }
+    }
+  }
+
   async stop(): Promise<void> {
+    this.#isStopping = true
     await this.#consumer.disconnect()
   }
 
@@ -344,10 +364,17 @@ export class KafkajsWorkload {
     return this.#next
   }
 
+  /** kafkajs gives a consumer up for good after some errors: then another takes its place, as a supervisor would see to. */
   async addMember(): Promise<void> {
     const name = `${this.#options.client}-m${this.#membersMade++}`
-    const member = new Member(this.#options, this.errors, name, (partition, next) => {
+    const onPolled = (partition: number, next: number) => {
       this.#next[partition] = Math.max(this.#next[partition]!, next)
+    }
+    const member = new Member(this.#options, this.errors, name, onPolled, (ended) => {
+      const at = this.#members.indexOf(ended)
+      if (at >= 0) this.#members.splice(at, 1)
+      void ended.stop().catch(() => {})
+      void this.addMember()
     })
     this.#members.push(member)
     await member.start()
