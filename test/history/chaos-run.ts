@@ -37,8 +37,10 @@ export interface ChaosResult {
   readonly report: Report
   /** Of all clients. */
   readonly gaps: GapReport
-  /** Errors that a client gave to its caller instead of trying again, and restarts of consumers. */
+  /** Errors that a client gave to its caller instead of trying again. */
   readonly errors: readonly string[]
+  /** Of kafkajs consumers, by themselves. */
+  readonly restarts: readonly string[]
   readonly paths: readonly string[]
   /** For people: verdict, gaps, errors. */
   readonly summary: string
@@ -149,10 +151,12 @@ export async function runUnderChaos(options: ChaosOptions): Promise<ChaosResult>
     byClient.push(describeGaps(`${name}, plain`, own.plain))
   }
   const { errors } = workloads
+  const restarts = workloads.kafkajs?.restarts.list() ?? []
   const summary = [
     describeReport(report),
     ...byClient,
     errors.length === 0 ? 'no client error' : `client errors: ${errors.join('; ')}`,
+    ...(restarts.length === 0 ? [] : [`consumers that restarted: ${restarts.join('; ')}`]),
   ].join('\n')
-  return { report, gaps, errors, paths, summary }
+  return { report, gaps, errors, restarts, paths, summary }
 }

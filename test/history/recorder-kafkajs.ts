@@ -187,6 +187,7 @@ class ProducerLoop {
 class Member {
   readonly #options: WorkloadOptions
   readonly #errors: ClientErrors
+  readonly #restarts: ClientErrors
   readonly #name: string
   readonly #consumer: Consumer
   readonly #onPolled: (partition: number, next: number) => void
@@ -201,12 +202,14 @@ class Member {
   constructor(
     options: WorkloadOptions,
     errors: ClientErrors,
+    restarts: ClientErrors,
     name: string,
     onPolled: (partition: number, next: number) => void,
     onEnded: (member: Member) => void,
   ) {
     this.#options = options
     this.#errors = errors
+    this.#restarts = restarts
     this.#name = name
     this.#onPolled = onPolled
     this.#onEnded = onEnded
@@ -242,10 +245,14 @@ class Member {
       this.#answered = `${partitions[0]!.partition} ${partitions[0]!.offset}`
     })
     consumer.on('consumer.crash', ({ payload }) => {
-      const text = `${client} ${payload.restart ? 'restarted' : 'ended'}: ${payload.error.message}`
       if (this.#isStopping) return
-      this.#errors.add(text)
-      if (!payload.restart) this.#onEnded(this)
+      const { error, restart } = payload
+      const text = `${client} ${restart ? 'restarted' : 'ended'}: ${error.message}`
+      if (restart) this.#restarts.add(text)
+      else {
+        this.#errors.add(text)
+        this.#onEnded(this)
+      }
     })
     await this.#connect()
     await consumer.run({
@@ -323,6 +330,8 @@ class Member {
 
 export class KafkajsWorkload {
   readonly errors = new ClientErrors()
+  /** Of consumers, by kafkajs itself: its way of trying again. */
+  readonly restarts = new ClientErrors()
   readonly #options: WorkloadOptions
   readonly #loops: ProducerLoop[] = []
   readonly #members: Member[] = []
@@ -370,12 +379,19 @@ export class KafkajsWorkload {
     const onPolled = (partition: number, next: number) => {
       this.#next[partition] = Math.max(this.#next[partition]!, next)
     }
-    const member = new Member(this.#options, this.errors, name, onPolled, (ended) => {
-      const at = this.#members.indexOf(ended)
-      if (at >= 0) this.#members.splice(at, 1)
-      void ended.stop().catch(() => {})
-      void this.addMember()
-    })
+    const member = new Member(
+      this.#options,
+      this.errors,
+      this.restarts,
+      name,
+      onPolled,
+      (ended) => {
+        const at = this.#members.indexOf(ended)
+        if (at >= 0) this.#members.splice(at, 1)
+        void ended.stop().catch(() => {})
+        void this.addMember()
+      },
+    )
     this.#members.push(member)
     await member.start()
   }
