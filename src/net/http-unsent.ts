@@ -22,6 +22,8 @@ export class UnsentResponses {
   readonly #timer: NodeJS.Timeout
   /** Who began to hold first stands first. */
   readonly #bySocket = new Map<Socket, Unsent>()
+  /** Those that tell when they close: once, however many responses they take. */
+  readonly #watched = new WeakSet<Socket>()
   #bytes = 0
 
   constructor(limits: HttpLimits, log: RateLimitedLog) {
@@ -58,12 +60,18 @@ export class UnsentResponses {
     if (unsent === undefined) {
       unsent = { bytes: 0, movedAtMs: performance.now(), responses: new Set() }
       this.#bySocket.set(socket, unsent)
-      socket.once('close', () => this.#drop(socket))
+      this.#watch(socket)
     }
     unsent.bytes += bytes
     unsent.responses.add(response)
     this.#bytes += bytes
     this.#makeRoom(socket, unsent)
+  }
+
+  #watch(socket: Socket): void {
+    if (this.#watched.has(socket)) return
+    this.#watched.add(socket)
+    socket.once('close', () => this.#drop(socket))
   }
 
   #forget(response: ServerResponse | null, socket: Socket, bytes: number): void {

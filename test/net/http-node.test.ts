@@ -76,6 +76,20 @@ describe('too many connections', () => {
   })
 })
 
+test('a connection that is kept and asked over and over leaves nothing behind for each response', async () => {
+  const warnings: string[] = []
+  const onWarning = ({ name }: Error) => void warnings.push(name)
+  process.on('warning', onWarning)
+  const { socket, text } = await open()
+  for (let i = 1; i <= 30; i++) {
+    socket.write(get('/now'))
+    await until(() => text().split('HTTP/1.1 200').length === i + 1)
+  }
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('warning', onWarning)
+  expect(warnings).not.toContain('MaxListenersExceededWarning')
+})
+
 describe('a pipeline without end', () => {
   test('is cut at its limit', async () => {
     const within = await open()
