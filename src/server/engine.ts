@@ -41,6 +41,7 @@ import {
   type EngineWiring,
   listThreads,
   renewBroker,
+  wiringFor,
 } from './wiring.ts'
 
 export interface EngineOptions {
@@ -288,7 +289,7 @@ export class Engine {
       thread,
       channels,
       gone: [],
-      wiring: this.#wiring,
+      wiring: wiringFor(this.#wiring, thread),
       settings: { ...this.#settings, dataDir: this.dataDir },
       plan: this.#plan,
       lockDirectory: lockDirectory(this.dataDir),

@@ -62,8 +62,6 @@ class KafkaFrontThread implements Agent {
   readonly #agent: FrontAgent
   readonly #driver: EventLoopDriver
   readonly #pool = new PiscinaPool()
-  /** Of each broker, from index 0. */
-  readonly #arenas: SharedArrayBuffer[]
   #listeners: readonly KafkaListener[] = []
   #phase: 'waiting' | 'opening' | 'serving' | 'stopping' | 'stopped' = 'waiting'
   #isImageWhole = false
@@ -72,7 +70,6 @@ class KafkaFrontThread implements Agent {
   constructor(data: ThreadData) {
     const context = threadContext(data)
     this.#context = context
-    this.#arenas = [...data.wiring.arenas]
     this.#control = openEventPorts(data.channels, () => this.#driver.kick())
     const writer = new CounterWriter(data.wiring.counters, context.index)
     const own = writer.row(THREAD_ROW)
@@ -117,7 +114,7 @@ class KafkaFrontThread implements Agent {
       frontId: KAFKA_FRONT,
       image: new MetadataImage(brokerConfigs),
       proxies: brokerProxies(this.#context, this.#control),
-      arenaOf: ({ brokerId }) => this.#arenas[brokerId - 1] ?? null,
+      arenaOf: ({ brokerId }) => wiring.arenas[brokerId - 1] ?? null,
       control: this.#watchedControl(),
       controllerPeer: brokerPeer(CELL, asBrokerId(1)),
       clock: this.#context.clock,
@@ -196,7 +193,7 @@ class KafkaFrontThread implements Agent {
     const bell = new DoorbellRinger(brokerBells(wiring)[brokerId - 1]!)
     this.#control.disconnect(name)
     this.#control.connect({ name, port: port!, bell })
-    this.#arenas[brokerId - 1] = arena!
+    wiring.arenas[brokerId - 1] = arena!
     const { dispatcher, controller } = this.#agent.services
     dispatcher.add(proxy)
     if (brokerId === CONTROLLER_BROKER) controller.markBack()

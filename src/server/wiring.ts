@@ -54,8 +54,8 @@ export interface EngineWiring {
   readonly beats: Region
   /** The Kafka front's memory for frames of large produce requests, which brokers read. */
   readonly frames: SharedArrayBuffer
-  /** Memory of each broker's ring logs. */
-  readonly arenas: readonly SharedArrayBuffer[]
+  /** Memory of each broker's ring logs; the Kafka front puts a successor's in its place, in its own copy. */
+  readonly arenas: SharedArrayBuffer[]
   /** {@link Gate}: threads load while the directory's lock is being taken, and go on when it opens. */
   readonly gate: Region
 }
@@ -130,6 +130,15 @@ export function renewBroker(wiring: EngineWiring, plan: MemoryPlan, index: numbe
     ),
     arenas: put(wiring.arenas, new SharedArrayBuffer(plan.arenaBytes)),
   }
+}
+
+/** As `thread` is given it: an arena that it does not use would stay for as long as it lives, also when its broker has another. */
+export function wiringFor(wiring: EngineWiring, { role, brokerId }: ThreadInfo): EngineWiring {
+  const none = new SharedArrayBuffer(0)
+  const arenas = wiring.arenas.map((arena, index) =>
+    role === 'kafka-front' || index === brokerId - 1 ? arena : none,
+  )
+  return { ...wiring, arenas }
 }
 
 function frontRings(plan: MemoryPlan, front: number): RingPair {

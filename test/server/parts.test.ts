@@ -26,7 +26,7 @@ import { EngineState } from '../../src/server/engine-state.ts'
 import { planMemory } from '../../src/server/memory-plan.ts'
 import { nearest } from '../../src/server/nearest.ts'
 import { formatBytes, formatHostPort } from '../../src/server/units.ts'
-import { allocateWiring, connectThreads, listThreads } from '../../src/server/wiring.ts'
+import { allocateWiring, connectThreads, listThreads, wiringFor } from '../../src/server/wiring.ts'
 import { RingReader } from '../../src/shared/ring-reader.ts'
 import { RingWriter } from '../../src/shared/ring-writer.ts'
 
@@ -200,6 +200,25 @@ test('a channel joins every pair that talks, and no other', () => {
       .map(({ peer }) => peer),
   ).toEqual(brokers)
   for (const list of ends.values()) for (const { port } of list) port.close()
+})
+
+test('a thread holds the arenas that it uses, and no others', () => {
+  const wiring = allocateWiring(listThreads(2, true), planMemory(64 * 2 ** 20, 2))
+  const held = wiring.threads.map((thread) =>
+    wiringFor(wiring, thread).arenas.map((arena, index) => arena === wiring.arenas[index]),
+  )
+  expect(wiring.threads.map(({ name }) => name)).toEqual([
+    ...['front-0', 'flusher', 'broker-1-1', 'broker-1-2', 'front-1'],
+  ])
+  expect(held).toEqual([
+    ...[
+      [true, true],
+      [false, false],
+      [true, false],
+      [false, true],
+      [false, false],
+    ],
+  ])
 })
 
 test('every two brokers have a ring each way of their own', () => {
