@@ -132,6 +132,18 @@ export class LogTail {
     this.#book.add(directory)
   }
 
+  /** Makes the directory where it is missing, for files that lie beside the log. Throws DiskError. */
+  makeDirectory(): void {
+    this.#log.environment.disk.mkdirs(this.#log.directory)
+    this.#book.addDirectories()
+  }
+
+  /** A file beside the log has changed: it goes with the next flush round, and with `now` with the one under way as well, as it is now. */
+  flushAlso(path: string, now = false): void {
+    this.#book.add(path)
+    if (now) this.#durability.include(path)
+  }
+
   /** Names in the log's directory have changed that must not change back: they are made durable. */
   flushNames(): void {
     this.#book.add(this.#log.directory)

@@ -54,6 +54,8 @@ export class PartitionLog implements ReadableLog {
   readonly partition: PartitionNumber
   readonly directory: string
   readonly environment: LogEnvironment
+  /** What the recovery points said before it was opened. */
+  readonly foundPoint: RecoveryPoint
   readonly segments: Segment[]
   readonly damaged: OpenedLog['damaged']
   readonly epochs: OpenedLog['epochs']
@@ -96,6 +98,7 @@ export class PartitionLog implements ReadableLog {
     this.environment = environment
     this.directory = directory
     this.partition = partition
+    this.foundPoint = point
     this.segments = opened.segments
     this.damaged = opened.damaged
     this.epochs = opened.epochs

@@ -117,6 +117,8 @@ class Opening {
       0,
       segments.findLastIndex((segment) => segment.baseOffset <= from),
     )
+    // what a power cut has left there may be of another epoch than it was written last: of batches that were cut off, for one
+    if (point.powerLoss) this.#epochs.truncate(writtenOffset)
     let expected = segments[first]!.baseOffset
     for (let index = first; index < segments.length; index++) {
       const segment = segments[index]!

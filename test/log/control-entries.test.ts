@@ -1,0 +1,434 @@
+import { describe, expect, it } from 'vitest'
+import { ControlEntries } from '../../src/log/control-entries.ts'
+import {
+  type ControlHeader,
+  decodeControlHeader,
+  encodeControlHeader,
+} from '../../src/log/control-entries-format.ts'
+import { DiskError } from '../../src/log/disk.ts'
+import type { PartitionLog } from '../../src/log/partition-log.ts'
+import type { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
+import { LogView } from '../../src/raft/log-view.ts'
+import type { ControlEntry } from '../../src/raft/types.ts'
+import { crc32c } from '../../src/record/crc32c.ts'
+import { append, batchOf, DIRECTORY, simulated, storedBatches } from './support.ts'
+import { liveUntil } from './workload.ts'
+
+const SEEDS = process.env.GRIOT_TEST_LONG ? 50 : 4
+const TIMEOUT_MS = process.env.GRIOT_TEST_LONG ? 600_000 : 60_000
+
+const CONFIGURATION = { voters: [11, 12, 13], learners: [14] }
+const HEADER: ControlHeader = {
+  ...{ replicaId: 2 ** 40 + 11, startOffset: 0, controlsBefore: 0 },
+  ...{ lines: [], configuration: CONFIGURATION },
+}
+const FILE = `${DIRECTORY}/00000000000000000000.control-entries`
+
+const settle = (flusher: SimulatedFlusher) => {
+  while (flusher.doWork() > 0);
+}
+
+const termStart = (at: number, term: number): ControlEntry => ({ kind: 'term-start', at, term })
+const membership = (at: number, term: number, voters: number[]): ControlEntry => ({
+  ...{ kind: 'membership', at, term },
+  configuration: { voters, learners: [] },
+})
+const host = (at: number, term: number, payload: number[]): ControlEntry => ({
+  ...{ kind: 'host', at, term },
+  payload: Uint8Array.from(payload),
+})
+
+function opened(log: PartitionLog): ControlEntries {
+  const found = ControlEntries.open(log)
+  if (found.kind !== 'open') throw new Error(JSON.stringify(found))
+  return found.controls
+}
+
+/** Offsets 0 and 1 of term 1, 2 of term 2, with positions 1, 2 and 4; then entries at 5 and 6. */
+function written() {
+  const world = simulated()
+  const log = world.broker.open()
+  const controls = ControlEntries.create(log, HEADER)
+  controls.append([termStart(0, 1)])
+  append(log, batchOf(['a', 'b']), 1)
+  controls.append([termStart(3, 2)])
+  append(log, batchOf(['c']), 2)
+  controls.append([membership(5, 2, [11, 12]), host(6, 2, [7, 8, 9])])
+  return { ...world, log, controls }
+}
+
+const entriesOf = (controls: ControlEntries, log: PartitionLog) =>
+  controls.recovered(log.logStartOffset, log.logEndOffset).controls
+
+const ALL = [
+  termStart(0, 1),
+  termStart(3, 2),
+  membership(5, 2, [11, 12]),
+  host(6, 2, [7, 8, 9]),
+] as const
+
+function killed(world: { disk: { kill(): void }; flusher: SimulatedFlusher }): void {
+  world.disk.kill()
+  world.flusher.forget()
+}
+
+describe('control entries', () => {
+  it('are the way between positions and offsets', () => {
+    const { controls } = written()
+    expect([0, 1, 2, 3].map((offset) => controls.positionOf(offset))).toEqual([1, 2, 4, 7])
+    expect([0, 1, 2, 3, 4, 5, 6, 7].map((position) => controls.offsetOf(position))).toEqual([
+      0, 0, 1, 2, 2, 3, 3, 3,
+    ])
+    expect([0, 1, 4, 7].map((position) => controls.controlsBefore(position))).toEqual([0, 1, 2, 4])
+  })
+
+  it('come back as they were, in the shape in which Raft recovers a log', () => {
+    const world = written()
+    killed(world)
+    world.broker.start()
+    const log = world.broker.open()
+    const controls = opened(log)
+    expect(controls.replicaId).toBe(HEADER.replicaId)
+    const recovered = controls.recovered(log.logStartOffset, log.logEndOffset)
+    expect(recovered).toEqual({
+      ...{ start: 0, end: 7, controls: ALL, configuration: CONFIGURATION },
+      lines: [
+        { term: 1, start: 0 },
+        { term: 2, start: 3 },
+      ],
+    })
+    const view = new LogView(recovered)
+    expect([view.lastTerm, view.configuration]).toEqual([2, { voters: [11, 12], learners: [] }])
+    // from the middle on: what comes before has led to this
+    expect(controls.recovered(2, 3)).toEqual({
+      ...{ start: 3, end: 7, controls: ALL.slice(1), configuration: CONFIGURATION },
+      lines: [
+        { term: 1, start: 0 },
+        { term: 2, start: 3 },
+      ],
+    })
+    controls.append([termStart(7, 3)])
+    expect(controls.positionOf(3)).toBe(8)
+  })
+
+  it('are none where there never was a group', () => {
+    const { broker } = simulated()
+    const log = broker.open()
+    append(log, batchOf(['a']))
+    expect(ControlEntries.open(log).kind).toBe('none')
+  })
+
+  it('are truncated with the log, before or after', () => {
+    const { controls, log, broker, ...world } = written()
+    controls.truncate(4)
+    expect(entriesOf(controls, log)).toEqual(ALL.slice(0, 2))
+    controls.append([termStart(5, 4), host(6, 4, [1])])
+    killed(world)
+    broker.start()
+    const again = broker.open()
+    expect(entriesOf(opened(again), again).slice(2)).toEqual([termStart(5, 4), host(6, 4, [1])])
+    // only the log, before a death: what lies beyond its end is dropped
+    again.truncateTo(2)
+    killed(world)
+    broker.start()
+    const last = broker.open()
+    const after = opened(last)
+    expect(entriesOf(after, last)).toEqual(ALL.slice(0, 2))
+    expect(after.positionOf(2)).toBe(4)
+  })
+
+  it('that cannot be written leave no trace', () => {
+    for (const stays of [false, true]) {
+      const { controls, log, broker, disk, flusher } = written()
+      disk.onOperation = ({ operation, path }) => {
+        const fails = operation === 'write' || (stays && operation === 'truncate')
+        return path === FILE && fails ? { kind: 'error', code: 'EIO' } : null
+      }
+      expect(() => controls.append([host(7, 2, [1]), host(8, 2, [2])])).toThrow(DiskError)
+      disk.onOperation = null
+      expect(entriesOf(controls, log)).toEqual(ALL)
+      expect(log.failure === null).toBe(!stays)
+      if (!stays) controls.append([termStart(7, 5)])
+      killed({ disk, flusher })
+      broker.start()
+      const again = broker.open()
+      // one that was written whole may come back: nothing has followed it
+      const after = stays ? host(7, 2, [1]) : termStart(7, 5)
+      expect(entriesOf(opened(again), again)).toEqual([...ALL, after])
+    }
+  })
+
+  it('refuse what their owner got wrong', () => {
+    const { controls } = written()
+    expect(() => controls.append([termStart(5, 3)])).toThrow('ascend')
+    const text = { kind: 'host', at: 7, term: 2, payload: 'text' } as const
+    expect(() => controls.append([text])).toThrow('encoded by its owner')
+    const large = { ...text, payload: new Uint8Array((1 << 16) + 1) }
+    expect(() => controls.append([large])).toThrow('small payload')
+  })
+
+  it('of a newer version are refused by name', () => {
+    const { broker, disk } = simulated()
+    const log = broker.open()
+    const bytes = encodeControlHeader(HEADER)
+    bytes[4] = 2
+    expect(decodeControlHeader(bytes, 'x')).toBe(null)
+    const end = bytes.length - 4
+    new DataView(bytes.buffer).setUint32(end, crc32c(bytes, 0, end), true)
+    disk.mkdirs(DIRECTORY)
+    disk.writeFileAtomic(FILE, bytes)
+    expect(() => ControlEntries.open(log)).toThrow(
+      `${FILE}: control entries of version 2, this build reads version 1`,
+    )
+  })
+})
+
+describe('a file of control entries that is bad', () => {
+  const first = encodeControlHeader(HEADER).length
+  it.each([
+    ['in the length of one', first + 5],
+    ['in another', first + 40 + 20],
+    ['in the last one, which is whole', first + 40 + 40 + 56 + 42],
+  ])('%s is damaged, without a power cut', (_, at) => {
+    const world = written()
+    expect(world.disk.size(FILE)).toBe(first + 40 + 40 + 56 + 43)
+    world.disk.flipBit(FILE, at)
+    killed(world)
+    world.broker.start()
+    expect(ControlEntries.open(world.broker.open())).toMatchObject({ kind: 'damaged' })
+  })
+
+  it('in its header is damaged', () => {
+    const world = written()
+    for (const at of [0, 5, 30, 50]) {
+      world.disk.flipBit(FILE, at)
+      expect(ControlEntries.open(world.log)).toMatchObject({ kind: 'damaged' })
+      world.disk.flipBit(FILE, at)
+    }
+    expect(ControlEntries.open(world.log).kind).toBe('open')
+  })
+
+  it('is damaged where the log has an epoch that no entry begins', () => {
+    const world = written()
+    append(world.log, batchOf(['d']), 3)
+    killed(world)
+    world.broker.start()
+    expect(ControlEntries.open(world.broker.open())).toEqual({
+      kind: 'damaged',
+      reason: 'the batch at offset 3 has leader epoch 3, by them it has 2',
+    })
+  })
+
+  it('does not follow on a log that ends below it', () => {
+    const { broker } = simulated()
+    const log = broker.open()
+    ControlEntries.create(log, { ...HEADER, startOffset: 9, controlsBefore: 4 })
+    expect(ControlEntries.open(log)).toMatchObject({ kind: 'damaged' })
+  })
+})
+
+describe('many control entries', () => {
+  const many = () => {
+    const world = simulated()
+    const log = world.broker.open()
+    const controls = ControlEntries.create(log, HEADER)
+    for (let term = 1; term <= 40; term++) {
+      controls.append([termStart(controls.positionOf(log.logEndOffset), term)])
+      append(log, batchOf([`${term}`]), term)
+      const end = controls.positionOf(log.logEndOffset)
+      if (term === 19) controls.append([membership(end, term, [11])])
+    }
+    settle(world.flusher)
+    return { ...world, log, controls }
+  }
+
+  it('are forgotten below the log start, once the file without them is durable', () => {
+    const { controls, log, flusher, disk, broker } = many()
+    const before = controls.recovered(36, log.logEndOffset)
+    const size = disk.size(FILE)
+    controls.forget(before.start)
+    expect(controls.count).toBe(41)
+    settle(flusher)
+    expect(controls.count).toBe(before.controls.length)
+    expect(controls.recovered(36, log.logEndOffset)).toEqual(before)
+    expect(controls.positionOf(38)).toBe(78)
+    const names = disk.list(DIRECTORY).filter((name) => name.includes('control'))
+    expect(names).toEqual(['00000000000000000036.control-entries'])
+    expect(disk.size(controls.path)).toBeLessThan(size / 2)
+    controls.append([termStart(controls.positionOf(log.logEndOffset), 99)])
+    killed({ disk, flusher })
+    broker.start()
+    const again = broker.open()
+    const reopened = opened(again)
+    expect(reopened.recovered(36, again.logEndOffset).controls).toHaveLength(
+      before.controls.length + 1,
+    )
+    expect(reopened.positionOf(38)).toBe(78)
+    // below what is known, Raft's log begins where it is
+    expect(reopened.recovered(0, again.logEndOffset).start).toBe(before.start)
+  })
+
+  it('are not, when something is added meanwhile', () => {
+    const { controls, log, flusher, disk } = many()
+    controls.forget(controls.recovered(36, log.logEndOffset).start)
+    controls.append([termStart(controls.positionOf(log.logEndOffset), 99)])
+    settle(flusher)
+    expect([controls.count, controls.path]).toEqual([42, FILE])
+    expect(disk.list(DIRECTORY).filter((name) => name.endsWith('.tmp'))).toEqual([])
+    controls.forget(controls.recovered(36, log.logEndOffset).start)
+    settle(flusher)
+    expect(controls.count).toBeLessThan(10)
+  })
+
+  it(
+    'are there whatever power cut strikes while the file changes',
+    () => {
+      for (let at = 1, more = true; more; at++) {
+        for (let seed = 1; seed <= 3 * SEEDS; seed++) {
+          const { controls, log, flusher, disk, broker } = many()
+          const { start } = controls.recovered(36, log.logEndOffset)
+          const end = controls.positionOf(log.logEndOffset)
+          let flushed = false
+          more = liveUntil(disk, disk.operations + at, () => {
+            controls.forget(start)
+            settle(flusher)
+            controls.append([termStart(end, 50)])
+            log.requestFlush((failed) => {
+              flushed = failed === null
+            })
+            settle(flusher)
+          })
+          disk.powerCut(at * 100 + seed)
+          flusher.forget()
+          broker.start()
+          const again = broker.open()
+          const reopened = opened(again)
+          const where = `change ${at}, seed ${seed}`
+          const { controls: found } = reopened.recovered(36, again.logEndOffset)
+          expect(found.at(-1)!.at, where).toBeGreaterThanOrEqual(flushed ? end : end - 2)
+          for (let offset = 36; offset < 39; offset++) {
+            expect(reopened.positionOf(offset), where).toBe(controls.positionOf(offset))
+          }
+        }
+      }
+    },
+    TIMEOUT_MS,
+  )
+})
+
+/** What was asked and what was promised. */
+class Told {
+  /** Of each batch, by its bytes. */
+  readonly positions = new Map<string, number>()
+  /** Entries that were appended, in order, and of those how many a flush has covered. */
+  entries: ControlEntry[] = []
+  flushedEntries = 0
+  isCreated = false
+  durable = 0
+}
+
+/** Terms, other entries where `withOthers`, data, a truncation and a new term, until it is through or the disk says no. */
+function live(world: ReturnType<typeof simulated>, told: Told, withOthers: boolean): void {
+  const { broker, flusher } = world
+  broker.start()
+  const log = broker.open({ segmentBytes: 300, indexIntervalBytes: 50, flushMessages: 1 })
+  const controls = ControlEntries.create(log, HEADER)
+  let term = 0
+  const end = () => controls.positionOf(log.logEndOffset)
+  const control = (entry: ControlEntry) => {
+    told.entries.push(entry)
+    controls.append([entry])
+  }
+  const flush = () => {
+    const count = told.entries.length
+    const offset = log.logEndOffset
+    log.requestFlush((failed) => {
+      if (failed !== null) return
+      told.isCreated = true
+      told.flushedEntries = Math.max(told.flushedEntries, count)
+      told.durable = Math.max(told.durable, offset)
+    })
+  }
+  for (let step = 0; step < 16; step++) {
+    if (step === 11) {
+      const offset = log.logEndOffset - 2
+      told.flushedEntries = Math.min(told.flushedEntries, controls.count)
+      told.durable = Math.min(told.durable, offset)
+      log.truncateTo(offset)
+      controls.truncate(controls.positionOf(log.logEndOffset))
+      told.entries.length = controls.count
+      told.flushedEntries = Math.min(told.flushedEntries, controls.count)
+    }
+    if (step % 3 === 0 || step === 11) control(termStart(end(), ++term))
+    if (step % 5 === 2 && withOthers) control(membership(end(), term, [11, step]))
+    if (step % 7 === 3 && withOthers) control(host(end(), term, [step, 1, 2, 3]))
+    const batch = batchOf([`${step}-a`, `${step}-b`])
+    told.positions.set(Buffer.from(batch.slice(17)).toString('latin1'), end())
+    append(log, batch, term)
+    if (step % 4 === 1) flush()
+    if (step % 2 === 1) flusher.doWork()
+    if (step % 4 === 3) settle(flusher)
+  }
+  flush()
+  settle(flusher)
+}
+
+function checkAfter(world: ReturnType<typeof simulated>, told: Told, where: string): void {
+  const { broker } = world
+  broker.start()
+  const log = broker.open()
+  expect(log.failure, where).toBe(null)
+  const found = ControlEntries.open(log)
+  if (found.kind !== 'open') {
+    expect(told.isCreated, `${where}: ${JSON.stringify(found)}`).toBe(false)
+    return
+  }
+  const { controls } = found
+  const entries = entriesOf(controls, log)
+  expect(entries.length, where).toBeGreaterThanOrEqual(told.flushedEntries)
+  for (const { base, tail } of storedBatches(log)) {
+    expect(controls.positionOf(base), `${where}, offset ${base}`).toBe(told.positions.get(tail))
+  }
+  expect(log.logEndOffset, where).toBeGreaterThanOrEqual(told.durable)
+  controls.append([termStart(controls.positionOf(log.logEndOffset), 90)])
+  append(log, batchOf(['on']), 90)
+  expect(opened(log).positionOf(log.logEndOffset - 1)).toBe(
+    controls.positionOf(log.logEndOffset - 1),
+  )
+}
+
+function strike(
+  withOthers: boolean,
+  crash: (world: ReturnType<typeof simulated>, seed: number) => void,
+) {
+  for (let at = 1; ; at++) {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const world = simulated(seed % 2 === 0)
+      const told = new Told()
+      const from = world.disk.operations
+      const struck = liveUntil(world.disk, from + at, () => live(world, told, withOthers))
+      if (!struck) return at - 1
+      crash(world, at * 1000 + seed)
+      world.flusher.forget()
+      checkAfter(world, told, `change ${at}, seed ${seed}`)
+    }
+  }
+}
+
+describe('after every single change on disk', () => {
+  it(
+    'a death loses no entry, and every record is at its position',
+    () => {
+      expect(strike(true, ({ disk }) => disk.kill())).toBeGreaterThan(60)
+    },
+    TIMEOUT_MS,
+  )
+
+  it(
+    'a power cut loses no flushed entry, and leaves no record at another position',
+    () => {
+      expect(strike(false, ({ disk }, seed) => disk.powerCut(seed))).toBeGreaterThan(60)
+    },
+    TIMEOUT_MS,
+  )
+})
