@@ -24,6 +24,7 @@ export interface OpenedLog {
   readonly damaged: DamagedRange[]
   readonly epochs: LeaderEpochs
   readonly cleanPoint: CleanPoint
+  readonly restartedAt: number
   readonly endOffset: number
   /** Its end was read batch by batch. */
   readonly recovered: boolean
@@ -88,6 +89,7 @@ class Opening {
       damaged: this.#damaged,
       epochs: this.#epochs,
       cleanPoint: this.#cleanPoint,
+      restartedAt: this.#files.restartedAt,
       endOffset: this.#endOffset,
       recovered,
       failure: this.#failure,
