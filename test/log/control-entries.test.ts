@@ -208,6 +208,45 @@ describe('a file of control entries that is bad', () => {
     expect(ControlEntries.open(world.log).kind).toBe('open')
   })
 
+  it('ends where an entry does not follow on the one before: it was cut off, and a power cut brought it back', () => {
+    const { log, controls, broker, disk, flusher } = written()
+    const end = first + 40 + 40 + 56
+    const last = disk.readFile(FILE).slice(end)
+    controls.truncate(5)
+    // as long as the one that it replaces, so that what came after that one seems to come next
+    controls.append([membership(5, 2, [11, 13])])
+    log.flushAll(() => {})
+    settle(flusher)
+    disk.open(FILE, 'append').write([last], end)
+    disk.flush(FILE)
+    disk.powerCut(1)
+    broker.start()
+    const again = broker.open()
+    expect(entriesOf(opened(again), again).slice(2)).toEqual([membership(5, 2, [11, 13])])
+    expect(disk.size(FILE)).toBe(end)
+  })
+
+  it('after a power cut leaves of the log what was flushed with it: what is bad may be missing', () => {
+    const { log, controls, broker, disk, flusher } = written()
+    log.flushAll(() => {})
+    settle(flusher)
+    controls.append([host(7, 2, [5])])
+    append(log, batchOf(['d']), 2)
+    disk.flush(log.segments[0]!.log.path)
+    disk.flush(FILE)
+    disk.flipBit(FILE, disk.size(FILE) - 1)
+    disk.powerCut(1)
+    flusher.forget()
+    broker.start()
+    const again = broker.open()
+    expect(again.logEndOffset).toBe(4)
+    expect(entriesOf(opened(again), again)).toEqual(ALL)
+    expect(again.logEndOffset).toBe(3)
+    // where that would be below what was flushed, the replica has forgotten
+    disk.flipBit(FILE, first + 40 + 20)
+    expect(ControlEntries.open(again)).toMatchObject({ kind: 'damaged' })
+  })
+
   it('is damaged where the log has an epoch that no entry begins', () => {
     const world = written()
     append(world.log, batchOf(['d']), 3)
@@ -314,6 +353,33 @@ describe('many control entries', () => {
     },
     TIMEOUT_MS,
   )
+})
+
+describe('a file of control entries that another takes the place of under the same name', () => {
+  it('is flushed with the round that was under way', () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const { broker, disk, flusher } = simulated()
+      const log = broker.open()
+      append(log, batchOf(['a']))
+      const controls = ControlEntries.create(log, { ...HEADER, startOffset: 1 })
+      for (let term = 1; term <= 40; term++) controls.append([termStart(term, term)])
+      settle(flusher)
+      controls.append([termStart(41, 41)])
+      controls.forget(41)
+      const { path } = controls
+      let isDurable = false
+      log.requestFlush((failed) => {
+        isDurable = failed === null
+      })
+      while (!isDurable) flusher.doWork()
+      expect([controls.path, controls.count]).toEqual([path, 1])
+      disk.powerCut(seed)
+      flusher.forget()
+      broker.start()
+      const again = broker.open()
+      expect(opened(again).positionOf(1)).toBe(42)
+    }
+  })
 })
 
 /** What was asked and what was promised. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { asPartitionNumber } from '../../src/base/ids.ts'
 import { silentLogger } from '../../src/base/log.ts'
+import type { DiskError, FlushPort } from '../../src/log/disk.ts'
 import { HardStates } from '../../src/log/hard-states.ts'
 import { SimulatedDisk } from '../../src/log/simulated-disk.ts'
 import { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
@@ -190,6 +191,37 @@ describe('the file of terms and votes', () => {
       expect(flushed(again, settle)).toBe(null)
       powerCut(seed)
       expect(open().get(P(1))).toEqual({ term: 2, vote: 9 })
+    }
+  })
+
+  it('says of itself no more than what is durable, after it was begun anew too', () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const { open, disk, powerCut } = world()
+      // answers later than it has flushed: what is written in between is not durable
+      const answers: ((error: DiskError | null) => void)[] = []
+      const flush: FlushPort = {
+        request: (path, done) => {
+          disk.flush(path)
+          answers.push(done)
+        },
+        remove: () => {},
+      }
+      const options = { disk, directory: DIRECTORY, flush, logger: silentLogger }
+      const states = HardStates.open({ ...options, compactBytes: 200 })
+      for (let term = 1; !disk.exists(`${FILE}.tmp`); term++) {
+        states.set(P(1), term, term)
+        states.write()
+      }
+      // written to both files while the new one is made durable, and then to that alone
+      states.set(P(2), 1, 1)
+      states.write()
+      for (const done of answers.splice(0)) done(null)
+      expect(disk.exists(`${FILE}.tmp`)).toBe(false)
+      states.set(P(3), 1, 1)
+      states.write()
+      disk.flush(DIRECTORY)
+      powerCut(seed)
+      expect([seed, open().isWhole]).toEqual([seed, true])
     }
   })
 
