@@ -340,11 +340,15 @@ export class ControlEntries {
     const from = Math.max(logStartOffset, this.#header.startOffset)
     const before = this.#countWhile((index) => this.#offsetAt(index) < from)
     const start = from + this.#header.controlsBefore + before
+    const end = this.positionOf(logEndOffset)
     return {
       start,
-      end: this.positionOf(logEndOffset),
+      end,
       lines: this.#linesFrom(start),
-      controls: this.#controls.slice(before).map(({ entry }) => entry),
+      // those that were written ahead of what is copied are not in the log yet
+      controls: this.#controls
+        .slice(before)
+        .flatMap(({ entry }) => (entry.at < end ? [entry] : [])),
       configuration: this.#configurationAt(start),
     }
   }

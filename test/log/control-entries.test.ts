@@ -1,48 +1,27 @@
 import { describe, expect, it } from 'vitest'
+import { newCopyOutcome } from '../../src/log/batch-copier.ts'
 import { ControlEntries } from '../../src/log/control-entries.ts'
-import {
-  type ControlHeader,
-  decodeControlHeader,
-  encodeControlHeader,
-} from '../../src/log/control-entries-format.ts'
+import { decodeControlHeader, encodeControlHeader } from '../../src/log/control-entries-format.ts'
 import { DiskError } from '../../src/log/disk.ts'
-import type { PartitionLog } from '../../src/log/partition-log.ts'
 import type { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
 import { LogView } from '../../src/raft/log-view.ts'
-import type { ControlEntry } from '../../src/raft/types.ts'
 import { crc32c } from '../../src/record/crc32c.ts'
-import { append, batchOf, DIRECTORY, simulated, storedBatches } from './support.ts'
+import {
+  CONFIGURATION,
+  entriesOf,
+  FILE,
+  HEADER,
+  host,
+  membership,
+  opened,
+  settle,
+  termStart,
+} from './control-support.ts'
+import { append, batchOf, DIRECTORY, simulated } from './support.ts'
 import { liveUntil } from './workload.ts'
 
 const SEEDS = process.env.GRIOT_TEST_LONG ? 50 : 4
 const TIMEOUT_MS = process.env.GRIOT_TEST_LONG ? 600_000 : 60_000
-
-const CONFIGURATION = { voters: [11, 12, 13], learners: [14] }
-const HEADER: ControlHeader = {
-  ...{ replicaId: 2 ** 40 + 11, startOffset: 0, controlsBefore: 0 },
-  ...{ lines: [], configuration: CONFIGURATION },
-}
-const FILE = `${DIRECTORY}/00000000000000000000.control-entries`
-
-const settle = (flusher: SimulatedFlusher) => {
-  while (flusher.doWork() > 0);
-}
-
-const termStart = (at: number, term: number): ControlEntry => ({ kind: 'term-start', at, term })
-const membership = (at: number, term: number, voters: number[]): ControlEntry => ({
-  ...{ kind: 'membership', at, term },
-  configuration: { voters, learners: [] },
-})
-const host = (at: number, term: number, payload: number[]): ControlEntry => ({
-  ...{ kind: 'host', at, term },
-  payload: Uint8Array.from(payload),
-})
-
-function opened(log: PartitionLog): ControlEntries {
-  const found = ControlEntries.open(log)
-  if (found.kind !== 'open') throw new Error(JSON.stringify(found))
-  return found.controls
-}
 
 /** Offsets 0 and 1 of term 1, 2 of term 2, with positions 1, 2 and 4; then entries at 5 and 6. */
 function written() {
@@ -56,9 +35,6 @@ function written() {
   controls.append([membership(5, 2, [11, 12]), host(6, 2, [7, 8, 9])])
   return { ...world, log, controls }
 }
-
-const entriesOf = (controls: ControlEntries, log: PartitionLog) =>
-  controls.recovered(log.logStartOffset, log.logEndOffset).controls
 
 const ALL = [
   termStart(0, 1),
@@ -258,6 +234,28 @@ describe('a file of control entries that is bad', () => {
     })
   })
 
+  it('is not, where the first batches of an epoch were cleaned away on the leader', () => {
+    const world = simulated()
+    const log = world.broker.open()
+    const controls = ControlEntries.create(log, HEADER)
+    const out = newCopyOutcome()
+    const copy = (baseOffset: number, leaderEpoch: number) => {
+      const bytes = batchOf(['x'], { baseOffset, leaderEpoch })
+      const options = { nowMs: 0, gapsTo: 5, checksCrc: true }
+      log.appendCopies(bytes, 0, bytes.length, options, out)
+      expect(out.fault).toBe(null)
+    }
+    controls.append([termStart(0, 1)])
+    copy(0, 1)
+    // the position of an offset that no batch has any more
+    controls.append([termStart(2, 2)])
+    copy(5, 2)
+    killed(world)
+    world.broker.start()
+    const again = world.broker.open()
+    expect(opened(again).positionOf(5)).toBe(7)
+  })
+
   it('does not follow on a log that ends below it', () => {
     const { broker } = simulated()
     const log = broker.open()
@@ -380,121 +378,4 @@ describe('a file of control entries that another takes the place of under the sa
       expect(opened(again).positionOf(1)).toBe(42)
     }
   })
-})
-
-/** What was asked and what was promised. */
-class Told {
-  /** Of each batch, by its bytes. */
-  readonly positions = new Map<string, number>()
-  /** Entries that were appended, in order, and of those how many a flush has covered. */
-  entries: ControlEntry[] = []
-  flushedEntries = 0
-  isCreated = false
-  durable = 0
-}
-
-/** Terms, other entries where `withOthers`, data, a truncation and a new term, until it is through or the disk says no. */
-function live(world: ReturnType<typeof simulated>, told: Told, withOthers: boolean): void {
-  const { broker, flusher } = world
-  broker.start()
-  const log = broker.open({ segmentBytes: 300, indexIntervalBytes: 50, flushMessages: 1 })
-  const controls = ControlEntries.create(log, HEADER)
-  let term = 0
-  const end = () => controls.positionOf(log.logEndOffset)
-  const control = (entry: ControlEntry) => {
-    told.entries.push(entry)
-    controls.append([entry])
-  }
-  const flush = () => {
-    const count = told.entries.length
-    const offset = log.logEndOffset
-    log.requestFlush((failed) => {
-      if (failed !== null) return
-      told.isCreated = true
-      told.flushedEntries = Math.max(told.flushedEntries, count)
-      told.durable = Math.max(told.durable, offset)
-    })
-  }
-  for (let step = 0; step < 16; step++) {
-    if (step === 11) {
-      const offset = log.logEndOffset - 2
-      told.flushedEntries = Math.min(told.flushedEntries, controls.count)
-      told.durable = Math.min(told.durable, offset)
-      log.truncateTo(offset)
-      controls.truncate(controls.positionOf(log.logEndOffset))
-      told.entries.length = controls.count
-      told.flushedEntries = Math.min(told.flushedEntries, controls.count)
-    }
-    if (step % 3 === 0 || step === 11) control(termStart(end(), ++term))
-    if (step % 5 === 2 && withOthers) control(membership(end(), term, [11, step]))
-    if (step % 7 === 3 && withOthers) control(host(end(), term, [step, 1, 2, 3]))
-    const batch = batchOf([`${step}-a`, `${step}-b`])
-    told.positions.set(Buffer.from(batch.slice(17)).toString('latin1'), end())
-    append(log, batch, term)
-    if (step % 4 === 1) flush()
-    if (step % 2 === 1) flusher.doWork()
-    if (step % 4 === 3) settle(flusher)
-  }
-  flush()
-  settle(flusher)
-}
-
-function checkAfter(world: ReturnType<typeof simulated>, told: Told, where: string): void {
-  const { broker } = world
-  broker.start()
-  const log = broker.open()
-  expect(log.failure, where).toBe(null)
-  const found = ControlEntries.open(log)
-  if (found.kind !== 'open') {
-    expect(told.isCreated, `${where}: ${JSON.stringify(found)}`).toBe(false)
-    return
-  }
-  const { controls } = found
-  const entries = entriesOf(controls, log)
-  expect(entries.length, where).toBeGreaterThanOrEqual(told.flushedEntries)
-  for (const { base, tail } of storedBatches(log)) {
-    expect(controls.positionOf(base), `${where}, offset ${base}`).toBe(told.positions.get(tail))
-  }
-  expect(log.logEndOffset, where).toBeGreaterThanOrEqual(told.durable)
-  controls.append([termStart(controls.positionOf(log.logEndOffset), 90)])
-  append(log, batchOf(['on']), 90)
-  expect(opened(log).positionOf(log.logEndOffset - 1)).toBe(
-    controls.positionOf(log.logEndOffset - 1),
-  )
-}
-
-function strike(
-  withOthers: boolean,
-  crash: (world: ReturnType<typeof simulated>, seed: number) => void,
-) {
-  for (let at = 1; ; at++) {
-    for (let seed = 1; seed <= SEEDS; seed++) {
-      const world = simulated(seed % 2 === 0)
-      const told = new Told()
-      const from = world.disk.operations
-      const struck = liveUntil(world.disk, from + at, () => live(world, told, withOthers))
-      if (!struck) return at - 1
-      crash(world, at * 1000 + seed)
-      world.flusher.forget()
-      checkAfter(world, told, `change ${at}, seed ${seed}`)
-    }
-  }
-}
-
-describe('after every single change on disk', () => {
-  it(
-    'a death loses no entry, and every record is at its position',
-    () => {
-      expect(strike(true, ({ disk }) => disk.kill())).toBeGreaterThan(60)
-    },
-    TIMEOUT_MS,
-  )
-
-  it(
-    'a power cut loses no flushed entry, and leaves no record at another position',
-    () => {
-      expect(strike(false, ({ disk }, seed) => disk.powerCut(seed))).toBeGreaterThan(60)
-    },
-    TIMEOUT_MS,
-  )
 })

@@ -6,8 +6,9 @@ import type { LogConfig } from '../../src/log/log-config.ts'
 import { LocateSource } from '../../src/log/outcomes.ts'
 import type { PartitionLog } from '../../src/log/partition-log.ts'
 import type { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
-import { baseOffsetOf, sizeInBytesOf, stampCrc } from '../../src/record/batch.ts'
+import { baseOffsetOf, maxTimestampOf, sizeInBytesOf, stampCrc } from '../../src/record/batch.ts'
 import { buildBatch } from '../../src/record/builder.ts'
+import { checkGaps, compacted, reduced, seenBatches, seenRecords } from './cleaning-support.ts'
 import {
   append,
   type Broker,
@@ -19,7 +20,7 @@ import {
 } from './support.ts'
 import { liveUntil } from './workload.ts'
 
-const SEEDS = process.env.GRIOT_TEST_LONG ? 50 : 3
+const SEEDS = process.env.GRIOT_TEST_LONG ? 50 : 2
 const TIMEOUT_MS = process.env.GRIOT_TEST_LONG ? 600_000 : 60_000
 const NOW_MS = 1_700_000_000_000
 const CHECKED: CopyOptions = { nowMs: NOW_MS, gapsTo: 0, checksCrc: true }
@@ -121,6 +122,25 @@ describe('a follower', () => {
     expect(append(from, batchOf(['z']), 4).baseOffset).toBe(to.logEndOffset)
   })
 
+  it('knows the producers of before when it goes on after a clean stop', () => {
+    const { broker, flusher } = simulated()
+    const batch = (offset: number, producerId: number) =>
+      batchOf(['x'], { baseOffset: offset, producerId, producerEpoch: 0, baseSequence: 0 })
+    const to = broker.open()
+    const out = newCopyOutcome()
+    for (const offset of [0, 1]) {
+      const bytes = batch(offset, 10 + offset)
+      to.appendCopies(bytes, 0, bytes.length, CHECKED, out)
+    }
+    to.flushAll(() => {})
+    settle(flusher)
+    expect(to.close().dirty).toBe(false)
+    const again = broker.open()
+    const bytes = batch(2, 12)
+    again.appendCopies(bytes, 0, bytes.length, CHECKED, out)
+    expect(described(again).map(({ producerId }) => producerId)).toEqual([10, 11, 12])
+  })
+
   it('is told how much a batch takes that is not whole', () => {
     const bytes = bytesOf(leader())
     const { broker } = simulated()
@@ -189,6 +209,41 @@ describe('a follower', () => {
 })
 
 describe('a follower of a log that was cleaned', () => {
+  it('has what is left of it, and may be cleaned itself', () => {
+    const from = compacted()
+    for (let i = 0; i < 60; i++) {
+      const producer = { producerId: 3, producerEpoch: 0, baseSequence: i * 2 }
+      from.write(
+        [
+          [`k${i % 7}`, `${i}`],
+          [`only ${i % 3}`, `${i}`],
+        ],
+        producer,
+        i >> 4,
+      )
+    }
+    from.roll()
+    expect(from.clean()?.kind).toBe('cleaned')
+    for (let i = 0; i < 5; i++) from.write([[`k${i}`, 'new']], {}, 9)
+    const { gapsTo } = from.log.cleanPoint
+    for (const size of [200, 900, 100_000]) {
+      const to = compacted({ segmentBytes: 1_100 })
+      copyAll(from.log, to.log, () => size, { ...CHECKED, gapsTo })
+      expect(seenBatches(to.log)).toEqual(seenBatches(from.log))
+      expect(to.log.logEndOffset).toBe(from.log.logEndOffset)
+      expect(described(to.log)).toEqual(described(from.log))
+      checkGaps(to.log)
+      to.reopen()
+      to.flush()
+      to.reopen(size)
+      expect(seenBatches(to.log)).toEqual(seenBatches(from.log))
+      to.roll()
+      expect(to.clean()?.kind).toBe('cleaned')
+      checkGaps(to.log)
+      expect(reduced(seenRecords(to.log))).toEqual(reduced(seenRecords(from.log)))
+    }
+  })
+
   const one = (offset: number, epoch = 0) =>
     batchOf([`at ${offset}`], { baseOffset: offset, leaderEpoch: epoch })
   const empty = buildBatch([], { baseOffset: 9, leaderEpoch: 0, lastOffsetDelta: 4 })
@@ -197,9 +252,12 @@ describe('a follower of a log that was cleaned', () => {
   it('takes gaps below what is named, and batches that are empty, and keeps them over a power cut', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const { broker, disk, flusher } = simulated()
-      const config = { segmentBytes: 200, indexIntervalBytes: 50, flushMessages: 1 }
+      const config = { segmentBytes: 2_000, indexIntervalBytes: 50, flushMessages: 1 }
       const to = broker.open(config)
       const out = newCopyOutcome()
+      const begin = one(0)
+      to.appendCopies(begin, 0, begin.length, CHECKED, out)
+      settle(flusher)
       to.appendCopies(bytes, 0, bytes.length, { ...CHECKED, gapsTo: 20 }, out)
       expect([out.fault, out.takenBytes, to.logEndOffset]).toEqual([null, bytes.length, 22])
       settle(flusher)
@@ -211,6 +269,7 @@ describe('a follower of a log that was cleaned', () => {
       expect([seed, again.failure, again.logEndOffset]).toEqual([seed, null, 22])
       expect(storedBatches(again).map(({ base, last }) => [base, last])).toEqual([
         ...[
+          [0, 0],
           [3, 3],
           [4, 4],
           [9, 13],
@@ -226,6 +285,16 @@ describe('a follower of a log that was cleaned', () => {
     }
   })
 })
+
+/** Of the active segment, by its batches. */
+function newestTimestamp(log: PartitionLog): number {
+  let newest = -1
+  log.readBatches(log.active?.baseOffset ?? 0, (bytes, at) => {
+    newest = Math.max(newest, maxTimestampOf(bytes, at))
+    return true
+  })
+  return newest
+}
 
 describe('a follower whose disk fails', () => {
   it('has no trace of what could not be written, and takes it again', () => {
@@ -249,6 +318,10 @@ describe('a follower whose disk fails', () => {
         expect(out.fault).toBe('writeFailed')
         expect(to.logEndOffset).toBe(taken === 0 ? 0 : storedBatches(to).at(-1)!.last + 1)
         checkIndexes(to)
+        for (const { lastOffset } of to.producers.describe()) {
+          expect(lastOffset).toBeLessThan(to.logEndOffset)
+        }
+        expect(to.active?.maxTimestamp ?? -1).toBe(newestTimestamp(to))
       }
       expectSame(from, to)
     }
@@ -365,7 +438,7 @@ describe('after every single change on the disk of a follower', () => {
       const all = storedBatches(from)
       let changes = 0
       for (let at = 1, more = true; more; at++) {
-        for (let seed = 1; seed <= SEEDS; seed++) {
+        for (let seed = 1; seed <= (end === 'kill' ? 2 : SEEDS); seed++) {
           const { broker, disk, flusher } = simulated(seed % 2 === 0)
           const told = { stored: 0 }
           more = liveUntil(disk, disk.operations + at, () => live(broker, flusher, from, told))
