@@ -16,6 +16,7 @@ import { baseOffsetOf, sizeInBytesOf } from '../../src/record/batch.ts'
 import type { RingLogWriter } from '../../src/shared/ring-log-writer.ts'
 import { append, batchOf, newLocate, newOffsets, simulated, storedBatches } from './support.ts'
 
+const TIMEOUT_MS = process.env.GRIOT_TEST_LONG ? 600_000 : 60_000
 const REPLICATED = { isReplicated: true }
 const SMALL: Partial<LogConfig> = { segmentBytes: 500, indexIntervalBytes: 80, retentionMs: -1 }
 
@@ -201,39 +202,43 @@ describe('a log that is one of several replicas', () => {
 })
 
 describe('a replicated log beside what it should show', () => {
-  it('says the same after any writes, commits, truncations, flushes and openings', () => {
-    for (let seed = 1; seed <= (process.env.GRIOT_TEST_LONG ? 2_000 : 25); seed++) {
-      const random = new SeededRandom(seed)
-      const { broker, disk, flusher } = simulated(seed % 2 === 0)
-      let log = broker.open(SMALL, REPLICATED)
-      let committed = 0
-      let epoch = 0
-      const out = newAppendOutcome()
-      for (let step = 0; step < 60; step++) {
-        const what = random.below(10)
-        if (what < 5) {
-          for (let i = random.below(4); i >= 0; i--) {
-            log.stage(batchOf([`${step}`, `${i}`]), broker.clock.wallMs(), epoch, out)
+  it(
+    'says the same after any writes, commits, truncations, flushes and openings',
+    () => {
+      for (let seed = 1; seed <= (process.env.GRIOT_TEST_LONG ? 1_000 : 25); seed++) {
+        const random = new SeededRandom(seed)
+        const { broker, disk, flusher } = simulated(seed % 2 === 0)
+        let log = broker.open(SMALL, REPLICATED)
+        let committed = 0
+        let epoch = 0
+        const out = newAppendOutcome()
+        for (let step = 0; step < 60; step++) {
+          const what = random.below(10)
+          if (what < 5) {
+            for (let i = random.below(4); i >= 0; i--) {
+              log.stage(batchOf([`${step}`, `${i}`]), broker.clock.wallMs(), epoch, out)
+            }
+            expect(log.write()).toBe(null)
+          } else if (what < 8) {
+            const even = 2 * random.below((log.logEndOffset - committed) / 2 + 1)
+            committed += even
+            log.commitTo(committed)
+          } else if (what === 8) {
+            const even = 2 * random.below((log.logEndOffset - committed) / 2 + 1)
+            log.truncateTo(committed + even)
+            epoch++
+          } else if (random.chance(0.5)) settle(flusher)
+          else {
+            disk.kill()
+            flusher.forget()
+            broker.start()
+            log = broker.open(SMALL, { ...REPLICATED, commitOffset: committed })
           }
-          expect(log.write()).toBe(null)
-        } else if (what < 8) {
-          const even = 2 * random.below((log.logEndOffset - committed) / 2 + 1)
-          committed += even
-          log.commitTo(committed)
-        } else if (what === 8) {
-          const even = 2 * random.below((log.logEndOffset - committed) / 2 + 1)
-          log.truncateTo(committed + even)
-          epoch++
-        } else if (random.chance(0.5)) settle(flusher)
-        else {
-          disk.kill()
-          flusher.forget()
-          broker.start()
-          log = broker.open(SMALL, { ...REPLICATED, commitOffset: committed })
+          if (step % 5 === 4) checkReads(log, committed)
+          else expect(log.highWatermark).toBe(committed)
         }
-        if (step % 5 === 4) checkReads(log, committed)
-        else expect(log.highWatermark).toBe(committed)
       }
-    }
-  }, 60_000)
+    },
+    TIMEOUT_MS,
+  )
 })
