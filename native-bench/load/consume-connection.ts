@@ -14,8 +14,8 @@ import type { ConsumeGroup } from './workload.ts'
 
 export interface ConsumerEvents {
   onFetched(sentUs: number, nowUs: number, records: number, wireBytes: number): void
-  /** A batch with the time that its producer wrote into it. */
-  onBatch(timestamp: number, nowUs: number): void
+  /** A batch of `reader` with the time that its producer wrote into it. */
+  onBatch(timestamp: number, nowUs: number, reader: Reader): void
   /** Everything that was there when stopAtEnd() was called, has been read. */
   onEnd(): void
   onFailure(error: Error): void
@@ -31,9 +31,12 @@ export interface ConsumerOptions {
 
 export class Consumer {
   readonly #fetchers: readonly Fetcher[]
+  /** Every partition that it reads, and how far it came. */
+  readonly readers: readonly Readonly<Reader>[]
 
-  private constructor(fetchers: readonly Fetcher[]) {
+  private constructor(fetchers: readonly Fetcher[], readers: readonly Reader[]) {
     this.#fetchers = fetchers
+    this.readers = readers
   }
 
   static async open(options: ConsumerOptions, events: ConsumerEvents): Promise<Consumer> {
@@ -43,7 +46,10 @@ export class Consumer {
       const key = `${leader.host}:${leader.port}`
       const found = byLeader.get(key) ?? { leader, readers: [] }
       byLeader.set(key, found)
-      found.readers.push({ ...at, offset: options.offsetOf(at), offsetAt: 0 })
+      found.readers.push({
+        ...{ ...at, offset: options.offsetOf(at), offsetAt: 0 },
+        ...{ skipped: 0, measured: 0, lastDueUs: 0 },
+      })
     }
     let ended = 0
     const onEnd = () => {
@@ -53,7 +59,8 @@ export class Consumer {
     for (const { leader, readers } of byLeader.values()) {
       fetchers.push(await Fetcher.open(leader, readers, options, { ...events, onEnd }))
     }
-    return new Consumer(fetchers)
+    const readers = [...byLeader.values()].flatMap((one) => one.readers)
+    return new Consumer(fetchers, readers)
   }
 
   begin(): void {
@@ -160,7 +167,9 @@ class Fetcher {
     if (reader === undefined) return
     if (found.error === ErrorCode.OFFSET_OUT_OF_RANGE) {
       // retention was faster
-      reader.offset = Math.max(0, found.logStart)
+      const next = Math.max(0, found.logStart)
+      reader.skipped += Math.max(0, next - reader.offset)
+      reader.offset = next
       this.#isAtEnd = false
       return
     }
@@ -168,7 +177,9 @@ class Fetcher {
       this.#refused(found.error)
       return
     }
-    const onBatch = group.endToEnd ? (time: number) => this.#events.onBatch(time, this.#now) : null
+    const onBatch = group.endToEnd
+      ? (time: number) => this.#events.onBatch(time, this.#now, reader)
+      : null
     const batches = readBatches(memory, found.recordsAt, found.recordsBytes, onBatch)
     this.#records += batches.records
     this.#wireBytes += batches.wireBytes

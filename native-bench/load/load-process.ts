@@ -6,7 +6,7 @@ import { Cluster, EARLIEST, LATEST } from './cluster.ts'
 import { Consumer } from './consume-connection.ts'
 import { ConsumeLoad } from './consume-load.ts'
 import { FETCH_VERSION_MAX } from './fetch-frames.ts'
-import type { ChildResult, Counts, FromChild, Job, Times, ToChild } from './messages.ts'
+import type { ChildResult, Counts, Due, FromChild, Job, Times, ToChild } from './messages.ts'
 import { buildTemplates, PRODUCE_VERSION_MAX } from './produce-batches.ts'
 import { Producer } from './produce-connection.ts'
 import { ProduceLoad } from './produce-load.ts'
@@ -21,7 +21,7 @@ interface Prepared {
 
 interface Running {
   readonly counts: Counts
-  finish?(): void
+  finish?(due: Due): void
 }
 
 const tell = (message: FromChild): void => void process.send!(message)
@@ -122,7 +122,7 @@ async function take(message: ToChild): Promise<void> {
       running = begin(await prepared!, message.times)
       return
     case 'finish':
-      running?.finish?.()
+      running?.finish?.(message.due)
       return
     default:
       message satisfies never
