@@ -19,10 +19,10 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(place, { recursive: true, force: true }))
 
-/** Says that it is there; burns a second of its own CPU once it is told to, says so, and waits. */
+/** Says that it is there; burns a second of its own CPU whenever it is told to, says so, and waits. */
 const BURNER = `
 process.stdout.write('ready ')
-process.stdin.once('data', () => {
+process.stdin.on('data', () => {
   const before = process.cpuUsage()
   const used = () => { const { user, system } = process.cpuUsage(before); return user + system }
   while (used() < 1e6) for (let i = 0; i < 1e6; i++);
@@ -43,6 +43,7 @@ describe.skipIf(process.platform !== 'linux')('CPU', () => {
   test('of a process is what it used within the window', async () => {
     const { child, run } = await burn()
     try {
+      await run()
       const window = new UsageWindow([child.pid!])
       await run()
       const { cpuSeconds } = window.end()!
