@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { registerBaseline } from './baseline/command.ts'
 import { errorLine } from './common/errors.ts'
+import { Sandbox } from './common/sandbox.ts'
 import { registerCompare } from './compare/command.ts'
 import { registerFlame } from './flame/command.ts'
 import { registerLimits } from './limits/command.ts'
@@ -29,6 +30,11 @@ registerQuick(program)
 const args = process.argv
   .slice(2)
   .map((word, at) => (at === 0 && word === '--quick' ? 'quick' : word))
+process.once('uncaughtException', (error) => {
+  console.error(errorLine(error))
+  Sandbox.closeAllNow()
+  process.exit(1)
+})
 try {
   await program.parseAsync(args, { from: 'user' })
 } catch (error) {

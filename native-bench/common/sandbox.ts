@@ -46,8 +46,13 @@ export class Sandbox {
   /** A signal ends the process, so whoever hears it first closes all. */
   static readonly #open = new Set<Sandbox>()
   readonly #onSignal = (signal: NodeJS.Signals) => {
-    for (const sandbox of Sandbox.#open) sandbox.closeNow()
+    Sandbox.closeAllNow()
     process.exit(128 + constants.signals[signal])
+  }
+
+  /** For a process that is about to end. */
+  static closeAllNow(): void {
+    for (const sandbox of Sandbox.#open) sandbox.closeNow()
   }
 
   /** Throws where `place` is no directory. Names of what is made there begin with `prefix`. */

@@ -159,7 +159,7 @@ function placeNotes({ isInMemory = false }: Row, memory: string | null): string[
   if (!isInMemory) return []
   return [
     memory === null
-      ? 'Directories were on a disk, so its file system is measured as well.'
+      ? 'Directories were not in memory, so that a file system may be what was measured.'
       : `Directories were in memory (\`${memory}\`).`,
   ]
 }

@@ -5,7 +5,7 @@ import { spread } from '../common/statistics.ts'
 import { type Figures, goalText, type Measure, ratioLine, ratioOf } from './measures.ts'
 import type { RowResult } from './results.ts'
 
-/** A row as the table needs it: also of one that was never run. */
+/** A row as the table needs it: also of one that was never run. What it measures now is what the table has, also of older results. */
 export interface TableRow {
   readonly name: string
   readonly title: string
@@ -36,8 +36,7 @@ function ratioLines(
   result: RowResult | undefined,
   isCurrent: IsCurrent,
 ): string[][] {
-  const measures = result?.measures ?? row.measures
-  return measures
+  return row.measures
     .filter(({ goal }) => goal !== null)
     .map((measure, at) => {
       const ratio = result === undefined ? null : ratioOf(result.rounds, measure)
@@ -53,7 +52,7 @@ function ratioLines(
 }
 
 function figureLines(row: TableRow, result: RowResult): string[][] {
-  return result.measures.map((measure, at) => {
+  return row.measures.map((measure, at) => {
     const of = (side: (round: RowResult['rounds'][number]) => Figures) => {
       const values = result.rounds
         .map((round) => side(round)[measure.key])

@@ -49,7 +49,7 @@ test('many topics, empty and written', async () => {
   for (const figures of Object.values(measured.rounds[0]!)) {
     expect(figures.files).toBeGreaterThan(0)
     expect(figures.filesWritten).toBeGreaterThanOrEqual(figures.files!)
-    expect(figures.usableWrittenMs).toBe(figures.usableMs! + figures.writingMs!)
+    expect(figures.usableWrittenMs).toBe(figures.usableMs! + figures.writtenMs!)
     expect(figures.rssWrittenMB).toBeTypeOf('number')
   }
 })

@@ -197,8 +197,11 @@ describe('the table', () => {
 
   test('says which goal was missed, and where the machine was busy', () => {
     const missed = { ...throughput, goal: { atLeast: 4 } }
-    const one = result('a', at.date, { loadBefore: 8, measures: [missed] })
-    const page = resultsPage(known, new Map([['a', one]]), always)
+    const one = result('a', at.date, { loadBefore: 8 })
+    const rowsNow = [{ ...known[0]!, measures: [missed, { ...cpu, key: 'new', label: 'new' }] }]
+    const page = resultsPage(rowsNow, new Map([['a', one]]), always)
+    // measured before there was such a figure
+    expect(cells(page)).toContain(' | new | not measured | ≤ 1/4 | – | ')
     expect(cells(page)).toContain('a | throughput | 3.00 (2.00–4.50) | ≥ 4 × | **no** | abc1234')
     expect(page).toContain('not a quiet machine')
   })
