@@ -9,7 +9,7 @@ import {
   readFetched,
 } from './fetch-frames.ts'
 import { LoadConnection } from './load-connection.ts'
-import type { Leader, Share, TopicPartition } from './messages.ts'
+import { keyOf, type Leader, type Share, type TopicPartition } from './messages.ts'
 import type { ConsumeGroup } from './workload.ts'
 
 export interface ConsumerEvents {
@@ -27,6 +27,8 @@ export interface ConsumerOptions {
   readonly version: number
   leaderOf(partition: TopicPartition): Leader
   offsetOf(partition: TopicPartition): number
+  /** Where the logs of partitions begin now; asked for when one began behind what was to be read. */
+  earliestOf(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>>
 }
 
 export class Consumer {
@@ -96,6 +98,8 @@ class Fetcher {
   #wireBytes = 0
   #isAtEnd = true
   #now = 0
+  /** Of the answer that is read: their logs begin behind their offsets, and it does not say where. */
+  #outOfRange: Reader[] = []
 
   private constructor(
     readers: readonly Reader[],
@@ -154,6 +158,10 @@ class Fetcher {
       return
     }
     this.#events.onFetched(this.sentUs, this.#now, this.#records, this.#wireBytes)
+    if (this.#outOfRange.length > 0) {
+      this.#skip(this.#outOfRange.splice(0)).catch(this.#events.onFailure)
+      return
+    }
     if (!this.#isLast || !this.#isAtEnd) this.begin()
     else if (!this.#hasEnded) {
       this.#hasEnded = true
@@ -166,11 +174,7 @@ class Fetcher {
     const reader = this.#readerOf(memory, topicAt, found)
     if (reader === undefined) return
     if (found.error === ErrorCode.OFFSET_OUT_OF_RANGE) {
-      // retention was faster
-      const next = Math.max(0, found.logStart)
-      reader.skipped += Math.max(0, next - reader.offset)
-      reader.offset = next
-      this.#isAtEnd = false
+      this.#outOfRange.push(reader)
       return
     }
     if (found.error !== 0) {
@@ -186,6 +190,17 @@ class Fetcher {
     if (batches.next >= 0) reader.offset = batches.next
     if (reader.offset < found.highWatermark) this.#isAtEnd = false
     else if (group.rewind) reader.offset = Math.max(0, found.logStart)
+  }
+
+  /** Retention was faster: reads on where the logs begin now. */
+  async #skip(readers: readonly Reader[]): Promise<void> {
+    const earliest = await this.#options.earliestOf(readers)
+    for (const reader of readers) {
+      const next = earliest.get(keyOf(reader))!
+      reader.skipped += Math.max(0, next - reader.offset)
+      reader.offset = next
+    }
+    this.begin()
   }
 
   #readerOf(memory: Buffer, topicAt: number, found: FetchedPartition): Reader | undefined {

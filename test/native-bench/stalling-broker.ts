@@ -19,6 +19,7 @@ const APIS: readonly Api[] = [
   ...[produce, fetch, listOffsets, metadata, apiVersions, createTopics, deleteTopics],
 ]
 const FETCH_WAIT_MS = 10
+const EARLIEST = -2
 
 export interface StallingBroker {
   readonly bootstrap: string
@@ -105,13 +106,22 @@ function append(log: Log, records: Uint8Array): void {
   log.end += recordCountOf(bytes, 0)
 }
 
-function read({ batches, end }: Log, from: number) {
-  const logStartOffset = batches[0]?.from ?? end
-  const isGone = from < logStartOffset
-  const found = isGone ? [] : batches.filter((batch) => batch.from >= from)
+/** As Kafka answers: it does not say where the log begins. */
+const outOfRange = {
+  ...{ partitionIndex: 0, errorCode: ErrorCode.OFFSET_OUT_OF_RANGE, highWatermark: -1 },
+  ...{ lastStableOffset: -1, logStartOffset: -1, abortedTransactions: null, records: null },
+}
+
+const startOf = ({ batches, end }: Log): number => batches[0]?.from ?? end
+
+function read(log: Log, from: number) {
+  const { batches, end } = log
+  const logStartOffset = startOf(log)
+  if (from < logStartOffset) return outOfRange
+  const found = batches.filter((batch) => batch.from >= from)
   return {
     partitionIndex: 0,
-    errorCode: isGone ? ErrorCode.OFFSET_OUT_OF_RANGE : 0,
+    errorCode: 0,
     ...{ highWatermark: end, lastStableOffset: end, logStartOffset, abortedTransactions: null },
     records: Buffer.concat(found.map(({ bytes }) => bytes)),
   }
@@ -174,10 +184,12 @@ function responseTo(
     case listOffsets:
       return {
         throttleTimeMs: 0,
-        topics: request.topics.map(({ name }: { name: string }) => ({
-          name,
-          partitions: [{ partitionIndex: 0, errorCode: 0, offset: logOf(logs, name).end }],
-        })),
+        // biome-ignore lint/suspicious/noExplicitAny: as above
+        topics: request.topics.map(({ name, partitions }: any) => {
+          const log = logOf(logs, name)
+          const offset = Number(partitions[0].timestamp) === EARLIEST ? startOf(log) : log.end
+          return { name, partitions: [{ partitionIndex: 0, errorCode: 0, offset }] }
+        }),
       }
     case fetch:
       return {
