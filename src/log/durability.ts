@@ -10,6 +10,8 @@ export interface LogPoint {
 
 /** What the log tells, and is told, about flushing. */
 export interface DurabilityHost {
+  /** A round is about to be asked for: what it flushes may be lost with it. Throws DiskError when that cannot be noted. */
+  onRound(): void
   /** Paths whose flush makes durable what is written now; with `everything`, also what recovery could do without. */
   collect(everything: boolean): string[]
   /** Everything below `point` is durable; `everything` as it was collected. */
@@ -87,6 +89,11 @@ export class Durability {
     this.#advance(this.#end.offset === this.#durable ? this.#end : null)
   }
 
+  /** A round is under way. */
+  get isFlushing(): boolean {
+    return this.#remaining > 0
+  }
+
   /** The log now ends at `end`. Starts a round when flush.messages asks for it. */
   wrote(end: LogPoint): void {
     this.#end = end
@@ -127,8 +134,8 @@ export class Durability {
     const epoch = this.#epoch
     this.#wantsRound = this.#wantsEverything = false
     this.#waiters = []
-    this.#failed = null
-    const paths = this.#host.collect(everything)
+    this.#failed = this.#noteRound()
+    const paths = this.#failed === null ? this.#host.collect(everything) : []
     this.#ended = () => {
       if (--this.#remaining > 0) return
       const failed = this.#failed ?? this.#lostMeanwhile()
@@ -145,6 +152,16 @@ export class Durability {
     this.#remaining = 1
     for (const path of paths) this.#flushPath(path)
     this.#ended()
+  }
+
+  #noteRound(): DiskError | null {
+    try {
+      this.#host.onRound()
+      return null
+    } catch (error) {
+      if (error instanceof DiskError) return error
+      throw error
+    }
   }
 
   #flushPath(path: string): void {

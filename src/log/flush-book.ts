@@ -1,16 +1,20 @@
 import { DiskError } from './disk.ts'
 import type { DurabilityHost, LogPoint } from './durability.ts'
 import type { PartitionLog } from './partition-log.ts'
+import { evenWhenFull } from './retention.ts'
 import type { Segment } from './segment.ts'
 
-/** Between two entries of a log in the recovery points, and from flush to flush of one that asks for none. */
-const FLUSH_EVERY_BYTES = 64 * 2 ** 20
+/** Between two entries of a log in the recovery points: so much of it is read after the death of a process. */
+const NOTE_EVERY_BYTES = 64 * 2 ** 20
+/** From flush to flush of a log that asks for none: as much as Kafka's, which are flushed when a segment is rolled. */
+const FLUSH_EVERY_BYTES = 2 ** 30
 
 /** Which files of a log are not durable yet: what a flush round takes, and what is known after it. */
 export class FlushBook implements DurabilityHost {
   readonly #log: PartitionLog
   readonly #onDurable: () => void
   readonly flushEveryBytes: number
+  readonly #noteEveryBytes: number
   readonly #lostBefore: number
   /** Directories, snapshots and the epoch file, since the last round. */
   #paths = new Set<string>()
@@ -21,6 +25,7 @@ export class FlushBook implements DurabilityHost {
   #notedPosition = 0
   #cleanAt = -1
   unflushedBytes = 0
+  #unnotedBytes = 0
   /** Monotonic time by which flush.ms wants a round. */
   flushAtMs = Number.POSITIVE_INFINITY
 
@@ -29,6 +34,7 @@ export class FlushBook implements DurabilityHost {
     this.#onDurable = onDurable
     this.#lostBefore = log.environment.recoveryPoints.lostFlushesOf(log.partition)
     this.flushEveryBytes = log.environment.flushEveryBytes ?? FLUSH_EVERY_BYTES
+    this.#noteEveryBytes = log.environment.noteEveryBytes ?? NOTE_EVERY_BYTES
   }
 
   /** End offset up to which everything, indexes and snapshot too, is durable; −1 for not known. */
@@ -39,6 +45,25 @@ export class FlushBook implements DurabilityHost {
   /** Something has changed: the log is not clean. */
   touched(): void {
     this.#cleanAt = -1
+  }
+
+  /** So many more bytes are in the log; true when it is time to note how far it is whole. */
+  wrote(bytes: number): boolean {
+    this.unflushedBytes += bytes
+    this.#unnotedBytes += bytes
+    return this.#unnotedBytes >= this.#noteEveryBytes
+  }
+
+  /** Whole below `offset`; while a round is under way, which may lose what it flushes, nothing is. Throws DiskError. */
+  noteWritten(offset: number, isFlushing: boolean): void {
+    this.#unnotedBytes = 0
+    const { environment, partition } = this.#log
+    if (!isFlushing && !this.hasLostFlush) environment.recoveryPoints.markWritten(partition, offset)
+  }
+
+  onRound(): void {
+    const { environment, partition } = this.#log
+    evenWhenFull(this.#log, () => environment.recoveryPoints.withdrawWritten(partition))
   }
 
   /** `path` was made or changed: it goes with the next round. */
@@ -54,11 +79,13 @@ export class FlushBook implements DurabilityHost {
     }
   }
 
-  /** Makes the name of a new segment durable now: a round may have much to flush before it comes to that. */
-  flushName(segment: Segment): void {
+  /**
+   * Makes the name of a new segment durable now: a round may have much to flush before it comes to that. False where only a
+   * round can: of a new log, the name of its directory is not durable either.
+   */
+  flushName(segment: Segment): boolean {
     const log = this.#log
-    // the directory's own name is for the round that follows the first segment
-    if (!log.segments[0]!.named) return
+    if (!log.segments[0]!.named) return false
     log.environment.flush.request(log.directory, (error) => {
       if (error !== null) {
         if (!this.isGone(log.directory)) this.onFlushFailed(error)
@@ -69,6 +96,7 @@ export class FlushBook implements DurabilityHost {
       segment.named = true
       if (!log.closed) this.#onDurable()
     })
+    return true
   }
 
   collect(everything: boolean): string[] {
@@ -103,7 +131,7 @@ export class FlushBook implements DurabilityHost {
     const { environment, partition } = this.#log
     const known = environment.recoveryPoints.of(partition).flushedOffset
     const inSegment = point.segment !== null && known >= point.segment.baseOffset
-    const few = inSegment && point.position - this.#notedPosition < this.flushEveryBytes
+    const few = inSegment && point.position - this.#notedPosition < this.#noteEveryBytes
     if (known === point.offset || (few && !everything)) return
     try {
       environment.recoveryPoints.markFlushed(partition, point.offset)

@@ -83,8 +83,9 @@ export class LogTail {
     const next = this.addSegment(nowMs)
     producers.removeStray(segments)
     this.#log.retainWhenFlushed()
-    this.#book.flushName(next)
-    this.#durability.request(false)
+    const isNamed = this.#book.flushName(next)
+    // what is to be cleaned must be durable first
+    if (!isNamed || this.#log.config.cleanupPolicy.compact) this.#durability.request(false)
     return next
   }
 
@@ -141,21 +142,20 @@ export class LogTail {
   appended(endOffset: number, bytes: number): void {
     this.#endOffset = endOffset
     this.#log.active!.flushed = false
-    this.#book.unflushedBytes += bytes
+    if (this.#book.wrote(bytes)) this.#noteWritten()
     this.#durability.wrote(logPoint(this.#log.segments, endOffset))
-    if (this.#book.unflushedBytes >= this.#book.flushEveryBytes) this.#flushInBackground()
+    if (this.#book.unflushedBytes >= this.#book.flushEveryBytes) this.#durability.request(false)
     this.#timers.appended()
   }
 
-  /** So that recovery finds little to read: the data are flushed, and a snapshot ends the replay of producers. */
-  #flushInBackground(): void {
-    this.#book.unflushedBytes = 0
+  /** So that an opening after the death of the process finds little to read; a snapshot ends the replay of producers. */
+  #noteWritten(): void {
     try {
       this.#snapshotProducers()
+      this.#book.noteWritten(this.#endOffset, this.#durability.isFlushing)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
     }
-    this.#durability.request(false)
   }
 
   /** Everything that a clean stop leaves is on disk, to be flushed. Throws DiskError. */

@@ -28,6 +28,11 @@ export const EntryKind = {
   STATE_END: 6,
   /** The operating system was restarted since CLEAN: an entry that said otherwise may be lost. */
   SUSPECT_CLEAN: 7,
+  /**
+   * Whole below `offset` as long as the operating system runs, and no flush was asked for since: one that failed may have lost it. Any
+   * other entry of the partition takes it back. Builds that do not know it read more.
+   */
+  WRITTEN: 8,
 } as const
 export type EntryKind = (typeof EntryKind)[keyof typeof EntryKind]
 

@@ -19,6 +19,8 @@ export interface RecoveryPoint {
   readonly dirty: boolean
   /** Offsets below were durable. */
   readonly flushedOffset: number
+  /** Offsets below are whole, durable or not: the operating system has them. At least `flushedOffset`. */
+  readonly writtenOffset: number
   /**
    * The operating system was restarted meanwhile, or a flush has failed: what was not flushed may be lost, torn or out of
    * order.
@@ -44,6 +46,8 @@ type State = 'dirty' | 'clean' | 'suspect' | 'suspectClean'
 interface Known {
   state: State
   offset: number
+  /** Of the last WRITTEN that was not taken back; 0 for none. */
+  written: number
 }
 
 /**
@@ -88,9 +92,11 @@ export class RecoveryPoints {
   of(partition: PartitionNumber): RecoveryPoint {
     const known = this.#known.get(partition)
     const state = known?.state ?? (this.#unnamedSuspect ? 'suspect' : 'clean')
+    const flushedOffset = known?.offset ?? 0
     return {
       dirty: state !== 'clean',
-      flushedOffset: known?.offset ?? 0,
+      flushedOffset,
+      writtenOffset: Math.max(flushedOffset, state === 'dirty' ? known!.written : 0),
       powerLoss: state === 'suspect' || state === 'suspectClean',
       wasClean: state === 'clean' || state === 'suspectClean',
     }
@@ -114,6 +120,26 @@ export class RecoveryPoints {
   }
 
   /**
+   * Offsets below are in the hands of the operating system, and no flush of them is under way: after a process death they need not be
+   * read again. Throws DiskError.
+   */
+  markWritten(partition: PartitionNumber, offset: number): void {
+    const known = this.#known.get(partition)
+    if (known?.state !== 'dirty' || offset <= known.written) return
+    this.#append(EntryKind.WRITTEN, partition, offset)
+    known.written = offset
+    if (this.#bytes > this.#compactBytes) this.#begin()
+  }
+
+  /** Before a flush of the partition's files is asked for: what it loses must be found by the next opening. Throws DiskError. */
+  withdrawWritten(partition: PartitionNumber): void {
+    const known = this.#known.get(partition)
+    if (known === undefined || known.written === 0) return
+    this.#append(kindOf[known.state], partition, known.offset)
+    known.written = 0
+  }
+
+  /**
    * A flush of the partition's files has failed: what it was to write is nowhere but in memory, and no later flush will write
    * it. Said once more with each, whoever asked for it.
    */
@@ -125,8 +151,9 @@ export class RecoveryPoints {
       this.#note(EntryKind.SUSPECT, partition, known.offset, 'suspect')
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
-      // at least this process knows; the next one finds it dirty
+      // at least this process knows; the next one finds it dirty, and nothing of it written: that was taken back before the flush
       known.state = 'suspect'
+      known.written = 0
     }
   }
 
@@ -158,12 +185,13 @@ export class RecoveryPoints {
 
   #note(kind: EntryKind, partition: PartitionNumber, offset: number, state: State): void {
     const known = this.#known.get(partition)
-    if (known?.state === state && known.offset === offset) return
+    if (known?.state === state && known.offset === offset && known.written === 0) return
     this.#append(kind, partition, offset)
-    if (known === undefined) this.#known.set(partition, { state, offset })
+    if (known === undefined) this.#known.set(partition, { state, offset, written: 0 })
     else {
       known.state = state
       known.offset = offset
+      known.written = 0
     }
     if (this.#bytes > this.#compactBytes) this.#begin()
   }
@@ -227,24 +255,27 @@ export class RecoveryPoints {
   }
 
   #replay(kind: EntryKind, partition: number, offset: number): void {
+    const set = (state: State) => void this.#known.set(partition, { state, offset, written: 0 })
+    const known = this.#known.get(partition)
     switch (kind) {
       case EntryKind.DIRTY:
-        this.#known.set(partition, { state: 'dirty', offset })
+        set('dirty')
         break
       case EntryKind.CLEAN:
-        this.#known.set(partition, { state: 'clean', offset })
+        set('clean')
         break
       case EntryKind.SUSPECT:
-        this.#known.set(partition, { state: 'suspect', offset })
+        set('suspect')
         break
       case EntryKind.SUSPECT_CLEAN:
-        this.#known.set(partition, { state: 'suspectClean', offset })
+        set('suspectClean')
         break
-      case EntryKind.FLUSHED: {
-        const known = this.#known.get(partition)
-        this.#known.set(partition, { state: known?.state ?? 'dirty', offset })
+      case EntryKind.FLUSHED:
+        set(known?.state ?? 'dirty')
         break
-      }
+      case EntryKind.WRITTEN:
+        if (known !== undefined) known.written = offset
+        break
       case EntryKind.REMOVED:
         this.#known.delete(partition)
         break
@@ -255,18 +286,22 @@ export class RecoveryPoints {
   #begin(): void {
     this.#disk.mkdirs(this.#root)
     const older = this.#generations()
-    const bytes = new Uint8Array(HEADER_BYTES + ENTRY_BYTES * (this.#known.size + 1))
+    const bytes = new Uint8Array(HEADER_BYTES + ENTRY_BYTES * (2 * this.#known.size + 1))
     bytes.set(encodeHeader({ unnamedSuspect: this.#unnamedSuspect, bootId: this.#bootId }))
     let at = HEADER_BYTES
     for (const [partition, known] of this.#known) {
       writeEntry(bytes, at, kindOf[known.state], partition, known.offset)
       at += ENTRY_BYTES
+      if (known.written === 0) continue
+      writeEntry(bytes, at, EntryKind.WRITTEN, partition, known.written)
+      at += ENTRY_BYTES
     }
     writeEntry(bytes, at, EntryKind.STATE_END, 0, 0)
+    at += ENTRY_BYTES
     const path = this.#path(this.#generation + 1)
     const file = this.#disk.open(path, 'create')
     try {
-      file.write([bytes], 0)
+      file.write([bytes.subarray(0, at)], 0)
     } catch (error) {
       file.close()
       this.#disk.remove(path)
@@ -274,7 +309,7 @@ export class RecoveryPoints {
     }
     this.#file?.close()
     this.#file = file
-    this.#bytes = bytes.length
+    this.#bytes = at
     this.#generation++
     this.#flush.request(path, (failed) => {
       if (failed !== null) return

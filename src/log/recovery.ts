@@ -73,8 +73,8 @@ class Opening {
     if (last !== undefined) {
       recovered = !this.#isClean(last)
       if (recovered) this.#recover()
-    } else if (point.flushedOffset > 0 && this.#files.damagedBases.length === 0) {
-      this.#failure = `no segment is left of a log that was durable to offset ${point.flushedOffset}`
+    } else if (point.writtenOffset > 0 && this.#files.damagedBases.length === 0) {
+      this.#failure = `no segment is left of a log that was whole to offset ${point.writtenOffset}`
     }
     const told = recovered ? this.#failure : null
     this.#noteDamagedBefore()
@@ -109,10 +109,10 @@ class Opening {
     const { point, indexIntervalBytes } = this.#options
     const { segments } = this.#files
     const startedMs = this.#environment.clock.monotonicMs()
-    const { flushedOffset } = point
+    const { writtenOffset } = point
     const { gapsTo } = this.#cleanPoint
     // A segment that was flushed to its end before it was sealed may have lost its last index entries.
-    const from = point.powerLoss ? flushedOffset - 1 : flushedOffset
+    const from = point.powerLoss ? writtenOffset - 1 : writtenOffset
     const first = Math.max(
       0,
       segments.findLastIndex((segment) => segment.baseOffset <= from),
@@ -134,7 +134,7 @@ class Opening {
       const result = scanSegment(segment, {
         expected,
         gapsTo,
-        flushedOffset,
+        wholeTo: writtenOffset,
         rebuild: point.powerLoss,
         indexIntervalBytes,
         epochs: this.#epochs,
@@ -151,8 +151,8 @@ class Opening {
       }
       if (index < segments.length - 1) segment.seal()
     }
-    if (this.#endOffset < flushedOffset && this.#failure === null) {
-      this.#failure = `ends at offset ${this.#endOffset}, but was durable to ${flushedOffset}`
+    if (this.#endOffset < writtenOffset && this.#failure === null) {
+      this.#failure = `ends at offset ${this.#endOffset}, but was whole to ${writtenOffset}`
     }
     this.#report(startedMs)
   }
@@ -166,7 +166,7 @@ class Opening {
     const { segments } = this.#files
     const { point } = this.#options
     const segment = segments[index]!
-    const below = this.#endOffset < point.flushedOffset
+    const below = this.#endOffset < point.writtenOffset
     const good = (other: Segment, from: number) =>
       hasGoodBatch(other.log, from, other.size, this.#endOffset)
     const goodAfter =
@@ -220,7 +220,7 @@ class Opening {
       this.#damaged.push({ from, to: next?.baseOffset ?? Number.POSITIVE_INFINITY })
       this.#failure ??= `segment ${from} was found damaged and set aside`
       if (next === undefined) {
-        this.#endOffset = Math.max(this.#endOffset, this.#options.point.flushedOffset, from)
+        this.#endOffset = Math.max(this.#endOffset, this.#options.point.writtenOffset, from)
       }
     }
   }

@@ -25,7 +25,7 @@ export interface ScanOptions {
   /** Batches up to this offset need not follow one another: the log was cleaned that far. */
   readonly gapsTo: number
   /** Below, only headers are looked at; above, CRCs too. */
-  readonly flushedOffset: number
+  readonly wholeTo: number
   /** The indexes are not to be trusted. */
   readonly rebuild: boolean
   readonly indexIntervalBytes: number
@@ -40,13 +40,13 @@ export interface ScanResult {
 }
 
 /**
- * Checks the end of one segment from its flushed part on, and makes its indexes anew for that part. What is found good there is
+ * Checks the end of one segment from `wholeTo` on, and makes its indexes anew for that part. What is found good there is
  * written again, as it was read: a flush of it may have failed. Throws DiskError.
  */
 export function scanSegment(segment: Segment, options: ScanOptions): ScanResult {
-  const { flushedOffset, gapsTo, indexIntervalBytes, epochs } = options
+  const { wholeTo, gapsTo, indexIntervalBytes, epochs } = options
   const size = segment.size
-  let from = segment.cutIndexes(options.rebuild ? segment.baseOffset : flushedOffset)
+  let from = segment.cutIndexes(options.rebuild ? segment.baseOffset : wholeTo)
   if (from > 0 && !startsBatch(segment, from)) from = segment.cutIndexes(segment.baseOffset)
   let expected = from === 0 ? options.expected : -1
   const take = (batch: Readonly<WalkedBatch>): void => {
@@ -68,7 +68,7 @@ export function scanSegment(segment: Segment, options: ScanOptions): ScanResult 
     })
   }
   const unflushed = shortWalker.walk(segment.log, from, size, (batch) => {
-    const below = lastOffsetOf(batch.bytes, batch.at) < flushedOffset
+    const below = lastOffsetOf(batch.bytes, batch.at) < wholeTo
     if (!below || !follows(batch)) return false
     take(batch)
     return true
@@ -83,7 +83,7 @@ export function scanSegment(segment: Segment, options: ScanOptions): ScanResult 
   rewriter.end()
   segment.size = goodBytes
   segment.commitIndexes()
-  const endOffset = expected < 0 ? Math.max(flushedOffset, segment.baseOffset) : expected
+  const endOffset = expected < 0 ? Math.max(wholeTo, segment.baseOffset) : expected
   return { goodBytes, endOffset, scannedBytes: size - unflushed }
 }
 

@@ -293,7 +293,7 @@ describe('a swap that is given up', () => {
       const again = broker.open(CONFIG, ORIGIN)
       expect([seed, again.logEndOffset]).toEqual([seed, at + 1])
       // the entry that the log was cut may be lost: that it ends so early is damage then
-      expect(again.failure ?? '').toMatch(/^$|^ends at offset \d+, but was durable to \d+$/)
+      expect(again.failure ?? '').toMatch(/^$|^ends at offset \d+, but was whole to \d+$/)
       const seen = seenRecords(again)
       expect(seen.slice(0, -1)).toEqual(kept)
       expect(seen.at(-1)).toMatchObject({ offset: at, key: 'new', value: `${seed}` })

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
 import type { PartitionLog } from '../../src/log/partition-log.ts'
-import { SimulatedDisk, type SimulatedOperation } from '../../src/log/simulated-disk.ts'
+import {
+  SimulatedCrash,
+  SimulatedDisk,
+  type SimulatedOperation,
+} from '../../src/log/simulated-disk.ts'
 import { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
 import { append, Broker, batchOf, checkIndexes, DIRECTORY, ROOT, storedBatches } from './support.ts'
 
@@ -78,6 +82,42 @@ describe('after a flush that failed', () => {
       const after = broker.open(EACH)
       expect([seed, after.failure, bases(after)]).toEqual([seed, null, upTo(14)])
       checkIndexes(after)
+    }
+  })
+
+  it('what was noted as whole is read again, since the flush may have lost it', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const { disk, flusher, broker } = linux()
+      broker.noteEveryBytes = 200
+      broker.start()
+      const log = broker.open({ indexIntervalBytes: 100 })
+      append(log, batch(0))
+      settle(flusher)
+      for (let i = 1; i < 9; i++) append(log, batch(i))
+      expect(broker.environment.recoveryPoints.of(log.partition).writtenOffset).toBeGreaterThan(5)
+      // the process dies between the failure and any note of it
+      let failed = false
+      disk.onOperation = ({ operation, path }) => {
+        if (failed) return { kind: 'crash' }
+        failed = operation === 'flush' && path.endsWith('.log')
+        return failed ? { kind: 'error', code: 'EIO' } : null
+      }
+      log.requestFlush()
+      // nor is anything noted while it is under way
+      for (let i = 9; i < 14; i++) append(log, batch(i))
+      expect(() => settle(flusher)).toThrow(SimulatedCrash)
+      disk.kill()
+      flusher.forget()
+
+      broker.start()
+      const again = broker.open({ indexIntervalBytes: 100 })
+      settle(flusher)
+      expect([again.failure, again.durableOffset]).toEqual([null, 14])
+      disk.powerCut(seed)
+      flusher.forget()
+      broker.start()
+      const after = broker.open({ indexIntervalBytes: 100 })
+      expect([seed, after.failure, bases(after)]).toEqual([seed, null, upTo(14)])
     }
   })
 

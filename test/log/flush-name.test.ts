@@ -27,7 +27,10 @@ describe('the name of a new segment', () => {
     log.requestFlush()
     flusher.settle()
     flusher.slow = () => true
-    for (let i = 0; i < 20; i++) append(log, batchOf(['x'.repeat(40)]))
+    for (let i = 0; i < 20; i++) {
+      append(log, batchOf(['x'.repeat(40)]))
+      if (log.segments.length > 1) log.requestFlush()
+    }
     // the data are refused, and then the directory is not
     flusher.slow = (path) => !isSegment(path)
     disk.onOperation = ({ operation, path }) =>

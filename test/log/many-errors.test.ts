@@ -34,7 +34,8 @@ class Life {
       flushMessages: seed % 4 === 0 ? 1 : Number.MAX_SAFE_INTEGER,
     }
     const { broker } = this.#world
-    broker.flushEveryBytes = 2_000
+    broker.flushEveryBytes = seed % 3 === 0 ? 2_000 : 20_000
+    broker.noteEveryBytes = 500
     broker.start()
     this.#log = broker.open(this.#config)
   }

@@ -16,7 +16,8 @@ function strikeEverywhere(
     for (let seed = 1; seed <= seeds; seed++) {
       const { disk, flusher, broker } = simulated(seed % 2 === 0)
       // Every other life notes its flushes in the midst of segments too.
-      if (seed % 4 < 2) broker.flushEveryBytes = 300
+      if (seed % 4 < 2) broker.noteEveryBytes = 300
+      if (seed % 3 < 2) broker.flushEveryBytes = 300
       const story = new Story()
       const from = disk.operations
       const struck = liveUntil(disk, from + at, () => live(broker, flusher, config, story))

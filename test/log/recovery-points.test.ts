@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { asPartitionNumber } from '../../src/base/ids.ts'
 import { silentLogger } from '../../src/base/log.ts'
+import type { LogEnvironment } from '../../src/log/environment.ts'
 import { RecoveryPoints } from '../../src/log/recovery-points.ts'
 import { decodeHeader } from '../../src/log/recovery-points-format.ts'
 import { SimulatedCrash, SimulatedDisk } from '../../src/log/simulated-disk.ts'
 import { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
 import { crc32c } from '../../src/record/crc32c.ts'
-import { append, batchOf, simulated } from './support.ts'
+import { append, batchOf, checkIndexes, simulated } from './support.ts'
 
 const P1 = asPartitionNumber(1)
 const P2 = asPartitionNumber(2)
@@ -27,6 +28,37 @@ function world() {
   return { disk, flush, open }
 }
 
+describe('an opening after the death of the process', () => {
+  it('reads what was written after the last note, and no more', () => {
+    const { disk, flusher, broker } = simulated(false)
+    broker.noteEveryBytes = 2_000
+    broker.start()
+    const log = broker.open({ indexIntervalBytes: 100 })
+    for (let i = 0; i < 100; i++) append(log, batchOf(['x'.repeat(100)]))
+    const { writtenOffset, flushedOffset } = broker.environment.recoveryPoints.of(log.partition)
+    expect(writtenOffset).toBeGreaterThan(85)
+    expect(flushedOffset).toBe(0)
+    disk.kill()
+    flusher.forget()
+    broker.start()
+    let scannedBytes = -1
+    const { logger } = broker.environment
+    const environment: LogEnvironment = {
+      ...broker.environment,
+      logger: {
+        ...logger,
+        log: (_level, _message, fields) => (scannedBytes = Number(fields?.scannedBytes)),
+      },
+    }
+    broker.environment = environment
+    const again = broker.open({ indexIntervalBytes: 100 })
+    expect(again.logEndOffset).toBe(100)
+    expect(scannedBytes).toBeGreaterThan(0)
+    expect(scannedBytes).toBeLessThanOrEqual(2_200)
+    checkIndexes(again)
+  })
+})
+
 describe('recovery points', () => {
   it('name what was written since it was clean, over a death of the process', () => {
     const { disk, flush, open } = world()
@@ -45,6 +77,39 @@ describe('recovery points', () => {
     again.remove(P1)
     disk.kill()
     expect(open().dirtyPartitions()).toEqual([])
+  })
+
+  it('say how far a log is whole as long as the system runs and no flush was asked for', () => {
+    const { disk, flush, open } = world()
+    const points = open()
+    points.markWritten(P1, 5)
+    expect(points.of(P1)).toMatchObject({ dirty: false, writtenOffset: 0 })
+    points.markDirty(P1, 2)
+    points.markWritten(P1, 50)
+    points.markDirty(P2, 0)
+    points.markWritten(P2, 60)
+    points.withdrawWritten(P2)
+    disk.kill()
+    flush.forget()
+    const again = open(1)
+    expect(again.of(P1)).toMatchObject({ flushedOffset: 2, writtenOffset: 50, dirty: true })
+    expect(again.of(P2)).toMatchObject({ flushedOffset: 0, writtenOffset: 0, dirty: true })
+    // a log that is cut back says so, although as much of it is durable as before
+    again.markDirty(P1, 2)
+    again.markWritten(P2, 61)
+    disk.kill()
+    flush.forget()
+    const third = open()
+    expect(third.of(P1)).toMatchObject({ flushedOffset: 2, writtenOffset: 2 })
+    expect(third.of(P2)).toMatchObject({ flushedOffset: 0, writtenOffset: 61 })
+    while (flush.doWork() > 0);
+    disk.powerCut(3)
+    const after = open()
+    expect(after.of(P2)).toMatchObject({ flushedOffset: 0, writtenOffset: 0, powerLoss: true })
+    after.markDirty(P2, 0)
+    disk.kill()
+    flush.forget()
+    expect(open().of(P2)).toMatchObject({ writtenOffset: 0, powerLoss: false })
   })
 
   it('have every partition checked after a reboot, named or not, clean or not', () => {

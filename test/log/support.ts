@@ -56,6 +56,7 @@ export class Broker {
   arena: Arena | null
   markBytes: number | null = 0
   flushEveryBytes = 64 << 20
+  noteEveryBytes = 64 << 20
   reserveBytes = 0
 
   constructor(disk: Disk, flush: FlushPort, root = ROOT, withRings = true) {
@@ -82,6 +83,7 @@ export class Broker {
       logger,
       space: new DiskSpace(options),
       flushEveryBytes: this.flushEveryBytes,
+      noteEveryBytes: this.noteEveryBytes,
       recoveryPoints: RecoveryPoints.open({ disk, root, flush, logger }),
     }
   }
