@@ -6,6 +6,9 @@ import type { Row } from '../../native-bench/peers/row.ts'
 import { rows } from '../../native-bench/peers/rows.ts'
 import { type Measured, runRow } from '../../native-bench/peers/run-row.ts'
 
+/** For a test of a row: on a busy machine the start of its processes alone may take seconds. */
+export const ROW_TIMEOUT_MS = 60_000
+
 export async function smokeRow(name: string, sandbox: Sandbox) {
   const row = rows.find((one) => one.name === name)!
   const lines: string[] = []

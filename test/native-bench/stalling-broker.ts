@@ -141,6 +141,31 @@ function answerTo(frame: Buffer, port: number, logs: Map<string, Log>): Buffer {
   return Buffer.concat(chunks)
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: a request of ListOffsets
+function offsetsOf(request: any, logs: Map<string, Log>) {
+  return {
+    throttleTimeMs: 0,
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    topics: request.topics.map(({ name, partitions }: any) => {
+      const log = logOf(logs, name)
+      const offset = Number(partitions[0].timestamp) === EARLIEST ? startOf(log) : log.end
+      return { name, partitions: [{ partitionIndex: 0, errorCode: 0, offset }] }
+    }),
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a request of Fetch
+function fetched(request: any, logs: Map<string, Log>) {
+  return {
+    ...{ throttleTimeMs: 0, errorCode: 0, sessionId: 0 },
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    responses: request.topics.map(({ topic, partitions }: any) => ({
+      ...{ topic, topicId: ZERO_TOPIC_ID },
+      partitions: [read(logOf(logs, topic), Number(partitions[0].fetchOffset))],
+    })),
+  }
+}
+
 function responseTo(
   api: Api,
   // biome-ignore lint/suspicious/noExplicitAny: one function for messages of seven shapes
@@ -182,24 +207,9 @@ function responseTo(
         ...{ throttleTimeMs: 0, errorCode: 0 },
       }
     case listOffsets:
-      return {
-        throttleTimeMs: 0,
-        // biome-ignore lint/suspicious/noExplicitAny: as above
-        topics: request.topics.map(({ name, partitions }: any) => {
-          const log = logOf(logs, name)
-          const offset = Number(partitions[0].timestamp) === EARLIEST ? startOf(log) : log.end
-          return { name, partitions: [{ partitionIndex: 0, errorCode: 0, offset }] }
-        }),
-      }
+      return offsetsOf(request, logs)
     case fetch:
-      return {
-        ...{ throttleTimeMs: 0, errorCode: 0, sessionId: 0 },
-        // biome-ignore lint/suspicious/noExplicitAny: as above
-        responses: request.topics.map(({ topic, partitions }: any) => ({
-          ...{ topic, topicId: ZERO_TOPIC_ID },
-          partitions: [read(logOf(logs, topic), Number(partitions[0].fetchOffset))],
-        })),
-      }
+      return fetched(request, logs)
     default:
       for (const { name, partitionData } of request.topicData) {
         append(logOf(logs, name), partitionData[0].records)

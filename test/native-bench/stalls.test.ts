@@ -21,7 +21,7 @@ async function againstStalling(
   }
 }
 
-test('what a consumer never got counts, as late as it is by the end at least', async () => {
+test.concurrent('what a consumer never got counts, as late as it is by the end at least', async () => {
   let isStalled = false
   const result = await againstStalling(
     { produce: { rate: 200 }, consume: {}, endToEnd: true },
@@ -44,7 +44,7 @@ test('what a consumer never got counts, as late as it is by the end at least', a
   expect(notes).toContain('consume: not all was read 10 s after the last was written')
 }, 40_000)
 
-test('what was never sent is missed by the consumer as well', async () => {
+test.concurrent('what was never sent is missed by the consumer as well', async () => {
   let isStalled = false
   const { consumed } = await againstStalling(
     { produce: { rate: 200, inFlight: 1 }, consume: {}, endToEnd: true },
