@@ -10,7 +10,7 @@ import { topicNames } from '../load/plan.ts'
 import { runWorkload } from '../load/run-workload.ts'
 import { parseWorkload, type Workload } from '../load/workload.ts'
 import { javaProgram } from '../peers/kafka-libs.ts'
-import { JavaTools } from './java-tools.ts'
+import { assertTools, JavaTools } from './java-tools.ts'
 
 interface Options {
   readonly libs: string
@@ -73,6 +73,7 @@ const endToEnd = workload({
 
 async function run({ libs, rounds }: Options): Promise<void> {
   const java = javaProgram()
+  assertTools(libs)
   const at = circumstances()
   const engine = await startEngine()
   try {

@@ -1,6 +1,10 @@
 /** Kafka's own performance tools, run on an engine that is already there. */
 import { once } from 'node:events'
+import { existsSync, readdirSync } from 'node:fs'
 import type { Sandbox } from '../common/sandbox.ts'
+
+const HOW_TO_GET_TOOLS =
+  'mvn -f test/clients/java/pom.xml dependency:copy-dependencies -DoutputDirectory=DIRECTORY gets it and what it needs'
 
 export class JavaTools {
   readonly #libs: string
@@ -65,6 +69,13 @@ export class JavaTools {
     if (code !== 0) throw new Error(`${tool} ended with ${code}: ${out.slice(-1000)}${error}`)
     return out
   }
+}
+
+/** Throws, with what gets them, where they are not. */
+export function assertTools(libs: string): void {
+  const names = existsSync(libs) ? readdirSync(libs) : []
+  if (names.some((name) => /^kafka-tools-\d/.test(name))) return
+  throw new Error(`--libs ${libs}: there is no kafka-tools-VERSION.jar; ${HOW_TO_GET_TOOLS}`)
 }
 
 function expected(found: readonly string[] | undefined, text: string): number {
