@@ -24,7 +24,8 @@ export const IMPORTS: Readonly<Record<string, readonly string[]>> = (() => {
     machine: ['base', 'record'],
     link: ['base', 'raft', 'image'],
     store: ['base'],
-    log,
+    // the types of what a replica's file of control entries holds; nothing of raft runs in it
+    log: [...log, 'raft'],
     quota: ['base', 'shared'],
     controller: ['base', 'record', 'protocol', 'machine', 'image'],
     coordinator: ['base', 'record', 'protocol', 'machine'],

@@ -16,7 +16,7 @@ import { DiskError } from './disk.ts'
 import type { Durability } from './durability.ts'
 import type { LogConfig } from './log-config.ts'
 import { LogRing } from './log-ring.ts'
-import type { AppendFault, AppendOutcome } from './outcomes.ts'
+import type { AppendOutcome } from './outcomes.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { readProducerBatch } from './producer-state.ts'
 import { newVerdict, type ProducerBatch } from './producers.ts'
@@ -38,7 +38,7 @@ const limitsOf = (config: LogConfig, origin: 'client' | 'broker'): BatchLimits =
 })
 
 /** What a client is told of a write that failed. */
-export const faultOfWrite = (error: DiskError): AppendFault =>
+export const faultOfWrite = (error: DiskError): 'diskFull' | 'writeFailed' =>
   error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'diskFull' : 'writeFailed'
 
 /** Below, a copy into the ring log and a share of one write cost less than a write of one's own. */
@@ -98,10 +98,10 @@ export class BatchStager {
     return this.#log.logStartOffset
   }
   get highWatermark(): number {
-    return this.#durability.acknowledged.offset
+    return this.#log.highWatermark
   }
   get lastStableOffset(): number {
-    return this.#durability.acknowledged.offset
+    return this.#log.lastStableOffset
   }
   get logEndOffset(): number {
     return this.#log.logEndOffset
@@ -112,7 +112,8 @@ export class BatchStager {
     this.#limits = limitsOf(config, this.#origin)
   }
 
-  truncated(): void {
+  /** The log's end has moved by other ways than this one. */
+  moved(): void {
     this.#nextOffset = this.#log.logEndOffset
   }
 
@@ -220,7 +221,7 @@ export class BatchStager {
     const delta = lastOffsetDeltaOf(batch, 0)
     const segment = this.#segmentFor(batch.length, maxTimestamp, delta, nowMs)
     // All that can fail comes before the ring is touched, except for writes that begin a turn anew.
-    if (leaderEpoch > log.epochs.latest) this.#assignEpoch(leaderEpoch, this.#nextOffset)
+    if (leaderEpoch > log.epochs.latest) log.tail.assignEpoch(leaderEpoch, this.#nextOffset)
     if (this.#stagedBytes === 0) segment.mark()
     const ring = stamped || this.#wantsRing(batch) ? this.#ring : null
     let index = ring?.reserve(batch.length, this, nowMs) ?? LogRing.NO_ROOM
@@ -282,17 +283,6 @@ export class BatchStager {
     }
     this.#writeStaged()
     return log.tail.roll(nowMs)
-  }
-
-  #assignEpoch(leaderEpoch: number, offset: number): void {
-    const { epochs } = this.#log
-    if (!epochs.assign(leaderEpoch, offset)) return
-    try {
-      this.#log.tail.storeEpochs()
-    } catch (error) {
-      epochs.truncate(offset)
-      throw error
-    }
   }
 
   /** One write for everything staged; null, or why it is undone. */

@@ -1,6 +1,7 @@
 /** What lies in a replica's directory. */
 import { type FoundCleanPoint, NO_CLEAN_POINT, readCleanPoint } from './clean-point.ts'
 import { DELETED, type Disk, DiskError } from './disk.ts'
+import { finishRestart } from './log-restart.ts'
 import type { OpenFiles } from './open-files.ts'
 import { Segment } from './segment.ts'
 import { finishSwaps } from './swap.ts'
@@ -28,13 +29,15 @@ export interface LogFiles {
   readonly snapshots: number[]
   readonly starts: FoundStarts
   readonly cleanPoint: FoundCleanPoint
+  /** Where the log began anew the last time, −1 for never. */
+  readonly restartedAt: number
 }
 
-const NAME = /^(\d{20})\.(log|index|timeindex|snapshot|logstart|logstart-dropped)$/
+const NAME = /^(\d{20})\.(log|index|timeindex|snapshot|logstart|logstart-dropped|restart)$/
 const DAMAGED = /^(\d{20})\.log\.damaged-\d+$/
 
 /**
- * Lists the directory and tidies what a death left half done: cleaned segments are put in their place or removed, temporary
+ * Lists the directory and tidies what a death left half done: a log that begins anew loses the old one, cleaned segments are put in their place or removed, temporary
  * files and indexes without a log removed.
  */
 export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): LogFiles {
@@ -45,7 +48,9 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
   const dropped: number[] = []
   const indexes: { base: number; name: string }[] = []
   let cleanPoint = NO_CLEAN_POINT
-  for (const name of finishSwaps(disk, directory)) {
+  let restartedAt = -1
+  const left = finishRestart(disk, directory, disk.list(directory))
+  for (const name of finishSwaps(disk, directory, left)) {
     const match = NAME.exec(name)
     const base = Number(match?.[1])
     if (match === null) {
@@ -58,6 +63,7 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
     else if (match[2] === 'snapshot') snapshots.push(base)
     else if (match[2] === 'logstart') starts.push(base)
     else if (match[2] === 'logstart-dropped') dropped.push(base)
+    else if (match[2] === 'restart') restartedAt = Math.max(restartedAt, base)
     else indexes.push({ base, name })
   }
   const bases = new Set(logs)
@@ -74,6 +80,7 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
     snapshots: snapshots.sort(rising),
     starts: { offsets: starts.sort(rising), dropped: dropped.sort(rising) },
     cleanPoint,
+    restartedAt,
   }
 }
 

@@ -132,6 +132,38 @@ export class LogTail {
     this.#book.add(directory)
   }
 
+  /** Batches from `offset` on have `leaderEpoch`, which is news. Throws DiskError, and the log knows nothing of it then. */
+  assignEpoch(leaderEpoch: number, offset: number): void {
+    const { epochs } = this.#log
+    if (!epochs.assign(leaderEpoch, offset)) return
+    try {
+      this.storeEpochs()
+    } catch (error) {
+      epochs.truncate(offset)
+      throw error
+    }
+  }
+
+  /** Before a batch that does not follow on the one before: another replica's log was cleaned up to `gapsTo`. Throws DiskError. */
+  allowGaps(gapsTo: number): void {
+    const { cleanPoint, directory } = this.#log
+    if (gapsTo <= cleanPoint.gapsTo) return
+    cleanPoint.allowGaps(gapsTo)
+    this.#book.add(directory)
+  }
+
+  /** Makes the directory where it is missing, for files that lie beside the log. Throws DiskError. */
+  makeDirectory(): void {
+    this.#log.environment.disk.mkdirs(this.#log.directory)
+    this.#book.addDirectories()
+  }
+
+  /** A file beside the log has changed: it goes with the next flush round, and with `now` with the one under way as well, as it is now. */
+  flushAlso(path: string, now = false): void {
+    this.#book.add(path)
+    if (now) this.#durability.include(path)
+  }
+
   /** Names in the log's directory have changed that must not change back: they are made durable. */
   flushNames(): void {
     this.#book.add(this.#log.directory)
@@ -143,8 +175,9 @@ export class LogTail {
     this.#endOffset = endOffset
     this.#log.active!.flushed = false
     if (this.#book.wrote(bytes)) this.#noteWritten()
-    this.#durability.wrote(logPoint(this.#log.segments, endOffset))
-    if (this.#book.unflushedBytes >= this.#book.flushEveryBytes) this.#durability.request(false)
+    const end = logPoint(this.#log.segments, endOffset)
+    this.#durability.wrote(end)
+    this.#log.bound?.wrote(end)
     this.#timers.appended()
   }
 
@@ -167,13 +200,13 @@ export class LogTail {
   }
 
   /** What recovery mended goes with the next flush, and the checks of this start are not repeated. Throws DiskError. */
-  keepMended(durableOffset: number): void {
+  keepMended(durableOffset: number, restartedAt: number): void {
     const { directory, producers } = this.#log
     producers.ensureLoaded()
     this.markDirty()
     this.#book.addDirectories()
     this.#book.add(`${directory}/${EPOCH_FILE}`)
-    for (const path of producers.rewriteSnapshots(durableOffset)) this.#book.add(path)
+    for (const path of producers.rewriteSnapshots(durableOffset, restartedAt)) this.#book.add(path)
   }
 
   /** Forgets everything from the batch that holds `offset` on, which is in the log. Throws DiskError. */
@@ -199,6 +232,8 @@ export class LogTail {
     last.flushed = false
     log.producers.reload(this.#endOffset)
     if (log.epochs.truncate(this.#endOffset)) this.storeEpochs()
-    this.#durability.truncated(logPoint(segments, this.#endOffset))
+    const point = logPoint(segments, this.#endOffset)
+    this.#durability.truncated(point)
+    log.bound?.truncated(point)
   }
 }

@@ -2,13 +2,16 @@ import { invariant } from '../base/assert.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import type { PartitionNumber } from '../base/ids.ts'
 import type { Region } from '../base/region.ts'
+import { BatchCopier, type CopyOptions, type CopyOutcome } from './batch-copier.ts'
 import { BatchStager } from './batch-stager.ts'
+import { CommitBound } from './commit-bound.ts'
 import { DiskError } from './disk.ts'
 import { Durability, type LogPoint } from './durability.ts'
 import type { LogEnvironment } from './environment.ts'
 import { FlushBook } from './flush-book.ts'
 import type { LogCleaning } from './log-cleaning.ts'
 import type { LogConfig } from './log-config.ts'
+import { LogRestart, type RestartDone, type RestartWith } from './log-restart.ts'
 import { LogRing } from './log-ring.ts'
 import { type DeleteRecordsDone, LogStart } from './log-start.ts'
 import { LogTail, logPoint } from './log-tail.ts'
@@ -19,6 +22,7 @@ import {
   LocateSource,
   type OffsetsOutcome,
 } from './outcomes.ts'
+import type { PartitionLogOptions } from './partition-log-options.ts'
 import { ProducerState } from './producer-state.ts'
 import { findTimestamp, locate, type ReadableLog, readBatches } from './reads.ts'
 import { type OpenedLog, openLog } from './recovery.ts'
@@ -26,20 +30,6 @@ import type { RecoveryPoint } from './recovery-points.ts'
 import { applyRetention } from './retention.ts'
 import { retentionDueAtMs } from './rules.ts'
 import type { Segment } from './segment.ts'
-
-export interface PartitionLogOptions {
-  readonly environment: LogEnvironment
-  /** The replica's directory; made at the first write. */
-  readonly directory: string
-  readonly partition: PartitionNumber
-  readonly config: LogConfig
-  /** `broker`: batches of our own making, metadata for one; only what holds for every batch is checked. Default `client`. */
-  readonly origin?: 'client' | 'broker'
-  /** Appends go on below the mark of a full disk, at the end from the reserve: metadata. Default false. */
-  readonly appendsWhenFull?: boolean
-  /** The acknowledged offset has moved, by a flush, outside of write. */
-  readonly onAcknowledged?: () => void
-}
 
 /** A reader this close to the end is about to reach it: as much as the largest ring holds. */
 const NEAR_END_BYTES = 8 * 2 ** 20
@@ -54,6 +44,8 @@ export class PartitionLog implements ReadableLog {
   readonly partition: PartitionNumber
   readonly directory: string
   readonly environment: LogEnvironment
+  /** What the recovery points said before it was opened. */
+  readonly foundPoint: RecoveryPoint
   readonly segments: Segment[]
   readonly damaged: OpenedLog['damaged']
   readonly epochs: OpenedLog['epochs']
@@ -61,14 +53,18 @@ export class PartitionLog implements ReadableLog {
   readonly producers: ProducerState
   /** @internal What cleans this log now: told before segments go. */
   cleaning: LogCleaning | null = null
+  /** @internal How far its group has committed it; null where it is the only replica. */
+  bound: CommitBound | null = null
   /** @internal How it grows. */
   readonly tail: LogTail
   readonly #stager: BatchStager
+  readonly #copier: BatchCopier
   readonly #durability: Durability
   readonly #book: FlushBook
   readonly #ring: LogRing | null
   readonly #timers: LogTimers
   readonly #start: LogStart
+  readonly #restart: LogRestart
   readonly #onAcknowledged: (() => void) | undefined
   #config: LogConfig
   #startOffset: number
@@ -96,6 +92,7 @@ export class PartitionLog implements ReadableLog {
     this.environment = environment
     this.directory = directory
     this.partition = partition
+    this.foundPoint = point
     this.segments = opened.segments
     this.damaged = opened.damaged
     this.epochs = opened.epochs
@@ -138,10 +135,15 @@ export class PartitionLog implements ReadableLog {
       origin: options.origin ?? 'client',
       appendsWhenFull: options.appendsWhenFull ?? false,
     })
+    if (options.isReplicated === true) {
+      this.bound = new CommitBound(this, options.commitOffset ?? this.#startOffset)
+    }
+    this.#copier = new BatchCopier(this, this.#ring)
     this.#start = new LogStart(this, this.#book, opened.starts)
+    this.#restart = new LogRestart(this, this.#book)
     if (this.#failure === null) this.#start.dropBeyondEnd()
     if (opened.recovered && this.#failure === null) {
-      this.tail.keepMended(durable)
+      this.tail.keepMended(durable, opened.restartedAt)
       this.#durability.request(true)
     } else if (durable < endOffset) this.#durability.request(false)
     if (this.#failure === null) this.#start.settle()
@@ -161,12 +163,12 @@ export class PartitionLog implements ReadableLog {
   get logEndOffset(): number {
     return this.tail.endOffset
   }
-  /** With one replica: everything acknowledged. */
+  /** With one replica: everything that is stored. */
   get highWatermark(): number {
-    return this.#durability.acknowledged.offset
+    return this.committed.offset
   }
   get lastStableOffset(): number {
-    return this.#durability.acknowledged.offset
+    return this.committed.offset
   }
   /** Offsets below are durable. */
   get durableOffset(): number {
@@ -174,13 +176,23 @@ export class PartitionLog implements ReadableLog {
   }
   /** A produce whose last offset is below may be answered. */
   get acknowledgedOffset(): number {
+    const { storedOffset, bound } = this
+    return bound === null ? storedOffset : Math.min(storedOffset, bound.committed.offset)
+  }
+  /** Everything below is on this disk as durably as the topic's config asks, committed or not. */
+  get storedOffset(): number {
     return this.#durability.answerableOffset
   }
+  /** The end of what may be read. */
   get committed(): LogPoint {
-    return this.#durability.acknowledged
+    const { acknowledged } = this.#durability
+    const { bound } = this
+    if (bound === null) return acknowledged
+    return bound.committed.offset < acknowledged.offset ? bound.committed : acknowledged
   }
   /** @internal Why it takes no appends until a flush that was asked for has ended, null when it does. */
   get unsettled(): string | null {
+    if (this.#restart.isUnderWay) return 'the log is about to begin anew'
     return this.#start.isUnsettled ? 'the log start is being put right' : null
   }
   /** Not null once the log takes no appends until it is opened again: the reason. Reads of good segments go on. */
@@ -232,6 +244,40 @@ export class PartitionLog implements ReadableLog {
   /** One write for everything staged. On error it is undone as if it had never been staged. */
   write(): DiskError | null {
     return this.#stager.write()
+  }
+
+  /**
+   * Appends whole batches of `bytes`, from `from` up to `to`, as another replica's log has them: at once, not with {@link write}.
+   * Nothing may be staged.
+   */
+  appendCopies(
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    options: CopyOptions,
+    out: CopyOutcome,
+  ): void {
+    invariant(!this.hasStaged, 'appendCopies with batches staged')
+    this.#copier.append(bytes, from, to, options, out)
+    this.#stager.moved()
+  }
+
+  /**
+   * The group has committed everything below `offset`, here no more than there is. Never goes back. Whether that moves the high
+   * watermark's bound. Throws DiskError.
+   */
+  commitTo(offset: number): boolean {
+    invariant(this.bound !== null, 'commitTo of a log that is the only replica')
+    if (!this.bound.commitTo(offset)) return false
+    this.#ring?.publishWatermarks(this)
+    return true
+  }
+
+  /** The log is one of several from now on, committed to `commitOffset` or as far as it may be read already, or the only one. Throws DiskError. */
+  setReplicated(isReplicated: boolean, commitOffset = 0): void {
+    const from = Math.max(commitOffset, this.highWatermark)
+    this.bound = isReplicated ? new CommitBound(this, from) : null
+    this.#ring?.publishWatermarks(this)
   }
 
   /** @internal The log can take no appends any more. */
@@ -394,9 +440,19 @@ export class PartitionLog implements ReadableLog {
     invariant(!this.hasStaged, 'truncateTo with batches staged')
     if (offset >= this.logEndOffset || this.segments.length === 0) return
     invariant(offset >= this.#startOffset, 'truncateTo below the log start')
+    const { bound } = this
+    invariant(bound === null || offset >= bound.committed.offset, 'truncateTo below the commit')
     this.cleaning?.cancel()
     this.tail.cutBack(offset)
-    this.#stager.truncated()
+    this.#stager.moved()
+  }
+
+  /**
+   * Gives up the whole log for one that begins, empty, at `offset`, which lies beyond its start and beyond all that is committed here. `done` is called once, after
+   * two flushes: with null the log is to be abandoned and opened again, see {@link LogRestart}. Until then it is as it was, but takes no appends.
+   */
+  restartAt(offset: number, given: RestartWith, done: RestartDone): void {
+    this.#restart.begin(offset, given, done)
   }
 
   /** Drops the pins of a front whose thread has exited. */

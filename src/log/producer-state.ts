@@ -135,13 +135,17 @@ export class ProducerState {
     return path
   }
 
-  /** Writes the snapshots of `offset` and more again, as their flush may have failed; returns the paths. Throws DiskError. */
-  rewriteSnapshots(from: number): string[] {
+  /**
+   * Writes the snapshots of `from` and more again, as their flush may have failed; returns the paths. But for the one with which the log
+   * began anew: that was made durable before it counted, and nothing else says what it says. Throws DiskError.
+   */
+  rewriteSnapshots(from: number, restartedAt: number): string[] {
     const { disk } = this.#environment
     const isTorn = (offset: number) =>
       decodeProducerSnapshot(disk.readFile(this.path(offset))) === null
     this.removeSnapshots((offset) => offset >= from && isTorn(offset))
-    const paths = this.#snapshots.filter((offset) => offset >= from).map((at) => this.path(at))
+    const again = this.#snapshots.filter((offset) => offset >= from && offset !== restartedAt)
+    const paths = again.map((at) => this.path(at))
     for (const path of paths) disk.writeFileAtomic(path, disk.readFile(path))
     return paths
   }

@@ -24,6 +24,7 @@ export interface OpenedLog {
   readonly damaged: DamagedRange[]
   readonly epochs: LeaderEpochs
   readonly cleanPoint: CleanPoint
+  readonly restartedAt: number
   readonly endOffset: number
   /** Its end was read batch by batch. */
   readonly recovered: boolean
@@ -88,6 +89,7 @@ class Opening {
       damaged: this.#damaged,
       epochs: this.#epochs,
       cleanPoint: this.#cleanPoint,
+      restartedAt: this.#files.restartedAt,
       endOffset: this.#endOffset,
       recovered,
       failure: this.#failure,
@@ -117,6 +119,8 @@ class Opening {
       0,
       segments.findLastIndex((segment) => segment.baseOffset <= from),
     )
+    // what a power cut has left there may be of another epoch than it was written last: of batches that were cut off, for one
+    if (point.powerLoss) this.#epochs.truncate(writtenOffset)
     let expected = segments[first]!.baseOffset
     for (let index = first; index < segments.length; index++) {
       const segment = segments[index]!

@@ -57,15 +57,14 @@ export function finishSwap(
   disk.rename(`${directory}/${swapName(base, end)}`, `${directory}/${segmentName(base, '.log')}`)
 }
 
-/** Finishes what was begun in a directory and removes what was not; returns the names that are there now. Throws DiskError. */
-export function finishSwaps(disk: Disk, directory: string): string[] {
-  const names = disk.list(directory)
+/** Finishes what was begun in a directory of these names and removes what was not; returns the names that are there now. Throws DiskError. */
+export function finishSwaps(disk: Disk, directory: string, names: readonly string[]): string[] {
   const begun = names.flatMap((name) => {
     const match = SWAP.exec(name)
     return match === null ? [] : [{ base: Number(match[1]), end: Number(match[2]) }]
   })
   for (const { base, end } of begun) finishSwap(disk, directory, base, end, names)
-  const left = begun.length === 0 ? names : disk.list(directory)
+  const left = begun.length === 0 ? [...names] : disk.list(directory)
   return left.filter((name) => {
     if (!name.endsWith(CLEANED)) return true
     disk.remove(`${directory}/${name}`)

@@ -20,7 +20,8 @@ import {
   newAppendOutcome,
   type OffsetsOutcome,
 } from '../../src/log/outcomes.ts'
-import { PartitionLog, type PartitionLogOptions } from '../../src/log/partition-log.ts'
+import { PartitionLog } from '../../src/log/partition-log.ts'
+import type { PartitionLogOptions } from '../../src/log/partition-log-options.ts'
 import { RecoveryPoints } from '../../src/log/recovery-points.ts'
 import { RingLogPool } from '../../src/log/ring-log-pool.ts'
 import { SimulatedDisk } from '../../src/log/simulated-disk.ts'
