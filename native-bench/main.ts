@@ -1,6 +1,8 @@
 /** `npm run bench -- SUBCOMMAND`: every subcommand is a folder of its own with one `register…` function. */
 import { Command } from 'commander'
 import { registerBaseline } from './baseline/command.ts'
+import { errorLine } from './common/errors.ts'
+import { Sandbox } from './common/sandbox.ts'
 import { registerCompare } from './compare/command.ts'
 import { registerFlame } from './flame/command.ts'
 import { registerLimits } from './limits/command.ts'
@@ -28,4 +30,14 @@ registerQuick(program)
 const args = process.argv
   .slice(2)
   .map((word, at) => (at === 0 && word === '--quick' ? 'quick' : word))
-await program.parseAsync(args, { from: 'user' })
+process.once('uncaughtException', (error) => {
+  console.error(errorLine(error))
+  Sandbox.closeAllNow()
+  process.exit(1)
+})
+try {
+  await program.parseAsync(args, { from: 'user' })
+} catch (error) {
+  console.error(errorLine(error))
+  process.exitCode = 1
+}

@@ -1,10 +1,10 @@
 /** An engine of one's own, as a process, with one broker, in a temporary directory. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import type { ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from './root.ts'
+import { endChild, Sandbox } from './sandbox.ts'
 
 const READY_TIMEOUT_MS = 10_000
 /** The system's choice: nobody else is disturbed. */
@@ -15,32 +15,36 @@ export interface OwnEngine {
   readonly pid: number
   /** Milliseconds from its spawn until it said that clients are served. */
   readonly readyMs: number
+  /** Of this engine alone: a signal that ends the command ends and removes what is in it. */
+  readonly sandbox: Sandbox
   /** Ends it and removes its directory. */
   stop(): Promise<void>
 }
 
 /** Throws when the engine ends, or is not ready in time; both ports are the system's choice. `nodeOptions` are for Node itself. */
 export async function startEngine(nodeOptions: readonly string[] = []): Promise<OwnEngine> {
-  const directory = mkdtempSync(join(tmpdir(), 'griot-bench-'))
+  const program = join(root, 'dist/griot.cjs')
+  if (!existsSync(program)) throw new Error(`${program} is not there: npm run build`)
+  const sandbox = new Sandbox(tmpdir(), 'griot-bench-')
   const from = performance.now()
-  const options = ['--data-dir', directory, '--brokers', '1', '--log-level', 'warn']
-  const child = spawn(
+  const options = ['--data-dir', sandbox.directory(), '--brokers', '1', '--log-level', 'warn']
+  const child = sandbox.spawn(
     process.execPath,
-    [...nodeOptions, join(root, 'dist/griot.cjs'), 'start', ...options, ...ANY_PORTS],
+    [...nodeOptions, program, 'start', ...options, ...ANY_PORTS],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
   const stop = async () => {
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGTERM')
-      await once(child, 'exit')
+    try {
+      await endChild(child, 'SIGTERM')
+    } finally {
+      await sandbox.close()
     }
-    rmSync(directory, { recursive: true, force: true })
   }
   try {
     const bootstrap = await listening(child)
-    return { bootstrap, pid: child.pid!, readyMs: performance.now() - from, stop }
+    return { bootstrap, pid: child.pid!, readyMs: performance.now() - from, sandbox, stop }
   } catch (error) {
-    await stop()
+    await sandbox.close()
     throw error
   }
 }

@@ -1,3 +1,5 @@
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 
 /** For commander: a whole number from 1 on. */
@@ -16,4 +18,21 @@ export function positiveNumber(text: string): number {
     throw new InvalidArgumentError('a number above 0 was expected.')
   }
   return value
+}
+
+/** For commander: a file to be written at the end, which must not fail then. */
+export function fileToWrite(path: string): string {
+  const directory = dirname(path)
+  if (!existsSync(directory)) {
+    throw new InvalidArgumentError(`there is no directory ${directory}: make it first.`)
+  }
+  if (existsSync(path) && statSync(path).isDirectory()) {
+    throw new InvalidArgumentError('it is a directory, but a file was expected.')
+  }
+  try {
+    accessSync(existsSync(path) ? path : directory, constants.W_OK)
+  } catch {
+    throw new InvalidArgumentError('it cannot be written there.')
+  }
+  return path
 }

@@ -29,7 +29,7 @@ export function registerCompare(program: Command): void {
     )
     .argument('<after>', 'the same of the other commit')
     .option('--all', 'also what did not change beyond the noise', false)
-    .option('--fail', 'exit with 1 when something became worse', false)
+    .option('--fail', 'exit with 1 when something became worse, or is no longer there', false)
     .option('--json', 'print JSON instead of a table', false)
     .action(run)
 }
@@ -43,10 +43,12 @@ function run(before: string, after: string, options: Options): void {
     console.log(`after:  ${circumstancesLine(second[0]!.circumstances)}\n`)
     console.log(comparisonText(comparison, options.all))
   }
-  if (options.fail && comparison.changes.some(({ verdict }) => verdict === 'worse')) {
-    process.exitCode = 1
-  }
+  if (options.fail && isWorse(comparison)) process.exitCode = 1
 }
+
+/** Something became worse, or cannot be told any more. */
+export const isWorse = ({ changes, onlyBefore }: Comparison): boolean =>
+  onlyBefore.length > 0 || changes.some(({ verdict }) => verdict === 'worse')
 
 const reports = (paths: string): Report[] => paths.split(',').map(readReport)
 

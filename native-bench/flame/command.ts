@@ -1,14 +1,14 @@
 /** `npm run bench -- flame WORKLOAD`: where an engine of one's own spends its time under a workload, kernel and native code included. */
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import { startEngine } from '../common/engine.ts'
 import { circumstances, circumstancesLine } from '../common/machine.ts'
-import { positiveNumber } from '../common/options.ts'
+import { fileToWrite, positiveNumber } from '../common/options.ts'
+import type { Sandbox } from '../common/sandbox.ts'
 import { runWorkload } from '../load/run-workload.ts'
 import { readWorkload, workloadNames } from '../load/workload-files.ts'
 import { flameSvg } from './flame-svg.ts'
@@ -37,7 +37,7 @@ export function registerFlame(program: Command): void {
     })
     .option('--seconds <N>', 'sampled', positiveNumber, 10)
     .option('--warmup <N>', 'seconds of load before', positiveNumber, 5)
-    .option('--svg <FILE>', 'where it is written (default: WORKLOAD.svg here)')
+    .option('--svg <FILE>', 'where it is written (default: WORKLOAD.svg here)', fileToWrite)
     .action(run)
 }
 
@@ -46,11 +46,13 @@ async function run(workload: string, options: Options): Promise<void> {
     throw new Error('perf is not here: install it (linux-perf, linux-tools) to draw a flame graph')
   }
   const engine = await startEngine(['--perf-basic-prof'])
+  const { sandbox } = engine
+  // Node's names for compiled functions
+  sandbox.removeAtEnd(`/tmp/perf-${engine.pid}.map`)
   // a load that nobody samples is not gone on with
   const failed = new AbortController()
-  const directory = mkdtempSync(join(tmpdir(), 'griot-flame-'))
   try {
-    const data = join(directory, 'perf.data')
+    const data = join(sandbox.directory(), 'perf.data')
     const load = runWorkload(readWorkload(workload), {
       bootstrap: engine.bootstrap,
       warmupSeconds: options.warmup,
@@ -60,7 +62,7 @@ async function run(workload: string, options: Options): Promise<void> {
         if (process.stderr.isTTY) process.stderr.write(`\r${phase} ${elapsedSeconds.toFixed(0)} s `)
       },
     })
-    const samples = record(engine.pid, data, options).catch((error) => {
+    const samples = record(sandbox, engine.pid, data, options).catch((error) => {
       failed.abort(error)
       throw error
     })
@@ -78,21 +80,24 @@ async function run(workload: string, options: Options): Promise<void> {
     )
     console.log(`${shares(root)}\n${root.samples} samples, drawn in ${file}\n${at}`)
   } finally {
-    rmSync(directory, { recursive: true, force: true })
-    rmSync(`/tmp/perf-${engine.pid}.map`, { force: true })
     await engine.stop()
   }
 }
 
 /** Begins when the load has warmed up. */
-async function record(pid: number, data: string, { warmup, seconds }: Options): Promise<void> {
+async function record(
+  sandbox: Sandbox,
+  pid: number,
+  data: string,
+  { warmup, seconds }: Options,
+): Promise<void> {
   await sleep(warmup * 1000)
   const args = ['record', '-g', '-F', `${SAMPLES_PER_SECOND}`, '-p', `${pid}`, '-o', data]
-  const perf = spawn('perf', [...args, '--', 'sleep', `${seconds}`], {
+  const perf = sandbox.spawn('perf', [...args, '--', 'sleep', `${seconds}`], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   let said = ''
-  perf.stderr.on('data', (chunk) => {
+  perf.stderr!.on('data', (chunk) => {
     said += chunk
   })
   const [code] = await once(perf, 'close')

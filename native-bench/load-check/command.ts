@@ -5,11 +5,12 @@ import { circumstances, circumstancesLine } from '../common/machine.ts'
 import { markdownTable } from '../common/markdown.ts'
 import { positiveInteger } from '../common/options.ts'
 import { median, spread } from '../common/statistics.ts'
-import { cpuSeconds } from '../common/usage.ts'
+import { cpuSeconds, endedChildrenCpuSeconds } from '../common/usage.ts'
 import { topicNames } from '../load/plan.ts'
 import { runWorkload } from '../load/run-workload.ts'
 import { parseWorkload, type Workload } from '../load/workload.ts'
-import { JavaTools } from './java-tools.ts'
+import { javaProgram } from '../peers/kafka-libs.ts'
+import { assertTools, JavaTools } from './java-tools.ts'
 
 interface Options {
   readonly libs: string
@@ -38,7 +39,7 @@ export function registerLoadCheck(program: Command): void {
 
 interface Side {
   readonly values: number[]
-  /** CPU seconds for each GB of values (10⁹ bytes), of the whole run with its start and warm-up. */
+  /** CPU seconds for each GB of values (10⁹ bytes), of the whole run with the start of its processes and its warm-up. */
   readonly clientCpu: number[]
   readonly brokerCpu: number[]
 }
@@ -71,9 +72,13 @@ const endToEnd = workload({
 })
 
 async function run({ libs, rounds }: Options): Promise<void> {
+  const java = javaProgram()
+  assertTools(libs)
+  const at = circumstances()
   const engine = await startEngine()
   try {
-    const checked = await new Check(engine, new JavaTools(libs, engine.bootstrap)).rows(rounds)
+    const tools = new JavaTools(java, libs, engine.bootstrap, engine.sandbox)
+    const checked = await new Check(engine, tools).rows(rounds)
     const head = ['what', 'by', 'found', 'client CPU s/GB', 'broker CPU s/GB', 'ours / theirs']
     const cells = checked.flatMap(({ name, ours, theirs }) => {
       const cellsOf = (side: Side) =>
@@ -85,7 +90,7 @@ async function run({ libs, rounds }: Options): Promise<void> {
       ]
     })
     console.log(markdownTable(head, cells))
-    console.log(`\n${circumstancesLine(circumstances())}`)
+    console.log(`\n${circumstancesLine(at)}`)
   } finally {
     await engine.stop()
   }
@@ -137,13 +142,12 @@ class Check {
   }
 
   async #ours(into: Side, what: Workload, prefix?: string): Promise<void> {
-    const before = this.#brokerCpu()
+    const before = this.#cpu()
     const options = { bootstrap: this.#engine.bootstrap, ...SECONDS }
     const result = await runWorkload(what, prefix === undefined ? options : { ...options, prefix })
     const flow = (result.consumed ?? result.produced)!
     into.values.push(what === endToEnd ? flow.latencyUs!.mean : flow.bytesPerSecond / 1e6)
-    into.clientCpu.push(result.clientCpuSeconds / (flow.bytes / 1e9))
-    into.brokerCpu.push((this.#brokerCpu() - before) / (flow.total.bytes / 1e9))
+    this.#count(into, before, flow.total.bytes)
   }
 
   async #theirs(
@@ -151,14 +155,22 @@ class Check {
     records: number,
     run: (java: JavaTools) => Promise<number>,
   ): Promise<void> {
-    const before = this.#brokerCpu()
+    const before = this.#cpu()
     into.values.push(await run(this.#java))
-    const gigabytes = (records * RECORD_BYTES) / 1e9
-    into.clientCpu.push((this.#java.lastCpuSeconds ?? Number.NaN) / gigabytes)
-    into.brokerCpu.push((this.#brokerCpu() - before) / gigabytes)
+    this.#count(into, before, records * RECORD_BYTES)
   }
 
-  #brokerCpu(): number {
-    return cpuSeconds(this.#engine.pid) ?? Number.NaN
+  /** Clients are processes that have ended by then, on either side. */
+  #cpu() {
+    return {
+      client: endedChildrenCpuSeconds(process.pid) ?? Number.NaN,
+      broker: cpuSeconds(this.#engine.pid) ?? Number.NaN,
+    }
+  }
+
+  #count(into: Side, before: { readonly client: number; readonly broker: number }, bytes: number) {
+    const { client, broker } = this.#cpu()
+    into.clientCpu.push((client - before.client) / (bytes / 1e9))
+    into.brokerCpu.push((broker - before.broker) / (bytes / 1e9))
   }
 }

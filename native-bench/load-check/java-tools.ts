@@ -1,18 +1,23 @@
 /** Kafka's own performance tools, run on an engine that is already there. */
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpuSeconds } from '../common/usage.ts'
+import { existsSync, readdirSync } from 'node:fs'
+import type { Sandbox } from '../common/sandbox.ts'
+
+const HOW_TO_GET_TOOLS =
+  'mvn -f test/clients/java/pom.xml dependency:copy-dependencies -DoutputDirectory=DIRECTORY gets it and what it needs'
 
 export class JavaTools {
   readonly #libs: string
   readonly #bootstrap: string
-  /** Of the tool that ran last, as far as could be seen; null without /proc. */
-  lastCpuSeconds: number | null = null
+  readonly #java: string
+  readonly #sandbox: Sandbox
 
-  /** `libs` is a directory with the jars of Apache Kafka, kafka-tools among them. */
-  constructor(libs: string, bootstrap: string) {
+  /** `libs` is a directory with the jars of Apache Kafka, kafka-tools among them; `java` a program. */
+  constructor(java: string, libs: string, bootstrap: string, sandbox: Sandbox) {
+    this.#java = java
     this.#libs = libs
     this.#bootstrap = bootstrap
+    this.#sandbox = sandbox
   }
 
   /** MB/s (10⁶ bytes of values), without the first fifth. */
@@ -51,23 +56,26 @@ export class JavaTools {
   }
 
   async #run(tool: string, args: readonly (string | number)[]): Promise<string> {
-    const child = spawn(
-      'java',
+    const child = this.#sandbox.spawn(
+      this.#java,
       ['-cp', `${this.#libs}/*`, `org.apache.kafka.tools.${tool}`, ...args.map(String)],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     )
     let out = ''
     let error = ''
-    child.stdout.on('data', (chunk) => (out += chunk))
-    child.stderr.on('data', (chunk) => (error = (error + chunk).slice(-4000)))
-    const timer = setInterval(() => {
-      // gone from /proc at its end: what it had used shortly before
-      this.lastCpuSeconds = cpuSeconds(child.pid ?? null) ?? this.lastCpuSeconds
-    }, 50)
-    const [code] = await once(child, 'close').finally(() => clearInterval(timer))
+    child.stdout!.on('data', (chunk) => (out += chunk))
+    child.stderr!.on('data', (chunk) => (error = (error + chunk).slice(-4000)))
+    const [code] = await once(child, 'close')
     if (code !== 0) throw new Error(`${tool} ended with ${code}: ${out.slice(-1000)}${error}`)
     return out
   }
+}
+
+/** Throws, with what gets them, where they are not. */
+export function assertTools(libs: string): void {
+  const names = existsSync(libs) ? readdirSync(libs) : []
+  if (names.some((name) => /^kafka-tools-\d/.test(name))) return
+  throw new Error(`--libs ${libs}: there is no kafka-tools-VERSION.jar; ${HOW_TO_GET_TOOLS}`)
 }
 
 function expected(found: readonly string[] | undefined, text: string): number {

@@ -10,7 +10,7 @@ import { createTopics } from '../../src/protocol/19-create-topics.ts'
 import { deleteTopics } from '../../src/protocol/20-delete-topics.ts'
 import { initProducerId } from '../../src/protocol/22-init-producer-id.ts'
 import type { Api } from '../../src/protocol/api.ts'
-import type { Leader, TopicPartition } from './messages.ts'
+import { keyOf, type Leader, type TopicPartition } from './messages.ts'
 import { CLIENT_ID } from './produce-batches.ts'
 import type { TopicSet } from './workload.ts'
 
@@ -36,23 +36,24 @@ export function parseBootstrap(text: string): Leader[] {
   })
 }
 
-const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
-
 export class Cluster {
   readonly #first: KafkaConnection
   readonly #byAddress = new Map<string, KafkaConnection>()
   readonly #leaders = new Map<string, Leader>()
 
-  private constructor(first: KafkaConnection) {
+  readonly #signal: AbortSignal | undefined
+
+  private constructor(first: KafkaConnection, signal: AbortSignal | undefined) {
     this.#first = first
+    this.#signal = signal
   }
 
-  /** Throws when none of them answers. */
-  static async open(bootstrap: string): Promise<Cluster> {
+  /** Throws when none of them answers. Whatever waits or goes on for long ends with the signal's reason; remove() does not. */
+  static async open(bootstrap: string, signal?: AbortSignal): Promise<Cluster> {
     let failure: unknown
     for (const address of parseBootstrap(bootstrap)) {
       try {
-        return new Cluster(await KafkaConnection.open(address, OPTIONS))
+        return new Cluster(await KafkaConnection.open(address, OPTIONS), signal)
       } catch (error) {
         failure = error
       }
@@ -80,6 +81,7 @@ export class Cluster {
   async create(set: TopicSet, names: readonly string[]): Promise<void> {
     const configs = Object.entries(set.configs).map(([name, value]) => ({ name, value }))
     for (let from = 0; from < names.length; from += TOPICS_AT_A_TIME) {
+      this.#signal?.throwIfAborted()
       const part = names.slice(from, from + TOPICS_AT_A_TIME)
       const answer = await this.#first.request(createTopics, {
         topics: part.map((name) => ({
@@ -158,6 +160,7 @@ export class Cluster {
 
   async #lookUp(topics: readonly string[], partitions: number): Promise<void> {
     for (let from = 0; from < topics.length; from += TOPICS_AT_A_TIME) {
+      this.#signal?.throwIfAborted()
       const answer = await this.#first.request(metadata, {
         topics: topics
           .slice(from, from + TOPICS_AT_A_TIME)
@@ -189,6 +192,7 @@ export class Cluster {
   async #retried<T>(ask: () => Promise<T>): Promise<T> {
     const until = performance.now() + USABLE_WITHIN_MS
     for (;;) {
+      this.#signal?.throwIfAborted()
       try {
         return await ask()
       } catch (error) {

@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import { circumstancesLine } from '../common/machine.ts'
-import { positiveInteger, positiveNumber } from '../common/options.ts'
+import { fileToWrite, positiveInteger, positiveNumber } from '../common/options.ts'
+import { END_SIGNALS } from '../common/sandbox.ts'
 import { parseBootstrap } from './cluster.ts'
 import { resultHtml } from './html.ts'
 import { type Progress, runWorkload } from './run-workload.ts'
@@ -46,8 +47,8 @@ export function addLoadCommands(to: Command): void {
     .option('--pid <pids...>', 'its processes on this machine, for CPU, memory, files', pids)
     .option('--seconds <s>', 'how long to measure', positiveNumber, 15)
     .option('--warmup <s>', 'how long to run before that', zeroOrMore, 5)
-    .option('--json <file>', 'write the result as JSON')
-    .option('--html <file>', 'write a report with plots')
+    .option('--json <file>', 'write the result as JSON', fileToWrite)
+    .option('--html <file>', 'write a report with plots', fileToWrite)
     .option('--set <path=value...>', 'change a field of the workload, as in produce.rate=1000')
     .option('--keep', 'leave the topics there', false)
     .option('--prefix <prefix>', 'use the topics of an earlier run with --keep')
@@ -75,8 +76,7 @@ function zeroOrMore(text: string): number {
 async function run(name: string, options: Options): Promise<void> {
   const stop = new AbortController()
   const onSignal = () => stop.abort(new Error('stopped'))
-  process.once('SIGINT', onSignal)
-  process.once('SIGTERM', onSignal)
+  for (const signal of END_SIGNALS) process.once(signal, onSignal)
   const line = new ProgressLine()
   try {
     const workload = readWorkload(name, options.set ?? [])
@@ -98,8 +98,7 @@ async function run(name: string, options: Options): Promise<void> {
     console.error(`griot-bench: ${(error as Error).message}`)
     process.exitCode = 1
   } finally {
-    process.off('SIGINT', onSignal)
-    process.off('SIGTERM', onSignal)
+    for (const signal of END_SIGNALS) process.off(signal, onSignal)
   }
 }
 

@@ -9,13 +9,13 @@ import {
   readFetched,
 } from './fetch-frames.ts'
 import { LoadConnection } from './load-connection.ts'
-import type { Leader, Share, TopicPartition } from './messages.ts'
+import { keyOf, type Leader, type Share, type TopicPartition } from './messages.ts'
 import type { ConsumeGroup } from './workload.ts'
 
 export interface ConsumerEvents {
   onFetched(sentUs: number, nowUs: number, records: number, wireBytes: number): void
-  /** A batch with the time that its producer wrote into it. */
-  onBatch(timestamp: number, nowUs: number): void
+  /** A batch of `reader` with the time that its producer wrote into it. */
+  onBatch(timestamp: number, nowUs: number, reader: Reader): void
   /** Everything that was there when stopAtEnd() was called, has been read. */
   onEnd(): void
   onFailure(error: Error): void
@@ -27,13 +27,18 @@ export interface ConsumerOptions {
   readonly version: number
   leaderOf(partition: TopicPartition): Leader
   offsetOf(partition: TopicPartition): number
+  /** Where the logs of partitions begin now; asked for when one began behind what was to be read. */
+  earliestOf(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>>
 }
 
 export class Consumer {
   readonly #fetchers: readonly Fetcher[]
+  /** Every partition that it reads, and how far it came. */
+  readonly readers: readonly Readonly<Reader>[]
 
-  private constructor(fetchers: readonly Fetcher[]) {
+  private constructor(fetchers: readonly Fetcher[], readers: readonly Reader[]) {
     this.#fetchers = fetchers
+    this.readers = readers
   }
 
   static async open(options: ConsumerOptions, events: ConsumerEvents): Promise<Consumer> {
@@ -43,7 +48,10 @@ export class Consumer {
       const key = `${leader.host}:${leader.port}`
       const found = byLeader.get(key) ?? { leader, readers: [] }
       byLeader.set(key, found)
-      found.readers.push({ ...at, offset: options.offsetOf(at), offsetAt: 0 })
+      found.readers.push({
+        ...{ ...at, offset: options.offsetOf(at), offsetAt: 0 },
+        ...{ skipped: 0, measured: 0, lastDueUs: 0 },
+      })
     }
     let ended = 0
     const onEnd = () => {
@@ -53,7 +61,8 @@ export class Consumer {
     for (const { leader, readers } of byLeader.values()) {
       fetchers.push(await Fetcher.open(leader, readers, options, { ...events, onEnd }))
     }
-    return new Consumer(fetchers)
+    const readers = [...byLeader.values()].flatMap((one) => one.readers)
+    return new Consumer(fetchers, readers)
   }
 
   begin(): void {
@@ -89,6 +98,8 @@ class Fetcher {
   #wireBytes = 0
   #isAtEnd = true
   #now = 0
+  /** Of the answer that is read: their logs begin behind their offsets, and it does not say where. */
+  #outOfRange: Reader[] = []
 
   private constructor(
     readers: readonly Reader[],
@@ -147,6 +158,10 @@ class Fetcher {
       return
     }
     this.#events.onFetched(this.sentUs, this.#now, this.#records, this.#wireBytes)
+    if (this.#outOfRange.length > 0) {
+      this.#skip(this.#outOfRange.splice(0)).catch(this.#events.onFailure)
+      return
+    }
     if (!this.#isLast || !this.#isAtEnd) this.begin()
     else if (!this.#hasEnded) {
       this.#hasEnded = true
@@ -159,22 +174,33 @@ class Fetcher {
     const reader = this.#readerOf(memory, topicAt, found)
     if (reader === undefined) return
     if (found.error === ErrorCode.OFFSET_OUT_OF_RANGE) {
-      // retention was faster
-      reader.offset = Math.max(0, found.logStart)
-      this.#isAtEnd = false
+      this.#outOfRange.push(reader)
       return
     }
     if (found.error !== 0) {
       this.#refused(found.error)
       return
     }
-    const onBatch = group.endToEnd ? (time: number) => this.#events.onBatch(time, this.#now) : null
+    const onBatch = group.endToEnd
+      ? (time: number) => this.#events.onBatch(time, this.#now, reader)
+      : null
     const batches = readBatches(memory, found.recordsAt, found.recordsBytes, onBatch)
     this.#records += batches.records
     this.#wireBytes += batches.wireBytes
     if (batches.next >= 0) reader.offset = batches.next
     if (reader.offset < found.highWatermark) this.#isAtEnd = false
     else if (group.rewind) reader.offset = Math.max(0, found.logStart)
+  }
+
+  /** Retention was faster: reads on where the logs begin now. */
+  async #skip(readers: readonly Reader[]): Promise<void> {
+    const earliest = await this.#options.earliestOf(readers)
+    for (const reader of readers) {
+      const next = earliest.get(keyOf(reader))!
+      reader.skipped += Math.max(0, next - reader.offset)
+      reader.offset = next
+    }
+    this.begin()
   }
 
   #readerOf(memory: Buffer, topicAt: number, found: FetchedPartition): Reader | undefined {

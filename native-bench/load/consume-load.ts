@@ -1,8 +1,9 @@
 /** One process's consumers. */
 import { nowUs } from './clock.ts'
 import type { Consumer, ConsumerEvents } from './consume-connection.ts'
+import type { Reader } from './fetch-frames.ts'
 import { Latencies } from './latency.ts'
-import type { ChildResult, Job, Times } from './messages.ts'
+import { type ChildResult, type Due, type Job, keyOf, type Times } from './messages.ts'
 import { Tally } from './tally.ts'
 import type { ConsumeGroup } from './workload.ts'
 
@@ -19,6 +20,7 @@ export class ConsumeLoad implements Pick<ConsumerEvents, 'onFetched' | 'onBatch'
   readonly #done: (result: ChildResult) => void
   #ended = 0
   #isOver = false
+  #due: Due = {}
 
   constructor(
     job: Job,
@@ -45,9 +47,10 @@ export class ConsumeLoad implements Pick<ConsumerEvents, 'onFetched' | 'onBatch'
     setTimeout(() => this.#finish(false), (this.#times.toUs - nowUs()) / 1000)
   }
 
-  /** The producers have ended. */
-  finish(): void {
+  /** The producers have ended; `due` is what was to come. */
+  finish(due: Due): void {
     if (!this.#job.drains) return
+    this.#due = due
     for (const consumer of this.#consumers) consumer.stopAtEnd()
     setTimeout(() => this.#finish(true), DRAIN_MS)
   }
@@ -61,9 +64,12 @@ export class ConsumeLoad implements Pick<ConsumerEvents, 'onFetched' | 'onBatch'
     }
   }
 
-  onBatch(timestamp: number, now: number): void {
+  onBatch(timestamp: number, now: number, reader: Reader): void {
     const intendedUs = this.#times.startUs + timestamp
-    if (this.#tally.isMeasured(intendedUs)) this.#latencies.record(now - intendedUs)
+    if (this.#isOver || !this.#tally.isMeasured(intendedUs)) return
+    this.#latencies.record(now - intendedUs)
+    reader.measured++
+    reader.lastDueUs = Math.max(reader.lastDueUs, intendedUs)
   }
 
   onEnd(): void {
@@ -73,17 +79,43 @@ export class ConsumeLoad implements Pick<ConsumerEvents, 'onFetched' | 'onBatch'
   #finish(isGivenUp: boolean): void {
     if (this.#isOver) return
     this.#isOver = true
-    const notes = isGivenUp
-      ? [`${this.#group.name}: not all was read ${DRAIN_MS / 1000} s after the last was written`]
-      : []
+    const { name } = this.#group
+    const notes: string[] = []
+    if (isGivenUp) {
+      notes.push(`${name}: not all was read ${DRAIN_MS / 1000} s after the last was written`)
+    }
+    const readers = this.#consumers.flatMap((consumer) => consumer.readers)
+    const skipped = readers.reduce((sum, reader) => sum + reader.skipped, 0)
+    if (skipped > 0) {
+      notes.push(
+        `${name}: ${skipped} records were gone before they were read, retention was faster`,
+      )
+    }
     this.#recordOpen()
+    const unanswered = this.#group.endToEnd ? this.#recordMissing(readers) : 0
     this.#done({
       ...this.#tally.result(),
       latency: this.#latencies.text(),
       sendLag: null,
-      unanswered: 0,
-      notes,
+      ...{ unanswered, skipped, due: {}, notes },
     })
+  }
+
+  /**
+   * Batches of the window that never came are as late as they can be: due when the last one that came from their partition was,
+   * or when the window began, where records in between were skipped.
+   */
+  #recordMissing(readers: readonly Readonly<Reader>[]): number {
+    const now = nowUs()
+    let count = 0
+    for (const reader of readers) {
+      const missing = (this.#due[keyOf(reader)] ?? 0) - reader.measured
+      if (missing <= 0) continue
+      const sinceUs = reader.skipped > 0 ? 0 : reader.lastDueUs
+      this.#latencies.record(now - Math.max(this.#times.fromUs, sinceUs), missing)
+      count += missing
+    }
+    return count
   }
 
   /** A read that goes on is as late as it is by now, at least; one that may only wait for records is not late at all. */

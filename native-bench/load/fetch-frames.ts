@@ -14,6 +14,11 @@ export interface Reader extends TopicPartition {
   offset: number
   /** Bytes from the frame's begin to the offset in it. */
   offsetAt: number
+  /** Records that were gone before they were read. */
+  skipped: number
+  /** End to end: batches of the measured window that came, and when the last of them was due. */
+  measured: number
+  lastDueUs: number
 }
 
 /** Readers must be grouped by topic. One request is on its way at a time, so that its bytes may change after each answer. */

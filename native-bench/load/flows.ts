@@ -39,6 +39,7 @@ export function flowOf(results: readonly ChildResult[], seconds: number): Flow {
     percentilesUs: (latencies ?? new Latencies()).plot(),
     total: { requests, records, bytes },
     unanswered: results.reduce((total, { unanswered }) => total + unanswered, 0),
+    skipped: results.reduce((total, { skipped }) => total + skipped, 0),
   }
 }
 
@@ -84,9 +85,10 @@ function bottlenecks(done: readonly DoneJob[], seconds: number): string[] {
   )
   for (const { job, result } of done) {
     if (result.unanswered === 0) continue
-    notes.push(
-      `${job.group.name}: ${result.unanswered} requests of the window had no answer in the end`,
-    )
+    const { kind, name } = job.group
+    const what = kind === 'produce' ? 'requests' : 'batches'
+    const missed = kind === 'produce' ? 'had no answer in the end' : 'were never read'
+    notes.push(`${name}: ${result.unanswered} ${what} of the window ${missed}`)
   }
   return notes
 }

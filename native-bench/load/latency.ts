@@ -17,8 +17,9 @@ export class Latencies {
     numberOfSignificantValueDigits: 3,
   })
 
-  record(us: number): void {
-    this.#histogram.recordValue(Math.min(MOST_US, Math.max(1, Math.round(us))))
+  record(us: number, times = 1): void {
+    const value = Math.min(MOST_US, Math.max(1, Math.round(us)))
+    this.#histogram.recordValueWithCount(value, times)
   }
 
   get count(): number {

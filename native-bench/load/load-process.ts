@@ -6,7 +6,17 @@ import { Cluster, EARLIEST, LATEST } from './cluster.ts'
 import { Consumer } from './consume-connection.ts'
 import { ConsumeLoad } from './consume-load.ts'
 import { FETCH_VERSION_MAX } from './fetch-frames.ts'
-import type { ChildResult, Counts, FromChild, Job, Times, ToChild } from './messages.ts'
+import {
+  type ChildResult,
+  type Counts,
+  type Due,
+  type FromChild,
+  type Job,
+  keyOf,
+  type Times,
+  type ToChild,
+  type TopicPartition,
+} from './messages.ts'
 import { buildTemplates, PRODUCE_VERSION_MAX } from './produce-batches.ts'
 import { Producer } from './produce-connection.ts'
 import { ProduceLoad } from './produce-load.ts'
@@ -21,7 +31,7 @@ interface Prepared {
 
 interface Running {
   readonly counts: Counts
-  finish?(): void
+  finish?(due: Due): void
 }
 
 const tell = (message: FromChild): void => void process.send!(message)
@@ -55,6 +65,17 @@ async function prepareProduce(job: Job, group: ProduceGroup, cluster: Cluster): 
   }
 }
 
+/** By connections of its own: it is asked for hardly ever, and others are closed by then. */
+async function earliestOf(job: Job, partitions: readonly TopicPartition[]) {
+  const cluster = await Cluster.open(job.bootstrap)
+  try {
+    await cluster.waitForLeaders([...new Set(partitions.map(({ topic }) => topic))])
+    return await cluster.offsets(partitions, EARLIEST)
+  } finally {
+    cluster.close()
+  }
+}
+
 async function prepareConsume(job: Job, group: ConsumeGroup, cluster: Cluster): Promise<Prepared> {
   const version = cluster.version(fetch, FETCH_VERSION_MAX)
   const all = job.shares.flatMap(({ partitions }) => partitions)
@@ -65,7 +86,8 @@ async function prepareConsume(job: Job, group: ConsumeGroup, cluster: Cluster): 
     const consumer = await Consumer.open(
       {
         ...{ group, share, version, leaderOf: cluster.leaderOf.bind(cluster) },
-        offsetOf: ({ topic, partition }) => offsets.get(`${topic}/${partition}`)!,
+        offsetOf: (at) => offsets.get(keyOf(at))!,
+        earliestOf: (partitions) => earliestOf(job, partitions),
       },
       {
         onFetched: (...fetched) => load?.onFetched(...fetched),
@@ -122,7 +144,7 @@ async function take(message: ToChild): Promise<void> {
       running = begin(await prepared!, message.times)
       return
     case 'finish':
-      running?.finish?.()
+      running?.finish?.(message.due)
       return
     default:
       message satisfies never

@@ -4,7 +4,15 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../common/root.ts'
-import type { ChildResult, Counts, FromChild, Job, Times, ToChild } from './messages.ts'
+import {
+  type ChildResult,
+  type Counts,
+  type FromChild,
+  type Job,
+  mergedDue,
+  type Times,
+  type ToChild,
+} from './messages.ts'
 
 const READY_WITHIN_MS = 180_000
 
@@ -33,7 +41,8 @@ class LoadProcess {
   }
 
   send(message: ToChild): void {
-    if (this.#child.connected) this.#child.send(message)
+    // one that has ended meanwhile says so by its exit
+    if (this.#child.connected) this.#child.send(message, () => undefined)
   }
 
   async end(): Promise<void> {
@@ -119,11 +128,14 @@ export class LoadProcesses {
   /** Rejects with what the first one that failed said. Consumers that drain end after the producers did. */
   async done(): Promise<DoneJob[]> {
     const producers = this.#all.filter(({ job }) => job.group.kind === 'produce')
-    await Promise.race([
+    const ended = await Promise.race([
       Promise.all(producers.map(({ done }) => done.promise)),
       this.#failure.promise,
     ])
-    for (const one of this.#all) one.send({ kind: 'finish' })
+    const due = mergedDue(ended.map((result) => result.due))
+    for (const one of this.#all) {
+      if (one.job.group.kind === 'consume') one.send({ kind: 'finish', due })
+    }
     const results = this.#all.map(async ({ job, done }) => ({ job, result: await done.promise }))
     return await Promise.race([Promise.all(results), this.#failure.promise])
   }

@@ -44,7 +44,20 @@ export type ToChild =
   | { readonly kind: 'job'; readonly job: Job }
   | { readonly kind: 'start'; readonly times: Times }
   /** The producers have ended: what is there is all that comes. */
-  | { readonly kind: 'finish' }
+  | { readonly kind: 'finish'; readonly due: Due }
+
+/** Batches that were to be sent in the measured window, whether or not they were: by `topic/partition`. */
+export type Due = Readonly<Record<string, number>>
+
+export function mergedDue(all: readonly Due[]): Due {
+  const sum: Record<string, number> = {}
+  for (const due of all) {
+    for (const [key, count] of Object.entries(due)) sum[key] = (sum[key] ?? 0) + count
+  }
+  return sum
+}
+
+export const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
 
 export interface Counts {
   requests: number
@@ -62,8 +75,15 @@ export interface ChildResult {
   readonly sendLag: string | null
   /** Over the window. */
   readonly cpuSeconds: number
-  /** Requests of the window without an answer when the run was given up. */
+  /**
+   * Producers: requests of the window without an answer when the run was given up. Consumers, end to end: batches of the
+   * window that never came.
+   */
   readonly unanswered: number
+  /** Consumers: records that were gone from the log before they were read. */
+  readonly skipped: number
+  /** Producers; nothing of others. */
+  readonly due: Due
   readonly notes: readonly string[]
 }
 

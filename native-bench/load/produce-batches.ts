@@ -7,6 +7,7 @@ import { buildBatch } from '../../src/record/builder.ts'
 import { prepareCompression } from '../../src/record/compression.ts'
 import { HeaderPatcher } from './batch-header.ts'
 import type { TopicPartition } from './messages.ts'
+import { textValue } from './values.ts'
 import type { ProduceGroup } from './workload.ts'
 
 /** The newest before flexible versions: the batch is then the end of the frame, and there are no topic ids. */
@@ -19,17 +20,6 @@ export interface Template {
   readonly patcher: HeaderPatcher | null
 }
 
-/** Words with a little chance in between, so that compression has as much to do as with text: about a third remains. */
-function value(bytes: number, seed: number): Buffer {
-  const out = Buffer.alloc(bytes)
-  let state = seed * 2_654_435_761 + 1
-  for (let at = 0; at < bytes; at++) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0
-    out[at] = at % 4 === 0 ? 97 + ((state >>> 24) % 26) : 'kafka bench '.charCodeAt(at % 12)
-  }
-  return out
-}
-
 /** `isPatched`: times or sequences will be written into their headers. */
 export async function buildTemplates(group: ProduceGroup, isPatched: boolean): Promise<Template[]> {
   await prepareCompression()
@@ -39,7 +29,7 @@ export async function buildTemplates(group: ProduceGroup, isPatched: boolean): P
   return Array.from({ length: group.distinctBatches }, (_, batchAt) => {
     const records = Array.from({ length: group.recordsPerBatch }, (_, at) => ({
       ...{ timestampMs, key: null },
-      value: value(group.recordBytes, batchAt * group.recordsPerBatch + at),
+      value: textValue(group.recordBytes, batchAt * group.recordsPerBatch + at),
     }))
     const batch = Buffer.from(buildBatch(records, { codec: Codec[group.compression] }))
     if (!isPatched) return { batch, patcher: null }

@@ -3,7 +3,14 @@ import { errorName } from '../../src/base/error-code.ts'
 import { HeaderBytes } from './batch-header.ts'
 import { nowUs } from './clock.ts'
 import { LoadConnection } from './load-connection.ts'
-import type { Leader, Share, TopicPartition } from './messages.ts'
+import {
+  type Due,
+  keyOf,
+  type Leader,
+  type Share,
+  type Times,
+  type TopicPartition,
+} from './messages.ts'
 import { ProducePrefix, type Template } from './produce-batches.ts'
 import type { ProduceGroup } from './workload.ts'
 
@@ -29,6 +36,8 @@ interface Target {
   readonly prefix: ProducePrefix
   sequence: number
   readonly at: TopicPartition
+  /** Batches of the measured window. */
+  due: number
 }
 
 export interface ProducerEvents {
@@ -54,8 +63,8 @@ export class Producer {
   readonly #connections = new Map<string, LoadConnection>()
   readonly #owned: Owned[] = []
   readonly #header: HeaderBytes
-  /** Of the run; batches carry the time since. */
-  #epochUs = 0
+  /** Batches carry the time since its start. */
+  #times: Times = { startUs: 0, fromUs: 0, toUs: 0 }
   #next = 0
   #nextTemplate = 0
   outstanding = 0
@@ -87,7 +96,7 @@ export class Producer {
         producer.#connections.get(key) ?? (await producer.#connect(leader, pending))
       producer.#connections.set(key, connection)
       const prefix = new ProducePrefix(options.version, options.group.acks, at)
-      producer.#targets.push({ connection, pending, prefix, sequence: 0, at })
+      producer.#targets.push({ connection, pending, prefix, sequence: 0, at, due: 0 })
     }
     return producer
   }
@@ -99,14 +108,14 @@ export class Producer {
     })
   }
 
-  begin(epochUs: number): void {
-    this.#epochUs = epochUs
+  begin(times: Times): void {
+    this.#times = times
   }
 
   /** Goes out with flush(). */
   send(intendedUs: number): void {
     const { group, templates } = this.#options
-    const target = this.#targets[this.#next++ % this.#targets.length]!
+    const target = this.#nextTarget(intendedUs)
     const isPatched = this.#options.isStamped || group.idempotence
     const template = templates[this.#nextTemplate++ % templates.length]!
     this.outstanding++
@@ -130,6 +139,16 @@ export class Producer {
     this.#send(target, [head, batch], { intendedUs, wireBytes: batch.length, prefix, owned })
   }
 
+  /** A request that was due then, and that is not sent any more. */
+  leaveOut(intendedUs: number): void {
+    this.#nextTarget(intendedUs)
+  }
+
+  /** What was due in the measured window. */
+  due(): Due {
+    return Object.fromEntries(this.#targets.map(({ at, due }) => [keyOf(at), due]))
+  }
+
   flush(): void {
     for (const connection of this.#connections.values()) connection.flush()
   }
@@ -144,6 +163,19 @@ export class Producer {
     return [...pendings].flatMap((pending) => pending.map(({ intendedUs }) => intendedUs))
   }
 
+  #nextTarget(intendedUs: number): Target {
+    const target = this.#targets[this.#next++ % this.#targets.length]!
+    // by the time that a consumer will read
+    const dueUs = this.#times.startUs + this.#timestampOf(intendedUs)
+    if (dueUs >= this.#times.fromUs && dueUs < this.#times.toUs) target.due++
+    return target
+  }
+
+  /** Whole microseconds since the run began. */
+  #timestampOf(intendedUs: number): number {
+    return Math.max(0, Math.round(intendedUs - this.#times.startUs))
+  }
+
   #send(target: Target, parts: readonly Buffer[], request: Request): void {
     for (const part of parts) target.connection.send(part)
     if (this.#options.group.acks !== 0) {
@@ -156,7 +188,7 @@ export class Producer {
 
   #patch(bytes: Buffer, at: number, template: Template, target: Target, intendedUs: number): void {
     const { isStamped, group } = this.#options
-    if (isStamped) this.#header.setTimestamp(Math.max(0, Math.round(intendedUs - this.#epochUs)))
+    if (isStamped) this.#header.setTimestamp(this.#timestampOf(intendedUs))
     if (group.idempotence) {
       this.#header.setSequence(target.sequence)
       target.sequence = (target.sequence + group.recordsPerBatch) % 2 ** 31

@@ -1,7 +1,7 @@
 /** One process's producers: as fast as answers come, or by a constant schedule. */
 import { nowUs } from './clock.ts'
 import { Latencies } from './latency.ts'
-import type { ChildResult, Job, Times } from './messages.ts'
+import { type ChildResult, type Job, mergedDue, type Times } from './messages.ts'
 import { Pacer } from './pacer.ts'
 import type { Producer } from './produce-connection.ts'
 import { Tally } from './tally.ts'
@@ -46,7 +46,7 @@ export class ProduceLoad {
   }
 
   begin(): void {
-    for (const producer of this.#producers) producer.begin(this.#times.startUs)
+    for (const producer of this.#producers) producer.begin(this.#times)
     if (this.#job.batchesMax === null) {
       setTimeout(() => this.#end(), (this.#times.toUs - nowUs()) / 1000)
     }
@@ -136,8 +136,8 @@ export class ProduceLoad {
       ...this.#tally.result(),
       latency: this.#group.acks === 0 ? null : this.#latencies.text(),
       sendLag: isOpenLoop ? this.#lags.text() : null,
-      unanswered,
-      notes: [],
+      ...{ unanswered, skipped: 0, notes: [] },
+      due: mergedDue(this.#producers.map((producer) => producer.due())),
     })
   }
 
@@ -155,6 +155,7 @@ export class ProduceLoad {
       if (this.#group.rate === null) continue
       for (; this.#dueUs(producer) < this.#times.toUs; producer.scheduled++) {
         late(this.#dueUs(producer))
+        producer.leaveOut(this.#dueUs(producer))
       }
     }
     return count

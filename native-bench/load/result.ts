@@ -53,8 +53,13 @@ export interface Flow {
   readonly percentilesUs: readonly number[]
   /** Of the whole run: warm-up, window, and what was read or answered after it. */
   readonly total: Totals
-  /** Requests of the window that had no answer, or were not even sent, when the run was given up; in latencyUs. */
+  /**
+   * In latencyUs as late as they are by then, at least. Producers: requests of the window that had no answer, or were not even sent, when
+   * the run was given up. Consumers, end to end: batches of the window that were due and never came, whether or not they were sent.
+   */
   readonly unanswered: number
+  /** Consumers: records that retention took before they were read. */
+  readonly skipped: number
 }
 
 export const PLOT_PERCENTILES = [

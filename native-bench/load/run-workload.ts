@@ -51,12 +51,13 @@ export async function runWorkload(
   options: RunWorkloadOptions,
 ): Promise<WorkloadResult> {
   options.signal?.throwIfAborted()
-  const cluster = await Cluster.open(options.bootstrap)
+  const cluster = await Cluster.open(options.bootstrap, options.signal)
   const isOwn = options.prefix === undefined
   const prefix = options.prefix ?? `griot-bench-${randomBytes(4).toString('hex')}`
   const run = new Run(workload, options, cluster, prefix)
   try {
     const created = await run.topics(isOwn)
+    options.signal?.throwIfAborted()
     const preloaded = isOwn ? await run.preload() : null
     const measured = await run.measure()
     return { ...measured, created, preloaded }
@@ -173,6 +174,8 @@ class Run {
       signal?.addEventListener('abort', onAbort)
     })
     try {
+      // one that came before is heard by no listener
+      signal?.throwIfAborted()
       return await Promise.race([work(processes), aborted])
     } finally {
       signal?.removeEventListener('abort', onAbort)

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { Argument, type Command } from 'commander'
 import { circumstances, circumstancesLine } from '../common/machine.ts'
 import { markdownTable } from '../common/markdown.ts'
-import { positiveInteger, positiveNumber } from '../common/options.ts'
+import { fileToWrite, positiveInteger, positiveNumber } from '../common/options.ts'
 import { type Figure, figuresText } from '../common/report.ts'
 import { format, median, spread } from '../common/statistics.ts'
 import { type CaseResult, measureCase } from './measure.ts'
@@ -29,7 +29,7 @@ export function registerMicro(program: Command): void {
     .option('--filter <TEXT>', 'only cases whose name has this in it', '')
     .option('--rounds <N>', 'how many processes measure each', positiveInteger, 5)
     .option('--ms <N>', 'how long each case is measured', positiveNumber, 100)
-    .option('--json <FILE>', 'also write the figures into a file, for compare')
+    .option('--json <FILE>', 'also write the figures into a file, for compare', fileToWrite)
     .action(run)
   // what a measuring process is started with
   program.command('micro-subject <name> <ms> <filter>', { hidden: true }).action(runSubject)

@@ -19,4 +19,6 @@ export interface Side {
   /** What a table calls it, with its version. */
   readonly label: string
   start(directory: string): Promise<Broker>
+  /** The same with nothing kept of earlier starts, as the very first one of an installation. */
+  startCold?(directory: string): Promise<Broker>
 }

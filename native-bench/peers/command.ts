@@ -4,30 +4,31 @@ import { writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join, relative } from 'node:path'
 import { type Command, Option } from 'commander'
+import { builtHash } from '../common/built.ts'
 import { circumstances, circumstancesLine } from '../common/machine.ts'
 import { markdownTable } from '../common/markdown.ts'
 import { positiveInteger, positiveNumber } from '../common/options.ts'
+import { OthersWindow } from '../common/others.ts'
 import { root } from '../common/root.ts'
+import { Sandbox } from '../common/sandbox.ts'
 import type { Side } from './broker.ts'
-import { startGriot } from './griot.ts'
+import { griotSide } from './griot.ts'
 import { startKafka } from './kafka.ts'
 import { javaProgram, KAFKA_VERSION, kafkaLibs } from './kafka-libs.ts'
 import { SETTLE_TIMEOUT_MS } from './page-cache.ts'
-import { assertRoom, roomAt } from './preflight.ts'
+import { assertRoom, memoryPlace, roomAt } from './preflight.ts'
 import { keepResult, newestResults, type RowResult } from './results.ts'
 import type { Row, Timing } from './row.ts'
 import { rows } from './rows.ts'
 import { type Measured, runRow, type Sides, verdict } from './run-row.ts'
-import { Sandbox } from './sandbox.ts'
-import { resultsPage, type TableRow } from './table.ts'
+import { quietText, resultsPage, type TableRow } from './table.ts'
+import { ROUNDS, SECONDS, whyTrial } from './trial.ts'
 
 const RESULTS = join(root, 'native-bench/results')
 const PAGE = join(root, 'native-bench/RESULTS.md')
-/** What a run is kept for: the goals are about rounds and seconds of at least so much. */
-const ROUNDS = 5
-const SECONDS = 15
 const WARMUP_SECONDS = 5
 const JVM_WARMUP_SECONDS = 30
+const REST_MS = 3_000
 
 interface Options {
   readonly row: string
@@ -58,25 +59,11 @@ export function registerPeers(program: Command): void {
     .option('--warmup <N>', 'seconds before, of every run; 30 for a fresh JVM', positiveNumber)
     .option('--data-dir <DIR>', 'where temporary directories are made')
     .option('--json', 'print the result as JSON instead of the verdict', false)
-    .action(orExplain(runPeers))
+    .action(runPeers)
   program
     .command('table')
     .description('write native-bench/RESULTS.md from the newest run of each row')
-    .action(orExplain(writeTable))
-}
-
-/** What went wrong is for whoever ran it, so without a stack; it ends with 1. */
-function orExplain<T>(run: (options: T) => void | Promise<void>): (options: T) => Promise<void> {
-  return async (options) => {
-    try {
-      await run(options)
-    } catch (error) {
-      const { message, cause } = error as Error
-      const isNews = cause instanceof Error && !message.includes(cause.message)
-      console.error(`error: ${message}${isNews ? ` (${cause.message})` : ''}`)
-      process.exitCode = 1
-    }
-  }
+    .action(writeTable)
 }
 
 function timingOf({ seconds, warmup }: Options): Timing {
@@ -84,15 +71,16 @@ function timingOf({ seconds, warmup }: Options): Timing {
     seconds,
     warmupSeconds: warmup ?? WARMUP_SECONDS,
     freshWarmupSeconds: { griot: warmup ?? WARMUP_SECONDS, kafka: warmup ?? JVM_WARMUP_SECONDS },
+    ...{ restMs: REST_MS, size: 1 },
   }
 }
 
-function sidesOf(options: Options, sandbox: Sandbox): Sides & { java: () => string | null } {
-  const griot: Side = {
-    name: 'griot',
-    label: 'Griot',
-    start: (directory) => startGriot(sandbox, directory),
-  }
+function sidesOf(
+  row: Row,
+  options: Options,
+  sandbox: Sandbox,
+): Sides & { java: () => string | null } {
+  const griot = griotSide(sandbox)
   let java: string | null = null
   const kafka = (): Side => {
     const program = javaProgram()
@@ -101,6 +89,7 @@ function sidesOf(options: Options, sandbox: Sandbox): Sides & { java: () => stri
       spawnSync(program, ['-version'], { encoding: 'utf8' }).stderr,
     )![1]!
     const nodes = options.nodes === '3' ? 3 : 1
+    const properties = row.keepsLogsSmall ? RETENTION_NOW : {}
     return {
       name: 'kafka',
       label: `Apache Kafka ${options.kafkaVersion}${nodes === 3 ? ', three nodes' : ''}`,
@@ -108,15 +97,15 @@ function sidesOf(options: Options, sandbox: Sandbox): Sides & { java: () => stri
         startKafka(sandbox, { java: program, libs, nodes, properties }, directory),
     }
   }
-  const peer = options.peer === 'griot' ? () => ({ ...griot, label: 'Griot again' }) : kafka
+  const peer = options.peer === 'griot' ? () => griotSide(sandbox, 'Griot again') : kafka
   return { griot, peer, java: () => java }
 }
 
 /**
- * What is not Kafka's default: retention is looked at every second, not every five minutes, and files are deleted a second later,
- * not a minute, so that a log of 1 GB stays one. Griot does so at each new segment.
+ * What is not Kafka's default where logs are kept small: retention is looked at every second, not every five minutes, and files are
+ * deleted a second later, not a minute, so that a log of 1 GB stays one. Griot does so at each new segment.
  */
-const properties = {
+const RETENTION_NOW = {
   'log.retention.check.interval.ms': 1_000,
   'log.segment.delete.delay.ms': 1_000,
 }
@@ -125,25 +114,61 @@ async function runPeers(options: Options): Promise<void> {
   const row = rows.find(({ name }) => name === options.row)
   if (row === undefined)
     throw new Error(`no row ${options.row}; there are ${rows.map(({ name }) => name).join(', ')}`)
-  const loadBefore = loadavg()[0]!
-  const sandbox = new Sandbox(options.dataDir)
+  // before anything: what is committed or built meanwhile is not what is measured
+  const before = { at: circumstances(), load: loadavg()[0]!, built: builtHash() }
+  const others = new OthersWindow()
+  const memory = options.dataDir === undefined && row.isInMemory ? memoryPlace(row.needs) : null
+  const sandbox = new Sandbox(memory ?? options.dataDir)
   const print = (line: string) => console.error(line)
+  let measured: Measured
+  let java: string | null
   try {
     assertRoom(row.name, row.needs, roomAt(sandbox.place), sandbox.place)
-    const sides = sidesOf(options, sandbox)
+    const sides = sidesOf(row, options, sandbox)
     print(`${row.name}: ${row.title}`)
+    const { rounds } = options
     const timing = timingOf(options)
-    const measured = await runRow(row, sides, {
-      rounds: options.rounds,
-      timing,
-      settleMs: SETTLE_TIMEOUT_MS,
-      sandbox,
-      print,
+    measured = await runRow(row, sides, {
+      ...{ rounds, timing, sandbox, print, settleMs: SETTLE_TIMEOUT_MS },
     })
-    report(row, options, measured, { loadBefore, java: sides.java() })
+    java = sides.java()
   } finally {
     await sandbox.close()
   }
+  const notes = [...measured.notes, ...placeNotes(row, memory), ...settingsNotes(row, java)]
+  const result: RowResult = {
+    format: 1,
+    row: resultName(row, options),
+    title: row.title,
+    peer: measured.peer,
+    command: commandOf(options),
+    at: before.at,
+    java,
+    loadBefore: before.load,
+    othersCores: others.end(),
+    seconds: options.seconds,
+    measures: row.measures,
+    rounds: measured.rounds,
+    notes,
+  }
+  report(row, options, result, before.built)
+}
+
+/** Where the directories were, of a row to which that matters. */
+function placeNotes({ isInMemory = false }: Row, memory: string | null): string[] {
+  if (!isInMemory) return []
+  return [
+    memory === null
+      ? 'Directories were not in memory, so that a file system may be what was measured.'
+      : `Directories were in memory (\`${memory}\`).`,
+  ]
+}
+
+/** What Kafka was told beside its defaults. */
+function settingsNotes({ keepsLogsSmall = false }: Row, java: string | null): string[] {
+  if (java === null || !keepsLogsSmall) return []
+  const set = Object.entries(RETENTION_NOW).map(([name, value]) => `${name}=${value}`)
+  return [`Kafka with ${set.join(', ')}.`]
 }
 
 /** A row of another peer than one node is one of its own in the table. */
@@ -161,41 +186,32 @@ function commandOf(options: Options): string {
   return words.join(' ')
 }
 
-function report(
-  row: Row,
-  options: Options,
-  measured: Measured,
-  { loadBefore, java }: { loadBefore: number; java: string | null },
-): void {
-  const result: RowResult = {
-    format: 1,
-    row: resultName(row, options),
-    title: row.title,
-    peer: measured.peer,
-    command: commandOf(options),
-    at: circumstances(),
-    java,
-    loadBefore,
-    seconds: options.seconds,
-    measures: row.measures,
-    rounds: measured.rounds,
-    notes: measured.notes,
-  }
-  const isTrial =
-    options.rounds < ROUNDS ||
-    options.seconds < SECONDS ||
-    options.warmup !== undefined ||
-    options.peer === 'griot'
-  const path = keepResult(isTrial ? join(RESULTS, 'trial') : RESULTS, result)
+function report(row: Row, options: Options, result: RowResult, builtBefore: string): void {
+  const why = whyTrial({
+    ...{ rounds: options.rounds, seconds: options.seconds, peer: options.peer },
+    ...{ hasOwnWarmup: options.warmup !== undefined, commit: result.at.commit },
+    ...{ builtBefore, builtAfter: builtHash() },
+  })
+  const path = keepResult(why.length > 0 ? join(RESULTS, 'trial') : RESULTS, result)
   if (options.json) {
     console.log(JSON.stringify(result))
     return
   }
-  const head = ['measure', `Griot : ${measured.peer}`, 'goal', 'reached']
-  console.log(markdownTable(head, verdict(row, measured)))
-  for (const note of measured.notes) console.log(note)
-  console.log(`${circumstancesLine(result.at)}, load before ${loadBefore.toFixed(2)}`)
-  console.log(`kept in ${relative(root, path)}${isTrial ? ': a trial, not for the table' : ''}`)
+  const head = ['measure', `Griot : ${result.peer}`, 'goal', 'reached']
+  console.log(markdownTable(head, verdict(row, result)))
+  for (const note of result.notes) console.log(note)
+  console.log(`${circumstancesLine(result.at)}, ${quietText(result)}`)
+  const trial = why.length === 0 ? '' : `: a trial, not for the table (${why.join(', ')})`
+  console.log(`kept in ${relative(root, path)}${trial}`)
+}
+
+/** Whether nothing in `src` is different now from what it was at `commit`. */
+function isCurrent(commit: string | null): boolean {
+  if (commit === null || commit.endsWith('+')) return false
+  const { status } = spawnSync('git', ['diff', '--quiet', commit, 'HEAD', '--', 'src'], {
+    cwd: root,
+  })
+  return status === 0
 }
 
 function writeTable(): void {
@@ -204,6 +220,6 @@ function writeTable(): void {
   const others: TableRow[] = [...results.values()]
     .filter(({ row }) => !known.has(row))
     .map(({ row, title, measures }) => ({ name: row, title, measures }))
-  writeFileSync(PAGE, resultsPage([...rows, ...others], results))
+  writeFileSync(PAGE, resultsPage([...rows, ...others], results, isCurrent))
   console.log(`${relative(root, PAGE)}: ${results.size} rows of ${known.size + others.length}`)
 }

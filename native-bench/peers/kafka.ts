@@ -3,9 +3,9 @@ import { type ChildProcess, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { endChild, type Sandbox } from '../common/sandbox.ts'
 import type { Broker } from './broker.ts'
 import { freePorts } from './ports.ts'
-import { endChild, type Sandbox } from './sandbox.ts'
 
 /** What kafka-run-class.sh gives the JVM. */
 const PERFORMANCE_OPTIONS = [
@@ -112,6 +112,9 @@ function format(java: string, jvm: readonly string[], file: string): number {
 
 function collect(child: ChildProcess): () => string {
   let text = ''
+  child.once('error', (error) => {
+    text += error.message
+  })
   child.stderr!.on('data', (chunk) => {
     text = (text + chunk).slice(-KEPT_STDERR)
   })
@@ -121,6 +124,7 @@ function collect(child: ChildProcess): () => string {
 async function listening(child: ChildProcess, port: number, stderr: () => string): Promise<void> {
   const deadline = Date.now() + LISTEN_TIMEOUT_MS
   while (!(await answers(port))) {
+    if (child.pid === undefined) throw new Error(`Kafka cannot be run: ${stderr()}`)
     if (child.exitCode !== null || child.signalCode !== null)
       throw new Error(`Kafka ended with ${child.exitCode ?? child.signalCode}: ${stderr()}`)
     if (Date.now() > deadline)

@@ -16,6 +16,17 @@ export interface Measure {
 /** What one run gave, by the keys of the row's measures. A key that is missing could not be measured here. */
 export type Figures = Readonly<Record<string, number>>
 
+/** What one run gave, and what a reader should know of it. */
+export interface Outcome {
+  readonly figures: Figures
+  readonly notes: readonly string[]
+}
+
+export const outcome = (figures: Figures, notes: readonly string[] = []): Outcome => ({
+  figures,
+  notes,
+})
+
 export interface Round {
   readonly griot: Figures
   readonly peer: Figures

@@ -26,6 +26,17 @@ function availableMemory(): number {
   return found === null ? freemem() : Number(found[1]) * 1024
 }
 
+/** A file system in memory, on Linux. */
+const MEMORY = '/dev/shm'
+
+/** Where a row's directories go that must not measure a file system; null where there is no such place with room enough. */
+export function memoryPlace({ diskBytes, memoryBytes }: Needs): string | null {
+  if (!existsSync(MEMORY)) return null
+  const room = roomAt(MEMORY)
+  const isRoomy = room.diskBytes >= diskBytes && room.memoryBytes >= diskBytes + memoryBytes
+  return isRoomy ? MEMORY : null
+}
+
 /** Throws saying what is short and what would help. */
 export function assertRoom(row: string, needs: Needs, room: Room, directory: string): void {
   const gb = (bytes: number) => `${(bytes / GB).toFixed(1)} GB`

@@ -19,6 +19,8 @@ export interface RowResult {
   readonly java: string | null
   /** Of the machine before anything was started: 0 is quiet. */
   readonly loadBefore: number
+  /** Cores that were busy with something else during the row, in the mean; null where nobody could tell. Older results lack it. */
+  readonly othersCores?: number | null
   /** Of a run, measured. */
   readonly seconds: number
   readonly measures: readonly Measure[]

@@ -2,7 +2,7 @@
 import type { Flow, WorkloadResult } from '../load/result.ts'
 import { runWorkload } from '../load/run-workload.ts'
 import type { Workload } from '../load/workload.ts'
-import type { Figures, Measure } from './measures.ts'
+import { type Figures, type Measure, type Outcome, outcome } from './measures.ts'
 import type { Standing, StandingRow, Timing } from './row.ts'
 import { VARIANTS, type Variant, varied, workloadFile } from './variants.ts'
 
@@ -35,27 +35,59 @@ const latencies = ({ latencyUs }: Flow): Figures =>
     ? {}
     : { p50: latencyUs.p50 / MS, p99: latencyUs.p99 / MS, p999: latencyUs.p999 / MS }
 
+const ofFlow = (flow: Flow): Figures => ({
+  ...latencies(flow),
+  wire: flow.wireBytes / flow.bytes,
+})
+
+/** How late the client of an open loop was to send. */
+const ofLag = (flow: Flow | null): Figures =>
+  flow === null || flow.sendLagUs === null ? {} : { lagP99: flow.sendLagUs.p99 / MS }
+
 export const ofProduce = ({ produced, broker, clientCpuSeconds, seconds }: WorkloadResult) => ({
   rateMB: produced!.bytesPerSecond / MB,
   requests: produced!.requestsPerSecond,
   cpuPerGB: broker?.cpuSecondsPerGBIn ?? Number.NaN,
   cpuPerRequest: broker === null ? Number.NaN : (broker.cpuSeconds / produced!.requests) * 1e6,
   client: (clientCpuSeconds / seconds) * 100,
-  ...latencies(produced!),
+  ...ofFlow(produced!),
 })
 
-export const ofConsume = ({ consumed, broker, clientCpuSeconds, seconds }: WorkloadResult) => ({
-  rateMB: consumed!.bytesPerSecond / MB,
-  cpuPerGB: broker?.cpuSecondsPerGBOut ?? Number.NaN,
-  client: (clientCpuSeconds / seconds) * 100,
-  ...latencies(consumed!),
+export const ofConsume = (result: WorkloadResult): Figures => {
+  const { produced, consumed, broker, clientCpuSeconds, seconds } = result
+  return {
+    rateMB: consumed!.bytesPerSecond / MB,
+    cpuPerGB: broker?.cpuSecondsPerGBOut ?? Number.NaN,
+    client: (clientCpuSeconds / seconds) * 100,
+    ...ofFlow(consumed!),
+    ...ofLag(produced),
+  }
+}
+
+/** Delivered for what was produced; NaN where nothing was. */
+const copiesOf = ({ produced, consumed }: WorkloadResult): number =>
+  consumed!.bytes / (produced?.bytes ?? 0)
+
+const ofFanOut = (result: WorkloadResult): Figures => ({
+  ...ofConsume(result),
+  inMB: result.produced!.bytesPerSecond / MB,
+  copies: copiesOf(result),
 })
 
-const NOTES = [
-  note('p50', 'p50', 'ms'),
-  note('p99', 'p99', 'ms'),
-  note('client', 'CPU of the load processes', '% of a core'),
-]
+/** What is read within a window may have been written before it, and the other way round: so much is no lag. */
+const COPIES_SHARE_OFF_MAX = 0.1
+
+/** Says so where consumers that each read all did not keep up: then what was delivered is no measure of a tail read. */
+export function fanOutNotes(result: WorkloadResult): string[] {
+  const expected = result.workload.consume.reduce((sum, { connections }) => sum + connections, 0)
+  const copies = copiesOf(result)
+  if (Math.abs(copies / expected - 1) <= COPIES_SHARE_OFF_MAX) return []
+  return [`**delivered ${copies.toFixed(2)} × of what was produced, not ${expected} ×**`]
+}
+
+const CLIENT = note('client', 'CPU of the load processes', '% of a core')
+const WIRE = note('wire', 'batch bytes for a byte of values', '')
+const NOTES = [note('p50', 'p50', 'ms'), note('p99', 'p99', 'ms'), CLIENT, WIRE]
 
 interface Kind {
   readonly name: string
@@ -66,7 +98,13 @@ interface Kind {
   readonly diskBytes: number
   readonly variants: readonly Variant[]
   readonly of: (result: WorkloadResult) => Figures
+  /** What there is to say of a run beside what its workload says. */
+  readonly notesOf?: (result: WorkloadResult) => string[]
+  readonly keepsLogsSmall?: boolean
 }
+
+/** The same with compressed batches; batches of one record are what they are. */
+const COMPRESSED = ['plain', 'lz4', 'zstd'] as const
 
 const KINDS: readonly Kind[] = [
   {
@@ -80,6 +118,7 @@ const KINDS: readonly Kind[] = [
     diskBytes: 12 * GB,
     variants: VARIANTS,
     of: ofProduce,
+    keepsLogsSmall: true,
   },
   {
     name: 'tiny-batches',
@@ -90,7 +129,7 @@ const KINDS: readonly Kind[] = [
       ...NOTES,
     ],
     diskBytes: 4 * GB,
-    variants: ['plain'],
+    variants: COMPRESSED,
     of: ofProduce,
   },
   {
@@ -105,11 +144,15 @@ const KINDS: readonly Kind[] = [
         unit: 's/GB',
         goal: { atMost: 1 / 2 },
       },
+      note('inMB', 'produced', 'MB/s'),
+      note('copies', 'delivered : produced', ''),
       ...NOTES,
     ],
     diskBytes: 12 * GB,
     variants: VARIANTS,
-    of: ofConsume,
+    of: ofFanOut,
+    notesOf: fanOutNotes,
+    keepsLogsSmall: true,
   },
   {
     name: 'end-to-end-closed',
@@ -118,9 +161,11 @@ const KINDS: readonly Kind[] = [
       { key: 'p50', label: 'p50', unit: 'ms', goal: { atMost: 1 / 2 } },
       { key: 'p99', label: 'p99', unit: 'ms', goal: { atMost: 1 / 3 } },
       { key: 'p999', label: 'p99.9', unit: 'ms', goal: { atMost: 1 / 3 } },
+      CLIENT,
+      WIRE,
     ],
     diskBytes: 4 * GB,
-    variants: ['plain'],
+    variants: COMPRESSED,
     of: ofConsume,
   },
 ]
@@ -132,26 +177,40 @@ export const variantTitle = (title: string, variant: Variant): string =>
   variant === 'plain' ? title : `${title}; ${variant === '100b' ? '100-byte records' : variant}`
 
 /**
- * The topics of the first run on a broker are those of all: with `retention.bytes` a log that is kept stays as large as it is, and
- * its pages stay in the cache. New ones for each run would have the machine find pages anew, which on many virtual machines
- * takes longer than any broker.
+ * Runs a workload with the topics of the first run on a broker, again and again: with `retention.bytes` a log that is kept stays as
+ * large as it is, and its pages stay in the cache. New ones for each run would have the machine find pages anew, which on many
+ * virtual machines takes longer than any broker.
  */
-function rowOf(kind: Kind, variant: Variant): StandingRow {
+function withKeptTopics() {
   const prefixes = new Map<string, string>()
+  return async (
+    workload: Workload,
+    standing: Standing,
+    timing: Pick<Timing, 'seconds' | 'warmupSeconds'>,
+  ): Promise<WorkloadResult> => {
+    const { bootstrap } = standing.broker
+    const prefix = prefixes.get(bootstrap)
+    const kept = prefix === undefined ? { keep: true } : { prefix }
+    const result = await load(workload, standing, timing, kept)
+    prefixes.set(bootstrap, result.prefix)
+    return result
+  }
+}
+
+function rowOf(kind: Kind, variant: Variant): StandingRow {
+  const loadAgain = withKeptTopics()
   const workload = varied(workloadFile(kind.file ?? kind.name), variant)
+  const { keepsLogsSmall = false, notesOf } = kind
   return {
     kind: 'standing',
+    keepsLogsSmall,
     name: variantName(kind.name, variant),
     title: variantTitle(kind.title, variant),
     measures: kind.measures,
     needs: { diskBytes: kind.diskBytes, memoryBytes: 4 * GB },
     run: async (standing, timing) => {
-      const { bootstrap } = standing.broker
-      const prefix = prefixes.get(bootstrap)
-      const kept = prefix === undefined ? { keep: true } : { prefix }
-      const result = await load(workload, standing, timing, kept)
-      prefixes.set(bootstrap, result.prefix)
-      return kind.of(result)
+      const result = await loadAgain(workload, standing, timing)
+      return outcome(kind.of(result), [...result.notes, ...(notesOf?.(result) ?? [])])
     },
   }
 }
@@ -177,9 +236,19 @@ function topRate(workload: Workload): Workload {
 function openRow(variant: Variant): StandingRow {
   // found by each run of the row anew, in prepare
   let rate: number | null = null
+  const loadAgain = withKeptTopics()
   const workload = () => varied(workloadFile(openName), variant)
+  const top = async (standing: Standing, timing: Timing) => {
+    const { consumed, notes } = await loadAgain(topRate(workload()), standing, timing)
+    const { label } = standing.side
+    return {
+      rate: Math.round(consumed!.recordsPerSecond),
+      notes: notes.map((text) => `${label} at its top rate: ${text}.`),
+    }
+  }
   return {
     kind: 'standing',
+    keepsLogsSmall: true,
     name: variantName(openName, variant),
     title: variantTitle('end to end at half of Kafka’s top rate, open loop', variant),
     measures: [
@@ -188,28 +257,32 @@ function openRow(variant: Variant): StandingRow {
       { key: 'p999', label: 'p99.9', unit: 'ms', goal: { atMost: 1 / 3 } },
       note('rateMB', 'delivered', 'MB/s'),
       note('cpuPerGB', 'broker CPU, of what goes out', 's/GB'),
+      note('lagP99', 'the client late to send, p99', 'ms'),
+      CLIENT,
+      WIRE,
     ],
     needs: { diskBytes: 12 * GB, memoryBytes: 4 * GB },
-    warmup: async (standing, seconds) => {
-      await load(topRate(workload()), standing, { seconds, warmupSeconds: 0 })
+    warmup: async (standing, timing) => {
+      await top(standing, timing)
     },
-    prepare: async ({ peer }, timing) => {
-      const { consumed } = await load(topRate(workload()), peer, timing)
-      rate = Math.max(1, Math.floor(consumed!.recordsPerSecond / 2))
-      const top = Math.round(consumed!.recordsPerSecond)
-      return [
-        `${peer.side.label}’s top rate was ${top} records/s end to end; the open loop has ${rate}.`,
-      ]
+    // at the top rate of either, so that both logs are as large as they become before anything counts
+    prepare: async ({ griot, peer }, timing) => {
+      const own = await top(griot, timing)
+      const other = await top(peer, timing)
+      rate = Math.max(1, Math.floor(other.rate / 2))
+      const rates = `${peer.side.label}’s top rate was ${other.rate} records/s end to end, ${griot.side.label}’s ${own.rate}`
+      return [`${rates}; the open loop has ${rate}.`, ...own.notes, ...other.notes]
     },
     run: async (standing, timing) => {
       const paced = workload()
       const produce = paced.produce.map((group) => ({ ...group, rate }))
-      return ofConsume(await load({ ...paced, produce }, standing, timing))
+      const result = await loadAgain({ ...paced, produce }, standing, timing)
+      return outcome(ofConsume(result), result.notes)
     },
   }
 }
 
-export const openRows: readonly StandingRow[] = (['plain', 'lz4', 'zstd'] as const).map(openRow)
+export const openRows: readonly StandingRow[] = VARIANTS.map(openRow)
 
 const catchUpName = 'catch-up'
 /** Batches of 0.9 MB, as `large-batches` has them. */
@@ -224,13 +297,20 @@ export function catchUp(variant: Variant) {
   const produce = filler(variant)
   const recordBytes = produce[0]!.recordBytes
   return {
-    fill: async (standing: Standing) => {
-      const fill = { ...workload, produce, consume: [] }
+    fill: async (standing: Standing, { size }: Pick<Timing, 'size'>) => {
+      const topics = workload.topics.map((set) => ({
+        ...set,
+        preloadBytes: Math.ceil(set.preloadBytes * size),
+      }))
+      const fill = { ...workload, topics, produce, consume: [] }
       const timing = { seconds: FILL_SECONDS, warmupSeconds: 0 }
       const { prefix } = await load(fill, standing, timing, { keep: true })
       prefixes.set(standing.broker.bootstrap, prefix)
     },
-    read: async (standing: Standing, timing: Pick<Timing, 'seconds' | 'warmupSeconds'>) => {
+    read: async (
+      standing: Standing,
+      timing: Pick<Timing, 'seconds' | 'warmupSeconds'>,
+    ): Promise<Outcome> => {
       const prefix = prefixes.get(standing.broker.bootstrap)
       if (prefix === undefined) throw new Error('catch-up: read before it was written')
       const result = await load(workload, standing, timing, { prefix })
@@ -238,7 +318,9 @@ export function catchUp(variant: Variant) {
       const gb = (result.consumed!.records * recordBytes) / GB
       const cpuSeconds = result.broker?.cpuSeconds ?? Number.NaN
       const rateMB = (gb * GB) / MB / result.seconds
-      return { ...ofConsume(result), rateMB, cpuPerGB: cpuSeconds / gb }
+      const wire = result.consumed!.wireBytes / (gb * GB)
+      const figures = { ...ofConsume(result), rateMB, cpuPerGB: cpuSeconds / gb, wire }
+      return outcome(figures, result.notes)
     },
   }
 }
@@ -256,9 +338,9 @@ function catchUpRow(variant: Variant): StandingRow {
     ],
     // 4 GB on either side, and all of it in the page cache
     needs: { diskBytes: 10 * GB, memoryBytes: 12 * GB },
-    warmup: async (standing, seconds) => {
-      await fill(standing)
-      await read(standing, { seconds, warmupSeconds: 0 })
+    warmup: async (standing, timing) => {
+      await fill(standing, timing)
+      await read(standing, timing)
     },
     run: read,
   }

@@ -1,6 +1,7 @@
 /** Rows that are no workload against two brokers: idle, and the share of what loopback carries. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { measureLimit } from '../limits/measure.ts'
+import { outcome } from './measures.ts'
 import type { LimitRow, StandingRow } from './row.ts'
 import { catchUp } from './rows-load.ts'
 import { cpuSecondsOf } from './usage.ts'
@@ -16,13 +17,13 @@ export const idleRow: StandingRow = {
   title: 'nobody is connected',
   measures: [{ key: 'core', label: 'CPU', unit: '% of a core', goal: { atMost: 1 / 3 } }],
   needs: { diskBytes: 1 * GB, memoryBytes: 2 * GB },
-  warmup: async (_, seconds) => await sleep(seconds * 1000),
+  warmup: async (_, { seconds }) => await sleep(seconds * 1000),
   run: async ({ broker }, { seconds }) => {
     const before = cpuSecondsOf(broker)
     const from = performance.now()
     await sleep(seconds * 1000)
     const share = (cpuSecondsOf(broker) - before) / ((performance.now() - from) / 1000)
-    return { core: share * 100 }
+    return outcome({ core: share * 100 })
   },
 }
 
@@ -36,14 +37,14 @@ export const loopbackRow: LimitRow = {
   peer: 'C over loopback, 1 MiB chunks',
   measures: [{ key: 'rateMB', label: 'throughput', unit: 'MB/s', goal: { atLeast: 0.6 } }],
   needs: { diskBytes: 6 * GB, memoryBytes: 6 * GB },
-  prepare: async (standing, { freshWarmupSeconds }) => {
-    await fill(standing)
-    await read(standing, { seconds: freshWarmupSeconds.griot, warmupSeconds: 0 })
+  prepare: async (standing, timing) => {
+    await fill(standing, timing)
+    await read(standing, { seconds: timing.freshWarmupSeconds.griot, warmupSeconds: 0 })
   },
   run: read,
   runLimit: async ({ seconds }) => {
     const line = await measureLimit(LIMIT, { seconds })
     if (typeof line === 'string') throw new Error(`row loopback: ${line}`)
-    return { rateMB: line.value / MB }
+    return outcome({ rateMB: line.value / MB })
   },
 }

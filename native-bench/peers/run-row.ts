@@ -1,9 +1,12 @@
 /** One row, by turns: A B A B …, with the figures of each run and the ratios of each round as they come. */
+
+import type { Sandbox } from '../common/sandbox.ts'
 import { format, median } from '../common/statistics.ts'
 import type { Side } from './broker.ts'
 import {
   type Figures,
   goalText,
+  type Outcome,
   type Round,
   ratioLine,
   ratioOf,
@@ -12,7 +15,6 @@ import {
 } from './measures.ts'
 import { settle } from './page-cache.ts'
 import type { FreshRow, LimitRow, Row, Standing, StandingRow, Timing } from './row.ts'
-import type { Sandbox } from './sandbox.ts'
 import { cpuSecondsOf } from './usage.ts'
 
 const LAST_WORDS = 2_000
@@ -59,35 +61,59 @@ function say(row: Row, name: string, figures: Figures, options: RunOptions): voi
   options.print(`  ${name}: ${parts.join(', ')}`)
 }
 
+/** What runs said, once for all the runs of a side that said it. */
+class Notes {
+  readonly #runs = new Map<string, number[]>()
+
+  add(side: string, round: number, notes: readonly string[]): void {
+    for (const note of notes) {
+      const text = `${side}: ${note}`
+      this.#runs.set(text, [...(this.#runs.get(text) ?? []), round])
+    }
+  }
+
+  lines(): string[] {
+    return [...this.#runs].map(([text, rounds]) => {
+      const which = rounds.length === 1 ? 'round' : 'rounds'
+      return `${text} (${which} ${rounds.join(', ')}).`
+    })
+  }
+}
+
 /** Runs the rounds, each with a run of either side, and says the ratios of each round and of all. */
 async function takeTurns(
   row: Row,
   names: Record<'griot' | 'peer', string>,
-  runs: Record<'griot' | 'peer', () => Promise<Figures>>,
+  runs: Record<'griot' | 'peer', () => Promise<Outcome>>,
   options: RunOptions,
-): Promise<Round[]> {
+): Promise<Pick<Measured, 'rounds' | 'notes'>> {
   const rounds: Round[] = []
+  const notes = new Notes()
+  const take = async (side: 'griot' | 'peer', round: number): Promise<Figures> => {
+    const { figures, notes: said } = await runs[side]()
+    say(row, names[side], figures, options)
+    for (const note of said) options.print(`    ${note}`)
+    notes.add(names[side], round, said)
+    return figures
+  }
   for (let at = 0; at < options.rounds; at++) {
     options.print(`round ${at + 1} of ${options.rounds}`)
-    const griot = await runs.griot()
-    say(row, names.griot, griot, options)
-    const peer = await runs.peer()
-    say(row, names.peer, peer, options)
-    rounds.push({ griot, peer })
+    const griot = await take('griot', at + 1)
+    rounds.push({ griot, peer: await take('peer', at + 1) })
     const ratios = row.measures
       .filter(({ goal }) => goal !== null)
       .map(({ key, label }) => `${label} ${ratioText(ratiosOf(rounds.slice(-1), key)[0]!)}`)
     options.print(`  ratio: ${ratios.join(', ')}`)
   }
-  return rounds
+  return { rounds, notes: notes.lines() }
 }
 
 async function runFresh(row: FreshRow, sides: Sides, options: RunOptions): Promise<Measured> {
   const peer = sides.peer()
   const run = (side: Side) => () => row.run(side, options.sandbox, options.timing)
   const names = { griot: sides.griot.label, peer: peer.label }
-  const rounds = await takeTurns(row, names, { griot: run(sides.griot), peer: run(peer) }, options)
-  return { peer: peer.label, rounds, notes: [] }
+  const runs = { griot: run(sides.griot), peer: run(peer) }
+  return { peer: peer.label, ...(await takeTurns(row, names, runs, options)) }
 }
 
 /** An error while brokers run says what these said last. */
@@ -112,13 +138,13 @@ async function beside(
   other: Standing,
   shares: number[],
   settleMs: number,
-  run: () => Promise<Figures>,
-): Promise<Figures> {
+  run: () => Promise<Outcome>,
+): Promise<Outcome> {
   const [from, before] = [performance.now(), cpuSecondsOf(other.broker)]
-  const figures = await run()
+  const found = await run()
   shares.push(((cpuSecondsOf(other.broker) - before) * 1000) / (performance.now() - from))
   await settle(settleMs)
-  return figures
+  return found
 }
 
 async function runStanding(row: StandingRow, sides: Sides, options: RunOptions): Promise<Measured> {
@@ -144,15 +170,16 @@ async function measureStanding(
   for (const standing of [both.griot, both.peer]) {
     const seconds = timing.freshWarmupSeconds[standing.side.name]
     print(`warming up ${standing.side.label}, ${seconds} s`)
-    if (row.warmup !== undefined) await row.warmup(standing, seconds)
-    else await row.run(standing, { ...timing, seconds, warmupSeconds: 0 })
+    const warm = { ...timing, seconds, warmupSeconds: 0 }
+    if (row.warmup !== undefined) await row.warmup(standing, warm)
+    else await row.run(standing, warm)
     await settle(settleMs)
   }
-  const notes = (await row.prepare?.(both, timing)) ?? []
-  for (const note of notes) print(note)
+  const prepared = (await row.prepare?.(both, timing)) ?? []
+  for (const note of prepared) print(note)
   const shares = { griot: [] as number[], peer: [] as number[] }
   const names = { griot: both.griot.side.label, peer: both.peer.side.label }
-  const rounds = await takeTurns(
+  const { rounds, notes } = await takeTurns(
     row,
     names,
     {
@@ -163,13 +190,13 @@ async function measureStanding(
   )
   const share = (of: number[]) => `${(median(of) * 100).toFixed(1)} %`
   const idle = `While the other ran, ${names.griot} took ${share(shares.griot)} of a core and ${names.peer} ${share(shares.peer)}.`
-  return { peer: names.peer, rounds, notes: [...notes, idle] }
+  return { peer: names.peer, rounds, notes: [...prepared, ...notes, idle] }
 }
 
 async function runLimit(row: LimitRow, sides: Sides, options: RunOptions): Promise<Measured> {
   const { timing } = options
   const griot = await stand(sides.griot, options)
-  const rounds = await withLastWords([griot], async () => {
+  const turns = await withLastWords([griot], async () => {
     await row.prepare?.(griot, timing)
     return await takeTurns(
       row,
@@ -179,11 +206,11 @@ async function runLimit(row: LimitRow, sides: Sides, options: RunOptions): Promi
     )
   })
   await griot.broker.stop('SIGKILL')
-  return { peer: row.peer, rounds, notes: [] }
+  return { peer: row.peer, ...turns }
 }
 
 /** The end of a row: each ratio with its spread, its goal, and whether that was reached. */
-export function verdict(row: Row, { rounds }: Measured): string[][] {
+export function verdict(row: Row, { rounds }: Pick<Measured, 'rounds'>): string[][] {
   return row.measures
     .filter(({ goal }) => goal !== null)
     .map((measure) => {

@@ -5,7 +5,7 @@ import { spread } from '../common/statistics.ts'
 import { type Figures, goalText, type Measure, ratioLine, ratioOf } from './measures.ts'
 import type { RowResult } from './results.ts'
 
-/** A row as the table needs it: also of one that was never run. */
+/** A row as the table needs it: also of one that was never run. What it measures now is what the table has, also of older results. */
 export interface TableRow {
   readonly name: string
   readonly title: string
@@ -13,30 +13,46 @@ export interface TableRow {
 }
 
 const NOT_RUN = 'not run'
-/** More than this before the start, and the machine had other things to do. */
+/** More than this before the start, and the machine had other things to do; where nothing better is known. */
 const QUIET_LOAD_MAX = 0.5
+/** Cores that something else kept busy during the row. */
+const QUIET_OTHERS_MAX = 0.2
 
 const reachedText = (isReached: boolean | null): string =>
   isReached === null ? '–' : isReached ? 'yes' : '**no**'
 
-function ratioLines(row: TableRow, result: RowResult | undefined): string[][] {
-  const measures = result?.measures ?? row.measures
-  return measures
+/** The commit that was measured, marked where it is not what is there now. */
+function commitText(result: RowResult | undefined, isCurrent: IsCurrent): string {
+  if (result === undefined) return ''
+  const { commit } = result.at
+  return `${commit ?? 'unknown'}${isCurrent(commit) ? '' : ' †'}`
+}
+
+/** Whether the sources are now what they were at a commit. */
+export type IsCurrent = (commit: string | null) => boolean
+
+function ratioLines(
+  row: TableRow,
+  result: RowResult | undefined,
+  isCurrent: IsCurrent,
+): string[][] {
+  return row.measures
     .filter(({ goal }) => goal !== null)
     .map((measure, at) => {
       const ratio = result === undefined ? null : ratioOf(result.rounds, measure)
       const first = at === 0 ? row.name : ''
       if (ratio === null) {
         const why = result === undefined ? NOT_RUN : 'not measured'
-        return [first, measure.label, why, goalText(measure.goal), '–']
+        return [first, measure.label, why, goalText(measure.goal), '–', '']
       }
       const reached = reachedText(ratio.isReached)
-      return [first, measure.label, ratioLine(ratio), goalText(measure.goal), reached]
+      const commit = at === 0 ? commitText(result, isCurrent) : ''
+      return [first, measure.label, ratioLine(ratio), goalText(measure.goal), reached, commit]
     })
 }
 
 function figureLines(row: TableRow, result: RowResult): string[][] {
-  return result.measures.map((measure, at) => {
+  return row.measures.map((measure, at) => {
     const of = (side: (round: RowResult['rounds'][number]) => Figures) => {
       const values = result.rounds
         .map((round) => side(round)[measure.key])
@@ -45,7 +61,7 @@ function figureLines(row: TableRow, result: RowResult): string[][] {
     }
     return [
       at === 0 ? row.name : '',
-      `${measure.label}, ${measure.unit}`,
+      measure.unit === '' ? measure.label : `${measure.label}, ${measure.unit}`,
       of((round) => round.griot),
       of((round) => round.peer),
       at === 0 ? result.peer : '',
@@ -53,13 +69,21 @@ function figureLines(row: TableRow, result: RowResult): string[][] {
   })
 }
 
+/** What else the machine did: cores that others kept busy, or the load before the row where that is all that is known. */
+export function quietText({ loadBefore, othersCores }: RowResult): string {
+  const known = othersCores ?? null
+  const isBusy = known === null ? loadBefore > QUIET_LOAD_MAX : known > QUIET_OTHERS_MAX
+  const load = `load before ${loadBefore.toFixed(2)}`
+  const others = known === null ? '' : `, other processes took ${known.toFixed(2)} of a core`
+  return `${load}${others}${isBusy ? ' (**not a quiet machine**)' : ''}`
+}
+
 function howLines(row: TableRow, result: RowResult): string {
-  const { at, loadBefore } = result
-  const load = `${loadBefore.toFixed(2)}${loadBefore > QUIET_LOAD_MAX ? ' (**not a quiet machine**)' : ''}`
+  const { at } = result
   const java = result.java === null ? '' : `, Java ${result.java}`
   return [
     `- **${row.name}** (${row.title}): \`${result.command}\``,
-    `  ${result.rounds.length} rounds of ${result.seconds} s; ${circumstancesLine(at)}${java}; load before ${load}.`,
+    `  ${result.rounds.length} rounds of ${result.seconds} s; ${circumstancesLine(at)}${java}; ${quietText(result)}.`,
     ...result.notes.map((note) => `  ${note}`),
   ].join('\n')
 }
@@ -68,12 +92,13 @@ function howLines(row: TableRow, result: RowResult): string {
 export function resultsPage(
   rows: readonly TableRow[],
   results: ReadonlyMap<string, RowResult>,
+  isCurrent: IsCurrent,
 ): string {
   const run = rows.flatMap((row) => {
     const result = results.get(row.name)
     return result === undefined ? [] : [{ row, result }]
   })
-  const head = ['row', 'measure', 'Griot : peer', 'goal', 'reached']
+  const head = ['row', 'measure', 'Griot : peer', 'goal', 'reached', 'commit']
   const figures = ['row', 'measure', 'Griot', 'peer', 'which peer']
   const missing = rows.filter((row) => !results.has(row.name)).map(({ name }) => name)
   return [
@@ -86,8 +111,10 @@ export function resultsPage(
     '',
     markdownTable(
       head,
-      rows.flatMap((row) => ratioLines(row, results.get(row.name))),
+      rows.flatMap((row) => ratioLines(row, results.get(row.name), isCurrent)),
     ),
+    '',
+    '† `src` has changed since, or nobody can tell: run the row again.',
     '',
     '## Figures',
     '',

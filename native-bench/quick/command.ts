@@ -8,7 +8,7 @@ import { rows, runRow } from '../baseline/rows.ts'
 import { type OwnEngine, startEngine } from '../common/engine.ts'
 import { circumstances, circumstancesLine } from '../common/machine.ts'
 import { markdownTable } from '../common/markdown.ts'
-import { positiveInteger, positiveNumber } from '../common/options.ts'
+import { fileToWrite, positiveInteger, positiveNumber } from '../common/options.ts'
 import { type Figure, figuresText } from '../common/report.ts'
 import { format, median, spread } from '../common/statistics.ts'
 import type { LimitLine } from '../limits/measure.ts'
@@ -40,7 +40,7 @@ export function registerQuick(program: Command): void {
     )
     .option('--rounds <N>', 'how often; compare needs 5', positiveInteger, 5)
     .option('--seconds <N>', 'how long each workload runs in each round', positiveNumber, 1.5)
-    .option('--json <FILE>', 'also write the figures into a file, for compare')
+    .option('--json <FILE>', 'also write the figures into a file, for compare', fileToWrite)
     .action(run)
 }
 
@@ -56,11 +56,16 @@ async function run(options: Options): Promise<void> {
     rounds.push(await measureRound(options.seconds, skipped))
   }
   for (const [limit, why] of skipped) console.error(`${limit} is skipped: ${why}`)
-  const figures = [...shareFigures(rounds), ...allocationFigures(rounds)]
+  const { figures: shares, dropped, missing } = shareFigures(rounds)
+  const figures = [...shares, ...allocationFigures(rounds)]
   console.log(quickTable(figures, rounds))
+  for (const line of dropped) console.error(line)
   console.log(`\n${circumstancesLine(circumstances())}`)
   if (options.json !== undefined) {
     writeFileSync(options.json, figuresText('quick', figures, rounds))
+  }
+  if (missing.length > 0) {
+    throw new Error(`not measured in any round, which is a fault: ${missing.join(', ')}`)
   }
 }
 
@@ -92,13 +97,29 @@ async function measureRows(engine: OwnEngine, seconds: number): Promise<Round['r
   return measured as Round['rows']
 }
 
-/** Without those that this machine has no limit for. */
-export function shareFigures(rounds: readonly Round[]): Figure[] {
-  return SHARES.flatMap(({ name, of, better, value }) => {
-    const values = rounds.flatMap((round) => value(round) ?? [])
-    if (values.length === 0 || values.some(Number.isNaN)) return []
-    return [{ name: `${name} ÷ ${of}`, unit: 'share', better, values }]
-  })
+export interface ShareFigures {
+  /** Without those that this machine has no limit for. */
+  readonly figures: readonly Figure[]
+  /** Lines that say of which figures rounds were left out that could not be measured. */
+  readonly dropped: readonly string[]
+  /** Figures that no round could be measured of, though this machine has a limit for them. */
+  readonly missing: readonly string[]
+}
+
+export function shareFigures(rounds: readonly Round[]): ShareFigures {
+  const figures: Figure[] = []
+  const dropped: string[] = []
+  const missing: string[] = []
+  for (const { name: what, of, better, value } of SHARES) {
+    const name = `${what} ÷ ${of}`
+    const found = rounds.flatMap((round) => value(round) ?? [])
+    const values = found.filter(Number.isFinite)
+    const lost = found.length - values.length
+    if (lost > 0) dropped.push(`${name}: ${lost} of ${found.length} rounds could not be measured`)
+    if (values.length > 0) figures.push({ name, unit: 'share', better, values })
+    else if (found.length > 0) missing.push(name)
+  }
+  return { figures, dropped, missing }
 }
 
 /** What a request leaves for the collector, which no noise changes. */

@@ -33,7 +33,8 @@ const over =
   (limit: LimitName, rate: (round: Round) => number | undefined) =>
   (round: Round): number | null => {
     const [top, bottom] = [rate(round), round.limits[limit]?.value]
-    return top === undefined || bottom === undefined ? null : top / bottom
+    // without a limit there is no such figure here; without the other, something is wrong
+    return bottom === undefined ? null : (top ?? Number.NaN) / bottom
   }
 
 /** CPU that the broker takes for a gigabyte, in seconds that the machine needs to copy one. */

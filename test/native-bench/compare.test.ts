@@ -4,6 +4,7 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Figure, type Report, readReport } from '../../native-bench/common/report.ts'
 import { format, median, spread } from '../../native-bench/common/statistics.ts'
+import { isWorse } from '../../native-bench/compare/command.ts'
 import { changeOf, compare } from '../../native-bench/compare/compare.ts'
 import { rankSumP, smallestP } from '../../native-bench/compare/rank-test.ts'
 
@@ -100,6 +101,19 @@ describe('reports', () => {
     expect(changes).toHaveLength(1)
     expect(changes[0]!.before).toEqual({ median: 2, min: 1, max: 3, rounds: 3 })
     expect([onlyBefore, onlyAfter]).toEqual([['old'], ['new']])
+  })
+
+  test('are worse where a figure became worse, or is gone', () => {
+    const [slow, fast] = [
+      [1, 1.1, 1.2, 1.3, 1.4],
+      [2, 2.1, 2.2, 2.3, 2.4],
+    ]
+    const between = (before: Report, after: Report) => isWorse(compare([before], [after]))
+    expect(between(report(figure(slow)), report(figure(fast)))).toBe(false)
+    expect(between(report(figure(fast)), report(figure(slow)))).toBe(true)
+    const more = figure([1], { name: 'more' })
+    expect(between(report(figure(slow), more), report(figure(slow)))).toBe(true)
+    expect(between(report(figure(slow)), report(figure(slow), more))).toBe(false)
   })
 
   test('in different units are not compared', () => {

@@ -1,4 +1,4 @@
-/** What a run promises, with workloads run against a real engine, and against a broker that stalls. */
+/** What a run promises, with workloads run against a real engine. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type OwnEngine, startEngine } from '../../native-bench/common/engine.ts'
 import { resultHtml } from '../../native-bench/load/html.ts'
@@ -6,8 +6,8 @@ import { type Progress, runWorkload } from '../../native-bench/load/run-workload
 import { saved } from '../../native-bench/load/saved.ts'
 import { parseWorkload, type Workload } from '../../native-bench/load/workload.ts'
 import { readWorkload } from '../../native-bench/load/workload-files.ts'
+import { withClient } from '../../native-bench/peers/cluster.ts'
 import { expectSameCounts, kept } from './load-counts.ts'
-import { startStallingBroker } from './stalling-broker.ts'
 
 let engine: OwnEngine
 beforeAll(async () => {
@@ -66,6 +66,7 @@ describe('against an engine', () => {
     const more = { measureSeconds: 60, signal: stop.signal, onProgress }
     await expect(run(workload, more)).rejects.toThrow('enough')
     expect(phases.at(-1)).toBe('clean-up')
+    expect(await benchTopics()).toEqual([])
     const refused = readWorkload('tiny-batches', ['topics.configs={"max.message.bytes":"100"}'])
     await expect(run(refused)).rejects.toThrow(
       'produce: Produce to the topics of main was answered with MESSAGE_TOO_LARGE',
@@ -73,6 +74,24 @@ describe('against an engine', () => {
     const nowhere = { bootstrap: '127.0.0.1:1' }
     await expect(run(workload, nowhere)).rejects.toThrow('127.0.0.1:1: connect ECONNREFUSED')
   })
+
+  test.each([0, 60])(
+    'one that is stopped after %i ms of making topics makes no load',
+    async (ms) => {
+      const phases = new Set<string>()
+      const stop = new AbortController()
+      const onProgress = ({ phase }: Progress) => {
+        phases.add(phase)
+        if (phase !== 'topics') return
+        if (ms === 0) stop.abort(new Error('enough'))
+        else setTimeout(() => stop.abort(new Error('enough')), ms)
+      }
+      const workload = readWorkload('many-partitions', ['topics.count=450'])
+      await expect(run(workload, { signal: stop.signal, onProgress })).rejects.toThrow('enough')
+      expect([...phases]).toEqual(['topics', 'clean-up'])
+      expect(await benchTopics()).toEqual([])
+    },
+  )
 
   test('the report is a whole document, with what was measured', async () => {
     const workload = readWorkload('end-to-end-closed', ['description="<b>&"'])
@@ -85,6 +104,14 @@ describe('against an engine', () => {
   })
 })
 
+/** Of runs that have ended and were to leave none. */
+async function benchTopics(): Promise<string[]> {
+  return await withClient(engine.bootstrap, async (client) => {
+    const { topics } = await client.metadata(null)
+    return topics.map(({ name }) => name).filter((name) => name.startsWith('griot-bench-'))
+  })
+}
+
 /** Tags without their other half. */
 function unclosed(html: string): string[] {
   const open: string[] = []
@@ -95,33 +122,3 @@ function unclosed(html: string): string[] {
   }
   return [...wrong, ...open]
 }
-
-test('what a broker that stands still for half a second delays, an open loop shows', async () => {
-  const broker = await startStallingBroker()
-  try {
-    const workload = parseWorkload(
-      { name: 'x', topics: {}, produce: { rate: 200, inFlight: 1 } },
-      'x.json',
-    )
-    let isStalled = false
-    const result = await runWorkload(workload, {
-      ...{ bootstrap: broker.bootstrap, warmupSeconds: 0.5, measureSeconds: 2.5 },
-      onProgress: ({ phase, elapsedSeconds }) => {
-        if (phase !== 'measure' || elapsedSeconds < 0.5 || isStalled) return
-        isStalled = true
-        broker.stall(500)
-      },
-    })
-    const { latencyUs, total, records } = result.produced!
-    expect(total.records).toBe(broker.produced)
-    // the schedule is made up for, and all of it counts
-    expect(records).toBeGreaterThan(400)
-    expect(latencyUs!.count).toBeGreaterThan(498)
-    expect(latencyUs!.count).toBeLessThan(502)
-    expect(latencyUs!.p99).toBeGreaterThan(400_000)
-    // a fifth of all requests was due while it stood still
-    expect(latencyUs!.p90).toBeGreaterThan(150_000)
-  } finally {
-    broker.close()
-  }
-})

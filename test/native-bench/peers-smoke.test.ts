@@ -1,13 +1,14 @@
 /** Rows run for real, Griot against Griot, so that neither a JDK nor a quiet machine is needed. No figure is judged. */
+import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Side } from '../../native-bench/peers/broker.ts'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { isAlive, Sandbox } from '../../native-bench/common/sandbox.ts'
 import { startGriot } from '../../native-bench/peers/griot.ts'
-import { rows } from '../../native-bench/peers/rows.ts'
-import { type RunOptions, runRow } from '../../native-bench/peers/run-row.ts'
-import { Sandbox } from '../../native-bench/peers/sandbox.ts'
+import { expectAll, ROW_TIMEOUT_MS, smokeRow } from './smoke-row.ts'
+
+vi.setConfig({ testTimeout: ROW_TIMEOUT_MS })
 
 let place: string
 let sandbox: Sandbox
@@ -20,35 +21,12 @@ afterEach(async () => {
   rmSync(place, { recursive: true, force: true })
 })
 
-const side = (label: string): Side => ({
-  name: 'griot',
-  label,
-  start: (directory) => startGriot(sandbox, directory),
-})
-
-async function smoke(name: string, change: Partial<RunOptions> = {}) {
-  const row = rows.find((one) => one.name === name)!
-  const lines: string[] = []
-  const measured = await runRow(
-    row,
-    { griot: side('Griot'), peer: () => side('Griot again') },
-    {
-      rounds: 1,
-      timing: { seconds: 0.5, warmupSeconds: 0.2, freshWarmupSeconds: { griot: 0.2, kafka: 0.2 } },
-      settleMs: 0,
-      sandbox,
-      print: (line) => lines.push(line),
-      ...change,
-    },
-  )
-  return { row, measured, lines }
-}
+const smoke = (name: string) => smokeRow(name, sandbox)
 
 test('start: both sides by turns, with figures, and nothing left', async () => {
   const { row, measured, lines } = await smoke('start')
   expect(measured.rounds).toHaveLength(1)
-  for (const figures of Object.values(measured.rounds[0]!))
-    for (const { key } of row.measures) expect(figures[key]).toBeGreaterThan(1)
+  expectAll(row, measured)
   expect(lines.map((line) => line.trim().split(' ')[0])).toEqual([
     'round',
     'Griot:',
@@ -60,18 +38,37 @@ test('start: both sides by turns, with figures, and nothing left', async () => {
 
 test('fan-out: every measure of both sides', async () => {
   const { row, measured } = await smoke('tail-fan-out')
-  for (const figures of Object.values(measured.rounds[0]!))
-    for (const { key, label } of row.measures) expect(figures[key], label).toBeGreaterThanOrEqual(0)
+  expectAll(row, measured)
+  for (const { copies } of Object.values(measured.rounds[0]!)) {
+    expect(copies).toBeGreaterThan(2)
+    expect(copies).toBeLessThan(10)
+  }
   expect(measured.notes.at(-1)).toMatch(/^While the other ran, Griot took .* of a core/)
 })
 
-test('what a row started ends, and what it made goes, in the midst of it', async () => {
-  const directory = sandbox.directory()
-  const broker = await startGriot(sandbox, directory)
-  sandbox.closeNow()
-  expect(existsSync(directory)).toBe(false)
-  expect(() => process.kill(broker.pids[0]!, 0)).not.toThrow()
-  // asked for by the event loop only now
-  await broker.stop('SIGKILL')
-  expect(() => process.kill(broker.pids[0]!, 0)).toThrow(/ESRCH/)
+test('idle', async () => {
+  const { measured } = await smoke('idle')
+  for (const { core } of Object.values(measured.rounds[0]!)) {
+    expect(core).toBeGreaterThanOrEqual(0)
+    expect(core).toBeLessThan(200)
+  }
 })
+
+test.skipIf(!existsSync('/proc'))(
+  'what a row started ends, and what it made goes, in the midst of it',
+  async () => {
+    const directory = sandbox.directory()
+    const broker = await startGriot(sandbox, directory)
+    // as load processes are: children, and in no sandbox
+    const wait = ['-e', 'setTimeout(() => {}, 60_000)']
+    const beside = spawn(process.execPath, wait, { stdio: 'ignore' })
+    const pids = [broker.pids[0]!, beside.pid!]
+    expect(pids.filter(isAlive)).toEqual(pids)
+    sandbox.closeNow()
+    // before the event loop has heard of it
+    expect(pids.filter(isAlive)).toEqual([])
+    expect(existsSync(directory)).toBe(false)
+    await broker.stop('SIGKILL')
+    expect(() => process.kill(broker.pids[0]!, 0)).toThrow(/ESRCH/)
+  },
+)

@@ -1,5 +1,5 @@
 /** The peers of the bench: arithmetic, files of results, the table, what is checked before a row. No broker runs here. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -14,7 +14,7 @@ import {
   ratiosOf,
   reaches,
 } from '../../native-bench/peers/measures.ts'
-import { assertRoom } from '../../native-bench/peers/preflight.ts'
+import { assertRoom, memoryPlace } from '../../native-bench/peers/preflight.ts'
 import {
   fileName,
   keepResult,
@@ -22,7 +22,9 @@ import {
   type RowResult,
 } from '../../native-bench/peers/results.ts'
 import { rows } from '../../native-bench/peers/rows.ts'
+import { fanOutNotes } from '../../native-bench/peers/rows-load.ts'
 import { resultsPage } from '../../native-bench/peers/table.ts'
+import { type RunFacts, whyTrial } from '../../native-bench/peers/trial.ts'
 
 const throughput: Measure = {
   key: 'rate',
@@ -87,6 +89,8 @@ const at: Circumstances = {
   memoryBytes: 24 * 2 ** 30,
   kernel: 'linux 6.18 x64',
 }
+
+const always = () => true
 
 const result = (row: string, date: string, change: Partial<RowResult> = {}): RowResult => ({
   format: 1,
@@ -173,11 +177,11 @@ describe('the table', () => {
       .map((line) => line.slice(1, -1).join(' | '))
 
   test('has ratios with spread and goal first, then figures beside the peer’s, then how each was had', () => {
-    const page = resultsPage(known, new Map([['a', result('a', at.date)]]))
+    const page = resultsPage(known, new Map([['a', result('a', at.date)]]), always)
     const lines = cells(page)
-    expect(lines).toContain('a | throughput | 3.00 (2.00–4.50) | ≥ 3 × | yes')
-    expect(lines).toContain(' | CPU | 0.25 (0.20–0.50) | ≤ 1/4 | yes')
-    expect(lines).toContain('b | throughput | not run | ≥ 3 × | –')
+    expect(lines).toContain('a | throughput | 3.00 (2.00–4.50) | ≥ 3 × | yes | abc1234')
+    expect(lines).toContain(' | CPU | 0.25 (0.20–0.50) | ≤ 1/4 | yes | ')
+    expect(lines).toContain('b | throughput | not run | ≥ 3 × | – | ')
     expect(lines).toContain(
       'a | throughput, MB/s | 600 (500–900) | 200 (200–250) | Apache Kafka 4.3.1',
     )
@@ -193,20 +197,87 @@ describe('the table', () => {
 
   test('says which goal was missed, and where the machine was busy', () => {
     const missed = { ...throughput, goal: { atLeast: 4 } }
-    const one = result('a', at.date, { loadBefore: 8, measures: [missed] })
-    const page = resultsPage(known, new Map([['a', one]]))
-    expect(cells(page)).toContain('a | throughput | 3.00 (2.00–4.50) | ≥ 4 × | **no**')
+    const one = result('a', at.date, { loadBefore: 8 })
+    const rowsNow = [{ ...known[0]!, measures: [missed, { ...cpu, key: 'new', label: 'new' }] }]
+    const page = resultsPage(rowsNow, new Map([['a', one]]), always)
+    // measured before there was such a figure
+    expect(cells(page)).toContain(' | new | not measured | ≤ 1/4 | – | ')
+    expect(cells(page)).toContain('a | throughput | 3.00 (2.00–4.50) | ≥ 4 × | **no** | abc1234')
     expect(page).toContain('not a quiet machine')
   })
 
+  test('goes by what else ran during the row, where that is known', () => {
+    const pageOf = (change: Partial<RowResult>) =>
+      resultsPage(known, new Map([['a', result('a', at.date, change)]]), always)
+    expect(pageOf({ loadBefore: 8, othersCores: 0.1 })).not.toContain('not a quiet machine')
+    const busy = pageOf({ loadBefore: 0, othersCores: 0.31 })
+    expect(busy).toContain('other processes took 0.31 of a core (**not a quiet machine**)')
+    expect(pageOf({ loadBefore: 8, othersCores: null })).toContain('not a quiet machine')
+  })
+
+  test('marks what was measured of other sources than those that are there', () => {
+    const asked: (string | null)[] = []
+    const page = resultsPage(known, new Map([['a', result('a', at.date)]]), (commit) => {
+      asked.push(commit)
+      return false
+    })
+    expect(asked).toEqual(['abc1234'])
+    expect(cells(page)).toContain('a | throughput | 3.00 (2.00–4.50) | ≥ 3 × | yes | abc1234 †')
+    expect(page).toContain('† `src` has changed since')
+  })
+
   test('can be written before any row was run', () => {
-    const page = resultsPage(rows, new Map())
+    const page = resultsPage(rows, new Map(), always)
     for (const { name } of rows) expect(page).toContain(`| ${name} `)
     expect(page).toContain('No row has been run.')
   })
 })
 
+describe('a run of a row', () => {
+  const kept: RunFacts = {
+    ...{ rounds: 5, seconds: 15, hasOwnWarmup: false, peer: 'kafka' as const },
+    ...{ commit: 'abc1234', builtBefore: 'x', builtAfter: 'x' },
+  }
+
+  test('is kept where it is all that the goals are about, of one commit', () => {
+    expect(whyTrial(kept)).toEqual([])
+    expect(whyTrial({ ...kept, rounds: 9, seconds: 60 })).toEqual([])
+  })
+
+  test.each([
+    [{ rounds: 4 }, 'fewer than 5 rounds'],
+    [{ seconds: 14 }, 'less than 15 s'],
+    [{ hasOwnWarmup: true }, 'a warm-up of its own'],
+    [{ peer: 'griot' }, 'no peer but Griot itself'],
+    [{ commit: null }, 'no commit'],
+    [{ commit: 'abc1234+' }, 'changes that are in no commit'],
+    [{ builtAfter: 'y' }, 'dist was built anew meanwhile'],
+  ] as const)('is a trial with %j', (change, why) => {
+    expect(whyTrial({ ...kept, ...change })).toEqual([why])
+  })
+
+  test('says loudly where not all of what was produced was delivered', () => {
+    const of = (inBytes: number, outBytes: number) =>
+      fanOutNotes({
+        workload: { consume: [{ connections: 5 }] },
+        ...{ produced: { bytes: inBytes }, consumed: { bytes: outBytes } },
+      } as never)
+    expect(of(100, 500)).toEqual([])
+    expect(of(100, 460)).toEqual([])
+    expect(of(100, 440)).toEqual(['**delivered 4.40 × of what was produced, not 5 ×**'])
+    expect(of(100, 560)).toHaveLength(1)
+    expect(of(0, 0)).toHaveLength(1)
+  })
+})
+
 describe('before a row', () => {
+  test('memory is taken for directories only where there is room for them', () => {
+    expect(memoryPlace({ diskBytes: 1e15, memoryBytes: 0 })).toBeNull()
+    expect(memoryPlace({ diskBytes: 1, memoryBytes: 1e15 })).toBeNull()
+    if (existsSync('/dev/shm'))
+      expect(memoryPlace({ diskBytes: 1, memoryBytes: 1 })).toBe('/dev/shm')
+  })
+
   test('too little disk or memory is said with what is needed, there, and would help', () => {
     const needs = { diskBytes: 10e9, memoryBytes: 4e9 }
     const check = (diskBytes: number, memoryBytes: number) => () =>

@@ -1,0 +1,38 @@
+/** A row, run for real but short and small, Griot against Griot. */
+import { expect } from 'vitest'
+import type { Sandbox } from '../../native-bench/common/sandbox.ts'
+import { griotSide } from '../../native-bench/peers/griot.ts'
+import type { Row } from '../../native-bench/peers/row.ts'
+import { rows } from '../../native-bench/peers/rows.ts'
+import { type Measured, runRow } from '../../native-bench/peers/run-row.ts'
+
+/** For a test of a row: on a busy machine the start of its processes alone may take seconds. */
+export const ROW_TIMEOUT_MS = 60_000
+
+export async function smokeRow(name: string, sandbox: Sandbox) {
+  const row = rows.find((one) => one.name === name)!
+  const lines: string[] = []
+  const measured = await runRow(
+    row,
+    { griot: griotSide(sandbox), peer: () => griotSide(sandbox, 'Griot again') },
+    {
+      rounds: 1,
+      timing: {
+        ...{ seconds: 0.6, warmupSeconds: 0.2, freshWarmupSeconds: { griot: 0.2, kafka: 0.2 } },
+        ...{ restMs: 100, size: 0.01 },
+      },
+      settleMs: 0,
+      sandbox,
+      print: (line) => lines.push(line),
+    },
+  )
+  return { row, measured, lines }
+}
+
+/** Every measure of both sides is there; only an idle broker, and one that takes some more memory, may have nothing. */
+export function expectAll(row: Row, { rounds }: Measured): void {
+  expect(rounds).toHaveLength(1)
+  for (const figures of Object.values(rounds[0]!)) {
+    for (const { key, label } of row.measures) expect(figures[key], label).toBeGreaterThan(0)
+  }
+}
