@@ -67,7 +67,9 @@ export class ControlsOpening {
     }
     const stray = this.#strayOffset()
     if (stray < 0) return null
-    if (!powerLoss || stray < flushedOffset) {
+    // of an earlier term than the entries say: the log was cut there before they were written, and that is what was lost
+    const isCutBack = this.#log.epochs.at(stray) < this.#termAt(stray)
+    if (!powerLoss || (stray < flushedOffset && !isCutBack)) {
       return `the batch at offset ${stray} has leader epoch ${this.#log.epochs.at(stray)}, by them it has ${this.#termAt(stray)}`
     }
     this.#endsAt(stray)

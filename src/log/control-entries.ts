@@ -96,6 +96,9 @@ export class ControlEntries {
     const headerBytes = bytes.slice(0, byteLength)
     const controls = new ControlEntries(log, path, header, headerBytes, read.controls)
     controls.#dropFrom(opening.goodCount(), bytes.length)
+    // a life before has not told, or has lost, whether what it wrote is durable
+    controls.#writeAgain(bytes)
+    log.tail.flushAlso(path)
     // the one that is torn or beyond the end may come back with a power cut, unless it goes with a flush
     for (const offset of offsets.slice(0, -1)) controls.#removeFile(offset)
     return { kind: 'open', controls }
@@ -170,6 +173,12 @@ export class ControlEntries {
   /** Control entries before `position`: what a snapshot says of its start. */
   controlsBefore(position: Position): number {
     return this.#header.controlsBefore + this.#countBelow(position)
+  }
+
+  /** A flush of the file may have failed, and later ones succeed without what it was to write: unless that is written again. */
+  #writeAgain(bytes: Uint8Array): void {
+    const good = bytes.subarray(0, this.#endByte(this.#controls.length))
+    evenWhenFull(this.#log.environment, () => this.#file.get().write([good], 0))
   }
 
   /** Adds entries, in order, by one write; what follows them in the log comes after. A host's payload is a Uint8Array. */

@@ -89,6 +89,11 @@ export class RaftGroup {
     return this.#log.view.configuration
   }
 
+  /** As the host has told; also replicas that are no members now. */
+  get unreachable(): ReadonlySet<ReplicaId> {
+    return this.#unreachable
+  }
+
   /** What this leader knows of another replica; undefined where it leads nobody. */
   progressOf(replica: ReplicaId): Readonly<Progress> | undefined {
     return this.#leadership?.progressOf(replica)
@@ -105,6 +110,11 @@ export class RaftGroup {
   get #mayCampaign(): boolean {
     if (this.#isVoter) return true
     return this.#log.view.configurationAt(this.#log.commit).voters.includes(this.id)
+  }
+
+  /** It leads, and is not handing that over. */
+  get takesProposals(): boolean {
+    return this.#leadership !== null && this.#leadership.transferee === NO_REPLICA
   }
 
   /** Something is waited for that may never come: call {@link tick} now and then. */
@@ -148,7 +158,7 @@ export class RaftGroup {
   /** Entries of the leader's own, `width` positions wide; their start, or −1 where it takes none. The host writes them. */
   propose(width: number): Position {
     invariant(Number.isSafeInteger(width) && width > 0, 'an entry has a width')
-    if (!this.#takesProposals) return -1
+    if (!this.takesProposals) return -1
     const start = this.#log.view.end
     this.#log.extend(this.#term, start + width)
     return start
@@ -156,7 +166,7 @@ export class RaftGroup {
 
   /** A control entry of the host's: its position, or −1 where it takes none. */
   proposeControl(payload: unknown): Position {
-    if (!this.#takesProposals) return -1
+    if (!this.takesProposals) return -1
     const at = this.#log.view.end
     this.#log.extendBy({ kind: 'host', at, term: this.#term, payload })
     return at
@@ -165,7 +175,7 @@ export class RaftGroup {
   /** Changes who votes and who copies, one voter at a time; why not, or null. Counts from now on, and is undone if it is never committed. */
   proposeMembership(configuration: Configuration): string | null {
     const leadership = this.#leadership
-    if (leadership === null || !this.#takesProposals) return 'this replica does not lead'
+    if (leadership === null || !this.takesProposals) return 'this replica does not lead'
     // a configuration of an earlier term may be committed behind our back (Ongaro, raft-dev, July 2015)
     if (this.#log.commit <= leadership.startedAt) return 'no entry of this term is committed yet'
     if (this.#log.view.membershipAt >= this.#log.commit)
@@ -187,6 +197,11 @@ export class RaftGroup {
   /** Begins to hand leadership over; false where this cannot be. Proposals are not taken until it is done, or given up. */
   transferTo(replica: ReplicaId): boolean {
     return this.#leadership?.transferTo(replica) ?? false
+  }
+
+  /** Leads no more, and says so: its host cannot go on with its log. */
+  resign(): void {
+    if (this.#leadership !== null) this.#resign()
   }
 
   /**
@@ -211,6 +226,9 @@ export class RaftGroup {
   step(message: Message): void {
     invariant(message.to === this.id, 'a message for another replica')
     const { term, type, from } = message
+    // it leads no more, and what said so was lost, or was overtaken by what it had sent before
+    const isCandidate = type === 'pre-vote' || type === 'vote'
+    if (isCandidate && from === this.#leader) this.#follow(this.#term, NO_REPLICA)
     if (term > this.#term && !this.#isOfLaterTerm(message)) return
     if (term < this.#term) {
       this.#onOldTerm(message)
@@ -264,10 +282,6 @@ export class RaftGroup {
     this.#isHardStateNew = false
     this.#messages = []
     return ready
-  }
-
-  get #takesProposals(): boolean {
-    return this.#leadership !== null && this.#leadership.transferee === NO_REPLICA
   }
 
   /** False: it is not to be heard. */

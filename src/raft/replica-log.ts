@@ -157,7 +157,7 @@ export class ReplicaLog {
     this.#incoming = { ...incoming, end: message.end, lines, controls }
     this.#controls.push(...message.controls.filter(({ at }) => at >= incoming.end))
     const { from: leader, term, end } = message
-    this.#copy = { leader, term, start: this.view.end, end }
+    this.#copy = { leader, term, start: this.view.end, end, lines }
     return true
   }
 
@@ -180,7 +180,7 @@ export class ReplicaLog {
     const start = this.view.end
     this.#incoming = message
     this.#controls = message.controls.filter(({ at }) => at >= start)
-    this.#copy = { leader, term, start, end }
+    this.#copy = { leader, term, start, end, lines: message.lines }
   }
 
   #followCommit(): void {

@@ -106,6 +106,8 @@ export interface CopyRange {
   readonly term: Term
   readonly start: Position
   readonly end: Position
+  /** Terms of the entries in it, the first line at `start` or before: what is found there with another term is not what was meant. */
+  readonly lines: readonly TermLine[]
 }
 
 /**

@@ -149,6 +149,36 @@ describe('an election', () => {
 })
 
 describe('a leader', () => {
+  test('of whom an old append arrives after it has resigned is believed when it asks for votes', () => {
+    const group = make()
+    // the break was told, and then what was on its way before it comes all the same
+    group.setReachable(2, false)
+    group.setReachable(2, true)
+    group.step(append({ end: 0 }))
+    expect(group.leader).toBe(2)
+    group.ready()
+    group.step({ ...vote({ term: 2 }), type: 'pre-vote' } as Message)
+    expect(sent(group, 'pre-vote-reply')).toMatchObject([{ to: 2, term: 2, isGranted: true }])
+    // another is told to wait all the same
+    group.step(append({ end: 0 }))
+    group.step({ ...vote({ term: 2, from: 3 }), type: 'pre-vote' } as Message)
+    expect(sent(group, 'pre-vote-reply')).toEqual([])
+    group.step(append({ end: 0 }))
+    group.step(vote({ term: 2 }))
+    expect(sent(group, 'vote-reply')).toMatchObject([{ to: 2, isGranted: true }])
+  })
+
+  test('whose host cannot go on says so', () => {
+    const group = make()
+    elect(group)
+    group.ready()
+    group.resign()
+    expect([group.role, group.leader]).toEqual([Role.FOLLOWER, NO_REPLICA])
+    expect(sent(group, 'resign').map(({ to }) => to)).toEqual([2, 3])
+    group.resign()
+    expect(group.ready().messages).toEqual([])
+  })
+
   test('commits what a majority and its own disk have, once an entry of its own term is among it', () => {
     // figure 8 of the paper: an entry of an earlier term on a majority may yet be overwritten
     const group = make({ lines: [{ term: 1, start: 0 }], end: 5 })
@@ -253,13 +283,15 @@ describe('a leader', () => {
 describe('a follower', () => {
   test('copies what it lacks, tells each piece, and goes on where the leader goes on', () => {
     const group = make()
-    group.step(append({ end: 10, lines: [{ term: 1, start: 0 }] }))
-    expect(group.ready().copy).toEqual({ leader: 2, term: 1, start: 0, end: 10 })
+    const lines = [{ term: 1, start: 0 }]
+    group.step(append({ end: 10, lines }))
+    expect(group.ready().copy).toEqual({ leader: 2, term: 1, start: 0, end: 10, lines })
     group.stored(4)
     expect(sent(group, 'append-reply')).toMatchObject([{ end: 4, isRefused: false }])
     const more = { start: 10, previousTerm: 1, end: 15, lines: [{ term: 1, start: 10 }], commit: 6 }
     group.step(append(more))
-    expect(group.ready()).toMatchObject({ copy: { start: 4, end: 15 }, commit: 4 })
+    const merged = [...lines, ...more.lines]
+    expect(group.ready()).toMatchObject({ copy: { start: 4, end: 15, lines: merged }, commit: 4 })
     group.stored(15)
     expect(sent(group, 'append-reply')).toMatchObject([{ end: 15, commit: 6 }])
   })

@@ -1,0 +1,140 @@
+import type { Logger } from '../../base/log.ts'
+import type { AppendPlace } from '../../link/raft-messages.ts'
+import { newCopyOutcome } from '../../log/batch-copier.ts'
+import type { ControlEntries } from '../../log/control-entries.ts'
+import type { PartitionLog } from '../../log/partition-log.ts'
+import type { CopyRange, ReplicaId, Term, TermLine } from '../../raft/types.ts'
+import { lastOffsetOf, leaderEpochOf, sizeInBytesOf } from '../../record/batch.ts'
+import { type PeerBatches, PeerLog } from './peer-log.ts'
+
+export interface BatchCopyOptions {
+  readonly logger: Logger
+  readonly log: () => PartitionLog
+  readonly controls: () => ControlEntries
+  /** Directory of a replica of this partition. */
+  readonly directoryOf: (replica: ReplicaId) => string
+}
+
+/** How a bit of copying went. `waits`: for a place that the leader names, or for its file; `refused`: by this log. */
+export type CopyStep = 'idle' | 'moved' | 'waits' | 'refused'
+
+const batches: PeerBatches = { bytes: new Uint8Array(0), from: 0, to: 0 }
+const outcome = newCopyOutcome()
+
+/**
+ * Copies what Raft wants of the leader's log into this replica's, a bounded bit at a time. What is found in the leader's files is taken only
+ * where it goes on at this log's end and has the term that Raft says: a term has one leader, which writes a position once, so that is what was
+ * meant, whatever has become of the leader by now. On the broker's thread.
+ */
+export class BatchCopy {
+  readonly #options: BatchCopyOptions
+  #range: CopyRange | null = null
+  #leader: ReplicaId = 0
+  #peer: PeerLog | null = null
+  /** As the last append said; used where the reading has lost its place. */
+  #place: AppendPlace | null = null
+  #gapsTo = 0
+
+  constructor(options: BatchCopyOptions) {
+    this.#options = options
+  }
+
+  get isActive(): boolean {
+    return this.#range !== null
+  }
+
+  /** An append of `leader` has come. */
+  noteAppend(leader: ReplicaId, place: AppendPlace): void {
+    if (leader !== this.#leader) this.#forgetPeer()
+    this.#leader = leader
+    if (place.batchBaseOffset < 0) return
+    this.#place = { ...place }
+    this.#gapsTo = place.gapsTo
+  }
+
+  /** What is to be copied from now on. */
+  begin(range: CopyRange): void {
+    this.#range = range
+  }
+
+  stop(): void {
+    this.#range = null
+    this.#peer?.release()
+  }
+
+  /** About a megabyte more. Throws what this replica's own log throws. */
+  step(nowMs: number): CopyStep {
+    const range = this.#range
+    if (range === null) return 'idle'
+    const log = this.#options.log()
+    const endOffset = this.#options.controls().offsetOf(range.end)
+    if (log.logEndOffset >= endOffset) {
+      this.stop()
+      return 'moved'
+    }
+    const peer = this.#peerAt(log.logEndOffset)
+    if (peer === null || !peer.read(log.logEndOffset, batches)) return 'waits'
+    const to = this.#boundOf(range, endOffset)
+    if (to === 0) {
+      peer.lose()
+      return 'waits'
+    }
+    log.appendCopies(
+      batches.bytes,
+      0,
+      to,
+      { nowMs, gapsTo: this.#gapsTo, checksCrc: true },
+      outcome,
+    )
+    peer.took(outcome.takenBytes, log.logEndOffset)
+    if (outcome.fault !== null) this.#report(outcome.faultMessage ?? outcome.fault)
+    if (outcome.takenBytes === 0) {
+      peer.lose()
+      return 'refused'
+    }
+    if (log.logEndOffset >= endOffset) this.stop()
+    return 'moved'
+  }
+
+  #peerAt(offset: number): PeerLog | null {
+    const { log, directoryOf } = this.#options
+    this.#peer ??= new PeerLog(log().environment, directoryOf(this.#range!.leader))
+    if (this.#peer.isBefore(offset)) return this.#peer
+    const place = this.#place
+    if (place === null || place.batchBaseOffset > offset) return null
+    // a place is good for one try: it may have led nowhere
+    this.#place = null
+    this.#peer.goTo(place)
+    return this.#peer
+  }
+
+  /** How much of what was read lies in the range and has its terms. */
+  #boundOf(range: CopyRange, endOffset: number): number {
+    const controls = this.#options.controls()
+    const { bytes } = batches
+    let to = 0
+    while (to < batches.to && lastOffsetOf(bytes, to) < endOffset) {
+      const position = controls.positionOf(lastOffsetOf(bytes, to))
+      if (leaderEpochOf(bytes, to) !== termAt(range.lines, position)) break
+      to += sizeInBytesOf(bytes, to)
+    }
+    return to
+  }
+
+  #forgetPeer(): void {
+    this.#peer?.release()
+    this.#peer = null
+    this.#place = null
+  }
+
+  #report(why: string): void {
+    const { directory, partition } = this.#options.log()
+    this.#options.logger.log('warn', `A replica does not take what its leader has: ${why}`, {
+      directory,
+      partition,
+    })
+  }
+}
+
+const termAt = (lines: readonly TermLine[], position: number): Term =>
+  lines.findLast(({ start }) => start <= position)?.term ?? 0

@@ -1,0 +1,326 @@
+import { InvariantError, invariant } from '../../base/assert.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { BrokerId, PartitionNumber } from '../../base/ids.ts'
+import type { Logger } from '../../base/log.ts'
+import type { Random } from '../../base/random.ts'
+import type { ReceivedMessage } from '../../link/raft-message-reader.ts'
+import type { AppendPlace, SnapshotBase } from '../../link/raft-messages.ts'
+import { DiskError } from '../../log/disk.ts'
+import type { HardStates } from '../../log/hard-states.ts'
+import { membersOf } from '../../raft/membership.ts'
+import type { HardState, Message, ReplicaId } from '../../raft/types.ts'
+import type { BrokerLink, RaftSink } from '../broker-link.ts'
+import { type GroupHost, LogFailedError, type ReplicaFiles, ReplicaGroup } from './replica-group.ts'
+import { brokerOf } from './replica-id.ts'
+
+export interface RaftHostOptions {
+  readonly brokerId: BrokerId
+  readonly links: readonly BrokerLink[]
+  readonly hardStates: HardStates
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** Log and control entries of this broker's replica of a partition; null where it has none, or it cannot be opened now. */
+  readonly openFiles: (partition: PartitionNumber) => ReplicaFiles | null
+  /** The directory of a broker's replica of that partition. */
+  readonly directoryOf: (partition: PartitionNumber, broker: BrokerId) => string
+  /** Bytes that a peer has sent by control message; null where they have not come. */
+  readonly takeBuffer: (from: BrokerId, bufferId: number) => Uint8Array | null
+  /** Who leads is another, or whether it is this replica. */
+  readonly onLeadership: (group: ReplicaGroup) => void
+  /** More is committed: the log's high watermark has moved. */
+  readonly onCommit: (group: ReplicaGroup) => void
+  /** Terms and votes cannot be kept any more: this broker is to end, and to be started anew. */
+  readonly onBroken: (reason: DiskError) => void
+  /** The replica is given up until it is opened again: its disk, or a bug. */
+  readonly onFailed: (group: ReplicaGroup, reason: unknown) => void
+}
+
+/** Between two ticks of groups that wait for something; groups that do not are not ticked. */
+const TICK_MS = 10
+/** Elections without an announced favourite begin after so many ticks, and as many again, drawn anew each time. */
+const ELECTION_TICKS = 6
+const MESSAGES_PER_TURN = 256
+/** Copies of about a megabyte in a turn. */
+const COPIES_PER_TURN = 8
+/** Rounds of what follows from what in one turn. */
+const ROUNDS_MAX = 8
+
+/**
+ * The Raft groups of a broker's replicas: what peers say goes in, what the groups want done is done, for all of them with one write of hard
+ * states and one ring of each peer's doorbell a turn. Time comes from outside: groups are ticked only while they wait for something, and
+ * told which brokers can be reached. On the broker's thread.
+ */
+export class RaftHost implements GroupHost, RaftSink {
+  readonly logger: Logger
+  readonly #options: RaftHostOptions
+  readonly #links = new Map<BrokerId, BrokerLink>()
+  readonly #groups = new Map<PartitionNumber, ReplicaGroup>()
+  readonly #unreachable = new Set<BrokerId>()
+  #dirty: ReplicaGroup[] = []
+  readonly #copying = new Set<ReplicaGroup>()
+  readonly #ticking = new Set<ReplicaGroup>()
+  /** Whose hard states are set and not written. */
+  #unwritten: ReplicaGroup[] = []
+  #nextTickAtMs = Number.POSITIVE_INFINITY
+  #nowMs = 0
+
+  constructor(options: RaftHostOptions) {
+    this.#options = options
+    this.logger = options.logger
+    for (const link of options.links) this.#links.set(link.broker, link)
+  }
+
+  get size(): number {
+    return this.#groups.size
+  }
+
+  /** Monotonic milliseconds at which the next turn is due. */
+  get nextTimerAtMs(): number {
+    const hasWork = this.#dirty.length > 0 || this.#copying.size > 0 || this.#unwritten.length > 0
+    return hasWork ? 0 : this.#nextTickAtMs
+  }
+
+  get(partition: PartitionNumber): ReplicaGroup | undefined {
+    return this.#groups.get(partition)
+  }
+
+  /** The group of this broker's replica, opened if it is not; null where there is none to be had. */
+  open(partition: PartitionNumber): ReplicaGroup | null {
+    const known = this.#groups.get(partition)
+    if (known !== undefined) return known
+    const files = this.#options.openFiles(partition)
+    if (files === null) return null
+    const group = new ReplicaGroup({
+      partition,
+      files,
+      hardState: this.#options.hardStates.get(partition),
+      host: this,
+      electionTicks: () => ELECTION_TICKS + (this.#options.random.uint32() % ELECTION_TICKS),
+    })
+    this.#groups.set(partition, group)
+    this.#tellOfMembers(group)
+    this.touch(group)
+    return group
+  }
+
+  /** The replica is closed: its log with it, or before. */
+  close(partition: PartitionNumber): void {
+    const group = this.#groups.get(partition)
+    if (group === undefined) return
+    this.#groups.delete(partition)
+    this.#copying.delete(group)
+    this.#ticking.delete(group)
+    this.#dirty = this.#dirty.filter((one) => one !== group)
+    this.#unwritten = this.#unwritten.filter((one) => one !== group)
+    group.close()
+  }
+
+  /** Something has happened to the group: it is looked at in this turn. */
+  touch(group: ReplicaGroup): void {
+    if (group.isQueued) return
+    group.isQueued = true
+    this.#dirty.push(group)
+  }
+
+  /** As its heartbeats say. Messages from before may be lost, so both sides are told of each break, and of its end. */
+  setReachable(broker: BrokerId, isReachable: boolean): void {
+    if (isReachable) this.#unreachable.delete(broker)
+    else this.#unreachable.add(broker)
+    for (const group of this.#groups.values()) {
+      if (this.#tell(group, broker, isReachable)) this.touch(group)
+    }
+  }
+
+  /** Another thread is that peer now, over other rings. It is told apart whether it can be reached. */
+  replaceLink(link: BrokerLink): void {
+    this.#links.set(link.broker, link)
+  }
+
+  /** One turn; returns how much was done. */
+  doWork(nowMs: number): number {
+    this.#nowMs = nowMs
+    let work = 0
+    for (const link of this.#links.values()) work += link.poll(this, MESSAGES_PER_TURN)
+    work += this.#tick(nowMs)
+    work += this.#advance()
+    work += this.#copyAll()
+    for (let round = 0; round < ROUNDS_MAX && this.#dirty.length > 0; round++)
+      work += this.#advance()
+    this.#writeHardStates()
+    for (const link of this.#links.values()) link.ring()
+    return work
+  }
+
+  onRaft({ broker }: BrokerLink, received: ReceivedMessage): void {
+    // what it said before it was taken for dead is as good as lost
+    if (this.#unreachable.has(broker)) return
+    const { partition, message } = received
+    const group = this.#groups.get(partition) ?? this.open(partition)
+    if (group === null || message.to !== group.raft.id) return
+    const whole = this.#withProducers(broker, received)
+    if (whole === null) return
+    this.#guard(group, () => group.step(whole))
+    this.touch(group)
+  }
+
+  storeHardState(group: ReplicaGroup, { term, vote }: HardState): void {
+    this.#options.hardStates.set(group.partition, term, vote)
+    this.#unwritten.push(group)
+  }
+
+  send(group: ReplicaGroup, message: Message, place: AppendPlace, base: SnapshotBase | null): void {
+    const broker = brokerOf(message.to)
+    const link = this.#links.get(broker)
+    if (link === undefined || this.#unreachable.has(broker)) return
+    const { partition } = group
+    if (message.type === 'append') {
+      const pieces = link.split(message)
+      for (const piece of pieces) {
+        link.append(partition, piece, pieces.length === 1 ? place : group.placeOf(piece))
+      }
+    } else if (message.type === 'snapshot') {
+      invariant(base !== null, 'a snapshot goes with its base')
+      link.snapshot(partition, message, base)
+    } else link.send(partition, message)
+  }
+
+  reopen({ partition }: ReplicaGroup): ReplicaFiles | null {
+    return this.#options.openFiles(partition)
+  }
+
+  directoryOf({ partition }: ReplicaGroup, replica: ReplicaId): string {
+    return this.#options.directoryOf(partition, brokerOf(replica))
+  }
+
+  onLeadership(group: ReplicaGroup): void {
+    this.#options.onLeadership(group)
+  }
+
+  onCommit(group: ReplicaGroup): void {
+    this.#options.onCommit(group)
+  }
+
+  onFailed(group: ReplicaGroup, reason: unknown): void {
+    if (this.#groups.get(group.partition) !== group) return
+    group.giveUp()
+    this.close(group.partition)
+    this.#options.onFailed(group, reason)
+  }
+
+  /** A snapshot's producers may have come by control message. */
+  #withProducers(broker: BrokerId, received: ReceivedMessage): ReceivedMessage | null {
+    const { base } = received
+    if (base === null || base.producers !== null) return received
+    const producers = this.#options.takeBuffer(broker, base.bufferId)
+    return producers === null ? null : { ...received, base: { ...base, producers } }
+  }
+
+  /** Whether that concerns the group. Also those that were members when it was told that they cannot be reached. */
+  #tell({ raft }: ReplicaGroup, broker: BrokerId, isReachable: boolean): boolean {
+    let isConcerned = false
+    for (const replica of new Set([...membersOf(raft.configuration), ...raft.unreachable])) {
+      if (brokerOf(replica) !== broker) continue
+      raft.setReachable(replica, isReachable)
+      isConcerned = true
+    }
+    return isConcerned
+  }
+
+  /** Other replicas are members now: what was told of their brokers before holds for them. */
+  #tellOfMembers(group: ReplicaGroup): void {
+    const { raft } = group
+    if (group.toldOf === raft.configuration) return
+    group.toldOf = raft.configuration
+    for (const replica of membersOf(raft.configuration)) {
+      const isReachable = !this.#unreachable.has(brokerOf(replica))
+      if (isReachable === raft.unreachable.has(replica)) raft.setReachable(replica, isReachable)
+    }
+  }
+
+  #tick(nowMs: number): number {
+    if (nowMs < this.#nextTickAtMs) return 0
+    for (const group of this.#ticking) {
+      group.raft.tick()
+      this.touch(group)
+    }
+    const count = this.#ticking.size
+    this.#nextTickAtMs = count > 0 ? nowMs + TICK_MS : Number.POSITIVE_INFINITY
+    return count
+  }
+
+  #advance(): number {
+    const dirty = this.#dirty
+    if (dirty.length === 0) return 0
+    this.#dirty = []
+    for (const group of dirty) {
+      group.isQueued = false
+      this.#guard(group, () => group.advance())
+      this.#sort(group)
+    }
+    return dirty.length
+  }
+
+  /** Whether it is to be ticked, and has something to copy. */
+  #sort(group: ReplicaGroup): void {
+    if (this.#groups.get(group.partition) !== group) return
+    this.#tellOfMembers(group)
+    if (group.hasWork) this.#copying.add(group)
+    if (!group.raft.needsTicks) {
+      this.#ticking.delete(group)
+      return
+    }
+    this.#ticking.add(group)
+    if (this.#nextTickAtMs === Number.POSITIVE_INFINITY) this.#nextTickAtMs = this.#nowMs + TICK_MS
+  }
+
+  #copyAll(): number {
+    let copied = 0
+    for (const group of [...this.#copying]) {
+      if (copied >= COPIES_PER_TURN) break
+      this.#copying.delete(group)
+      this.#guard(group, () => {
+        const step = group.copySome(this.#options.clock.wallMs())
+        if (step === 'refused') this.touch(group)
+        if (step === 'moved') {
+          copied++
+          // at the back, so that every group has its turn
+          if (group.hasWork) this.#copying.add(group)
+        }
+      })
+    }
+    return copied
+  }
+
+  #writeHardStates(): void {
+    if (this.#unwritten.length === 0) return
+    const { hardStates } = this.#options
+    const failed = hardStates.write()
+    // tried again with the next turn: until then nobody is told
+    if (failed !== null) return
+    const groups = this.#unwritten
+    this.#unwritten = []
+    hardStates.requestFlush((error) => {
+      if (error !== null) {
+        this.#options.onBroken(error)
+        return
+      }
+      for (const group of groups) {
+        if (this.#groups.get(group.partition) !== group) continue
+        this.#guard(group, () => group.hardStateStored())
+      }
+    })
+  }
+
+  /** Whatever a replica throws ends with that replica, but for what says that this thread is at its end. */
+  #guard(group: ReplicaGroup, work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      const isOurs = error instanceof DiskError || error instanceof LogFailedError
+      // a bug of one partition ends with that partition, too
+      if (!isOurs && !(error instanceof InvariantError)) throw error
+      this.onFailed(group, error)
+    }
+  }
+}

@@ -1,0 +1,379 @@
+import { invariant } from '../../base/assert.ts'
+import type { PartitionNumber } from '../../base/ids.ts'
+import type { Logger } from '../../base/log.ts'
+import type { ReceivedMessage } from '../../link/raft-message-reader.ts'
+import { type AppendPlace, NO_PLACE, type SnapshotBase } from '../../link/raft-messages.ts'
+import type { ControlEntries } from '../../log/control-entries.ts'
+import type { PartitionLog } from '../../log/partition-log.ts'
+import { encodeProducerSnapshot } from '../../log/producer-snapshot.ts'
+import { RaftGroup } from '../../raft/raft-group.ts'
+import {
+  type Configuration,
+  type HardState,
+  type Message,
+  NO_REPLICA,
+  type Ready,
+  type ReplicaId,
+  Role,
+  type Term,
+} from '../../raft/types.ts'
+import { BatchCopy, type CopyStep } from './batch-copy.ts'
+
+/** The log takes no appends until it is opened again. */
+export class LogFailedError extends Error {
+  override name = 'LogFailedError'
+}
+
+/** A replica's log and control entries, open. */
+export interface ReplicaFiles {
+  readonly log: PartitionLog
+  readonly controls: ControlEntries
+}
+
+/** What a group needs of its host. */
+export interface GroupHost {
+  readonly logger: Logger
+  /** Raft may have something to be done. */
+  touch(group: ReplicaGroup): void
+  /** To be made durable in this turn's round; {@link ReplicaGroup.hardStateStored} tells when it is. */
+  storeHardState(group: ReplicaGroup, state: HardState): void
+  send(group: ReplicaGroup, message: Message, place: AppendPlace, base: SnapshotBase | null): void
+  /** Opens the files anew: the log has begun anew. Those before were abandoned. null where that cannot be now. */
+  reopen(group: ReplicaGroup): ReplicaFiles | null
+  directoryOf(group: ReplicaGroup, replica: ReplicaId): string
+  /** The role, the term or the leader is another. */
+  onLeadership(group: ReplicaGroup): void
+  /** More is committed. */
+  onCommit(group: ReplicaGroup): void
+  /** Nothing can be done with this replica before it is opened again. */
+  onFailed(group: ReplicaGroup, reason: unknown): void
+}
+
+export interface ReplicaGroupOptions {
+  readonly partition: PartitionNumber
+  readonly files: ReplicaFiles
+  readonly hardState: HardState | null
+  readonly host: GroupHost
+  readonly electionTicks: () => number
+}
+
+/**
+ * One replica of a partition: its Raft group, its log and its control entries. Does what the group's Ready says, in its order: hard state, log,
+ * and only then messages. A leader's batches are written first and proposed then, so that the group never knows of what is not there. Whatever
+ * throws ends with this replica. On the broker's thread.
+ */
+export class ReplicaGroup {
+  readonly partition: PartitionNumber
+  readonly raft: RaftGroup
+  readonly #host: GroupHost
+  readonly #copy: BatchCopy
+  #files: ReplicaFiles
+  /** Of the term in which this replica leads, its start is written: batches may follow. */
+  #ledTerm: Term = 0
+  /** Position of that start. */
+  #startedAt = 0
+  #role: Role = Role.FOLLOWER
+  #term: Term
+  #leader: ReplicaId = NO_REPLICA
+  /** Messages that wait for a hard state, and how many of those are not durable. */
+  #held: (() => void)[] = []
+  #unstored = 0
+  #isRestarting = false
+  #isFlushed = false
+  /** What came with the newest snapshot. */
+  #base: ReceivedMessage['base'] = null
+  /** Where the last append to the leader's own log began: what followers are sent next, nearly always. */
+  #tailPlace: AppendPlace = NO_PLACE
+  /** Of the host: it is to be looked at in this turn. */
+  isQueued = false
+  /** Of the host: whose members' brokers it was told of. */
+  toldOf: Configuration | null = null
+
+  constructor({ partition, files, hardState, host, electionTicks }: ReplicaGroupOptions) {
+    this.partition = partition
+    this.#files = files
+    this.#host = host
+    const { log, controls } = files
+    const recovered = controls.recovered(firstOffsetOf(log), log.logEndOffset)
+    this.raft = new RaftGroup({
+      id: controls.replicaId,
+      hardState: atLeast(hardState, recovered.lines.at(-1)?.term ?? 0),
+      log: recovered,
+      commit: recovered.start,
+      electionTicks,
+    })
+    this.#term = this.raft.term
+    this.#copy = new BatchCopy({
+      logger: host.logger,
+      log: () => this.#files.log,
+      controls: () => this.#files.controls,
+      directoryOf: (replica) => host.directoryOf(this, replica),
+    })
+  }
+
+  get log(): PartitionLog {
+    return this.#files.log
+  }
+
+  get controls(): ControlEntries {
+    return this.#files.controls
+  }
+
+  get leader(): ReplicaId {
+    return this.#leader
+  }
+
+  /** Batches are taken: this replica leads, its term has begun in its log, and it is not handing leadership over. */
+  get takesAppends(): boolean {
+    return this.#ledTerm === this.raft.term && this.raft.takesProposals && !this.#isRestarting
+  }
+
+  /** What is committed includes all that was committed in earlier terms: reads may say where the log ends. */
+  get knowsCommit(): boolean {
+    return this.#ledTerm === this.raft.term && this.raft.commit > this.#startedAt
+  }
+
+  /** Something can be copied now. */
+  get hasWork(): boolean {
+    return this.#copy.isActive && !this.#isRestarting
+  }
+
+  step({ message, place, base }: ReceivedMessage): void {
+    if (message.type === 'append') this.#copy.noteAppend(message.from, place)
+    if (message.type === 'snapshot' && base !== null) this.#base = { ...base }
+    this.raft.step(message)
+  }
+
+  /**
+   * Before batches are written to a leader's log: control entries that are proposed and not written yet go before them. False where none
+   * are taken. Throws DiskError.
+   */
+  aboutToAppend(): boolean {
+    if (this.takesAppends && !this.#isWritten) this.advance()
+    if (!this.takesAppends || !this.#isWritten) return false
+    const { active, logEndOffset } = this.log
+    this.#tailPlace = {
+      segmentBaseOffset: active?.baseOffset ?? -1,
+      filePosition: active?.size ?? 0,
+      batchBaseOffset: active === undefined ? -1 : logEndOffset,
+      gapsTo: 0,
+    }
+    return true
+  }
+
+  /** Log and control entries have all that the group knows of. */
+  get #isWritten(): boolean {
+    return this.controls.positionOf(this.log.logEndOffset) === this.raft.end
+  }
+
+  /** What the leader has written to its log is its group's from now on. */
+  appended(): void {
+    const end = this.controls.positionOf(this.log.logEndOffset)
+    const width = end - this.raft.end
+    if (width === 0) return
+    invariant(this.takesAppends && this.raft.propose(width) >= 0, 'only a leader appends')
+    this.#tellStored()
+  }
+
+  /** The log begins later than it did: what is gone was committed. */
+  startMoved(): void {
+    const { log, controls } = this.#files
+    const { start } = controls.recovered(firstOffsetOf(log), log.logEndOffset)
+    this.raft.logStart(start)
+    controls.forget(start)
+  }
+
+  /** The log is flushed further, where its topic asks for that: told with the next {@link advance}. */
+  flushed(): void {
+    this.#isFlushed = true
+    this.#host.touch(this)
+  }
+
+  /** A hard state that was asked for is durable. */
+  hardStateStored(): void {
+    if (--this.#unstored > 0) return
+    const held = this.#held
+    this.#held = []
+    for (const send of held) send()
+  }
+
+  /** Copies a bit of what the leader has. */
+  copySome(nowMs: number): CopyStep {
+    const step = this.#copy.step(nowMs)
+    if (step === 'moved') this.#tellStored()
+    return step
+  }
+
+  /** Does what Raft says is to be done since the last time. Throws DiskError, and then this replica is to be opened again. */
+  advance(): void {
+    if (this.#isRestarting) return
+    if (this.log.failure !== null) throw new LogFailedError(this.log.failure)
+    const ready = this.raft.ready()
+    if (ready.hardState !== null) {
+      this.#unstored++
+      this.#host.storeHardState(this, ready.hardState)
+    }
+    if (ready.truncateTo !== null) this.#truncate(ready.truncateTo)
+    if (ready.restore !== null) this.#restart(ready)
+    else this.#finish(ready)
+    if (!this.#isFlushed || this.#isRestarting) return
+    this.#isFlushed = false
+    this.#tellStored()
+  }
+
+  /** It is about to be closed with its log as it may be: others are to lead. */
+  giveUp(): void {
+    this.raft.resign()
+    for (const message of this.raft.ready().messages) {
+      if (message.type === 'resign') this.#host.send(this, message, NO_PLACE, null)
+    }
+  }
+
+  close(): void {
+    this.#copy.stop()
+    this.controls.close()
+  }
+
+  #truncate(position: number): void {
+    const { log, controls } = this.#files
+    this.#copy.stop()
+    // data first: control entries that lie beyond the end are dropped when a log is opened, data beyond lost entries would be damage
+    log.truncateTo(controls.offsetOf(position))
+    controls.truncate(position)
+  }
+
+  #finish(ready: Ready): void {
+    const { controls, log } = this.#files
+    controls.append(ready.controls)
+    if (ready.role === Role.LEADER) {
+      this.#lead(ready)
+    } else if (ready.copy !== null) this.#copy.begin(ready.copy)
+    this.#sendAll(ready.messages)
+    if (ready.controls.length > 0) this.#tellStored()
+    const isMore = log.commitTo(controls.offsetOf(ready.commit))
+    const isChanged =
+      ready.role !== this.#role || ready.term !== this.#term || ready.leader !== this.#leader
+    this.#role = ready.role
+    this.#term = ready.term
+    this.#leader = ready.leader
+    if (isChanged) this.#host.onLeadership(this)
+    if (isMore) this.#host.onCommit(this)
+  }
+
+  #lead(ready: Ready): void {
+    this.#copy.stop()
+    if (this.#ledTerm === ready.term) return
+    this.#ledTerm = ready.term
+    this.#startedAt = ready.controls.findLast(({ kind }) => kind === 'term-start')!.at
+    this.#tailPlace = NO_PLACE
+  }
+
+  #tellStored(): void {
+    const { log, controls } = this.#files
+    const { raft } = this
+    const end = controls.positionOf(Math.min(log.storedOffset, log.logEndOffset))
+    if (this.#ledTerm === raft.term && raft.role === Role.LEADER)
+      raft.stored(Math.min(end, raft.end))
+    else raft.stored(end)
+    this.#host.touch(this)
+  }
+
+  #sendAll(messages: readonly Message[]): void {
+    if (messages.length === 0) return
+    const send = () => {
+      for (const message of messages) {
+        const place = message.type === 'append' ? this.placeOf(message) : NO_PLACE
+        const base = message.type === 'snapshot' ? this.#snapshotBase(message.start) : null
+        this.#host.send(this, message, place, base)
+      }
+    }
+    if (this.#unstored > 0) this.#held.push(send)
+    else send()
+  }
+
+  /** Where the range of an append begins in this log. Throws DiskError. */
+  placeOf({ start, end }: Extract<Message, { type: 'append' }>): AppendPlace {
+    const { controls, log } = this.#files
+    const offset = controls.offsetOf(start)
+    if (end === start || controls.offsetOf(end) === offset) return NO_PLACE
+    if (this.#tailPlace.batchBaseOffset === offset) return this.#tailPlace
+    return placeIn(log, offset)
+  }
+
+  #snapshotBase(start: number): SnapshotBase {
+    const { controls, log } = this.#files
+    const offset = controls.offsetOf(start)
+    log.producers.ensureLoaded()
+    // those that have written since are found in what is copied
+    const before = log.producers.table.entries().filter(({ lastOffset }) => lastOffset < offset)
+    const producers = encodeProducerSnapshot(before)
+    return { offset, controlsBefore: controls.controlsBefore(start), producers }
+  }
+
+  /** The log is given up for one that begins with the snapshot; what follows in the Ready waits for that. */
+  #restart(ready: Ready): void {
+    const restore = ready.restore!
+    const base = this.#base
+    invariant(base !== null, 'a snapshot comes with its base')
+    this.#isRestarting = true
+    this.#copy.stop()
+    const header = {
+      replicaId: this.raft.id,
+      startOffset: base.offset,
+      controlsBefore: base.controlsBefore,
+      lines: restore.lines,
+      configuration: restore.configuration,
+    }
+    const { producers } = base
+    invariant(producers !== null, 'the host has taken the producers out of their buffer')
+    this.log.restartAt(base.offset, { controls: header, producers }, (failed) => {
+      this.#isRestarting = false
+      if (failed !== null) {
+        this.#host.onFailed(this, failed)
+        return
+      }
+      this.controls.close()
+      this.log.abandon()
+      const files = this.#host.reopen(this)
+      if (files === null) {
+        this.#host.onFailed(this, new LogFailedError('it cannot be opened'))
+        return
+      }
+      this.#files = files
+      this.#finish(ready)
+      this.#host.touch(this)
+    })
+  }
+}
+
+/**
+ * A power cut may leave an entry of a term that was not durable itself. Nobody was told anything in that term then: no message goes out
+ * before the hard state that came with it.
+ */
+const atLeast = (state: HardState | null, term: Term): HardState =>
+  state === null || state.term < term ? { term, vote: NO_REPLICA } : state
+
+/** Of the batch that holds the log's start, which may lie within it: a follower begins with whole batches. Throws DiskError. */
+function firstOffsetOf(log: PartitionLog): number {
+  const { logStartOffset, logEndOffset } = log
+  if (logStartOffset >= logEndOffset) return logStartOffset
+  const { batchBaseOffset } = placeIn(log, logStartOffset)
+  return batchBaseOffset < 0 ? logStartOffset : Math.min(batchBaseOffset, logStartOffset)
+}
+
+/** Where the batch that holds `offset` is in a log's files. Throws DiskError. */
+function placeIn(log: PartitionLog, offset: number): AppendPlace {
+  const { segments } = log
+  const index = segments.findLastIndex((segment) => segment.baseOffset <= offset)
+  for (const segment of segments.slice(Math.max(0, index))) {
+    const found = segment.findBatch(offset, segment.size)
+    if (found === null) continue
+    return {
+      segmentBaseOffset: segment.baseOffset,
+      filePosition: found.position,
+      batchBaseOffset: found.baseOffset,
+      gapsTo: log.cleanPoint.gapsTo,
+    }
+  }
+  return NO_PLACE
+}

@@ -1,0 +1,13 @@
+import { asBrokerId, type BrokerId } from '../../base/ids.ts'
+import type { ReplicaId } from '../../raft/types.ts'
+
+/** Brokers are numbered in 16 bits. */
+const BROKERS = 2 ** 16
+
+/**
+ * The id of a broker's replica: each life of a directory has its own, so that one which was emptied, or has lost something, comes back as
+ * another and votes for nobody until it is let in again. `life` counts from 0.
+ */
+export const replicaIdOf = (broker: BrokerId, life = 0): ReplicaId => life * BROKERS + broker
+
+export const brokerOf = (replica: ReplicaId): BrokerId => asBrokerId(replica % BROKERS)
