@@ -1,6 +1,6 @@
 import { invariant } from '../base/assert.ts'
 import { LogView, type RecoveredLog } from './log-view.ts'
-import type { ControlEntry, CopyRange, Message, Position, Ready, Term } from './types.ts'
+import type { ControlEntry, CopyRange, Message, Position, Ready, Term, TermLine } from './types.ts'
 
 type Append = Extract<Message, { type: 'append' }>
 type Snapshot = Extract<Message, { type: 'snapshot' }>
@@ -144,16 +144,26 @@ export class ReplicaLog {
   /** The leader goes on where what is being copied ends. True when that is all there is to it. */
   #merge(message: Append): boolean {
     const incoming = this.#incoming
-    if (incoming === null || message.start > incoming.end || message.start < incoming.start) {
+    if (incoming === null || message.start > incoming.end || message.end <= this.view.end) {
       return false
     }
+    // sent again from further back: up to here both agree, and what goes on is the same log's
+    const start = Math.max(message.start, incoming.start)
     this.#leaderCommit = Math.max(this.#leaderCommit, message.commit)
     this.#followCommit()
     if (message.end <= incoming.end) return true
     const before = <T>(of: readonly T[], at: (one: T) => Position): T[] =>
-      of.filter((one) => at(one) < message.start)
-    const lines = [...before(incoming.lines, ({ start }) => start), ...message.lines]
-    const controls = [...before(incoming.controls, ({ at }) => at), ...message.controls]
+      of.filter((one) => at(one) < start)
+    const from = <T>(of: readonly T[], at: (one: T) => Position): T[] =>
+      of.filter((one) => at(one) >= start)
+    const lines = [
+      ...before(incoming.lines, (line) => line.start),
+      ...linesFrom(message.lines, start),
+    ]
+    const controls = [
+      ...before(incoming.controls, ({ at }) => at),
+      ...from(message.controls, ({ at }) => at),
+    ]
     this.#incoming = { ...incoming, end: message.end, lines, controls }
     this.#controls.push(...message.controls.filter(({ at }) => at >= incoming.end))
     const { from: leader, term, end } = message
@@ -198,3 +208,10 @@ export class ReplicaLog {
     this.#copy = null
   }
 }
+
+/** Of entries from `start` on: the first line begins there. */
+const linesFrom = (lines: readonly TermLine[], start: Position): TermLine[] =>
+  lines.flatMap((line, i) => {
+    const until = lines[i + 1]?.start ?? Number.POSITIVE_INFINITY
+    return until <= start ? [] : [{ term: line.term, start: Math.max(line.start, start) }]
+  })

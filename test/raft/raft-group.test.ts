@@ -296,6 +296,22 @@ describe('a follower', () => {
     expect(sent(group, 'append-reply')).toMatchObject([{ end: 15, commit: 6 }])
   })
 
+  test('asks for a control entry once, however often and from wherever it is sent again', () => {
+    const group = make({ lines: [{ term: 1, start: 0 }], end: 10, term: 1 })
+    const entry = { kind: 'host', at: 12, term: 1, payload: 'x' } as const
+    const again = { previousTerm: 1, controls: [entry], end: 15 }
+    group.step(append({ ...again, start: 10, lines: [{ term: 1, start: 10 }] }))
+    expect(group.ready().controls).toEqual([entry])
+    group.step(append({ ...again, start: 5, lines: [{ term: 1, start: 5 }] }))
+    expect(group.ready().controls).toEqual([])
+    const next = { kind: 'host', at: 16, term: 1, payload: 'y' } as const
+    const more = { ...again, controls: [entry, next], end: 18 }
+    group.step(append({ ...more, start: 5, lines: [{ term: 1, start: 5 }] }))
+    expect(group.ready()).toMatchObject({ controls: [next], copy: { start: 10, end: 18 } })
+    group.stored(18)
+    expect(sent(group, 'append-reply')).toMatchObject([{ end: 18, isRefused: false }])
+  })
+
   test('drops what another leader has otherwise, and never claims it', () => {
     const group = make({ lines: [{ term: 1, start: 0 }], end: 20 })
     const lines = [

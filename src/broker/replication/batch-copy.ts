@@ -72,8 +72,8 @@ export class BatchCopy {
       this.stop()
       return 'moved'
     }
-    const peer = this.#peerAt(log.logEndOffset)
-    if (peer === null || !peer.read(log.logEndOffset, batches)) return 'waits'
+    const peer = this.#read(log.logEndOffset)
+    if (peer === null) return 'waits'
     const to = this.#boundOf(range, endOffset)
     if (to === 0) {
       peer.lose()
@@ -96,15 +96,26 @@ export class BatchCopy {
     return 'moved'
   }
 
+  /** Where it stands, or from the place that was named last: its file may have been merged, cut or replaced since. null: neither has anything. */
+  #read(offset: number): PeerLog | null {
+    if (this.#range!.leader !== this.#leader) return null
+    const peer = this.#peerAt(offset)
+    if (peer?.read(offset, batches) === true) return peer
+    if (this.#place === null) return null
+    peer?.lose()
+    return this.#peerAt(offset)?.read(offset, batches) === true ? this.#peer : null
+  }
+
   #peerAt(offset: number): PeerLog | null {
     const { log, directoryOf } = this.#options
     this.#peer ??= new PeerLog(log().environment, directoryOf(this.#range!.leader))
     if (this.#peer.isBefore(offset)) return this.#peer
     const place = this.#place
-    if (place === null || place.batchBaseOffset > offset) return null
+    // below a mark, what is next may lie beyond a gap that cleaning left
+    if (place === null || place.batchBaseOffset > Math.max(offset, place.gapsTo)) return null
     // a place is good for one try: it may have led nowhere
     this.#place = null
-    this.#peer.goTo(place)
+    this.#peer.goTo(place, offset)
     return this.#peer
   }
 

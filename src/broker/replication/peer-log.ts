@@ -52,11 +52,11 @@ export class PeerLog {
     this.#directory = directory
   }
 
-  /** Where the leader says that its batch of `batchBaseOffset` is; used where the reading stands nowhere useful. */
-  goTo({ segmentBaseOffset, filePosition, batchBaseOffset }: AppendPlace): void {
+  /** Where the leader says that its batch of `batchBaseOffset` is, which holds `offset`, or comes before or behind a gap. */
+  goTo({ segmentBaseOffset, filePosition, batchBaseOffset }: AppendPlace, offset: number): void {
     this.#enter(segmentBaseOffset)
     this.#position = filePosition
-    this.#nextOffset = batchBaseOffset
+    this.#nextOffset = Math.min(batchBaseOffset, offset)
   }
 
   /** Whether the batch that holds `offset` is what is read next, or follows. */

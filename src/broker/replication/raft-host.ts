@@ -4,10 +4,11 @@ import type { BrokerId, PartitionNumber } from '../../base/ids.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import type { ReceivedMessage } from '../../link/raft-message-reader.ts'
-import type { AppendPlace, SnapshotBase } from '../../link/raft-messages.ts'
+import type { AppendPlace, PlainMessage, SnapshotBase } from '../../link/raft-messages.ts'
 import { DiskError } from '../../log/disk.ts'
 import type { HardStates } from '../../log/hard-states.ts'
 import { membersOf } from '../../raft/membership.ts'
+import type { RaftGroup } from '../../raft/raft-group.ts'
 import type { HardState, Message, ReplicaId } from '../../raft/types.ts'
 import type { BrokerLink, RaftSink } from '../broker-link.ts'
 import { type GroupHost, LogFailedError, type ReplicaFiles, ReplicaGroup } from './replica-group.ts'
@@ -32,6 +33,8 @@ export interface RaftHostOptions {
   readonly onCommit: (group: ReplicaGroup) => void
   /** Terms and votes cannot be kept any more: this broker is to end, and to be started anew. */
   readonly onBroken: (reason: DiskError) => void
+  /** The files that were opened make no group: they are to be closed. */
+  readonly onUnopened: (partition: PartitionNumber, reason: unknown) => void
   /** The replica is given up until it is opened again: its disk, or a bug. */
   readonly onFailed: (group: ReplicaGroup, reason: unknown) => void
 }
@@ -57,6 +60,8 @@ export class RaftHost implements GroupHost, RaftSink {
   readonly #links = new Map<BrokerId, BrokerLink>()
   readonly #groups = new Map<PartitionNumber, ReplicaGroup>()
   readonly #unreachable = new Set<BrokerId>()
+  /** Resignations that found no room: told in a later turn, or never once the broker cannot be reached. */
+  readonly #owed = new Map<BrokerId, Map<PartitionNumber, PlainMessage>>()
   #dirty: ReplicaGroup[] = []
   readonly #copying = new Set<ReplicaGroup>()
   readonly #ticking = new Set<ReplicaGroup>()
@@ -77,7 +82,8 @@ export class RaftHost implements GroupHost, RaftSink {
 
   /** Monotonic milliseconds at which the next turn is due. */
   get nextTimerAtMs(): number {
-    const hasWork = this.#dirty.length > 0 || this.#copying.size > 0 || this.#unwritten.length > 0
+    const hasWork =
+      this.#dirty.length + this.#copying.size + this.#unwritten.length + this.#owed.size > 0
     return hasWork ? 0 : this.#nextTickAtMs
   }
 
@@ -91,23 +97,35 @@ export class RaftHost implements GroupHost, RaftSink {
     if (known !== undefined) return known
     const files = this.#options.openFiles(partition)
     if (files === null) return null
-    const group = new ReplicaGroup({
-      partition,
-      files,
-      hardState: this.#options.hardStates.get(partition),
-      host: this,
-      electionTicks: () => ELECTION_TICKS + (this.#options.random.uint32() % ELECTION_TICKS),
+    try {
+      const group = this.#groupOf(partition, files)
+      this.#groups.set(partition, group)
+      this.#tellOfMembers(group)
+      this.touch(group)
+      return group
+    } catch (error) {
+      if (!isOfOneGroup(error)) throw error
+      files.controls.close()
+      this.#options.onUnopened(partition, error)
+      return null
+    }
+  }
+
+  #groupOf(partition: PartitionNumber, files: ReplicaFiles): ReplicaGroup {
+    const { hardStates, random } = this.#options
+    if (!hardStates.isWhole) throw new LogFailedError('this broker may have forgotten its votes')
+    return new ReplicaGroup({
+      ...{ partition, files, host: this, hardState: hardStates.get(partition) },
+      electionTicks: () => ELECTION_TICKS + (random.uint32() % ELECTION_TICKS),
     })
-    this.#groups.set(partition, group)
-    this.#tellOfMembers(group)
-    this.touch(group)
-    return group
   }
 
   /** The replica is closed: its log with it, or before. */
   close(partition: PartitionNumber): void {
     const group = this.#groups.get(partition)
     if (group === undefined) return
+    // the others are not to wait for it
+    group.giveUp()
     this.#groups.delete(partition)
     this.#copying.delete(group)
     this.#ticking.delete(group)
@@ -127,8 +145,11 @@ export class RaftHost implements GroupHost, RaftSink {
   setReachable(broker: BrokerId, isReachable: boolean): void {
     if (isReachable) this.#unreachable.delete(broker)
     else this.#unreachable.add(broker)
-    for (const group of this.#groups.values()) {
-      if (this.#tell(group, broker, isReachable)) this.touch(group)
+    if (!isReachable) this.#owed.delete(broker)
+    for (const group of [...this.#groups.values()]) {
+      this.guard(group, () => {
+        if (this.#tell(group, broker, isReachable)) this.touch(group)
+      })
     }
   }
 
@@ -148,6 +169,7 @@ export class RaftHost implements GroupHost, RaftSink {
     for (let round = 0; round < ROUNDS_MAX && this.#dirty.length > 0; round++)
       work += this.#advance()
     this.#writeHardStates()
+    if (this.#owed.size > 0) this.#sendOwed()
     for (const link of this.#links.values()) link.ring()
     return work
   }
@@ -160,7 +182,7 @@ export class RaftHost implements GroupHost, RaftSink {
     if (group === null || message.to !== group.raft.id) return
     const whole = this.#withProducers(broker, received)
     if (whole === null) return
-    this.#guard(group, () => group.step(whole))
+    this.guard(group, () => group.step(whole))
     this.touch(group)
   }
 
@@ -182,7 +204,27 @@ export class RaftHost implements GroupHost, RaftSink {
     } else if (message.type === 'snapshot') {
       invariant(base !== null, 'a snapshot goes with its base')
       link.snapshot(partition, message, base)
-    } else link.send(partition, message)
+    } else if (!link.send(partition, message) && message.type === 'resign') {
+      // who does not hear it waits for a leader that is none; all else is sent again by itself
+      this.#owe(broker, partition, message)
+    }
+  }
+
+  #owe(broker: BrokerId, partition: PartitionNumber, message: PlainMessage): void {
+    const owed = this.#owed.get(broker) ?? new Map<PartitionNumber, PlainMessage>()
+    owed.set(partition, message)
+    this.#owed.set(broker, owed)
+  }
+
+  /** What found no room in an earlier turn. */
+  #sendOwed(): void {
+    for (const [broker, owed] of this.#owed) {
+      for (const [partition, message] of owed) {
+        if (!this.#links.get(broker)!.send(partition, message)) break
+        owed.delete(partition)
+      }
+      if (owed.size === 0) this.#owed.delete(broker)
+    }
   }
 
   reopen({ partition }: ReplicaGroup): ReplicaFiles | null {
@@ -203,7 +245,6 @@ export class RaftHost implements GroupHost, RaftSink {
 
   onFailed(group: ReplicaGroup, reason: unknown): void {
     if (this.#groups.get(group.partition) !== group) return
-    group.giveUp()
     this.close(group.partition)
     this.#options.onFailed(group, reason)
   }
@@ -219,7 +260,7 @@ export class RaftHost implements GroupHost, RaftSink {
   /** Whether that concerns the group. Also those that were members when it was told that they cannot be reached. */
   #tell({ raft }: ReplicaGroup, broker: BrokerId, isReachable: boolean): boolean {
     let isConcerned = false
-    for (const replica of new Set([...membersOf(raft.configuration), ...raft.unreachable])) {
+    for (const replica of concerned(raft)) {
       if (brokerOf(replica) !== broker) continue
       raft.setReachable(replica, isReachable)
       isConcerned = true
@@ -240,8 +281,8 @@ export class RaftHost implements GroupHost, RaftSink {
 
   #tick(nowMs: number): number {
     if (nowMs < this.#nextTickAtMs) return 0
-    for (const group of this.#ticking) {
-      group.raft.tick()
+    for (const group of [...this.#ticking]) {
+      this.guard(group, () => group.raft.tick())
       this.touch(group)
     }
     const count = this.#ticking.size
@@ -255,7 +296,7 @@ export class RaftHost implements GroupHost, RaftSink {
     this.#dirty = []
     for (const group of dirty) {
       group.isQueued = false
-      this.#guard(group, () => group.advance())
+      this.guard(group, () => group.advance())
       this.#sort(group)
     }
     return dirty.length
@@ -279,7 +320,7 @@ export class RaftHost implements GroupHost, RaftSink {
     for (const group of [...this.#copying]) {
       if (copied >= COPIES_PER_TURN) break
       this.#copying.delete(group)
-      this.#guard(group, () => {
+      this.guard(group, () => {
         const step = group.copySome(this.#options.clock.wallMs())
         if (step === 'refused') this.touch(group)
         if (step === 'moved') {
@@ -307,20 +348,26 @@ export class RaftHost implements GroupHost, RaftSink {
       }
       for (const group of groups) {
         if (this.#groups.get(group.partition) !== group) continue
-        this.#guard(group, () => group.hardStateStored())
+        this.guard(group, () => group.hardStateStored())
       }
     })
   }
 
   /** Whatever a replica throws ends with that replica, but for what says that this thread is at its end. */
-  #guard(group: ReplicaGroup, work: () => void): void {
+  guard(group: ReplicaGroup, work: () => void): void {
     try {
       work()
     } catch (error) {
-      const isOurs = error instanceof DiskError || error instanceof LogFailedError
-      // a bug of one partition ends with that partition, too
-      if (!isOurs && !(error instanceof InvariantError)) throw error
+      if (!isOfOneGroup(error)) throw error
       this.onFailed(group, error)
     }
   }
 }
+
+/** Also the leader: it may be a member of a configuration that has not come here yet. */
+const concerned = ({ configuration, unreachable, leader }: RaftGroup): Set<ReplicaId> =>
+  new Set([...membersOf(configuration), ...unreachable, leader])
+
+/** Its disk, its log, or a bug of one partition. */
+const isOfOneGroup = (error: unknown): boolean =>
+  error instanceof DiskError || error instanceof LogFailedError || error instanceof InvariantError

@@ -9,6 +9,7 @@ import { encodeProducerSnapshot } from '../../log/producer-snapshot.ts'
 import { RaftGroup } from '../../raft/raft-group.ts'
 import {
   type Configuration,
+  type ControlEntry,
   type HardState,
   type Message,
   NO_REPLICA,
@@ -18,6 +19,14 @@ import {
   type Term,
 } from '../../raft/types.ts'
 import { BatchCopy, type CopyStep } from './batch-copy.ts'
+
+interface SnapshotIn {
+  readonly message: Message
+  readonly base: NonNullable<ReceivedMessage['base']>
+}
+
+/** Of snapshots in one turn. */
+const BASES_MAX = 4
 
 /** The log takes no appends until it is opened again. */
 export class LogFailedError extends Error {
@@ -45,6 +54,8 @@ export interface GroupHost {
   onLeadership(group: ReplicaGroup): void
   /** More is committed. */
   onCommit(group: ReplicaGroup): void
+  /** Does something for one group outside of a turn's course: what it throws ends with that group. */
+  guard(group: ReplicaGroup, work: () => void): void
   /** Nothing can be done with this replica before it is opened again. */
   onFailed(group: ReplicaGroup, reason: unknown): void
 }
@@ -80,8 +91,11 @@ export class ReplicaGroup {
   #unstored = 0
   #isRestarting = false
   #isFlushed = false
-  /** What came with the newest snapshot. */
-  #base: ReceivedMessage['base'] = null
+  /** What came with snapshots lately: Raft says later which of them counts. */
+  #bases: SnapshotIn[] = []
+  /** Where the first control entry lies that is not known to be durable, where the topic asks for flushes. */
+  #undurableFrom = Number.POSITIVE_INFINITY
+  #controlsAppended = 0
   /** Where the last append to the leader's own log began: what followers are sent next, nearly always. */
   #tailPlace: AppendPlace = NO_PLACE
   /** Of the host: it is to be looked at in this turn. */
@@ -140,7 +154,9 @@ export class ReplicaGroup {
 
   step({ message, place, base }: ReceivedMessage): void {
     if (message.type === 'append') this.#copy.noteAppend(message.from, place)
-    if (message.type === 'snapshot' && base !== null) this.#base = { ...base }
+    if (message.type === 'snapshot' && base !== null) {
+      this.#bases = [...this.#bases.slice(1 - BASES_MAX), { message, base: { ...base } }]
+    }
     this.raft.step(message)
   }
 
@@ -156,7 +172,7 @@ export class ReplicaGroup {
       segmentBaseOffset: active?.baseOffset ?? -1,
       filePosition: active?.size ?? 0,
       batchBaseOffset: active === undefined ? -1 : logEndOffset,
-      gapsTo: 0,
+      gapsTo: this.log.cleanPoint.gapsTo,
     }
     return true
   }
@@ -223,6 +239,7 @@ export class ReplicaGroup {
 
   /** It is about to be closed with its log as it may be: others are to lead. */
   giveUp(): void {
+    if (this.raft.role !== Role.LEADER) return
     this.raft.resign()
     for (const message of this.raft.ready().messages) {
       if (message.type === 'resign') this.#host.send(this, message, NO_PLACE, null)
@@ -240,11 +257,14 @@ export class ReplicaGroup {
     // data first: control entries that lie beyond the end are dropped when a log is opened, data beyond lost entries would be damage
     log.truncateTo(controls.offsetOf(position))
     controls.truncate(position)
+    if (position > this.#undurableFrom) return
+    this.#undurableFrom = Number.POSITIVE_INFINITY
+    this.#controlsAppended++
   }
 
   #finish(ready: Ready): void {
     const { controls, log } = this.#files
-    controls.append(ready.controls)
+    this.#append(ready.controls)
     if (ready.role === Role.LEADER) {
       this.#lead(ready)
     } else if (ready.copy !== null) this.#copy.begin(ready.copy)
@@ -260,6 +280,20 @@ export class ReplicaGroup {
     if (isMore) this.#host.onCommit(this)
   }
 
+  /** Where the topic asks for flushes, control entries count when they are durable, too: an election that a power cut undoes has not been. */
+  #append(entries: readonly ControlEntry[]): void {
+    const { controls, log } = this.#files
+    controls.append(entries)
+    if (entries.length === 0 || log.config.flushMessages === Number.MAX_SAFE_INTEGER) return
+    this.#undurableFrom = Math.min(this.#undurableFrom, entries[0]!.at)
+    const count = ++this.#controlsAppended
+    log.requestFlush((failed) => {
+      if (failed !== null || count !== this.#controlsAppended) return
+      this.#undurableFrom = Number.POSITIVE_INFINITY
+      this.flushed()
+    })
+  }
+
   #lead(ready: Ready): void {
     this.#copy.stop()
     if (this.#ledTerm === ready.term) return
@@ -271,7 +305,8 @@ export class ReplicaGroup {
   #tellStored(): void {
     const { log, controls } = this.#files
     const { raft } = this
-    const end = controls.positionOf(Math.min(log.storedOffset, log.logEndOffset))
+    const written = controls.positionOf(Math.min(log.storedOffset, log.logEndOffset))
+    const end = Math.min(written, this.#undurableFrom)
     if (this.#ledTerm === raft.term && raft.role === Role.LEADER)
       raft.stored(Math.min(end, raft.end))
     else raft.stored(end)
@@ -313,8 +348,9 @@ export class ReplicaGroup {
   /** The log is given up for one that begins with the snapshot; what follows in the Ready waits for that. */
   #restart(ready: Ready): void {
     const restore = ready.restore!
-    const base = this.#base
-    invariant(base !== null, 'a snapshot comes with its base')
+    const base = this.#bases.find(({ message }) => message === restore)?.base
+    this.#bases = []
+    if (base === undefined) throw new LogFailedError('a snapshot has come without its base')
     this.#isRestarting = true
     this.#copy.stop()
     const header = {
@@ -332,17 +368,21 @@ export class ReplicaGroup {
         this.#host.onFailed(this, failed)
         return
       }
-      this.controls.close()
-      this.log.abandon()
-      const files = this.#host.reopen(this)
-      if (files === null) {
-        this.#host.onFailed(this, new LogFailedError('it cannot be opened'))
-        return
-      }
-      this.#files = files
-      this.#finish(ready)
-      this.#host.touch(this)
+      this.#host.guard(this, () => this.#goOn(ready))
     })
+  }
+
+  /** After a restart, with the log that begins with the snapshot. */
+  #goOn(ready: Ready): void {
+    this.controls.close()
+    this.log.abandon()
+    const files = this.#host.reopen(this)
+    if (files === null) throw new LogFailedError('it cannot be opened')
+    this.#files = files
+    this.#undurableFrom = Number.POSITIVE_INFINITY
+    this.#controlsAppended++
+    this.#finish(ready)
+    this.#host.touch(this)
   }
 }
 

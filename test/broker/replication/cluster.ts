@@ -1,5 +1,6 @@
 /** Brokers with nothing but Raft hosts, over one simulated disk, real rings and simulated time; checked as they go. */
 import { expect } from 'vitest'
+import { InvariantError } from '../../../src/base/assert.ts'
 import { ManualClock } from '../../../src/base/clock.ts'
 import { asBrokerId, type BrokerId } from '../../../src/base/ids.ts'
 import { silentLogger } from '../../../src/base/log.ts'
@@ -26,7 +27,7 @@ import { newRegion } from '../../../src/shared/region.ts'
 import { formatRing, ringBytes } from '../../../src/shared/ring-layout.ts'
 import { RingReader } from '../../../src/shared/ring-reader.ts'
 import { RingWriter } from '../../../src/shared/ring-writer.ts'
-import { describeNode, Node, PARTITION } from './node.ts'
+import { describeNode, fullNowAndThen, Node, PARTITION } from './node.ts'
 
 /** A batch as the cluster is to keep it. */
 export interface Kept {
@@ -41,6 +42,8 @@ export interface ClusterOptions {
   readonly spare?: number
   /** Flushes end in a later turn. */
   readonly slowFlushes?: boolean
+  /** Chance of a message to find no room. */
+  readonly drops?: number
   readonly config?: Partial<LogConfig>
   readonly seed?: number
   readonly ringBytes?: number
@@ -56,6 +59,7 @@ export class Cluster {
   wanted: readonly ReplicaId[]
   readonly #firstVoters: readonly ReplicaId[]
   readonly #slowFlushes: boolean
+  readonly #drops: number
   /** Also one that ends yet, over a flush that has failed before. */
   #startsEnded = false
   /** What was acknowledged: committed where it was appended. */
@@ -84,6 +88,7 @@ export class Cluster {
       ...options.config,
     }
     this.#slowFlushes = options.slowFlushes ?? false
+    this.#drops = options.drops ?? 0
     this.wanted = Array.from({ length: count }, (_, i) => replicaIdOf(asBrokerId(i + 1)))
     this.#firstVoters = this.wanted
     const all = count + (options.spare ?? 0)
@@ -146,8 +151,17 @@ export class Cluster {
       directoryOf: (_partition, broker) => `/data/broker-${broker}/p`,
       takeBuffer: () => null,
       onLeadership: (group) => this.#onLeadership(node, group),
-      onCommit: () => this.#onCommit(node),
+      onCommit: () => {
+        this.#onCommit(node)
+        this.checkCommitted(node)
+      },
       onBroken: () => this.crash(node),
+      onUnopened: (_partition, reason) => {
+        node.failures++
+        node.log?.abandon()
+        node.log = null
+        if (reason instanceof InvariantError) throw reason
+      },
       onFailed: (_group, reason) => {
         node.failures++
         node.log?.abandon()
@@ -466,7 +480,7 @@ export class Cluster {
     const end = (broker: BrokerId, writes: typeof to, reads: typeof to) =>
       new BrokerLink({
         broker,
-        to: new RingWriter(writes),
+        to: fullNowAndThen(new RingWriter(writes), () => this.random.chance(this.#drops)),
         from: new RingReader(reads),
         bell: { ring: () => {} },
         sendBuffer: () => {

@@ -8,6 +8,7 @@ import type { HardStates } from '../../../src/log/hard-states.ts'
 import type { PartitionLog } from '../../../src/log/partition-log.ts'
 import type { SimulatedFlusher } from '../../../src/log/simulated-flusher.ts'
 import { type ReplicaId, Role } from '../../../src/raft/types.ts'
+import type { RingWriter } from '../../../src/shared/ring-writer.ts'
 
 export const PARTITION = asPartitionNumber(1)
 
@@ -57,4 +58,11 @@ export function describeNode(node: Node): string {
   const { role, term, leader, end, commit, configuration, unreachable } = raft
   const state = JSON.stringify({ role, term, leader, end, commit, ...configuration })
   return `${node.replica}: ${fate}, ${log}, ${state}, cannot reach ${[...unreachable]}`
+}
+
+/** A ring that has no room when `isFull` says so. */
+export function fullNowAndThen(ring: RingWriter, isFull: () => boolean): RingWriter {
+  const claim = ring.claim.bind(ring)
+  ring.claim = (type, bytes) => (isFull() ? -1 : claim(type, bytes))
+  return ring
 }

@@ -14,7 +14,8 @@ function live(seed: number): Cluster {
   const flushMessages = random.chance(0.4) ? 1 : Number.MAX_SAFE_INTEGER
   const spare = random.below(3)
   const slowFlushes = random.chance(0.5)
-  const cluster = new Cluster(count, { seed, spare, slowFlushes, config: { flushMessages } })
+  const drops = random.chance(0.3) ? 0.1 : 0
+  const cluster = new Cluster(count, { seed, spare, slowFlushes, drops, config: { flushMessages } })
   // what a vote or an acknowledgement was worth shows when the power goes again and again
   const cuts = flushMessages === 1 && random.chance(0.5) ? 0.04 : 0
   const nodes = count + spare
@@ -90,6 +91,7 @@ it(`whatever happens, what is acknowledged stays and replicas agree (${SEEDS} se
       throw new Error(`RAFT_SEED=${seed}: ${(error as Error).message}`, { cause: error })
     }
   }
+  if (SEED > 0) return
   expect(acknowledged).toBeGreaterThan(seeds.length * 5)
   expect(forgetful).toBeLessThan(Math.max(1, seeds.length / 4))
   expect(terms).toBeGreaterThan(seeds.length * 2)
