@@ -178,6 +178,7 @@ export class LogTail {
     const end = logPoint(this.#log.segments, endOffset)
     this.#durability.wrote(end)
     this.#log.bound?.wrote(end)
+    if (this.#book.unflushedBytes >= this.#book.flushEveryBytes) this.#durability.request(false)
     this.#timers.appended()
   }
 

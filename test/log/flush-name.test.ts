@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { isSegment, slowWorld } from './slow-flusher.ts'
-import { append, batchOf } from './support.ts'
+import { append, batchOf, simulated } from './support.ts'
 
 const CONFIG = { segmentBytes: 250, retentionMs: -1, retentionBytes: 500 }
 
@@ -47,5 +47,24 @@ describe('the name of a new segment', () => {
       log.segments.map(({ baseOffset }) => baseOffset === 2),
     )
     expect(log.segments.length).toBeGreaterThan(5)
+  })
+})
+
+describe('a log that nobody asks to flush', () => {
+  it('is flushed once so many bytes of it are not durable, and not before', () => {
+    const { disk, flusher, broker } = simulated(false)
+    broker.flushEveryBytes = 2_000
+    broker.start()
+    const log = broker.open({ retentionMs: -1 })
+    const bytes = () => disk.readFile(log.active!.log.path).length
+    let flushedAt = 0
+    for (let i = 0; i < 60 && flushedAt === 0; i++) {
+      append(log, batchOf(['x'.repeat(40)]))
+      while (flusher.doWork() > 0);
+      if (log.durableOffset > 0) flushedAt = bytes()
+    }
+    expect(flushedAt).toBeGreaterThanOrEqual(2_000)
+    expect(flushedAt).toBeLessThan(2_400)
+    expect(log.durableOffset).toBe(log.logEndOffset)
   })
 })
