@@ -19,7 +19,6 @@ import { newAppendOutcome } from '../../../src/log/outcomes.ts'
 import { PartitionLog } from '../../../src/log/partition-log.ts'
 import { RecoveryPoints } from '../../../src/log/recovery-points.ts'
 import { SimulatedDisk } from '../../../src/log/simulated-disk.ts'
-import { SimulatedFlusher } from '../../../src/log/simulated-flusher.ts'
 import { type ReplicaId, Role } from '../../../src/raft/types.ts'
 import { baseOffsetOf, lastOffsetOf, leaderEpochOf } from '../../../src/record/batch.ts'
 import { buildBatch } from '../../../src/record/builder.ts'
@@ -27,6 +26,7 @@ import { newRegion } from '../../../src/shared/region.ts'
 import { formatRing, ringBytes } from '../../../src/shared/ring-layout.ts'
 import { RingReader } from '../../../src/shared/ring-reader.ts'
 import { RingWriter } from '../../../src/shared/ring-writer.ts'
+import { SlowFlusher } from '../../log/slow-flusher.ts'
 import { describeNode, fullNowAndThen, Node, PARTITION } from './node.ts'
 
 /** A batch as the cluster is to keep it. */
@@ -121,8 +121,8 @@ export class Cluster {
     disk.mkdirs(node.root)
     // as a broker sees to at each start
     for (const path of ['/', '/data']) disk.flush(path)
-    node.flusher = new SimulatedFlusher(disk)
-    const common = { disk, flush: node.flusher, logger: silentLogger }
+    node.holding = new SlowFlusher(disk)
+    const common = { disk, flush: node.holding, logger: silentLogger }
     node.environment = {
       ...common,
       files: new OpenFiles(disk, 16),

@@ -9,6 +9,7 @@ import type { PartitionLog } from '../../../src/log/partition-log.ts'
 import type { SimulatedFlusher } from '../../../src/log/simulated-flusher.ts'
 import { type ReplicaId, Role } from '../../../src/raft/types.ts'
 import type { RingWriter } from '../../../src/shared/ring-writer.ts'
+import type { SlowFlusher } from '../../log/slow-flusher.ts'
 
 export const PARTITION = asPartitionNumber(1)
 
@@ -25,7 +26,8 @@ export class Node {
   isForgetful = false
   /** Of its directory: one that was emptied is another. */
   life = 0
-  flusher!: SimulatedFlusher
+  /** May hold flushes back, by path. */
+  holding!: SlowFlusher
   environment!: LogEnvironment
   hardStates!: HardStates
   host!: RaftHost
@@ -35,6 +37,10 @@ export class Node {
   constructor(id: number) {
     this.id = asBrokerId(id)
     this.root = `/data/broker-${id}`
+  }
+
+  get flusher(): SimulatedFlusher {
+    return this.holding.inner
   }
 
   get group(): ReplicaGroup | null {

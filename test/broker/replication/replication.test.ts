@@ -180,4 +180,24 @@ describe('replicas of a partition', () => {
     cluster.moveAll()
     cluster.settle()
   })
+
+  it('with flush.messages=1 have no election committed before a majority has its start on disk', () => {
+    const cluster = new Cluster(3, { config: { flushMessages: 1 } })
+    for (const { holding } of cluster.nodes) {
+      holding.slow = (path) => path.endsWith('.control-entries')
+    }
+    cluster.run(300)
+    const leader = cluster.leader!
+    expect(leader.group!.takesAppends).toBe(true)
+    expect([leader.group!.raft.commit, leader.group!.knowsCommit]).toEqual([0, false])
+    for (const { holding } of cluster.nodes.slice(0, 2)) {
+      holding.slow = () => false
+      holding.settle()
+    }
+    cluster.run(100)
+    expect(cluster.leader!.group!.knowsCommit).toBe(cluster.leader!.id <= 2)
+    cluster.nodes[2]!.holding.slow = () => false
+    cluster.nodes[2]!.holding.settle()
+    cluster.settle()
+  })
 })
