@@ -1,26 +1,10 @@
 /** Rows that make or write much beforehand, run for real, Griot against Griot, small. No figure is judged. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Sandbox } from '../../native-bench/common/sandbox.ts'
-import { expectAll, ROW_TIMEOUT_MS, smokeRow } from './smoke-row.ts'
+import { expect, test, vi } from 'vitest'
+import { expectAll, ROW_TIMEOUT_MS, smokeRows } from './smoke-row.ts'
 
 vi.setConfig({ testTimeout: ROW_TIMEOUT_MS })
 
-let place: string
-let sandbox: Sandbox
-beforeEach(() => {
-  place = mkdtempSync(join(tmpdir(), 'griot-rows-test-'))
-  sandbox = new Sandbox(place)
-})
-afterEach(async () => {
-  await sandbox.close()
-  expect(readdirSync(place)).toEqual([])
-  rmSync(place, { recursive: true, force: true })
-})
-
-const smoke = (name: string) => smokeRow(name, sandbox)
+const smoke = smokeRows()
 
 test('many topics, empty and written', async () => {
   const { measured } = await smoke('many-topics')

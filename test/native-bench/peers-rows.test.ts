@@ -1,27 +1,11 @@
 /** Rows that are a workload, run for real, Griot against Griot, small. No figure is judged. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Sandbox } from '../../native-bench/common/sandbox.ts'
+import { expect, test, vi } from 'vitest'
 import { compiler } from '../../native-bench/limits/compile.ts'
-import { expectAll, ROW_TIMEOUT_MS, smokeRow } from './smoke-row.ts'
+import { expectAll, ROW_TIMEOUT_MS, smokeRows } from './smoke-row.ts'
 
 vi.setConfig({ testTimeout: ROW_TIMEOUT_MS })
 
-let place: string
-let sandbox: Sandbox
-beforeEach(() => {
-  place = mkdtempSync(join(tmpdir(), 'griot-rows-test-'))
-  sandbox = new Sandbox(place)
-})
-afterEach(async () => {
-  await sandbox.close()
-  expect(readdirSync(place)).toEqual([])
-  rmSync(place, { recursive: true, force: true })
-})
-
-const smoke = (name: string) => smokeRow(name, sandbox)
+const smoke = smokeRows()
 
 test('an open loop, at half of what the peer can: the same topics all the time', async () => {
   const { row, measured } = await smoke('end-to-end-open-lz4')

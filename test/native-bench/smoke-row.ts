@@ -1,6 +1,9 @@
 /** A row, run for real but short and small, Griot against Griot. */
-import { expect } from 'vitest'
-import type { Sandbox } from '../../native-bench/common/sandbox.ts'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect } from 'vitest'
+import { Sandbox } from '../../native-bench/common/sandbox.ts'
 import { griotSide } from '../../native-bench/peers/griot.ts'
 import type { Row } from '../../native-bench/peers/row.ts'
 import { rows } from '../../native-bench/peers/rows.ts'
@@ -8,6 +11,22 @@ import { type Measured, runRow } from '../../native-bench/peers/run-row.ts'
 
 /** For a test of a row: on a busy machine the start of its processes alone may take seconds. */
 export const ROW_TIMEOUT_MS = 60_000
+
+/** Runs rows by name, each test in a sandbox of its own, of which nothing may be left. Call it once in a file. */
+export function smokeRows() {
+  let place: string
+  let sandbox: Sandbox
+  beforeEach(() => {
+    place = mkdtempSync(join(tmpdir(), 'griot-rows-test-'))
+    sandbox = new Sandbox(place)
+  })
+  afterEach(async () => {
+    await sandbox.close()
+    expect(readdirSync(place)).toEqual([])
+    rmSync(place, { recursive: true, force: true })
+  })
+  return (name: string) => smokeRow(name, sandbox)
+}
 
 export async function smokeRow(name: string, sandbox: Sandbox) {
   const row = rows.find((one) => one.name === name)!
