@@ -5,8 +5,8 @@
  */
 import type { BrokerId, CellId, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
 
-/** 2: configs and partitions of topics change, brokers and groups have configs. */
-export const METADATA_FORMAT = 2
+/** 2: configs and partitions of topics change, brokers and groups have configs. 3: partitions have several replicas, brokers' directories are known. */
+export const METADATA_FORMAT = 3
 
 export interface PartitionPlacement {
   /** Brokers of the topic's cell that hold a replica, preferred leader first. */
@@ -74,6 +74,22 @@ export type MetadataEntry =
       readonly tenantId: TenantId
       readonly groupId: string
       readonly configs: Readonly<Record<string, string>>
+    }
+  /**
+   * The directory of a broker, as it is from now on; with another id it is another life (`base/replica-id.ts`): what was promised in the one before may be
+   * forgotten. Partitions from `firstPartition` on were made after this. Format 3.
+   */
+  | {
+      readonly kind: 'broker-directory'
+      readonly cellId: CellId
+      readonly brokerId: BrokerId
+      /** UUID of the directory: 32 lower-case hex digits. */
+      readonly directoryId: string
+      /** From 0. */
+      readonly life: number
+      readonly firstPartition: PartitionNumber
+      /** `broker.rack`; null for none. */
+      readonly rack: string | null
     }
   /** Producer ids below `next` have been handed to fronts; per tenant. */
   | { readonly kind: 'producer-ids'; readonly tenantId: TenantId; readonly next: number }

@@ -4,18 +4,29 @@
  */
 import { createRequire } from 'node:module'
 import { InvariantError, invariant } from '../base/assert.ts'
-import type { BrokerId, PartitionIndex, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
+import type {
+  BrokerId,
+  CellId,
+  PartitionIndex,
+  PartitionNumber,
+  TenantId,
+  TopicId,
+} from '../base/ids.ts'
+import { BrokerDirectories } from './broker-directories.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from './entry.ts'
 import { PartitionTable } from './partition-table.ts'
 import type { MetadataMessage } from './request.ts'
 import { TenantRow, TopicRow } from './rows.ts'
 import { imageEntries } from './snapshot.ts'
 import { fixedTopicConfigs, type TopicConfigs } from './tenant-configs.ts'
+import { type ToldLeader, ToldLeaders } from './told-leaders.ts'
 import type { ConfigValues } from './topic-config.ts'
-import type { MetadataView, PartitionView, TenantView, TopicView } from './view.ts'
+import type { BrokerDirectory, MetadataView, PartitionView, TenantView, TopicView } from './view.ts'
 
 /** The tenant of clients that do not authenticate. */
 export const DEFAULT_TENANT_NAME = 'default'
+
+const NO_BROKERS: readonly BrokerId[] = []
 
 export class MetadataImage implements MetadataView {
   #offset = 0
@@ -30,6 +41,8 @@ export class MetadataImage implements MetadataView {
   readonly #rows: (TopicRow | undefined)[] = []
   readonly #freeRows: number[] = []
   #partitions = new PartitionTable()
+  readonly #directories = new BrokerDirectories()
+  readonly #told = new ToldLeaders()
 
   /** `brokerConfigs`: static broker configs that give topics their defaults. */
   constructor(brokerConfigs: ConfigValues = {}) {
@@ -120,6 +133,44 @@ export class MetadataImage implements MetadataView {
     return slot < 0 ? -1 : this.#partitions.leaderEpochAt(slot)
   }
 
+  replicasOf(number: PartitionNumber): readonly BrokerId[] {
+    const slot = this.#partitions.slotOf(number)
+    return slot < 0 ? NO_BROKERS : this.#partitions.replicasAt(slot)
+  }
+
+  isReplicated(number: PartitionNumber): boolean {
+    return this.replicasOf(number).length > 1
+  }
+
+  isrOf(number: PartitionNumber): readonly BrokerId[] {
+    return this.#told.get(number)?.isr ?? this.replicasOf(number)
+  }
+
+  firstReplicaIds(number: PartitionNumber): readonly number[] {
+    const cellId = this.topicOf(number)?.cellId
+    if (cellId === undefined) return []
+    const idOf = (broker: BrokerId) => this.#directories.replicaIdAt(cellId, broker, number)
+    return this.replicasOf(number).map(idOf)
+  }
+
+  brokerDirectory(cellId: CellId, brokerId: BrokerId): BrokerDirectory | undefined {
+    return this.#directories.get(cellId, brokerId)
+  }
+
+  /** For snapshots. */
+  get directories(): BrokerDirectories {
+    return this.#directories
+  }
+
+  /** From the broker that leads or led a replicated partition: false where nothing has changed, or a later epoch is known. */
+  noteLeader(number: PartitionNumber, told: ToldLeader): boolean {
+    const slot = this.#partitions.slotOf(number)
+    // told before the topic's entry came, or after its deletion: pruned when the image is begun anew
+    if (!this.#told.note(number, told)) return false
+    if (slot >= 0) this.#partitions.setLeader(slot, told.leader, told.leaderEpoch)
+    return slot >= 0
+  }
+
   partitionNumbers(): Iterable<PartitionNumber> {
     return this.#partitions.numbers()
   }
@@ -162,6 +213,9 @@ export class MetadataImage implements MetadataView {
       case 'group-configs':
         this.#tenantOf(entry).changeConfigs().setGroup(entry.groupId, entry.configs)
         break
+      case 'broker-directory':
+        this.#directories.add(entry)
+        break
       case 'producer-ids': {
         const tenant = this.#tenantOf(entry)
         invariant(entry.next >= tenant.nextProducerId, 'producer ids are never handed out twice')
@@ -185,6 +239,7 @@ export class MetadataImage implements MetadataView {
     this.#topics.clear()
     this.#rows.length = 0
     this.#freeRows.length = 0
+    this.#directories.clear()
     this.#clusterId = ''
     this.#offset = 0
   }
@@ -193,6 +248,11 @@ export class MetadataImage implements MetadataView {
   seek(offset: number): void {
     invariant(offset >= this.#offset, 'an image never moves back')
     this.#offset = offset
+  }
+
+  /** What was told of partitions that are not there is forgotten. */
+  pruneTold(): void {
+    this.#told.prune((number) => this.#partitions.slotOf(number) >= 0)
   }
 
   #formCluster(entry: Extract<MetadataEntry, { kind: 'cluster-formed' }>): void {
@@ -245,7 +305,9 @@ export class MetadataImage implements MetadataView {
   ): void {
     placements.forEach(({ leader, leaderEpoch, replicas }, i) => {
       const number = (firstPartition + i) as PartitionNumber
-      this.#partitions.add(number, row.slot, firstIndex + i, leader, leaderEpoch, replicas)
+      const told = replicas.length > 1 ? this.#told.get(number) : undefined
+      const led = told ?? { leader, leaderEpoch }
+      this.#partitions.add(number, row.slot, firstIndex + i, led.leader, led.leaderEpoch, replicas)
     })
   }
 
@@ -259,7 +321,9 @@ export class MetadataImage implements MetadataView {
     const row = this.#topics.get(entry.topicId)
     invariant(row?.tenantId === entry.tenantId, 'a topic that is deleted exists')
     for (let index = 0; index < row.partitionCount; index++) {
-      this.#partitions.remove(row.numberOf(index as PartitionIndex))
+      const number = row.numberOf(index as PartitionIndex)
+      this.#partitions.remove(number)
+      this.#told.forget(number)
     }
     this.#topics.delete(entry.topicId)
     this.#tenants.get(entry.tenantId)!.remove(row)
@@ -281,4 +345,5 @@ export function applyMetadata(image: MetadataImage, message: MetadataMessage): v
   }
   for (const entry of message.entries) image.apply(entry)
   image.seek(message.offset)
+  if (message.first === 0 && message.more !== true) image.pruneTold()
 }

@@ -100,6 +100,11 @@ export class PartitionTable {
     this.#count++
   }
 
+  setLeader(slot: number, leader: BrokerId | 0, leaderEpoch: number): void {
+    this.#leader[slot] = leader
+    this.#epoch[slot] = leaderEpoch
+  }
+
   remove(number: PartitionNumber): void {
     let hole = this.slotOf(number)
     invariant(hole >= 0, 'a partition that is removed exists')

@@ -23,6 +23,14 @@ export type ControllerRequest =
       readonly resources: readonly ConfigResource[]
     }
   | { readonly kind: 'allocate-producer-ids'; readonly count: number }
+  /** Of a broker as it starts: which directory it has. Answered once that is committed; the tenant of the request means nothing. */
+  | {
+      readonly kind: 'register-broker'
+      readonly cellId: number
+      readonly brokerId: number
+      readonly directoryId: string
+      readonly rack: string | null
+    }
 
 export interface MorePartitions {
   readonly name: string
@@ -83,6 +91,7 @@ export type ControllerResponse =
   | { readonly kind: 'alter-configs'; readonly results: readonly Outcome[] }
   | { readonly kind: 'create-topics'; readonly results: readonly TopicResult[] }
   | { readonly kind: 'delete-topics'; readonly results: readonly TopicResult[] }
+  | { readonly kind: 'register-broker'; readonly error: number }
   | {
       readonly kind: 'allocate-producer-ids'
       readonly error: number

@@ -21,6 +21,7 @@ export function* imageEntries(image: MetadataImage): IterableIterator<MetadataEn
     cells: image.cells,
     brokersPerCell: image.brokersPerCell,
   }
+  yield* image.directories.entries()
   const tenants = [...image.tenants()].sort((a, b) => byKey(a.tenantId, b.tenantId))
   for (const tenant of tenants) {
     const { tenantId, name, clusterId, cellId, nextProducerId } = tenant
@@ -65,7 +66,9 @@ function* topicEntries(image: MetadataImage, topic: TopicRow): IterableIterator<
     for (let index = firstIndex; index < end; index++) {
       const partition = image.partition(topic.numberOf(index as PartitionIndex))!
       const { replicas, leader, leaderEpoch } = partition
-      placements.push({ replicas, leader: leader as BrokerId, leaderEpoch })
+      // who leads one of several replicas is told by brokers, and no entry's affair
+      const led = replicas.length > 1 ? { leader: replicas[0]!, leaderEpoch: 0 } : { leader, leaderEpoch }
+      placements.push({ replicas, leader: led.leader as BrokerId, leaderEpoch: led.leaderEpoch })
     }
     const firstPartition = topic.numberOf(firstIndex as PartitionIndex)
     if (i > 0) yield { kind: 'partitions-added', tenantId, topicId, firstPartition, placements }

@@ -52,6 +52,13 @@ export interface PartitionView {
   readonly replicas: readonly BrokerId[]
 }
 
+/** A broker's directory as it is now. */
+export interface BrokerDirectory {
+  readonly directoryId: string
+  readonly life: number
+  readonly rack: string | null
+}
+
 export interface MetadataView {
   /** Position in the metadata log after the last entry applied. */
   readonly offset: number
@@ -77,6 +84,16 @@ export interface MetadataView {
   leaderOf(number: PartitionNumber): BrokerId | 0
   /** −1 for an unknown partition. */
   leaderEpochOf(number: PartitionNumber): number
+  /** Brokers that hold a replica, the preferred leader first; shared: never change it. Empty for an unknown partition. */
+  replicasOf(number: PartitionNumber): readonly BrokerId[]
+  /** Its log is a Raft group's, which elects its leader: {@link leaderOf} is what this thread was told of that last. */
+  isReplicated(number: PartitionNumber): boolean
+  /** Replicas that keep up, as the leader has told; of who was told nothing, all. */
+  isrOf(number: PartitionNumber): readonly BrokerId[]
+  /** The ids (`base/replica-id.ts`) of the replicas with which a replicated partition began: who may vote in a group that has no entries yet. */
+  firstReplicaIds(number: PartitionNumber): readonly number[]
+  /** What is known of a broker's directory; undefined before it has said. */
+  brokerDirectory(cellId: CellId, brokerId: BrokerId): BrokerDirectory | undefined
   /** Every partition of every tenant, in no particular order. */
   partitionNumbers(): Iterable<PartitionNumber>
   /** Equal for equal states, however they were reached. For tests and the simulator. */

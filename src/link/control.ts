@@ -88,6 +88,36 @@ export interface BrokerBack {
   readonly port: MessagePort | null
 }
 
+/**
+ * Broker → fronts: of replicated partitions, who leads them now. Posted by the broker that leads or led, in order; a front that has been told of a
+ * later epoch ignores it. To a front that has begun anew, or was told that this broker is back, everything that this broker leads.
+ */
+export interface LeadersMessage {
+  readonly kind: 'leaders'
+  readonly cellId: number
+  readonly leaders: readonly LeaderChange[]
+}
+
+export interface LeaderChange {
+  readonly partition: PartitionNumber
+  /** 0: the broker that led this epoch leads no more, and nobody is known to have followed it. */
+  readonly leader: number
+  readonly leaderEpoch: number
+  /** Voters that keep up, as brokers, the leader first; as the leader sees it. */
+  readonly isr: readonly number[]
+}
+
+/** Faults on demand, of an engine that was started with them allowed. */
+export type ChaosFault =
+  /** The thread dies in the middle of a turn, as of a bug. */
+  | { readonly fault: 'die' }
+  /** Every change to the broker's files fails with this code from now on; null: its disk is well again. */
+  | { readonly fault: 'fail-disk'; readonly code: 'EIO' | 'ENOSPC' | null }
+  /** Every disk operation takes so much longer; 0: none does. */
+  | { readonly fault: 'slow-disk'; readonly byMs: number }
+  /** Nothing that this broker and that one say to each other arrives. */
+  | { readonly fault: 'partition'; readonly brokerId: number; readonly isCut: boolean }
+
 /** Everything that may arrive at an agent's thread. */
 export type ControlMessage =
   | {
@@ -157,6 +187,17 @@ export type ControlMessage =
   | { readonly kind: 'stopped' }
   /** Server → broker: the thread stands still for so long, as one that hangs would. For tests and drills. */
   | { readonly kind: 'pause'; readonly forMs: number }
+  /** Server → broker. */
+  | { readonly kind: 'chaos'; readonly chaos: ChaosFault }
+  | LeadersMessage
+  /** Front → the broker that leads `partition`: hands it over to the replica of `to`, if that can be now. Answered by `leadership-moved`. */
+  | {
+      readonly kind: 'move-leadership'
+      readonly correlation: number
+      readonly partition: PartitionNumber
+      readonly to: number
+    }
+  | { readonly kind: 'leadership-moved'; readonly correlation: number; readonly error: number }
   /** Server → HTTP front: what /health says. */
   | {
       readonly kind: 'engine-state'

@@ -12,7 +12,7 @@ import type { RaftGroup } from '../../raft/raft-group.ts'
 import type { HardState, Message, ReplicaId } from '../../raft/types.ts'
 import type { BrokerLink, RaftSink } from '../broker-link.ts'
 import { type GroupHost, LogFailedError, type ReplicaFiles, ReplicaGroup } from './replica-group.ts'
-import { brokerOf } from './replica-id.ts'
+import { brokerOf } from '../../base/replica-id.ts'
 
 export interface RaftHostOptions {
   readonly brokerId: BrokerId
