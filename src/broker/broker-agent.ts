@@ -1,14 +1,21 @@
-import { InvariantError, invariant } from '../base/assert.ts'
+import { InvariantError } from '../base/assert.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
 import type { HostedCoordinator } from '../coordinator/hosted.ts'
 import { MetadataImage } from '../image/image.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
+import type { BeatSource } from '../link/broker-liveness.ts'
 import { CommandType } from '../link/commands.ts'
 import type { ControlMessage } from '../link/control.ts'
 import { BrokerGauge } from '../link/counters.ts'
-import { type ControlEnvelope, type ControlPort, SERVER_PEER } from '../link/ports.ts'
+import {
+  brokerPeer,
+  type ControlEnvelope,
+  type ControlPort,
+  frontPeer,
+  SERVER_PEER,
+} from '../link/ports.ts'
 import type { LogEnvironment } from '../log/environment.ts'
 import type { RingHandler, RingReader } from '../shared/ring-reader.ts'
 import { BatchBuffers } from './batch-buffers.ts'
@@ -31,6 +38,7 @@ import { MetadataFollower } from './metadata-follower.ts'
 import { ProduceHandler } from './produce.ts'
 import type { Replica } from './replica.ts'
 import { ReplicaTable } from './replica-table.ts'
+import { Replication } from './replication/replication.ts'
 import { type BrokerSettings, DEFAULT_BROKER_SETTINGS } from './settings.ts'
 import { TopicStatsHandler } from './topic-stats.ts'
 import { WatchHandler } from './watch.ts'
@@ -55,6 +63,12 @@ export interface BrokerAgentOptions {
   readonly fronts: readonly FrontRings[]
   /** The other brokers of the cell; none unless given. */
   readonly peers?: readonly BrokerRings[]
+  /** The directory of a broker of the cell; needed where there are others. */
+  readonly rootOf?: (broker: BrokerId) => string
+  /** Which of them live; all unless given. */
+  readonly beats?: BeatSource | null
+  /** Of this broker's directory, as the controller is to know it; not asked for unless given. */
+  readonly directoryId?: string | null
   readonly control: ControlPort
   readonly counters: CounterRows | null
   readonly settings?: Partial<BrokerSettings>
@@ -87,7 +101,7 @@ export class BrokerAgent {
   readonly #image: MetadataImage
   readonly #follower: MetadataFollower
   readonly #links: readonly FrontLink[]
-  readonly #peers: BrokerLink[]
+  readonly #replication: Replication
   readonly #handlers: readonly RingHandler[]
   readonly #table: ReplicaTable
   readonly #partitions: LeaderPartitions
@@ -113,7 +127,6 @@ export class BrokerAgent {
     this.#image = new MetadataImage(options.brokerConfigs)
     const image = this.#image
     this.#links = options.fronts.map((rings) => new FrontLink(rings))
-    this.#peers = (options.peers ?? []).map((rings) => new BrokerLink(rings))
     if (this.#links.some(({ front }, index) => front !== index)) {
       throw new InvariantError('fronts are given in the order of their ids')
     }
@@ -127,18 +140,22 @@ export class BrokerAgent {
       failedRetryMs: this.#settings.failedRetryMs,
       onFailed: (replica) => this.#onFailed(replica),
       onFlushed: (replica) => this.#onFlushed(replica),
+      openGroup: (replica) => void this.#replication.open(replica),
+      onClosing: (replica, isQuiet) => this.#replication.onClosing(replica, isQuiet),
     })
+    this.#buffers = new BatchBuffers(this.#settings.batchBuffersMax)
+    this.#replication = this.#newReplication(options)
     const drainControl = () => void this.#drainControl(Number.POSITIVE_INFINITY)
     this.#partitions = new LeaderPartitions({
       brokerId,
       image,
       table: this.#table,
+      replication: this.#replication,
       links: this.#links,
       counters: new BrokerCounters(options.counters),
       drainControl,
     })
     const partitions = this.#partitions
-    this.#buffers = new BatchBuffers(this.#settings.batchBuffersMax)
     this.#produce = new ProduceHandler(partitions, this.#buffers, drainControl)
     this.#locate = new LocateHandler(partitions)
     this.#watch = new WatchHandler(partitions)
@@ -190,6 +207,11 @@ export class BrokerAgent {
     return this.#stop.isStopped
   }
 
+  /** The controller knows this broker's directory; until then no replica of a group is opened. */
+  get isRegistered(): boolean {
+    return this.#replication.isRegistered
+  }
+
   /** Logs that are open now. */
   get openLogs(): number {
     return this.#table.openCount
@@ -201,6 +223,7 @@ export class BrokerAgent {
     if (this.#coordinators.hasWork) return 0
     return Math.min(
       this.#table.timers.nextAtMs,
+      this.#replication.nextTimerAtMs,
       this.#stop.isStopping ? this.#stop.nextTimerAtMs : this.#maintenance.nextTimerAtMs,
     )
   }
@@ -212,16 +235,18 @@ export class BrokerAgent {
     partitions.nowMs = nowMs
     partitions.wallMs = this.#options.environment.clock.wallMs()
     let work = this.#drainControl(this.#settings.controlPerTurn)
+    work += this.#replication.look(nowMs)
     const commands = this.#takeCommands()
     if (commands > 0) partitions.counters.addOwn(BrokerGauge.TURN_COMMANDS, commands)
     work += commands + this.#produce.writeStaged()
     work += this.#options.flush.doWork()
     work += this.#table.timers.fireDue(nowMs, TIMERS_PER_TURN)
-    work += partitions.settleMoved()
     work += this.#coordinators.doWork()
+    // after all that this turn has staged is written: a group that loses its term here leaves nothing half done
+    work += this.#replication.doWork(nowMs)
+    work += partitions.settleMoved()
     work += this.#stop.isStopping ? this.#stop.doWork(nowMs) : this.#maintenance.doWork(nowMs)
     for (const link of this.#links) link.ring()
-    for (const peer of this.#peers) peer.ring()
     return work
   }
 
@@ -232,9 +257,17 @@ export class BrokerAgent {
 
   /** Another thread is that peer now: what was sent to the one before, and came from it and was not read, is lost. */
   replacePeer(rings: BrokerRings): void {
-    const index = this.#peers.findIndex(({ broker }) => broker === rings.broker)
-    invariant(index >= 0, 'a peer takes the place of its predecessor')
-    this.#peers[index] = new BrokerLink(rings)
+    this.#replication.replaceLink(new BrokerLink(rings))
+  }
+
+  /** A peer's thread has ended. */
+  peerGone(broker: BrokerId): void {
+    this.#replication.peerGone(broker)
+  }
+
+  /** Nothing that this broker and that one say to each other arrives, as long as `isCut`: for drills. */
+  cut(broker: BrokerId, isCut: boolean): void {
+    this.#replication.cut(broker, isCut)
   }
 
   /** A front's thread has exited: its pins on ring logs count no more. */
@@ -299,6 +332,9 @@ export class BrokerAgent {
       const found = describeProducers(this.#partitions, message.partition)
       const { correlation } = message
       this.#options.control.post(from, { kind: 'producers', correlation, ...found })
+    } else if (message.kind === 'move-leadership') {
+      const { correlation, partition, to } = message
+      this.#replication.moveLeadership(from, correlation, partition, to as BrokerId)
     } else if (message.kind === 'topic-stats-request') {
       this.#topicStats.onRequest(from, message)
     } else if (message.kind === 'describe-log-sizes') {
@@ -325,8 +361,43 @@ export class BrokerAgent {
   }
 
   #onFlushed(replica: Replica): void {
+    this.#replication.flushed(replica)
     this.#partitions.moved(replica)
     this.#maintenance.onFlushed(replica)
+  }
+
+  #newReplication(options: BrokerAgentOptions): Replication {
+    const { cellId, brokerId, environment, control, root, peers = [] } = options
+    return new Replication({
+      ...{ cellId, brokerId, environment, control, image: this.#image, table: this.#table },
+      rootOf: options.rootOf ?? (() => root),
+      links: peers.map((rings) => new BrokerLink(rings)),
+      fronts: this.#links.map(({ front }) => frontPeer(front)),
+      beats: options.beats ?? null,
+      directoryId: options.directoryId ?? null,
+      takeBuffer: (from, bufferId) => this.#takeBytes(brokerPeer(cellId, from), bufferId),
+      onDeposed: (replica) => {
+        this.#partitions.deposed(replica)
+        this.#coordinators.drop(replica.number)
+      },
+      onMoved: (replica) => this.#onMoved(replica),
+    })
+  }
+
+  /** A peer posts them before it publishes what names them. */
+  #takeBytes(peer: string, bufferId: number): Uint8Array | null {
+    let sab = this.#buffers.take(peer, bufferId)
+    if (sab === undefined) {
+      this.#partitions.drainControl()
+      sab = this.#buffers.take(peer, bufferId)
+    }
+    return sab === undefined ? null : new Uint8Array(sab)
+  }
+
+  #onMoved(replica: Replica): void {
+    const isShort = replica.waiting.size > 0 && this.#replication.hasTooFew(replica)
+    if (isShort) this.#partitions.refuseTooFew(replica)
+    this.#partitions.moved(replica)
   }
 
   #onGone(number: PartitionNumber, directory: string): void {

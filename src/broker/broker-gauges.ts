@@ -60,10 +60,13 @@ export class BrokerGauges {
     let leaderless = 0
     for (const number of image.partitionNumbers()) {
       const leader = image.leaderOf(number)
+      if (image.isReplicated(number)) continue
       if (leader === brokerId) led++
       else if (leader === 0) leaderless++
     }
     const { counters } = partitions
+    // of those with several replicas, what is open: nobody leads what nobody uses
+    led += partitions.replication.ledCount
     counters.setOwn(BrokerGauge.PARTITIONS_LED_NOW, led)
     counters.setOwn(BrokerGauge.TOPICS_NOW, image.topicCount)
     counters.setOwn(BrokerGauge.PARTITIONS_NOW, image.partitionCount)

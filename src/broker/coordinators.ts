@@ -265,9 +265,15 @@ export class Coordinators {
       return false
     }
     const { records } = step
+    if (replica.isReplicated && !partition.isStaged) {
+      if (!this.#partitions.replication.aboutToAppend(replica)) {
+        this.#failStep(partition, step, 'this broker leads it no more')
+        return false
+      }
+    }
     const batch = buildBatch(records.map((one) => ({ timestampMs: wallMs, ...one })))
     const outcome = this.#outcome
-    const epoch = this.#partitions.leaderEpochOf(partition.number)
+    const epoch = this.#partitions.leaderEpochOf(replica)
     const isGood = table.guard(replica, nowMs, () => log.stage(batch, wallMs, epoch, outcome))
     // the table has dropped the coordinator
     if (!isGood) return false
@@ -333,6 +339,9 @@ export class Coordinators {
       failed = log.write()
     })
     if (!isGood) return null
+    if (failed === null && replica.isReplicated) this.#partitions.replication.appended(replica)
+    // its group may have given up
+    if (replica.log !== log) return failed
     this.#partitions.settle(replica)
     table.arm(replica)
     return failed

@@ -9,12 +9,14 @@ import type { BrokerCounters } from './broker-counters.ts'
 import type { FrontLink } from './front-link.ts'
 import type { Replica } from './replica.ts'
 import type { ReplicaTable } from './replica-table.ts'
+import type { Replication } from './replication/replication.ts'
 import { newWaitingProduce, type WaitingProduce } from './waiting-produces.ts'
 
 export interface LeaderPartitionsOptions {
   readonly brokerId: BrokerId
   readonly image: MetadataView
   readonly table: ReplicaTable
+  readonly replication: Replication
   /** By front id. */
   readonly links: readonly FrontLink[]
   readonly counters: BrokerCounters
@@ -28,6 +30,7 @@ export interface LeaderPartitionsOptions {
  */
 export class LeaderPartitions {
   readonly table: ReplicaTable
+  readonly replication: Replication
   readonly links: readonly FrontLink[]
   readonly counters: BrokerCounters
   /** Records and bytes taken. */
@@ -48,6 +51,7 @@ export class LeaderPartitions {
   constructor(options: LeaderPartitionsOptions) {
     this.#options = options
     this.table = options.table
+    this.replication = options.replication
     this.links = options.links
     this.counters = options.counters
     this.topicCounts = new TopicCounts(options.image)
@@ -57,8 +61,8 @@ export class LeaderPartitions {
     return this.#options.drainControl
   }
 
-  leaderEpochOf(number: PartitionNumber): number {
-    return this.#options.image.leaderEpochOf(number)
+  leaderEpochOf({ group, number }: Replica): number {
+    return group === null ? this.#options.image.leaderEpochOf(number) : group.raft.term
   }
 
   /** The replica of a partition that this broker leads, at the epoch that the client believes in (−1: any); or null and {@link error}. */
@@ -69,10 +73,12 @@ export class LeaderPartitions {
       return null
     }
     const replica = this.table.get(number) ?? this.table.admit(number)
-    if (replica !== undefined) return replica
+    if (replica !== undefined && !replica.isReplicated) return replica
     this.error = ErrorCode.NOT_LEADER_OR_FOLLOWER
-    this.reason = ProduceReason.notLeader
-    return null
+    this.reason = replica === undefined ? ProduceReason.notLeader : this.replication.lead(replica)
+    if (replica === undefined || this.reason !== ProduceReason.NONE) return null
+    this.error = epochError(currentLeaderEpoch, this.leaderEpochOf(replica))
+    return this.error === ErrorCode.NONE ? replica : null
   }
 
   /** The log of `replica`; or null and {@link error}. */
@@ -115,7 +121,9 @@ export class LeaderPartitions {
       this.#refuseWaiting(replica, ErrorCode.KAFKA_STORAGE_ERROR, reason)
       return
     }
-    const acknowledged = log.acknowledgedOffset
+    const acknowledged = replica.isReplicated
+      ? Math.min(log.acknowledgedOffset, this.replication.heldBelow(replica))
+      : log.acknowledgedOffset
     const produce = this.#scratch
     while (waiting.size > waiting.unwritten && waiting.firstLastOffset < acknowledged) {
       waiting.shift(produce)
@@ -131,12 +139,25 @@ export class LeaderPartitions {
   }
 
   /** The write failed and was undone: what it would have made is refused; duplicates of older batches are answered. */
-  refuseUnwritten(replica: Replica, logEndOffset: number, reason: number): void {
+  refuseUnwritten(replica: Replica, logEndOffset: number, error: number, reason: number): void {
     replica.waiting.dropUnwritten(this.#scratch, (produce) => {
       if (produce.lastOffset < logEndOffset) return false
-      this.#refuse(replica, produce, ErrorCode.KAFKA_STORAGE_ERROR, reason)
+      this.#refuse(replica, produce, error, reason)
       return true
     })
+  }
+
+  /** It leads no more: whether what waits will be committed shows only under the next leader. */
+  deposed(replica: Replica): void {
+    const error = ErrorCode.NOT_LEADER_OR_FOLLOWER
+    this.#refuseWaiting(replica, error, ProduceReason.leadershipLost)
+    this.refuseWatches(replica, error)
+  }
+
+  /** Fewer replicas keep up than the topic asks for, after the append. */
+  refuseTooFew(replica: Replica): void {
+    const error = ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND
+    this.#refuseWaiting(replica, error, ProduceReason.notEnoughReplicasAfterAppend)
   }
 
   /** Refuses every produce that waits for this partition. */
@@ -186,12 +207,20 @@ export class LeaderPartitions {
       // what was drained may have been the order to stop
       if (this.isStopping) return ErrorCode.NOT_LEADER_OR_FOLLOWER
     }
+    // who leads one of several replicas, and since when, is known by its group
+    if (image.isReplicated(number)) {
+      const isHere = image.replicasOf(number).includes(brokerId)
+      return isHere ? ErrorCode.NONE : ErrorCode.NOT_LEADER_OR_FOLLOWER
+    }
     if (image.leaderOf(number) !== brokerId) return ErrorCode.NOT_LEADER_OR_FOLLOWER
-    if (currentLeaderEpoch < 0 || currentLeaderEpoch === epoch) return ErrorCode.NONE
-    return currentLeaderEpoch < epoch
-      ? ErrorCode.FENCED_LEADER_EPOCH
-      : ErrorCode.UNKNOWN_LEADER_EPOCH
+    return epochError(currentLeaderEpoch, epoch)
   }
+}
+
+/** −1: any will do. */
+function epochError(asked: number, epoch: number): number {
+  if (asked < 0 || asked === epoch) return ErrorCode.NONE
+  return asked < epoch ? ErrorCode.FENCED_LEADER_EPOCH : ErrorCode.UNKNOWN_LEADER_EPOCH
 }
 
 function reasonOf(error: number): number {

@@ -80,7 +80,7 @@ export class LocateHandler {
     reply.highWatermark = endOffset
     reply.lastStableOffset = endOffset
     reply.logEndOffset = endOffset
-    reply.leaderEpoch = partitions.leaderEpochOf(replica.number)
+    reply.leaderEpoch = partitions.leaderEpochOf(replica)
   }
 
   #refuse(error: number): void {

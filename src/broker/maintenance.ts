@@ -146,9 +146,12 @@ export class Maintenance {
   #recoverOne(): number {
     const number = this.#toRecover.pop()
     if (number === undefined) return 0
-    const { partitions } = this.#options
-    const replica = partitions.admit(number, -1)
-    if (replica !== null && replica.log === null) partitions.open(replica)
+    const { partitions, image, brokerId } = this.#options
+    const isHere = image.isReplicated(number)
+      ? image.replicasOf(number).includes(brokerId)
+      : image.leaderOf(number) === brokerId
+    const replica = isHere && !partitions.isStopping ? partitions.table.admit(number) : undefined
+    if (replica !== undefined && replica.log === null) partitions.open(replica)
     return 1
   }
 

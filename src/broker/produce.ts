@@ -45,6 +45,7 @@ export class ProduceHandler {
   #stagedBytes = 0
   /** Why the last batch was refused, of ProduceReason. */
   #reason: number = ProduceReason.NONE
+  #refusal: number = ErrorCode.NONE
 
   constructor(partitions: LeaderPartitions, buffers: BatchBuffers, drainControl: () => void) {
     this.#partitions = partitions
@@ -95,10 +96,11 @@ export class ProduceHandler {
       this.#reason = partitions.reason
       return partitions.error
     }
+    if (replica.isReplicated && !this.#mayAppend(replica)) return this.#refusal
     if (replica.watches !== null && replica.watches.active > 0) log.noteReader()
     const outcome = this.#outcome
     try {
-      log.stage(batch, partitions.wallMs, partitions.leaderEpochOf(replica.number), outcome)
+      log.stage(batch, partitions.wallMs, partitions.leaderEpochOf(replica), outcome)
     } catch (error) {
       partitions.table.fail(replica, partitions.nowMs, error)
       this.#reason = ProduceReason.logFailed
@@ -150,12 +152,41 @@ export class ProduceHandler {
     }
     if (error === null) {
       replica.waiting.markWritten()
-    } else {
-      partitions.counters.add(replica.topic.tenantId, BrokerCounter.WRITES_FAILED, 1)
-      partitions.refuseUnwritten(replica, log.logEndOffset, ProduceReason[faultOfWrite(error)])
-    }
+      if (replica.isReplicated) partitions.replication.appended(replica)
+    } else this.#onWriteFailed(replica, log.logEndOffset, error)
+    // the group may have given up
+    if (replica.log !== log) return
     partitions.settle(replica)
     partitions.table.arm(replica)
+  }
+
+  /** Nothing has been appended: of several replicas another may, and the front sends it there. */
+  #onWriteFailed(replica: Replica, logEndOffset: number, error: DiskError): void {
+    const partitions = this.#partitions
+    partitions.counters.add(replica.topic.tenantId, BrokerCounter.WRITES_FAILED, 1)
+    if (replica.isReplicated) {
+      const { electing } = ProduceReason
+      const code = ErrorCode.NOT_LEADER_OR_FOLLOWER
+      partitions.refuseUnwritten(replica, logEndOffset, code, electing)
+      partitions.replication.giveUp(replica)
+      return
+    }
+    const reason = ProduceReason[faultOfWrite(error)]
+    partitions.refuseUnwritten(replica, logEndOffset, ErrorCode.KAFKA_STORAGE_ERROR, reason)
+  }
+
+  /** Whether the group of a replica that leads takes this batch. */
+  #mayAppend(replica: Replica): boolean {
+    const { replication } = this.#partitions
+    if (this.#command.acks === -1 && replication.hasTooFew(replica)) {
+      this.#refusal = ErrorCode.NOT_ENOUGH_REPLICAS
+      this.#reason = ProduceReason.notEnoughReplicas
+      return false
+    }
+    if (replica.isStaged || replication.aboutToAppend(replica)) return true
+    this.#refusal = ErrorCode.NOT_LEADER_OR_FOLLOWER
+    this.#reason = ProduceReason.electing
+    return false
   }
 
   #refuseMissing(): number {

@@ -23,7 +23,7 @@ import {
 import type { LogEnvironment } from '../log/environment.ts'
 import { NodeDisk } from '../log/node-disk.ts'
 import { Arena } from '../shared/arena.ts'
-import { BeatWriter } from '../shared/broker-beats.ts'
+import { BeatReader, BeatWriter } from '../shared/broker-beats.ts'
 import { CounterWriter } from '../shared/counter-table.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
@@ -131,6 +131,8 @@ function buildAgents(
     flush,
     fronts: frontRings(data),
     peers: brokerRings(data, control),
+    rootOf: (id) => brokerPath(data.settings.dataDir, CELL, id),
+    beats: new BeatReader(data.wiring.beats),
     control,
     counters,
     brokerConfigs: brokerConfigValues(data.settings),
@@ -144,6 +146,7 @@ function buildAgents(
       const { message } = envelope
       if (message.kind === 'broker-gone') {
         control.disconnect(brokerPeer(asCellId(message.cellId), asBrokerId(message.brokerId)))
+        broker.peerGone(asBrokerId(message.brokerId))
       } else if (message.kind === 'broker-back') {
         broker.replacePeer(connectSuccessor(data.wiring, message, control))
         if (controller?.ready) bringUpToDate(controller, message, control)

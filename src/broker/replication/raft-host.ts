@@ -9,7 +9,7 @@ import { DiskError } from '../../log/disk.ts'
 import type { HardStates } from '../../log/hard-states.ts'
 import { membersOf } from '../../raft/membership.ts'
 import type { RaftGroup } from '../../raft/raft-group.ts'
-import type { HardState, Message, ReplicaId } from '../../raft/types.ts'
+import { type HardState, type Message, NO_REPLICA, type ReplicaId, Role } from '../../raft/types.ts'
 import type { BrokerLink, RaftSink } from '../broker-link.ts'
 import { type GroupHost, LogFailedError, type ReplicaFiles, ReplicaGroup } from './replica-group.ts'
 import { brokerOf } from '../../base/replica-id.ts'
@@ -17,7 +17,8 @@ import { brokerOf } from '../../base/replica-id.ts'
 export interface RaftHostOptions {
   readonly brokerId: BrokerId
   readonly links: readonly BrokerLink[]
-  readonly hardStates: HardStates
+  /** Opened when the first group is. Throws DiskError. */
+  readonly hardStates: () => HardStates
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -27,6 +28,8 @@ export interface RaftHostOptions {
   readonly directoryOf: (partition: PartitionNumber, broker: BrokerId) => string
   /** Bytes that a peer has sent by control message; null where they have not come. */
   readonly takeBuffer: (from: BrokerId, bufferId: number) => Uint8Array | null
+  /** By its first message, or because it was asked for. */
+  readonly onOpened: (group: ReplicaGroup) => void
   /** Who leads is another, or whether it is this replica. */
   readonly onLeadership: (group: ReplicaGroup) => void
   /** More is committed: the log's high watermark has moved. */
@@ -100,6 +103,7 @@ export class RaftHost implements GroupHost, RaftSink {
     try {
       const group = this.#groupOf(partition, files)
       this.#groups.set(partition, group)
+      this.#options.onOpened(group)
       this.#tellOfMembers(group)
       this.touch(group)
       return group
@@ -112,7 +116,8 @@ export class RaftHost implements GroupHost, RaftSink {
   }
 
   #groupOf(partition: PartitionNumber, files: ReplicaFiles): ReplicaGroup {
-    const { hardStates, random } = this.#options
+    const { random } = this.#options
+    const hardStates = this.#options.hardStates()
     if (!hardStates.isWhole) throw new LogFailedError('this broker may have forgotten its votes')
     return new ReplicaGroup({
       ...{ partition, files, host: this, hardState: hardStates.get(partition) },
@@ -120,12 +125,12 @@ export class RaftHost implements GroupHost, RaftSink {
     })
   }
 
-  /** The replica is closed: its log with it, or before. */
-  close(partition: PartitionNumber): void {
+  /** The replica is closed: its log with it, or before. `isQuiet`: it leads on when it is opened again, as far as the others know. */
+  close(partition: PartitionNumber, isQuiet = false): void {
     const group = this.#groups.get(partition)
     if (group === undefined) return
     // the others are not to wait for it
-    group.giveUp()
+    if (!isQuiet) group.giveUp()
     this.#groups.delete(partition)
     this.#copying.delete(group)
     this.#ticking.delete(group)
@@ -148,9 +153,15 @@ export class RaftHost implements GroupHost, RaftSink {
     if (!isReachable) this.#owed.delete(broker)
     for (const group of [...this.#groups.values()]) {
       this.guard(group, () => {
-        if (this.#tell(group, broker, isReachable)) this.touch(group)
+        if (!this.#tell(group, broker, isReachable)) return
+        if (!isReachable && isNext(group.raft)) group.raft.campaign()
+        this.touch(group)
       })
     }
+  }
+
+  linkTo(broker: BrokerId): BrokerLink | undefined {
+    return this.#links.get(broker)
   }
 
   /** Another thread is that peer now, over other rings. It is told apart whether it can be reached. */
@@ -187,7 +198,7 @@ export class RaftHost implements GroupHost, RaftSink {
   }
 
   storeHardState(group: ReplicaGroup, { term, vote }: HardState): void {
-    this.#options.hardStates.set(group.partition, term, vote)
+    this.#options.hardStates().set(group.partition, term, vote)
     this.#unwritten.push(group)
   }
 
@@ -296,6 +307,8 @@ export class RaftHost implements GroupHost, RaftSink {
     this.#dirty = []
     for (const group of dirty) {
       group.isQueued = false
+      // closed since; a flush of its log may have come after that
+      if (this.#groups.get(group.partition) !== group) continue
       this.guard(group, () => group.advance())
       this.#sort(group)
     }
@@ -335,7 +348,7 @@ export class RaftHost implements GroupHost, RaftSink {
 
   #writeHardStates(): void {
     if (this.#unwritten.length === 0) return
-    const { hardStates } = this.#options
+    const hardStates = this.#options.hardStates()
     const failed = hardStates.write()
     // tried again with the next turn: until then nobody is told
     if (failed !== null) return
@@ -363,6 +376,12 @@ export class RaftHost implements GroupHost, RaftSink {
     }
   }
 }
+
+/** Whose turn it is where nobody leads, so that they do not all ask at once: the first voter that can be reached. The others wait for their ticks. */
+const isNext = ({ id, configuration, unreachable, leader, role }: RaftGroup): boolean =>
+  leader === NO_REPLICA &&
+  role === Role.FOLLOWER &&
+  configuration.voters.find((voter) => !unreachable.has(voter)) === id
 
 /** Also the leader: it may be a member of a configuration that has not come here yet. */
 const concerned = ({ configuration, unreachable, leader }: RaftGroup): Set<ReplicaId> =>

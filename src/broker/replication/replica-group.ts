@@ -1,11 +1,14 @@
 import { invariant } from '../../base/assert.ts'
+import { ErrorCode } from '../../base/error-code.ts'
 import type { PartitionNumber } from '../../base/ids.ts'
 import type { Logger } from '../../base/log.ts'
 import type { ReceivedMessage } from '../../link/raft-message-reader.ts'
 import { type AppendPlace, NO_PLACE, type SnapshotBase } from '../../link/raft-messages.ts'
 import type { ControlEntries } from '../../log/control-entries.ts'
+import type { DeleteRecordsDone } from '../../log/log-start.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
 import { encodeProducerSnapshot } from '../../log/producer-snapshot.ts'
+import { membersOf } from '../../raft/membership.ts'
 import { RaftGroup } from '../../raft/raft-group.ts'
 import {
   type Configuration,
@@ -19,6 +22,7 @@ import {
   type Term,
 } from '../../raft/types.ts'
 import { BatchCopy, type CopyStep } from './batch-copy.ts'
+import { LogStarts } from './log-starts.ts'
 
 interface SnapshotIn {
   readonly message: Message
@@ -78,6 +82,7 @@ export class ReplicaGroup {
   readonly raft: RaftGroup
   readonly #host: GroupHost
   readonly #copy: BatchCopy
+  readonly #starts: LogStarts
   #files: ReplicaFiles
   /** Of the term in which this replica leads, its start is written: batches may follow. */
   #ledTerm: Term = 0
@@ -96,6 +101,8 @@ export class ReplicaGroup {
   /** Where the first control entry lies that is not known to be durable, where the topic asks for flushes. */
   #undurableFrom = Number.POSITIVE_INFINITY
   #controlsAppended = 0
+  /** As the group knows it. */
+  #logStartOffset: number
   /** Where the last append to the leader's own log began: what followers are sent next, nearly always. */
   #tailPlace: AppendPlace = NO_PLACE
   /** Of the host: it is to be looked at in this turn. */
@@ -117,6 +124,8 @@ export class ReplicaGroup {
       electionTicks,
     })
     this.#term = this.raft.term
+    this.#logStartOffset = log.logStartOffset
+    this.#starts = new LogStarts(recovered.controls)
     this.#copy = new BatchCopy({
       logger: host.logger,
       log: () => this.#files.log,
@@ -150,6 +159,18 @@ export class ReplicaGroup {
   /** Something can be copied now. */
   get hasWork(): boolean {
     return this.#copy.isActive && !this.#isRestarting
+  }
+
+  /** Nothing of it is under way, and everybody who is to have something has it: it may be closed until it is touched. */
+  get isAtRest(): boolean {
+    const { raft } = this
+    const isBusy = this.#copy.isActive || this.#isRestarting || this.#unstored > 0
+    if (isBusy || raft.needsTicks || raft.commit !== raft.end) return false
+    if (raft.role !== Role.LEADER) return raft.leader !== NO_REPLICA
+    // one that cannot be reached now is owed what it lacks
+    return membersOf(raft.configuration).every(
+      (replica) => replica === raft.id || (raft.progressOf(replica)?.match ?? 0) >= raft.end,
+    )
   }
 
   step({ message, place, base }: ReceivedMessage): void {
@@ -191,12 +212,27 @@ export class ReplicaGroup {
     this.#tellStored()
   }
 
+  /** DeleteRecords, by this leader: `done` is called once, with the start as it is here when the group has agreed, and this log has moved. */
+  deleteRecords(offset: number, done: DeleteRecordsDone): void {
+    const target = offset === -1 ? this.log.highWatermark : offset
+    const error = LogStarts.answerNow(this.log, target)
+    if (error !== null) {
+      done(error, error === ErrorCode.NONE ? this.log.logStartOffset : -1)
+      return
+    }
+    const at = this.raft.proposeControl(LogStarts.payload(target))
+    if (at < 0) done(ErrorCode.NOT_LEADER_OR_FOLLOWER, -1)
+    else this.#starts.wait(at, done)
+    this.#host.touch(this)
+  }
+
   /** The log begins later than it did: what is gone was committed. */
   startMoved(): void {
     const { log, controls } = this.#files
     const { start } = controls.recovered(firstOffsetOf(log), log.logEndOffset)
     this.raft.logStart(start)
     controls.forget(start)
+    this.#logStartOffset = log.logStartOffset
   }
 
   /** The log is flushed further, where its topic asks for that: told with the next {@link advance}. */
@@ -224,6 +260,7 @@ export class ReplicaGroup {
   advance(): void {
     if (this.#isRestarting) return
     if (this.log.failure !== null) throw new LogFailedError(this.log.failure)
+    if (this.log.logStartOffset !== this.#logStartOffset) this.startMoved()
     const ready = this.raft.ready()
     if (ready.hardState !== null) {
       this.#unstored++
@@ -247,6 +284,7 @@ export class ReplicaGroup {
   }
 
   close(): void {
+    this.#starts.refuseAll()
     this.#copy.stop()
     this.controls.close()
   }
@@ -257,6 +295,7 @@ export class ReplicaGroup {
     // data first: control entries that lie beyond the end are dropped when a log is opened, data beyond lost entries would be damage
     log.truncateTo(controls.offsetOf(position))
     controls.truncate(position)
+    this.#starts.truncated(position)
     if (position > this.#undurableFrom) return
     this.#undurableFrom = Number.POSITIVE_INFINITY
     this.#controlsAppended++
@@ -271,6 +310,8 @@ export class ReplicaGroup {
     this.#sendAll(ready.messages)
     if (ready.controls.length > 0) this.#tellStored()
     const isMore = log.commitTo(controls.offsetOf(ready.commit))
+    if (ready.role !== Role.LEADER) this.#starts.refuseAll()
+    this.#starts.commit(ready.commit, log, () => this.#host.touch(this))
     const isChanged =
       ready.role !== this.#role || ready.term !== this.#term || ready.leader !== this.#leader
     this.#role = ready.role
@@ -284,6 +325,7 @@ export class ReplicaGroup {
   #append(entries: readonly ControlEntry[]): void {
     const { controls, log } = this.#files
     controls.append(entries)
+    this.#starts.noted(entries)
     if (entries.length === 0 || log.config.flushMessages === Number.MAX_SAFE_INTEGER) return
     this.#undurableFrom = Math.min(this.#undurableFrom, entries[0]!.at)
     const count = ++this.#controlsAppended
@@ -379,6 +421,7 @@ export class ReplicaGroup {
     const files = this.#host.reopen(this)
     if (files === null) throw new LogFailedError('it cannot be opened')
     this.#files = files
+    this.#logStartOffset = files.log.logStartOffset
     this.#undurableFrom = Number.POSITIVE_INFINITY
     this.#controlsAppended++
     this.#finish(ready)

@@ -143,13 +143,14 @@ export class Cluster {
     node.host = new RaftHost({
       brokerId: node.id,
       links,
-      hardStates: node.hardStates,
+      hardStates: () => node.hardStates,
       clock,
       random: node.environment.random,
       logger: silentLogger,
       openFiles: (partition) => (partition === PARTITION ? this.#open(node) : null),
       directoryOf: (_partition, broker) => `/data/broker-${broker}/p`,
       takeBuffer: () => null,
+      onOpened: () => {},
       onLeadership: (group) => this.#onLeadership(node, group),
       onCommit: () => {
         this.#onCommit(node)

@@ -1,0 +1,62 @@
+import type { BrokerId } from '../../base/ids.ts'
+import { brokerOf } from '../../base/replica-id.ts'
+import type { Position, ReplicaId } from '../../raft/types.ts'
+import type { ReplicaGroup } from './replica-group.ts'
+
+/** Kafka's replica.lag.time.max.ms. */
+const LAG_MAX_MS = 30_000
+
+const NOBODY: ReadonlyMap<ReplicaId, number> = new Map()
+
+/** Which voters keep up, of the groups that this broker leads: what clients know as the ISR. On the broker's thread. */
+export class InSync {
+  readonly #brokerId: BrokerId
+  /** Of voters that did not have what was committed when it was looked: since when. */
+  readonly #laggingSinceMs = new Map<ReplicaGroup, ReadonlyMap<ReplicaId, number>>()
+
+  constructor(brokerId: BrokerId) {
+    this.#brokerId = brokerId
+  }
+
+  /** It leads from now on: everybody has the time that there is to catch up. */
+  begin(group: ReplicaGroup): void {
+    this.#laggingSinceMs.delete(group)
+  }
+
+  end(group: ReplicaGroup): void {
+    this.#laggingSinceMs.delete(group)
+  }
+
+  /** Now and then: whoever has what is committed keeps up. */
+  look(group: ReplicaGroup, nowMs: number): void {
+    const { raft } = group
+    const before = this.#laggingSinceMs.get(group) ?? NOBODY
+    const lagging = new Map<ReplicaId, number>()
+    for (const voter of raft.configuration.voters) {
+      if (voter === raft.id || (raft.progressOf(voter)?.match ?? 0) >= raft.commit) continue
+      lagging.set(voter, before.get(voter) ?? nowMs)
+    }
+    if (lagging.size > 0) this.#laggingSinceMs.set(group, lagging)
+    else this.#laggingSinceMs.delete(group)
+  }
+
+  /** Brokers of the voters that keep up, this one first. */
+  of(group: ReplicaGroup, nowMs: number): BrokerId[] {
+    const { raft } = group
+    const lagging = this.#laggingSinceMs.get(group) ?? NOBODY
+    const brokers = [this.#brokerId]
+    for (const voter of raft.configuration.voters) {
+      if (voter === raft.id || raft.unreachable.has(voter)) continue
+      if (nowMs - (lagging.get(voter) ?? nowMs) < LAG_MAX_MS) brokers.push(brokerOf(voter))
+    }
+    return brokers
+  }
+
+  /** The end that `count` voters have, this one among them. */
+  heldBy({ raft }: ReplicaGroup, count: number): Position {
+    const ends = raft.configuration.voters.map((voter) =>
+      voter === raft.id ? raft.end : (raft.progressOf(voter)?.match ?? 0),
+    )
+    return ends.sort((a, b) => b - a)[count - 1] ?? 0
+  }
+}

@@ -1,0 +1,451 @@
+import { ErrorCode } from '../../base/error-code.ts'
+import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
+import { partitionPath } from '../../base/paths.ts'
+import { replicaIdOf } from '../../base/replica-id.ts'
+import type { MetadataView } from '../../image/view.ts'
+import { type BeatSource, BrokerLiveness } from '../../link/broker-liveness.ts'
+import type { LeaderChange } from '../../link/control.ts'
+import type { ControlPort, PeerName } from '../../link/ports.ts'
+import { ProduceReason } from '../../link/produce-reason.ts'
+import { ControlEntries } from '../../log/control-entries.ts'
+import { DiskError } from '../../log/disk.ts'
+import type { LogEnvironment } from '../../log/environment.ts'
+import { HardStates } from '../../log/hard-states.ts'
+import type { PartitionLog } from '../../log/partition-log.ts'
+import { NO_REPLICA, Role } from '../../raft/types.ts'
+import type { BrokerLink } from '../broker-link.ts'
+import type { Replica } from '../replica.ts'
+import type { ReplicaTable } from '../replica-table.ts'
+import { InSync } from './in-sync.ts'
+import { LeadershipMoves } from './leadership-moves.ts'
+import { RaftHost } from './raft-host.ts'
+import { LogFailedError, type ReplicaFiles, type ReplicaGroup } from './replica-group.ts'
+
+export interface ReplicationOptions {
+  readonly cellId: CellId
+  readonly brokerId: BrokerId
+  /** The directory of a broker of this cell. */
+  readonly rootOf: (broker: BrokerId) => string
+  readonly environment: LogEnvironment
+  readonly image: MetadataView
+  readonly table: ReplicaTable
+  readonly links: readonly BrokerLink[]
+  /** Who is told of leaders. */
+  readonly fronts: readonly PeerName[]
+  readonly control: ControlPort
+  /** Which peers live; null: all of them, for ever. */
+  readonly beats: BeatSource | null
+  /** Of this broker's directory: until the image knows it, no replica of a group is opened. null: as if it did. */
+  readonly directoryId: string | null
+  /** Bytes that a peer has sent by control message; null where they have not come. */
+  readonly takeBuffer: (from: BrokerId, bufferId: number) => Uint8Array | null
+  /** This replica leads no more: of those who wait for it nobody can be told what becomes of what was written. */
+  readonly onDeposed: (replica: Replica) => void
+  /** More is committed, or stored by others, or fewer keep up. */
+  readonly onMoved: (replica: Replica) => void
+}
+
+/** How often it is looked who keeps up, and whose leadership is to go back. */
+const SWEEP_MS = 1_000
+/** Leadership goes back to the preferred replica once its broker has lived for so long, … */
+const PREFERRED_AFTER_MS = 5_000
+/** … and of so many partitions at a time, so that nobody notices. */
+const MOVES_PER_SWEEP = 32
+
+/**
+ * A broker's part in replication: opens the groups of its replicas, tells fronts what it leads, and who may append or read. What groups do among
+ * themselves is {@link RaftHost}'s. On the broker's thread.
+ */
+export class Replication {
+  readonly #options: ReplicationOptions
+  readonly #host: RaftHost
+  readonly #liveness: BrokerLiveness | null
+  readonly #inSync: InSync
+  readonly #moves: LeadershipMoves
+  /** Replicas here that lead, and whose leadership the fronts were told of. */
+  readonly #led = new Set<Replica>()
+  /** To be told with this turn. */
+  #changes: LeaderChange[] = []
+  /** Since when each peer can be reached. */
+  readonly #reachableSinceMs = new Map<BrokerId, number>()
+  /** Peers that somebody has cut off on purpose. */
+  readonly #cut = new Set<BrokerId>()
+  #hardStates: HardStates | null = null
+  #sweepAtMs = 0
+  #nowMs = 0
+  #broken: DiskError | null = null
+
+  constructor(options: ReplicationOptions) {
+    this.#options = options
+    const { brokerId, environment, links, beats } = options
+    this.#inSync = new InSync(brokerId)
+    this.#moves = new LeadershipMoves(options.control)
+    this.#host = new RaftHost({
+      ...{ brokerId, links, clock: environment.clock, random: environment.random },
+      logger: environment.logger,
+      hardStates: () => this.#openHardStates(),
+      openFiles: (number) => this.#openFiles(number),
+      directoryOf: (number, broker) => this.#directoryOf(number, broker),
+      takeBuffer: options.takeBuffer,
+      onOpened: (group) => {
+        const replica = options.table.get(group.partition)
+        if (replica !== undefined) replica.group = group
+      },
+      onLeadership: (group) => this.#onChanged(group),
+      onCommit: (group) => this.#onCommit(group),
+      onBroken: (reason) => {
+        this.#broken = reason
+      },
+      onUnopened: (number, reason) => this.#onFailed(number, reason),
+      onFailed: ({ partition }, reason) => this.#onFailed(partition, reason),
+    })
+    this.#liveness =
+      beats === null || links.length === 0
+        ? null
+        : new BrokerLiveness({
+            brokers: links.length + 1,
+            self: brokerId - 1,
+            listener: {
+              onReachable: (index) => this.#onReachable((index + 1) as BrokerId),
+              onUnreachable: (index) => this.peerGone((index + 1) as BrokerId),
+              probe: (index) => this.#host.linkTo((index + 1) as BrokerId)?.probe(),
+            },
+          })
+    for (const { broker } of links) {
+      // until it says that it serves
+      if (this.#liveness !== null) this.#host.setReachable(broker, false)
+      else this.#reachableSinceMs.set(broker, 0)
+    }
+  }
+
+  /** Groups whose logs are open. */
+  get size(): number {
+    return this.#host.size
+  }
+
+  /** Partitions that this broker leads, of those that are open. */
+  get ledCount(): number {
+    return this.#led.size
+  }
+
+  /** The image knows this broker's directory. */
+  get isRegistered(): boolean {
+    const { directoryId, image, cellId, brokerId } = this.#options
+    if (directoryId === null) return true
+    return image.brokerDirectory(cellId, brokerId)?.directoryId === directoryId
+  }
+
+  /** Monotonic milliseconds at which the next turn is due. */
+  get nextTimerAtMs(): number {
+    const sweepAtMs = this.#led.size > 0 ? this.#sweepAtMs : Number.POSITIVE_INFINITY
+    const lookAtMs = this.#liveness?.nextLookAtMs ?? Number.POSITIVE_INFINITY
+    return Math.min(this.#host.nextTimerAtMs, sweepAtMs, lookAtMs, this.#moves.nextTimerAtMs)
+  }
+
+  /** Before a turn's commands: who lives. Throws where this broker cannot keep its votes. */
+  look(nowMs: number): number {
+    this.#nowMs = nowMs
+    const { beats } = this.#options
+    if (this.#broken !== null) {
+      throw new Error(`terms and votes cannot be kept any more: ${this.#broken.message}`)
+    }
+    return this.#liveness === null ? 0 : this.#liveness.look(nowMs, beats!)
+  }
+
+  /** What peers say, and what follows from it and from this turn's commands; then the fronts are told of leaders. */
+  doWork(nowMs: number): number {
+    let work = this.#host.doWork(nowMs)
+    if (nowMs >= this.#sweepAtMs) {
+      this.#sweepAtMs = nowMs + SWEEP_MS
+      this.#sweep()
+    }
+    work += this.#moves.doWork(nowMs)
+    if (this.#changes.length === 0) return work
+    const leaders = this.#changes
+    this.#changes = []
+    const { control, fronts, cellId } = this.#options
+    for (const front of fronts) control.post(front, { kind: 'leaders', cellId, leaders })
+    return work + leaders.length
+  }
+
+  /** The group of a replica, opened if it is not; null where that cannot be now. */
+  open(replica: Replica): ReplicaGroup | null {
+    return replica.group ?? this.#host.open(replica.number)
+  }
+
+  /** Why this replica does not serve as leader, of ProduceReason; where nobody leads it asks to be elected. NONE: it does. */
+  lead(replica: Replica): number {
+    const group = this.open(replica)
+    if (group === null) return ProduceReason.notLeader
+    if (leads(group)) return ProduceReason.NONE
+    const { raft } = group
+    if (raft.role === Role.FOLLOWER && raft.leader === NO_REPLICA) {
+      this.#host.guard(group, () => raft.campaign())
+      this.#host.touch(group)
+    }
+    return raft.role === Role.FOLLOWER && raft.leader !== NO_REPLICA
+      ? ProduceReason.notLeader
+      : ProduceReason.electing
+  }
+
+  /** Before the first batch of a write: false where none is taken now. What its disk throws ends with the replica. */
+  aboutToAppend(replica: Replica): boolean {
+    const { group } = replica
+    if (group === null) return false
+    let takes = false
+    this.#host.guard(group, () => {
+      takes = group.aboutToAppend()
+    })
+    return takes
+  }
+
+  /** What was staged is written. */
+  appended(replica: Replica): void {
+    const { group } = replica
+    if (group === null) return
+    this.#host.guard(group, () => group.appended())
+    this.#host.touch(group)
+  }
+
+  /** The disk has refused what was to be written: another is to lead, whose disk may be well. */
+  giveUp(replica: Replica): void {
+    const { group } = replica
+    if (group === null) return
+    group.raft.resign()
+    this.#host.touch(group)
+  }
+
+  /** Fewer replicas keep up than a batch with acks=all asks for: not even a majority, or fewer than min.insync.replicas. */
+  hasTooFew(replica: Replica): boolean {
+    const { group } = replica
+    if (group === null) return true
+    return this.#inSync.of(group, this.#nowMs).length < this.#neededBy(replica, group)
+  }
+
+  /** Below this offset the topic's min.insync.replicas hold what is committed. */
+  heldBelow(replica: Replica): number {
+    const { group } = replica
+    if (group === null) return 0
+    const needed = this.#neededBy(replica, group)
+    if (needed <= majority(group)) return Number.POSITIVE_INFINITY
+    return group.controls.offsetOf(this.#inSync.heldBy(group, needed))
+  }
+
+  /** More of what this replica's log holds is durable. */
+  flushed(replica: Replica): void {
+    replica.group?.flushed()
+  }
+
+  /** The replica's log is about to be closed. `isQuiet`: nothing waits for it, and it goes on when it is touched. */
+  onClosing(replica: Replica, isQuiet: boolean): void {
+    if (replica.ledTerm !== 0) this.#depose(replica, isQuiet)
+    replica.group = null
+    this.#host.close(replica.number, isQuiet)
+  }
+
+  /** Its thread has ended, or does not turn: it is not waited for. */
+  peerGone(broker: BrokerId): void {
+    this.#reachableSinceMs.delete(broker)
+    this.#host.setReachable(broker, false)
+    this.#onReachability()
+  }
+
+  /** Another thread is that peer now; whether it can be reached is told apart. */
+  replaceLink(link: BrokerLink): void {
+    this.#host.replaceLink(link)
+  }
+
+  /** Nothing that the two brokers say to each other arrives, as long as `isCut`. */
+  cut(broker: BrokerId, isCut: boolean): void {
+    if (isCut) {
+      this.#cut.add(broker)
+      this.peerGone(broker)
+      return
+    }
+    this.#cut.delete(broker)
+    if (this.#liveness === null || this.#liveness.isReachable(broker - 1)) this.#onReachable(broker)
+  }
+
+  /** From a front: hand that partition over to the replica of `to`. */
+  moveLeadership(from: PeerName, correlation: number, number: PartitionNumber, to: BrokerId): void {
+    const replica = this.#options.table.get(number)
+    const move = { from, correlation, replica: replica ?? null, startedAtMs: this.#nowMs }
+    const group = replica?.group ?? null
+    const isLed = replica !== undefined && group !== null && replica.ledTerm !== 0
+    if (!isLed) this.#moves.refuse(move, ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    else if (!group.raft.transferTo(this.#currentIdOf(to))) {
+      this.#moves.refuse(move, ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE)
+    } else {
+      this.#host.touch(group)
+      this.#moves.add(move)
+    }
+  }
+
+  #onReachable(broker: BrokerId): void {
+    if (this.#cut.has(broker)) return
+    this.#reachableSinceMs.set(broker, this.#nowMs)
+    this.#host.setReachable(broker, true)
+    this.#onReachability()
+  }
+
+  /** Who keeps up may be others. */
+  #onReachability(): void {
+    for (const replica of this.#led) {
+      if (replica.group !== null) this.#tellInSync(replica, replica.group)
+    }
+  }
+
+  #openHardStates(): HardStates {
+    const { environment, rootOf, brokerId } = this.#options
+    const { disk, flush, logger, space } = environment
+    this.#hardStates ??= HardStates.open({
+      ...{ disk, flush, logger, space },
+      directory: rootOf(brokerId),
+    })
+    return this.#hardStates
+  }
+
+  #openFiles(number: PartitionNumber): ReplicaFiles | null {
+    const { table, image, brokerId } = this.#options
+    if (!this.isRegistered || !image.replicasOf(number).includes(brokerId)) return null
+    const replica = table.admit(number)
+    if (replica === undefined || !replica.isReplicated) return null
+    // it has begun anew; the log before was abandoned
+    if (replica.log !== null) table.dropLog(replica)
+    if (this.#nowMs < replica.failedUntilMs) return null
+    const log = table.openLog(replica, this.#nowMs)
+    if (log === null) return null
+    let controls: ControlEntries | null = null
+    table.guard(replica, this.#nowMs, () => {
+      controls = this.#controlsOf(number, log)
+    })
+    return controls === null ? null : { log, controls }
+  }
+
+  #controlsOf(number: PartitionNumber, log: PartitionLog): ControlEntries {
+    const opened = ControlEntries.open(log)
+    if (opened.kind === 'open') return opened.controls
+    if (opened.kind === 'damaged') throw new LogFailedError(opened.reason)
+    if (log.logEndOffset > 0) {
+      throw new LogFailedError('its log has records, but not what its group has agreed on')
+    }
+    const { image, brokerId } = this.#options
+    const own = this.#currentIdOf(brokerId)
+    const first = image.firstReplicaIds(number)
+    // one that was not there when the partition was made learns from the leader who votes
+    const voters = first.includes(own) ? first : []
+    return ControlEntries.create(log, {
+      ...{ replicaId: own, startOffset: 0, controlsBefore: 0, lines: [] },
+      configuration: { voters, learners: [] },
+    })
+  }
+
+  /** Of a broker's replicas that are made now. */
+  #currentIdOf(broker: BrokerId): number {
+    const { image, cellId } = this.#options
+    return replicaIdOf(broker, image.brokerDirectory(cellId, broker)?.life ?? 0)
+  }
+
+  #directoryOf(number: PartitionNumber, broker: BrokerId): string {
+    const { image, rootOf } = this.#options
+    const partition = image.partition(number)
+    if (partition === undefined) throw new LogFailedError('its topic is gone')
+    const { topic, index } = partition
+    return partitionPath(rootOf(broker), topic.tenantId, topic.topicId, index)
+  }
+
+  #onFailed(number: PartitionNumber, reason: unknown): void {
+    const { table } = this.#options
+    const replica = table.get(number)
+    if (replica === undefined) return
+    if (replica.ledTerm !== 0) this.#depose(replica, false)
+    replica.group = null
+    table.fail(replica, this.#nowMs, reason)
+  }
+
+  #onCommit(group: ReplicaGroup): void {
+    const replica = this.#onChanged(group)
+    if (replica === undefined) return
+    const { table, onMoved } = this.#options
+    table.touchLightly(replica, this.#nowMs)
+    table.arm(replica)
+    onMoved(replica)
+  }
+
+  /** Its role, its term or its commit is another: the fronts are told when it leads, and knows what is committed, or leads no more. */
+  #onChanged(group: ReplicaGroup): Replica | undefined {
+    const replica = this.#options.table.get(group.partition)
+    if (replica === undefined) return undefined
+    const { raft } = group
+    const isOver = raft.role !== Role.LEADER || raft.term !== replica.ledTerm
+    if (replica.ledTerm !== 0 && isOver) this.#depose(replica, false)
+    if (replica.ledTerm === 0 && leads(group)) {
+      replica.ledTerm = raft.term
+      this.#led.add(replica)
+      this.#inSync.begin(group)
+      this.#tellLeader(replica, group)
+    }
+    return replica
+  }
+
+  #tellLeader(replica: Replica, group: ReplicaGroup): void {
+    const isr = this.#inSync.of(group, this.#nowMs)
+    replica.toldIsr = isr.join()
+    const { brokerId } = this.#options
+    const { number, ledTerm } = replica
+    this.#changes.push({ partition: number, leader: brokerId, leaderEpoch: ledTerm, isr })
+  }
+
+  #tellInSync(replica: Replica, group: ReplicaGroup): void {
+    if (this.#inSync.of(group, this.#nowMs).join() === replica.toldIsr) return
+    this.#tellLeader(replica, group)
+    this.#options.onMoved(replica)
+  }
+
+  /** `isQuiet`: it is closed for want of work, and leads again when it is touched. */
+  #depose(replica: Replica, isQuiet: boolean): void {
+    const leaderEpoch = replica.ledTerm
+    replica.ledTerm = 0
+    this.#led.delete(replica)
+    if (replica.group !== null) this.#inSync.end(replica.group)
+    if (isQuiet) return
+    this.#changes.push({ partition: replica.number, leader: 0, leaderEpoch, isr: [] })
+    this.#options.onDeposed(replica)
+  }
+
+  #sweep(): void {
+    let moves = MOVES_PER_SWEEP
+    for (const replica of this.#led) {
+      const { group } = replica
+      if (group === null) continue
+      this.#inSync.look(group, this.#nowMs)
+      this.#tellInSync(replica, group)
+      if (moves > 0 && this.#giveBack(replica, group)) moves--
+    }
+  }
+
+  /** To the preferred replica, once it has been there for a while and has what is committed. */
+  #giveBack(replica: Replica, group: ReplicaGroup): boolean {
+    const preferred = this.#options.image.replicasOf(replica.number)[0]
+    if (preferred === undefined || preferred === this.#options.brokerId) return false
+    const sinceMs = this.#reachableSinceMs.get(preferred)
+    if (sinceMs === undefined || this.#nowMs - sinceMs < PREFERRED_AFTER_MS) return false
+    const id = this.#currentIdOf(preferred)
+    const { raft } = group
+    if ((raft.progressOf(id)?.match ?? 0) < raft.commit || !raft.takesProposals) return false
+    if (!raft.transferTo(id)) return false
+    this.#host.touch(group)
+    return true
+  }
+
+  #neededBy({ topic }: Replica, group: ReplicaGroup): number {
+    const { minInsyncReplicas } = topic.effectiveAt(this.#options.brokerId)
+    return Math.max(majority(group), minInsyncReplicas)
+  }
+}
+
+/** It leads, takes batches, and knows all that was committed before: reads may say where the log ends. */
+const leads = (group: ReplicaGroup): boolean => group.takesAppends && group.knowsCommit
+
+const majority = ({ raft }: ReplicaGroup): number =>
+  Math.floor(raft.configuration.voters.length / 2) + 1
