@@ -212,6 +212,11 @@ export class BrokerAgent {
     return this.#replication.isRegistered
   }
 
+  /** What is in use here of a partition. For tests. */
+  replica(number: PartitionNumber): Replica | undefined {
+    return this.#table.get(number)
+  }
+
   /** Logs that are open now. */
   get openLogs(): number {
     return this.#table.openCount

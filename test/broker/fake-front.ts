@@ -46,6 +46,7 @@ export class FakeFront {
   readonly brokerSide: FrontRings
   readonly control: ControlPort
   rung = 0
+  readonly #peer: string
   readonly #commands: RingWriter
   readonly #replies: RingReader
   readonly #reservableBytes: number
@@ -55,13 +56,20 @@ export class FakeFront {
   #bufferId = 0
   #received: Reply[] = []
 
-  constructor(front: FrontId, ports: MemoryPorts, replyRingBytes = 64 * 1024) {
+  /** `of`: the broker that it speaks to, and the front's port where it speaks to others as well. */
+  constructor(
+    front: FrontId,
+    ports: MemoryPorts,
+    replyRingBytes = 64 * 1024,
+    of: { readonly peer?: string; readonly control?: ControlPort } = {},
+  ) {
+    this.#peer = of.peer ?? 'broker-1-1'
     const commands = formatRing(newRegion(ringBytes(256 * 1024)))
     const replies = formatRing(newRegion(ringBytes(replyRingBytes)))
     this.#commands = new RingWriter(commands)
     this.#replies = new RingReader(replies)
     this.#reservableBytes = replyRingBytes - 2 * REPLY_BYTES_MAX
-    this.control = ports.port(frontPeer(front))
+    this.control = of.control ?? ports.port(frontPeer(front))
     this.brokerSide = {
       front,
       commands: new RingReader(commands),
@@ -86,7 +94,7 @@ export class FakeFront {
       const sab = new SharedArrayBuffer(batch.length)
       new Uint8Array(sab).set(batch)
       const message = { kind: 'batch-buffer', bufferId, sab } as const
-      if (options.forgetBuffer !== true) this.control.post('broker-1-1', message)
+      if (options.forgetBuffer !== true) this.control.post(this.#peer, message)
     } else {
       ring.bytes.set(batch, at + PRODUCE_HEADER_BYTES)
     }
@@ -146,7 +154,7 @@ export class FakeFront {
     if (!inRing) {
       const sab = new SharedArrayBuffer(frame.length)
       new Uint8Array(sab).set(frame)
-      this.control.post('broker-1-1', { kind: 'batch-buffer', bufferId: ++this.#bufferId, sab })
+      this.control.post(this.#peer, { kind: 'batch-buffer', bufferId: ++this.#bufferId, sab })
     }
     writeCoordinate(ring.view, at, {
       correlation: ++this.#correlation,
