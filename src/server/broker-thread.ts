@@ -1,17 +1,18 @@
 /** A broker's worker: the broker agent, and with broker 1 the controller, in a blocking duty cycle. */
 import { BrokerState } from '../base/broker-beat.ts'
-import { asBrokerId, asCellId, asFrontId } from '../base/ids.ts'
+import { asBrokerId, asCellId, asFrontId, asTenantId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import { brokerPath } from '../base/paths.ts'
 import { BrokerAgent } from '../broker/broker-agent.ts'
 import type { CounterRows } from '../broker/broker-counters.ts'
 import { coordinatorKinds } from '../broker/coordinator-kinds.ts'
+import { openDirectoryIdentity } from '../broker/directory-identity.ts'
 import { openBrokerEnvironment } from '../broker/environment.ts'
 import { FlushClient } from '../broker/flush-client.ts'
 import type { FrontRings } from '../broker/front-link.ts'
 import { MetadataLog } from '../broker/metadata-log.ts'
 import type { ControllerAgent, ControllerAgentOptions } from '../controller/agent.ts'
-import type { BrokerBack, ControlMessage } from '../link/control.ts'
+import type { BrokerBack, ControllerRequest, ControlMessage } from '../link/control.ts'
 import { BrokerGauge } from '../link/counters.ts'
 import {
   brokerPeer,
@@ -47,10 +48,15 @@ import {
   threadLogger,
   waitForGate,
 } from './thread.ts'
-import { brokerIds, CELL, FLUSHER_PEER, FRONTS, KAFKA_FRONT } from './wiring.ts'
+import { brokerIds, CELL, CONTROLLER_BROKER, FLUSHER_PEER, FRONTS, KAFKA_FRONT } from './wiring.ts'
 
 /** The reserve of a full disk is written this long after the broker's start, not during it. */
 const RESERVE_AFTER_MS = 1_000
+/** A controller that does not answer is asked again after this. */
+const ASK_AGAIN_MS = 1_000
+/** Asks the controller on its own thread. */
+const OWN = ''
+const NO_TENANT = asTenantId('')
 
 type ControllerModule = typeof import('../controller/agent.ts')
 
@@ -123,6 +129,7 @@ function buildAgents(
       ? null
       : MetadataLog.open({ environment, directory: `${root}/metadata` })
   let controller: ControllerAgent | null = null
+  const directoryId = openDirectoryIdentity({ ...environment, root })
   const broker = new BrokerAgent({
     cellId: CELL,
     brokerId,
@@ -133,6 +140,7 @@ function buildAgents(
     peers: brokerRings(data, control),
     rootOf: (id) => brokerPath(data.settings.dataDir, CELL, id),
     beats: new BeatReader(data.wiring.beats),
+    directoryId,
     control,
     counters,
     brokerConfigs: brokerConfigValues(data.settings),
@@ -150,6 +158,8 @@ function buildAgents(
       } else if (message.kind === 'broker-back') {
         broker.replacePeer(connectSuccessor(data.wiring, message, control))
         if (controller?.ready) bringUpToDate(controller, message, control)
+      } else if (message.kind === 'chaos' && message.chaos.fault === 'partition') {
+        broker.cut(asBrokerId(message.chaos.brokerId), message.chaos.isCut)
       } else if (message.kind !== 'settings') onControllerMessage(controller, envelope, logger)
       else {
         environment.space?.setMark(message.settings.diskMarkBytes)
@@ -161,15 +171,22 @@ function buildAgents(
       controller?.stop()
     },
   })
+  const registering = registers(broker, data, directoryId, (request) => {
+    if (controller !== null) controller.onRequest(OWN, NO_TENANT, 0, request)
+    else {
+      const message = { kind: 'controller-request', tenantId: NO_TENANT, correlation: 0 } as const
+      control.post(brokerPeer(CELL, CONTROLLER_BROKER), { ...message, request })
+    }
+  })
   if (controllerModule === null || metadataLog === null) {
-    return { broker, controller, agents: [broker], afterStart }
+    return { broker, controller, agents: [broker, registering], afterStart }
   }
   const { ControllerAgent } = controllerModule
   controller = new ControllerAgent(
     controllerOptions(data, environment, metadataLog, control, broker),
   )
   controller.start()
-  return { broker, controller, agents: [broker, metadataLog, controller], afterStart }
+  return { broker, controller, agents: [broker, metadataLog, controller, registering], afterStart }
 }
 
 function openEnvironment(
@@ -268,8 +285,10 @@ function controllerOptions(
       broker.onControl(message)
       for (const peer of [...others, ...fronts]) control.post(peer, message)
     },
-    respond: (front, correlation, response) =>
-      control.post(front, { kind: 'controller-response', correlation, response }),
+    respond: (asker, correlation, response) => {
+      if (asker === OWN) return
+      control.post(asker, { kind: 'controller-response', correlation, response })
+    },
   }
 }
 
@@ -288,6 +307,8 @@ function onControllerMessage(
     controller.onRequest(from, message.tenantId, message.correlation, message.request)
     return
   }
+  // that this broker is registered shows in the image
+  if (message.kind === 'controller-response') return
   if (message.kind === 'pause') {
     standStill(message.forMs)
     return
@@ -322,6 +343,28 @@ function announceReady(
       const message: ControlMessage = { kind: 'ready', detail: {} }
       control.post(SERVER_PEER, message)
       traceStart(data.traceOriginMs, data.thread.name, 'ready')
+      return 1
+    },
+  }
+}
+
+/** Tells the controller which directory this broker has, until the image says it; a controller that is away is asked again. */
+function registers(
+  broker: BrokerAgent,
+  { thread }: ThreadData,
+  directoryId: string,
+  ask: (request: ControllerRequest) => void,
+): Agent {
+  let askAtMs = Number.NEGATIVE_INFINITY
+  return {
+    get nextTimerAtMs() {
+      return broker.isReady && !broker.isRegistered ? askAtMs : Number.POSITIVE_INFINITY
+    },
+    doWork(nowMs) {
+      if (!broker.isReady || broker.isRegistered || nowMs < askAtMs) return 0
+      askAtMs = nowMs + ASK_AGAIN_MS
+      const { brokerId } = thread
+      ask({ kind: 'register-broker', cellId: CELL, brokerId, directoryId, rack: null })
       return 1
     },
   }

@@ -5,6 +5,7 @@ import {
   BatchIn,
   COORDINATE_HEADER_BYTES,
   CommandType,
+  DELETE_RECORDS_BYTES,
   LIST_OFFSETS_BYTES,
   LOCATE_BYTES,
   PRODUCE_HEADER_BYTES,
@@ -12,6 +13,7 @@ import {
   ReplyType,
   WATCH_BYTES,
   writeCoordinate,
+  writeDeleteRecords,
   writeListOffsets,
   writeLocate,
   writeProduce,
@@ -19,9 +21,11 @@ import {
 } from '../../src/link/commands.ts'
 import { type ControlPort, frontPeer, type MemoryPorts } from '../../src/link/ports.ts'
 import {
+  type DeletedReply,
   type LocatedReply,
   type OffsetsReply,
   type ProducedReply,
+  readDeleted,
   readLocated,
   readOffsets,
   readProduced,
@@ -38,6 +42,7 @@ export type Reply =
   | ({ readonly kind: 'located' } & LocatedReply)
   | ({ readonly kind: 'woken' } & WokenReply)
   | ({ readonly kind: 'offsets' } & OffsetsReply)
+  | ({ readonly kind: 'deleted' } & DeletedReply)
 
 /** A reply object to be read into: every field is stored. */
 const blank = <T>(): T => ({}) as T
@@ -136,6 +141,15 @@ export class FakeFront {
     return correlation
   }
 
+  deleteRecords(partition: PartitionNumber, offset: number): number {
+    const at = this.#claim(CommandType.DELETE_RECORDS, DELETE_RECORDS_BYTES)
+    if (at < 0) return -1
+    const correlation = ++this.#correlation
+    writeDeleteRecords(this.#commands.view, at, { correlation, partition, offset })
+    this.#commands.commit()
+    return correlation
+  }
+
   watch(partition: PartitionNumber, offset: number): boolean {
     const at = this.#claim(CommandType.WATCH, WATCH_BYTES)
     if (at < 0) return false
@@ -224,6 +238,10 @@ export class FakeFront {
       const reply = blank<WokenReply>()
       readWoken(view, offset, reply)
       this.#received.push({ kind: 'woken', ...reply })
+    } else if (type === ReplyType.DELETED) {
+      const reply = blank<DeletedReply>()
+      readDeleted(view, offset, reply)
+      this.#received.push({ kind: 'deleted', ...reply })
     } else {
       const reply = blank<OffsetsReply>()
       readOffsets(view, offset, reply)

@@ -65,10 +65,8 @@ describe('brokers that replicate', () => {
       }
     }
     turn(100)
-    const [one, two] = agents.nodes
+    const [one] = agents.nodes
     expect(leaderOf(agents, number!)).toBe(one)
-    two!.front.produce(number!, idempotentBatch(1, 0))
-    turn(1)
     const before = producer.acknowledged.size
     agents.kill(one!)
     turn(10)
@@ -85,4 +83,234 @@ describe('brokers that replicate', () => {
     const expected = Array.from({ length: producer.acknowledged.size }, (_, i) => `p7 s${i}`)
     for (const node of agents.nodes) expect(valuesOf(agents, node, number!)).toEqual(expected)
   })
+
+  it('finds one that hangs, and takes it back as follower', () => {
+    const agents = new Agents()
+    const [number] = agents.createTopic()
+    const { producer, turn } = producing(agents, number!)
+    turn(100)
+    const [one, two] = agents.nodes
+    one!.isHung = true
+    agents.runUntil('broker 2 leads', () => leaderOf(agents, number!) === two, 2_000)
+    const isAlone = () => agents.leaders.get(number!)!.isr.join() === '2,3'
+    agents.runUntil('it is out of sync', isAlone, 100)
+    // what the front has sent it is lost with it, as far as the front knows
+    agents.kill(one!)
+    const before = producer.acknowledged.size
+    turn(50)
+    expect(producer.acknowledged.size).toBeGreaterThan(before)
+    agents.start(one!)
+    turn(500)
+    expect(agents.leaders.get(number!)!.isr).toEqual([2, 1, 3])
+    producer.isDone = true
+    turn(100)
+    expectSame(agents, number!, producer.acknowledged.size)
+  })
+
+  it('gives leadership back to the preferred replica once that has been there for a while', () => {
+    const agents = new Agents()
+    const [number] = agents.createTopic()
+    const { producer, turn } = producing(agents, number!)
+    turn(50)
+    const [one, two] = agents.nodes
+    agents.kill(one!)
+    turn(50)
+    expect(leaderOf(agents, number!)).toBe(two)
+    agents.start(one!)
+    turn(4_000)
+    expect(leaderOf(agents, number!)).toBe(two)
+    turn(3_000)
+    expect(leaderOf(agents, number!)).toBe(one)
+    producer.isDone = true
+    turn(100)
+    expect(producer.errors).toEqual([])
+    expectSame(agents, number!, producer.acknowledged.size)
+  })
+
+  it('refuses acks=all before the append while fewer keep up than min.insync.replicas asks for', () => {
+    const agents = new Agents()
+    const configs = { 'min.insync.replicas': '3' }
+    const [number] = agents.createTopic({ configs })
+    const { producer, turn } = producing(agents, number!)
+    turn(50)
+    producer.isDone = true
+    turn(20)
+    const [one, , three] = agents.nodes
+    agents.kill(three!)
+    agents.run(5)
+    const sequence = producer.acknowledged.size
+    const batch = idempotentBatch(producer.producerId, sequence)
+    one!.front.produce(number!, batch)
+    agents.run(20)
+    expect(one!.front.takeOne('produced')).toMatchObject({
+      error: ErrorCode.NOT_ENOUGH_REPLICAS,
+      reason: ProduceReason.notEnoughReplicas,
+    })
+    expect(agents.logOf(one!, number!)!.logEndOffset).toBe(sequence)
+    // acks=1 asks for no more than the leader
+    one!.front.produce(number!, batch, { acks: 1 })
+    agents.run(20)
+    agents.start(three!)
+    agents.run(100)
+    expect(one!.front.takeOne('produced').error).toBe(0)
+    one!.front.produce(number!, idempotentBatch(producer.producerId, sequence + 1))
+    agents.run(20)
+    expect(one!.front.takeOne('produced').error).toBe(0)
+  })
+
+  it('deletes records on every replica, so that no leader brings them back', () => {
+    const agents = new Agents()
+    const [number] = agents.createTopic()
+    const { producer, turn } = producing(agents, number!)
+    turn(100)
+    producer.isDone = true
+    turn(20)
+    const [one, two] = agents.nodes
+    one!.front.deleteRecords(number!, 5)
+    agents.run(30)
+    expect(one!.front.takeOne('deleted')).toMatchObject({ error: 0, lowWatermark: 5 })
+    for (const node of agents.nodes) {
+      agents.runUntil('its start moves', () => agents.logOf(node, number!)!.logStartOffset === 5)
+    }
+    agents.kill(one!)
+    agents.runUntil('broker 2 leads', () => leaderOf(agents, number!) === two, 100)
+    one!.front.take()
+    expect(agents.logOf(two!, number!)!.logStartOffset).toBe(5)
+    // its next life, which replays what its group has agreed on
+    agents.start(one!)
+    two!.front.produce(number!, idempotentBatch(1, 0))
+    agents.run(300)
+    expect(agents.logOf(one!, number!)!.logStartOffset).toBe(5)
+  })
+
+  it('closes what nobody touches, without a word, and serves it again when it is touched', () => {
+    const agents = new Agents({ settings: { dehydrateAfterMs: 2_000 } })
+    const numbers = agents.createTopic({ partitions: 20 })
+    const producers = new Producers(agents)
+    const all = numbers.map((number, i) => producers.add(number, i + 1))
+    const turn = (turns: number) => {
+      for (let i = 0; i < turns; i++) {
+        producers.turn()
+        agents.run(1)
+      }
+    }
+    const write = () => {
+      for (const producer of all) producer.isDone = false
+      turn(200)
+      for (const producer of all) producer.isDone = true
+      turn(100)
+    }
+    write()
+    agents.run(80, 100)
+    for (const { id, agent } of agents.nodes) {
+      expect(agent.openLogs, `broker ${id}`).toBe(0)
+      // nobody asks for a turn of its own but to look who lives
+      expect(agent.nextTimerAtMs).toBeGreaterThan(agents.clock.monotonicMs() + 50)
+    }
+    const terms = numbers.map((number) => agents.leaders.get(number)!.leaderEpoch)
+    write()
+    numbers.forEach((number, i) => {
+      expect(agents.leaders.get(number)!.leaderEpoch).toBeGreaterThan(terms[i]!)
+      expect(all[i]!.errors).toEqual([])
+      expectSame(agents, number, all[i]!.acknowledged.size, i + 1)
+    })
+  })
+
+  it('loses, doubles and reorders nothing, whatever happens to its brokers', () => {
+    const seeds = seedsOf()
+    for (const seed of seeds) {
+      try {
+        storm(seed)
+      } catch (error) {
+        throw new Error(`seed ${seed}`, { cause: error })
+      }
+    }
+  })
 })
+
+const seedsOf = (): number[] => {
+  const { AGENT_SEEDS, AGENT_SEED } = process.env
+  if (AGENT_SEED !== undefined) return [Number(AGENT_SEED)]
+  return Array.from({ length: Number(AGENT_SEEDS ?? 12) }, (_, i) => i + 1)
+}
+
+/** Kills, hangs, cuts, deaths of the whole process, in any order; then all is well, and everything acknowledged is everywhere, once and in order. */
+function storm(seed: number): void {
+  const agents = new Agents({ seed })
+  const { random } = agents
+  const numbers = agents.createTopic({ partitions: 3 })
+  const producers = new Producers(agents)
+  const all = numbers.flatMap((number, i) =>
+    [1, 2].map((k) => producers.add(number, i * 10 + k)),
+  )
+  const cuts: [Node, Node][] = []
+  const heal = () => {
+    for (const [a, b] of cuts.splice(0)) {
+      if (a.isUp) a.agent.cut(b.id, false)
+      if (b.isUp) b.agent.cut(a.id, false)
+    }
+  }
+  for (let i = 0; i < 1_500; i++) {
+    producers.turn()
+    agents.run(1)
+    const event = random.below(400)
+    const node = agents.nodes[random.below(3)]!
+    const other = agents.nodes[node.id % 3]!
+    if (event === 0 && node.isUp && agents.up.length > 1) agents.kill(node)
+    else if (event < 8 && !node.isUp) agents.start(node)
+    else if (event === 8) node.isHung = true
+    else if (event < 12) for (const one of agents.nodes) one.isHung = false
+    else if (event === 12 && node.isUp && other.isUp) {
+      cuts.push([node, other])
+      node.agent.cut(other.id, true)
+      other.agent.cut(node.id, true)
+    } else if (event < 16) heal()
+    else if (event === 16 && random.chance(0.3)) agents.killAll(false)
+  }
+  heal()
+  for (const node of agents.nodes) {
+    node.isHung = false
+    if (!node.isUp) agents.start(node)
+  }
+  const isQuiet = () => all.every(({ unanswered }) => unanswered === 0)
+  for (const producer of all) producer.isDone = true
+  for (let i = 0; i < 4_000 && !isQuiet(); i++) {
+    producers.turn()
+    agents.run(1)
+  }
+  expect(isQuiet(), 'everything is answered').toBe(true)
+  agents.run(500)
+  for (const node of agents.nodes) expect(node.failure, `broker ${node.id}`).toBe(null)
+  for (const number of numbers) {
+    const [first, ...others] = agents.nodes.map((node) => valuesOf(agents, node, number))
+    for (const values of others) expect(values).toEqual(first)
+    for (const producer of all) {
+      if (producer.partition !== number) continue
+      expect(producer.errors).toEqual([])
+      const own = first!.filter((value) => value.startsWith(`p${producer.producerId} `))
+      const expected = Array.from(
+        { length: producer.acknowledged.size },
+        (_, i) => `p${producer.producerId} s${i}`,
+      )
+      expect(own).toEqual(expected)
+    }
+  }
+}
+
+/** One idempotent producer at work. */
+function producing(agents: Agents, number: PartitionNumber, producerId = 7) {
+  const producers = new Producers(agents)
+  const producer = producers.add(number, producerId)
+  const turn = (turns: number) => {
+    for (let i = 0; i < turns; i++) {
+      producers.turn()
+      agents.run(1)
+    }
+  }
+  return { producers, producer, turn }
+}
+
+function expectSame(agents: Agents, number: PartitionNumber, count: number, producerId = 7): void {
+  const expected = Array.from({ length: count }, (_, i) => `p${producerId} s${i}`)
+  for (const node of agents.nodes) expect(valuesOf(agents, node, number)).toEqual(expected)
+}
