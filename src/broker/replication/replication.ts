@@ -18,6 +18,7 @@ import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
 import { InSync } from './in-sync.ts'
 import { LeadershipMoves } from './leadership-moves.ts'
+import { isSettled, moveMembership } from './membership-moves.ts'
 import { RaftHost } from './raft-host.ts'
 import { LogFailedError, type ReplicaFiles, type ReplicaGroup } from './replica-group.ts'
 
@@ -64,6 +65,8 @@ export class Replication {
   readonly #moves: LeadershipMoves
   /** Replicas here that lead, and whose leadership the fronts were told of. */
   readonly #led = new Set<Replica>()
+  /** Of these, those whose voters are not those that there are to be. */
+  readonly #moving = new Set<Replica>()
   /** To be told with this turn. */
   #changes: LeaderChange[] = []
   /** Since when each peer can be reached. */
@@ -159,6 +162,7 @@ export class Replication {
       this.#sweepAtMs = nowMs + SWEEP_MS
       this.#sweep()
     }
+    for (const replica of this.#moving) this.#move(replica)
     work += this.#moves.doWork(nowMs)
     if (this.#changes.length === 0) return work
     const leaders = this.#changes
@@ -407,6 +411,7 @@ export class Replication {
     const leaderEpoch = replica.ledTerm
     replica.ledTerm = 0
     this.#led.delete(replica)
+    this.#moving.delete(replica)
     if (replica.group !== null) this.#inSync.end(replica.group)
     if (isQuiet) return
     this.#changes.push({ partition: replica.number, leader: 0, leaderEpoch, isr: [] })
@@ -420,8 +425,27 @@ export class Replication {
       if (group === null) continue
       this.#inSync.look(group, this.#nowMs)
       this.#tellInSync(replica, group)
+      if (!isSettled(group, this.#wantedIds(replica))) this.#moving.add(replica)
       if (moves > 0 && this.#giveBack(replica, group)) moves--
     }
+  }
+
+  #move(replica: Replica): void {
+    const { group } = replica
+    const wanted = this.#wantedIds(replica)
+    if (group === null || isSettled(group, wanted)) {
+      this.#moving.delete(replica)
+      return
+    }
+    this.#host.guard(group, () => {
+      if (moveMembership(group, wanted, (broker) => this.#currentIdOf(broker))) {
+        this.#host.touch(group)
+      }
+    })
+  }
+
+  #wantedIds({ number }: Replica): number[] {
+    return this.#options.image.replicasOf(number).map((broker) => this.#currentIdOf(broker))
   }
 
   /** To the preferred replica, once it has been there for a while and has what is committed. */

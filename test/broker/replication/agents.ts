@@ -50,6 +50,8 @@ export interface Node {
   environment: LogEnvironment
   beats: BeatWriter
   isUp: boolean
+  /** Of its directory, from 0. */
+  life: number
   /** Takes no turns. */
   isHung: boolean
   /** What its agent has thrown: its thread has ended. */
@@ -92,7 +94,7 @@ export class Agents {
     this.#lives = new BrokerLives(this.#beats)
     for (let id = 1; id <= brokers; id++) {
       const control = this.ports.port(brokerPeer(CELL, asBrokerId(id)))
-      const node = { id: asBrokerId(id), root: `/data/broker-${id}`, control } as Node
+      const node = { id: asBrokerId(id), root: `/data/broker-${id}`, control, life: 0 } as Node
       node.isUp = false
       this.nodes.push(node)
     }
@@ -159,6 +161,22 @@ export class Agents {
     node.flusher.forget()
     this.#lives.ended(node.id - 1)
     for (const other of this.up) other.agent.peerGone(node.id)
+  }
+
+  /** Its directory is emptied while it is down: the controller learns of another one when it starts. */
+  lose(node: Node): void {
+    this.disk.removeDirectory(node.root)
+    const life = ++node.life
+    const n = this.#nextPartition
+    this.publish({
+      kind: 'broker-directory',
+      cellId: CELL,
+      brokerId: node.id,
+      directoryId: `${life}`.padStart(32, '0'),
+      life,
+      firstPartition: asPartitionNumber(n),
+      rack: null,
+    })
   }
 
   /** All die at once, as with the process; `powerCut`: with the machine. All are started again. */

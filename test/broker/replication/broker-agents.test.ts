@@ -158,6 +158,33 @@ describe('brokers that replicate', () => {
     expect(one!.front.takeOne('produced').error).toBe(0)
   })
 
+  it('fills a directory again that was emptied, and does not let it vote before', () => {
+    const agents = new Agents()
+    const [number] = agents.createTopic()
+    const { producer, turn } = producing(agents, number!)
+    turn(100)
+    const [one, two, three] = agents.nodes
+    agents.kill(one!)
+    turn(50)
+    agents.lose(one!)
+    agents.start(one!)
+    // the only other one that has everything is away: nobody may lead
+    producer.isDone = true
+    turn(30)
+    agents.kill(leaderOf(agents, number!)!)
+    expect(agents.up.length).toBe(2)
+    turn(300)
+    for (const node of [two!, three!]) if (!node.isUp) agents.start(node)
+    producer.isDone = false
+    turn(3_000)
+    producer.isDone = true
+    turn(200)
+    expect(producer.errors).toEqual([])
+    expectSame(agents, number!, producer.acknowledged.size)
+    const { voters } = one!.agent.replica(number!)!.group!.raft.configuration
+    expect([...voters].sort((a, b) => a - b)).toEqual([2, 3, 65_537])
+  })
+
   it('deletes records on every replica, so that no leader brings them back', () => {
     const agents = new Agents()
     const [number] = agents.createTopic()
