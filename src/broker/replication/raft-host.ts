@@ -154,7 +154,9 @@ export class RaftHost implements GroupHost, RaftSink {
     for (const group of [...this.#groups.values()]) {
       this.guard(group, () => {
         if (!this.#tell(group, broker, isReachable)) return
-        if (!isReachable && isNext(group.raft)) group.raft.campaign()
+        // it asks again whom it could not ask before; or its turn has come
+        const isAsking = isReachable && group.raft.role === Role.PRE_CANDIDATE
+        if (isAsking || (!isReachable && isNext(group.raft))) group.raft.campaign()
         this.touch(group)
       })
     }
@@ -378,7 +380,7 @@ export class RaftHost implements GroupHost, RaftSink {
 }
 
 /** Whose turn it is where nobody leads, so that they do not all ask at once: the first voter that can be reached. The others wait for their ticks. */
-const isNext = ({ id, configuration, unreachable, leader, role }: RaftGroup): boolean =>
+export const isNext = ({ id, configuration, unreachable, leader, role }: RaftGroup): boolean =>
   leader === NO_REPLICA &&
   role === Role.FOLLOWER &&
   configuration.voters.find((voter) => !unreachable.has(voter)) === id
