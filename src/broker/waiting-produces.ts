@@ -80,11 +80,7 @@ export class WaitingProduces {
     this.#drop(0, scratch, isLost)
   }
 
-  #drop(
-    from: number,
-    scratch: WaitingProduce,
-    isLost: (produce: WaitingProduce) => boolean,
-  ): void {
+  #drop(from: number, scratch: WaitingProduce, isLost: (produce: WaitingProduce) => boolean): void {
     let kept = from
     for (let i = from; i < this.#size; i++) {
       this.#get(i, scratch)

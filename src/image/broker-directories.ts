@@ -27,7 +27,8 @@ export class BrokerDirectories {
     const lives = this.#entries.get(key) ?? []
     const before = lives.at(-1)
     if (before?.life === entry.life) lives.pop()
-    const firstPartition = before?.life === entry.life ? before.firstPartition : entry.firstPartition
+    const firstPartition =
+      before?.life === entry.life ? before.firstPartition : entry.firstPartition
     this.#entries.set(key, [...lives, { ...entry, firstPartition }])
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { BrokerId, PartitionNumber } from '../../base/ids.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
+import { brokerOf } from '../../base/replica-id.ts'
 import type { ReceivedMessage } from '../../link/raft-message-reader.ts'
 import type { AppendPlace, PlainMessage, SnapshotBase } from '../../link/raft-messages.ts'
 import { DiskError } from '../../log/disk.ts'
@@ -12,7 +13,6 @@ import type { RaftGroup } from '../../raft/raft-group.ts'
 import { type HardState, type Message, NO_REPLICA, type ReplicaId, Role } from '../../raft/types.ts'
 import type { BrokerLink, RaftSink } from '../broker-link.ts'
 import { type GroupHost, LogFailedError, type ReplicaFiles, ReplicaGroup } from './replica-group.ts'
-import { brokerOf } from '../../base/replica-id.ts'
 
 export interface RaftHostOptions {
   readonly brokerId: BrokerId

@@ -1,4 +1,6 @@
 /** Broker agents whole, on one thread: real rings, logs, groups and beats, a simulated disk and simulated time. */
+
+import { BrokerState } from '../../../src/base/broker-beat.ts'
 import { ManualClock } from '../../../src/base/clock.ts'
 import {
   asBrokerId,
@@ -11,7 +13,6 @@ import {
 import type { LogFields, LogLevel } from '../../../src/base/log.ts'
 import { partitionPath } from '../../../src/base/paths.ts'
 import { SeededRandom } from '../../../src/base/random.ts'
-import { BrokerState } from '../../../src/base/broker-beat.ts'
 import { BrokerAgent, type BrokerAgentOptions } from '../../../src/broker/broker-agent.ts'
 import type { BrokerRings } from '../../../src/broker/broker-link.ts'
 import { openBrokerEnvironment } from '../../../src/broker/environment.ts'
@@ -211,7 +212,9 @@ export class Agents {
       if (isDone()) return
       this.run(1)
     }
-    const lines = this.lines.slice(-10).map(({ message, fields }) => JSON.stringify([message, fields]))
+    const lines = this.lines
+      .slice(-10)
+      .map(({ message, fields }) => JSON.stringify([message, fields]))
     throw new Error(`after ${turnsMax} turns not yet: ${what}\n${lines.join('\n')}`)
   }
 

@@ -113,7 +113,7 @@ describe('brokers that replicate', () => {
     const [number] = agents.createTopic()
     const { producer, turn } = producing(agents, number!)
     turn(50)
-    const [one, two] = agents.nodes
+    const [one] = agents.nodes
     agents.kill(one!)
     turn(50)
     expect(leaderOf(agents, number!)?.id).toBe(2)
@@ -269,9 +269,7 @@ function storm(seed: number): void {
   const { random } = agents
   const numbers = agents.createTopic({ partitions: 3 })
   const producers = new Producers(agents)
-  const all = numbers.flatMap((number, i) =>
-    [1, 2].map((k) => producers.add(number, i * 10 + k)),
-  )
+  const all = numbers.flatMap((number, i) => [1, 2].map((k) => producers.add(number, i * 10 + k)))
   const cuts: [Node, Node][] = []
   const heal = () => {
     for (const [a, b] of cuts.splice(0)) {
@@ -307,7 +305,8 @@ function storm(seed: number): void {
     producers.turn()
     agents.run(1)
   }
-  const state = () => numbers.map((number) => agents.describe(number)).join('\n')
+  const state = () =>
+    [...numbers.map((n) => agents.describe(n)), ...all.map((one) => one.describe())].join('\n')
   expect(isQuiet(), `everything is answered\n${isQuiet() ? '' : state()}`).toBe(true)
   agents.run(500)
   for (const node of agents.nodes) expect(node.failure, `broker ${node.id}`).toBe(null)

@@ -86,6 +86,14 @@ export class IdempotentProducer {
     produce.sentTo = null
   }
 
+  /** For who reads of a failure. */
+  describe(): string {
+    const waiting = this.#waiting.map(
+      ({ sequence, sentTo }) => `${sequence} ${sentTo === null ? 'held' : 'sent'}`,
+    )
+    return `producer ${this.producerId}: errors ${this.errors.slice(-5)}, ${waiting}`
+  }
+
   turn(): void {
     const fronts = this.#agents.up.map(({ front }) => front)
     for (const produce of this.#waiting) {
@@ -98,6 +106,11 @@ export class IdempotentProducer {
       this.#waiting.push({ sequence, batch, correlation: 0, sentTo: null })
     }
     const leader = this.#leader()
+    // whoever else has it leads no more: its answer will be a refusal, if it ever comes
+    if (leader !== null) {
+      for (const produce of this.#waiting)
+        if (produce.sentTo !== leader.front) produce.sentTo = null
+    }
     const sent = this.#waiting.findLastIndex(({ sentTo }) => sentTo !== null)
     const unsent = this.#waiting.findIndex(({ sentTo }) => sentTo === null)
     // what was refused goes again only when nothing behind it is under way
