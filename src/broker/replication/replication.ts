@@ -229,7 +229,7 @@ export class Replication {
     const { group } = replica
     // one that has just lost its term is about to be told so
     if (group === null || group.raft.role !== Role.LEADER) return false
-    return this.#inSync.of(group, this.#nowMs).length < this.#neededBy(replica, group)
+    return this.#inSync.countOf(group, this.#nowMs) < this.#neededBy(replica, group)
   }
 
   /** Below this offset the topic's min.insync.replicas hold what is committed. */
