@@ -21,7 +21,6 @@ import {
   SERVER_PEER,
 } from '../link/ports.ts'
 import type { LogEnvironment } from '../log/environment.ts'
-import { NodeDisk } from '../log/node-disk.ts'
 import { Arena } from '../shared/arena.ts'
 import { BeatWriter } from '../shared/broker-beats.ts'
 import { CounterWriter } from '../shared/counter-table.ts'
@@ -29,6 +28,7 @@ import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
+import { brokerDisk, onChaos } from './broker-chaos.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { brokerRings, connectSuccessor } from './broker-peers.ts'
 import { KEEP_AFTER_MS } from './code-cache.ts'
@@ -147,7 +147,8 @@ function buildAgents(
       } else if (message.kind === 'broker-back') {
         broker.replacePeer(connectSuccessor(data.wiring, message, control))
         if (controller?.ready) bringUpToDate(controller, message, control)
-      } else if (message.kind !== 'settings') onControllerMessage(controller, envelope, logger)
+      } else if (message.kind === 'chaos') onChaos(environment.disk, message.chaos)
+      else if (message.kind !== 'settings') onControllerMessage(controller, envelope, logger)
       else {
         environment.space?.setMark(message.settings.diskMarkBytes)
         controller?.changeSettings(message.settings)
@@ -178,7 +179,7 @@ function openEnvironment(
 ): LogEnvironment {
   const { plan, settings, wiring, thread } = data
   return openBrokerEnvironment({
-    disk: new NodeDisk(),
+    disk: brokerDisk(settings),
     root,
     flush,
     clock,
