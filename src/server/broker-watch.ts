@@ -5,6 +5,7 @@
 import { BrokerLiveness } from '../link/broker-liveness.ts'
 import { BeatReader } from '../shared/broker-beats.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
+import { HEARTBEAT_MS } from './duty-cycle.ts'
 import { brokerBells } from './thread.ts'
 import type { EngineWiring } from './wiring.ts'
 
@@ -15,6 +16,7 @@ export class BrokerWatch {
   readonly #beats: BeatReader
   readonly #isHung: boolean[]
   readonly #onHung: OnHung
+  #nextLookAtMs = Number.POSITIVE_INFINITY
 
   /** `onHung` is called from within {@link look}: of one that hangs, and when it turns again or is gone. */
   constructor(wiring: Pick<EngineWiring, 'beats' | 'bells' | 'threads'>, onHung: OnHung) {
@@ -33,14 +35,17 @@ export class BrokerWatch {
     })
   }
 
-  /** Monotonic milliseconds of the next look that is due: two a second, more often only while a broker is asked whether it turns. */
+  /** Monotonic milliseconds of a look that is due before the thread's next heartbeat, since a broker was asked whether it turns; else Infinity. */
   get nextLookAtMs(): number {
-    return this.#liveness.nextLookAtMs
+    return this.#nextLookAtMs
   }
 
-  /** Call it in every turn: most calls are one comparison. Returns how much has changed. */
+  /** Call it in every turn, where it is one comparison mostly, and with each heartbeat. Returns how much has changed. */
   look(nowMs: number): number {
     const changes = this.#liveness.look(nowMs, this.#beats)
+    const { nextLookAtMs } = this.#liveness
+    this.#nextLookAtMs =
+      nextLookAtMs < nowMs + HEARTBEAT_MS / 2 ? nextLookAtMs : Number.POSITIVE_INFINITY
     if (changes === 0) return 0
     this.#isHung.forEach((was, broker) => {
       const isHung = this.#liveness.statusOf(broker) === 'hung'

@@ -93,6 +93,9 @@ class KafkaFrontThread implements Agent {
       onBeat: (nowMs) => {
         loop.beat(nowMs)
         this.#agent.sampleGauges()
+        // a turn of its own only where there is something to do
+        if (this.#watch.look(nowMs) > 0 || Number.isFinite(this.#watch.nextLookAtMs))
+          this.#driver.kick()
       },
       onFailure: (error) => this.#fail(error),
     })
