@@ -4,8 +4,9 @@
  *
  *   --seconds N       how long (300)
  *   --every N         milliseconds from one fault to the next (1000)
- *   --fault NAME      kill (a broker's thread dies), pause (it stands still for --every), fail-disk, slow-disk (for --every, by 50 ms),
- *                     partition (two brokers, for --every)
+ *   --fault NAME      kill (a broker's thread dies), pause (it stands still for --every), fail-disk, full-disk, slow-disk (by 50 ms),
+ *                     partition (two brokers; each for --every), process (kill -9 of the engine, which is started again), directory (the same, and
+ *                     a broker's directory is gone then)
  *   --replicas N      replication factor of the topic (3)
  *   --partitions N    (3)
  *   --clients NAMES   kafkajs,librdkafka
@@ -28,7 +29,9 @@ import { sleep } from './workload.ts'
 
 const BROKERS = 3
 const TOPIC = 'kill-run'
-const FAULTS = ['kill', 'pause', 'fail-disk', 'slow-disk', 'partition'] as const
+const ORDERS = ['kill', 'pause', 'fail-disk', 'full-disk', 'slow-disk', 'partition'] as const
+const FAULTS = [...ORDERS, 'process', 'directory'] as const
+type Order = (typeof ORDERS)[number]
 type Fault = (typeof FAULTS)[number]
 
 const { values: options } = parseArgs({
@@ -80,7 +83,7 @@ class Operator {
   }
 }
 
-function orderOf(fault: Fault, broker: number, everyMs: number): Readonly<Record<string, unknown>> {
+function orderOf(fault: Order, broker: number, everyMs: number): Readonly<Record<string, unknown>> {
   switch (fault) {
     case 'kill':
       return { action: 'kill-broker', broker }
@@ -88,6 +91,8 @@ function orderOf(fault: Fault, broker: number, everyMs: number): Readonly<Record
       return { action: 'pause-broker', broker, forMs: everyMs }
     case 'fail-disk':
       return { action: 'fail-disk', broker, forMs: everyMs }
+    case 'full-disk':
+      return { action: 'fail-disk', broker, code: 'ENOSPC', forMs: everyMs }
     case 'slow-disk':
       return { action: 'slow-disk', broker, byMs: 50, forMs: everyMs }
     case 'partition':
@@ -95,6 +100,15 @@ function orderOf(fault: Fault, broker: number, everyMs: number): Readonly<Record
     default:
       return fault satisfies never
   }
+}
+
+/** Ends the process where it stands, and starts it again. */
+async function restart(engine: EngineProcess, lostBroker: number | null): Promise<void> {
+  await engine.end('SIGKILL')
+  if (lostBroker !== null) {
+    await rm(join(engine.dataDir, `broker-${lostBroker}`), { recursive: true })
+  }
+  await engine.start()
 }
 
 async function makeTopic(bootstrap: string): Promise<void> {
@@ -137,7 +151,9 @@ async function run(directory: string, fault: Fault): Promise<number> {
       event: async (mark) => {
         const broker = 1 + random.below(BROKERS)
         mark(`${fault} ${broker}`)
-        await operator.ask(orderOf(fault, broker, everyMs))
+        if (fault === 'process') await restart(engine, null)
+        else if (fault === 'directory') await restart(engine, broker)
+        else await operator.ask(orderOf(fault, broker, everyMs))
       },
       heal: async () => {
         await operator.ask({ action: 'heal' })
