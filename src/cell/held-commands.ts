@@ -32,9 +32,21 @@ export interface Holder {
   onProduceDone(produce: HeldProduce): void
   /** A produce that was sent is held again: nobody that was asked leads. */
   onProduceHeld(produce: HeldProduce): void
+  /** One of the same producer came before it, and is held. */
+  isBehindHeld(produce: HeldProduce): boolean
   /** The question was refused by one that does not lead: held, or, false, not any longer. */
   hold(ask: HeldAsk): boolean
 }
+
+const isOfNoLeader = (error: number): boolean =>
+  error === ErrorCode.NOT_LEADER_OR_FOLLOWER || error === ErrorCode.LEADER_NOT_AVAILABLE
+
+/** Refusals by which nothing was appended. */
+const NOT_APPENDED: ReadonlySet<number> = new Set([
+  ProduceReason.notLeader,
+  ProduceReason.electing,
+  ProduceReason.noLeader,
+])
 
 /** A batch v2 with a producer id: the broker knows it again when it is sent twice. */
 const PRODUCER_ID_AT = 43
@@ -114,28 +126,18 @@ export class HeldProduce implements ProduceSink {
     }
     if (attempt !== this.#attempt) return
     this.sentTo = null
-    const { error, reason } = reply
-    const isRefused =
-      error === ErrorCode.NOT_LEADER_OR_FOLLOWER || error === ErrorCode.LEADER_NOT_AVAILABLE
-    if (isRefused && reason !== ProduceReason.stopping) {
-      const isUnknown =
-        reason === ProduceReason.leadershipLost || reason === ProduceReason.brokerGone
-      this.mayBeAppended ||= isUnknown
-      if (!this.mayBeAppended || this.producerId >= 0) {
-        this.#holder.onProduceHeld(this)
-        return
-      }
-    } else if (error === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER) {
-      // it has overtaken one that was refused
-      this.#holder.onProduceHeld(this)
-      return
-    }
-    this.#finish(reply)
+    if (this.#isToBeSentAgain(reply)) this.#holder.onProduceHeld(this)
+    else this.#finish(reply)
   }
 
-  /** To be answered as the broker has, after all. */
-  finish(reply: Readonly<ProducedReply>): void {
-    this.#finish(reply)
+  #isToBeSentAgain({ error, reason }: Readonly<ProducedReply>): boolean {
+    if (error === ErrorCode.NONE || reason === ProduceReason.stopping) return false
+    // it has overtaken one that was refused
+    if (error === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER) return this.#holder.isBehindHeld(this)
+    const isDisk = error === ErrorCode.KAFKA_STORAGE_ERROR && reason !== ProduceReason.diskFull
+    if (!isOfNoLeader(error) && !isDisk) return false
+    this.mayBeAppended ||= !NOT_APPENDED.has(reason)
+    return !this.mayBeAppended || this.producerId >= 0
   }
 
   #finish(reply: Readonly<ProducedReply>): void {
@@ -167,9 +169,6 @@ export abstract class HeldAsk {
   /** Nobody leads, and it has been held for long enough. */
   abstract fail(): void
 }
-
-const isOfNoLeader = (error: number): boolean =>
-  error === ErrorCode.NOT_LEADER_OR_FOLLOWER || error === ErrorCode.LEADER_NOT_AVAILABLE
 
 export class HeldLocate extends HeldAsk implements LocateSink {
   readonly sink: LocateSink

@@ -224,6 +224,15 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
     this.#wait(held)
   }
 
+  isBehindHeld(produce: HeldProduce): boolean {
+    const produces = this.#held.get(produce.partition)?.produces ?? []
+    for (const one of produces) {
+      if (one === produce) return false
+      if (one.sentTo === null && one.producerId === produce.producerId) return true
+    }
+    return false
+  }
+
   hold(ask: HeldAsk): boolean {
     if (this.#options.clock.monotonicMs() >= ask.untilMs) return false
     const held = this.#of(ask.partition)
