@@ -317,6 +317,9 @@ export class RaftGroup {
       const isGranted = term > this.#term && isUpToDate
       const answered = isGranted ? term : this.#term
       this.#send({ ...this.#to(from), term: answered, type: 'pre-vote-reply', isGranted })
+      // it cannot be elected, and this one can: no need to wait for ticks
+      const isFree = this.#role === Role.FOLLOWER && this.#leader === NO_REPLICA
+      if (!isUpToDate && isFree) this.campaign()
       return
     }
     const isFree = this.#vote === from || (this.#vote === NO_REPLICA && this.#leader === NO_REPLICA)
