@@ -263,6 +263,21 @@ describe('commands about replicated partitions', () => {
     expect(proxy.nextTimerAtMs).toBe(clock.monotonicMs() + 20)
   })
 
+  it('are not sent twice to one who was asked and is told of as leader before it has answered', () => {
+    const { brokers, proxy, tell, elect, turn, log, clock } = world()
+    const [one] = brokers
+    tell(0)
+    const sink = new Answers()
+    for (let i = 0; i < 2; i++) proxy.produce(P, -1, plainBatch(), sink, i)
+    proxy.doWork(clock.monotonicMs())
+    expect(one!.ring).toHaveLength(1)
+    elect(one!)
+    expect(one!.ring).toHaveLength(1)
+    for (let i = 0; i < 50; i++) turn()
+    expect([...sink.errors.values()]).toEqual([ErrorCode.NONE, ErrorCode.NONE])
+    expect(log.committed).toHaveLength(2)
+  })
+
   it('do not wait for a broker that hangs once another leads, and keep the frame that it may look at', () => {
     const { brokers, proxy, elect, tell } = world()
     const [one, two] = brokers
