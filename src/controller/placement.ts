@@ -3,7 +3,7 @@ import { asBrokerId, type BrokerId } from '../base/ids.ts'
 import type { PartitionPlacement } from '../image/entry.ts'
 
 /** Whether partitions are made with as many replicas as were asked for. Until then each has one, and Metadata tells the truth. */
-export const REPLICATION_IS_SERVED: boolean = false
+export const REPLICATION_IS_SERVED: boolean = true
 
 /**
  * How many replicas a partition gets when `asked` were asked for: without replication one, so that clients that ask for three keep working. The one
