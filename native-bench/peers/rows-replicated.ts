@@ -1,7 +1,7 @@
 /** Rows of three nodes: three replicas of each partition, of which two must have a record, and idempotent producers. */
 import type { WorkloadResult } from '../load/result.ts'
 import { type Figures, type Measure, note } from './measures.ts'
-import type { Row } from './row.ts'
+import type { FreshRow, Row, StandingRow } from './row.ts'
 import { memory, memoryMeasures } from './rows-fresh.ts'
 import { killLeader, killMeasures } from './rows-kill.ts'
 import {
@@ -16,7 +16,7 @@ import {
   ofProduce,
   WIRE,
 } from './rows-load.ts'
-import { REPLICAS, replicated, workloadFile } from './variants.ts'
+import { REPLICAS, type Replicas, replicated, workloadFile } from './variants.ts'
 
 const GB = 1e9
 /** What the names of these rows end with. */
@@ -73,50 +73,55 @@ const KINDS: readonly Kind[] = [
   },
 ]
 
-const ofThree = (row: Row): Row => ({ ...row, name: `${row.name}${REPLICATED}`, nodes: 3 })
-
-const change = (name: string) => replicated(workloadFile(name), REPLICAS)
-
-function smallerCatchUp() {
-  const workload = change(catchUpName)
-  const topics = workload.topics.map((set) => ({ ...set, preloadBytes: CATCH_UP_BYTES }))
-  return catchUp('plain', { ...workload, topics })
-}
-
 const measuresOfCatchUp: readonly Measure[] = [
   { key: 'cpuPerGB', label: 'CPU of all brokers', unit: 's/GB', goal: { atMost: 1 / 2 } },
   note('rateMB', 'throughput', 'MB/s'),
   ...[...NOTES, MADE],
 ]
 
-export const replicatedRows: readonly Row[] = [
-  ...KINDS.map((kind) => loadRow(kind, change(kind.name))),
-  catchUpRow(
+function smallerCatchUp(replicas: Replicas): StandingRow {
+  const workload = replicated(workloadFile(catchUpName), replicas)
+  const topics = workload.topics.map((set) => ({ ...set, preloadBytes: CATCH_UP_BYTES }))
+  return catchUpRow(
     {
       name: catchUpName,
       title: 'one consumer reads 1.5 GB from the beginning, again and again',
       measures: measuresOfCatchUp,
       needs: { diskBytes: 12 * GB, memoryBytes: 14 * GB },
     },
-    smallerCatchUp(),
-  ),
-  {
-    kind: 'fresh',
-    name: 'memory',
-    title: 'RSS of fresh processes, and after large batches, tiny batches and fan-out, 7.5 s each',
-    measures: [...memoryMeasures({ atMost: 1 / 6 }), MADE],
-    needs: { diskBytes: 40 * GB, memoryBytes: 8 * GB },
-    run: (side, sandbox, timing) =>
-      memory(side, sandbox, timing, (workload) => replicated(workload, REPLICAS)),
-  } satisfies Row,
-  {
-    kind: 'standing',
-    name: 'kill-leader',
-    title: 'the leader’s broker is killed while one producer writes batches of 16 records of 1 KiB',
-    measures: [...killMeasures({ atMost: 1 / 60 }), MADE],
-    needs: { diskBytes: 16 * GB, memoryBytes: 8 * GB },
-    keepsLogsSmall: true,
-    killsBrokers: true,
-    ...killLeader(),
-  } satisfies Row,
-].map(ofThree)
+    catchUp('plain', { ...workload, topics }),
+  )
+}
+
+/** Rows that are a workload which needs no failure, with so many replicas; topics are theirs for as long as they are used. */
+export const rowsWith = (replicas: Replicas): readonly StandingRow[] => [
+  ...KINDS.map((kind) => loadRow(kind, replicated(workloadFile(kind.name), replicas))),
+  smallerCatchUp(replicas),
+]
+
+export const killRow = (): StandingRow => ({
+  kind: 'standing',
+  name: 'kill-leader',
+  title: 'the leader’s broker is killed while one producer writes batches of 16 records of 1 KiB',
+  measures: [...killMeasures({ atMost: 1 / 60 }), MADE],
+  needs: { diskBytes: 16 * GB, memoryBytes: 8 * GB },
+  keepsLogsSmall: true,
+  killsBrokers: true,
+  ...killLeader(),
+})
+
+const memoryRow: FreshRow = {
+  kind: 'fresh',
+  name: 'memory',
+  title: 'RSS of fresh processes, and after large batches, tiny batches and fan-out, 7.5 s each',
+  measures: [...memoryMeasures({ atMost: 1 / 6 }), MADE],
+  needs: { diskBytes: 40 * GB, memoryBytes: 8 * GB },
+  run: (side, sandbox, timing) =>
+    memory(side, sandbox, timing, (workload) => replicated(workload, REPLICAS)),
+}
+
+const ofThree = (row: Row): Row => ({ ...row, name: `${row.name}${REPLICATED}`, nodes: 3 })
+
+export const replicatedRows: readonly Row[] = [...rowsWith(REPLICAS), memoryRow, killRow()].map(
+  ofThree,
+)

@@ -19,11 +19,12 @@ export function workloadFile(name: string): Workload {
 /** What the rows of three nodes have: replicas, how many must have a record, and what Kafka's producers do unless told otherwise. */
 export const REPLICAS = 3
 const IN_SYNC_MIN = 2
+export type Replicas = 1 | typeof REPLICAS
 
 /**
  * `workload` with so many replicas of each topic, of which two must be in sync where there are three, and with idempotent producers.
  */
-export function replicated(workload: Workload, replicationFactor: 1 | typeof REPLICAS): Workload {
+export function replicated(workload: Workload, replicationFactor: Replicas): Workload {
   const asked = replicationFactor === 1 ? {} : { 'min.insync.replicas': String(IN_SYNC_MIN) }
   return {
     ...workload,
