@@ -27,6 +27,7 @@ interface Batch {
   readonly wireBytes: number
   /** The whole request, to be sent again as it is. */
   readonly frame: Buffer
+  wasSent: boolean
 }
 
 /** A connection, and what was sent over it and has no answer. */
@@ -99,7 +100,7 @@ export class ResendingProducer implements LoadProducer {
     target.sequence = (target.sequence + group.recordsPerBatch) % 2 ** 31
     patcher!.patch(frame, prefix.length, this.#header.bytes)
     this.outstanding++
-    const made: Batch = { target, intendedUs, wireBytes: batch.length, frame }
+    const made: Batch = { target, intendedUs, wireBytes: batch.length, frame, wasSent: false }
     target.pending.push(made)
     if (target.wire !== null && !target.isFailed) this.#put(target.wire, made)
   }
@@ -144,6 +145,8 @@ export class ResendingProducer implements LoadProducer {
     wire.connection.send(batch.frame)
     wire.sent.push(batch)
     batch.target.underway++
+    if (batch.wasSent) this.resent++
+    batch.wasSent = true
   }
 
   /** Nobody knows what became of what was underway. */
@@ -211,10 +214,7 @@ export class ResendingProducer implements LoadProducer {
       }
     }
     target.wire = wire
-    for (const batch of target.pending) {
-      this.#put(wire, batch)
-      this.resent++
-    }
+    for (const batch of target.pending) this.#put(wire, batch)
     wire.connection.flush()
   }
 }

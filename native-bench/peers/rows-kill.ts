@@ -55,7 +55,8 @@ export function killLeader(
     const { bootstrap } = standing.broker
     const before = known.get(bootstrap)
     const kept = before === undefined ? { keep: true } : { prefix: before.prefix }
-    const result = await load(workload, standing, timing, { ...kept, during })
+    // a process that dies has no figures
+    const result = await load(workload, standing, timing, { ...kept, during, pids: [] })
     const { prefix } = result
     const at = { topic: topicNames(prefix, workload.topics[0]!)[0]!, partition: 0 }
     const end = await endOf(bootstrap, at)

@@ -14,7 +14,7 @@ export async function load(
   workload: Workload,
   { broker }: Standing,
   timing: Pick<Timing, 'seconds' | 'warmupSeconds'>,
-  kept: Pick<RunWorkloadOptions, 'keep' | 'prefix' | 'during'> = {},
+  kept: Pick<RunWorkloadOptions, 'keep' | 'prefix' | 'during' | 'pids'> = {},
 ): Promise<WorkloadResult> {
   return await runWorkload(workload, {
     bootstrap: broker.bootstrap,
