@@ -130,14 +130,9 @@ export class BrokerAgent {
     if (this.#links.some(({ front }, index) => front !== index)) {
       throw new InvariantError('fronts are given in the order of their ids')
     }
+    const { openLogsMax, failedRetryMs } = this.#settings
     this.#table = new ReplicaTable({
-      environment,
-      root,
-      cellId,
-      brokerId,
-      image,
-      openLogsMax: this.#settings.openLogsMax,
-      failedRetryMs: this.#settings.failedRetryMs,
+      ...{ environment, root, cellId, brokerId, image, openLogsMax, failedRetryMs },
       onFailed: (replica) => this.#onFailed(replica),
       onFlushed: (replica) => this.#onFlushed(replica),
       openGroup: (replica) => void this.#replication.open(replica),

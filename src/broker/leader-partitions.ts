@@ -121,11 +121,11 @@ export class LeaderPartitions {
       this.#refuseWaiting(replica, ErrorCode.KAFKA_STORAGE_ERROR, reason)
       return
     }
-    const acknowledged = replica.isReplicated
-      ? Math.min(log.acknowledgedOffset, this.replication.heldBelow(replica))
-      : log.acknowledgedOffset
+    const acknowledged = log.acknowledgedOffset
+    const held = replica.isReplicated ? this.replication.heldBelow(replica) : acknowledged
     const produce = this.#scratch
     while (waiting.size > waiting.unwritten && waiting.firstLastOffset < acknowledged) {
+      if (waiting.isFirstAll && waiting.firstLastOffset >= held) break
       waiting.shift(produce)
       this.links[produce.front]!.produced(
         produce.correlation,
@@ -157,7 +157,11 @@ export class LeaderPartitions {
   /** Fewer replicas keep up than the topic asks for, after the append. */
   refuseTooFew(replica: Replica): void {
     const error = ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND
-    this.#refuseWaiting(replica, error, ProduceReason.notEnoughReplicasAfterAppend)
+    replica.waiting.drop(this.#scratch, (produce) => {
+      if (!produce.isAll) return false
+      this.#refuse(replica, produce, error, ProduceReason.notEnoughReplicasAfterAppend)
+      return true
+    })
   }
 
   /** Refuses every produce that waits for this partition. */

@@ -125,6 +125,7 @@ export class ProduceHandler {
     const waiting = this.#waiting
     waiting.front = link.front
     waiting.correlation = this.#command.correlation
+    waiting.isAll = this.#command.acks === -1
     waiting.lastOffset = outcome.lastOffset
     waiting.baseOffset = outcome.baseOffset
     waiting.logAppendTimeMs = outcome.logAppendTimeMs

@@ -67,7 +67,8 @@ function* topicEntries(image: MetadataImage, topic: TopicRow): IterableIterator<
       const partition = image.partition(topic.numberOf(index as PartitionIndex))!
       const { replicas, leader, leaderEpoch } = partition
       // who leads one of several replicas is told by brokers, and no entry's affair
-      const led = replicas.length > 1 ? { leader: replicas[0]!, leaderEpoch: 0 } : { leader, leaderEpoch }
+      const led =
+        replicas.length > 1 ? { leader: replicas[0]!, leaderEpoch: 0 } : { leader, leaderEpoch }
       placements.push({ replicas, leader: led.leader as BrokerId, leaderEpoch: led.leaderEpoch })
     }
     const firstPartition = topic.numberOf(firstIndex as PartitionIndex)

@@ -1,6 +1,6 @@
 /** A broker's worker: the broker agent, and with broker 1 the controller, in a blocking duty cycle. */
 import { BrokerState } from '../base/broker-beat.ts'
-import { asBrokerId, asCellId, asFrontId, asTenantId } from '../base/ids.ts'
+import { asBrokerId, asCellId, asFrontId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import { brokerPath } from '../base/paths.ts'
 import { BrokerAgent } from '../broker/broker-agent.ts'
@@ -12,7 +12,7 @@ import { FlushClient } from '../broker/flush-client.ts'
 import type { FrontRings } from '../broker/front-link.ts'
 import { MetadataLog } from '../broker/metadata-log.ts'
 import type { ControllerAgent, ControllerAgentOptions } from '../controller/agent.ts'
-import type { BrokerBack, ControllerRequest, ControlMessage } from '../link/control.ts'
+import type { BrokerBack, ControlMessage } from '../link/control.ts'
 import { BrokerGauge } from '../link/counters.ts'
 import {
   brokerPeer,
@@ -22,7 +22,6 @@ import {
   SERVER_PEER,
 } from '../link/ports.ts'
 import type { LogEnvironment } from '../log/environment.ts'
-import { NodeDisk } from '../log/node-disk.ts'
 import { Arena } from '../shared/arena.ts'
 import { BeatReader, BeatWriter } from '../shared/broker-beats.ts'
 import { CounterWriter } from '../shared/counter-table.ts'
@@ -30,8 +29,10 @@ import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
+import { brokerDisk, onChaos } from './broker-chaos.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { brokerRings, connectSuccessor } from './broker-peers.ts'
+import { OWN_THREAD, registers } from './broker-registration.ts'
 import { KEEP_AFTER_MS } from './code-cache.ts'
 import { brokerRow, defaultTenantRow } from './counter-rows.ts'
 import { diskMarkBytes, reserveFileBytes } from './disk-mark.ts'
@@ -48,15 +49,10 @@ import {
   threadLogger,
   waitForGate,
 } from './thread.ts'
-import { brokerIds, CELL, CONTROLLER_BROKER, FLUSHER_PEER, FRONTS, KAFKA_FRONT } from './wiring.ts'
+import { brokerIds, CELL, FLUSHER_PEER, FRONTS, KAFKA_FRONT } from './wiring.ts'
 
 /** The reserve of a full disk is written this long after the broker's start, not during it. */
 const RESERVE_AFTER_MS = 1_000
-/** A controller that does not answer is asked again after this. */
-const ASK_AGAIN_MS = 1_000
-/** Asks the controller on its own thread. */
-const OWN = ''
-const NO_TENANT = asTenantId('')
 
 type ControllerModule = typeof import('../controller/agent.ts')
 
@@ -150,33 +146,16 @@ function buildAgents(
       logger,
     }),
     companions: metadataLog === null ? [] : [metadataLog],
-    onOtherMessage: (envelope) => {
-      const { message } = envelope
-      if (message.kind === 'broker-gone') {
-        control.disconnect(brokerPeer(asCellId(message.cellId), asBrokerId(message.brokerId)))
-        broker.peerGone(asBrokerId(message.brokerId))
-      } else if (message.kind === 'broker-back') {
-        broker.replacePeer(connectSuccessor(data.wiring, message, control))
-        if (controller?.ready) bringUpToDate(controller, message, control)
-      } else if (message.kind === 'chaos' && message.chaos.fault === 'partition') {
-        broker.cut(asBrokerId(message.chaos.brokerId), message.chaos.isCut)
-      } else if (message.kind !== 'settings') onControllerMessage(controller, envelope, logger)
-      else {
-        environment.space?.setMark(message.settings.diskMarkBytes)
-        controller?.changeSettings(message.settings)
-      }
-    },
+    onOtherMessage: (envelope) =>
+      onOtherMessage(envelope, { data, control, broker, controller, environment }),
     onStopping: () => {
       beats.setState(BrokerState.STOPPING)
       controller?.stop()
     },
   })
-  const registering = registers(broker, data, directoryId, (request) => {
-    if (controller !== null) controller.onRequest(OWN, NO_TENANT, 0, request)
-    else {
-      const message = { kind: 'controller-request', tenantId: NO_TENANT, correlation: 0 } as const
-      control.post(brokerPeer(CELL, CONTROLLER_BROKER), { ...message, request })
-    }
+  const registering = registers({
+    ...{ brokerId, directoryId, rack: null, broker, control },
+    controller: () => controller,
   })
   if (controllerModule === null || metadataLog === null) {
     return { broker, controller, agents: [broker, registering], afterStart }
@@ -198,7 +177,7 @@ function openEnvironment(
 ): LogEnvironment {
   const { plan, settings, wiring, thread } = data
   return openBrokerEnvironment({
-    disk: new NodeDisk(),
+    disk: brokerDisk(settings),
     root,
     flush,
     clock,
@@ -286,7 +265,7 @@ function controllerOptions(
       for (const peer of [...others, ...fronts]) control.post(peer, message)
     },
     respond: (asker, correlation, response) => {
-      if (asker === OWN) return
+      if (asker === OWN_THREAD) return
       control.post(asker, { kind: 'controller-response', correlation, response })
     },
   }
@@ -297,22 +276,49 @@ function standStill(forMs: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, forMs)
 }
 
-/** What is not for the broker is for the controller, or tells of a peer that is gone. */
-function onControllerMessage(
-  controller: ControllerAgent | null,
+interface Receivers {
+  readonly data: ThreadData
+  readonly control: PolledPorts
+  readonly broker: BrokerAgent
+  readonly controller: ControllerAgent | null
+  readonly environment: LogEnvironment
+}
+
+/** What the broker agent leaves: news of peers, drills, options, and what is for the controller. */
+function onOtherMessage(
   { from, message }: ControlEnvelope,
-  logger: Logger,
+  { data, control, broker, controller, environment }: Receivers,
 ): void {
-  if (message.kind === 'controller-request' && controller !== null) {
-    controller.onRequest(from, message.tenantId, message.correlation, message.request)
-    return
+  switch (message.kind) {
+    case 'broker-gone':
+      control.disconnect(brokerPeer(asCellId(message.cellId), asBrokerId(message.brokerId)))
+      broker.peerGone(asBrokerId(message.brokerId))
+      return
+    case 'broker-back':
+      broker.replacePeer(connectSuccessor(data.wiring, message, control))
+      if (controller?.ready) bringUpToDate(controller, message, control)
+      return
+    case 'chaos':
+      if (message.chaos.fault === 'partition') {
+        broker.cut(asBrokerId(message.chaos.brokerId), message.chaos.isCut)
+      } else onChaos(environment.disk, message.chaos)
+      return
+    case 'settings':
+      environment.space?.setMark(message.settings.diskMarkBytes)
+      controller?.changeSettings(message.settings)
+      return
+    case 'pause':
+      standStill(message.forMs)
+      return
+    case 'controller-request':
+      if (controller === null) break
+      controller.onRequest(from, message.tenantId, message.correlation, message.request)
+      return
+    // that this broker is registered shows in the image
+    case 'controller-response':
+      return
   }
-  // that this broker is registered shows in the image
-  if (message.kind === 'controller-response') return
-  if (message.kind === 'pause') {
-    standStill(message.forMs)
-    return
-  }
+  const { logger } = environment
   logger.log('error', 'a broker got a message that is not for it', { from, kind: message.kind })
 }
 
@@ -343,28 +349,6 @@ function announceReady(
       const message: ControlMessage = { kind: 'ready', detail: {} }
       control.post(SERVER_PEER, message)
       traceStart(data.traceOriginMs, data.thread.name, 'ready')
-      return 1
-    },
-  }
-}
-
-/** Tells the controller which directory this broker has, until the image says it; a controller that is away is asked again. */
-function registers(
-  broker: BrokerAgent,
-  { thread }: ThreadData,
-  directoryId: string,
-  ask: (request: ControllerRequest) => void,
-): Agent {
-  let askAtMs = Number.NEGATIVE_INFINITY
-  return {
-    get nextTimerAtMs() {
-      return broker.isReady && !broker.isRegistered ? askAtMs : Number.POSITIVE_INFINITY
-    },
-    doWork(nowMs) {
-      if (!broker.isReady || broker.isRegistered || nowMs < askAtMs) return 0
-      askAtMs = nowMs + ASK_AGAIN_MS
-      const { brokerId } = thread
-      ask({ kind: 'register-broker', cellId: CELL, brokerId, directoryId, rack: null })
       return 1
     },
   }

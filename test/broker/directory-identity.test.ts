@@ -15,8 +15,7 @@ function world() {
   disk.mkdirs(root)
   for (const path of ['/', '/data', root]) disk.flush(path)
   let seed = 1
-  const open = () =>
-    openDirectoryIdentity({ disk, root, flush, random: new SeededRandom(seed++) })
+  const open = () => openDirectoryIdentity({ disk, root, flush, random: new SeededRandom(seed++) })
   return { disk, flush, path: `${root}/${IDENTITY_FILE}`, open }
 }
 

@@ -52,6 +52,13 @@ export class InSync {
     return brokers
   }
 
+  /** How many keep up, without making a list of them where all do. */
+  countOf(group: ReplicaGroup, nowMs: number): number {
+    const { configuration, unreachable } = group.raft
+    const isAll = unreachable.size === 0 && !this.#laggingSinceMs.has(group)
+    return isAll ? configuration.voters.length : this.of(group, nowMs).length
+  }
+
   /** The end that `count` voters have, this one among them. */
   heldBy({ raft }: ReplicaGroup, count: number): Position {
     const ends = raft.configuration.voters.map((voter) =>

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { BrokerId, PartitionNumber } from '../../base/ids.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
+import { brokerOf } from '../../base/replica-id.ts'
 import type { ReceivedMessage } from '../../link/raft-message-reader.ts'
 import type { AppendPlace, PlainMessage, SnapshotBase } from '../../link/raft-messages.ts'
 import { DiskError } from '../../log/disk.ts'
@@ -12,7 +13,6 @@ import type { RaftGroup } from '../../raft/raft-group.ts'
 import { type HardState, type Message, NO_REPLICA, type ReplicaId, Role } from '../../raft/types.ts'
 import type { BrokerLink, RaftSink } from '../broker-link.ts'
 import { type GroupHost, LogFailedError, type ReplicaFiles, ReplicaGroup } from './replica-group.ts'
-import { brokerOf } from '../../base/replica-id.ts'
 
 export interface RaftHostOptions {
   readonly brokerId: BrokerId
@@ -154,7 +154,9 @@ export class RaftHost implements GroupHost, RaftSink {
     for (const group of [...this.#groups.values()]) {
       this.guard(group, () => {
         if (!this.#tell(group, broker, isReachable)) return
-        if (!isReachable && isNext(group.raft)) group.raft.campaign()
+        // it asks again whom it could not ask before; or its turn has come
+        const isAsking = isReachable && group.raft.role === Role.PRE_CANDIDATE
+        if (isAsking || (!isReachable && isNext(group.raft))) group.raft.campaign()
         this.touch(group)
       })
     }
@@ -378,7 +380,7 @@ export class RaftHost implements GroupHost, RaftSink {
 }
 
 /** Whose turn it is where nobody leads, so that they do not all ask at once: the first voter that can be reached. The others wait for their ticks. */
-const isNext = ({ id, configuration, unreachable, leader, role }: RaftGroup): boolean =>
+export const isNext = ({ id, configuration, unreachable, leader, role }: RaftGroup): boolean =>
   leader === NO_REPLICA &&
   role === Role.FOLLOWER &&
   configuration.voters.find((voter) => !unreachable.has(voter)) === id

@@ -54,7 +54,7 @@ export interface GroupHost {
   /** Opens the files anew: the log has begun anew. Those before were abandoned. null where that cannot be now. */
   reopen(group: ReplicaGroup): ReplicaFiles | null
   directoryOf(group: ReplicaGroup, replica: ReplicaId): string
-  /** The role, the term or the leader is another. */
+  /** The role, the term or the leader is another, or what a leader knows of the commit. */
   onLeadership(group: ReplicaGroup): void
   /** More is committed. */
   onCommit(group: ReplicaGroup): void
@@ -91,6 +91,7 @@ export class ReplicaGroup {
   #role: Role = Role.FOLLOWER
   #term: Term
   #leader: ReplicaId = NO_REPLICA
+  #knewCommit = false
   /** Messages that wait for a hard state, and how many of those are not durable. */
   #held: (() => void)[] = []
   #unstored = 0
@@ -312,8 +313,13 @@ export class ReplicaGroup {
     const isMore = log.commitTo(controls.offsetOf(ready.commit))
     if (ready.role !== Role.LEADER) this.#starts.refuseAll()
     this.#starts.commit(ready.commit, log, () => this.#host.touch(this))
+    const { knowsCommit } = this
     const isChanged =
-      ready.role !== this.#role || ready.term !== this.#term || ready.leader !== this.#leader
+      ready.role !== this.#role ||
+      ready.term !== this.#term ||
+      ready.leader !== this.#leader ||
+      knowsCommit !== this.#knewCommit
+    this.#knewCommit = knowsCommit
     this.#role = ready.role
     this.#term = ready.term
     this.#leader = ready.leader

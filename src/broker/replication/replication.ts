@@ -8,7 +8,7 @@ import type { LeaderChange } from '../../link/control.ts'
 import type { ControlPort, PeerName } from '../../link/ports.ts'
 import { ProduceReason } from '../../link/produce-reason.ts'
 import { ControlEntries } from '../../log/control-entries.ts'
-import { DiskError } from '../../log/disk.ts'
+import type { DiskError } from '../../log/disk.ts'
 import type { LogEnvironment } from '../../log/environment.ts'
 import { HardStates } from '../../log/hard-states.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
@@ -19,7 +19,7 @@ import type { ReplicaTable } from '../replica-table.ts'
 import { InSync } from './in-sync.ts'
 import { LeadershipMoves } from './leadership-moves.ts'
 import { isSettled, moveMembership } from './membership-moves.ts'
-import { RaftHost } from './raft-host.ts'
+import { isNext, RaftHost } from './raft-host.ts'
 import { LogFailedError, type ReplicaFiles, type ReplicaGroup } from './replica-group.ts'
 
 export interface ReplicationOptions {
@@ -67,6 +67,8 @@ export class Replication {
   readonly #led = new Set<Replica>()
   /** Of these, those whose voters are not those that there are to be. */
   readonly #moving = new Set<Replica>()
+  /** Of these, those whose min.insync.replicas are more than a majority. */
+  readonly #strict = new Set<Replica>()
   /** To be told with this turn. */
   #changes: LeaderChange[] = []
   /** Since when each peer can be reached. */
@@ -158,6 +160,8 @@ export class Replication {
   /** What peers say, and what follows from it and from this turn's commands; then the fronts are told of leaders. */
   doWork(nowMs: number): number {
     let work = this.#host.doWork(nowMs)
+    // what more than a majority is to hold is answered without a commit that moves
+    for (const replica of this.#strict) if (replica.waiting.size > 0) this.#options.onMoved(replica)
     if (nowMs >= this.#sweepAtMs) {
       this.#sweepAtMs = nowMs + SWEEP_MS
       this.#sweep()
@@ -177,13 +181,14 @@ export class Replication {
     return replica.group ?? this.#host.open(replica.number)
   }
 
-  /** Why this replica does not serve as leader, of ProduceReason; where nobody leads it asks to be elected. NONE: it does. */
+  /** Why this replica does not serve as leader, of ProduceReason; where nobody leads and it is its turn it asks to be elected. NONE: it does. */
   lead(replica: Replica): number {
     const group = this.open(replica)
     if (group === null) return ProduceReason.notLeader
     if (leads(group)) return ProduceReason.NONE
     const { raft } = group
-    if (raft.role === Role.FOLLOWER && raft.leader === NO_REPLICA) {
+    // others who are asked as well wait for their ticks: two who ask at once are in each other's way
+    if (isNext(raft)) {
       this.#host.guard(group, () => raft.campaign())
       this.#host.touch(group)
     }
@@ -222,8 +227,9 @@ export class Replication {
   /** Fewer replicas keep up than a batch with acks=all asks for: not even a majority, or fewer than min.insync.replicas. */
   hasTooFew(replica: Replica): boolean {
     const { group } = replica
-    if (group === null) return true
-    return this.#inSync.of(group, this.#nowMs).length < this.#neededBy(replica, group)
+    // one that has just lost its term is about to be told so
+    if (group === null || group.raft.role !== Role.LEADER) return false
+    return this.#inSync.countOf(group, this.#nowMs) < this.#neededBy(replica, group)
   }
 
   /** Below this offset the topic's min.insync.replicas hold what is committed. */
@@ -387,6 +393,7 @@ export class Replication {
       replica.ledTerm = raft.term
       this.#led.add(replica)
       this.#inSync.begin(group)
+      this.#lookAtStrictness(replica, group)
       this.#tellLeader(replica, group)
     }
     return replica
@@ -401,7 +408,8 @@ export class Replication {
   }
 
   #tellInSync(replica: Replica, group: ReplicaGroup): void {
-    if (this.#inSync.of(group, this.#nowMs).join() === replica.toldIsr) return
+    const isLeader = group.raft.role === Role.LEADER
+    if (!isLeader || this.#inSync.of(group, this.#nowMs).join() === replica.toldIsr) return
     this.#tellLeader(replica, group)
     this.#options.onMoved(replica)
   }
@@ -412,6 +420,7 @@ export class Replication {
     replica.ledTerm = 0
     this.#led.delete(replica)
     this.#moving.delete(replica)
+    this.#strict.delete(replica)
     if (replica.group !== null) this.#inSync.end(replica.group)
     if (isQuiet) return
     this.#changes.push({ partition: replica.number, leader: 0, leaderEpoch, isr: [] })
@@ -425,9 +434,15 @@ export class Replication {
       if (group === null) continue
       this.#inSync.look(group, this.#nowMs)
       this.#tellInSync(replica, group)
+      this.#lookAtStrictness(replica, group)
       if (!isSettled(group, this.#wantedIds(replica))) this.#moving.add(replica)
       if (moves > 0 && this.#giveBack(replica, group)) moves--
     }
+  }
+
+  #lookAtStrictness(replica: Replica, group: ReplicaGroup): void {
+    if (this.#neededBy(replica, group) > majority(group)) this.#strict.add(replica)
+    else this.#strict.delete(replica)
   }
 
   #move(replica: Replica): void {

@@ -1,4 +1,6 @@
 /** Broker agents whole, on one thread: real rings, logs, groups and beats, a simulated disk and simulated time. */
+
+import { BrokerState } from '../../../src/base/broker-beat.ts'
 import { ManualClock } from '../../../src/base/clock.ts'
 import {
   asBrokerId,
@@ -11,7 +13,6 @@ import {
 import type { LogFields, LogLevel } from '../../../src/base/log.ts'
 import { partitionPath } from '../../../src/base/paths.ts'
 import { SeededRandom } from '../../../src/base/random.ts'
-import { BrokerState } from '../../../src/base/broker-beat.ts'
 import { BrokerAgent, type BrokerAgentOptions } from '../../../src/broker/broker-agent.ts'
 import type { BrokerRings } from '../../../src/broker/broker-link.ts'
 import { openBrokerEnvironment } from '../../../src/broker/environment.ts'
@@ -22,6 +23,7 @@ import type { LogEnvironment } from '../../../src/log/environment.ts'
 import type { PartitionLog } from '../../../src/log/partition-log.ts'
 import { SimulatedDisk } from '../../../src/log/simulated-disk.ts'
 import { SimulatedFlusher } from '../../../src/log/simulated-flusher.ts'
+import type { RaftGroup } from '../../../src/raft/raft-group.ts'
 import { Arena } from '../../../src/shared/arena.ts'
 import {
   BeatReader,
@@ -210,7 +212,9 @@ export class Agents {
       if (isDone()) return
       this.run(1)
     }
-    const lines = this.lines.slice(-10).map(({ message, fields }) => JSON.stringify([message, fields]))
+    const lines = this.lines
+      .slice(-10)
+      .map(({ message, fields }) => JSON.stringify([message, fields]))
     throw new Error(`after ${turnsMax} turns not yet: ${what}\n${lines.join('\n')}`)
   }
 
@@ -243,7 +247,8 @@ export class Agents {
       readonly internal?: boolean
     } = {},
   ): PartitionNumber[] {
-    const { partitions = 1, replicas = [1, 2, 3], configs = {}, internal = false } = options
+    const { partitions = 1, replicas = [1, 2, 3], internal = false } = options
+    const configs = { 'retention.ms': '-1', ...options.configs }
     const firstPartition = asPartitionNumber(this.#nextPartition)
     this.#nextPartition += partitions
     const n = ++this.#topics
@@ -274,6 +279,20 @@ export class Agents {
   /** The log of a replica, opened as a reader would. */
   logOf(node: Node, number: PartitionNumber): PartitionLog | null {
     return node.agent.replica(number)?.log ?? null
+  }
+
+  /** For who reads of a failure. */
+  describe(number: PartitionNumber): string {
+    const told = JSON.stringify(this.leaders.get(number))
+    const nodes = this.nodes.map((node) => {
+      const replica = node.agent.replica(number)
+      const raft = replica?.group?.raft
+      const state = raft === undefined ? 'closed' : describeRaft(raft)
+      const { isUp, isHung, failure } = node
+      const log = `${replica?.log?.logEndOffset} ${replica?.log?.failure} waiting ${replica?.waiting.size}`
+      return `  ${node.id}: up ${isUp} hung ${isHung} ${failure} ${state} log ${log}`
+    })
+    return `partition ${number}: told ${told}\n${nodes.join('\n')}`
   }
 
   #tell(node: Node, entries: readonly MetadataEntry[], first: number): void {
@@ -321,4 +340,8 @@ export class Agents {
     if (other.isUp) other.agent.replacePeer(end(other, node, from, to))
     return end(node, other, to, from)
   }
+}
+
+function describeRaft({ role, term, leader, end, commit, unreachable }: RaftGroup): string {
+  return JSON.stringify({ role, term, leader, end, commit, unreachable: [...unreachable] })
 }

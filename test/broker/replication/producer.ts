@@ -2,6 +2,7 @@
 import { ErrorCode } from '../../../src/base/error-code.ts'
 import type { PartitionNumber } from '../../../src/base/ids.ts'
 import { idempotentBatch } from '../batches.ts'
+import type { FakeFront } from '../fake-front.ts'
 import type { Agents, Node } from './agents.ts'
 
 interface Produce {
@@ -9,7 +10,7 @@ interface Produce {
   readonly batch: Uint8Array
   /** Of the node that it was sent to. */
   correlation: number
-  sentTo: Node | null
+  sentTo: FakeFront | null
 }
 
 /** The hub of all producers of a test: FakeFronts are read once, and the answers dealt out. */
@@ -72,7 +73,7 @@ export class IdempotentProducer {
     reply: { readonly correlation: number; readonly error: number; readonly baseOffset: number },
   ): void {
     const at = this.#waiting.findIndex(
-      ({ correlation, sentTo }) => sentTo === node && correlation === reply.correlation,
+      ({ correlation, sentTo }) => sentTo === node.front && correlation === reply.correlation,
     )
     if (at < 0) return
     const produce = this.#waiting[at]!
@@ -85,14 +86,31 @@ export class IdempotentProducer {
     produce.sentTo = null
   }
 
+  /** For who reads of a failure. */
+  describe(): string {
+    const waiting = this.#waiting.map(
+      ({ sequence, sentTo }) => `${sequence} ${sentTo === null ? 'held' : 'sent'}`,
+    )
+    return `producer ${this.producerId}: errors ${this.errors.slice(-5)}, ${waiting}`
+  }
+
   turn(): void {
-    for (const produce of this.#waiting) if (produce.sentTo?.isUp === false) produce.sentTo = null
+    const fronts = this.#agents.up.map(({ front }) => front)
+    for (const produce of this.#waiting) {
+      // a life before has taken it along
+      if (produce.sentTo !== null && !fronts.includes(produce.sentTo)) produce.sentTo = null
+    }
     while (!this.isDone && this.#waiting.length < IN_FLIGHT_MAX) {
       const sequence = this.#sequence++
       const batch = idempotentBatch(this.producerId, sequence)
       this.#waiting.push({ sequence, batch, correlation: 0, sentTo: null })
     }
     const leader = this.#leader()
+    // whoever else has it leads no more: its answer will be a refusal, if it ever comes
+    if (leader !== null) {
+      for (const produce of this.#waiting)
+        if (produce.sentTo !== leader.front) produce.sentTo = null
+    }
     const sent = this.#waiting.findLastIndex(({ sentTo }) => sentTo !== null)
     const unsent = this.#waiting.findIndex(({ sentTo }) => sentTo === null)
     // what was refused goes again only when nothing behind it is under way
@@ -103,7 +121,7 @@ export class IdempotentProducer {
     }
     if (unsent > 0 || this.#agents.clock.monotonicMs() - this.#pokedAtMs < POKE_EVERY_MS) return
     this.#pokedAtMs = this.#agents.clock.monotonicMs()
-    const up = this.#agents.up
+    const { up } = this.#agents
     if (up.length > 0) this.#send(this.#waiting[0]!, up[this.#poked++ % up.length]!)
   }
 
@@ -117,7 +135,7 @@ export class IdempotentProducer {
     const correlation = node.front.produce(this.partition, produce.batch)
     if (correlation < 0) return false
     produce.correlation = correlation
-    produce.sentTo = node
+    produce.sentTo = node.front
     return true
   }
 }

@@ -1,0 +1,52 @@
+/** How the controller gets to know which directory a broker has. On the broker's thread. */
+import { asTenantId } from '../base/ids.ts'
+import type { BrokerAgent } from '../broker/broker-agent.ts'
+import type { ControllerAgent } from '../controller/agent.ts'
+import type { ControllerRequest } from '../link/control.ts'
+import { brokerPeer, type ControlPort } from '../link/ports.ts'
+import type { Agent } from './duty-cycle.ts'
+import { CELL, CONTROLLER_BROKER } from './wiring.ts'
+
+/** A controller that does not answer is asked again after this. */
+const ASK_AGAIN_MS = 1_000
+/** Whom the controller on this very thread answers: nobody listens, since the image tells. */
+export const OWN_THREAD = ''
+const NO_TENANT = asTenantId('')
+
+export interface Registration {
+  readonly brokerId: number
+  readonly directoryId: string
+  readonly rack: string | null
+  readonly broker: BrokerAgent
+  readonly control: ControlPort
+  /** Where it is on this thread. */
+  readonly controller: () => ControllerAgent | null
+}
+
+/** Asks until the image has it; a controller that is away is asked again. */
+export function registers(options: Registration): Agent {
+  const { broker, brokerId, directoryId, rack } = options
+  const request = { kind: 'register-broker', cellId: CELL, brokerId, directoryId, rack } as const
+  let askAtMs = Number.NEGATIVE_INFINITY
+  return {
+    get nextTimerAtMs() {
+      return broker.isReady && !broker.isRegistered ? askAtMs : Number.POSITIVE_INFINITY
+    },
+    doWork(nowMs) {
+      if (!broker.isReady || broker.isRegistered || nowMs < askAtMs) return 0
+      askAtMs = nowMs + ASK_AGAIN_MS
+      ask(options, request)
+      return 1
+    },
+  }
+}
+
+function ask({ controller, control }: Registration, request: ControllerRequest): void {
+  const own = controller()
+  if (own !== null) {
+    own.onRequest(OWN_THREAD, NO_TENANT, 0, request)
+    return
+  }
+  const message = { kind: 'controller-request', tenantId: NO_TENANT, correlation: 0 } as const
+  control.post(brokerPeer(CELL, CONTROLLER_BROKER), { ...message, request })
+}
