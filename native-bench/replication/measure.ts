@@ -27,7 +27,7 @@ export interface PairRounds {
   readonly rounds: readonly { readonly one: Figures; readonly three: Figures }[]
 }
 
-/** NaN where nobody could tell. */
+/** NaN where nobody could tell, or nothing was compared. */
 export interface Memory {
   readonly idleMB: number
   readonly loadedMB: number
@@ -81,23 +81,38 @@ class Measuring {
   }
 
   async run(): Promise<Found> {
-    const { rounds, side, sandbox, timing, print } = this.#options
+    // an engine that nobody asks anything of would be no measure of anything
+    const memory = this.#pairs.length === 0 ? await this.#onlyKills() : await this.#compare()
+    return { pairs: this.#pairs, kills: this.#kills, memory, notes: [...this.#notes] }
+  }
+
+  async #onlyKills(): Promise<Memory> {
+    await this.#rounds(() => this.#kill())
+    return { idleMB: Number.NaN, loadedMB: Number.NaN }
+  }
+
+  async #rounds(run: () => Promise<void>): Promise<void> {
+    const { rounds, print } = this.#options
+    for (let round = 0; round < rounds; round++) {
+      print(`round ${round + 1} of ${rounds}`)
+      await run()
+    }
+  }
+
+  async #compare(): Promise<Memory> {
+    const { side, sandbox, timing } = this.#options
     const broker = await side.start(sandbox.directory())
     const standing = { side, broker }
     try {
       await sleep(timing.restMs)
       const idleMB = rssBytesOf(broker) / MB
       for (const { pair } of this.#pairs) await this.#warmUp(pair, standing)
-      for (let round = 0; round < rounds; round++) {
-        print(`round ${round + 1} of ${rounds}`)
-        for (const { pair, rounds: found } of this.#pairs)
-          found.push(await this.#both(pair, standing))
+      await this.#rounds(async () => {
+        for (const { pair, rounds } of this.#pairs) rounds.push(await this.#both(pair, standing))
         await this.#kill()
-      }
+      })
       await sleep(timing.restMs)
-      const memory = { idleMB, loadedMB: rssBytesOf(broker) / MB }
-      const notes = [...this.#notes]
-      return { pairs: this.#pairs, kills: this.#kills, memory, notes }
+      return { idleMB, loadedMB: rssBytesOf(broker) / MB }
     } catch (error) {
       throw withLastWords(error as Error, broker)
     } finally {

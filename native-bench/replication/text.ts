@@ -1,7 +1,7 @@
 /** What replication costs, as a table and as figures that `compare` reads. */
 import { markdownTable } from '../common/markdown.ts'
 import type { Figure } from '../common/report.ts'
-import { median, spread } from '../common/statistics.ts'
+import { format, median, spread } from '../common/statistics.ts'
 import { type Measure, ratioText } from '../peers/measures.ts'
 import { REPLICAS } from '../peers/variants.ts'
 import type { Found, PairRounds } from './measure.ts'
@@ -56,7 +56,7 @@ export function replicationText(found: Found): string {
     ]),
   )
   const parts = lines.length === 0 ? [] : [markdownTable(head, lines), '']
-  parts.push(...shortOf(found), ...killLines(found), memoryLine(found))
+  parts.push(...shortOf(found), ...killLines(found), ...memoryLines(found))
   return [...parts, ...found.notes.map((note) => `${note}.`)].join('\n')
 }
 
@@ -82,8 +82,10 @@ function killLines({ kills }: Found): string[] {
   ]
 }
 
-const memoryLine = ({ memory: { idleMB, loadedMB } }: Found): string =>
-  `RSS: ${spreadOf([idleMB]).split(' ')[0]} MB idle after the start, ${spreadOf([loadedMB]).split(' ')[0]} MB after all of it.`
+function memoryLines({ memory: { idleMB, loadedMB } }: Found): string[] {
+  if (!Number.isFinite(idleMB)) return []
+  return [`RSS: ${format(idleMB)} MB idle after the start, ${format(loadedMB)} MB after all of it.`]
+}
 
 export function replicationFigures({ pairs, kills, memory }: Found): Figure[] {
   const figures: Figure[] = []
