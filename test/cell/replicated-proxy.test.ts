@@ -1,435 +1,347 @@
-import { describe, expect, test } from 'vitest'
+/** What a front does with commands about replicated partitions while leaders come and go, against brokers of a few lines. */
+import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../../src/base/clock.ts'
 import { ErrorCode } from '../../src/base/error-code.ts'
-import { asBrokerId, asCellId, asPartitionNumber } from '../../src/base/ids.ts'
+import {
+  asBrokerId,
+  asCellId,
+  asPartitionNumber,
+  type BrokerId,
+  type PartitionNumber,
+} from '../../src/base/ids.ts'
 import { SeededRandom } from '../../src/base/random.ts'
+import type { BrokerProxy, LocateSink, ProduceSink } from '../../src/cell/broker-proxy.ts'
+import { failedLocated, failedProduced } from '../../src/cell/failed-replies.ts'
 import { ReplicatedProxy } from '../../src/cell/replicated-proxy.ts'
-import { Waiter } from '../../src/cell/watch-table.ts'
+import type { MetadataView } from '../../src/image/view.ts'
 import { ProduceReason } from '../../src/link/produce-reason.ts'
-import { Answers, batch, FakeBroker, FakeImage, type Sent } from './fake-brokers.ts'
+import { baseSequenceOf, producerIdOf } from '../../src/record/batch.ts'
+import { idempotentBatch, plainBatch } from '../broker/batches.ts'
 
 const P = asPartitionNumber(1)
 const CELL = asCellId(1)
 
-/** A router, three brokers that answer when they are told to, and what the front knows of leaders. */
-function world() {
-  const clock = new ManualClock()
-  const image = new FakeImage()
-  const brokers = [1, 2, 3].map((id) => new FakeBroker(id))
-  const hung = new Set<number>()
-  const router = new ReplicatedProxy({
-    ...{ cellId: CELL, clock, image: image.view },
-    proxyOf: (id) => {
-      const broker = brokers[id - 1]
-      return broker?.alive && !hung.has(id) ? broker : undefined
-    },
-    brokers: () => brokers,
-  })
-  const answers = new Answers()
-  const lead = (broker: number, epoch: number) => {
-    image.leader = broker
-    image.epoch = epoch
-    router.onLeader(P)
-  }
-  const turn = () => router.doWork(clock.monotonicMs())
-  const pass = (ms: number) => {
-    clock.advance(ms)
-    turn()
-  }
-  const produce = (name: string, producerId: number, acks = -1) =>
-    router.produce(P, acks, batch(name, producerId), answers, answers.expect(name))
-  lead(1, 1)
-  const [one, two, three] = brokers as [FakeBroker, FakeBroker, FakeBroker]
-  return {
-    clock,
-    image,
-    router,
-    answers,
-    hung,
-    lead,
-    turn,
-    pass,
-    produce,
-    brokers,
-    one,
-    two,
-    three,
-  }
+interface Sent {
+  readonly batch: Uint8Array
+  readonly sink: ProduceSink
+  readonly token: number
 }
 
-const names = (sent: readonly Sent[]) => sent.map(({ name }) => name)
-const { NOT_LEADER_OR_FOLLOWER, LEADER_NOT_AVAILABLE } = ErrorCode
+/** The partition's log, as its group has it: what is committed, and what the leader has appended beyond. */
+interface Log {
+  committed: Uint8Array[]
+  uncommitted: Uint8Array[]
+}
 
-describe('produces of a replicated partition', () => {
-  test('go to the leader at once, and its answer to who asked', () => {
-    const { produce, one, answers, router } = world()
-    produce('a', 7)
-    produce('b', -1)
-    expect(names(one.produces)).toEqual(['a', 'b'])
-    one.answer('b', { baseOffset: 5 })
-    one.answer('a', { baseOffset: 4 })
-    expect(answers.of).toEqual({ a: [0], b: [0] })
-    expect(router.holding).toBe(0)
-  })
+class FakeBroker {
+  readonly brokerId: BrokerId
+  readonly cellId = CELL
+  alive = true
+  leads = false
+  /** Commands in its ring. */
+  ring: Sent[] = []
+  /** Appended, not answered. */
+  waiting: Sent[] = []
+  located: { sink: LocateSink; token: number }[] = []
+  readonly log: Log
 
-  test('of a leader that died go again to the next, oldest first, without one that nobody would know again', () => {
-    const { produce, one, two, lead, turn, answers, router } = world()
-    for (const name of ['a', 'b', 'c']) produce(name, 7)
-    produce('plain', -1)
-    one.die()
-    expect(answers.of).toEqual({ plain: [NOT_LEADER_OR_FOLLOWER] })
-    produce('d', 8)
-    produce('late', -1)
-    lead(2, 2)
-    expect(names(two.produces)).toEqual(['a', 'b', 'c', 'd', 'late'])
-    turn()
-    for (const name of ['a', 'b', 'c', 'd', 'late']) two.answer(name)
-    expect(Object.values(answers.of).filter(([error]) => error === 0)).toHaveLength(5)
-    expect(router.holding).toBe(0)
-  })
-
-  test('that never left for the broker that died are held, whoever sent them', () => {
-    const { produce, one, two, lead, answers } = world()
-    produce('plain', -1)
-    one.die(LEADER_NOT_AVAILABLE, ProduceReason.noLeader)
-    expect(answers.of).toEqual({})
-    lead(2, 2)
-    expect(names(two.produces)).toEqual(['plain'])
-  })
-
-  test.each([
-    [ProduceReason.notLeader, [], ['id', 'plain']],
-    [ProduceReason.electing, [], ['id', 'plain']],
-    [ProduceReason.leadershipLost, ['plain'], ['id']],
-  ])('refused for reason %i are held, or not', (reason, refused, sentAgain) => {
-    const { produce, one, two, lead, answers } = world()
-    produce('id', 7)
-    produce('plain', -1)
-    one.refuse('id', NOT_LEADER_OR_FOLLOWER, reason)
-    one.refuse('plain', NOT_LEADER_OR_FOLLOWER, reason)
-    expect(Object.keys(answers.of)).toEqual(refused)
-    lead(2, 2)
-    expect(names(two.produces)).toEqual(sentAgain)
-  })
-
-  test('other refusals are the client’s', () => {
-    const { produce, one, answers } = world()
-    for (const error of [ErrorCode.NOT_ENOUGH_REPLICAS, ErrorCode.MESSAGE_TOO_LARGE, 45]) {
-      produce(`${error}`, 7)
-      one.refuse(`${error}`, error, 0)
-      expect(answers.of[`${error}`]).toEqual([error])
-    }
-  })
-
-  test('a late answer of one that led is no answer to what was sent again', () => {
-    const { produce, one, two, lead, answers } = world()
-    produce('a', 7)
-    lead(2, 2)
-    expect(names(two.produces)).toEqual(['a'])
-    one.refuse('a', NOT_LEADER_OR_FOLLOWER, ProduceReason.leadershipLost)
-    expect(answers.of).toEqual({})
-    two.answer('a', { baseOffset: 9 })
-    expect(answers.of).toEqual({ a: [0] })
-  })
-
-  test('without a producer id are answered by the one that led, alive, and never by two', () => {
-    const { produce, one, two, lead, answers, router } = world()
-    produce('done', -1)
-    produce('lost', -1)
-    lead(2, 2)
-    expect(two.produces).toEqual([])
-    one.answer('done')
-    one.refuse('lost', NOT_LEADER_OR_FOLLOWER, ProduceReason.leadershipLost)
-    expect(answers.of).toEqual({ done: [0], lost: [NOT_LEADER_OR_FOLLOWER] })
-    expect(router.holding).toBe(0)
-  })
-
-  test('with a leader that hangs go to the next; their frames are kept until it can read them no more', () => {
-    const { produce, one, two, lead, hung, answers } = world()
-    produce('id', 7)
-    produce('plain', -1)
-    hung.add(1)
-    lead(2, 2)
-    expect(names(two.produces)).toEqual(['id'])
-    two.answer('id')
-    expect(answers.of).toEqual({ plain: [NOT_LEADER_OR_FOLLOWER], id: [0] })
-    expect(answers.retained).toBe(2)
-    one.die()
-    expect(answers.retained).toBe(0)
-    expect(answers.of).toEqual({ plain: [NOT_LEADER_OR_FOLLOWER], id: [0] })
-  })
-
-  test('wait through two elections in a row', () => {
-    const { produce, one, two, three, lead, answers } = world()
-    produce('a', 7)
-    produce('b', 7)
-    one.die()
-    lead(2, 2)
-    two.die()
-    lead(3, 3)
-    expect(names(three.produces)).toEqual(['a', 'b'])
-    three.answer('a')
-    three.answer('b')
-    expect(answers.of).toEqual({ a: [0], b: [0] })
-  })
-
-  test('whose time is up are not sent any more', () => {
-    const { produce, one, two, lead, answers, pass, router } = world()
-    produce('a', 7)
-    one.die()
-    produce('b', 7)
-    answers.isOver = true
-    lead(2, 2)
-    expect(two.produces).toEqual([])
-    pass(20)
-    expect(router.holding).toBe(0)
-  })
-
-  test('that overtook a refused one are held behind it', () => {
-    const { produce, one, two, lead, answers } = world()
-    for (const name of ['a', 'b']) produce(name, 7)
-    produce('c', 8)
-    one.refuse('a', NOT_LEADER_OR_FOLLOWER, ProduceReason.electing)
-    one.refuse('b', ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, ProduceReason.outOfSequence)
-    one.refuse('c', ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, ProduceReason.outOfSequence)
-    expect(answers.of).toEqual({ c: [ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER] })
-    lead(2, 2)
-    expect(names(two.produces)).toEqual(['a', 'b'])
-  })
-
-  test('are refused when their topic is deleted', () => {
-    const { produce, one, image, pass, answers, router } = world()
-    produce('a', 7)
-    one.die()
-    image.replicas = []
-    image.leader = 0
-    pass(20)
-    expect(answers.of).toEqual({ a: [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION] })
-    expect(router.holding).toBe(0)
-  })
-})
-
-describe('while nobody is told of', () => {
-  test('the oldest is tried with one living replica after the other, every 20 ms, and no other', () => {
-    const { produce, one, two, three, turn, pass } = world()
-    produce('a', 7)
-    produce('b', 7)
-    one.die()
-    turn()
-    expect([names(two.produces), names(three.produces)]).toEqual([['a'], []])
-    two.refuse('a', NOT_LEADER_OR_FOLLOWER, ProduceReason.electing)
-    expect(turn()).toBe(0)
-    pass(20)
-    expect([names(two.produces), names(three.produces)]).toEqual([[], ['a']])
-    three.answer('a')
-    expect(names(three.produces)).toEqual(['b'])
-  })
-
-  test('a leader that says that it does not lead is not asked again at once', () => {
-    const { produce, one, two, turn, pass, router, clock } = world()
-    produce('a', 7)
-    one.refuse('a', NOT_LEADER_OR_FOLLOWER, ProduceReason.notLeader)
-    expect(turn()).toBe(0)
-    expect(router.hasWork).toBe(false)
-    expect(router.nextTimerAtMs).toBe(clock.monotonicMs() + 20)
-    pass(20)
-    expect(names(two.produces)).toEqual(['a'])
-  })
-
-  test('a refusal from before a leader was told of delays nothing', () => {
-    const { produce, one, two, lead, turn } = world()
-    produce('a', 7)
-    one.die()
-    turn()
-    expect(names(two.produces)).toEqual(['a'])
-    lead(2, 2)
-    turn()
-    two.refuse('a', NOT_LEADER_OR_FOLLOWER, ProduceReason.electing)
-    turn()
-    expect(names(two.produces)).toEqual(['a'])
-  })
-
-  test('a partition that nobody has led yet gets its oldest batch alone', () => {
-    const { produce, one, image, lead, turn } = world()
-    image.epoch = 0
-    produce('a', 7)
-    produce('b', 7)
-    turn()
-    expect(names(one.produces)).toEqual(['a'])
-    one.refuse('a', NOT_LEADER_OR_FOLLOWER, ProduceReason.electing)
-    lead(1, 1)
-    expect(names(one.produces)).toEqual(['a', 'b'])
-  })
-})
-
-describe('questions', () => {
-  test('of a leader that died are asked of the next', () => {
-    const { router, one, two, lead, answers } = world()
-    router.locate(P, 0, 1, -1, answers, answers.expect('where'))
-    router.deleteRecords(P, 5, answers, answers.expect('delete'))
-    one.die()
-    lead(2, 2)
-    expect(two.asks.map(({ kind }) => kind).sort()).toEqual(['delete', 'locate'])
-    two.answerAsks()
-    expect(answers.of).toEqual({ where: [0], delete: [0] })
-  })
-
-  test('are refused after five seconds', () => {
-    const { router, brokers, answers, pass } = world()
-    for (const broker of brokers) broker.die()
-    router.listOffsets(P, -1, -1, answers, answers.expect('end'))
-    pass(4_990)
-    expect(answers.of).toEqual({})
-    pass(20)
-    expect(answers.of).toEqual({ end: [NOT_LEADER_OR_FOLLOWER] })
-    expect(router.holding).toBe(0)
-  })
-
-  test('that a hanging broker has are asked of the next leader, and its answer is nobody’s', () => {
-    const { router, one, two, lead, hung, answers } = world()
-    router.locate(P, 0, 1, -1, answers, answers.expect('where'))
-    hung.add(1)
-    lead(2, 2)
-    two.answerAsks()
-    one.answerAsks()
-    expect(answers.of).toEqual({ where: [0] })
-  })
-
-  test('to coordinators go again when refused, in order, and not when their broker died with them', () => {
-    const { router, one, two, lead, turn, answers } = world()
-    const call = (name: string) =>
-      router.coordinate(P, '/h', new TextEncoder().encode(name), answers, answers.expect(name))
-    call('carried out?')
-    one.die()
-    expect(answers.of).toEqual({ 'carried out?': [ErrorCode.NOT_COORDINATOR] })
-    for (const name of ['a', 'b', 'c']) call(name)
-    turn()
-    expect(two.asks.map(({ name }) => name)).toEqual(['a'])
-    two.refuseAsks(ErrorCode.NOT_COORDINATOR)
-    lead(2, 2)
-    expect(two.asks.map(({ name }) => name)).toEqual(['a', 'b', 'c'])
-  })
-
-  test('who waits for records looks again when another leads', () => {
-    class Recorder extends Waiter {
-      woken: number[] = []
-      onWoken(error: number): void {
-        this.woken.push(error)
-      }
-    }
-    const { router, one, lead } = world()
-    const [waiter, gone] = [new Recorder(), new Recorder()]
-    one.die()
-    router.watch(P, 3, waiter)
-    router.watch(P, 3, gone)
-    router.unwatch(gone)
-    expect(waiter.woken).toEqual([])
-    lead(2, 2)
-    expect([waiter.woken, gone.woken]).toEqual([[NOT_LEADER_OR_FOLLOWER], []])
-  })
-})
-
-/** Brokers with one log: what a majority had survives a death; the rest may. They know batches again as Kafka does. */
-function storm(seed: number) {
-  const random = new SeededRandom(seed)
-  const at = world()
-  const { brokers, lead, turn, pass, produce, answers } = at
-  const below = (bound: number) => random.below(bound)
-  const sent: { name: string; producer: number }[] = []
-  let log: string[] = []
-  let committed = 0
-  let leader = 1
-  let epoch = 1
-  const take = (broker: FakeBroker, one: Sent) => {
-    if (broker.brokerId !== asBrokerId(leader)) {
-      broker.refuse(one.name, NOT_LEADER_OR_FOLLOWER, ProduceReason.notLeader)
-      return
-    }
-    if (one.producerId < 0 || !log.includes(one.name)) {
-      const number = Number(one.name.split('/')[1])
-      const before = `${one.producerId}/${number - 1}`
-      if (one.producerId >= 0 && number > 0 && !log.includes(before)) {
-        broker.refuse(one.name, ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, ProduceReason.outOfSequence)
-        return
-      }
-      log.push(one.name)
-    }
-    one.isAppended = true
+  constructor(id: number, log: Log) {
+    this.brokerId = asBrokerId(id)
+    this.log = log
   }
-  const serve = () => {
-    for (const broker of brokers) {
-      for (const one of [...broker.produces]) if (!one.isAppended) take(broker, one)
-    }
-    committed = Math.max(committed, below(log.length + 1))
-    for (const broker of brokers) {
-      for (const one of [...broker.produces]) {
-        if (one.isAppended && log.indexOf(one.name) < committed) broker.answer(one.name)
-      }
-    }
+
+  produce(_p: PartitionNumber, _acks: number, batch: Uint8Array, sink: ProduceSink, token: number) {
+    this.ring.push({ batch, sink, token })
   }
-  const fall = () => {
-    const old = brokers[leader - 1]!
-    log = log.slice(0, committed + below(log.length - committed + 1))
-    leader = (leader % 3) + 1
-    epoch++
-    if (below(2) === 0) {
-      old.die()
-      old.alive = true
+
+  locate(_p: number, _o: number, _m: number, _e: number, sink: LocateSink, token: number): void {
+    this.located.push({ sink, token })
+  }
+
+  dismiss(): void {}
+
+  /** Looks at its next command. */
+  turn(): void {
+    const next = this.ring.shift()
+    if (next === undefined) return
+    if (!this.leads) this.#refuse(next, ProduceReason.electing)
+    else this.#append(next)
+  }
+
+  #append(sent: Sent): void {
+    const { batch } = sent
+    const all = [...this.log.committed, ...this.log.uncommitted]
+    const own = all.filter((one) => producerIdOf(one, 0) === producerIdOf(batch, 0))
+    const last = own.length === 0 ? -1 : baseSequenceOf(own.at(-1)!, 0)
+    const isIdempotent = producerIdOf(batch, 0) >= 0
+    const sequence = baseSequenceOf(batch, 0)
+    if (isIdempotent && own.slice(-5).some((one) => baseSequenceOf(one, 0) === sequence)) {
+      this.waiting.push(sent)
+    } else if (isIdempotent && sequence !== last + 1) {
+      const error = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+      sent.sink.onProduced(sent.token, {
+        ...failedProduced(error),
+        reason: ProduceReason.outOfSequence,
+      })
     } else {
-      for (const one of [...old.produces]) {
-        if (!one.isAppended) continue
-        old.refuse(one.name, NOT_LEADER_OR_FOLLOWER, ProduceReason.leadershipLost)
-      }
+      this.log.uncommitted.push(batch)
+      this.waiting.push(sent)
     }
-    if (below(3) > 0) lead(leader, epoch)
   }
-  const counts = [0, 0, 0]
-  for (let step = 0; step < 300; step++) {
-    const what = below(10)
-    if (what < 4) {
-      const producer = below(3)
-      const name = `${producer === 2 ? -1 : producer}/${counts[producer]!++}`
-      sent.push({ name, producer })
-      produce(name, producer === 2 ? -1 : producer)
-    } else if (what < 7) serve()
-    else if (what < 9) pass(below(30))
-    else fall()
-    turn()
+
+  /** A majority has everything. */
+  commit(): void {
+    this.log.committed.push(...this.log.uncommitted.splice(0))
+    const done = { ...failedProduced(ErrorCode.NONE), reason: ProduceReason.NONE }
+    for (const { sink, token } of this.waiting.splice(0)) sink.onProduced(token, done)
   }
-  lead(leader, ++epoch)
-  for (let i = 0; i < 20; i++) {
-    pass(25)
-    serve()
+
+  /** It leads no more: what was not committed the next leader has, from the first on up to some, or has not. */
+  depose(kept: number): void {
+    this.leads = false
+    this.log.committed.push(...this.log.uncommitted.slice(0, kept))
+    this.log.uncommitted = []
+    for (const sent of this.waiting.splice(0)) this.#refuse(sent, ProduceReason.leadershipLost)
   }
-  committed = log.length
-  for (let i = 0; i < 20; i++) {
-    pass(25)
-    committed = log.length
-    serve()
+
+  /** Its thread dies: all that it has not answered fails in the front. */
+  die(): void {
+    this.alive = false
+    const gone = failedProduced(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    for (const { sink, token } of [...this.waiting.splice(0), ...this.ring.splice(0)]) {
+      sink.onProduced(token, gone)
+    }
+    for (const { sink, token } of this.located.splice(0)) {
+      sink.onLocated(token, failedLocated(ErrorCode.NOT_LEADER_OR_FOLLOWER))
+    }
   }
-  return { sent, log, answers, holding: at.router.holding }
+
+  #refuse({ sink, token }: Sent, reason: number): void {
+    sink.onProduced(token, { ...failedProduced(ErrorCode.NOT_LEADER_OR_FOLLOWER), reason })
+  }
 }
 
-describe('over elections at random', () => {
-  test.each(Array.from({ length: 60 }, (_, seed) => seed))(
-    'seed %i: nothing is lost, twice or out of order',
-    (seed) => {
-      const { sent, log, answers, holding } = storm(seed)
-      expect(holding).toBe(0)
-      for (const { name, producer } of sent) {
-        const codes = answers.of[name]
-        expect(codes, name).toHaveLength(1)
-        const times = log.filter((one) => one === name).length
-        if (producer < 2) expect(codes, name).toEqual([0])
-        if (codes![0] === 0) expect(times, name).toBe(1)
-        else expect(times, name).toBeLessThanOrEqual(1)
+function world(seed = 1) {
+  const random = new SeededRandom(seed)
+  const clock = new ManualClock()
+  const log: Log = { committed: [], uncommitted: [] }
+  const brokers = [1, 2, 3].map((id) => new FakeBroker(id, log))
+  let told: BrokerId | 0 = asBrokerId(1)
+  let epoch = 1
+  const image = {
+    leaderOf: () => told,
+    leaderEpochOf: () => epoch,
+    replicasOf: () => brokers.map(({ brokerId }) => brokerId),
+  } as unknown as MetadataView
+  const proxy = new ReplicatedProxy({
+    ...{ cellId: CELL, image, clock },
+    proxyOf: (broker) => brokers[broker - 1] as unknown as BrokerProxy,
+    brokers: () => brokers as unknown as BrokerProxy[],
+  })
+  const tell = (leader: BrokerId | 0) => {
+    if (leader !== 0) epoch++
+    told = leader
+    proxy.onLeader(P)
+  }
+  const leader = () => brokers.find(({ leads }) => leads)
+  /** Somebody of those who live is elected, and what is uncommitted goes or stays. */
+  const elect = (next: FakeBroker) => {
+    leader()?.depose(random.below(log.uncommitted.length + 1))
+    next.leads = true
+    tell(next.brokerId)
+  }
+  const turn = () => {
+    for (const broker of brokers) if (broker.alive && random.chance(0.7)) broker.turn()
+    if (random.chance(0.5)) leader()?.commit()
+    proxy.doWork(clock.monotonicMs())
+    clock.advance(1)
+  }
+  return { random, clock, log, brokers, proxy, tell, leader, elect, turn }
+}
+
+class Answers implements ProduceSink {
+  readonly errors = new Map<number, number>()
+  retained = 0
+  isOver = false
+  onProduced(token: number, { error }: { readonly error: number }): void {
+    expect(this.errors.has(token), 'an answer comes once').toBe(false)
+    this.errors.set(token, error)
+  }
+  retainBatch(): void {
+    this.retained++
+  }
+  releaseBatch(): void {
+    this.retained--
+  }
+}
+
+const sequencesOf = (log: Log, producerId: number): number[] =>
+  log.committed
+    .filter((batch) => producerIdOf(batch, 0) === producerId)
+    .map((batch) => baseSequenceOf(batch, 0))
+
+describe('commands about replicated partitions', () => {
+  it('see no error, no loss, no double and no reordering, whatever becomes of leaders, while producers have ids', () => {
+    for (let seed = 1; seed <= 300; seed++) {
+      const { random, log, brokers, proxy, tell, leader, elect, turn } = world(seed)
+      elect(brokers[0]!)
+      const sink = new Answers()
+      const next = [0, 0]
+      let sent = 0
+      for (let i = 0; i < 300; i++) {
+        const producer = random.below(2)
+        const unanswered = sent - sink.errors.size
+        if (random.chance(0.6) && unanswered < 5) {
+          proxy.produce(P, -1, idempotentBatch(producer, next[producer]!++), sink, sent++)
+        }
+        turn()
+        const event = random.below(60)
+        const one = brokers[random.below(3)]!
+        if (event === 0 && one.alive) elect(one)
+        if (event === 1 && one.alive && brokers.filter(({ alive }) => alive).length > 1) {
+          if (one.leads) {
+            // what a follower has of it stays
+            const kept = log.uncommitted.slice(0, random.below(log.uncommitted.length + 1))
+            log.committed.push(...kept)
+            log.uncommitted = []
+            one.leads = false
+          }
+          one.die()
+        }
+        if (event === 2) leader()?.depose(random.below(log.uncommitted.length + 1))
+        if (event === 3) tell(0)
+        if (event < 8 && leader() === undefined) {
+          const living = brokers.filter(({ alive }) => alive)
+          elect(living[random.below(living.length)]!)
+        }
+        if (event === 9) one.alive = true
       }
-      for (const producer of ['0', '1']) {
-        const numbers = log
-          .filter((one) => one.startsWith(`${producer}/`))
-          .map((one) => Number(one.slice(2)))
-        expect(numbers).toEqual(numbers.map((_, index) => index))
+      if (leader() === undefined) elect(brokers.find(({ alive }) => alive)!)
+      for (let i = 0; i < 200; i++) turn()
+      leader()!.commit()
+      for (let i = 0; i < 200; i++) turn()
+      expect(sink.errors.size, `seed ${seed}: all are answered`).toBe(sent)
+      expect([...new Set(sink.errors.values())], `seed ${seed}`).toEqual([ErrorCode.NONE])
+      for (const producer of [0, 1]) {
+        const expected = Array.from({ length: next[producer]! }, (_, i) => i)
+        expect(sequencesOf(log, producer), `seed ${seed}`).toEqual(expected)
       }
-    },
-  )
+      expect(sink.retained).toBe(0)
+      expect(proxy.holding).toBe(0)
+    }
+  })
+
+  it('tell who has no producer id that its batch may or may not be there, and send it again where it is not', () => {
+    const { brokers, proxy, elect, log } = world()
+    const [one, two] = brokers
+    elect(one!)
+    const sink = new Answers()
+    proxy.produce(P, -1, plainBatch(), sink, 0)
+    one!.turn()
+    one!.depose(1)
+    expect(sink.errors.get(0)).toBe(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    // refused before anything was appended: it is nobody's error
+    proxy.produce(P, -1, plainBatch(), sink, 1)
+    one!.turn()
+    expect(sink.errors.has(1)).toBe(false)
+    elect(two!)
+    two!.turn()
+    two!.commit()
+    expect(sink.errors.get(1)).toBe(ErrorCode.NONE)
+    expect(log.committed).toHaveLength(2)
+  })
+
+  it('ask one living replica after the other while nobody is known to lead, with the oldest only', () => {
+    const { brokers, proxy, tell, clock } = world()
+    const [one, two, three] = brokers
+    tell(0)
+    const sink = new Answers()
+    for (let i = 0; i < 3; i++) proxy.produce(P, -1, idempotentBatch(1, i), sink, i)
+    one!.alive = false
+    proxy.doWork(clock.monotonicMs())
+    expect(brokers.map(({ ring }) => ring.length)).toEqual([0, 1, 0])
+    two!.turn()
+    proxy.doWork(clock.monotonicMs())
+    expect(three!.ring).toHaveLength(0)
+    clock.advance(20)
+    proxy.doWork(clock.monotonicMs())
+    expect(brokers.map(({ ring }) => ring.length)).toEqual([0, 0, 1])
+    expect(proxy.nextTimerAtMs).toBe(clock.monotonicMs() + 20)
+  })
+
+  it('are not sent twice to one who was asked and is told of as leader before it has answered', () => {
+    const { brokers, proxy, tell, elect, turn, log, clock } = world()
+    const [one] = brokers
+    tell(0)
+    const sink = new Answers()
+    for (let i = 0; i < 2; i++) proxy.produce(P, -1, plainBatch(), sink, i)
+    proxy.doWork(clock.monotonicMs())
+    expect(one!.ring).toHaveLength(1)
+    elect(one!)
+    expect(one!.ring).toHaveLength(1)
+    for (let i = 0; i < 50; i++) turn()
+    expect([...sink.errors.values()]).toEqual([ErrorCode.NONE, ErrorCode.NONE])
+    expect(log.committed).toHaveLength(2)
+  })
+
+  it('do not wait for a broker that hangs once another leads, and keep the frame that it may look at', () => {
+    const { brokers, proxy, elect, tell } = world()
+    const [one, two] = brokers
+    elect(one!)
+    const sink = new Answers()
+    proxy.produce(P, -1, idempotentBatch(1, 0), sink, 0)
+    // it hangs with the command in its ring; the others elect
+    one!.leads = false
+    two!.leads = true
+    tell(two!.brokerId)
+    two!.turn()
+    two!.commit()
+    expect(sink.errors.get(0)).toBe(ErrorCode.NONE)
+    expect(sink.retained).toBe(1)
+    one!.turn()
+    expect(sink.retained).toBe(0)
+    expect(sink.errors.size).toBe(1)
+  })
+
+  it('are dropped, not sent late, when the time of their clients is up', () => {
+    const { brokers, proxy, tell, elect, turn } = world()
+    tell(0)
+    for (const broker of brokers) broker.alive = false
+    const sink = new Answers()
+    proxy.produce(P, -1, idempotentBatch(1, 0), sink, 0)
+    turn()
+    sink.isOver = true
+    for (let i = 0; i < 30; i++) turn()
+    expect(sink.errors.get(0)).toBe(ErrorCode.REQUEST_TIMED_OUT)
+    brokers[0]!.alive = true
+    elect(brokers[0]!)
+    expect(brokers[0]!.ring).toHaveLength(0)
+  })
+
+  it('hold a question until somebody leads, for five seconds at most', () => {
+    const { brokers, proxy, tell, elect, turn, clock } = world()
+    const [one] = brokers
+    elect(one!)
+    const errors: number[] = []
+    const sink = { onLocated: (_token: number, { error }: { error: number }) => errors.push(error) }
+    proxy.locate(P, 0, 1, -1, sink as unknown as LocateSink, 0)
+    one!.die()
+    tell(0)
+    for (const broker of brokers) broker.alive = false
+    for (let i = 0; i < 100; i++) turn()
+    expect(errors).toEqual([])
+    brokers[1]!.alive = true
+    elect(brokers[1]!)
+    expect(brokers[1]!.located).toHaveLength(1)
+    const { sink: asked, token } = brokers[1]!.located.shift()!
+    asked.onLocated(token, { ...failedLocated(ErrorCode.NONE) })
+    expect(errors).toEqual([ErrorCode.NONE])
+    brokers[1]!.alive = false
+    tell(0)
+    proxy.locate(P, 0, 1, -1, sink as unknown as LocateSink, 1)
+    clock.advance(5_000)
+    turn()
+    expect(errors).toEqual([ErrorCode.NONE, ErrorCode.NOT_LEADER_OR_FOLLOWER])
+    expect(proxy.holding).toBe(0)
+  })
 })
