@@ -16,6 +16,11 @@ import type { Waiter } from './watch-table.ts'
 
 export interface ProduceSink {
   onProduced(token: number, reply: Readonly<ProducedReply>): void
+  /** The client has been answered already: its time was up. */
+  readonly isOver?: boolean
+  /** Although it is answered, some broker may look at a batch yet: its memory stays as it is until as many {@link releaseBatch}es. */
+  retainBatch?(): void
+  releaseBatch?(): void
 }
 
 export interface LocateSink {

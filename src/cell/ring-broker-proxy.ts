@@ -286,9 +286,11 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
       ;(asker as ProduceSink).onProduced(token, this.#produced)
     } else if (type === ReplyType.LOCATED) {
       readLocated(view, offset, this.#located)
+      this.#located.brokerId = this.brokerId
       ;(asker as LocateSink).onLocated(token, this.#located)
     } else if (type === ReplyType.OFFSETS) {
       readOffsets(view, offset, this.#offsets)
+      this.#offsets.brokerId = this.brokerId
       ;(asker as OffsetsSink).onOffsets(token, this.#offsets)
     } else if (type === ReplyType.DELETED) {
       readDeleted(view, offset, this.#deleted)

@@ -5,12 +5,19 @@ import type { PartitionNumber } from '../base/ids.ts'
 export abstract class Waiter {
   /** Of {@link WatchTable}. */
   watch: PartitionWatch | null = null
+  /** Of {@link WatchTable}: where it waits, or waited last. */
+  table: WatchTable | null = null
   offset = 0
   previous: Waiter | null = null
   next: Waiter | null = null
 
   /** The high watermark is beyond `offset` now, or `error` says why nobody may wait any more. Not in the table any more. */
   abstract onWoken(error: number): void
+
+  /** Waits no more, wherever it does. */
+  leave(): void {
+    this.table?.remove(this)
+  }
 }
 
 /** Those who wait for one partition, and what the broker has been asked on their behalf. */
@@ -76,6 +83,7 @@ export class WatchTable {
       this.#watches.set(partition, watch)
     }
     waiter.offset = offset
+    waiter.table = this
     this.#link(watch, waiter)
     // The high watermark has passed `offset` already: somebody saw it where the broker was asked to look.
     if (watch.outstanding > offset) this.#due.push(waiter)

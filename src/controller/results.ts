@@ -67,6 +67,8 @@ export function refuseAll(request: ControllerRequest, refusal: Refusal): Control
       }
     case 'allocate-producer-ids':
       return { kind: request.kind, error: refusal.error, first: -1, count: 0 }
+    case 'register-broker':
+      return { kind: request.kind, error: refusal.error, message: refusal.message }
     default:
       request satisfies never
       throw new TypeError('unreachable')

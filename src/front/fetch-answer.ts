@@ -27,7 +27,7 @@ export function fetchResponse(op: FetchOp): FetchResponseInput {
       responses.push(last)
     }
     last.partitions.push(partAnswer(op, part))
-    count(brokers[part.proxy?.brokerId ?? 0], part)
+    count(brokers[part.brokerId === 0 ? (part.proxy?.brokerId ?? 0) : part.brokerId], part)
     if (part.topic !== undefined) {
       const counted = topicCounts.of(part.topic)
       counted.items++
@@ -93,8 +93,9 @@ const namesLeader = (error: number): boolean =>
   error === ErrorCode.NOT_LEADER_OR_FOLLOWER || error === ErrorCode.FENCED_LEADER_EPOCH
 
 function leaderOf(op: FetchOp, part: FetchPart): { leaderId: number; leaderEpoch: number } {
-  const { image } = op.context.services
-  const leaderId = image.leaderOf(part.partition)
+  const { image, dispatcher } = op.context.services
+  const leaderId =
+    part.topic === undefined ? 0 : dispatcher.nodeOf(part.topic.cellId, part.partition)
   if (leaderId === 0) return { leaderId: -1, leaderEpoch: -1 }
   return { leaderId, leaderEpoch: image.leaderEpochOf(part.partition) }
 }

@@ -116,13 +116,20 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
     part.pending = part.source === FetchSource.FILE
     part.batchBaseOffset = reply.batchBaseOffset
     if (reply.error === ErrorCode.NONE) {
-      const { arenaOf, tails } = this.context.services
-      const tail = tails.update(part.partition, reply, arenaOf(part.proxy!))
+      const tail = this.#tailOf(part, reply)
       if (part.source === FetchSource.RING) {
         if (tail === undefined || !this.#lookInto(part, tail)) this.askAgain(part)
       }
     }
     if (!this.#busy) this.#next()
+  }
+
+  /** A ring of one that led once tells nothing new: it is not taken up. */
+  #tailOf(part: FetchPart, reply: Readonly<LocatedReply>): TailReader | undefined {
+    const { arenaOf, tails, dispatcher, image } = this.context.services
+    const broker = dispatcher.proxy(part.topic!.cellId, part.brokerId)
+    if (broker === undefined || image.leaderOf(part.partition) !== part.brokerId) return undefined
+    return tails.update(part.partition, reply, arenaOf(broker))
   }
 
   get heldBytes(): number {
@@ -261,6 +268,8 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
     const nowMs = services.clock.monotonicMs()
     const located = state.reading.takeLocated(partition, fetchOffset, maxBytes, nowMs)
     if (located === null) return false
+    // another leads since
+    if (located.brokerId !== services.image.leaderOf(partition)) return false
     part.source = FetchSource.FILE
     part.pending = true
     part.isAt(located)

@@ -1,5 +1,11 @@
-import type { PartitionIndex, PartitionNumber, TopicId } from '../base/ids.ts'
-import { asPartitionNumber } from '../base/ids.ts'
+import {
+  asBrokerId,
+  asPartitionNumber,
+  type BrokerId,
+  type PartitionIndex,
+  type PartitionNumber,
+  type TopicId,
+} from '../base/ids.ts'
 import type { BrokerProxy } from '../cell/broker-proxy.ts'
 import { Waiter } from '../cell/watch-table.ts'
 import type { TopicView } from '../image/view.ts'
@@ -9,6 +15,8 @@ export const NOTHING: readonly Uint8Array[] = [new Uint8Array(0)]
 
 /** A stretch of a segment file, and what the log was like when it was named. */
 export interface Whereabouts {
+  /** Whose file it is. */
+  readonly brokerId?: number
   readonly segmentBaseOffset: number
   readonly position: number
   readonly byteLength: number
@@ -56,6 +64,8 @@ export class FetchPart extends Waiter {
   heldBytes = 0
   // where it is: in a ring log of this thread's knowledge, or where the broker says
   source = 0
+  /** Whose files and ring those are. */
+  brokerId: BrokerId = asBrokerId(0)
   segmentBaseOffset = 0
   position = 0
   byteLength = 0
@@ -88,6 +98,7 @@ export class FetchPart extends Waiter {
 
   /** Where a broker says, or said, that it is. */
   isAt(where: Whereabouts): void {
+    this.brokerId = asBrokerId(where.brokerId ?? 0)
     this.segmentBaseOffset = where.segmentBaseOffset
     this.position = where.position
     this.byteLength = where.byteLength

@@ -50,8 +50,8 @@ function readBytes(op: FetchOp, part: FetchPart, length: number, first: boolean)
 
 function placeOf(op: FetchOp, part: FetchPart): { path: string; directory: string } {
   const { dataRoot } = op.context.services.settings
-  const { cellId, brokerId } = part.proxy!
-  const { tenantId, topicId } = part.topic!
+  const { brokerId } = part
+  const { cellId, tenantId, topicId } = part.topic!
   const base = part.segmentBaseOffset
   return {
     path: segmentPath(dataRoot, cellId, brokerId, tenantId, topicId, part.index, base),
@@ -77,6 +77,7 @@ function readAhead(op: FetchOp, part: FetchPart, foundBytes: number, nextOffset:
 
 /** What the broker has told of `part` beyond the bytes that were found. */
 const locatedBehind = (part: FetchPart, foundBytes: number): Located => ({
+  brokerId: part.brokerId,
   segmentBaseOffset: part.segmentBaseOffset,
   position: part.position + foundBytes,
   byteLength: part.byteLength - foundBytes,

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { FrontId, TenantId } from '../base/ids.ts'
+import { asBrokerId, asCellId, type BrokerId, type FrontId, type TenantId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
@@ -16,6 +16,7 @@ import {
 } from '../cell/segment-reader.ts'
 import { TailReaders } from '../cell/tail-reader.ts'
 import { applyMetadata, type MetadataImage } from '../image/image.ts'
+import type { LeadersMessage } from '../link/control.ts'
 import { FrontCounter } from '../link/counters.ts'
 import type { ControlEnvelope, ControlPort, PeerName } from '../link/ports.ts'
 import { TopicCounts } from '../link/topic-counts.ts'
@@ -175,9 +176,10 @@ export class FrontAgent {
 
   /** Monotonic milliseconds of the next turn that is due even if nothing comes. */
   get nextTimerAtMs(): number {
-    const { timers, deadlines, segments, replyGate } = this.services
+    const { timers, deadlines, segments, replyGate, dispatcher } = this.services
     return Math.min(
       timers.nextAtMs,
+      dispatcher.nextTimerAtMs,
       deadlines.nextAtMs,
       this.connections.nextIdleAtMs,
       this.connections.nextLogAtMs,
@@ -301,6 +303,12 @@ export class FrontAgent {
       case 'leadership-moved':
         this.services.leaderMoves.onAnswer(message.correlation, message.error)
         break
+      case 'leaders':
+        this.#onLeaders(message)
+        break
+      case 'broker-hung':
+        dispatcher.setHung(asCellId(message.cellId), asBrokerId(message.brokerId), message.isHung)
+        break
       case 'broker-gone': {
         proxyOf(dispatcher, message)?.markGone()
         this.services.tails.clear()
@@ -314,6 +322,17 @@ export class FrontAgent {
       }
       default:
         this.#options.onControl?.(envelope)
+    }
+  }
+
+  #onLeaders({ cellId, leaders }: LeadersMessage): void {
+    const { dispatcher, tails } = this.services
+    for (const { partition, leader, leaderEpoch, isr } of leaders) {
+      const told = { leader: leader as BrokerId, leaderEpoch, isr: isr as BrokerId[] }
+      if (!this.#options.image.noteLeader(partition, told)) continue
+      // what the one before has in its ring may be cut off, and written anew
+      tails.remove(partition)
+      dispatcher.onLeader(asCellId(cellId), partition)
     }
   }
 
@@ -351,7 +370,7 @@ function makeServices(
   const brokersMax = options.proxies.reduce((max, { brokerId }) => Math.max(max, brokerId), 0)
   return {
     image,
-    dispatcher: new Dispatcher(image, options.proxies),
+    dispatcher: new Dispatcher(image, options.proxies, clock),
     controller,
     producers: new BrokerQuestions(options.control),
     logSizes: new BrokerQuestions(options.control),

@@ -82,6 +82,9 @@ export class PendingProduce extends Deadline implements ProduceSink {
   /** Nothing is answered before every partition has been dispatched. */
   #dispatched = false
   #done = false
+  /** Batches that a broker may look at though they are answered, and whether the frame could be given back but for them. */
+  #retained = 0
+  #isFrameDone = false
 
   constructor(
     context: RequestContext<typeof produce>,
@@ -99,6 +102,20 @@ export class PendingProduce extends Deadline implements ProduceSink {
   expect(): void {
     this.#waiting++
     this.context.slot.holdFrame()
+  }
+
+  get isOver(): boolean {
+    return this.#done
+  }
+
+  /** A broker may yet look at a batch that is answered: the frame is not given back before it cannot. */
+  retainBatch(): void {
+    this.#retained++
+  }
+
+  releaseBatch(): void {
+    this.#retained--
+    if (this.#retained === 0 && this.#isFrameDone) this.context.slot.frameDone()
   }
 
   refuse(token: number, error: number, message: string | null = null): void {
@@ -187,7 +204,8 @@ export class PendingProduce extends Deadline implements ProduceSink {
     if (!this.#done) this.#finish()
     const { slot } = this.context
     slot.abandon()
-    slot.frameDone()
+    this.#isFrameDone = true
+    if (this.#retained === 0) slot.frameDone()
     services.requests.remove(this.#lingeringBytes)
   }
 

@@ -28,16 +28,17 @@ export function partitionRows(
     const replicas = image.partition(number)?.replicas ?? []
     const alive = (broker: number) =>
       dispatcher.proxy(topic.cellId, broker as (typeof replicas)[number])?.alive === true
-    const leader = image.leaderOf(number)
-    const led = leader !== 0 && alive(leader)
+    const leader = dispatcher.nodeOf(topic.cellId, number)
+    const led = leader !== 0
     const live = replicas.filter(alive)
+    const inSync = image.isrOf(number).filter(alive)
     rows.push({
       errorCode: led ? ErrorCode.NONE : ErrorCode.LEADER_NOT_AVAILABLE,
       partitionIndex: index,
       leaderId: led ? leader : -1,
       leaderEpoch: image.leaderEpochOf(number),
       replicaNodes: replicas,
-      isrNodes: live,
+      isrNodes: inSync.length > 0 ? inSync : live,
       offlineReplicas: live.length === replicas.length ? [] : replicas.filter((one) => !alive(one)),
     })
   }

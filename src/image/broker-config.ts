@@ -30,6 +30,7 @@ export function validateBrokerConfig(name: string, value: string): string | null
 /** Broker configs that an engine heeds when it is started with them, besides those that its own options stand for. */
 const HEEDED: ReadonlySet<string> = new Set([
   ...TOPIC_CONFIG_DEFINITIONS.flatMap(({ synonyms }) => (synonyms ?? []).map(({ name }) => name)),
+  'default.replication.factor',
   'group.initial.rebalance.delay.ms',
   'group.max.session.timeout.ms',
   'group.max.size',
@@ -38,6 +39,7 @@ const HEEDED: ReadonlySet<string> = new Set([
   'offsets.retention.check.interval.ms',
   'offsets.retention.minutes',
   'offsets.topic.num.partitions',
+  'offsets.topic.replication.factor',
   'offsets.topic.segment.bytes',
   'producer.id.expiration.ms',
 ])

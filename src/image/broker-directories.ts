@@ -7,7 +7,7 @@ import type { BrokerDirectory } from './view.ts'
 type DirectoryEntry = Extract<MetadataEntry, { kind: 'broker-directory' }>
 
 export class BrokerDirectories {
-  /** Of each broker, in the order of its lives. */
+  /** Of each broker, in the order of its lives; those in which no partition was made are left out, but for the last. */
   readonly #entries = new Map<number, DirectoryEntry[]>()
 
   get(cellId: CellId, brokerId: BrokerId): BrokerDirectory | undefined {
@@ -23,16 +23,19 @@ export class BrokerDirectories {
 
   /** The same life again (another rack) takes the place of what was known of it. */
   add(entry: DirectoryEntry): void {
-    const key = keyOf(entry.cellId, entry.brokerId)
-    const lives = this.#entries.get(key) ?? []
-    const before = lives.at(-1)
-    if (before?.life === entry.life) lives.pop()
-    const firstPartition =
-      before?.life === entry.life ? before.firstPartition : entry.firstPartition
-    this.#entries.set(key, [...lives, { ...entry, firstPartition }])
+    const { cellId, brokerId, directoryId, life, rack } = entry
+    const key = keyOf(cellId, brokerId)
+    const lives = [...(this.#entries.get(key) ?? [])]
+    let { firstPartition } = entry
+    if (lives.at(-1)?.life === life) firstPartition = lives.pop()!.firstPartition
+    // a directory that comes anew at every start must not fill every thread's memory
+    else if (lives.at(-1)?.firstPartition === firstPartition) lives.pop()
+    const kind = 'broker-directory'
+    lives.push({ kind, cellId, brokerId, directoryId, life, firstPartition, rack })
+    this.#entries.set(key, lives)
   }
 
-  /** Every life of every broker, in order. */
+  /** What makes the same from nothing, in order. */
   entries(): DirectoryEntry[] {
     const keys = [...this.#entries.keys()].sort((a, b) => a - b)
     return keys.flatMap((key) => this.#entries.get(key)!)

@@ -43,6 +43,10 @@ export class MetadataImage implements MetadataView {
   #partitions = new PartitionTable()
   readonly #directories = new BrokerDirectories()
   readonly #told = new ToldLeaders()
+  /** One more than the highest partition number that has come. */
+  #nextPartition = 1
+  /** More messages of a snapshot follow. */
+  #isPartial = false
 
   /** `brokerConfigs`: static broker configs that give topics their defaults. */
   constructor(brokerConfigs: ConfigValues = {}) {
@@ -162,13 +166,21 @@ export class MetadataImage implements MetadataView {
     return this.#directories
   }
 
-  /** From the broker that leads or led a replicated partition: false where nothing has changed, or a later epoch is known. */
+  /**
+   * From the broker that leads or led a replicated partition: false where nothing has changed for readers, or a later epoch is known. What
+   * comes before the topic's entry is kept until that comes, what comes after its deletion is dropped.
+   */
   noteLeader(number: PartitionNumber, told: ToldLeader): boolean {
     const slot = this.#partitions.slotOf(number)
-    // told before the topic's entry came, or after its deletion: pruned when the image is begun anew
-    if (!this.#told.note(number, told)) return false
-    if (slot >= 0) this.#partitions.setLeader(slot, told.leader, told.leaderEpoch)
-    return slot >= 0
+    if (slot < 0 ? this.#isGone(number) : !this.isReplicated(number)) return false
+    if (!this.#told.note(number, told) || slot < 0) return false
+    this.#partitions.setLeader(slot, told.leader, told.leaderEpoch)
+    return true
+  }
+
+  /** How many partitions' leaders have been told. */
+  get toldCount(): number {
+    return this.#told.size
   }
 
   partitionNumbers(): Iterable<PartitionNumber> {
@@ -240,6 +252,7 @@ export class MetadataImage implements MetadataView {
     this.#rows.length = 0
     this.#freeRows.length = 0
     this.#directories.clear()
+    this.#nextPartition = 1
     this.#clusterId = ''
     this.#offset = 0
   }
@@ -250,9 +263,16 @@ export class MetadataImage implements MetadataView {
     this.#offset = offset
   }
 
-  /** What was told of partitions that are not there is forgotten. */
-  pruneTold(): void {
-    this.#told.prune((number) => this.#partitions.slotOf(number) >= 0)
+  /** After each message; what was told of partitions that have gone is forgotten as soon as a snapshot is whole. */
+  messageEnds(message: MetadataMessage): void {
+    const isSnapshot = message.first === 0 || this.#isPartial
+    this.#isPartial = message.more === true
+    if (isSnapshot && !this.#isPartial) this.#told.prune((number) => !this.#isGone(number))
+  }
+
+  /** Numbers rise and are never used again: what is not there below the highest is no more. */
+  #isGone(number: PartitionNumber): boolean {
+    return number < this.#nextPartition && this.#partitions.slotOf(number) < 0
   }
 
   #formCluster(entry: Extract<MetadataEntry, { kind: 'cluster-formed' }>): void {
@@ -303,6 +323,7 @@ export class MetadataImage implements MetadataView {
     firstPartition: number,
     placements: readonly PartitionPlacement[],
   ): void {
+    this.#nextPartition = Math.max(this.#nextPartition, firstPartition + placements.length)
     placements.forEach(({ leader, leaderEpoch, replicas }, i) => {
       const number = (firstPartition + i) as PartitionNumber
       const told = replicas.length > 1 ? this.#told.get(number) : undefined
@@ -345,5 +366,5 @@ export function applyMetadata(image: MetadataImage, message: MetadataMessage): v
   }
   for (const entry of message.entries) image.apply(entry)
   image.seek(message.offset)
-  if (message.first === 0 && message.more !== true) image.pruneTold()
+  image.messageEnds(message)
 }

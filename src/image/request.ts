@@ -91,7 +91,7 @@ export type ControllerResponse =
   | { readonly kind: 'alter-configs'; readonly results: readonly Outcome[] }
   | { readonly kind: 'create-topics'; readonly results: readonly TopicResult[] }
   | { readonly kind: 'delete-topics'; readonly results: readonly TopicResult[] }
-  | { readonly kind: 'register-broker'; readonly error: number }
+  | { readonly kind: 'register-broker'; readonly error: number; readonly message: string | null }
   | {
       readonly kind: 'allocate-producer-ids'
       readonly error: number

@@ -11,14 +11,20 @@ export interface ToldLeader {
 export class ToldLeaders {
   readonly #told = new Map<PartitionNumber, ToldLeader>()
 
+  get size(): number {
+    return this.#told.size
+  }
+
   get(number: PartitionNumber): ToldLeader | undefined {
     return this.#told.get(number)
   }
 
-  /** False where a later epoch is known. */
+  /** False where a later epoch is known, or just this. An epoch has one leader, whose last word counts. */
   note(number: PartitionNumber, told: ToldLeader): boolean {
     const known = this.#told.get(number)
-    if (known !== undefined && known.leaderEpoch > told.leaderEpoch) return false
+    if (known !== undefined) {
+      if (known.leaderEpoch > told.leaderEpoch || isSame(known, told)) return false
+    }
     this.#told.set(number, told)
     return true
   }
@@ -33,3 +39,9 @@ export class ToldLeaders {
     for (const number of this.#told.keys()) if (!isThere(number)) this.#told.delete(number)
   }
 }
+
+const isSame = (a: ToldLeader, b: ToldLeader): boolean =>
+  a.leader === b.leader &&
+  a.leaderEpoch === b.leaderEpoch &&
+  a.isr.length === b.isr.length &&
+  a.isr.every((broker, i) => broker === b.isr[i])

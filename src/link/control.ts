@@ -4,6 +4,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads'
+import type { ChaosAnswer, ChaosRequest, DiskFaultCode } from '../base/chaos.ts'
 import type { PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
 import type { LogFields, LogLevel } from '../base/log.ts'
 import type { Region } from '../base/region.ts'
@@ -116,12 +117,10 @@ export interface LeaderChange {
   readonly isr: readonly number[]
 }
 
-/** Faults on demand, of an engine that was started with them allowed. */
+/** Faults on demand, of an engine that was started with them allowed. Death is none of them: the server ends the thread where it stands. */
 export type ChaosFault =
-  /** The thread dies in the middle of a turn, as of a bug. */
-  | { readonly fault: 'die' }
   /** Every change to the broker's files fails with this code from now on; null: its disk is well again. */
-  | { readonly fault: 'fail-disk'; readonly code: 'EIO' | 'ENOSPC' | null }
+  | { readonly fault: 'fail-disk'; readonly code: DiskFaultCode | null }
   /** Every disk operation takes so much longer; 0: none does. */
   | { readonly fault: 'slow-disk'; readonly byMs: number }
   /** Nothing that this broker and that one say to each other arrives. */
@@ -199,8 +198,15 @@ export type ControlMessage =
   | { readonly kind: 'stopped' }
   /** Server → broker: the thread stands still for so long, as one that hangs would. For tests and drills. */
   | { readonly kind: 'pause'; readonly forMs: number }
-  /** Server → broker. */
-  | { readonly kind: 'chaos'; readonly chaos: ChaosFault }
+  /** Server → broker `brokerId` and, of its disk, the flusher. A thread that takes its place is told again. */
+  | { readonly kind: 'chaos'; readonly brokerId: number; readonly chaos: ChaosFault }
+  /** HTTP front → server: a fault that is asked for; answered by `chaos-answer`. */
+  | {
+      readonly kind: 'chaos-request'
+      readonly correlation: number
+      readonly request: ChaosRequest
+    }
+  | ({ readonly kind: 'chaos-answer'; readonly correlation: number } & ChaosAnswer)
   | LeadersMessage
   /** Front → the broker that leads `partition`: hands it over to the replica of `to`, if that can be now. Answered by `leadership-moved`. */
   | {
@@ -226,6 +232,16 @@ export type ControlMessage =
       readonly writable: boolean
       readonly directory: string
       readonly reason: string
+    }
+  /**
+   * Kafka front → server, and to its own agent: a broker's thread stands still though it was asked to turn, or turns again (or is gone, which
+   * `broker-gone` says). What it was asked for it may still do: nobody may take it for dead.
+   */
+  | {
+      readonly kind: 'broker-hung'
+      readonly cellId: number
+      readonly brokerId: number
+      readonly isHung: boolean
     }
   /** The server tells fronts and the other brokers that a broker's thread has died. */
   | { readonly kind: 'broker-gone'; readonly cellId: number; readonly brokerId: number }

@@ -128,8 +128,15 @@ export class RaftGroup {
       this.#leadership.tick()
       return
     }
-    if (!this.needsTicks || ++this.#ticks < this.#electionTicks) return
-    this.campaign()
+    if (!this.needsTicks) return
+    if (++this.#ticks >= this.#electionTicks) this.campaign()
+    else if (this.#role === Role.PRE_CANDIDATE) this.#askAgain()
+  }
+
+  /** Whoever has not answered may have held on to the leader that is lost: it did not know of that yet. */
+  #askAgain(): void {
+    const isSilent = (voter: ReplicaId) => !this.#votes.has(voter)
+    this.#ask('pre-vote', this.#term + 1, false, isSilent)
   }
 
   /** Asks whether it would be elected, and then to be: at once, without waiting for ticks. */
@@ -356,12 +363,21 @@ export class RaftGroup {
 
   #askForVotes(type: 'pre-vote' | 'vote', term: Term, isTransfer: boolean): void {
     this.#votes = new Map([[this.id, true]])
-    const { lastTerm, end } = this.#log.view
-    for (const voter of this.#log.view.configuration.voters) {
-      if (voter === this.id) continue
+    this.#ask(type, term, isTransfer, () => true)
+    this.#count()
+  }
+
+  #ask(
+    type: 'pre-vote' | 'vote',
+    term: Term,
+    isTransfer: boolean,
+    isAsked: (voter: ReplicaId) => boolean,
+  ): void {
+    const { lastTerm, end, configuration } = this.#log.view
+    for (const voter of configuration.voters) {
+      if (voter === this.id || !isAsked(voter)) continue
       this.#send({ ...this.#to(voter), type, term, lastTerm, end, isTransfer })
     }
-    this.#count()
   }
 
   #lead(): void {

@@ -22,7 +22,6 @@ import {
   SERVER_PEER,
 } from '../link/ports.ts'
 import type { LogEnvironment } from '../log/environment.ts'
-import { NodeDisk } from '../log/node-disk.ts'
 import { Arena } from '../shared/arena.ts'
 import { BeatReader, BeatWriter } from '../shared/broker-beats.ts'
 import { CounterWriter } from '../shared/counter-table.ts'
@@ -30,6 +29,7 @@ import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
+import { brokerDisk, onChaos } from './broker-chaos.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { brokerRings, connectSuccessor } from './broker-peers.ts'
 import { OWN_THREAD, registers } from './broker-registration.ts'
@@ -177,7 +177,7 @@ function openEnvironment(
 ): LogEnvironment {
   const { plan, settings, wiring, thread } = data
   return openBrokerEnvironment({
-    disk: new NodeDisk(),
+    disk: brokerDisk(settings),
     root,
     flush,
     clock,
@@ -299,8 +299,9 @@ function onOtherMessage(
       if (controller?.ready) bringUpToDate(controller, message, control)
       return
     case 'chaos':
-      if (message.chaos.fault !== 'partition') break
-      broker.cut(asBrokerId(message.chaos.brokerId), message.chaos.isCut)
+      if (message.chaos.fault === 'partition') {
+        broker.cut(asBrokerId(message.chaos.brokerId), message.chaos.isCut)
+      } else onChaos(environment.disk, message.chaos)
       return
     case 'settings':
       environment.space?.setMark(message.settings.diskMarkBytes)

@@ -44,6 +44,8 @@ export interface GriotOptions {
   readonly connectionsMaxIdle?: number | string
   /** Kafka's broker configs by name: those that give topics their defaults, and those of groups and offsets. */
   readonly brokerConfig?: Readonly<Record<string, string | number | boolean>>
+  /** Brokers can be made to fail on demand (`chaos` of the engine), to see what clients do. Default false. */
+  readonly chaos?: boolean
 }
 
 /** Defaults where an embedded engine differs from `griot start`. */

@@ -51,6 +51,8 @@ export interface EngineSettings {
   readonly connectionsMaxIdleMs: number
   /** By Kafka's names. */
   readonly brokerConfig: ConfigValues
+  /** Brokers can be made to fail on demand. */
+  readonly chaos: boolean
 }
 
 /** One row of {@link OPTIONS}. */
@@ -66,6 +68,8 @@ export interface OptionSpec<Key extends keyof EngineSettings = keyof EngineSetti
   readonly fallback: (before: Readonly<Partial<EngineSettings>>) => EngineSettings[Key]
   /** May be given more than once on the command line, and as a list in a file. */
   readonly isList?: boolean
+  /** On the command line the name alone means true. */
+  readonly isSwitch?: boolean
   /** Whether this change takes effect when the file is read again, without a restart; left out: none does. */
   readonly isLive?: (before: EngineSettings, after: EngineSettings) => boolean
   /** Throws a RangeError that says what is wanted. */
@@ -255,6 +259,16 @@ export const OPTIONS: readonly OptionSpec[] = [
     isList: true,
     fallback: () => ({}),
     parse: parseBrokerConfig,
+  }),
+  option({
+    key: 'chaos',
+    name: 'chaos',
+    placeholder: 'BOOL',
+    help: 'brokers can be made to fail on demand (griot chaos), to see what clients do: not where data matters',
+    shown: 'false',
+    isSwitch: true,
+    fallback: () => false,
+    parse: parseSwitch,
   }),
 ]
 

@@ -96,6 +96,7 @@ const VALUES: Readonly<
     means: { 'log.retention.hours': '24', 'log.cleanup.policy': 'compact,delete' },
     bad: ['x', '=1', 'log.retention.hours=soon', 'log.retention.hour=1', 'node.id=7'],
   },
+  chaos: { one: 'false', two: 'on', means: true, bad: ['monkey', '2'] },
   'connections-max-idle': { one: '1s', two: '24h', means: 86_400_000, bad: ['10', '999ms', '25h'] },
 }
 
@@ -335,6 +336,18 @@ describe('Griot.start', () => {
     refuse({ brokers: 0 }, 'Griot.start: option brokers: 0 is refused, it wants a whole number')
     refuse({ memory: {} }, 'option memory: {} is refused')
   })
+})
+
+test('a switch is on by its name alone on the command line, and as others elsewhere', async () => {
+  const chaosOf = async (sources: Parameters<typeof resolve>[0]) => (await resolve(sources)).chaos
+  expect(await chaosOf({})).toBe(false)
+  // as commander gives an option without its value
+  expect(await chaosOf({ flags: { chaos: true } })).toBe(true)
+  expect(await chaosOf({ flags: { chaos: 'false' }, env: { GRIOT_CHAOS: 'true' } })).toBe(false)
+  expect(await chaosOf({ env: { GRIOT_CHAOS: 'on' } })).toBe(true)
+  expect(await chaosOf({ configFile: file('chaos.yaml', 'chaos: true\n') })).toBe(true)
+  expect(resolveEmbedded({}, '').chaos).toBe(false)
+  expect(resolveEmbedded({ chaos: true }, '').chaos).toBe(true)
 })
 
 test('ports beyond the last are refused by the option that asked for them', async () => {

@@ -1,0 +1,355 @@
+/** What a front holds of one replicated partition: produces in the order in which they came, and questions. */
+import { ErrorCode } from '../base/error-code.ts'
+import type { PartitionNumber } from '../base/ids.ts'
+import { ProduceReason } from '../link/produce-reason.ts'
+import type {
+  DeletedReply,
+  EpochEndedReply,
+  LocatedReply,
+  OffsetsReply,
+  ProducedReply,
+} from '../link/replies.ts'
+import type {
+  BrokerProxy,
+  CoordinateSink,
+  DeleteSink,
+  EpochEndSink,
+  LocateSink,
+  OffsetsSink,
+  ProduceSink,
+} from './broker-proxy.ts'
+import {
+  failedDeleted,
+  failedEpochEnd,
+  failedLocated,
+  failedOffsets,
+  failedProduced,
+} from './failed-replies.ts'
+
+/** Where commands wait and whence they are sent; the one object of its kind is {@link ReplicatedProxy}. */
+export interface Holder {
+  /** A produce has an answer that the client is to have. */
+  onProduceDone(produce: HeldProduce): void
+  /** A produce that was sent is held again: nobody that was asked leads. */
+  onProduceHeld(produce: HeldProduce): void
+  /** One of the same producer came before it, and is held. */
+  isBehindHeld(produce: HeldProduce): boolean
+  /** The question was refused by one that does not lead: held, or, false, not any longer. */
+  hold(ask: HeldAsk): boolean
+}
+
+const isOfNoLeader = (error: number): boolean =>
+  error === ErrorCode.NOT_LEADER_OR_FOLLOWER || error === ErrorCode.LEADER_NOT_AVAILABLE
+
+/** Refusals by which nothing was appended. */
+const NOT_APPENDED: ReadonlySet<number> = new Set([
+  ProduceReason.notLeader,
+  ProduceReason.electing,
+  ProduceReason.noLeader,
+])
+
+/** A batch v2 with a producer id: the broker knows it again when it is sent twice. */
+const PRODUCER_ID_AT = 43
+
+function producerIdOf(batch: Uint8Array): number {
+  if (batch.length < PRODUCER_ID_AT + 8) return -1
+  return Number(new DataView(batch.buffer, batch.byteOffset).getBigInt64(PRODUCER_ID_AT))
+}
+
+/**
+ * A produce of a replicated partition from the request to its answer. Each time that it is sent is an attempt of its own: an answer to an
+ * earlier one, of a broker that led once, is no answer.
+ */
+export class HeldProduce implements ProduceSink {
+  readonly partition: PartitionNumber
+  readonly acks: number
+  readonly batch: Uint8Array
+  readonly sink: ProduceSink
+  readonly token: number
+  readonly producerId: number
+  /** The broker that has it now; null while it is held. */
+  sentTo: BrokerProxy | null = null
+  /** Somebody may have appended it. */
+  mayBeAppended = false
+  readonly #holder: Holder
+  #attempt = 0
+  /** Attempts that are neither answered nor failed: brokers may read its batch yet. */
+  #outstanding = 0
+  #isDone = false
+
+  constructor(
+    holder: Holder,
+    partition: PartitionNumber,
+    acks: number,
+    batch: Uint8Array,
+    sink: ProduceSink,
+    token: number,
+  ) {
+    this.#holder = holder
+    this.partition = partition
+    this.acks = acks
+    this.batch = batch
+    this.sink = sink
+    this.token = token
+    this.producerId = producerIdOf(batch)
+  }
+
+  /** The client has been told that its time is up. */
+  get isOver(): boolean {
+    return this.sink.isOver === true
+  }
+
+  send(proxy: BrokerProxy): void {
+    this.sentTo = proxy
+    this.#outstanding++
+    proxy.produce(this.partition, this.acks, this.batch, this, ++this.#attempt)
+  }
+
+  /** Another leads: what the broker that has it says counts no more. */
+  abandon(): void {
+    if (this.sentTo === null) return
+    this.sentTo = null
+    this.#attempt++
+    this.mayBeAppended = true
+  }
+
+  /** Ends it: the client is told `error`. */
+  refuse(error: number, reason: number = ProduceReason.notLeader): void {
+    this.#finish({ ...failedProduced(error), reason })
+  }
+
+  onProduced(attempt: number, reply: Readonly<ProducedReply>): void {
+    this.#outstanding--
+    if (this.#isDone) {
+      if (this.#outstanding === 0) this.sink.releaseBatch?.()
+      return
+    }
+    if (attempt !== this.#attempt) return
+    this.sentTo = null
+    if (this.#isToBeSentAgain(reply)) this.#holder.onProduceHeld(this)
+    else this.#finish(reply)
+  }
+
+  #isToBeSentAgain({ error, reason }: Readonly<ProducedReply>): boolean {
+    if (error === ErrorCode.NONE || reason === ProduceReason.stopping) return false
+    // it has overtaken one that was refused
+    if (error === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER) return this.#holder.isBehindHeld(this)
+    const isDisk = error === ErrorCode.KAFKA_STORAGE_ERROR && reason !== ProduceReason.diskFull
+    if (!isOfNoLeader(error) && !isDisk) return false
+    this.mayBeAppended ||= !NOT_APPENDED.has(reason)
+    return !this.mayBeAppended || this.producerId >= 0
+  }
+
+  #finish(reply: Readonly<ProducedReply>): void {
+    this.#isDone = true
+    this.sentTo = null
+    // a broker that hangs may look at the batch when it wakes up
+    if (this.#outstanding > 0) this.sink.retainBatch?.()
+    this.#holder.onProduceDone(this)
+    this.sink.onProduced(this.token, reply)
+  }
+}
+
+/** A question about a replicated partition, asked again until somebody who leads has answered. */
+export abstract class HeldAsk {
+  readonly partition: PartitionNumber
+  readonly holder: Holder
+  readonly token: number
+  /** Monotonic milliseconds beyond which it is not held. */
+  readonly untilMs: number
+
+  constructor(holder: Holder, partition: PartitionNumber, token: number, untilMs: number) {
+    this.holder = holder
+    this.partition = partition
+    this.token = token
+    this.untilMs = untilMs
+  }
+
+  abstract send(proxy: BrokerProxy): void
+  /** Nobody leads, and it has been held for long enough. */
+  abstract fail(): void
+}
+
+export class HeldLocate extends HeldAsk implements LocateSink {
+  readonly sink: LocateSink
+  readonly offset: number
+  readonly maxBytes: number
+  readonly currentLeaderEpoch: number
+
+  constructor(
+    holder: Holder,
+    of: {
+      readonly partition: PartitionNumber
+      readonly offset: number
+      readonly maxBytes: number
+      readonly currentLeaderEpoch: number
+      readonly sink: LocateSink
+      readonly token: number
+      readonly untilMs: number
+    },
+  ) {
+    super(holder, of.partition, of.token, of.untilMs)
+    this.sink = of.sink
+    this.offset = of.offset
+    this.maxBytes = of.maxBytes
+    this.currentLeaderEpoch = of.currentLeaderEpoch
+  }
+
+  send(proxy: BrokerProxy): void {
+    proxy.locate(this.partition, this.offset, this.maxBytes, this.currentLeaderEpoch, this, 0)
+  }
+
+  onLocated(_token: number, reply: Readonly<LocatedReply>): void {
+    if (isOfNoLeader(reply.error) && this.holder.hold(this)) return
+    this.sink.onLocated(this.token, reply)
+  }
+
+  fail(): void {
+    this.sink.onLocated(this.token, failedLocated(ErrorCode.NOT_LEADER_OR_FOLLOWER))
+  }
+}
+
+export class HeldListOffsets extends HeldAsk implements OffsetsSink {
+  readonly sink: OffsetsSink
+  readonly timestamp: number
+  readonly currentLeaderEpoch: number
+
+  constructor(
+    holder: Holder,
+    of: {
+      readonly partition: PartitionNumber
+      readonly timestamp: number
+      readonly currentLeaderEpoch: number
+      readonly sink: OffsetsSink
+      readonly token: number
+      readonly untilMs: number
+    },
+  ) {
+    super(holder, of.partition, of.token, of.untilMs)
+    this.sink = of.sink
+    this.timestamp = of.timestamp
+    this.currentLeaderEpoch = of.currentLeaderEpoch
+  }
+
+  send(proxy: BrokerProxy): void {
+    proxy.listOffsets(this.partition, this.timestamp, this.currentLeaderEpoch, this, 0)
+  }
+
+  onOffsets(_token: number, reply: Readonly<OffsetsReply>): void {
+    if (isOfNoLeader(reply.error) && this.holder.hold(this)) return
+    this.sink.onOffsets(this.token, reply)
+  }
+
+  fail(): void {
+    this.sink.onOffsets(this.token, failedOffsets(ErrorCode.NOT_LEADER_OR_FOLLOWER))
+  }
+}
+
+export class HeldDelete extends HeldAsk implements DeleteSink {
+  readonly sink: DeleteSink
+  readonly offset: number
+
+  constructor(
+    holder: Holder,
+    of: {
+      readonly partition: PartitionNumber
+      readonly offset: number
+      readonly sink: DeleteSink
+      readonly token: number
+      readonly untilMs: number
+    },
+  ) {
+    super(holder, of.partition, of.token, of.untilMs)
+    this.sink = of.sink
+    this.offset = of.offset
+  }
+
+  send(proxy: BrokerProxy): void {
+    proxy.deleteRecords(this.partition, this.offset, this, 0)
+  }
+
+  onDeleted(_token: number, reply: Readonly<DeletedReply>): void {
+    if (isOfNoLeader(reply.error) && this.holder.hold(this)) return
+    this.sink.onDeleted(this.token, reply)
+  }
+
+  fail(): void {
+    this.sink.onDeleted(this.token, failedDeleted(ErrorCode.NOT_LEADER_OR_FOLLOWER))
+  }
+}
+
+export class HeldEpochEnd extends HeldAsk implements EpochEndSink {
+  readonly sink: EpochEndSink
+  readonly leaderEpoch: number
+  readonly currentLeaderEpoch: number
+
+  constructor(
+    holder: Holder,
+    of: {
+      readonly partition: PartitionNumber
+      readonly leaderEpoch: number
+      readonly currentLeaderEpoch: number
+      readonly sink: EpochEndSink
+      readonly token: number
+      readonly untilMs: number
+    },
+  ) {
+    super(holder, of.partition, of.token, of.untilMs)
+    this.sink = of.sink
+    this.leaderEpoch = of.leaderEpoch
+    this.currentLeaderEpoch = of.currentLeaderEpoch
+  }
+
+  send(proxy: BrokerProxy): void {
+    proxy.epochEnd(this.partition, this.leaderEpoch, this.currentLeaderEpoch, this, 0)
+  }
+
+  onEpochEnd(_token: number, reply: Readonly<EpochEndedReply>): void {
+    if (isOfNoLeader(reply.error) && this.holder.hold(this)) return
+    this.sink.onEpochEnd(this.token, reply)
+  }
+
+  fail(): void {
+    this.sink.onEpochEnd(this.token, failedEpochEnd(ErrorCode.NOT_LEADER_OR_FOLLOWER))
+  }
+}
+
+/** A request for a coordinator. Asked again as a client would, which looks for the coordinator and asks that. */
+export class HeldCall extends HeldAsk implements CoordinateSink {
+  readonly sink: CoordinateSink
+  readonly host: string
+  /** Of its own: what the caller gave is gone when its call returns. */
+  readonly frame: Uint8Array
+
+  constructor(
+    holder: Holder,
+    of: {
+      readonly partition: PartitionNumber
+      readonly host: string
+      readonly frame: Uint8Array
+      readonly sink: CoordinateSink
+      readonly token: number
+      readonly untilMs: number
+    },
+  ) {
+    super(holder, of.partition, of.token, of.untilMs)
+    this.sink = of.sink
+    this.host = of.host
+    this.frame = of.frame.slice()
+  }
+
+  send(proxy: BrokerProxy): void {
+    proxy.coordinate(this.partition, this.host, this.frame, this, 0)
+  }
+
+  onCoordinated(_token: number, error: number, frame: Uint8Array | null): void {
+    const isElsewhere =
+      error === ErrorCode.NOT_COORDINATOR || error === ErrorCode.COORDINATOR_NOT_AVAILABLE
+    if (frame === null && isElsewhere && this.holder.hold(this)) return
+    this.sink.onCoordinated(this.token, error, frame)
+  }
+
+  fail(): void {
+    this.sink.onCoordinated(this.token, ErrorCode.NOT_COORDINATOR, null)
+  }
+}
