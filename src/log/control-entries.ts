@@ -49,8 +49,11 @@ export class ControlEntries {
   #isRewriting = false
   #closed = false
 
-  /** Begins the file of a replica that has none. Its flush is asked for at once: without it the replica has no id. */
-  static create(log: ControlledLog, header: ControlHeader): ControlEntries {
+  /**
+   * Begins the file of a replica that has none. `isDurable`: its flush is asked for at once; else it goes with the log's first, and a power cut before that
+   * may take it from beside a log that stays (its owner begins that anew).
+   */
+  static create(log: ControlledLog, header: ControlHeader, isDurable = true): ControlEntries {
     const { environment, directory } = log
     const path = `${directory}/${segmentName(header.startOffset, CONTROL_ENTRIES_SUFFIX)}`
     const bytes = encodeControlHeader(header)
@@ -60,7 +63,7 @@ export class ControlEntries {
     })
     log.tail.flushAlso(path)
     log.tail.flushAlso(directory)
-    log.requestFlush()
+    if (isDurable) log.requestFlush()
     return new ControlEntries(log, path, header, bytes, [])
   }
 

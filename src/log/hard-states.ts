@@ -314,13 +314,14 @@ export class HardStates {
     this.#draft = draft
     this.#needsDraft = false
     const { length } = bytes
-    this.#flush.request(path, (failed) => {
+    const done = (failed: DiskError | null) => {
       if (this.#draft !== draft) return
       if (failed !== null) {
         this.#giveUpDraft(failed)
         this.#lose(failed)
       } else this.#takeDraft(draft, length)
-    })
+    }
+    this.#flush.request(path, done, true)
   }
 
   /** Its first `durableBytes` are durable, and hold all that this file may have been relied on for. */
@@ -361,19 +362,19 @@ export class HardStates {
     const bytes = this.#bytes
     const paths = this.#isNameNew ? [this.#path, this.#directory] : [this.#path]
     let [left, failed]: [number, DiskError | null] = [paths.length, null]
-    for (const path of paths) {
-      this.#flush.request(path, (error) => {
-        failed ??= error
-        if (--left > 0) return
-        this.#isFlushing = false
-        if (failed === null) {
-          this.#durableBytes = Math.max(this.#durableBytes, bytes)
-          this.#isNameNew = false
-        } else this.#lose(failed)
-        for (const done of waiters) done(failed)
-        this.#advance()
-      })
+    const done = (error: DiskError | null) => {
+      failed ??= error
+      if (--left > 0) return
+      this.#isFlushing = false
+      if (failed === null) {
+        this.#durableBytes = Math.max(this.#durableBytes, bytes)
+        this.#isNameNew = false
+      } else this.#lose(failed)
+      for (const done of waiters) done(failed)
+      this.#advance()
     }
+    // elections wait for it
+    for (const path of paths) this.#flush.request(path, done, true)
   }
 
   /** After a flush that failed the system may take for written what is not: no later one is believed. */

@@ -336,18 +336,18 @@ export class Replication {
     const opened = ControlEntries.open(log)
     if (opened.kind === 'open') return opened.controls
     if (opened.kind === 'damaged') throw new LogFailedError(opened.reason)
-    if (log.logEndOffset > 0) {
-      throw new LogFailedError('its log has records, but not what its group has agreed on')
-    }
+    if (log.logEndOffset > 0) dropOrphaned(log)
     const { image, brokerId } = this.#options
     const own = this.#currentIdOf(brokerId)
     const first = image.firstReplicaIds(number)
     // one that was not there when the partition was made learns from the leader who votes
     const voters = first.includes(own) ? first : []
-    return ControlEntries.create(log, {
+    const header = {
       ...{ replicaId: own, startOffset: 0, controlsBefore: 0, lines: [] },
       configuration: { voters, learners: [] },
-    })
+    }
+    // thousands of partitions that are touched at once would keep elections waiting behind their flushes
+    return ControlEntries.create(log, header, asksForFlushes(log))
   }
 
   /** Of a broker's replicas that are made now. */
@@ -481,6 +481,23 @@ export class Replication {
     const { minInsyncReplicas } = topic.effectiveAt(this.#options.brokerId)
     return Math.max(majority(group), minInsyncReplicas)
   }
+}
+
+const asksForFlushes = ({ config }: PartitionLog): boolean =>
+  config.flushMessages !== Number.MAX_SAFE_INTEGER
+
+/**
+ * A log without what its group has agreed on: a power cut has taken the one and left the other. Nobody was promised that it stays, else both would have
+ * been flushed. Throws where that is not how it came.
+ */
+function dropOrphaned(log: PartitionLog): void {
+  if (!log.foundPoint.powerLoss || log.logStartOffset > 0 || asksForFlushes(log)) {
+    throw new LogFailedError('its log has records, but not what its group has agreed on')
+  }
+  const { directory, partition, logEndOffset } = log
+  const why = `A power cut took what a replica's group had agreed on: its ${logEndOffset} records are dropped`
+  log.environment.logger.log('warn', why, { directory, partition })
+  log.truncateTo(0)
 }
 
 /** It leads, takes batches, and knows all that was committed before: reads may say where the log ends. */
