@@ -39,7 +39,7 @@ export const describeQuorumHandler = handler({
         errorCode: ErrorCode.NONE,
         errorMessage: null,
         topics: topicsOf(request, () => quorum(context, ends)),
-        nodes: votersOf(context),
+        nodes: context.version >= 2 ? votersOf(context) : [],
       })
     })
   },
