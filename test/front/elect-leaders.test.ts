@@ -5,7 +5,7 @@ import { electLeaders } from '../../src/protocol/43-elect-leaders.ts'
 import type { Asking } from './fake-client.ts'
 import { Harness } from './harness.ts'
 
-type Wanted = Asking<typeof electLeaders>['topicPartitions']
+type Wanted = NonNullable<Asking<typeof electLeaders>['topicPartitions']> | null
 
 /** Three brokers and a topic with a replica on each; the front has been told that `leader` leads its first partition. */
 function world(leader: 'preferred' | 'another' = 'another') {
