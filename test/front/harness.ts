@@ -128,6 +128,8 @@ export class Harness {
         cells: 1,
         brokersPerCell: count,
         defaultPartitions: 4,
+        // its brokers have no rings to each other
+        isReplicated: false,
         brokerConfigs: options.brokerConfigs ?? {},
       },
       publish: (message) => {

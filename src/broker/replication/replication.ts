@@ -1,17 +1,13 @@
 import { ErrorCode } from '../../base/error-code.ts'
 import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
-import { partitionPath } from '../../base/paths.ts'
-import { replicaIdOf } from '../../base/replica-id.ts'
 import type { MetadataView } from '../../image/view.ts'
 import { type BeatSource, BrokerLiveness } from '../../link/broker-liveness.ts'
 import type { LeaderChange } from '../../link/control.ts'
 import type { ControlPort, PeerName } from '../../link/ports.ts'
 import { ProduceReason } from '../../link/produce-reason.ts'
-import { ControlEntries } from '../../log/control-entries.ts'
 import type { DiskError } from '../../log/disk.ts'
 import type { LogEnvironment } from '../../log/environment.ts'
 import { HardStates } from '../../log/hard-states.ts'
-import type { PartitionLog } from '../../log/partition-log.ts'
 import { NO_REPLICA, Role } from '../../raft/types.ts'
 import type { BrokerLink } from '../broker-link.ts'
 import type { Replica } from '../replica.ts'
@@ -20,7 +16,8 @@ import { InSync } from './in-sync.ts'
 import { LeadershipMoves } from './leadership-moves.ts'
 import { isSettled, moveMembership } from './membership-moves.ts'
 import { isNext, RaftHost } from './raft-host.ts'
-import { LogFailedError, type ReplicaFiles, type ReplicaGroup } from './replica-group.ts'
+import type { ReplicaGroup } from './replica-group.ts'
+import { ReplicaOpening } from './replica-opening.ts'
 
 export interface ReplicationOptions {
   readonly cellId: CellId
@@ -61,6 +58,7 @@ export class Replication {
   readonly #options: ReplicationOptions
   readonly #host: RaftHost
   readonly #liveness: BrokerLiveness | null
+  readonly #opening: ReplicaOpening
   readonly #inSync: InSync
   readonly #moves: LeadershipMoves
   /** Replicas here that lead, and whose leadership the fronts were told of. */
@@ -84,13 +82,14 @@ export class Replication {
     this.#options = options
     const { brokerId, environment, links, beats } = options
     this.#inSync = new InSync(brokerId)
+    this.#opening = new ReplicaOpening(options)
     this.#moves = new LeadershipMoves(options.control)
     this.#host = new RaftHost({
       ...{ brokerId, links, clock: environment.clock, random: environment.random },
       logger: environment.logger,
       hardStates: () => this.#openHardStates(),
-      openFiles: (number) => this.#openFiles(number),
-      directoryOf: (number, broker) => this.#directoryOf(number, broker),
+      openFiles: (number) => (this.isRegistered ? this.#opening.files(number, this.#nowMs) : null),
+      directoryOf: (number, broker) => this.#opening.directoryOf(number, broker),
       takeBuffer: options.takeBuffer,
       onOpened: (group) => {
         const replica = options.table.get(group.partition)
@@ -283,7 +282,7 @@ export class Replication {
     const group = replica?.group ?? null
     const isLed = replica !== undefined && group !== null && replica.ledTerm !== 0
     if (!isLed) this.#moves.refuse(move, ErrorCode.NOT_LEADER_OR_FOLLOWER)
-    else if (!group.raft.transferTo(this.#currentIdOf(to))) {
+    else if (!group.raft.transferTo(this.#opening.currentIdOf(to))) {
       this.#moves.refuse(move, ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE)
     } else {
       this.#host.touch(group)
@@ -313,55 +312,6 @@ export class Replication {
       directory: rootOf(brokerId),
     })
     return this.#hardStates
-  }
-
-  #openFiles(number: PartitionNumber): ReplicaFiles | null {
-    const { table, image, brokerId } = this.#options
-    if (!this.isRegistered || !image.replicasOf(number).includes(brokerId)) return null
-    const replica = table.admit(number)
-    if (replica === undefined || !replica.isReplicated) return null
-    // it has begun anew; the log before was abandoned
-    if (replica.log !== null) table.dropLog(replica)
-    if (this.#nowMs < replica.failedUntilMs) return null
-    const log = table.openLog(replica, this.#nowMs)
-    if (log === null) return null
-    let controls: ControlEntries | null = null
-    table.guard(replica, this.#nowMs, () => {
-      controls = this.#controlsOf(number, log)
-    })
-    return controls === null ? null : { log, controls }
-  }
-
-  #controlsOf(number: PartitionNumber, log: PartitionLog): ControlEntries {
-    const opened = ControlEntries.open(log)
-    if (opened.kind === 'open') return opened.controls
-    if (opened.kind === 'damaged') throw new LogFailedError(opened.reason)
-    if (log.logEndOffset > 0) dropOrphaned(log)
-    const { image, brokerId } = this.#options
-    const own = this.#currentIdOf(brokerId)
-    const first = image.firstReplicaIds(number)
-    // one that was not there when the partition was made learns from the leader who votes
-    const voters = first.includes(own) ? first : []
-    const header = {
-      ...{ replicaId: own, startOffset: 0, controlsBefore: 0, lines: [] },
-      configuration: { voters, learners: [] },
-    }
-    // thousands of partitions that are touched at once would keep elections waiting behind their flushes
-    return ControlEntries.create(log, header, asksForFlushes(log))
-  }
-
-  /** Of a broker's replicas that are made now. */
-  #currentIdOf(broker: BrokerId): number {
-    const { image, cellId } = this.#options
-    return replicaIdOf(broker, image.brokerDirectory(cellId, broker)?.life ?? 0)
-  }
-
-  #directoryOf(number: PartitionNumber, broker: BrokerId): string {
-    const { image, rootOf } = this.#options
-    const partition = image.partition(number)
-    if (partition === undefined) throw new LogFailedError('its topic is gone')
-    const { topic, index } = partition
-    return partitionPath(rootOf(broker), topic.tenantId, topic.topicId, index)
   }
 
   #onFailed(number: PartitionNumber, reason: unknown): void {
@@ -453,14 +403,14 @@ export class Replication {
       return
     }
     this.#host.guard(group, () => {
-      if (moveMembership(group, wanted, (broker) => this.#currentIdOf(broker))) {
+      if (moveMembership(group, wanted, (broker) => this.#opening.currentIdOf(broker))) {
         this.#host.touch(group)
       }
     })
   }
 
   #wantedIds({ number }: Replica): number[] {
-    return this.#options.image.replicasOf(number).map((broker) => this.#currentIdOf(broker))
+    return this.#options.image.replicasOf(number).map((broker) => this.#opening.currentIdOf(broker))
   }
 
   /** To the preferred replica, once it has been there for a while and has what is committed. */
@@ -469,7 +419,7 @@ export class Replication {
     if (preferred === undefined || preferred === this.#options.brokerId) return false
     const sinceMs = this.#reachableSinceMs.get(preferred)
     if (sinceMs === undefined || this.#nowMs - sinceMs < PREFERRED_AFTER_MS) return false
-    const id = this.#currentIdOf(preferred)
+    const id = this.#opening.currentIdOf(preferred)
     const { raft } = group
     if ((raft.progressOf(id)?.match ?? 0) < raft.commit || !raft.takesProposals) return false
     if (!raft.transferTo(id)) return false
@@ -481,23 +431,6 @@ export class Replication {
     const { minInsyncReplicas } = topic.effectiveAt(this.#options.brokerId)
     return Math.max(majority(group), minInsyncReplicas)
   }
-}
-
-const asksForFlushes = ({ config }: PartitionLog): boolean =>
-  config.flushMessages !== Number.MAX_SAFE_INTEGER
-
-/**
- * A log without what its group has agreed on: a power cut has taken the one and left the other. Nobody was promised that it stays, else both would have
- * been flushed. Throws where that is not how it came.
- */
-function dropOrphaned(log: PartitionLog): void {
-  if (!log.foundPoint.powerLoss || log.logStartOffset > 0 || asksForFlushes(log)) {
-    throw new LogFailedError('its log has records, but not what its group has agreed on')
-  }
-  const { directory, partition, logEndOffset } = log
-  const why = `A power cut took what a replica's group had agreed on: its ${logEndOffset} records are dropped`
-  log.environment.logger.log('warn', why, { directory, partition })
-  log.truncateTo(0)
 }
 
 /** It leads, takes batches, and knows all that was committed before: reads may say where the log ends. */

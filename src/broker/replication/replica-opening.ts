@@ -1,0 +1,93 @@
+import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
+import { partitionPath } from '../../base/paths.ts'
+import { replicaIdOf } from '../../base/replica-id.ts'
+import type { MetadataView } from '../../image/view.ts'
+import { ControlEntries } from '../../log/control-entries.ts'
+import type { PartitionLog } from '../../log/partition-log.ts'
+import type { ReplicaTable } from '../replica-table.ts'
+import { LogFailedError, type ReplicaFiles } from './replica-group.ts'
+
+export interface ReplicaOpeningOptions {
+  readonly cellId: CellId
+  readonly brokerId: BrokerId
+  /** The directory of a broker of this cell. */
+  readonly rootOf: (broker: BrokerId) => string
+  readonly image: MetadataView
+  readonly table: ReplicaTable
+}
+
+/** Opens what a replica of a group consists of, and says what it is called. On the broker's thread. */
+export class ReplicaOpening {
+  readonly #options: ReplicaOpeningOptions
+
+  constructor(options: ReplicaOpeningOptions) {
+    this.#options = options
+  }
+
+  /** Log and control entries, opened or made; null where this broker has none, or they cannot be opened now. */
+  files(number: PartitionNumber, nowMs: number): ReplicaFiles | null {
+    const { table, image, brokerId } = this.#options
+    if (!image.replicasOf(number).includes(brokerId)) return null
+    const replica = table.admit(number)
+    if (replica === undefined || !replica.isReplicated) return null
+    // it has begun anew; the log before was abandoned
+    if (replica.log !== null) table.dropLog(replica)
+    if (nowMs < replica.failedUntilMs) return null
+    const log = table.openLog(replica, nowMs)
+    if (log === null) return null
+    let controls: ControlEntries | null = null
+    table.guard(replica, nowMs, () => {
+      controls = this.#controlsOf(number, log)
+    })
+    return controls === null ? null : { log, controls }
+  }
+
+  #controlsOf(number: PartitionNumber, log: PartitionLog): ControlEntries {
+    const opened = ControlEntries.open(log)
+    if (opened.kind === 'open') return opened.controls
+    if (opened.kind === 'damaged') throw new LogFailedError(opened.reason)
+    if (log.logEndOffset > 0) dropOrphaned(log)
+    const { image, brokerId } = this.#options
+    const own = this.currentIdOf(brokerId)
+    const first = image.firstReplicaIds(number)
+    // one that was not there when the partition was made learns from the leader who votes
+    const voters = first.includes(own) ? first : []
+    const header = {
+      ...{ replicaId: own, startOffset: 0, controlsBefore: 0, lines: [] },
+      configuration: { voters, learners: [] },
+    }
+    // thousands of partitions that are touched at once would keep elections waiting behind their flushes
+    return ControlEntries.create(log, header, asksForFlushes(log))
+  }
+
+  /** Of a broker's replicas that are made now. */
+  currentIdOf(broker: BrokerId): number {
+    const { image, cellId } = this.#options
+    return replicaIdOf(broker, image.brokerDirectory(cellId, broker)?.life ?? 0)
+  }
+
+  directoryOf(number: PartitionNumber, broker: BrokerId): string {
+    const { image, rootOf } = this.#options
+    const partition = image.partition(number)
+    if (partition === undefined) throw new LogFailedError('its topic is gone')
+    const { topic, index } = partition
+    return partitionPath(rootOf(broker), topic.tenantId, topic.topicId, index)
+  }
+}
+
+const asksForFlushes = ({ config }: PartitionLog): boolean =>
+  config.flushMessages !== Number.MAX_SAFE_INTEGER
+
+/**
+ * A log without what its group has agreed on: a power cut has taken the one and left the other. Nobody was promised that it stays, else both would have
+ * been flushed. Throws where that is not how it came.
+ */
+function dropOrphaned(log: PartitionLog): void {
+  if (!log.foundPoint.powerLoss || log.logStartOffset > 0 || asksForFlushes(log)) {
+    throw new LogFailedError('its log has records, but not what its group has agreed on')
+  }
+  const { directory, partition, logEndOffset } = log
+  const why = `A power cut took what a replica's group had agreed on: its ${logEndOffset} records are dropped`
+  log.environment.logger.log('warn', why, { directory, partition })
+  log.truncateTo(0)
+}
