@@ -9,7 +9,7 @@ type Wanted = NonNullable<Asking<typeof electLeaders>['topicPartitions']> | null
 
 /** Three brokers and a topic with a replica on each; the front has been told that `leader` leads its first partition. */
 function world(leader: 'preferred' | 'another' = 'another') {
-  const harness = new Harness({ brokers: 3 })
+  const harness = new Harness({ brokers: 3, isReplicated: true })
   harness.createTopic('t', 1)
   const [preferred, other] = harness.image.replicasOf(harness.partition('t'))
   const old = leader === 'preferred' ? preferred! : other!
@@ -216,7 +216,7 @@ test('a topic that is deleted meanwhile', () => {
 })
 
 test('of many partitions a few move at a time', () => {
-  const harness = new Harness({ brokers: 3 })
+  const harness = new Harness({ brokers: 3, isReplicated: true })
   harness.createTopic('wide', 200)
   const client = harness.connect()
   // one broker leads all of it

@@ -57,6 +57,8 @@ export interface HarnessOptions {
   readonly brokerConfigs?: ConfigValues
   readonly brokerSettings?: Partial<BrokerSettings>
   readonly collectGarbage?: () => void
+  /** Topics get the replicas that they ask for, although the brokers have no rings to each other: none of them ever leads. */
+  readonly isReplicated?: boolean
 }
 
 /** Answers of the disk and the pool come in a later turn, as from other threads. */
@@ -128,8 +130,7 @@ export class Harness {
         cells: 1,
         brokersPerCell: count,
         defaultPartitions: 4,
-        // its brokers have no rings to each other
-        isReplicated: false,
+        isReplicated: options.isReplicated ?? false,
         brokerConfigs: options.brokerConfigs ?? {},
       },
       publish: (message) => {

@@ -180,7 +180,7 @@ describe('DescribeLogDirs', () => {
   describe('of a topic with several replicas', () => {
     /** What each node says of its replica of `t-0`; `answers`: what brokers say in whose place the test answers. */
     function told(nodeId: number, answers: Readonly<Record<number, object | null>> = {}) {
-      const world = new Harness({ brokers: 3 })
+      const world = new Harness({ brokers: 3, isReplicated: true })
       world.createTopic('t', 1)
       world.tellLeader('t', 0, 1, 5)
       const client = world.connectTo(nodeId)
