@@ -154,7 +154,8 @@ function buildAgents(
     },
   })
   const registering = registers({
-    ...{ brokerId, directoryId, rack: null, broker, control },
+    ...{ brokerId, directoryId, broker, control },
+    rack: data.settings.racks[brokerId] ?? null,
     controller: () => controller,
   })
   if (controllerModule === null || metadataLog === null) {
