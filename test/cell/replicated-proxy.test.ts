@@ -58,6 +58,8 @@ class FakeBroker {
     this.located.push({ sink, token })
   }
 
+  dismiss(): void {}
+
   /** Looks at its next command. */
   turn(): void {
     const next = this.ring.shift()
@@ -125,15 +127,19 @@ function world(seed = 1) {
   const log: Log = { committed: [], uncommitted: [] }
   const brokers = [1, 2, 3].map((id) => new FakeBroker(id, log))
   let told: BrokerId | 0 = asBrokerId(1)
+  let epoch = 1
   const image = {
     leaderOf: () => told,
+    leaderEpochOf: () => epoch,
     replicasOf: () => brokers.map(({ brokerId }) => brokerId),
   } as unknown as MetadataView
   const proxy = new ReplicatedProxy({
     ...{ cellId: CELL, image, clock },
     proxyOf: (broker) => brokers[broker - 1] as unknown as BrokerProxy,
+    brokers: () => brokers as unknown as BrokerProxy[],
   })
   const tell = (leader: BrokerId | 0) => {
+    if (leader !== 0) epoch++
     told = leader
     proxy.onLeader(P)
   }

@@ -8,7 +8,7 @@ vi.setConfig({ testTimeout: ROW_TIMEOUT_MS })
 const smoke = smokeRows()
 
 test('large batches with three replicas: every measure of both sides', async () => {
-  const { row, measured } = await smoke('large-batches-rf3')
+  const { row, measured } = await smoke('large-batches-rf3', 2)
   expectAll(row, measured)
 })
 
