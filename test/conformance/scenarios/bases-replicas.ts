@@ -10,6 +10,11 @@ export const replicaBases: Readonly<Record<number, Base>> = {
       topicPartitions: [{ topic: 'base-elect', partitions: [0] }],
       timeoutMs: 5_000,
     }),
+    // of all topics each side tells of those that it has
+    keep: (path) =>
+      path !== 'replicaElectionResults' &&
+      (!path.startsWith('replicaElectionResults[') ||
+        path.startsWith('replicaElectionResults[base-')),
   },
   45: {
     prepare: (side) => side.createTopic('base-reassign', 2),
