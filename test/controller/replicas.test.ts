@@ -6,7 +6,7 @@ import { ControllerMachine } from '../../src/controller/machine.ts'
 import { CellLoads, placePartitions } from '../../src/controller/placement.ts'
 import type { MetadataEntry } from '../../src/image/entry.ts'
 import { MetadataImage } from '../../src/image/image.ts'
-import type { ControllerRequest, NewTopic } from '../../src/image/request.ts'
+import type { ControllerRequest, NewTopic, Outcome } from '../../src/image/request.ts'
 import { TimelineRegistry } from '../../src/machine/timeline.ts'
 
 const CELL = 1 as CellId
@@ -32,8 +32,10 @@ function controller(brokersPerCell: number, more: object = {}) {
     return decision
   }
   const said = (name: string, response: ReturnType<typeof ask>['response']) => {
-    if (!('results' in response)) throw new Error('another kind of answer')
-    const { error, message } = response.results.find((one) => one.name === name)!
+    const isOfTopics = response.kind === 'create-topics' || response.kind === 'create-partitions'
+    if (!isOfTopics) throw new Error('another kind of answer')
+    const results: readonly Outcome[] = response.results as readonly Outcome[]
+    const { error, message } = results.find((one) => one.name === name)!
     return error === 0 ? 'NONE' : `${errorName(error)}: ${message}`
   }
   const create = (name: string, overrides: Partial<NewTopic> = {}) => {

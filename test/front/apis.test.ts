@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import { asTenantId } from '../../src/base/ids.ts'
 import { servedApis } from '../../src/front/handlers.ts'
 import { produce } from '../../src/protocol/00-produce.ts'
 import { listOffsets } from '../../src/protocol/02-list-offsets.ts'
@@ -113,6 +114,31 @@ describe('ApiVersions', () => {
     const request = { clientSoftwareName: 'a b', clientSoftwareVersion: '1' }
     expect(call(world, world.connect(), apiVersions, 3, request).errorCode).toBe(42)
   })
+})
+
+test('racks of brokers are told as their brokers have said them', () => {
+  const world = new Harness({ brokers: 2 })
+  const directoryId = 'a'.repeat(32)
+  const request = {
+    kind: 'register-broker',
+    cellId: 1,
+    brokerId: 2,
+    directoryId,
+    rack: 'east',
+  } as const
+  world.controller.onRequest('server', asTenantId(''), 0, request)
+  world.run()
+  const client = world.connectTo(2)
+  const { brokers } = call(world, client, describeCluster, 1, {})
+  expect(brokers.map(({ brokerId, rack }) => [brokerId, rack])).toEqual([
+    [1, null],
+    [2, 'east'],
+  ])
+  const told = call(world, client, metadata, 12, { topics: [] })
+  expect(told.brokers.map(({ rack }) => rack)).toEqual([null, 'east'])
+  const resources = [{ resourceType: 4, resourceName: '2', configurationKeys: ['broker.rack'] }]
+  const { results } = call(world, client, describeConfigs, 4, { resources })
+  expect(results[0]!.configs).toMatchObject([{ name: 'broker.rack', value: 'east' }])
 })
 
 describe('requests that cannot be served', () => {
