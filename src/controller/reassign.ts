@@ -9,7 +9,11 @@ import {
   toldReplicas,
   without,
 } from '../image/replica-moves.ts'
-import type { ControllerRequest, ControllerResponse, OngoingReassignment } from '../image/request.ts'
+import type {
+  ControllerRequest,
+  ControllerResponse,
+  OngoingReassignment,
+} from '../image/request.ts'
 import { refuseNodes } from './create-topics.ts'
 import { type Refusal, refuse } from './results.ts'
 import { brokerKey, type ControllerState, type TopicState } from './state.ts'
@@ -71,8 +75,7 @@ class Planning {
       const message = `Unable to find partition ${name}:${index}.`
       return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message)
     }
-    const now =
-      this.#planned.get(`${topic.topicId}/${index}`) ?? moveOf(this.#state, topic, index)
+    const now = this.#planned.get(`${topic.topicId}/${index}`) ?? moveOf(this.#state, topic, index)
     const next = replicas === null ? undone(now) : this.#changed(now, replicas)
     if ('error' in next) return next
     if (next === now) return DONE

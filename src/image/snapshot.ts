@@ -68,8 +68,9 @@ function* topicEntries(image: MetadataImage, topic: TopicRow): IterableIterator<
       const { leader, leaderEpoch, ...partition } = image.partition(number)!
       const replicas = image.moveOf(number)?.replicas ?? partition.replicas
       // who leads one of several replicas is told by brokers, and no entry's affair
-      const led =
-        image.isReplicated(number) ? { leader: replicas[0]!, leaderEpoch: 0 } : { leader, leaderEpoch }
+      const led = image.isReplicated(number)
+        ? { leader: replicas[0]!, leaderEpoch: 0 }
+        : { leader, leaderEpoch }
       placements.push({ replicas, leader: led.leader as BrokerId, leaderEpoch: led.leaderEpoch })
     }
     const firstPartition = topic.numberOf(firstIndex as PartitionIndex)
@@ -82,7 +83,8 @@ function* topicEntries(image: MetadataImage, topic: TopicRow): IterableIterator<
   }
   for (let index = 0; index < topic.partitionCount; index++) {
     const move = image.moveOf(topic.numberOf(index as PartitionIndex))
-    if (move !== undefined) yield { kind: 'partition-reassigned', tenantId, topicId, index, ...move }
+    if (move !== undefined)
+      yield { kind: 'partition-reassigned', tenantId, topicId, index, ...move }
   }
 }
 

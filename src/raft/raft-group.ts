@@ -94,6 +94,11 @@ export class RaftGroup {
     return this.#unreachable
   }
 
+  /** The newest configuration is committed. */
+  get isMembershipCommitted(): boolean {
+    return this.#log.view.membershipAt < this.#log.commit
+  }
+
   /** What this leader knows of another replica; undefined where it leads nobody. */
   progressOf(replica: ReplicaId): Readonly<Progress> | undefined {
     return this.#leadership?.progressOf(replica)
