@@ -1,6 +1,7 @@
 import type { BrokerId } from '../../base/ids.ts'
 import { brokerOf } from '../../base/replica-id.ts'
 import type { MetadataView } from '../../image/view.ts'
+import type { Position } from '../../raft/types.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
 import type { ReplicaGroup } from './replica-group.ts'
@@ -21,6 +22,15 @@ export interface ReplicaMovingOptions {
 const OPENED_PER_SWEEP = 64
 /** A partition with one replica that is never at rest for so long takes nothing new until it is. */
 const RAISE_AFTER_MS = 500
+/** So far behind a replica may be when it gets its vote. */
+const MOMENT_MS = 20
+
+interface CommitLook {
+  readonly term: number
+  readonly atMs: number
+  readonly commit: Position
+  readonly before: Position
+}
 
 /**
  * A broker's part in moves of replicas: wakes the groups that they are of, has logs that were nobody's but its own become a group's, and tells the
@@ -30,6 +40,8 @@ export class ReplicaMoving {
   readonly #options: ReplicaMovingOptions
   /** Replicas whose logs are to be a group's, and since when. */
   readonly #raising = new Map<Replica, number>()
+  /** Of groups that this broker leads and that change: what was committed a moment ago. */
+  readonly #looks = new WeakMap<ReplicaGroup, CommitLook>()
 
   constructor(options: ReplicaMovingOptions) {
     this.#options = options
@@ -73,6 +85,24 @@ export class ReplicaMoving {
       } else replica.isToBeRaised = nowMs - sinceMs >= RAISE_AFTER_MS
     }
     return work
+  }
+
+  /**
+   * How far a replica is to have got to be given a vote: what was committed a moment ago. While one replica alone commits what it writes, nobody else
+   * ever has it all.
+   */
+  caughtUpTo(group: ReplicaGroup, nowMs: number): Position {
+    const { commit, term } = group.raft
+    const look = this.#looks.get(group)
+    if (look === undefined || look.term !== term) {
+      this.#looks.set(group, { term, atMs: nowMs, commit, before: commit })
+      return commit
+    }
+    if (nowMs - look.atMs >= MOMENT_MS) {
+      this.#looks.set(group, { term, atMs: nowMs, commit, before: look.commit })
+      return look.commit
+    }
+    return look.before
   }
 
   /** Of a group that this broker leads and that {@link isSettled}; whether nothing more is to be done for it here. */

@@ -431,7 +431,9 @@ export class Replication {
       return
     }
     this.#host.guard(group, () => {
-      if (moveMembership(group, wanted, (broker) => this.#opening.currentIdOf(broker))) {
+      const currentIdOf = (broker: BrokerId) => this.#opening.currentIdOf(broker)
+      const caughtUpTo = this.#replicaMoves.caughtUpTo(group, this.#nowMs)
+      if (moveMembership(group, wanted, currentIdOf, caughtUpTo)) {
         this.#host.touch(group)
       }
     })
