@@ -388,8 +388,11 @@ export class BrokerAgent {
       },
       onMoved: (replica) => this.#onMoved(replica),
       onRaised: (replica) => this.#removeReplica(replica, ErrorCode.NOT_LEADER_OR_FOLLOWER),
-      onSettled: ({ topic: { tenantId, topicId }, index }, replicas) =>
-        options.askController?.(tenantId, { kind: 'replicas-settled', topicId, index, replicas }),
+      onSettled: ({ number, topic: { tenantId, topicId }, index }, replicas) => {
+        const generation = this.#image.moveGenerationOf(number)
+        const settled = { kind: 'replicas-settled', topicId, index, generation, replicas } as const
+        options.askController?.(tenantId, settled)
+      },
       isRemoving: (directory) => this.#maintenance.isRemoving(directory),
     })
   }

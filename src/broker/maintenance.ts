@@ -177,7 +177,7 @@ export class Maintenance {
 
   #onOrphan(directory: string): void {
     const { logger } = this.#options.environment
-    logger.log('info', 'Removing a directory that belongs to no replica any more', { directory })
+    logger.log('info', 'Removing a directory that belongs to no topic any more', { directory })
     this.#remover.add(null, directory)
   }
 }

@@ -79,8 +79,9 @@ class Planning {
     const next = replicas === null ? undone(now) : this.#changed(now, replicas)
     if ('error' in next) return next
     if (next === now) return DONE
-    this.#planned.set(`${topic.topicId}/${index}`, next)
-    this.entries.push(entryOf(topic, index, next))
+    const entry = entryOf(topic, index, next)
+    this.#planned.set(`${topic.topicId}/${index}`, entry)
+    this.entries.push(entry)
     return DONE
   }
 
@@ -116,11 +117,12 @@ function undone(now: ReplicaMove): ReplicaMove | Refusal {
 export function planSettled(
   state: ControllerState,
   tenantId: TenantId,
-  { topicId, index, replicas }: Request<'replicas-settled'>,
+  { topicId, index, generation, replicas }: Request<'replicas-settled'>,
 ): ReassignedEntry | null {
   const topic = state.topicById(tenantId, topicId as TopicId)
   const now = topic?.moves.get(index)
   if (topic === undefined || now === undefined || !isPending(now)) return null
+  if (generation !== now.generation) return null
   const wanted = now.target ?? now.replicas
   if (!isSameSet(wanted, replicas)) return null
   const isFirst = now.isFirst && isSameSet(wanted, now.replicas)
@@ -156,12 +158,13 @@ function moveOf(state: ControllerState, topic: TopicState, index: number): Repli
   if (known !== undefined) return known
   const replicas = topic.replicas[index]!
   const firstLife = state.brokers.get(brokerKey(topic.cellId, replicas[0]!))?.life ?? 0
-  return { replicas, target: null, leaving: [], isFirst: true, firstLife }
+  return { replicas, target: null, leaving: [], isFirst: true, generation: 0, firstLife }
 }
 
 const entryOf = (topic: TopicState, index: number, move: ReplicaMove): ReassignedEntry => {
   const { tenantId, topicId } = topic
-  return { kind: 'partition-reassigned', tenantId, topicId, index, ...move }
+  const generation = move.generation + 1
+  return { kind: 'partition-reassigned', tenantId, topicId, index, ...move, generation }
 }
 
 const isSameSet = (one: readonly number[], other: readonly number[]): boolean =>

@@ -280,11 +280,11 @@ export class ControllerState {
 
   #reassign(entry: Entry<'partition-reassigned'>): void {
     const topic = this.#existing(entry)
-    const { index, replicas, target, leaving, isFirst, firstLife } = entry
+    const { index, replicas, target, leaving, isFirst, generation, firstLife } = entry
     const before = topic.replicas[index]
     invariant(before !== undefined, 'replicas move of a partition that exists')
     const moves = new Map(topic.moves)
-    moves.set(index, { replicas, target, leaving, isFirst, firstLife })
+    moves.set(index, { replicas, target, leaving, isFirst, generation, firstLife })
     this.#replaceTopic(topic, { moves, replicas: topic.replicas.with(index, replicas) })
     if ([...moves.values()].some(isPending)) this.#movingTopics.set(topic.topicId, topic.tenantId)
     else this.#movingTopics.delete(topic.topicId)

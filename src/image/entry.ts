@@ -69,6 +69,8 @@ export type MetadataEntry =
       readonly leaving: readonly BrokerId[]
       /** `replicas` are still those with which the partition was made: a group without entries may begin with them. */
       readonly isFirst: boolean
+      /** Counts such entries of the partition: what a leader says of an earlier one is stale. */
+      readonly generation: number
       /** Of a partition that began with one replica: the life in which its broker was when it became a group's. */
       readonly firstLife: number
     }

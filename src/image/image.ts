@@ -171,6 +171,10 @@ export class MetadataImage implements MetadataView {
     return move === undefined ? undefined : reassignmentOf(move)
   }
 
+  moveGenerationOf(number: PartitionNumber): number {
+    return this.#moves.get(number)?.generation ?? 0
+  }
+
   movingPartitions(): ReadonlySet<PartitionNumber> {
     return this.#moves.pending()
   }

@@ -7,7 +7,7 @@ type ReassignedEntry = Extract<MetadataEntry, { kind: 'partition-reassigned' }>
 /** How a partition's replicas stand: what the newest entry about it says. */
 export type ReplicaMove = Pick<
   ReassignedEntry,
-  'replicas' | 'target' | 'leaving' | 'isFirst' | 'firstLife'
+  'replicas' | 'target' | 'leaving' | 'isFirst' | 'generation' | 'firstLife'
 >
 
 /** What clients are told of a move. */
@@ -31,8 +31,8 @@ export class ReplicaMoves {
   }
 
   set(number: PartitionNumber, move: ReplicaMove): void {
-    const { replicas, target, leaving, isFirst, firstLife } = move
-    this.#moves.set(number, { replicas, target, leaving, isFirst, firstLife })
+    const { replicas, target, leaving, isFirst, generation, firstLife } = move
+    this.#moves.set(number, { replicas, target, leaving, isFirst, generation, firstLife })
     if (isPending(move)) this.#pending.add(number)
     else this.#pending.delete(number)
   }

@@ -49,6 +49,8 @@ export type ControllerRequest =
       readonly kind: 'replicas-settled'
       readonly topicId: string
       readonly index: number
+      /** Of the decision that is done ({@link MetadataEntry}). */
+      readonly generation: number
       readonly replicas: readonly number[]
     }
 

@@ -96,6 +96,8 @@ export interface MetadataView {
   wantedReplicasOf(number: PartitionNumber): readonly BrokerId[]
   /** The move that is under way, as clients are told; undefined for none. */
   reassignmentOf(number: PartitionNumber): Reassignment | undefined
+  /** How often what is to become of its replicas has been decided since it was made. */
+  moveGenerationOf(number: PartitionNumber): number
   /** Partitions of which replicas are to come or to go. */
   movingPartitions(): ReadonlySet<PartitionNumber>
   /** Its log is a Raft group's, which elects its leader: {@link leaderOf} is what this thread was told of that last. */
