@@ -264,7 +264,7 @@ export class BrokerAgent {
 
   /** A peer's thread has ended. */
   peerGone(broker: BrokerId): void {
-    this.#replication.peerGone(broker)
+    this.#replication.peerEnded(broker)
   }
 
   /** Nothing that this broker and that one say to each other arrives, as long as `isCut`: for drills. */
@@ -447,6 +447,7 @@ export class BrokerAgent {
     this.#partitions.refuseAll(replica, error)
     this.#coordinators.drop(replica.number)
     this.#table.remove(replica, this.#partitions.nowMs)
+    this.#replication.forget(replica.number)
   }
 
   #onStopping(): void {

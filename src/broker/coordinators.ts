@@ -139,9 +139,12 @@ export class Coordinators {
   /** The coordinator of a partition that this broker leads, begun to be loaded if it is not; or why there is none. */
   #find(number: PartitionNumber): CoordinatorPartition | number {
     const known = this.#byNumber(number)
-    if (known !== undefined) return known
+    if (known !== undefined && known.ledTerm === 0) return known
     const replica = this.#partitions.admit(number, -1)
     if (replica === null) return ErrorCode.NOT_COORDINATOR
+    if (known?.ledTerm === replica.ledTerm) return known
+    // others may have written since
+    if (known !== undefined) this.#unload(known)
     // to admit it may have taken in the first part of an image
     if (!this.#options.isImageWhole()) return ErrorCode.COORDINATOR_LOAD_IN_PROGRESS
     const coordinator = this.#options.newCoordinator(replica.topic)
@@ -158,6 +161,8 @@ export class Coordinators {
       nowMs,
       this.#options.clock.monotonicMs(),
     )
+    partition.ledTerm = replica.ledTerm
+    replica.isCoordinated = true
     this.#loading.add(partition)
     this.#load(partition)
     const isKept = partition.isLoaded || this.#loading.has(partition)
@@ -404,7 +409,7 @@ export class Coordinators {
     if (partition.timer !== null) table.timers.cancel(partition.timer)
     partition.timer = null
     const replica = table.get(partition.number)
-    if (replica !== undefined) replica.isHeld = false
+    if (replica !== undefined) replica.isHeld = replica.isCoordinated = false
     const refuse = (token: CallToken) => this.#refuse(partition, token, ErrorCode.NOT_COORDINATOR)
     partition.answers.fail((answers) => {
       for (const { token } of answers) refuse(token)

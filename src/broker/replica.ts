@@ -54,6 +54,8 @@ export class Replica {
   isFlushed = false
   /** A coordinator waits for what it has appended. */
   isHeld = false
+  /** A coordinator lives in it: of several replicas, it leads as long as that does. */
+  isCoordinated = false
   /** Out of the table: the topic was deleted. */
   isRemoved = false
   timer: Timer | null = null
@@ -76,6 +78,7 @@ export class Replica {
   get isAtRest(): boolean {
     const isTouched = this.isStaged || this.isHeld
     if (isTouched || this.waiting.size > 0 || this.deletes > 0) return false
+    if (this.isReplicated && this.isCoordinated) return false
     return this.group === null || this.group.isAtRest
   }
 }

@@ -16,6 +16,8 @@ export function nextConfiguration(
     readonly isLast?: (replica: ReplicaId) => boolean
   },
 ): Configuration | null {
+  // nobody knows of the partition at the moment: that is no wish
+  if (wanted.length === 0) return null
   const members = membersOf(now)
   const missing = wanted.filter((replica) => !members.includes(replica))
   const learners = [...now.learners.filter((replica) => wanted.includes(replica)), ...missing]

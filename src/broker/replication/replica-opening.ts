@@ -4,7 +4,7 @@ import { replicaIdOf } from '../../base/replica-id.ts'
 import type { MetadataView } from '../../image/view.ts'
 import { ControlEntries } from '../../log/control-entries.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
-import type { TermLine } from '../../raft/types.ts'
+import type { HardState, TermLine } from '../../raft/types.ts'
 import type { ReplicaTable } from '../replica-table.ts'
 import { LogFailedError, type ReplicaFiles } from './replica-group.ts'
 
@@ -15,6 +15,8 @@ export interface ReplicaOpeningOptions {
   readonly rootOf: (broker: BrokerId) => string
   readonly image: MetadataView
   readonly table: ReplicaTable
+  /** Term and vote as they were kept; null where there are none. */
+  readonly hardStateOf: (number: PartitionNumber) => HardState | null
   /** What was in a directory before is being removed. */
   readonly isRemoving: (directory: string) => boolean
   /** A group that waited for the flush of its beginning can be opened. */
@@ -99,11 +101,20 @@ export class ReplicaOpening {
 
   #controlsOf(number: PartitionNumber, log: PartitionLog): ControlEntries {
     const opened = ControlEntries.open(log)
-    if (opened.kind === 'open') return opened.controls
+    const { image, brokerId, hardStateOf } = this.#options
+    const own = this.currentIdOf(brokerId)
+    if (opened.kind === 'open') {
+      const why = refusalOf(opened.controls, own, hardStateOf(number) !== null)
+      if (why === null) return opened.controls
+      opened.controls.close()
+      throw new LogFailedError(why)
+    }
     if (opened.kind === 'damaged') throw new LogFailedError(opened.reason)
     if (log.logEndOffset > 0 && !this.#isAlone(number)) dropOrphaned(log)
-    const { image, brokerId } = this.#options
-    const own = this.currentIdOf(brokerId)
+    const isExplained = log.foundPoint.powerLoss && !asksForFlushes(log)
+    if ((hardStateOf(number)?.term ?? 0) > 0 && !isExplained) {
+      throw new LogFailedError(`it has voted, and its files are gone: ${REMEDY}`)
+    }
     const first = image.firstReplicaIds(number)
     // one that was not there when the partition was made learns from the leader who votes
     const voters = first.includes(own) ? first : []
@@ -122,12 +133,25 @@ export class ReplicaOpening {
   }
 
   directoryOf(number: PartitionNumber, broker: BrokerId): string {
-    const { image, rootOf } = this.#options
+    const { image, rootOf, table, brokerId } = this.#options
+    const open = table.get(number)
+    // also while the image begins anew
+    if (open !== undefined) return rootOf(broker) + open.directory.slice(rootOf(brokerId).length)
     const partition = image.partition(number)
     if (partition === undefined) throw new LogFailedError('its topic is gone')
     const { topic, index } = partition
     return partitionPath(rootOf(broker), topic.tenantId, topic.topicId, index)
   }
+}
+
+const REMEDY = 'remove the whole directory of this broker, and it is filled anew from the others'
+
+/** Why a replica must not take part as what its files say that it is: it may have promised more, or less, than they tell. */
+function refusalOf(controls: ControlEntries, own: number, hasVoted: boolean): string | null {
+  if (controls.replicaId !== own) {
+    return `its files are of another life of this directory (replica ${controls.replicaId}, now ${own}): ${REMEDY}`
+  }
+  return controls.count > 0 && !hasVoted ? `what it has voted is lost: ${REMEDY}` : null
 }
 
 /** What was written before there was a group: the leader epochs are its terms. */

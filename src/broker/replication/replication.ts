@@ -1,7 +1,7 @@
 import { ErrorCode } from '../../base/error-code.ts'
 import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
 import type { MetadataView } from '../../image/view.ts'
-import { type BeatSource, BrokerLiveness } from '../../link/broker-liveness.ts'
+import { type BeatSource, BrokerLiveness, LIVENESS_TIMEOUT_MS } from '../../link/broker-liveness.ts'
 import type { LeaderChange } from '../../link/control.ts'
 import type { ControlPort, PeerName } from '../../link/ports.ts'
 import { ProduceReason } from '../../link/produce-reason.ts'
@@ -19,6 +19,7 @@ import { isNext, RaftHost } from './raft-host.ts'
 import type { ReplicaGroup } from './replica-group.ts'
 import { ReplicaMoving } from './replica-moving.ts'
 import { ReplicaOpening } from './replica-opening.ts'
+import { UnfitReplicas } from './unfit-replicas.ts'
 
 export interface ReplicationOptions {
   readonly cellId: CellId
@@ -75,6 +76,7 @@ export class Replication {
   readonly #moving = new Set<Replica>()
   /** Of these, those whose min.insync.replicas are more than a majority. */
   readonly #strict = new Set<Replica>()
+  readonly #unfit = new UnfitReplicas()
   /** To be told with this turn. */
   #changes: LeaderChange[] = []
   /** Since when each peer can be reached. */
@@ -82,6 +84,7 @@ export class Replication {
   /** Peers that somebody has cut off on purpose. */
   readonly #cut = new Set<BrokerId>()
   #hardStates: HardStates | null = null
+  #isStopped = false
   #sweepAtMs = 0
   #nowMs = 0
   #broken: DiskError | null = null
@@ -92,9 +95,8 @@ export class Replication {
     this.#inSync = new InSync(brokerId)
     this.#opening = new ReplicaOpening({
       ...options,
-      onBegun: () => {
-        this.#sweepAtMs = 0
-      },
+      hardStateOf: (number) => this.#openHardStates().get(number),
+      onBegun: () => void (this.#sweepAtMs = 0),
     })
     this.#replicaMoves = new ReplicaMoving({
       ...options,
@@ -105,7 +107,8 @@ export class Replication {
       ...{ brokerId, links, clock: environment.clock, random: environment.random },
       logger: environment.logger,
       hardStates: () => this.#openHardStates(),
-      openFiles: (number) => (this.isRegistered ? this.#opening.files(number, this.#nowMs) : null),
+      openFiles: (number) =>
+        this.isRegistered && !this.#isStopped ? this.#opening.files(number, this.#nowMs) : null,
       directoryOf: (number, broker) => this.#opening.directoryOf(number, broker),
       takeBuffer: options.takeBuffer,
       onOpened: (group) => {
@@ -139,11 +142,6 @@ export class Replication {
     }
   }
 
-  /** Groups whose logs are open. */
-  get size(): number {
-    return this.#host.size
-  }
-
   /** Partitions that this broker leads, of those that are open. */
   get ledCount(): number {
     return this.#led.size
@@ -158,7 +156,7 @@ export class Replication {
 
   /** Monotonic milliseconds at which the next turn is due. */
   get nextTimerAtMs(): number {
-    const isSwept = this.#led.size > 0 || this.#replicaMoves.isBusy
+    const isSwept = this.#led.size > 0 || this.#replicaMoves.isBusy || this.#unfit.size > 0
     const sweepAtMs = isSwept ? this.#sweepAtMs : Number.POSITIVE_INFINITY
     const lookAtMs = this.#liveness?.nextLookAtMs ?? Number.POSITIVE_INFINITY
     return Math.min(this.#host.nextTimerAtMs, sweepAtMs, lookAtMs, this.#moves.nextTimerAtMs)
@@ -166,12 +164,24 @@ export class Replication {
 
   /** Before a turn's commands: who lives. Throws where this broker cannot keep its votes. */
   look(nowMs: number): number {
+    const stoodStill = this.#nowMs > 0 && nowMs - this.#nowMs >= LIVENESS_TIMEOUT_MS
     this.#nowMs = nowMs
     const { beats } = this.#options
     if (this.#broken !== null) {
       throw new Error(`terms and votes cannot be kept any more: ${this.#broken.message}`)
     }
-    return this.#liveness === null ? 0 : this.#liveness.look(nowMs, beats!)
+    const told = this.#liveness === null ? 0 : this.#liveness.look(nowMs, beats!)
+    if (stoodStill) this.#resignAll(nowMs)
+    return told
+  }
+
+  /** This thread took no turn for so long that the others took it for one that hangs: they may have elected, and nothing that it would answer is sure. */
+  #resignAll(nowMs: number): void {
+    for (const { group } of this.#led) {
+      group?.raft.resign()
+      if (group !== null) this.#host.touch(group)
+    }
+    this.#host.doWork(nowMs)
   }
 
   /** What peers say, and what follows from it and from this turn's commands; then the fronts are told of leaders. */
@@ -183,6 +193,7 @@ export class Replication {
       this.#sweepAtMs = nowMs + SWEEP_MS
       this.#sweep()
     }
+    this.#unfit.look(nowMs, (group) => this.#host.touch(group))
     for (const replica of this.#moving) this.#move(replica)
     work += this.#replicaMoves.doWork(nowMs)
     work += this.#moves.doWork(nowMs)
@@ -209,7 +220,7 @@ export class Replication {
     if (leads(group)) return ProduceReason.NONE
     const { raft } = group
     // others who are asked as well wait for their ticks: two who ask at once are in each other's way
-    if (isNext(raft)) {
+    if (raft.mayLead && isNext(raft)) {
       this.#host.guard(group, () => raft.campaign())
       this.#host.touch(group)
     }
@@ -241,7 +252,7 @@ export class Replication {
   giveUp(replica: Replica): void {
     const { group } = replica
     if (group === null) return
-    group.raft.resign()
+    this.#unfit.giveUp(replica, group, this.#nowMs)
     this.#host.touch(group)
   }
 
@@ -272,6 +283,22 @@ export class Replication {
     if (replica.ledTerm !== 0) this.#depose(replica, isQuiet)
     replica.group = null
     this.#host.close(replica.number, isQuiet)
+  }
+
+  /** The logs are closed, or about to be: what peers say opens none again. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  /** The topic is gone, and what was voted in the partition's group with it. */
+  forget(number: PartitionNumber): void {
+    this.#hardStates?.forget(number)
+  }
+
+  /** The server says that its thread has ended. A next life that was seen before that is told of again. */
+  peerEnded(broker: BrokerId): void {
+    this.#liveness?.noteGone(broker - 1)
+    this.peerGone(broker)
   }
 
   /** Its thread has ended, or does not turn: it is not waited for. */
@@ -408,7 +435,10 @@ export class Replication {
       this.#inSync.look(group, this.#nowMs)
       this.#tellInSync(replica, group)
       this.#lookAtStrictness(replica, group)
-      const isDone = isSettled(group, this.#wantedIds(replica))
+      const wanted = this.#wantedIds(replica)
+      // the image begins anew, and does not name it yet
+      if (wanted.length === 0) continue
+      const isDone = isSettled(group, wanted)
       if (!isDone || !this.#replicaMoves.settled(replica, group)) this.#moving.add(replica)
       if (moves > 0 && this.#giveBack(replica, group)) moves--
     }
@@ -422,7 +452,7 @@ export class Replication {
   #move(replica: Replica): void {
     const { group } = replica
     const wanted = this.#wantedIds(replica)
-    if (group === null) {
+    if (group === null || wanted.length === 0) {
       this.#moving.delete(replica)
       return
     }
@@ -433,15 +463,14 @@ export class Replication {
     this.#host.guard(group, () => {
       const currentIdOf = (broker: BrokerId) => this.#opening.currentIdOf(broker)
       const caughtUpTo = this.#replicaMoves.caughtUpTo(group, this.#nowMs)
-      if (moveMembership(group, wanted, currentIdOf, caughtUpTo)) {
-        this.#host.touch(group)
-      }
+      moveMembership(group, wanted, currentIdOf, caughtUpTo)
+      // also where it found out that it has no majority
+      this.#host.touch(group)
     })
   }
 
   #wantedIds({ number }: Replica): number[] {
-    const wanted = this.#options.image.wantedReplicasOf(number)
-    return wanted.map((broker) => this.#opening.currentIdOf(broker))
+    return this.#options.image.wantedReplicasOf(number).map((one) => this.#opening.currentIdOf(one))
   }
 
   /** To the preferred replica, once it has been there for a while and has what is committed. */

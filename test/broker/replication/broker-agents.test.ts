@@ -2,10 +2,12 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../../src/base/error-code.ts'
 import type { PartitionNumber } from '../../../src/base/ids.ts'
+import { brokerPeer } from '../../../src/link/ports.ts'
 import { ProduceReason } from '../../../src/link/produce-reason.ts'
 import { baseOffsetOf, lastOffsetOf } from '../../../src/record/batch.ts'
 import { RecordCursor } from '../../../src/record/records.ts'
 import { idempotentBatch } from '../batches.ts'
+import { CELL } from '../world.ts'
 import { Agents, type Node } from './agents.ts'
 import { Producers } from './producer.ts'
 
@@ -205,6 +207,75 @@ describe('brokers that replicate', () => {
     turn(200)
     expect(producer.errors).toEqual([])
     expectSame(agents, number!, producer.acknowledged.size)
+  })
+
+  it('does not lead where its disk takes no records, though it takes all else', () => {
+    const agents = new Agents()
+    const [number] = agents.createTopic()
+    agents.run(30)
+    const [one] = agents.nodes
+    let sequence = 0
+    let acknowledged = 0
+    agents.disk.onOperation = ({ path, operation }) =>
+      path.startsWith(`${one!.root}/`) && path.endsWith('.log') && operation === 'write'
+        ? { kind: 'error', code: 'EIO' }
+        : null
+    // as a front does: whoever leads, and the preferred replica where nobody is known to
+    for (let i = 0; i < 2_000; i++) {
+      const told = agents.leaders.get(number!)?.leader ?? 0
+      const node = agents.node(told === 0 ? 1 : told)
+      node.front.produce(number!, idempotentBatch(1, sequence))
+      agents.run(5)
+      for (const reply of node.front.take()) {
+        if (reply.kind !== 'produced' || reply.error !== 0) continue
+        sequence++
+        acknowledged++
+      }
+    }
+    expect(acknowledged).toBeGreaterThan(1_000)
+    expect(agents.leaders.get(number!)!.leaderEpoch).toBeLessThan(20)
+  })
+
+  it('keeps its voters while the image is begun anew', () => {
+    const agents = new Agents()
+    const [number] = agents.createTopic()
+    const { turn } = producing(agents, number!)
+    turn(100)
+    const entries = agents.entries.slice(0, 2)
+    for (const node of agents.nodes) {
+      const to = brokerPeer(CELL, node.id)
+      agents.controller.post(to, { kind: 'metadata', first: 0, offset: 2, entries, more: true })
+    }
+    turn(3_000)
+    const { voters } = agents.nodes[0]!.agent.replica(number!)!.group!.raft.configuration
+    expect([...voters].sort()).toEqual([1, 2, 3])
+  })
+
+  it('does not take part with files of another life, or without those that it had', () => {
+    const agents = new Agents()
+    const [number] = agents.createTopic()
+    const { producer, turn } = producing(agents, number!)
+    turn(50)
+    const [, two, three] = agents.nodes
+    // 2 is away, so 1 and 3 alone have what comes now
+    agents.kill(two!)
+    turn(100)
+    agents.kill(three!)
+    agents.disk.removeDirectory(agents.directory(three!, 1))
+    producer.isDone = true
+    turn(20)
+    agents.kill(agents.node(1))
+    agents.start(two!)
+    agents.start(three!)
+    agents.run(500)
+    expect(agents.leaders.get(number!)?.leader ?? 0).not.toBe(2)
+    expect(agents.logOf(three!, number!)).toBe(null)
+    agents.start(agents.node(1))
+    two!.front.produce(number!, idempotentBatch(99, 0))
+    agents.run(500)
+    expect(valuesOf(agents, agents.node(1), number!).length).toBeGreaterThanOrEqual(
+      producer.acknowledged.size,
+    )
   })
 
   it('deletes records on every replica, so that no leader brings them back', () => {

@@ -2,14 +2,16 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../../src/base/error-code.ts'
 import type { PartitionNumber } from '../../../src/base/ids.ts'
+import type { BrokerAgentOptions } from '../../../src/broker/broker-agent.ts'
 import { heartbeat } from '../../../src/protocol/12-heartbeat.ts'
 import { decodeResponse, encodeRequest, joinFrame } from '../../../src/protocol/codec.ts'
 import { Counting } from '../counting.ts'
 import { Agents, type Node } from './agents.ts'
 
-function world() {
+function world(settings: BrokerAgentOptions['settings'] = {}) {
   const made: Counting[] = []
   const agents = new Agents({
+    settings,
     newCoordinator: () => {
       made.push(new Counting())
       return made.at(-1)!
@@ -73,6 +75,24 @@ describe('a coordinator of a partition with several replicas', () => {
     agents.kill(second)
     agents.runUntil('a third one leads', () => leader(agents, partition)?.isUp === true, 300)
     expect(ask(agents, leader(agents, partition), partition, 'get')).toEqual({ code: 4 })
+  })
+
+  it('stays where it is while nobody writes, and does not answer once another has led', () => {
+    const { agents, partition } = world({ dehydrateAfterMs: 2_000 })
+    const [one, two] = agents.nodes
+    ask(agents, one!, partition, 'get')
+    expect(ask(agents, one!, partition, 'put:a')).toEqual({ code: 0 })
+    agents.run(200, 100)
+    expect(ask(agents, one!, partition, 'put:b')).toEqual({ code: 1 })
+    one!.isHung = true
+    agents.runUntil('another leads', () => agents.leaders.get(partition)!.leader > 1, 3_000)
+    const second = leader(agents, partition)
+    expect(ask(agents, second, partition, 'put:c')).toEqual({ code: 2 })
+    one!.isHung = false
+    expect(ask(agents, one!, partition, 'get')).toEqual({ refused: ErrorCode.NOT_COORDINATOR })
+    agents.runUntil('it leads again', () => leader(agents, partition) === one, 20_000)
+    expect(ask(agents, one!, partition, 'get')).toEqual({ code: 3 })
+    expect(two!.failure).toBe(null)
   })
 
   it('does not answer for what no majority has, and the next leader does not know of it', () => {
