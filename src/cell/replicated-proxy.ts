@@ -103,11 +103,14 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
   ): void {
     const held = this.#of(partition)
     const produce = new HeldProduce(this, partition, acks, batch, sink, token)
+    const before = held.produces.at(-1)
     held.produces.push(produce)
     // Until it is told who leads, the oldest goes alone: its broker may begin to lead between it and the next, which would be taken before it.
     const isTold = this.leaderEpochOf(partition) > 0
     const leader = held.isHolding || !isTold ? null : this.#leaderOf(partition)
-    if (leader === null) this.#wait(held)
+    // those before it may be with one that was found to lead, and not told of yet
+    const isApart = before !== undefined && before.sentTo !== leader
+    if (leader === null || isApart) this.#wait(held)
     else produce.send(leader)
   }
 

@@ -105,7 +105,7 @@ export class ControllerMachine
       }
       case 'alter-reassignments': {
         const { entries, results } = planReassignments(this.#state, tenantId, request)
-        return { entries, response: { kind: request.kind, results } }
+        return { entries, response: { kind: request.kind, topics: results } }
       }
       case 'list-reassignments': {
         const topics = listReassignments(this.#state, tenantId, request)

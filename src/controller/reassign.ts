@@ -24,7 +24,7 @@ type ReassignedEntry = Extract<MetadataEntry, { kind: 'partition-reassigned' }>
 
 export interface ReassignmentsPlan {
   readonly entries: readonly ReassignedEntry[]
-  readonly results: Response<'alter-reassignments'>['results']
+  readonly results: Response<'alter-reassignments'>['topics']
 }
 
 interface Asked {

@@ -68,7 +68,7 @@ export function refuseAll(request: ControllerRequest, refusal: Refusal): Control
     case 'alter-reassignments':
       return {
         kind: request.kind,
-        results: request.topics.map(({ name, partitions }) => ({
+        topics: request.topics.map(({ name, partitions }) => ({
           name,
           partitions: partitions.map(({ index }) => ({ index, ...refusal })),
         })),

@@ -40,23 +40,31 @@ export const electLeadersHandler = handler({
   scopes: ['topicName'],
   handle(request, context) {
     const { electionType } = request
-    if (electionType === ElectionType.PREFERRED || electionType === ElectionType.UNCLEAN) {
-      new Election(request, context).start()
-      return
-    }
-    const errorCode = ErrorCode.INVALID_REQUEST
-    const errorMessage = `Unknown election type ${electionType}`
-    const refused = (partitionId: number) => ({ partitionId, errorCode, errorMessage })
-    context.reply({
-      throttleTimeMs: 0,
-      errorCode,
-      replicaElectionResults: (request.topicPartitions ?? []).map(({ topic, partitions }) => ({
-        topic,
-        partitionResult: partitions.map(refused),
-      })),
-    })
+    if (electionType !== ElectionType.PREFERRED && electionType !== ElectionType.UNCLEAN) {
+      refuse(request, context, ErrorCode.INVALID_REQUEST, `Unknown election type ${electionType}`)
+    } else if (request.timeoutMs <= 0) refuse(request, context, ErrorCode.REQUEST_TIMED_OUT, null)
+    else new Election(request, context).start()
   },
 })
+
+/** Nothing is done, for anything that is asked. */
+function refuse(
+  { topicPartitions }: ElectLeadersRequest,
+  context: Context,
+  errorCode: number,
+  errorMessage: string | null,
+): void {
+  const refused = (partitionId: number) => ({ partitionId, errorCode, errorMessage })
+  context.reply({
+    throttleTimeMs: 0,
+    // of which the first version has no place
+    errorCode: context.version < 1 ? ErrorCode.NONE : errorCode,
+    replicaElectionResults: (topicPartitions ?? []).map(({ topic, partitions }) => ({
+      topic,
+      partitionResult: partitions.map(refused),
+    })),
+  })
+}
 
 /** One request until every partition of it is answered, or its time is up. */
 class Election extends Deadline {
@@ -81,8 +89,7 @@ class Election extends Deadline {
         this.#judge(topic, partitions)
     const { clock, deadlines } = this.#context.services
     const nowMs = clock.monotonicMs()
-    if (this.#moves.length > 0)
-      deadlines.add(this, nowMs + Math.max(0, this.#request.timeoutMs), nowMs)
+    if (this.#moves.length > 0) deadlines.add(this, nowMs + this.#request.timeoutMs, nowMs)
     this.#moveOn()
   }
 
@@ -126,7 +133,7 @@ class Election extends Deadline {
     const move = { topic, number, row, looks: 0 }
     const isUnclean = this.#request.electionType === ElectionType.UNCLEAN
     if (isUnclean) this.#refuseUnclean(move)
-    else if (this.#isLedAsPreferred(move)) row.errorCode = ErrorCode.ELECTION_NOT_NEEDED
+    else if (this.#isLedAsPreferred(move)) refuseNeedless(row)
     else if (!this.#isPreferredThere(move)) this.#refuseAbsent(move)
     else this.#moves.push(move)
     return row
@@ -135,7 +142,7 @@ class Election extends Deadline {
   #refuseUnclean({ topic, number, row }: Move): void {
     const leader = this.#context.services.image.leaderOf(number)
     if (this.#living(topic, leader) !== undefined) {
-      row.errorCode = ErrorCode.ELECTION_NOT_NEEDED
+      refuseNeedless(row)
       return
     }
     row.errorCode = ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE
@@ -261,6 +268,11 @@ class Election extends Deadline {
       replicaElectionResults: this.#topics,
     })
   }
+}
+
+function refuseNeedless(row: Row): void {
+  row.errorCode = ErrorCode.ELECTION_NOT_NEEDED
+  row.errorMessage = 'Leader election not needed for topic partition.'
 }
 
 /** No error of Kafka's. */

@@ -37,7 +37,7 @@ export const alterPartitionReassignmentsHandler = handler({
         reply(ErrorCode.REQUEST_TIMED_OUT, 'The controller does not answer.', [])
         return
       }
-      const responses = response.results.map(({ name, partitions }) => ({
+      const responses = response.topics.map(({ name, partitions }) => ({
         name,
         partitions: partitions.map(({ index, error, message }) => ({
           partitionIndex: index,

@@ -37,7 +37,7 @@ export const describeQuorumHandler = handler({
     askEnds(context, (ends) => {
       context.reply({
         errorCode: ErrorCode.NONE,
-        errorMessage: null,
+        errorMessage: '',
         topics: topicsOf(request, () => quorum(context, ends)),
         nodes: context.version >= 2 ? votersOf(context) : [],
       })
@@ -75,21 +75,21 @@ function askEnds(context: Context, done: (ends: readonly (number | null)[]) => v
   settle()
 }
 
-/** One that is named twice is told once. */
+/** As Kafka, which knows of one quorum only: of anything asked beside it there is none, nor of itself then. */
 function topicsOf(
   { topics }: DescribeQuorumRequest,
   describe: () => Partition,
 ): DescribeQuorumResponseInput['topics'] {
-  const asked = new Map<string, Set<number>>()
-  for (const { topicName, partitions } of topics) {
-    const known = asked.get(topicName) ?? new Set()
-    asked.set(topicName, known)
-    for (const { partitionIndex } of partitions) known.add(partitionIndex)
-  }
-  return Array.from(asked, ([topicName, indexes]) => ({
+  const [first] = topics
+  const isIt =
+    topics.length === 1 &&
+    first!.topicName === METADATA_TOPIC &&
+    first!.partitions.length === 1 &&
+    first!.partitions[0]!.partitionIndex === 0
+  return topics.map(({ topicName, partitions }) => ({
     topicName,
-    partitions: Array.from(indexes, (index) =>
-      topicName === METADATA_TOPIC && index === 0 ? describe() : unknown(index),
+    partitions: partitions.map(({ partitionIndex }) =>
+      isIt ? describe() : unknown(partitionIndex),
     ),
   }))
 }
@@ -114,7 +114,7 @@ function quorum(context: Context, ends: readonly (number | null)[]): Partition {
   return {
     partitionIndex: 0,
     errorCode: ErrorCode.NONE,
-    errorMessage: null,
+    errorMessage: '',
     leaderId: leaderEnd === null ? -1 : CONTROLLER_NODE,
     leaderEpoch: QUORUM_EPOCH,
     highWatermark,
@@ -123,8 +123,10 @@ function quorum(context: Context, ends: readonly (number | null)[]): Partition {
   }
 }
 
-function directoryOf({ services, cellId }: Context, nodeId: number): TopicId {
-  const directory = services.image.brokerDirectory(cellId, asBrokerId(nodeId))
+function directoryOf({ services, cellId, version }: Context, nodeId: number): TopicId {
+  // the versions before have no place for it
+  const directory =
+    version < 2 ? undefined : services.image.brokerDirectory(cellId, asBrokerId(nodeId))
   return (directory?.directoryId ?? ZERO_TOPIC_ID) as TopicId
 }
 

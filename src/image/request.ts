@@ -130,7 +130,7 @@ export type ControllerResponse =
   /** In the order of the request's topics, and of their partitions. */
   | {
       readonly kind: 'alter-reassignments'
-      readonly results: readonly {
+      readonly topics: readonly {
         readonly name: string
         readonly partitions: readonly {
           readonly index: number

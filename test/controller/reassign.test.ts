@@ -71,7 +71,7 @@ function world() {
       topics: [{ name, partitions: [{ index, replicas }] }],
     })
     if (response.kind !== 'alter-reassignments') throw new Error('another kind of answer')
-    const { error, message } = response.results[0]!.partitions[0]!
+    const { error, message } = response.topics[0]!.partitions[0]!
     return message === null ? errorName(error) : `${errorName(error)}: ${message}`
   }
   const list = (topics: { name: string; indexes: number[] }[] | null = null) => {

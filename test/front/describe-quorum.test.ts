@@ -1,6 +1,6 @@
 /** DescribeQuorum: how far each broker has the metadata log. */
 import { expect, test } from 'vitest'
-import { asTenantId } from '../../src/base/ids.ts'
+import { asBrokerId, asCellId, asPartitionNumber, asTenantId } from '../../src/base/ids.ts'
 import { describeQuorum } from '../../src/protocol/55-describe-quorum.ts'
 import { call } from './call.ts'
 import { Harness } from './harness.ts'
@@ -17,14 +17,21 @@ test('broker 1 keeps the log, and the others have all of it', () => {
   world.createTopic('t', 3)
   const { offset } = world.image
   expect(offset).toBeGreaterThan(0)
+  const directoryId = 'a'.repeat(32)
+  world.image.directories.add({
+    kind: 'broker-directory',
+    ...{ cellId: asCellId(1), brokerId: asBrokerId(2), directoryId, life: 0, rack: null },
+    firstPartition: asPartitionNumber(1),
+  })
   const nowMs = world.clock.wallMs()
   for (const version of [0, 1, 2]) {
     const answer = call(world, world.connect(), describeQuorum, version, asked())
-    expect(answer).toMatchObject({ errorCode: 0, errorMessage: version < 2 ? '' : null })
+    expect(answer).toMatchObject({ errorCode: 0, errorMessage: '' })
     const partition = answer.topics[0]!.partitions[0]!
     expect(partition).toMatchObject({ errorCode: 0, leaderId: 1, highWatermark: offset })
     const state = (replicaId: number) => ({
-      ...{ replicaId, replicaDirectoryId: '0'.repeat(32), logEndOffset: offset },
+      ...{ replicaId, logEndOffset: offset },
+      replicaDirectoryId: version < 2 || replicaId !== 2 ? '0'.repeat(32) : directoryId,
       lastFetchTimestamp: version < 1 ? -1 : nowMs,
       lastCaughtUpTimestamp: version < 1 ? -1 : nowMs,
     })
@@ -95,6 +102,14 @@ test('of anything else there is no quorum', () => {
     const answer = call(world, world.connect(), describeQuorum, 2, asked(topic, index))
     expect(answer.topics[0]!.partitions[0]).toMatchObject({ partitionIndex: index, errorCode: 3 })
   }
+})
+
+test('nor of itself beside anything else: Kafka answers one question at a time', () => {
+  const world = new Harness()
+  const twice = { topics: [...asked().topics, ...asked().topics] }
+  const answer = call(world, world.connect(), describeQuorum, 2, twice)
+  const errors = answer.topics.flatMap(({ partitions }) => partitions.map((one) => one.errorCode))
+  expect(errors).toEqual([3, 3])
 })
 
 test('is not told to a tenant among others: offsets say how much those do', () => {

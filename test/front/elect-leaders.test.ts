@@ -75,7 +75,9 @@ describe('answered on the spot', () => {
 
   test('who leads as preferred needs no election, and of all such partitions nothing is told', () => {
     const it = world('preferred')
-    expect(rows(ask(it, first)())).toEqual([['t-0', 84, null]])
+    expect(rows(ask(it, first)())).toEqual([
+      ['t-0', 84, 'Leader election not needed for topic partition.'],
+    ])
     const all = ask(it, null)()
     expect(all).toMatchObject({ errorCode: 0 })
     expect(rows(all)).toEqual([])
@@ -93,7 +95,9 @@ describe('answered on the spot', () => {
 
   test('an unclean election: there is none', () => {
     const it = world()
-    expect(rows(ask(it, first, { electionType: 1 })())).toEqual([['t-0', 84, null]])
+    expect(rows(ask(it, first, { electionType: 1 })())).toEqual([
+      ['t-0', 84, 'Leader election not needed for topic partition.'],
+    ])
     it.harness.tellGone(it.other)
     it.harness.run()
     const told = rows(ask(it, first, { electionType: 1 })())
@@ -106,6 +110,17 @@ describe('answered on the spot', () => {
     expect(answer?.errorCode).toBe(42)
     expect(rows(answer)).toEqual([['t-0', 42, 'Unknown election type 9']])
   })
+})
+
+test('no time for it: nothing is done', () => {
+  for (const version of [0, 1, 2]) {
+    const it = world()
+    it.harness.hung.add(it.other)
+    const answer = ask(it, first, { timeoutMs: 0, version })()
+    expect(answer?.errorCode).toBe(version < 1 ? 0 : 7)
+    expect(rows(answer)).toEqual([['t-0', 7, null]])
+    expect(asked(it.harness, it.other)).toEqual([])
+  }
 })
 
 describe('a leadership that is elsewhere', () => {

@@ -79,7 +79,7 @@ describe('AlterPartitionReassignments', () => {
   ]
 
   test('asks the controller for what is to be, on behalf of the tenant', () => {
-    const results = [
+    const moved = [
       {
         name: 't',
         partitions: [
@@ -89,7 +89,11 @@ describe('AlterPartitionReassignments', () => {
       },
     ]
     for (const version of [0, 1]) {
-      const { asked, told } = alter(version, { topics }, { kind: 'alter-reassignments', results })
+      const { asked, told } = alter(
+        version,
+        { topics },
+        { kind: 'alter-reassignments', topics: moved },
+      )
       expect(asked).toEqual([
         {
           tenantId: 'the tenant',
@@ -122,7 +126,7 @@ describe('AlterPartitionReassignments', () => {
 
   test('passes on, and says again, that the number of replicas must stay', () => {
     const request = { allowReplicationFactorChange: false, topics }
-    const { asked, told } = alter(1, request, { kind: 'alter-reassignments', results: [] })
+    const { asked, told } = alter(1, request, { kind: 'alter-reassignments', topics: [] })
     expect(asked[0]!.request).toMatchObject({ allowReplicationFactorChange: false })
     expect(told.allowReplicationFactorChange).toBe(false)
   })

@@ -123,6 +123,7 @@ export class ReplicaGroup {
       log: recovered,
       commit: recovered.start,
       electionTicks,
+      isAfterPowerLoss: log.foundPoint.powerLoss,
     })
     this.#term = this.raft.term
     this.#logStartOffset = log.logStartOffset
