@@ -12,6 +12,21 @@ import { TimelineRegistry } from '../../src/machine/timeline.ts'
 
 const CELL = 1 as CellId
 
+/** Whoever joins now has the same. */
+function expectSameAnew(image: MetadataImage): void {
+  const anew = new MetadataImage()
+  for (const message of snapshotMessages(image)) applyMetadata(anew, structuredClone(message))
+  expect(anew.hash()).toBe(image.hash())
+  for (const number of image.partitionNumbers()) {
+    expect(anew.replicasOf(number)).toEqual(image.replicasOf(number))
+    expect(anew.holdersOf(number)).toEqual(image.holdersOf(number))
+    expect(anew.isReplicated(number)).toBe(image.isReplicated(number))
+    expect(anew.firstReplicaIds(number)).toEqual(image.firstReplicaIds(number))
+    expect(anew.reassignmentOf(number)).toEqual(image.reassignmentOf(number))
+  }
+  expect(anew.movingPartitions()).toEqual(image.movingPartitions())
+}
+
 /** A controller over six brokers, and the image of what it has decided. */
 function world() {
   const registry = new TimelineRegistry()
@@ -24,18 +39,7 @@ function world() {
       machine.replay(structuredClone(entry))
       image.apply(structuredClone(entry))
     }
-    // whoever joins now has the same
-    const anew = new MetadataImage()
-    for (const message of snapshotMessages(image)) applyMetadata(anew, structuredClone(message))
-    expect(anew.hash()).toBe(image.hash())
-    for (const number of image.partitionNumbers()) {
-      expect(anew.replicasOf(number)).toEqual(image.replicasOf(number))
-      expect(anew.holdersOf(number)).toEqual(image.holdersOf(number))
-      expect(anew.isReplicated(number)).toBe(image.isReplicated(number))
-      expect(anew.firstReplicaIds(number)).toEqual(image.firstReplicaIds(number))
-      expect(anew.reassignmentOf(number)).toEqual(image.reassignmentOf(number))
-    }
-    expect(anew.movingPartitions()).toEqual(image.movingPartitions())
+    expectSameAnew(image)
   }
   append(machine.form())
   const tenantId = machine.state.tenantNames.get('default')!

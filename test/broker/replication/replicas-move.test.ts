@@ -65,10 +65,15 @@ function valuesOf(agents: Agents, node: Node, number: PartitionNumber): string {
   return values.join()
 }
 
-function world(options: { replicas: readonly number[]; brokers?: number; seed?: number }) {
-  const { replicas, brokers = 6, seed = 1 } = options
-  const agents = new Agents({ brokers, seed })
-  const [number] = agents.createTopic({ replicas })
+interface WorldOptions {
+  readonly replicas: readonly number[]
+  readonly seed?: number
+  readonly configs?: Record<string, string>
+}
+
+function world({ replicas, seed = 1, configs = {} }: WorldOptions) {
+  const agents = new Agents({ brokers: 6, seed })
+  const [number] = agents.createTopic({ replicas, configs })
   agents.run(30)
   const producers = new Producers(agents)
   const producer = producers.add(number!, 7)
@@ -256,6 +261,25 @@ describe('a partition with one replica', () => {
         turn(i === 0 ? 1_000 + agents.random.below(30) : agents.random.below(60))
         agents.kill(agents.node(2))
         agents.start(agents.node(2))
+      }
+      turnUntil(`it has three, seed ${seed}`, () => isMoved([2, 1, 3]))
+      expectOn([1, 2, 3])
+    }
+  })
+
+  it('gets three while power fails, and keeps what it has flushed', () => {
+    for (let seed = 1; seed <= 5; seed++) {
+      const { agents, number, mover, turn, turnUntil, isMoved, expectOn } = world({
+        replicas: [2],
+        seed,
+        configs: { 'flush.messages': '1' },
+      })
+      agents.leaders.set(number, { partition: number, leader: 2, leaderEpoch: 0, isr: [2] })
+      turn(100)
+      mover.move('topic-1', [2, 1, 3])
+      for (let i = 0; i < 4; i++) {
+        turn(i === 0 ? 950 + agents.random.below(100) : agents.random.below(150))
+        agents.killAll(true)
       }
       turnUntil(`it has three, seed ${seed}`, () => isMoved([2, 1, 3]))
       expectOn([1, 2, 3])
