@@ -418,6 +418,7 @@ export class BrokerAgent {
     const isThere = this.#image.topicOf(number) !== undefined
     const error = isThere ? ErrorCode.NOT_LEADER_OR_FOLLOWER : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     if (replica !== undefined) this.#removeReplica(replica, error)
+    this.#replication.forget(number)
     this.#maintenance.removeDirectory(number, directory)
   }
 
@@ -447,7 +448,6 @@ export class BrokerAgent {
     this.#partitions.refuseAll(replica, error)
     this.#coordinators.drop(replica.number)
     this.#table.remove(replica, this.#partitions.nowMs)
-    this.#replication.forget(replica.number)
   }
 
   #onStopping(): void {

@@ -8,11 +8,12 @@ import { ProduceReason } from '../../link/produce-reason.ts'
 import type { DiskError } from '../../log/disk.ts'
 import type { LogEnvironment } from '../../log/environment.ts'
 import { HardStates } from '../../log/hard-states.ts'
+import { HARD_STATES_FILE } from '../../log/hard-states-format.ts'
 import { NO_REPLICA, Role } from '../../raft/types.ts'
 import type { BrokerLink } from '../broker-link.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
-import { InSync } from './in-sync.ts'
+import { InSync, majority } from './in-sync.ts'
 import { LeadershipMoves } from './leadership-moves.ts'
 import { isSettled, moveMembership } from './membership-moves.ts'
 import { isNext, RaftHost } from './raft-host.ts'
@@ -292,7 +293,9 @@ export class Replication {
 
   /** The topic is gone, and what was voted in the partition's group with it. */
   forget(number: PartitionNumber): void {
-    this.#hardStates?.forget(number)
+    const { environment, rootOf, brokerId } = this.#options
+    const isKept = environment.disk.exists(`${rootOf(brokerId)}/${HARD_STATES_FILE}`)
+    if (isKept) this.#openHardStates().forget(number)
   }
 
   /** The server says that its thread has ended. A next life that was seen before that is told of again. */
@@ -495,6 +498,3 @@ export class Replication {
 
 /** It leads, takes batches, and knows all that was committed before: reads may say where the log ends. */
 const leads = (group: ReplicaGroup): boolean => group.takesAppends && group.knowsCommit
-
-const majority = ({ raft }: ReplicaGroup): number =>
-  Math.floor(raft.configuration.voters.length / 2) + 1
