@@ -16,6 +16,7 @@ import type { FetchSession } from './fetch-sessions.ts'
 import { readSegment } from './file-read.ts'
 import type { ParkedFetch } from './parked-fetches.ts'
 import type { ReplyMaker } from './reply-gate.ts'
+import { lookIntoRing, readRing } from './ring-read.ts'
 
 export interface FetchAsked {
   readonly parts: readonly FetchPart[]
@@ -362,64 +363,15 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   #lookInto(part: FetchPart, tail: TailReader): boolean {
     tail.usedAtMs = this.context.services.clock.monotonicMs()
     const bytesMax = Math.min(part.maxBytes, this.asked.maxBytes)
-    return this.#lookUpTo(part, tail, bytesMax)
-  }
-
-  #lookUpTo(part: FetchPart, tail: TailReader, bytesMax: number): boolean {
-    const state = tail.look(part.fetchOffset, Math.max(1, bytesMax), look)
-    if (state === TailState.ASK) return false
-    part.highWatermark = look.highWatermark
-    part.lastStableOffset = look.lastStableOffset
-    part.logStartOffset = look.logStartOffset
-    part.pending = state === TailState.FOUND
-    part.source = part.pending ? FetchSource.RING : FetchSource.NONE
-    part.position = look.position
-    part.byteLength = look.length
-    part.secondPosition = look.secondPosition
-    part.secondLength = look.secondLength
-    return true
+    return lookIntoRing(part, tail, bytesMax)
   }
 
   /** Takes what a look has found in the ring log; what has gone meanwhile is asked of the broker. */
   #readRing(part: FetchPart): void {
-    const tail = this.context.services.tails.get(part.partition)
     const allowed = Math.min(part.maxBytes, this.#remainingBytes)
-    let isKnown = part.byteLength + part.secondLength <= allowed
-    for (let tries = 0; tries < 3 && tail !== undefined; tries++) {
-      if (!isKnown && !this.#lookUpTo(part, tail, allowed)) break
-      if (!isKnown && !part.pending) return
-      part.pending = isKnown = false
-      const { position, byteLength, secondPosition, secondLength } = part
-      if (this.#any && byteLength + secondLength > allowed) return
-      const heldBefore = this.memory.ringBytes
-      const first = this.#take(tail, position, byteLength)
-      if (first === null) continue
-      const second = secondLength > 0 ? this.#take(tail, secondPosition, secondLength) : null
-      const bytes = second === null ? byteLength : byteLength + secondLength
-      const heldBytes = this.memory.ringBytes - heldBefore
-      part.found(second === null ? [first] : [first, second], bytes, heldBytes)
-      this.#any = true
-      this.#remainingBytes -= bytes
-      return
-    }
-    this.askAgain(part)
-  }
-
-  /** The span's bytes: the memory itself where a socket may hold it, else a copy; null when it was overwritten. */
-  #take(tail: TailReader, position: number, length: number): Uint8Array | null {
-    const { services, slot } = this.context
-    const large = length >= services.settings.zeroCopyBytesMin
-    if (large && slot.mayPin && services.pins.mayPin(length)) {
-      const view = tail.hold(position, length)
-      if (view === null) return null
-      this.memory.addHold(tail, position, length)
-      this.charge(length)
-      return view
-    }
-    const target = large ? this.memory.takeBuffer(length) : Buffer.allocUnsafe(length)
-    if (large) this.charge(length)
-    if (!tail.copy(position, length, target, 0)) return null
-    return target.length === length ? target : target.subarray(0, length)
+    if (!readRing(this, part, allowed, this.#any)) this.askAgain(part)
+    if (part.recordsBytes > 0) this.#any = true
+    this.#remainingBytes -= part.recordsBytes
   }
 
   /** Nothing is left to be read. */

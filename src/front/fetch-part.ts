@@ -7,6 +7,7 @@ import {
   type TopicId,
 } from '../base/ids.ts'
 import type { BrokerProxy } from '../cell/broker-proxy.ts'
+import type { TailReader } from '../cell/tail-reader.ts'
 import { Waiter } from '../cell/watch-table.ts'
 import type { TopicView } from '../image/view.ts'
 
@@ -73,6 +74,8 @@ export class FetchPart extends Waiter {
   batchBaseOffset = -1
   /** Monotonic milliseconds until which what the broker said of its place holds. */
   locatedUntilMs = 0
+  /** The ring log in which it was found, where `source` is one: to no other do the positions belong. */
+  tail: TailReader | null = null
   secondPosition = 0
   secondLength = 0
   /** Found, and not read yet. */
@@ -122,6 +125,7 @@ export class FetchPart extends Waiter {
   /** Forgets the records. */
   drop(): void {
     this.pending = false
+    this.tail = null
     this.records = NOTHING
     this.recordsBytes = this.heldBytes = 0
   }
