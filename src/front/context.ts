@@ -28,6 +28,7 @@ import type { Deadlines } from './deadlines.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { FrontCounters, TenantCounts } from './front-counters.ts'
 import type { HeavyRequests } from './heavy-requests.ts'
+import type { HeldLooks } from './held-looks.ts'
 import type { InternalTopics } from './internal-topics.ts'
 import type { ParkedFetches } from './parked-fetches.ts'
 import type { PendingProduces } from './pending-produce.ts'
@@ -85,6 +86,7 @@ export interface FrontServices {
   readonly pins: PinLedger
   readonly replyGate: ReplyGate
   readonly fetches: ParkedFetches
+  readonly heldLooks: HeldLooks
   readonly fetchSessions: FetchSessions
   readonly produces: PendingProduces
   readonly producerIds: ProducerIds

@@ -51,6 +51,10 @@ export class FetchPart extends Waiter {
   partition: PartitionNumber = asPartitionNumber(0)
   /** What was found may be out of date. */
   dirty = true
+  /** Of the question that is out to find it; −1 for none. */
+  askedAs = -1
+  /** Nobody leads it, as far as is known: it waits for somebody, and is not waited for. */
+  isUnled = false
   /** Times the broker was asked again because what it said was gone. */
   retries = 0
   // found
@@ -122,6 +126,16 @@ export class FetchPart extends Waiter {
     return this.pending ? this.byteLength + this.secondLength : this.recordsBytes
   }
 
+  /**
+   * The broker was asked to tell when the high watermark moves beyond the offset, and has not: what was found before still holds. Spares a question per
+   * poll for each quiet partition of a session.
+   */
+  get isStillAtEnd(): boolean {
+    const { fetchOffset, highWatermark, partition, proxy } = this
+    if (fetchOffset !== highWatermark || highWatermark < 0) return false
+    return proxy!.watchedAt(partition) === highWatermark
+  }
+
   /** Forgets the records. */
   drop(): void {
     this.pending = false
@@ -135,6 +149,7 @@ export class FetchPart extends Waiter {
     this.error = 0
     this.drop()
     this.source = this.neededBytes = 0
+    this.isUnled = false
     this.retries = 0
   }
 

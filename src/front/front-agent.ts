@@ -34,6 +34,7 @@ import { FetchSessions } from './fetch-sessions.ts'
 import { type FrontCounterRows, FrontCounters } from './front-counters.ts'
 import { servedApis } from './handlers.ts'
 import { HeavyRequests } from './heavy-requests.ts'
+import { HeldLooks } from './held-looks.ts'
 import { InternalTopics } from './internal-topics.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
@@ -386,6 +387,7 @@ function makeServices(
     pins: new PinLedger(Math.floor(options.inFlightBytes / 2)),
     replyGate,
     fetches: new ParkedFetches(),
+    heldLooks: new HeldLooks(),
     fetchSessions: new FetchSessions(settings.fetchSessionsMax, options.randomFor),
     produces: new PendingProduces(),
     producerIds: new ProducerIds(controller),
