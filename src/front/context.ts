@@ -30,6 +30,7 @@ import type { FrontCounters, TenantCounts } from './front-counters.ts'
 import type { HeavyRequests } from './heavy-requests.ts'
 import type { HeldLooks } from './held-looks.ts'
 import type { InternalTopics } from './internal-topics.ts'
+import type { LeaderMoves } from './leader-moves.ts'
 import type { ParkedFetches } from './parked-fetches.ts'
 import type { PendingProduces } from './pending-produce.ts'
 import type { ProducerIds } from './producer-ids.ts'
@@ -73,8 +74,7 @@ export interface FrontServices {
   readonly logSizes: BrokerQuestions<readonly DescribedLog[]>
   /** Up to where brokers have the metadata log. */
   readonly metadataEnds: BrokerQuestions<number>
-  /** Whether brokers have handed over what they lead: an error code. */
-  readonly leaderMoves: BrokerQuestions<number>
+  readonly leaderMoves: LeaderMoves
   readonly tails: TailReaders
   readonly segments: SegmentReader
   readonly fileBuffers: BufferPool

@@ -36,6 +36,7 @@ import { servedApis } from './handlers.ts'
 import { HeavyRequests } from './heavy-requests.ts'
 import { HeldLooks } from './held-looks.ts'
 import { InternalTopics } from './internal-topics.ts'
+import { LeaderMoves } from './leader-moves.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
 import { ProduceFrames } from './produce-frames.ts'
@@ -376,7 +377,7 @@ function makeServices(
     producers: new BrokerQuestions(options.control),
     logSizes: new BrokerQuestions(options.control),
     metadataEnds: new BrokerQuestions(options.control),
-    leaderMoves: new BrokerQuestions(options.control),
+    leaderMoves: new LeaderMoves(options.control),
     tails: new TailReaders(options.frontId),
     segments,
     fileBuffers,
