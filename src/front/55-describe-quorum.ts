@@ -61,12 +61,10 @@ function askEnds(context: Context, done: (ends: readonly (number | null)[]) => v
     within<number>(
       services,
       ANSWER_MS,
-      (answer) =>
-        services.metadataEnds.ask(
-          broker,
-          (correlation) => ({ kind: 'describe-metadata', correlation }),
-          answer,
-        ),
+      {
+        ...{ questions: services.metadataEnds, broker },
+        question: (correlation) => ({ kind: 'describe-metadata', correlation }),
+      },
       (end) => {
         ends[at] = end
         settle()
