@@ -141,4 +141,16 @@ export class Dispatcher {
     for (const proxy of this.#all) parked += proxy.parkedCommands
     return parked
   }
+
+  /** Whether nobody answers for a replicated partition now: what is asked of it waits for a leader, or for one whose thread hangs. */
+  isHeld(cellId: CellId, partition: PartitionNumber): boolean {
+    if (!this.#image.isReplicated(partition)) return false
+    return !this.isLed(cellId, partition) || this.#replicated[cellId]!.isHolding(partition)
+  }
+
+  /** Whether one is known to lead it that lives, and does not hang: it may say that it does not. */
+  isLed(cellId: CellId, partition: PartitionNumber): boolean {
+    const leader = this.#image.leaderOf(partition)
+    return leader !== 0 && this.#answering(cellId, leader) !== undefined
+  }
 }

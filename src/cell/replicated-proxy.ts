@@ -231,6 +231,11 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
 
   markGone(): void {}
 
+  /** Whether what is asked of the partition waits for a leader. */
+  isHolding(partition: PartitionNumber): boolean {
+    return this.#held.get(partition)?.isHolding === true
+  }
+
   // Holder
 
   onProduceDone(produce: HeldProduce, leader: BrokerProxy | null): void {

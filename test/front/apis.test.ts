@@ -195,7 +195,7 @@ describe('Metadata', () => {
     const leaderless = topics[0]!.partitions.filter(({ leaderId }) => leaderId === -1)
     expect(leaderless).toHaveLength(2)
     for (const partition of leaderless) {
-      expect(partition).toMatchObject({ errorCode: 5, offlineReplicas: [2], isrNodes: [] })
+      expect(partition).toMatchObject({ errorCode: 5, offlineReplicas: [2], isrNodes: [2] })
     }
   })
 })
