@@ -197,7 +197,11 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
     if (leader === null) {
       if (held.isHolding) this.#askAt(held, 0)
     } else if (this.#isAllHeld(held)) this.#sendAll(held, leader)
-    else this.#askAt(held, 0)
+    else {
+      // what was taken away from another waits until those that this one has are answered
+      if (held.produces.some(({ sentTo }) => sentTo === null)) this.#hold(held)
+      this.#askAt(held, 0)
+    }
   }
 
   /** A broker that hung turns again: it may lead what is held, and be what somebody waits for. */
@@ -334,8 +338,7 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
       if (held.asked === 0 && this.#isAllHeld(held)) this.#askAt(held, 0)
       return
     }
-    held.isHolding = true
-    this.#holding.add(held)
+    this.#hold(held)
     const { partition } = held
     const isSame = refusedBy !== null && refusedBy === this.#leaderOf(partition)
     // who is known to lead says that it does not: it would say so again, until somebody is told of, which is soon
@@ -343,6 +346,12 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
     held.asked = isTooEarly ? 1 : 0
     // not from within whoever calls: it may have more to say
     this.#askAt(held, isTooEarly ? this.#options.clock.monotonicMs() + ASK_EVERY_MS : 0)
+  }
+
+  /** Whatever nobody has lies in a partition that is held: it is looked at again. */
+  #hold(held: Held): void {
+    held.isHolding = true
+    this.#holding.add(held)
   }
 
   #askAt(held: Held, atMs: number): void {

@@ -132,6 +132,26 @@ describe('produces of a replicated partition', () => {
     expect(answers.of).toEqual({ a: [0] })
   })
 
+  test('that are taken away from one while another has some go to that one after them', () => {
+    const { produce, one, two, lead, turn, pass, answers, router } = world()
+    for (const name of ['a', 'b']) produce(name, 7)
+    for (const name of ['a', 'b']) {
+      one.refuse(name, NOT_LEADER_OR_FOLLOWER, ProduceReason.notLeader)
+    }
+    turn()
+    pass(20)
+    // it leads, and the front is not told of it yet
+    two.answer('a')
+    produce('c', 7)
+    lead(2, 2)
+    expect(names(two.produces)).toEqual(['b'])
+    two.answer('b')
+    expect(names(two.produces)).toEqual(['c'])
+    two.answer('c')
+    expect(answers.of).toEqual({ a: [0], b: [0], c: [0] })
+    expect(router.holding).toBe(0)
+  })
+
   test('without a producer id are answered by the one that led, alive, and never by two', () => {
     const { produce, one, two, lead, answers, router } = world()
     produce('done', -1)
@@ -404,7 +424,8 @@ function storm(seed: number) {
     }
     turn()
   }
-  lead(group.leader, ++group.epoch)
+  // who is not told finds out
+  if (seed % 2 === 0) lead(group.leader, ++group.epoch)
   for (let i = 0; i < 40; i++) {
     pass(25)
     group.serve(brokers, Number.POSITIVE_INFINITY)
