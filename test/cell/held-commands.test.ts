@@ -58,6 +58,9 @@ function world() {
 }
 
 const names = (sent: readonly Sent[]) => sent.map(({ name }) => name)
+const bytesOf = (name: string) => new TextEncoder().encode(name)
+const callsOf = ({ asks }: FakeBroker) =>
+  asks.filter(({ kind }) => kind === 'call').map(({ name }) => name)
 const { NOT_LEADER_OR_FOLLOWER, LEADER_NOT_AVAILABLE } = ErrorCode
 
 describe('produces of a replicated partition', () => {
@@ -205,6 +208,42 @@ describe('produces of a replicated partition', () => {
     expect(router.holding).toBe(0)
   })
 
+  test('behind one of the same producer whose time is up are refused, and nobody else’s', () => {
+    const { router, produce, one, two, lead, answers } = world()
+    const over = new Answers()
+    router.produce(P, -1, batch('7/0', 7), over, over.expect('7/0'))
+    for (const [name, id] of [
+      ['7/1', 7],
+      ['8/0', 8],
+      ['7/2', 7],
+      ['plain', -1],
+    ] as const)
+      produce(name, id)
+    one.die(LEADER_NOT_AVAILABLE, ProduceReason.noLeader)
+    over.isOver = true
+    lead(2, 2)
+    expect(names(two.produces)).toEqual(['8/0', 'plain'])
+    expect(over.of).toEqual({ '7/0': [ErrorCode.REQUEST_TIMED_OUT] })
+    expect(answers.of).toEqual({ '7/1': [NOT_LEADER_OR_FOLLOWER], '7/2': [NOT_LEADER_OR_FOLLOWER] })
+  })
+
+  test('are not held for longer than 30 s, whatever leaders do', () => {
+    const { produce, brokers, image, router, pass, lead, answers } = world()
+    for (const broker of brokers) broker.die()
+    produce('a', 7)
+    for (let at = 0; at < 29_000; at += 1000) {
+      pass(1000)
+      // somebody was elected, and is dead by now
+      for (const broker of brokers) broker.alive = true
+      lead(1, image.epoch + 1)
+      for (const broker of brokers) broker.die(LEADER_NOT_AVAILABLE, ProduceReason.noLeader)
+    }
+    expect(answers.of).toEqual({})
+    pass(2000)
+    expect(answers.of).toEqual({ a: [NOT_LEADER_OR_FOLLOWER] })
+    expect(router.holding).toBe(0)
+  })
+
   test('that overtook a refused one are held behind it', () => {
     const { produce, one, two, lead, answers } = world()
     for (const name of ['a', 'b']) produce(name, 7)
@@ -282,6 +321,95 @@ describe('while nobody is told of', () => {
   })
 })
 
+describe('a partition that nobody has led for five seconds', () => {
+  const leaderless = () => {
+    const all = world()
+    const { one, two, three, produce, pass, router, answers } = all
+    one.die()
+    produce('a', 7)
+    router.locate(P, 0, 1, -1, answers, answers.expect('where'))
+    router.coordinate(P, '/h', bytesOf('call'), answers, answers.expect('call'))
+    const refuse = () => {
+      for (const broker of [two, three]) {
+        for (const { name } of [...broker.produces]) {
+          broker.refuse(name, NOT_LEADER_OR_FOLLOWER, ProduceReason.electing)
+        }
+        broker.refuseAsks(NOT_LEADER_OR_FOLLOWER)
+      }
+    }
+    const wait = (ms: number) => {
+      for (let at = 0; at < ms; at += 20) {
+        pass(20)
+        refuse()
+      }
+    }
+    return { ...all, refuse, wait }
+  }
+
+  test('holds nothing any more, and says so at once, until somebody leads', () => {
+    const { wait, answers, router, produce, lead, two } = leaderless()
+    wait(4_900)
+    expect(answers.of).toEqual({})
+    expect(router.isLeaderless(P)).toBe(false)
+    wait(700)
+    const refused = { a: [NOT_LEADER_OR_FOLLOWER], where: [NOT_LEADER_OR_FOLLOWER] }
+    expect(answers.of).toEqual({ ...refused, call: [ErrorCode.NOT_COORDINATOR] })
+    expect(router.isLeaderless(P)).toBe(true)
+    expect(router.holding).toBe(0)
+    produce('b', 7)
+    router.listOffsets(P, -1, -1, answers, answers.expect('end'))
+    expect([answers.of.b, answers.of.end]).toEqual([
+      [NOT_LEADER_OR_FOLLOWER],
+      [NOT_LEADER_OR_FOLLOWER],
+    ])
+    lead(2, 2)
+    expect(router.isLeaderless(P)).toBe(false)
+    produce('c', 7)
+    expect(names(two.produces)).toEqual(['c'])
+  })
+
+  test('is looked for on, with questions alone, and known again by who answers', () => {
+    const { wait, pass, router, two, three } = leaderless()
+    wait(6_000)
+    pass(500)
+    const asked = [...two.asks, ...three.asks]
+    expect(asked.map(({ kind }) => kind)).toEqual(['epoch'])
+    expect([...two.produces, ...three.produces]).toEqual([])
+    asked[0]!.answer(0)
+    expect(router.isLeaderless(P)).toBe(false)
+  })
+
+  test('is forgotten when nobody has asked for it for a minute', () => {
+    const { wait, router } = leaderless()
+    wait(50_000)
+    expect(router.isLeaderless(P)).toBe(true)
+    wait(59_000)
+    expect(router.isLeaderless(P)).toBe(true)
+    wait(62_000)
+    expect(router.isLeaderless(P)).toBe(false)
+    expect(router.nextTimerAtMs).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  test('is asked seldom', () => {
+    const { wait, two, three } = leaderless()
+    let asked = 0
+    for (const broker of [two, three]) {
+      const { produce, epochEnd } = broker
+      broker.produce = (...of) => {
+        asked++
+        produce.apply(broker, of)
+      }
+      broker.epochEnd = (...of) => {
+        asked++
+        epochEnd.apply(broker, of)
+      }
+    }
+    wait(30_000)
+    expect(asked).toBeGreaterThan(55)
+    expect(asked).toBeLessThan(75)
+  })
+})
+
 describe('questions', () => {
   test('of a leader that died are asked of the next', () => {
     const { router, one, two, lead, answers } = world()
@@ -316,18 +444,66 @@ describe('questions', () => {
   })
 
   test('to coordinators go again when refused, in order, and not when their broker died with them', () => {
-    const { router, one, two, lead, turn, answers } = world()
+    const { router, one, two, three, lead, turn, answers } = world()
     const call = (name: string) =>
-      router.coordinate(P, '/h', new TextEncoder().encode(name), answers, answers.expect(name))
+      router.coordinate(P, '/h', bytesOf(name), answers, answers.expect(name))
     call('carried out?')
     one.die()
     expect(answers.of).toEqual({ 'carried out?': [ErrorCode.NOT_COORDINATOR] })
     for (const name of ['a', 'b', 'c']) call(name)
     turn()
-    expect(two.asks.map(({ name }) => name)).toEqual(['a'])
-    two.refuseAsks(ErrorCode.NOT_COORDINATOR)
+    // nobody gets a call who is not known to lead
+    expect(two.asks.map(({ kind }) => kind)).toEqual(['epoch'])
+    two.refuseAsks(NOT_LEADER_OR_FOLLOWER)
     lead(2, 2)
-    expect(two.asks.map(({ name }) => name)).toEqual(['a', 'b', 'c'])
+    expect(callsOf(two)).toEqual(['a', 'b', 'c'])
+    two.refuseAsks(ErrorCode.NOT_COORDINATOR)
+    lead(3, 3)
+    expect(callsOf(three)).toEqual(['a', 'b', 'c'])
+  })
+
+  test('to coordinators go to whom a question finds to lead, all of them', () => {
+    const { router, one, two, turn, answers } = world()
+    one.die()
+    for (const name of ['a', 'b']) router.coordinate(P, '/h', bytesOf(name), answers, 0)
+    turn()
+    two.answerAsks()
+    expect(callsOf(two)).toEqual(['a', 'b'])
+  })
+
+  test('to a coordinator wait for those before them that one has who led', () => {
+    const { router, one, two, lead, turn, answers } = world()
+    const call = (name: string) =>
+      router.coordinate(P, '/h', bytesOf(name), answers, answers.expect(name))
+    call('commit 100')
+    call('commit 200')
+    // told of before the refusals come
+    lead(2, 2)
+    call('commit 300')
+    turn()
+    expect(callsOf(two)).toEqual([])
+    const [first, second] = one.asks.splice(0)
+    first!.answer(ErrorCode.NOT_COORDINATOR)
+    turn()
+    call('commit 400')
+    expect(callsOf(two)).toEqual([])
+    second!.answer(ErrorCode.NOT_COORDINATOR)
+    turn()
+    expect(callsOf(two)).toEqual(['commit 100', 'commit 200', 'commit 300', 'commit 400'])
+    two.answerAsks()
+    expect(Object.values(answers.of)).toEqual([[0], [0], [0], [0]])
+    expect(router.holding).toBe(0)
+  })
+
+  test('to a coordinator wait no longer once one that led has answered', () => {
+    const { router, one, two, lead, turn, answers } = world()
+    router.coordinate(P, '/h', bytesOf('a'), answers, answers.expect('a'))
+    lead(2, 2)
+    router.coordinate(P, '/h', bytesOf('b'), answers, answers.expect('b'))
+    one.answerAsks()
+    turn()
+    expect(callsOf(two)).toEqual(['b'])
+    expect(answers.of).toEqual({ a: [0] })
   })
 
   test('who waits for records looks again when another leads', () => {

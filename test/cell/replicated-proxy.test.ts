@@ -10,8 +10,13 @@ import {
   type PartitionNumber,
 } from '../../src/base/ids.ts'
 import { SeededRandom } from '../../src/base/random.ts'
-import type { BrokerProxy, LocateSink, ProduceSink } from '../../src/cell/broker-proxy.ts'
-import { failedLocated, failedProduced } from '../../src/cell/failed-replies.ts'
+import type {
+  BrokerProxy,
+  EpochEndSink,
+  LocateSink,
+  ProduceSink,
+} from '../../src/cell/broker-proxy.ts'
+import { failedEpochEnd, failedLocated, failedProduced } from '../../src/cell/failed-replies.ts'
 import { ReplicatedProxy } from '../../src/cell/replicated-proxy.ts'
 import type { MetadataView } from '../../src/image/view.ts'
 import { ProduceReason } from '../../src/link/produce-reason.ts'
@@ -56,6 +61,11 @@ class FakeBroker {
 
   locate(_p: number, _o: number, _m: number, _e: number, sink: LocateSink, token: number): void {
     this.located.push({ sink, token })
+  }
+
+  epochEnd(_p: number, _l: number, _e: number, sink: EpochEndSink, token: number): void {
+    const error = this.leads ? ErrorCode.NONE : ErrorCode.NOT_LEADER_OR_FOLLOWER
+    sink.onEpochEnd(token, failedEpochEnd(error))
   }
 
   dismiss(): void {}
@@ -266,7 +276,8 @@ describe('commands about replicated partitions', () => {
     clock.advance(20)
     proxy.doWork(clock.monotonicMs())
     expect(brokers.map(({ ring }) => ring.length)).toEqual([0, 0, 1])
-    expect(proxy.nextTimerAtMs).toBe(clock.monotonicMs() + 20)
+    // twice as long
+    expect(proxy.nextTimerAtMs).toBe(clock.monotonicMs() + 40)
   })
 
   it('are not sent twice to one who was asked and is told of as leader before it has answered', () => {
