@@ -371,8 +371,8 @@ export class HeldEpochEnd extends HeldAsk implements EpochEndSink {
 }
 
 /**
- * A request for a coordinator. One that a broker has refused is asked again of the next leader; one that a broker had when it died may have been carried
- * out, and is the client's to ask again.
+ * A request for a coordinator. One that a broker has refused before it looked at it is asked again of the next leader; one that a broker had when it died,
+ * or that its coordinator had when it went, may have been carried out, and is the client's to ask again.
  */
 export class HeldCall extends HeldAsk implements CoordinateSink {
   override readonly isOrdered = true
@@ -408,16 +408,20 @@ export class HeldCall extends HeldAsk implements CoordinateSink {
     return false
   }
 
-  onCoordinated(attempt: number, error: number, frame: Uint8Array | null): void {
-    // one that is not alive any more had it
-    const isRefused = error === ErrorCode.NOT_COORDINATOR && this.sentTo?.alive === true
-    const isElsewhere = isRefused || error === ErrorCode.COORDINATOR_NOT_AVAILABLE
-    if (this.isAnswer(attempt, frame === null && isElsewhere)) {
-      this.sink.onCoordinated(this.token, error, frame)
+  onCoordinated(
+    attempt: number,
+    error: number,
+    frame: Uint8Array | null,
+    wasHandled: boolean,
+  ): void {
+    const { NOT_COORDINATOR, COORDINATOR_NOT_AVAILABLE } = ErrorCode
+    const isElsewhere = error === NOT_COORDINATOR || error === COORDINATOR_NOT_AVAILABLE
+    if (this.isAnswer(attempt, frame === null && isElsewhere && !wasHandled)) {
+      this.sink.onCoordinated(this.token, error, frame, wasHandled)
     }
   }
 
   fail(): void {
-    this.sink.onCoordinated(this.token, ErrorCode.NOT_COORDINATOR, null)
+    this.sink.onCoordinated(this.token, ErrorCode.NOT_COORDINATOR, null, false)
   }
 }

@@ -462,6 +462,16 @@ describe('questions', () => {
     expect(callsOf(three)).toEqual(['a', 'b', 'c'])
   })
 
+  test('to coordinators are the client’s when one has looked at them, and had to go', () => {
+    const { router, one, two, lead, turn, answers } = world()
+    router.coordinate(P, '/h', bytesOf('a'), answers, answers.expect('a'))
+    one.refuseAsks(ErrorCode.NOT_COORDINATOR, true)
+    lead(2, 2)
+    turn()
+    expect(answers.of).toEqual({ a: [ErrorCode.NOT_COORDINATOR] })
+    expect(two.asks).toEqual([])
+  })
+
   test('to coordinators go to whom a question finds to lead, all of them', () => {
     const { router, one, two, turn, answers } = world()
     one.die()
