@@ -10,6 +10,9 @@ import type { HeldAsk, HeldProduce } from './held-commands.ts'
 export const ASK_EVERY_MS = 20
 /** And at least so often. */
 const ASK_EVERY_MAX_MS = 500
+/** Where nobody has wanted it for a while. */
+const ASK_IDLE_EVERY_MS = 5_000
+const IDLE_AFTER_MS = 60_000
 
 /** Produces are held for so long: leaders that come and go all the time could hold them for as long as clients like. */
 const HOLD_PRODUCE_MAX_MS = 30_000
@@ -94,7 +97,8 @@ export class HeldPartition {
   }
 
   /** The pause until the next is asked. */
-  nextPauseMs(): number {
+  nextPauseMs(nowMs: number): number {
+    if (this.isEmpty && nowMs >= this.touchedAtMs + IDLE_AFTER_MS) return ASK_IDLE_EVERY_MS
     const pauseMs = this.#everyMs
     this.#everyMs = Math.min(2 * pauseMs, ASK_EVERY_MAX_MS)
     return pauseMs

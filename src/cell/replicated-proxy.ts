@@ -40,8 +40,6 @@ export interface ReplicatedProxyOptions {
 const HOLD_MAX_MS = 5_000
 /** A partition that nobody has led for so long holds nobody up any more: what is asked of it is refused at once, until somebody leads. */
 const LEADERLESS_AFTER_MS = 5_000
-/** What nobody asks for any more is not looked for any longer. */
-const FORGET_AFTER_MS = 60_000
 
 /**
  * The replicated partitions of a cell as one broker that never goes: commands go to whoever leads their partition, as this thread was told last. When
@@ -387,7 +385,7 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
     const { partition } = held
     const leader = this.#leaderOf(partition)
     const isTold = leader !== null && held.asked === 0 && this.leaderEpochOf(partition) > 0
-    held.askAtMs = nowMs + (isTold ? ASK_EVERY_MS : held.nextPauseMs())
+    held.askAtMs = nowMs + (isTold ? ASK_EVERY_MS : held.nextPauseMs(nowMs))
     if (isTold && !held.isLeaderless) {
       if (held.isFreeFor(leader)) this.#sendAll(held, leader)
       return
@@ -397,9 +395,7 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
       held.isLeaderless = true
       held.refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, ProduceReason.noLeader)
     }
-    const isForgotten = held.isEmpty && nowMs >= held.touchedAtMs + FORGET_AFTER_MS
-    const isDeleted = this.#options.image.replicasOf(partition).length === 0
-    if (isForgotten || isDeleted) this.#forget(held)
+    if (this.#options.image.replicasOf(partition).length === 0) this.#forget(held)
     else this.#probe(held)
   }
 
@@ -445,7 +441,7 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
     this.#dropIfEmpty(held)
   }
 
-  /** Its topic has been deleted, or nobody asks for it any more. */
+  /** Its topic has been deleted. */
   #forget(held: HeldPartition): void {
     held.leaderlessSinceMs = -1
     const { UNKNOWN_TOPIC_OR_PARTITION } = ErrorCode
