@@ -46,6 +46,8 @@ export class Replica {
   failedUntilMs = 0
   /** Being flushed in order to be closed. */
   isClosing = false
+  /** Its log is to be a group's as soon as it is at rest: nothing new is taken. */
+  isToBeRaised = false
   /** Waits for the write at the end of this turn. */
   isStaged = false
   /** Waits to be looked at in this turn: a flush has completed, or a timer has run. */

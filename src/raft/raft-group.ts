@@ -105,6 +105,11 @@ export class RaftGroup {
     return this.#unreachable
   }
 
+  /** The newest configuration is committed. */
+  get isMembershipCommitted(): boolean {
+    return this.#log.view.membershipAt < this.#log.commit
+  }
+
   /** What this leader knows of another replica; undefined where it leads nobody. */
   progressOf(replica: ReplicaId): Readonly<Progress> | undefined {
     return this.#leadership?.progressOf(replica)
@@ -197,8 +202,14 @@ export class RaftGroup {
     return at
   }
 
-  /** Changes who votes and who copies, one voter at a time; why not, or null. Counts from now on, and is undone if it is never committed. */
-  proposeMembership(configuration: Configuration): string | null {
+  /**
+   * Changes who votes and who copies, one voter at a time; why not, or null. Counts from now on, and is undone if it is never committed. Who gets a vote
+   * has all up to `caughtUpTo`: what is committed now, or was a moment ago.
+   */
+  proposeMembership(
+    configuration: Configuration,
+    caughtUpTo: Position = this.#log.commit,
+  ): string | null {
     const leadership = this.#leadership
     if (leadership === null || !this.takesProposals) return 'this replica does not lead'
     // a configuration of an earlier term may be committed behind our back (Ongaro, raft-dev, July 2015)
@@ -209,7 +220,7 @@ export class RaftGroup {
     if (refusal !== null) return refusal
     for (const voter of configuration.voters) {
       if (voter === this.id || this.#log.view.configuration.voters.includes(voter)) continue
-      if ((leadership.progressOf(voter)?.match ?? 0) < this.#log.commit) {
+      if ((leadership.progressOf(voter)?.match ?? 0) < caughtUpTo) {
         return `replica ${voter} has not caught up`
       }
     }

@@ -10,8 +10,10 @@ import { openDirectoryIdentity } from '../broker/directory-identity.ts'
 import { openBrokerEnvironment } from '../broker/environment.ts'
 import { FlushClient } from '../broker/flush-client.ts'
 import type { FrontRings } from '../broker/front-link.ts'
+import { replicasWithoutMetadata } from '../broker/lost-metadata.ts'
 import { MetadataLog } from '../broker/metadata-log.ts'
 import type { ControllerAgent, ControllerAgentOptions } from '../controller/agent.ts'
+import { StartRefusedError } from '../controller/refused.ts'
 import type { BrokerBack, ControlMessage } from '../link/control.ts'
 import { BrokerGauge } from '../link/counters.ts'
 import {
@@ -32,7 +34,7 @@ import { ThreadState } from '../shared/thread-status.ts'
 import { brokerDisk, onChaos } from './broker-chaos.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { brokerRings, connectSuccessor } from './broker-peers.ts'
-import { OWN_THREAD, registers } from './broker-registration.ts'
+import { askController, OWN_THREAD, registers } from './broker-registration.ts'
 import { KEEP_AFTER_MS } from './code-cache.ts'
 import { brokerRow, defaultTenantRow } from './counter-rows.ts'
 import { diskMarkBytes, reserveFileBytes } from './disk-mark.ts'
@@ -49,7 +51,7 @@ import {
   threadLogger,
   waitForGate,
 } from './thread.ts'
-import { brokerIds, CELL, FLUSHER_PEER, FRONTS, KAFKA_FRONT } from './wiring.ts'
+import { brokerIds, CELL, CONTROLLER_BROKER, FLUSHER_PEER, FRONTS, KAFKA_FRONT } from './wiring.ts'
 
 /** The reserve of a full disk is written this long after the broker's start, not during it. */
 const RESERVE_AFTER_MS = 1_000
@@ -148,6 +150,8 @@ function buildAgents(
     companions: metadataLog === null ? [] : [metadataLog],
     onOtherMessage: (envelope) =>
       onOtherMessage(envelope, { data, control, broker, controller, environment }),
+    askController: (tenantId, request) =>
+      askController({ control, controller: () => controller }, request, tenantId),
     onStopping: () => {
       beats.setState(BrokerState.STOPPING)
       controller?.stop()
@@ -165,8 +169,20 @@ function buildAgents(
   controller = new ControllerAgent(
     controllerOptions(data, environment, metadataLog, control, broker),
   )
+  refuseToFormAnew(environment, metadataLog, data.settings.dataDir)
   controller.start()
   return { broker, controller, agents: [broker, metadataLog, controller, registering], afterStart }
+}
+
+/** The metadata went with this broker's directory, and the others have what it named: throws rather than have them removed as nobody's. */
+function refuseToFormAnew({ disk }: LogEnvironment, log: MetadataLog, dataDir: string): void {
+  if (log.endOffset > 0) return
+  const holds = replicasWithoutMetadata(disk, dataDir)
+  if (holds === null) return
+  throw new StartRefusedError(
+    `the metadata log in ${brokerPath(dataDir, CELL, CONTROLLER_BROKER)} is empty, but ${holds} holds replicas of topics: ` +
+      'restore that directory (the metadata has no other copy yet), or begin with another --data-dir',
+  )
 }
 
 function openEnvironment(

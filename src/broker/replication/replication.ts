@@ -17,6 +17,7 @@ import { LeadershipMoves } from './leadership-moves.ts'
 import { isSettled, moveMembership } from './membership-moves.ts'
 import { isNext, RaftHost } from './raft-host.ts'
 import type { ReplicaGroup } from './replica-group.ts'
+import { ReplicaMoving } from './replica-moving.ts'
 import { ReplicaOpening } from './replica-opening.ts'
 
 export interface ReplicationOptions {
@@ -41,6 +42,12 @@ export interface ReplicationOptions {
   readonly onDeposed: (replica: Replica) => void
   /** More is committed, or stored by others, or fewer keep up. */
   readonly onMoved: (replica: Replica) => void
+  /** This replica's log is to be a group's from now on: whoever waits for it is told, and it is taken out of the table. */
+  readonly onRaised: (replica: Replica) => void
+  /** The group of a partition whose replicas are moved has these voters from now on: for the controller. */
+  readonly onSettled: (replica: Replica, voters: readonly BrokerId[]) => void
+  /** What was in a replica's directory before is being removed. */
+  readonly isRemoving: (directory: string) => boolean
 }
 
 /** How often it is looked who keeps up, and whose leadership is to go back. */
@@ -61,6 +68,7 @@ export class Replication {
   readonly #opening: ReplicaOpening
   readonly #inSync: InSync
   readonly #moves: LeadershipMoves
+  readonly #replicaMoves: ReplicaMoving
   /** Replicas here that lead, and whose leadership the fronts were told of. */
   readonly #led = new Set<Replica>()
   /** Of these, those whose voters are not those that there are to be. */
@@ -82,7 +90,16 @@ export class Replication {
     this.#options = options
     const { brokerId, environment, links, beats } = options
     this.#inSync = new InSync(brokerId)
-    this.#opening = new ReplicaOpening(options)
+    this.#opening = new ReplicaOpening({
+      ...options,
+      onBegun: () => {
+        this.#sweepAtMs = 0
+      },
+    })
+    this.#replicaMoves = new ReplicaMoving({
+      ...options,
+      wake: (replica) => void this.lead(replica),
+    })
     this.#moves = new LeadershipMoves(options.control)
     this.#host = new RaftHost({
       ...{ brokerId, links, clock: environment.clock, random: environment.random },
@@ -141,7 +158,8 @@ export class Replication {
 
   /** Monotonic milliseconds at which the next turn is due. */
   get nextTimerAtMs(): number {
-    const sweepAtMs = this.#led.size > 0 ? this.#sweepAtMs : Number.POSITIVE_INFINITY
+    const isSwept = this.#led.size > 0 || this.#replicaMoves.isBusy
+    const sweepAtMs = isSwept ? this.#sweepAtMs : Number.POSITIVE_INFINITY
     const lookAtMs = this.#liveness?.nextLookAtMs ?? Number.POSITIVE_INFINITY
     return Math.min(this.#host.nextTimerAtMs, sweepAtMs, lookAtMs, this.#moves.nextTimerAtMs)
   }
@@ -166,6 +184,7 @@ export class Replication {
       this.#sweep()
     }
     for (const replica of this.#moving) this.#move(replica)
+    work += this.#replicaMoves.doWork(nowMs)
     work += this.#moves.doWork(nowMs)
     if (this.#changes.length === 0) return work
     const leaders = this.#changes
@@ -183,7 +202,10 @@ export class Replication {
   /** Why this replica does not serve as leader, of ProduceReason; where nobody leads and it is its turn it asks to be elected. NONE: it does. */
   lead(replica: Replica): number {
     const group = this.open(replica)
-    if (group === null) return ProduceReason.notLeader
+    if (group === null) {
+      const isBeginning = this.#opening.isBeginning(replica.number)
+      return isBeginning ? ProduceReason.electing : ProduceReason.notLeader
+    }
     if (leads(group)) return ProduceReason.NONE
     const { raft } = group
     // others who are asked as well wait for their ticks: two who ask at once are in each other's way
@@ -378,6 +400,7 @@ export class Replication {
   }
 
   #sweep(): void {
+    this.#replicaMoves.sweep(this.#nowMs)
     let moves = MOVES_PER_SWEEP
     for (const replica of this.#led) {
       const { group } = replica
@@ -385,7 +408,8 @@ export class Replication {
       this.#inSync.look(group, this.#nowMs)
       this.#tellInSync(replica, group)
       this.#lookAtStrictness(replica, group)
-      if (!isSettled(group, this.#wantedIds(replica))) this.#moving.add(replica)
+      const isDone = isSettled(group, this.#wantedIds(replica))
+      if (!isDone || !this.#replicaMoves.settled(replica, group)) this.#moving.add(replica)
       if (moves > 0 && this.#giveBack(replica, group)) moves--
     }
   }
@@ -398,19 +422,26 @@ export class Replication {
   #move(replica: Replica): void {
     const { group } = replica
     const wanted = this.#wantedIds(replica)
-    if (group === null || isSettled(group, wanted)) {
+    if (group === null) {
       this.#moving.delete(replica)
       return
     }
+    if (isSettled(group, wanted)) {
+      if (this.#replicaMoves.settled(replica, group)) this.#moving.delete(replica)
+      return
+    }
     this.#host.guard(group, () => {
-      if (moveMembership(group, wanted, (broker) => this.#opening.currentIdOf(broker))) {
+      const currentIdOf = (broker: BrokerId) => this.#opening.currentIdOf(broker)
+      const caughtUpTo = this.#replicaMoves.caughtUpTo(group, this.#nowMs)
+      if (moveMembership(group, wanted, currentIdOf, caughtUpTo)) {
         this.#host.touch(group)
       }
     })
   }
 
   #wantedIds({ number }: Replica): number[] {
-    return this.#options.image.replicasOf(number).map((broker) => this.#opening.currentIdOf(broker))
+    const wanted = this.#options.image.wantedReplicasOf(number)
+    return wanted.map((broker) => this.#opening.currentIdOf(broker))
   }
 
   /** To the preferred replica, once it has been there for a while and has what is committed. */
