@@ -410,11 +410,13 @@ export class Coordinators {
     partition.timer = null
     const replica = table.get(partition.number)
     if (replica !== undefined) replica.isHeld = replica.isCoordinated = false
-    const refuse = (token: CallToken) => this.#refuse(partition, token, ErrorCode.NOT_COORDINATOR)
+    // records of what it has looked at may be written, and last
+    const refuse = (token: CallToken, wasHandled = true) =>
+      this.#refuse(partition, token, ErrorCode.NOT_COORDINATOR, wasHandled)
     partition.answers.fail((answers) => {
       for (const { token } of answers) refuse(token)
     })
-    for (const { token } of partition.waiting) refuse(token)
+    for (const { token } of partition.waiting) refuse(token, false)
     partition.waiting = []
     try {
       this.#deliver(partition, partition.coordinator.stop())
@@ -478,8 +480,13 @@ export class Coordinators {
     return isDone && coordinator.isQuiet && !this.#uncommitted.has(partition)
   }
 
-  #refuse(partition: CoordinatorPartition, token: CallToken, error: number): void {
+  #refuse(
+    partition: CoordinatorPartition,
+    token: CallToken,
+    error: number,
+    wasHandled = false,
+  ): void {
     if (!partition.open.delete(token)) return
-    this.#options.answers.refuse(token.front, token.correlation, error)
+    this.#options.answers.refuse(token.front, token.correlation, error, wasHandled)
   }
 }
