@@ -110,17 +110,18 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   }
 
   onLocated(token: number, reply: Readonly<LocatedReply>): void {
-    const { parts } = this.asked
     const givenUp = this.#givenUp?.get(token)
     if (givenUp !== undefined) {
       this.#givenUp!.delete(token)
       this.context.services.heldLooks.remove(givenUp)
       return
     }
-    const part = parts[token % parts.length]!
+    const part = this.asked.parts[token % this.asked.parts.length]!
     this.#outstanding--
     part.askedAs = -1
-    part.error = reply.error
+    // nobody has led it for long: it is waited for beside the others all the same, or its client would ask over and over
+    part.isUnled = reply.error === ErrorCode.NOT_LEADER_OR_FOLLOWER && this.#isHeld(part)
+    part.error = part.isUnled ? ErrorCode.NONE : reply.error
     part.isAt(reply)
     part.source = reply.error === ErrorCode.NONE ? reply.source : FetchSource.NONE
     part.pending = part.source === FetchSource.FILE

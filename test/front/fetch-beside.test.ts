@@ -1,5 +1,6 @@
 /** Fetches of several partitions, when one of them has no leader, or its ring log changes hands meanwhile. */
 import { describe, expect, test } from 'vitest'
+import { failedLocated } from '../../src/cell/failed-replies.ts'
 import { fetch } from '../../src/protocol/01-fetch.ts'
 import { createTopics } from '../../src/protocol/19-create-topics.ts'
 import { baseOffsetOf } from '../../src/record/batch.ts'
@@ -171,6 +172,33 @@ describe('a partition that nobody leads', () => {
     const third = sendFetch(client, both, { maxWaitMs: 1_000 })
     world.pass(150, 10)
     expect(told(client, third)).toEqual([
+      ['led/0', 0, true],
+      ['unled/0', 6, false],
+    ])
+  })
+
+  test('is waited for beside the others although it is refused at once, as one that has long been so is', () => {
+    const world = makeWorld()
+    const partition = world.partition('unled')
+    const ofLed = world.image.leaderOf(world.partition('led'))
+    const gone = world.image.replicasOf(partition).find((id) => id !== ofLed && id !== 1)!
+    world.tellLeader('unled', 0, gone, 3)
+    world.tellGone(gone)
+    world.run()
+    const proxy = world.front.services.dispatcher.leaderOf(1 as never, partition)!
+    let asked = 0
+    proxy.locate = (_partition, _offset, _maxBytes, _epoch, sink, token) => {
+      asked++
+      sink.onLocated(token, failedLocated(6))
+    }
+    const [client, other] = [world.connect(), world.connect()]
+    const correlation = sendFetch(client, both, { maxWaitMs: 500 })
+    world.pass(480, 20)
+    expect(client.answer(fetch, correlation)).toBeUndefined()
+    expect(asked).toBe(1)
+    sendProduce(other, 'led', batchOf('a'))
+    world.run()
+    expect(told(client, correlation)).toEqual([
       ['led/0', 0, true],
       ['unled/0', 6, false],
     ])
