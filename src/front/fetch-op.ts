@@ -15,6 +15,7 @@ import { FetchMemory } from './fetch-memory.ts'
 import type { FetchPart, PartOwner } from './fetch-part.ts'
 import type { FetchSession } from './fetch-sessions.ts'
 import { readSegment } from './file-read.ts'
+import { UNLED_MS, waitUntilMs } from './held-looks.ts'
 import type { ParkedFetch } from './parked-fetches.ts'
 import type { ReplyMaker } from './reply-gate.ts'
 import { lookIntoRing, readRing } from './ring-read.ts'
@@ -40,9 +41,6 @@ const RETRIES_MAX = 3
 const IN_ROW_FACTOR = 16
 /** … which hold for so long: as late is the removal of records told to those who are about to read them. */
 const LOCATED_FOR_MS = 20
-
-/** So long a fetch waits for who leads a partition before it sees to the others; most often somebody leads by then. */
-const UNLED_MS = 100
 
 const look = newTailLook()
 
@@ -337,8 +335,10 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   }
 
   #checkHeldLater(): void {
+    if (this.#heldTimer !== null) return
     const { timers, clock } = this.context.services
-    this.#heldTimer ??= timers.schedule(clock.monotonicMs() + UNLED_MS, () => this.#checkHeld())
+    const atMs = waitUntilMs(clock.monotonicMs(), this.#deadlineMs)
+    this.#heldTimer = timers.schedule(atMs, () => this.#checkHeld())
   }
 
   /** Gives up questions that wait for a leader: the others have waited for their answers for long enough. */
