@@ -15,6 +15,7 @@ import { FetchMemory } from './fetch-memory.ts'
 import type { FetchPart, PartOwner } from './fetch-part.ts'
 import type { FetchSession } from './fetch-sessions.ts'
 import { readSegment } from './file-read.ts'
+import { UNLED_MS, waitUntilMs } from './held-looks.ts'
 import type { ParkedFetch } from './parked-fetches.ts'
 import type { ReplyMaker } from './reply-gate.ts'
 import { lookIntoRing, readRing } from './ring-read.ts'
@@ -40,9 +41,6 @@ const RETRIES_MAX = 3
 const IN_ROW_FACTOR = 16
 /** … which hold for so long: as late is the removal of records told to those who are about to read them. */
 const LOCATED_FOR_MS = 20
-
-/** So long a fetch waits for who leads a partition before it sees to the others; most often somebody leads by then. */
-const UNLED_MS = 100
 
 const look = newTailLook()
 
@@ -110,17 +108,18 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   }
 
   onLocated(token: number, reply: Readonly<LocatedReply>): void {
-    const { parts } = this.asked
     const givenUp = this.#givenUp?.get(token)
     if (givenUp !== undefined) {
       this.#givenUp!.delete(token)
       this.context.services.heldLooks.remove(givenUp)
       return
     }
-    const part = parts[token % parts.length]!
+    const part = this.asked.parts[token % this.asked.parts.length]!
     this.#outstanding--
     part.askedAs = -1
-    part.error = reply.error
+    // nobody has led it for long: it is waited for beside the others all the same, or its client would ask over and over
+    part.isUnled = reply.error === ErrorCode.NOT_LEADER_OR_FOLLOWER && this.#isHeld(part)
+    part.error = part.isUnled ? ErrorCode.NONE : reply.error
     part.isAt(reply)
     part.source = reply.error === ErrorCode.NONE ? reply.source : FetchSource.NONE
     part.pending = part.source === FetchSource.FILE
@@ -336,8 +335,10 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   }
 
   #checkHeldLater(): void {
+    if (this.#heldTimer !== null) return
     const { timers, clock } = this.context.services
-    this.#heldTimer ??= timers.schedule(clock.monotonicMs() + UNLED_MS, () => this.#checkHeld())
+    const atMs = waitUntilMs(clock.monotonicMs(), this.#deadlineMs)
+    this.#heldTimer = timers.schedule(atMs, () => this.#checkHeld())
   }
 
   /** Gives up questions that wait for a leader: the others have waited for their answers for long enough. */

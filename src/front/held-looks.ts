@@ -1,5 +1,13 @@
 import type { PartitionNumber } from '../base/ids.ts'
 
+/** A fetch waits for who leads a partition before it sees to the others: until its deadline, but so long at most, since somebody leads by then most often, … */
+const UNLED_MS_MAX = 500
+/** … and so long at least. */
+export const UNLED_MS = 100
+
+export const waitUntilMs = (nowMs: number, deadlineMs: number): number =>
+  nowMs + Math.max(UNLED_MS, Math.min(UNLED_MS_MAX, deadlineMs - nowMs))
+
 /**
  * Partitions without a leader of which somebody has asked where records are, and does not wait for the answer any more: whoever looks there next does not
  * ask as well, so that questions do not gather while nobody leads. Belongs to the front's thread.
