@@ -101,6 +101,11 @@ export class RaftGroup {
     return this.#log.view.end
   }
 
+  /** What its leader has said that is committed, whether it is here or not; 0 where nobody is known to lead. */
+  get leaderCommit(): Position {
+    return this.#log.leaderCommit
+  }
+
   get configuration(): Configuration {
     return this.#log.view.configuration
   }

@@ -34,6 +34,8 @@ export class BatchCopy {
   /** As the last append said; used where the reading has lost its place. */
   #place: AppendPlace | null = null
   #gapsTo = 0
+  /** By the last {@link step}. */
+  takenBytes = 0
 
   constructor(options: BatchCopyOptions) {
     this.#options = options
@@ -65,6 +67,7 @@ export class BatchCopy {
   /** About a megabyte more. Throws what this replica's own log throws. */
   step(nowMs: number): CopyStep {
     const range = this.#range
+    this.takenBytes = 0
     if (range === null) return 'idle'
     const log = this.#options.log()
     const endOffset = this.#options.controls().offsetOf(range.end)
@@ -86,6 +89,7 @@ export class BatchCopy {
       { nowMs, gapsTo: this.#gapsTo, checksCrc: true },
       outcome,
     )
+    this.takenBytes = outcome.takenBytes
     peer.took(outcome.takenBytes, log.logEndOffset)
     if (outcome.fault !== null) this.#report(outcome.faultMessage ?? outcome.fault)
     if (outcome.takenBytes === 0) {

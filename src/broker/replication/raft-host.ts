@@ -12,6 +12,7 @@ import { membersOf } from '../../raft/membership.ts'
 import type { RaftGroup } from '../../raft/raft-group.ts'
 import { type HardState, type Message, NO_REPLICA, type ReplicaId, Role } from '../../raft/types.ts'
 import type { BrokerLink, RaftSink } from '../broker-link.ts'
+import type { CopyThrottle } from './copy-throttle.ts'
 import { type GroupHost, LogFailedError, type ReplicaFiles, ReplicaGroup } from './replica-group.ts'
 
 export interface RaftHostOptions {
@@ -40,6 +41,8 @@ export interface RaftHostOptions {
   readonly onUnopened: (partition: PartitionNumber, reason: unknown) => void
   /** The replica is given up until it is opened again: its disk, or a bug. */
   readonly onFailed: (group: ReplicaGroup, reason: unknown) => void
+  /** How fast replicas that do not keep up are copied; null: as fast as it goes. */
+  readonly throttle?: CopyThrottle | null
 }
 
 /** Between two ticks of groups that wait for something; groups that do not are not ticked. */
@@ -71,6 +74,9 @@ export class RaftHost implements GroupHost, RaftSink {
   readonly #owed = new Map<BrokerId, Map<PartitionNumber, PlainMessage>>()
   #dirty: ReplicaGroup[] = []
   readonly #copying = new Set<ReplicaGroup>()
+  /** Those that may copy on at that time, by their throttle. */
+  readonly #resting = new Map<ReplicaGroup, number>()
+  readonly #throttle: CopyThrottle | null
   readonly #ticking = new Set<ReplicaGroup>()
   /** Whose hard states are set and not written. */
   #unwritten: ReplicaGroup[] = []
@@ -83,6 +89,7 @@ export class RaftHost implements GroupHost, RaftSink {
   constructor(options: RaftHostOptions) {
     this.#options = options
     this.logger = options.logger
+    this.#throttle = options.throttle ?? null
     for (const link of options.links) this.#links.set(link.broker, link)
   }
 
@@ -94,7 +101,9 @@ export class RaftHost implements GroupHost, RaftSink {
   get nextTimerAtMs(): number {
     const hasWork = this.#dirty.length + this.#copying.size + this.#owed.size > 0
     const writeAtMs = this.#unwritten.length > 0 ? this.#writeAtMs : Number.POSITIVE_INFINITY
-    return hasWork ? 0 : Math.min(this.#nextTickAtMs, writeAtMs)
+    if (hasWork) return 0
+    const restedAtMs = Math.min(...this.#resting.values())
+    return Math.min(this.#nextTickAtMs, writeAtMs, restedAtMs)
   }
 
   get(partition: PartitionNumber): ReplicaGroup | undefined {
@@ -140,6 +149,7 @@ export class RaftHost implements GroupHost, RaftSink {
     if (!isQuiet) group.giveUp()
     this.#groups.delete(partition)
     this.#copying.delete(group)
+    this.#resting.delete(group)
     this.#ticking.delete(group)
     this.#dirty = this.#dirty.filter((one) => one !== group)
     this.#unwritten = this.#unwritten.filter((one) => one !== group)
@@ -202,8 +212,16 @@ export class RaftHost implements GroupHost, RaftSink {
     if (group === null || message.to !== group.raft.id) return
     const whole = this.#withProducers(broker, received)
     if (whole === null) return
-    this.guard(group, () => group.step(whole))
+    this.guard(group, () => this.#step(group, whole))
     this.touch(group)
+  }
+
+  #step(group: ReplicaGroup, received: ReceivedMessage): void {
+    const { from, type } = received.message
+    const isCounted = type === 'append-reply' && this.#throttle !== null
+    const before = isCounted ? group.raft.progressOf(from)?.match : undefined
+    group.step(received)
+    if (before !== undefined) this.#throttle?.arrived(group, from, before, this.#nowMs)
   }
 
   storeHardState(group: ReplicaGroup, { term, vote }: HardState): void {
@@ -217,9 +235,10 @@ export class RaftHost implements GroupHost, RaftSink {
     if (link === undefined || this.#unreachable.has(broker)) return
     const { partition } = group
     if (message.type === 'append') {
-      const pieces = link.split(message)
+      const granted = this.#throttle?.granted(group, message, this.#nowMs) ?? message
+      const pieces = link.split(granted)
       for (const piece of pieces) {
-        link.append(partition, piece, pieces.length === 1 ? place : group.placeOf(piece))
+        link.append(partition, piece, piece === message ? place : group.placeOf(piece))
       }
     } else if (message.type === 'snapshot') {
       invariant(base !== null, 'a snapshot goes with its base')
@@ -328,7 +347,7 @@ export class RaftHost implements GroupHost, RaftSink {
   #sort(group: ReplicaGroup): void {
     if (this.#groups.get(group.partition) !== group) return
     this.#tellOfMembers(group)
-    if (group.hasWork) this.#copying.add(group)
+    if (group.hasWork && !this.#resting.has(group)) this.#copying.add(group)
     if (!group.raft.needsTicks) {
       this.#ticking.delete(group)
       return
@@ -339,11 +358,18 @@ export class RaftHost implements GroupHost, RaftSink {
 
   #copyAll(): number {
     let copied = 0
+    for (const [group, fromMs] of this.#resting) {
+      if (fromMs > this.#nowMs) continue
+      this.#resting.delete(group)
+      if (group.hasWork) this.#copying.add(group)
+    }
     for (const group of [...this.#copying]) {
       if (copied >= COPIES_PER_TURN) break
       this.#copying.delete(group)
       this.guard(group, () => {
+        if (this.#rests(group)) return
         const step = group.copySome(this.#options.clock.wallMs())
+        this.#throttle?.copied(group, group.copiedBytes, this.#nowMs)
         if (step === 'refused') this.touch(group)
         if (step === 'moved') {
           copied++
@@ -353,6 +379,14 @@ export class RaftHost implements GroupHost, RaftSink {
       })
     }
     return copied
+  }
+
+  /** Its throttle has it wait before it copies more. */
+  #rests(group: ReplicaGroup): boolean {
+    const fromMs = this.#throttle?.copiesFromMs(group, this.#nowMs) ?? 0
+    if (fromMs <= this.#nowMs) return false
+    this.#resting.set(group, fromMs)
+    return true
   }
 
   #writeHardStates(): void {

@@ -22,6 +22,7 @@ import {
   type Term,
 } from '../../raft/types.ts'
 import { BatchCopy, type CopyStep } from './batch-copy.ts'
+import { firstOffsetOf, placeIn } from './log-places.ts'
 import { LogStarts } from './log-starts.ts'
 
 interface SnapshotIn {
@@ -251,6 +252,11 @@ export class ReplicaGroup {
     for (const send of held) send()
   }
 
+  /** Bytes that the last {@link copySome} has taken. */
+  get copiedBytes(): number {
+    return this.#copy.takenBytes
+  }
+
   /** Copies a bit of what the leader has. */
   copySome(nowMs: number): CopyStep {
     const step = this.#copy.step(nowMs)
@@ -442,28 +448,3 @@ export class ReplicaGroup {
  */
 const atLeast = (state: HardState | null, term: Term): HardState =>
   state === null || state.term < term ? { term, vote: NO_REPLICA } : state
-
-/** Of the batch that holds the log's start, which may lie within it: a follower begins with whole batches. Throws DiskError. */
-function firstOffsetOf(log: PartitionLog): number {
-  const { logStartOffset, logEndOffset } = log
-  if (logStartOffset >= logEndOffset) return logStartOffset
-  const { batchBaseOffset } = placeIn(log, logStartOffset)
-  return batchBaseOffset < 0 ? logStartOffset : Math.min(batchBaseOffset, logStartOffset)
-}
-
-/** Where the batch that holds `offset` is in a log's files. Throws DiskError. */
-function placeIn(log: PartitionLog, offset: number): AppendPlace {
-  const { segments } = log
-  const index = segments.findLastIndex((segment) => segment.baseOffset <= offset)
-  for (const segment of segments.slice(Math.max(0, index))) {
-    const found = segment.findBatch(offset, segment.size)
-    if (found === null) continue
-    return {
-      segmentBaseOffset: segment.baseOffset,
-      filePosition: found.position,
-      batchBaseOffset: found.baseOffset,
-      gapsTo: log.cleanPoint.gapsTo,
-    }
-  }
-  return NO_PLACE
-}

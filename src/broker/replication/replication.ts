@@ -13,9 +13,11 @@ import { NO_REPLICA, Role } from '../../raft/types.ts'
 import type { BrokerLink } from '../broker-link.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
+import { CopyThrottle } from './copy-throttle.ts'
 import { InSync, majority } from './in-sync.ts'
 import { LeadershipMoves } from './leadership-moves.ts'
 import { isSettled, moveMembership } from './membership-moves.ts'
+import { PreferredLeaders } from './preferred-leaders.ts'
 import { isNext, RaftHost } from './raft-host.ts'
 import type { ReplicaGroup } from './replica-group.ts'
 import { ReplicaMoving } from './replica-moving.ts'
@@ -54,9 +56,7 @@ export interface ReplicationOptions {
 
 /** How often it is looked who keeps up, and whose leadership is to go back. */
 const SWEEP_MS = 1_000
-/** Leadership goes back to the preferred replica once its broker has lived for so long, … */
-const PREFERRED_AFTER_MS = 5_000
-/** … and of so many partitions at a time, so that nobody notices. */
+/** Leadership goes back of so many partitions at a time, so that nobody notices. */
 const MOVES_PER_SWEEP = 32
 
 /**
@@ -80,8 +80,7 @@ export class Replication {
   readonly #unfit = new UnfitReplicas()
   /** To be told with this turn. */
   #changes: LeaderChange[] = []
-  /** Since when each peer can be reached. */
-  readonly #reachableSinceMs = new Map<BrokerId, number>()
+  readonly #preferred: PreferredLeaders
   /** Peers that somebody has cut off on purpose. */
   readonly #cut = new Set<BrokerId>()
   #hardStates: HardStates | null = null
@@ -104,6 +103,10 @@ export class Replication {
       wake: (replica) => void this.lead(replica),
     })
     this.#moves = new LeadershipMoves(options.control)
+    this.#preferred = new PreferredLeaders({
+      ...options,
+      currentIdOf: (_, broker) => this.#opening.currentIdOf(broker),
+    })
     this.#host = new RaftHost({
       ...{ brokerId, links, clock: environment.clock, random: environment.random },
       logger: environment.logger,
@@ -112,6 +115,10 @@ export class Replication {
         this.isRegistered && !this.#isStopped ? this.#opening.files(number, this.#nowMs) : null,
       directoryOf: (number, broker) => this.#opening.directoryOf(number, broker),
       takeBuffer: options.takeBuffer,
+      throttle: new CopyThrottle({
+        ...options,
+        replicaOf: ({ partition }) => options.table.get(partition),
+      }),
       onOpened: (group) => {
         const replica = options.table.get(group.partition)
         if (replica !== undefined) replica.group = group
@@ -139,7 +146,7 @@ export class Replication {
     for (const { broker } of links) {
       // until it says that it serves
       if (this.#liveness !== null) this.#host.setReachable(broker, false)
-      else this.#reachableSinceMs.set(broker, 0)
+      else this.#preferred.reachable(broker, 0)
     }
   }
 
@@ -306,7 +313,7 @@ export class Replication {
 
   /** Its thread has ended, or does not turn: it is not waited for. */
   peerGone(broker: BrokerId): void {
-    this.#reachableSinceMs.delete(broker)
+    this.#preferred.gone(broker)
     this.#host.setReachable(broker, false)
     this.#onReachability()
   }
@@ -344,7 +351,7 @@ export class Replication {
 
   #onReachable(broker: BrokerId): void {
     if (this.#cut.has(broker)) return
-    this.#reachableSinceMs.set(broker, this.#nowMs)
+    this.#preferred.reachable(broker, this.#nowMs)
     this.#host.setReachable(broker, true)
     this.#onReachability()
   }
@@ -476,16 +483,8 @@ export class Replication {
     return this.#options.image.wantedReplicasOf(number).map((one) => this.#opening.currentIdOf(one))
   }
 
-  /** To the preferred replica, once it has been there for a while and has what is committed. */
   #giveBack(replica: Replica, group: ReplicaGroup): boolean {
-    const preferred = this.#options.image.replicasOf(replica.number)[0]
-    if (preferred === undefined || preferred === this.#options.brokerId) return false
-    const sinceMs = this.#reachableSinceMs.get(preferred)
-    if (sinceMs === undefined || this.#nowMs - sinceMs < PREFERRED_AFTER_MS) return false
-    const id = this.#opening.currentIdOf(preferred)
-    const { raft } = group
-    if ((raft.progressOf(id)?.match ?? 0) < raft.commit || !raft.takesProposals) return false
-    if (!raft.transferTo(id)) return false
+    if (!this.#preferred.giveBack(replica, group, this.#nowMs)) return false
     this.#host.touch(group)
     return true
   }
