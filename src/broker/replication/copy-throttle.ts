@@ -64,18 +64,25 @@ type Side = 'leader' | 'follower'
 export class CopyThrottle {
   readonly #options: CopyThrottleOptions
   readonly #buckets = new Map<string, Bucket>()
+  #freeAtMs = 0
 
   constructor(options: CopyThrottleOptions) {
     this.#options = options
   }
 
-  /** Monotonic milliseconds from which this follower may copy more; 0: now. */
-  copiesFromMs(group: ReplicaGroup, nowMs: number): number {
+  /** Bytes that this follower may copy now; 0: none before {@link restsUntilMs}. */
+  allowance(group: ReplicaGroup, nowMs: number): number {
     const topic = this.#throttled(group, 'follower')
-    if (topic === null || keepsUp(group)) return 0
+    if (topic === null || keepsUp(group)) return Number.POSITIVE_INFINITY
     const bucket = this.#bucketOf(topic, 'follower', nowMs)
-    if (bucket.left(this.#rateOf(topic, 'follower'), nowMs) > 0) return 0
-    return bucket.freeAtMs
+    const left = bucket.left(this.#rateOf(topic, 'follower'), nowMs)
+    this.#freeAtMs = bucket.freeAtMs
+    return Math.max(0, left)
+  }
+
+  /** Of the follower that was allowed nothing last. */
+  get restsUntilMs(): number {
+    return this.#freeAtMs
   }
 
   /** This follower has copied `bytes`. */
@@ -143,9 +150,14 @@ export class CopyThrottle {
   }
 }
 
-/** A voter that has what it knows to be committed by its leader. */
-const keepsUp = ({ raft }: ReplicaGroup): boolean =>
-  raft.configuration.voters.includes(raft.id) && raft.end >= raft.leaderCommit
+/** A voter that has what it knows to be committed, or lacks no more than what is on its way, by how wide its records are. */
+function keepsUp({ raft, log }: ReplicaGroup): boolean {
+  if (!raft.configuration.voters.includes(raft.id)) return false
+  const lacks = raft.leaderCommit - raft.end
+  if (lacks <= 0) return true
+  const width = log.sizeBytes / Math.max(1, log.logEndOffset - log.logStartOffset)
+  return lacks * width <= ON_ITS_WAY_BYTES
+}
 
 /** A voter that has what is committed, or lacks no more than what is on its way. Throws DiskError. */
 function isInSync({ raft, log, controls }: ReplicaGroup, replica: ReplicaId, match: Position) {

@@ -367,8 +367,12 @@ export class RaftHost implements GroupHost, RaftSink {
       if (copied >= COPIES_PER_TURN) break
       this.#copying.delete(group)
       this.guard(group, () => {
-        if (this.#rests(group)) return
-        const step = group.copySome(this.#options.clock.wallMs())
+        const bytesMax = this.#throttle?.allowance(group, this.#nowMs) ?? Number.POSITIVE_INFINITY
+        if (bytesMax === 0) {
+          this.#resting.set(group, this.#throttle!.restsUntilMs)
+          return
+        }
+        const step = group.copySome(this.#options.clock.wallMs(), bytesMax)
         this.#throttle?.copied(group, group.copiedBytes, this.#nowMs)
         if (step === 'refused') this.touch(group)
         if (step === 'moved') {
@@ -379,14 +383,6 @@ export class RaftHost implements GroupHost, RaftSink {
       })
     }
     return copied
-  }
-
-  /** Its throttle has it wait before it copies more. */
-  #rests(group: ReplicaGroup): boolean {
-    const fromMs = this.#throttle?.copiesFromMs(group, this.#nowMs) ?? 0
-    if (fromMs <= this.#nowMs) return false
-    this.#resting.set(group, fromMs)
-    return true
   }
 
   #writeHardStates(): void {

@@ -257,9 +257,9 @@ export class ReplicaGroup {
     return this.#copy.takenBytes
   }
 
-  /** Copies a bit of what the leader has. */
-  copySome(nowMs: number): CopyStep {
-    const step = this.#copy.step(nowMs)
+  /** Copies a bit of what the leader has, at least a batch. */
+  copySome(nowMs: number, bytesMax = Number.POSITIVE_INFINITY): CopyStep {
+    const step = this.#copy.step(nowMs, bytesMax)
     if (step === 'moved') this.#tellStored()
     return step
   }

@@ -1,57 +1,10 @@
 /** Replicas that move between brokers, and partitions that get more of them, while they are written. */
 import { describe, expect, it } from 'vitest'
 import type { PartitionNumber } from '../../../src/base/ids.ts'
-import { planReassignments, planSettled } from '../../../src/controller/reassign.ts'
-import { ControllerState } from '../../../src/controller/state.ts'
-import { TimelineRegistry } from '../../../src/machine/timeline.ts'
 import { RecordCursor } from '../../../src/record/records.ts'
-import { TENANT } from '../world.ts'
 import { Agents, type Node } from './agents.ts'
+import { Mover } from './mover.ts'
 import { Producers } from './producer.ts'
-
-/** The controller's decisions, over the entries that the agents have. */
-class Mover {
-  readonly #agents: Agents
-  readonly #registry = new TimelineRegistry()
-  readonly #state = new ControllerState(this.#registry)
-  #replayed = 0
-  /** Entries that were decided because a leader was done. */
-  settled = 0
-
-  constructor(agents: Agents) {
-    this.#agents = agents
-  }
-
-  move(name: string, replicas: readonly number[] | null, index = 0): void {
-    this.#catchUp()
-    const { entries, results } = planReassignments(this.#state, TENANT, {
-      kind: 'alter-reassignments',
-      allowReplicationFactorChange: true,
-      topics: [{ name, partitions: [{ index, replicas }] }],
-    })
-    expect(results[0]!.partitions[0]).toMatchObject({ error: 0, message: null })
-    if (entries.length > 0) this.#agents.publish(...entries)
-  }
-
-  turn(): void {
-    for (const request of this.#agents.asked.splice(0)) {
-      if (request.kind !== 'replicas-settled') continue
-      this.#catchUp()
-      const entry = planSettled(this.#state, TENANT, request)
-      if (entry === null) continue
-      this.settled++
-      this.#agents.publish(entry)
-    }
-  }
-
-  #catchUp(): void {
-    const { entries } = this.#agents
-    for (; this.#replayed < entries.length; this.#replayed++) {
-      this.#registry.replaying(this.#replayed)
-      this.#state.replay(entries[this.#replayed]!)
-    }
-  }
-}
 
 function valuesOf(agents: Agents, node: Node, number: PartitionNumber): string {
   const log = agents.logOf(node, number)
