@@ -393,6 +393,7 @@ export class BrokerAgent {
         const settled = { kind: 'replicas-settled', topicId, index, generation, replicas } as const
         options.askController?.(tenantId, settled)
       },
+      onStale: (number, directory) => this.#removeStale(number, directory),
       isRemoving: (directory) => this.#maintenance.isRemoving(directory),
     })
   }
@@ -418,6 +419,10 @@ export class BrokerAgent {
     const isThere = this.#image.topicOf(number) !== undefined
     const error = isThere ? ErrorCode.NOT_LEADER_OR_FOLLOWER : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     if (replica !== undefined) this.#removeReplica(replica, error)
+    this.#removeStale(number, directory)
+  }
+
+  #removeStale(number: PartitionNumber, directory: string): void {
     this.#replication.forget(number)
     this.#maintenance.removeDirectory(number, directory)
   }
@@ -434,8 +439,7 @@ export class BrokerAgent {
     for (const replica of [...this.#table.replicas()]) {
       const { number, directory } = replica
       const topic = this.#image.topicOf(number)
-      const isElsewhere =
-        replica.isReplicated && !this.#image.holdersOf(number).includes(this.#options.brokerId)
+      const isElsewhere = replica.isReplicated && !this.#replication.isHeldHere(replica)
       if (topic === undefined) this.#removeReplica(replica)
       else if (isElsewhere) this.#onGone(number, directory)
       else replica.topic = topic

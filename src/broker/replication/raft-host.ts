@@ -12,6 +12,7 @@ import { membersOf } from '../../raft/membership.ts'
 import type { RaftGroup } from '../../raft/raft-group.ts'
 import { type HardState, type Message, NO_REPLICA, type ReplicaId, Role } from '../../raft/types.ts'
 import type { BrokerLink, RaftSink } from '../broker-link.ts'
+import { BelievedLeaders } from './believed-leaders.ts'
 import type { CopyThrottle } from './copy-throttle.ts'
 import { type GroupHost, LogFailedError, type ReplicaFiles, ReplicaGroup } from './replica-group.ts'
 
@@ -74,6 +75,7 @@ export class RaftHost implements GroupHost, RaftSink {
   readonly #owed = new Map<BrokerId, Map<PartitionNumber, PlainMessage>>()
   #dirty: ReplicaGroup[] = []
   readonly #copying = new Set<ReplicaGroup>()
+  readonly #believed = new BelievedLeaders()
   /** Those that may copy on at that time, by their throttle. */
   readonly #resting = new Map<ReplicaGroup, number>()
   readonly #throttle: CopyThrottle | null
@@ -135,8 +137,10 @@ export class RaftHost implements GroupHost, RaftSink {
     const { random } = this.#options
     const hardStates = this.#options.hardStates()
     if (!hardStates.isWhole) throw new LogFailedError('this broker may have forgotten its votes')
+    const hardState = hardStates.get(partition)
     return new ReplicaGroup({
-      ...{ partition, files, host: this, hardState: hardStates.get(partition) },
+      ...{ partition, files, host: this, hardState },
+      believed: (end) => this.#believed.take(partition, hardState, end),
       electionTicks: () => ELECTION_TICKS + (random.uint32() % ELECTION_TICKS),
     })
   }
@@ -146,7 +150,8 @@ export class RaftHost implements GroupHost, RaftSink {
     const group = this.#groups.get(partition)
     if (group === undefined) return
     // the others are not to wait for it
-    if (!isQuiet) group.giveUp()
+    if (isQuiet) this.#believed.note(partition, group.raft)
+    else group.giveUp()
     this.#groups.delete(partition)
     this.#copying.delete(group)
     this.#resting.delete(group)
@@ -154,6 +159,11 @@ export class RaftHost implements GroupHost, RaftSink {
     this.#dirty = this.#dirty.filter((one) => one !== group)
     this.#unwritten = this.#unwritten.filter((one) => one !== group)
     group.close()
+  }
+
+  /** The partition is gone. */
+  forget(partition: PartitionNumber): void {
+    this.#believed.forget(partition)
   }
 
   /** Something has happened to the group: it is looked at in this turn. */
@@ -167,7 +177,10 @@ export class RaftHost implements GroupHost, RaftSink {
   setReachable(broker: BrokerId, isReachable: boolean): void {
     if (isReachable) this.#unreachable.delete(broker)
     else this.#unreachable.add(broker)
-    if (!isReachable) this.#owed.delete(broker)
+    if (!isReachable) {
+      this.#owed.delete(broker)
+      this.#believed.gone(broker)
+    }
     for (const group of [...this.#groups.values()]) {
       this.guard(group, () => {
         if (!this.#tell(group, broker, isReachable)) return

@@ -16,12 +16,14 @@ import {
   type HardState,
   type Message,
   NO_REPLICA,
+  type Position,
   type Ready,
   type ReplicaId,
   Role,
   type Term,
 } from '../../raft/types.ts'
 import { BatchCopy, type CopyStep } from './batch-copy.ts'
+import type { BelievedLeader } from './believed-leaders.ts'
 import { firstOffsetOf, placeIn } from './log-places.ts'
 import { LogStarts } from './log-starts.ts'
 
@@ -71,6 +73,8 @@ export interface ReplicaGroupOptions {
   readonly hardState: HardState | null
   readonly host: GroupHost
   readonly electionTicks: () => number
+  /** What is known of its leader since it was closed; null for nothing. Told where this replica's log ends. */
+  readonly believed?: (end: Position) => BelievedLeader | null
 }
 
 /**
@@ -112,20 +116,25 @@ export class ReplicaGroup {
   /** Of the host: whose members' brokers it was told of. */
   toldOf: Configuration | null = null
 
-  constructor({ partition, files, hardState, host, electionTicks }: ReplicaGroupOptions) {
+  constructor(options: ReplicaGroupOptions) {
+    const { partition, files, hardState, host, electionTicks } = options
     this.partition = partition
     this.#files = files
     this.#host = host
     const { log, controls } = files
     const recovered = controls.recovered(firstOffsetOf(log), log.logEndOffset)
+    const believed = options.believed?.(recovered.end) ?? null
     this.raft = new RaftGroup({
       id: controls.replicaId,
       hardState: atLeast(hardState, recovered.lines.at(-1)?.term ?? 0),
       log: recovered,
-      commit: recovered.start,
+      commit: believed?.end ?? recovered.start,
+      leader: believed?.leader ?? NO_REPLICA,
       electionTicks,
       isAfterPowerLoss: log.foundPoint.powerLoss,
     })
+    // retention, which may have opened it, goes no further
+    if (believed !== null) log.commitTo(controls.offsetOf(believed.end))
     this.#term = this.raft.term
     this.#logStartOffset = log.logStartOffset
     this.#starts = new LogStarts(recovered.controls)

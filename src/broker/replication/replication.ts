@@ -1,4 +1,3 @@
-import { ErrorCode } from '../../base/error-code.ts'
 import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
 import type { MetadataView } from '../../image/view.ts'
 import { type BeatSource, BrokerLiveness, LIVENESS_TIMEOUT_MS } from '../../link/broker-liveness.ts'
@@ -50,6 +49,8 @@ export interface ReplicationOptions {
   readonly onRaised: (replica: Replica) => void
   /** The group of a partition whose replicas are moved has these voters from now on: for the controller. */
   readonly onSettled: (replica: Replica, voters: readonly BrokerId[]) => void
+  /** The directory is of a replica that was moved away: it is to be removed, and what was voted with it forgotten. */
+  readonly onStale: (number: PartitionNumber, directory: string) => void
   /** What was in a replica's directory before is being removed. */
   readonly isRemoving: (directory: string) => boolean
 }
@@ -105,7 +106,7 @@ export class Replication {
     this.#moves = new LeadershipMoves(options.control)
     this.#preferred = new PreferredLeaders({
       ...options,
-      currentIdOf: (_, broker) => this.#opening.currentIdOf(broker),
+      currentIdOf: ({ number }, broker) => this.#opening.currentIdOf(number, broker),
     })
     this.#host = new RaftHost({
       ...{ brokerId, links, clock: environment.clock, random: environment.random },
@@ -228,7 +229,7 @@ export class Replication {
     if (leads(group)) return ProduceReason.NONE
     const { raft } = group
     // others who are asked as well wait for their ticks: two who ask at once are in each other's way
-    if (raft.mayLead && isNext(raft)) {
+    if (raft.mayLead && (raft.isDormant || isNext(raft))) {
       this.#host.guard(group, () => raft.campaign())
       this.#host.touch(group)
     }
@@ -298,8 +299,13 @@ export class Replication {
     this.#isStopped = true
   }
 
+  isHeldHere(replica: Replica): boolean {
+    return this.#opening.isHeldHere(replica)
+  }
+
   /** The topic is gone, and what was voted in the partition's group with it. */
   forget(number: PartitionNumber): void {
+    this.#host.forget(number)
     const { environment, rootOf, brokerId } = this.#options
     const isKept = environment.disk.exists(`${rootOf(brokerId)}/${HARD_STATES_FILE}`)
     if (isKept) this.#openHardStates().forget(number)
@@ -336,17 +342,10 @@ export class Replication {
 
   /** From a front: hand that partition over to the replica of `to`. */
   moveLeadership(from: PeerName, correlation: number, number: PartitionNumber, to: BrokerId): void {
-    const replica = this.#options.table.get(number)
-    const move = { from, correlation, replica: replica ?? null, startedAtMs: this.#nowMs }
-    const group = replica?.group ?? null
-    const isLed = replica !== undefined && group !== null && replica.ledTerm !== 0
-    if (!isLed) this.#moves.refuse(move, ErrorCode.NOT_LEADER_OR_FOLLOWER)
-    else if (!group.raft.transferTo(this.#opening.currentIdOf(to))) {
-      this.#moves.refuse(move, ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE)
-    } else {
-      this.#host.touch(group)
-      this.#moves.add(move)
-    }
+    const replica = this.#options.table.get(number) ?? null
+    const move = { from, correlation, replica, startedAtMs: this.#nowMs }
+    const group = this.#moves.begin(move, this.#opening.currentIdOf(number, to))
+    if (group !== null) this.#host.touch(group)
   }
 
   #onReachable(broker: BrokerId): void {
@@ -445,7 +444,7 @@ export class Replication {
       this.#inSync.look(group, this.#nowMs)
       this.#tellInSync(replica, group)
       this.#lookAtStrictness(replica, group)
-      const wanted = this.#wantedIds(replica)
+      const wanted = this.#opening.wantedIds(replica.number)
       // the image begins anew, and does not name it yet
       if (wanted.length === 0) continue
       const isDone = isSettled(group, wanted)
@@ -461,7 +460,7 @@ export class Replication {
 
   #move(replica: Replica): void {
     const { group } = replica
-    const wanted = this.#wantedIds(replica)
+    const wanted = this.#opening.wantedIds(replica.number)
     if (group === null || wanted.length === 0) {
       this.#moving.delete(replica)
       return
@@ -471,16 +470,12 @@ export class Replication {
       return
     }
     this.#host.guard(group, () => {
-      const currentIdOf = (broker: BrokerId) => this.#opening.currentIdOf(broker)
+      const currentIdOf = (broker: BrokerId) => this.#opening.currentIdOf(replica.number, broker)
       const caughtUpTo = this.#replicaMoves.caughtUpTo(group, this.#nowMs)
       moveMembership(group, wanted, currentIdOf, caughtUpTo)
       // also where it found out that it has no majority
       this.#host.touch(group)
     })
-  }
-
-  #wantedIds({ number }: Replica): number[] {
-    return this.#options.image.wantedReplicasOf(number).map((one) => this.#opening.currentIdOf(one))
   }
 
   #giveBack(replica: Replica, group: ReplicaGroup): boolean {

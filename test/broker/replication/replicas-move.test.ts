@@ -1,6 +1,6 @@
 /** Replicas that move between brokers, and partitions that get more of them, while they are written. */
 import { describe, expect, it } from 'vitest'
-import type { PartitionNumber } from '../../../src/base/ids.ts'
+import { asBrokerId, type PartitionNumber } from '../../../src/base/ids.ts'
 import { RecordCursor } from '../../../src/record/records.ts'
 import { Agents, type Node } from './agents.ts'
 import { Mover } from './mover.ts'
@@ -64,6 +64,55 @@ function world({ replicas, seed = 1, configs = {} }: WorldOptions) {
 }
 
 describe('replicas that move', () => {
+  it('come back as others: one that has forgotten what it had elects nobody who lacks it', () => {
+    const { agents, number, producer, mover, turn, turnUntil, isMoved } = world({
+      replicas: [1, 2, 3],
+    })
+    turn(100)
+    // it goes on believing that 1, 2 and 3 vote
+    agents.node(3).isHung = true
+    turn(400)
+    mover.move('topic-1', [1, 4, 3])
+    turnUntil('2 has made room for 4', () => isMoved([1, 4, 3]))
+    const count = producer.acknowledged.size
+    turnUntil('more is acknowledged', () => producer.acknowledged.size > count + 50)
+    turnUntil('it is gone there', () => !agents.disk.exists(agents.directory(agents.node(2), 1)))
+    mover.move('topic-1', [1, 2, 3, 4])
+    agents.kill(agents.node(1))
+    agents.kill(agents.node(4))
+    agents.node(3).isHung = false
+    const { leaderEpoch } = agents.leaders.get(number)!
+    turn(3_000)
+    expect(agents.leaders.get(number)!.leaderEpoch, agents.describe(number)).toBe(leaderEpoch)
+    agents.start(agents.node(1))
+    agents.start(agents.node(4))
+    turnUntil('it is moved', () => isMoved([1, 2, 3, 4]))
+    producer.isDone = true
+    turnUntil('all is answered', () => producer.unanswered === 0)
+    turn(1_500)
+    expect(producer.errors).toEqual([])
+    const expected = Array.from({ length: producer.acknowledged.size }, (_, i) => `p7 s${i}`)
+    for (const id of [1, 2, 3, 4]) {
+      expect(valuesOf(agents, agents.node(id), number), `broker ${id}`).toBe(expected.join())
+    }
+  })
+
+  it('are made anew where a broker was away while its replica went and another one came', () => {
+    const { agents, number, mover, turn, turnUntil, isMoved, expectOn } = world({
+      replicas: [1, 2, 3],
+    })
+    turn(100)
+    agents.kill(agents.node(2))
+    mover.move('topic-1', [1, 4, 3])
+    turnUntil('2 has made room for 4', () => isMoved([1, 4, 3]))
+    mover.move('topic-1', [1, 2, 3])
+    turn(100)
+    agents.start(agents.node(2))
+    turnUntil('it is moved', () => isMoved([1, 2, 3]))
+    expect(agents.node(1).agent.image.joinGenerationOf(number, asBrokerId(2))).toBe(3)
+    expectOn([1, 2, 3])
+  })
+
   it('go to other brokers while they are written, and leave nothing behind', () => {
     const { agents, number, mover, turn, turnUntil, image, isMoved, expectOn } = world({
       replicas: [1, 2, 3],
