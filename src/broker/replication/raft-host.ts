@@ -224,7 +224,8 @@ export class RaftHost implements GroupHost, RaftSink {
     const group = this.#groups.get(partition) ?? this.open(partition)
     if (group === null || message.to !== group.raft.id) return
     const whole = this.#withProducers(broker, received)
-    if (whole === null) return
+    // to look for what came with it may have taken in that the partition is gone
+    if (whole === null || this.#groups.get(partition) !== group) return
     this.guard(group, () => this.#step(group, whole))
     this.touch(group)
   }
