@@ -45,6 +45,7 @@ export class BrokerGauges {
     counters.setOwn(BrokerGauge.RING_BYTES_NOW, rings?.usedBytes ?? 0)
     counters.setOwn(BrokerGauge.RINGS_RETIRED_NOW, rings?.retiredCount ?? 0)
     counters.setOwn(BrokerGauge.DISK_WRITABLE_NOW, space?.writable === false ? 0 : 1)
+    counters.setOwn(BrokerGauge.YIELDS_NOW, partitions.replication.isYielding ? 1 : 0)
     if (nowMs < this.#scanAtMs) return
     this.#scanAtMs = nowMs + SCAN_MS
     this.#replicas = table.size

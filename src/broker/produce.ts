@@ -10,7 +10,7 @@ import { frontPeer } from '../link/ports.ts'
 import { ProduceReason } from '../link/produce-reason.ts'
 import { faultOfWrite } from '../log/batch-stager.ts'
 import type { DiskError } from '../log/disk.ts'
-import { newAppendOutcome } from '../log/outcomes.ts'
+import { type AppendOutcome, newAppendOutcome } from '../log/outcomes.ts'
 import type { RingReader } from '../shared/ring-reader.ts'
 import type { BatchBuffers } from './batch-buffers.ts'
 import type { FrontLink } from './front-link.ts'
@@ -107,8 +107,7 @@ export class ProduceHandler {
       return ErrorCode.KAFKA_STORAGE_ERROR
     }
     if (outcome.error !== ErrorCode.NONE) {
-      this.#reason = ProduceReason[outcome.fault ?? 'NONE']
-      return outcome.error
+      return this.#refusedBy(replica, outcome)
     }
     const { counters } = partitions
     const { tenantId } = replica.topic
@@ -136,6 +135,18 @@ export class ProduceHandler {
       this.#staged.push(replica)
     }
     return ErrorCode.NONE
+  }
+
+  /** Of several replicas another may have a disk that takes it, and the front sends it there. */
+  #refusedBy(replica: Replica, { error, fault }: AppendOutcome): number {
+    const { replication } = this.#partitions
+    const isOfDisk = fault === 'diskFull' || fault === 'writeFailed'
+    if (replica.isReplicated && isOfDisk && replication.refused(replica, fault === 'diskFull')) {
+      this.#reason = ProduceReason.electing
+      return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    }
+    this.#reason = ProduceReason[fault ?? 'NONE']
+    return error
   }
 
   #write(replica: Replica): void {

@@ -76,7 +76,8 @@ export interface LiveSettings {
   readonly defaultPartitions: number
   readonly connectionsMaxIdleMs: number
   /** Free bytes below which produce is refused. */
-  readonly diskMarkBytes: number
+  /** Of each broker's file system; the smaller of those that are given. */
+  readonly diskReserve: { readonly bytes: number | null; readonly fraction: number | null }
   /** Of each listener; null: the local address of each connection. */
   readonly advertised: readonly ({ readonly host: string; readonly port: number | null } | null)[]
   /** Static broker configs by Kafka's names. */

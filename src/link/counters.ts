@@ -52,6 +52,8 @@ export const BrokerGauge = {
   TOPICS_NOW: 28,
   PARTITIONS_NOW: 29,
   PARTITIONS_LEADERLESS_NOW: 30,
+  /** 1 while others lead, as the disk is full that is this broker's alone. */
+  YIELDS_NOW: 31,
 } as const
 
 /** Where the slots of `net` begin, in the order of its `ConnectionCount`; 16 of them. */

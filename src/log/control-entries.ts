@@ -392,7 +392,7 @@ export class ControlEntries {
 
 /** Control entries are Raft's own: they go on when the disk is full, at the end from the reserve. */
 const evenWhenFull = <Result>({ space }: LogEnvironment, work: () => Result): Result =>
-  space === null ? work() : space.withReserve(work)
+  space === null ? work() : space.withLastReserve(work)
 
 function report(log: ControlledLog, message: string): void {
   const { directory, partition, environment } = log

@@ -29,6 +29,11 @@ export class FaultyDisk implements Disk {
     this.#faults.roomBytes = 0
   }
 
+  /** Full on demand, whatever the file system has. */
+  get isFull(): boolean {
+    return this.#faults.code === 'ENOSPC'
+  }
+
   /** Each operation takes so many milliseconds more; 0: none does. */
   slowBy(ms: number): void {
     this.#faults.byMs = ms

@@ -203,7 +203,7 @@ export class HardStates {
 
   #evenWhenFull(work: () => void): void {
     if (this.#space === null) work()
-    else this.#space.withReserve(work)
+    else this.#space.withLastReserve(work)
   }
 
   /** `done` is called in a later turn, when all that is written is durable, or with why that is not to be had before the next opening. */

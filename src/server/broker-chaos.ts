@@ -26,6 +26,9 @@ export function onChaos(disk: Disk, chaos: ChaosFault): void {
   }
 }
 
+/** Since somebody has asked for it. */
+export const isFullOnDemand = (disk: Disk): boolean => disk instanceof FaultyDisk && disk.isFull
+
 /** As a system call does: nothing wakes this thread meanwhile. */
 function blockFor(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)

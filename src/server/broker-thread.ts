@@ -31,13 +31,13 @@ import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
-import { brokerDisk, onChaos } from './broker-chaos.ts'
+import { brokerDisk, isFullOnDemand, onChaos } from './broker-chaos.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { brokerRings, connectSuccessor } from './broker-peers.ts'
 import { askController, OWN_THREAD, registers } from './broker-registration.ts'
 import { KEEP_AFTER_MS } from './code-cache.ts'
 import { brokerRow, defaultTenantRow } from './counter-rows.ts'
-import { diskMarkBytes, reserveFileBytes } from './disk-mark.ts'
+import { diskMarkBytes, isAloneOnDisk, reserveFileBytes } from './disk-mark.ts'
 import { type Agent, runDutyCycle } from './duty-cycle.ts'
 import { traceStart } from './start-trace.ts'
 import { SystemRandom } from './system-random.ts'
@@ -193,8 +193,10 @@ function openEnvironment(
   logger: Logger,
 ): LogEnvironment {
   const { plan, settings, wiring, thread } = data
+  const disk = brokerDisk(settings)
+  const { isAlone, directory } = fileSystemOf(data)
   return openBrokerEnvironment({
-    disk: brokerDisk(settings),
+    disk,
     root,
     flush,
     clock,
@@ -206,10 +208,21 @@ function openEnvironment(
       sab: wiring.arenas[thread.brokerId - 1]!,
     }),
     fronts: FRONTS.length,
-    diskMarkBytes: diskMarkBytes(settings.diskReserve, settings.dataDir),
-    diskReserveBytes: data.isTemporary ? 0 : reserveFileBytes(settings.dataDir),
+    diskMarkBytes: diskMarkBytes(settings.diskReserve, directory),
+    diskReserveBytes: data.isTemporary ? 0 : reserveFileBytes(directory),
     diskReserveLater: true,
+    // one that is full on demand is this broker's alone
+    diskIsAlone: () => isAlone || isFullOnDemand(disk),
   })
+}
+
+/** Which file system this broker's files are on, by a directory of it that is there, and whether no other broker's are. */
+function fileSystemOf({ settings, thread }: ThreadData) {
+  const rootOf = (id: number) => brokerPath(settings.dataDir, CELL, asBrokerId(id))
+  const own = rootOf(thread.brokerId)
+  const others = brokerIds(settings.brokers).filter((id) => id !== thread.brokerId)
+  const isAlone = others.length > 0 && isAloneOnDisk(own, others.map(rootOf))
+  return { isAlone, directory: isAlone ? own : settings.dataDir }
 }
 
 function createFlushClient(
@@ -321,7 +334,9 @@ function onOtherMessage(
       } else onChaos(environment.disk, message.chaos)
       return
     case 'settings':
-      environment.space?.setMark(message.settings.diskMarkBytes)
+      environment.space?.setMark(
+        diskMarkBytes(message.settings.diskReserve, fileSystemOf(data).directory),
+      )
       controller?.changeSettings(message.settings)
       return
     case 'pause':

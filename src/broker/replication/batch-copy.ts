@@ -65,7 +65,7 @@ export class BatchCopy {
   }
 
   /** About a megabyte more, or `bytesMax` where that is less, but at least a batch. Throws what this replica's own log throws. */
-  step(nowMs: number, bytesMax: number): CopyStep {
+  step(nowMs: number, bytesMax = Number.POSITIVE_INFINITY): CopyStep {
     const range = this.#range
     this.takenBytes = 0
     if (range === null) return 'idle'

@@ -1,6 +1,7 @@
 import type { BrokerId } from '../../base/ids.ts'
 import { brokerOf } from '../../base/replica-id.ts'
-import type { Position, ReplicaId } from '../../raft/types.ts'
+import { type Position, type ReplicaId, Role } from '../../raft/types.ts'
+import type { Replica } from '../replica.ts'
 import type { ReplicaGroup } from './replica-group.ts'
 
 /** Kafka's replica.lag.time.max.ms. */
@@ -59,8 +60,35 @@ export class InSync {
     return isAll ? configuration.voters.length : this.of(group, nowMs).length
   }
 
+  /** Fewer replicas keep up than a batch with acks=all asks for: not even a majority, or fewer than min.insync.replicas. */
+  hasTooFew(replica: Replica, nowMs: number): boolean {
+    const { group } = replica
+    // one that has just lost its term is about to be told so
+    if (group === null || group.raft.role !== Role.LEADER) return false
+    return this.countOf(group, nowMs) < this.#neededBy(replica, group)
+  }
+
+  /** Below this offset the topic's min.insync.replicas hold what is committed. */
+  heldBelow(replica: Replica): number {
+    const { group } = replica
+    if (group === null) return 0
+    const needed = this.#neededBy(replica, group)
+    if (needed <= majority(group)) return Number.POSITIVE_INFINITY
+    return group.controls.offsetOf(this.#heldBy(group, needed))
+  }
+
+  /** Its min.insync.replicas are more than a majority. */
+  isStrict(replica: Replica, group: ReplicaGroup): boolean {
+    return this.#neededBy(replica, group) > majority(group)
+  }
+
+  #neededBy({ topic }: Replica, group: ReplicaGroup): number {
+    const { minInsyncReplicas } = topic.effectiveAt(this.#brokerId)
+    return Math.max(majority(group), minInsyncReplicas)
+  }
+
   /** The end that `count` voters have, this one among them. */
-  heldBy({ raft }: ReplicaGroup, count: number): Position {
+  #heldBy({ raft }: ReplicaGroup, count: number): Position {
     const ends = raft.configuration.voters.map((voter) =>
       voter === raft.id ? raft.end : (raft.progressOf(voter)?.match ?? 0),
     )
@@ -68,5 +96,5 @@ export class InSync {
   }
 }
 
-export const majority = ({ raft }: ReplicaGroup): number =>
+const majority = ({ raft }: ReplicaGroup): number =>
   Math.floor(raft.configuration.voters.length / 2) + 1

@@ -53,6 +53,8 @@ const ELECTION_TICKS = 6
 const MESSAGES_PER_TURN = 256
 /** Copies of about a megabyte in a turn. */
 const COPIES_PER_TURN = 8
+/** A replica whose log has not taken what it was to copy rests for so long. */
+const REFUSED_REST_MS = 50
 /** Rounds of what follows from what in one turn. */
 const ROUNDS_MAX = 8
 /** Hard states that could not be written are tried again after this, … */
@@ -110,6 +112,10 @@ export class RaftHost implements GroupHost, RaftSink {
 
   get(partition: PartitionNumber): ReplicaGroup | undefined {
     return this.#groups.get(partition)
+  }
+
+  groups(): Iterable<ReplicaGroup> {
+    return [...this.#groups.values()]
   }
 
   /** The group of this broker's replica, opened if it is not; null where there is none to be had. */
@@ -388,7 +394,11 @@ export class RaftHost implements GroupHost, RaftSink {
         }
         const step = group.copySome(this.#options.clock.wallMs(), bytesMax)
         this.#throttle?.copied(group, group.copiedBytes, this.#nowMs)
-        if (step === 'refused') this.touch(group)
+        // not all the time: its disk may be full
+        if (step === 'refused') {
+          this.#resting.set(group, this.#nowMs + REFUSED_REST_MS)
+          this.touch(group)
+        }
         if (step === 'moved') {
           copied++
           // at the back, so that every group has its turn

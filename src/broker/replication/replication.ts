@@ -13,7 +13,7 @@ import type { BrokerLink } from '../broker-link.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
 import { CopyThrottle } from './copy-throttle.ts'
-import { InSync, majority } from './in-sync.ts'
+import { InSync } from './in-sync.ts'
 import { LeadershipMoves } from './leadership-moves.ts'
 import { isSettled, moveMembership } from './membership-moves.ts'
 import { PreferredLeaders } from './preferred-leaders.ts'
@@ -21,7 +21,7 @@ import { isNext, RaftHost } from './raft-host.ts'
 import type { ReplicaGroup } from './replica-group.ts'
 import { ReplicaMoving } from './replica-moving.ts'
 import { ReplicaOpening } from './replica-opening.ts'
-import { UnfitReplicas } from './unfit-replicas.ts'
+import { SteppingDown } from './stepping-down.ts'
 
 export interface ReplicationOptions {
   readonly cellId: CellId
@@ -78,7 +78,7 @@ export class Replication {
   readonly #moving = new Set<Replica>()
   /** Of these, those whose min.insync.replicas are more than a majority. */
   readonly #strict = new Set<Replica>()
-  readonly #unfit = new UnfitReplicas()
+  readonly #stepping: SteppingDown
   /** To be told with this turn. */
   #changes: LeaderChange[] = []
   readonly #preferred: PreferredLeaders
@@ -123,6 +123,7 @@ export class Replication {
       onOpened: (group) => {
         const replica = options.table.get(group.partition)
         if (replica !== undefined) replica.group = group
+        this.#stepping.opened(group)
       },
       onLeadership: (group) => this.#onChanged(group),
       onCommit: (group) => this.#onCommit(group),
@@ -131,6 +132,11 @@ export class Replication {
       },
       onUnopened: (number, reason) => this.#onFailed(number, reason),
       onFailed: ({ partition }, reason) => this.#onFailed(partition, reason),
+    })
+    this.#stepping = new SteppingDown({
+      isFull: () => this.isYielding,
+      groups: () => this.#host.groups(),
+      touch: (group) => this.#host.touch(group),
     })
     this.#liveness =
       beats === null || links.length === 0
@@ -165,10 +171,17 @@ export class Replication {
 
   /** Monotonic milliseconds at which the next turn is due. */
   get nextTimerAtMs(): number {
-    const isSwept = this.#led.size > 0 || this.#replicaMoves.isBusy || this.#unfit.size > 0
+    const isSwept = this.#led.size > 0 || this.#replicaMoves.isBusy || this.#stepping.isBusy
     const sweepAtMs = isSwept ? this.#sweepAtMs : Number.POSITIVE_INFINITY
     const lookAtMs = this.#liveness?.nextLookAtMs ?? Number.POSITIVE_INFINITY
-    return Math.min(this.#host.nextTimerAtMs, sweepAtMs, lookAtMs, this.#moves.nextTimerAtMs)
+    const yieldAtMs = this.#stepping.nextTimerAtMs
+    return Math.min(
+      this.#host.nextTimerAtMs,
+      sweepAtMs,
+      lookAtMs,
+      yieldAtMs,
+      this.#moves.nextTimerAtMs,
+    )
   }
 
   /** Before a turn's commands: who lives. Throws where this broker cannot keep its votes. */
@@ -202,7 +215,7 @@ export class Replication {
       this.#sweepAtMs = nowMs + SWEEP_MS
       this.#sweep()
     }
-    this.#unfit.look(nowMs, (group) => this.#host.touch(group))
+    this.#stepping.look(nowMs)
     for (const replica of this.#moving) this.#move(replica)
     work += this.#replicaMoves.doWork(nowMs)
     work += this.#moves.doWork(nowMs)
@@ -257,29 +270,29 @@ export class Replication {
     this.#host.touch(group)
   }
 
-  /** The disk has refused what was to be written: another is to lead, whose disk may be well. */
+  /** The disk has refused what was to be written. */
   giveUp(replica: Replica): void {
-    const { group } = replica
-    if (group === null) return
-    this.#unfit.giveUp(replica, group, this.#nowMs)
-    this.#host.touch(group)
+    this.#stepping.giveUp(replica, this.#nowMs)
+  }
+
+  /** Its disk takes no more: true where another can lead, and is to. */
+  refused(replica: Replica, isFull: boolean): boolean {
+    return this.#stepping.refuses(replica, isFull)
+  }
+
+  /** This broker's own disk is full: it leads as little as it can. */
+  get isYielding(): boolean {
+    return this.#options.environment.space?.isFullAlone ?? false
   }
 
   /** Fewer replicas keep up than a batch with acks=all asks for: not even a majority, or fewer than min.insync.replicas. */
   hasTooFew(replica: Replica): boolean {
-    const { group } = replica
-    // one that has just lost its term is about to be told so
-    if (group === null || group.raft.role !== Role.LEADER) return false
-    return this.#inSync.countOf(group, this.#nowMs) < this.#neededBy(replica, group)
+    return this.#inSync.hasTooFew(replica, this.#nowMs)
   }
 
   /** Below this offset the topic's min.insync.replicas hold what is committed. */
   heldBelow(replica: Replica): number {
-    const { group } = replica
-    if (group === null) return 0
-    const needed = this.#neededBy(replica, group)
-    if (needed <= majority(group)) return Number.POSITIVE_INFINITY
-    return group.controls.offsetOf(this.#inSync.heldBy(group, needed))
+    return this.#inSync.heldBelow(replica)
   }
 
   /** More of what this replica's log holds is durable. */
@@ -449,12 +462,14 @@ export class Replication {
       if (wanted.length === 0) continue
       const isDone = isSettled(group, wanted)
       if (!isDone || !this.#replicaMoves.settled(replica, group)) this.#moving.add(replica)
-      if (moves > 0 && this.#giveBack(replica, group)) moves--
+      if (moves === 0 || !this.#preferred.giveBack(replica, group, this.#nowMs)) continue
+      this.#host.touch(group)
+      moves--
     }
   }
 
   #lookAtStrictness(replica: Replica, group: ReplicaGroup): void {
-    if (this.#neededBy(replica, group) > majority(group)) this.#strict.add(replica)
+    if (this.#inSync.isStrict(replica, group)) this.#strict.add(replica)
     else this.#strict.delete(replica)
   }
 
@@ -476,17 +491,6 @@ export class Replication {
       // also where it found out that it has no majority
       this.#host.touch(group)
     })
-  }
-
-  #giveBack(replica: Replica, group: ReplicaGroup): boolean {
-    if (!this.#preferred.giveBack(replica, group, this.#nowMs)) return false
-    this.#host.touch(group)
-    return true
-  }
-
-  #neededBy({ topic }: Replica, group: ReplicaGroup): number {
-    const { minInsyncReplicas } = topic.effectiveAt(this.#options.brokerId)
-    return Math.max(majority(group), minInsyncReplicas)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { PartitionNumber } from '../../base/ids.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaGroup } from './replica-group.ts'
+import { heirsOf } from './yielding.ts'
 
 /** A replica whose disk has refused a write does not lead for so long. */
 const UNFIT_MS = 5_000
@@ -18,14 +19,13 @@ export class UnfitReplicas {
     return this.#unfit.size
   }
 
+  has(number: PartitionNumber): boolean {
+    return this.#unfit.has(number)
+  }
+
   /** Hands leadership over to a voter that keeps up. Where there is none, this replica goes on. */
   giveUp(replica: Replica, { raft }: ReplicaGroup, nowMs: number): void {
-    const heirs = raft.configuration.voters.filter(
-      (voter) =>
-        voter !== raft.id &&
-        !raft.unreachable.has(voter) &&
-        (raft.progressOf(voter)?.match ?? 0) >= raft.commit,
-    )
+    const heirs = heirsOf(raft)
     if (heirs.length === 0) return
     raft.mayLead = false
     this.#unfit.set(replica.number, { replica, untilMs: nowMs + UNFIT_MS })

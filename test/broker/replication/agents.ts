@@ -20,6 +20,7 @@ import type { MetadataEntry } from '../../../src/image/entry.ts'
 import type { ControllerRequest, ControlMessage, LeaderChange } from '../../../src/link/control.ts'
 import { brokerPeer, type ControlPort, MemoryPorts } from '../../../src/link/ports.ts'
 import type { LogEnvironment } from '../../../src/log/environment.ts'
+import { FaultyDisk } from '../../../src/log/faulty-disk.ts'
 import type { PartitionLog } from '../../../src/log/partition-log.ts'
 import { SimulatedDisk } from '../../../src/log/simulated-disk.ts'
 import { SimulatedFlusher } from '../../../src/log/simulated-flusher.ts'
@@ -50,6 +51,8 @@ export interface Node {
   agent: BrokerAgent
   flusher: SimulatedFlusher
   environment: LogEnvironment
+  /** Its own: may fail, or be full. */
+  disk: FaultyDisk
   beats: BeatWriter
   isUp: boolean
   /** Of its directory, from 0. */
@@ -64,6 +67,9 @@ export interface AgentsOptions {
   readonly brokers?: number
   readonly seed?: number
   readonly settings?: BrokerAgentOptions['settings']
+  readonly diskReserveBytes?: number
+  /** What fills one broker's disk fills all. */
+  readonly hasOneDisk?: boolean
   readonly newCoordinator?: BrokerAgentOptions['newCoordinator']
 }
 
@@ -124,6 +130,8 @@ export class Agents {
     this.#lives.spawning(node.id - 1)
     node.beats = new BeatWriter(this.#beats, node.id - 1)
     node.flusher = new SimulatedFlusher(disk)
+    // a full disk stays so, whoever lives on it
+    node.disk ??= new FaultyDisk(disk, () => {})
     node.isHung = false
     node.failure = null
     node.front = new FakeFront(FRONT, this.ports, undefined, {
@@ -135,12 +143,14 @@ export class Agents {
         void this.lines.push({ level, message, fields: { broker: node.id, ...fields } }),
     }
     node.environment = openBrokerEnvironment({
-      ...{ disk, clock, logger, root: node.root, flush: node.flusher, control: node.control },
+      ...{ clock, logger, root: node.root, flush: node.flusher, control: node.control },
+      disk: node.disk,
       random: new SeededRandom(this.random.uint32()),
       arena: new Arena({ capacityBytes: 8 * 2 ** 20 }),
       fronts: 1,
-      diskMarkBytes: 0,
-      diskReserveBytes: 0,
+      diskMarkBytes: 1 << 20,
+      diskReserveBytes: this.#options.diskReserveBytes ?? 0,
+      diskIsAlone: () => !this.#options.hasOneDisk,
     })
     const { settings, newCoordinator } = this.#options
     node.agent = new BrokerAgent({
