@@ -75,8 +75,7 @@ export interface LiveSettings {
   readonly autoCreateTopics: boolean
   readonly defaultPartitions: number
   readonly connectionsMaxIdleMs: number
-  /** Free bytes below which produce is refused. */
-  /** Of each broker's file system; the smaller of those that are given. */
+  /** Free space below which produce is refused, of each broker's file system: the smaller of what is given. */
   readonly diskReserve: { readonly bytes: number | null; readonly fraction: number | null }
   /** Of each listener; null: the local address of each connection. */
   readonly advertised: readonly ({ readonly host: string; readonly port: number | null } | null)[]
