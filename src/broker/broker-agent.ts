@@ -70,6 +70,8 @@ export interface BrokerAgentOptions {
   readonly beats?: BeatSource | null
   /** Of this broker's directory, as the controller is to know it; not asked for unless given. */
   readonly directoryId?: string | null
+  /** That id was drawn at this start. Default false. */
+  readonly isNewDirectory?: boolean
   readonly control: ControlPort
   readonly counters: CounterRows | null
   readonly settings?: Partial<BrokerSettings>
@@ -373,6 +375,7 @@ export class BrokerAgent {
       fronts: this.#links.map(({ front }) => frontPeer(front)),
       beats: options.beats ?? null,
       directoryId: options.directoryId ?? null,
+      isNewDirectory: options.isNewDirectory ?? false,
       takeBuffer: (from, bufferId) => this.#takeBytes(brokerPeer(cellId, from), bufferId),
       onDeposed: (replica) => {
         this.#partitions.deposed(replica)

@@ -17,22 +17,34 @@ export interface DirectoryIdentityOptions {
   readonly random: Random
 }
 
+export interface DirectoryIdentity {
+  readonly directoryId: string
+  /** It was drawn now: whatever replicas here had promised, they had as others. */
+  readonly isNew: boolean
+}
+
 const VERSION = 1
 const TEXT = /^version=(\d+)\ndirectory\.id=([0-9a-f]{32})\n$/
 
 /**
  * The id of a broker's directory, 32 lower-case hex digits: read from its file, or drawn and written where there is none. One that a power cut takes is
- * another id at the next start, and then the replicas here vote for nobody before they are let in again. Throws DiskError or {@link DirectoryIdentityError}.
+ * another id at the next start, as is one that its broker has removed ({@link forgetDirectoryIdentity}), and then the replicas here vote for nobody before they are let in again. Throws DiskError or {@link DirectoryIdentityError}.
  */
-export function openDirectoryIdentity(options: DirectoryIdentityOptions): string {
+export function openDirectoryIdentity(options: DirectoryIdentityOptions): DirectoryIdentity {
   const { disk, root, flush, random } = options
   const path = `${root}/${IDENTITY_FILE}`
-  if (disk.exists(path)) return read(disk, path)
+  if (disk.exists(path)) return { directoryId: read(disk, path), isNew: false }
   const directoryId = Array.from({ length: 4 }, () => hex(random.uint32())).join('')
   const text = `version=${VERSION}\ndirectory.id=${directoryId}\n`
   disk.writeFileAtomic(path, new TextEncoder().encode(text))
   for (const one of [path, root]) flush.request(one, () => {})
-  return directoryId
+  return { directoryId, isNew: true }
+}
+
+/** The broker may have forgotten what it has promised: at its next start it is another, and is filled anew. Throws DiskError. */
+export function forgetDirectoryIdentity(disk: Disk, root: string): void {
+  const path = `${root}/${IDENTITY_FILE}`
+  if (disk.exists(path)) disk.remove(path)
 }
 
 function read(disk: Disk, path: string): string {

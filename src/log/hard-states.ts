@@ -91,7 +91,7 @@ export class HardStates {
     this.#compactBytes = options.compactBytes ?? 64 * 1024
   }
 
-  /** false: something that was durable is lost, so that every replica of this broker may have forgotten. Until {@link declareWhole}. */
+  /** false: something that was durable is lost, so that every replica of this broker may have forgotten: its owner begins anew, without this file. */
   get isWhole(): boolean {
     return this.#isWhole
   }
@@ -213,14 +213,6 @@ export class HardStates {
       return
     }
     this.#waiters.push(done)
-    this.#advance()
-  }
-
-  /** Every replica that may have forgotten has another id by now. */
-  declareWhole(): void {
-    if (this.#isWhole) return
-    this.#isWhole = true
-    this.#needsDraft = true
     this.#advance()
   }
 

@@ -127,7 +127,7 @@ function buildAgents(
       ? null
       : MetadataLog.open({ environment, directory: `${root}/metadata` })
   let controller: ControllerAgent | null = null
-  const directoryId = openDirectoryIdentity({ ...environment, root })
+  const { directoryId, isNew } = openDirectoryIdentity({ ...environment, root })
   const broker = new BrokerAgent({
     cellId: CELL,
     brokerId,
@@ -139,6 +139,7 @@ function buildAgents(
     rootOf: (id) => brokerPath(data.settings.dataDir, CELL, id),
     beats: new BeatReader(data.wiring.beats),
     directoryId,
+    isNewDirectory: isNew,
     control,
     counters,
     brokerConfigs: brokerConfigValues(data.settings),

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { SeededRandom } from '../../src/base/random.ts'
 import {
   DirectoryIdentityError,
+  forgetDirectoryIdentity,
   IDENTITY_FILE,
   openDirectoryIdentity,
 } from '../../src/broker/directory-identity.ts'
@@ -15,7 +16,8 @@ function world() {
   disk.mkdirs(root)
   for (const path of ['/', '/data', root]) disk.flush(path)
   let seed = 1
-  const open = () => openDirectoryIdentity({ disk, root, flush, random: new SeededRandom(seed++) })
+  const open = () =>
+    openDirectoryIdentity({ disk, root, flush, random: new SeededRandom(seed++) }).directoryId
   return { disk, flush, path: `${root}/${IDENTITY_FILE}`, open }
 }
 
@@ -34,7 +36,10 @@ describe('the identity of a directory', () => {
     const { disk, path, open } = world()
     const id = open()
     disk.remove(path)
-    expect(open()).not.toBe(id)
+    const other = open()
+    expect(other).not.toBe(id)
+    forgetDirectoryIdentity(disk, '/data/broker-1')
+    expect(open()).not.toBe(other)
   })
 
   it.each([

@@ -24,8 +24,8 @@ export interface RaftHostOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** Log and control entries of this broker's replica of a partition; null where it has none, or it cannot be opened now. */
-  readonly openFiles: (partition: PartitionNumber) => ReplicaFiles | null
+  /** Log and control entries of this broker's replica of a partition, which a leader knows as `ledAs`, if that is not {@link NO_REPLICA}; null where it has none, or it cannot be opened now. */
+  readonly openFiles: (partition: PartitionNumber, ledAs: ReplicaId) => ReplicaFiles | null
   /** The directory of a broker's replica of that partition. */
   readonly directoryOf: (partition: PartitionNumber, broker: BrokerId) => string
   /** Bytes that a peer has sent by control message; null where they have not come. */
@@ -119,10 +119,10 @@ export class RaftHost implements GroupHost, RaftSink {
   }
 
   /** The group of this broker's replica, opened if it is not; null where there is none to be had. */
-  open(partition: PartitionNumber): ReplicaGroup | null {
+  open(partition: PartitionNumber, ledAs: ReplicaId = NO_REPLICA): ReplicaGroup | null {
     const known = this.#groups.get(partition)
     if (known !== undefined) return known
-    const files = this.#options.openFiles(partition)
+    const files = this.#options.openFiles(partition, ledAs)
     if (files === null) return null
     try {
       const group = this.#groupOf(partition, files)
@@ -227,7 +227,7 @@ export class RaftHost implements GroupHost, RaftSink {
     // what it said before it was taken for dead is as good as lost
     if (this.#unreachable.has(broker)) return
     const { partition, message } = received
-    const group = this.#groups.get(partition) ?? this.open(partition)
+    const group = this.#groups.get(partition) ?? this.open(partition, ledAs(message))
     if (group === null || message.to !== group.raft.id) return
     const whole = this.#withProducers(broker, received)
     // to look for what came with it may have taken in that the partition is gone
@@ -287,7 +287,7 @@ export class RaftHost implements GroupHost, RaftSink {
   }
 
   reopen({ partition }: ReplicaGroup): ReplicaFiles | null {
-    return this.#options.openFiles(partition)
+    return this.#options.openFiles(partition, NO_REPLICA)
   }
 
   directoryOf({ partition }: ReplicaGroup, replica: ReplicaId): string {
@@ -459,6 +459,10 @@ export const isNext = ({
   role === Role.FOLLOWER &&
   mayLead &&
   configuration.voters.find((voter) => !unreachable.has(voter)) === id
+
+/** As whom the sender leads the receiver, if it does. */
+const ledAs = ({ type, to }: Message): ReplicaId =>
+  type === 'append' || type === 'snapshot' ? to : NO_REPLICA
 
 /** Also the leader: it may be a member of a configuration that has not come here yet. */
 const concerned = ({ configuration, unreachable, leader }: RaftGroup): Set<ReplicaId> =>

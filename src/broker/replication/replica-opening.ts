@@ -4,7 +4,7 @@ import { generationOf, replicaIdOf } from '../../base/replica-id.ts'
 import type { MetadataView } from '../../image/view.ts'
 import { ControlEntries } from '../../log/control-entries.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
-import type { HardState, TermLine } from '../../raft/types.ts'
+import { type HardState, NO_REPLICA, type ReplicaId, type TermLine } from '../../raft/types.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
 import { LogFailedError, type ReplicaFiles } from './replica-group.ts'
@@ -20,7 +20,7 @@ export interface ReplicaOpeningOptions {
   readonly hardStateOf: (number: PartitionNumber) => HardState | null
   /** What was in a directory before is being removed. */
   readonly isRemoving: (directory: string) => boolean
-  /** The directory is of a replica that was moved away while this broker was down: it goes, and another one begins. */
+  /** The directory is of a replica that was, and is no more: it goes, and another one begins. */
   readonly onStale: (number: PartitionNumber, directory: string) => void
   /** A group that waited for the flush of its beginning can be opened. */
   readonly onBegun: (number: PartitionNumber) => void
@@ -37,7 +37,11 @@ export class ReplicaOpening {
   }
 
   /** Log and control entries, opened or made; null where this broker has none, or they cannot be opened now. */
-  files(number: PartitionNumber, nowMs: number): ReplicaFiles | null {
+  files(
+    number: PartitionNumber,
+    nowMs: number,
+    ledAs: ReplicaId = NO_REPLICA,
+  ): ReplicaFiles | null {
     const { table, image, brokerId } = this.#options
     if (!image.holdersOf(number).includes(brokerId)) return null
     const replica = table.admit(number)
@@ -55,7 +59,7 @@ export class ReplicaOpening {
     if (log === null) return null
     let controls: ControlEntries | 'stale' | null = null
     table.guard(replica, nowMs, () => {
-      controls = this.#controlsOf(number, log)
+      controls = this.#controlsOf(number, log, ledAs)
     })
     if (controls === 'stale') {
       table.closeLog(replica)
@@ -106,7 +110,11 @@ export class ReplicaOpening {
     this.#options.onBegun(number)
   }
 
-  #controlsOf(number: PartitionNumber, log: PartitionLog): ControlEntries | 'stale' {
+  #controlsOf(
+    number: PartitionNumber,
+    log: PartitionLog,
+    ledAs: ReplicaId,
+  ): ControlEntries | 'stale' {
     const opened = ControlEntries.open(log)
     const { image, brokerId, hardStateOf } = this.#options
     const own = this.currentIdOf(number, brokerId)
@@ -114,8 +122,10 @@ export class ReplicaOpening {
       const why = refusalOf(opened.controls, own, hardStateOf(number) !== null)
       if (why === null) return opened.controls
       opened.controls.close()
-      // that one was moved away, and others have what it had
-      if (generationOf(opened.controls.replicaId) !== generationOf(own)) return 'stale'
+      // it was moved away, and others have what it had; or a majority has elected a leader without it, which has all that was committed and fills this one anew
+      const { replicaId } = opened.controls
+      if (generationOf(replicaId) !== generationOf(own)) return 'stale'
+      if (replicaId !== own && ledAs === own) return 'stale'
       throw new LogFailedError(why)
     }
     if (opened.kind === 'damaged') throw new LogFailedError(opened.reason)

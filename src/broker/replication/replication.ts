@@ -4,9 +4,8 @@ import { type BeatSource, BrokerLiveness, LIVENESS_TIMEOUT_MS } from '../../link
 import type { LeaderChange } from '../../link/control.ts'
 import type { ControlPort, PeerName } from '../../link/ports.ts'
 import { ProduceReason } from '../../link/produce-reason.ts'
-import type { DiskError } from '../../log/disk.ts'
 import type { LogEnvironment } from '../../log/environment.ts'
-import { HardStates } from '../../log/hard-states.ts'
+import type { HardStates } from '../../log/hard-states.ts'
 import { HARD_STATES_FILE } from '../../log/hard-states-format.ts'
 import { NO_REPLICA, Role } from '../../raft/types.ts'
 import type { BrokerLink } from '../broker-link.ts'
@@ -14,6 +13,7 @@ import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
 import { CopyThrottle } from './copy-throttle.ts'
 import { InSync } from './in-sync.ts'
+import { openVotes } from './kept-votes.ts'
 import { LeadershipMoves } from './leadership-moves.ts'
 import { isSettled, moveMembership } from './membership-moves.ts'
 import { PreferredLeaders } from './preferred-leaders.ts'
@@ -39,6 +39,8 @@ export interface ReplicationOptions {
   readonly beats: BeatSource | null
   /** Of this broker's directory: until the image knows it, no replica of a group is opened. null: as if it did. */
   readonly directoryId: string | null
+  /** It was drawn at this start: terms and votes that are kept here are another's. */
+  readonly isNewDirectory: boolean
   /** Bytes that a peer has sent by control message; null where they have not come. */
   readonly takeBuffer: (from: BrokerId, bufferId: number) => Uint8Array | null
   /** This replica leads no more: of those who wait for it nobody can be told what becomes of what was written. */
@@ -88,7 +90,8 @@ export class Replication {
   #isStopped = false
   #sweepAtMs = 0
   #nowMs = 0
-  #broken: DiskError | null = null
+  /** Why terms and votes cannot be kept. */
+  #broken: string | null = null
 
   constructor(options: ReplicationOptions) {
     this.#options = options
@@ -112,8 +115,10 @@ export class Replication {
       ...{ brokerId, links, clock: environment.clock, random: environment.random },
       logger: environment.logger,
       hardStates: () => this.#openHardStates(),
-      openFiles: (number) =>
-        this.isRegistered && !this.#isStopped ? this.#opening.files(number, this.#nowMs) : null,
+      openFiles: (number, ledAs) =>
+        this.isRegistered && !this.#isStopped
+          ? this.#opening.files(number, this.#nowMs, ledAs)
+          : null,
       directoryOf: (number, broker) => this.#opening.directoryOf(number, broker),
       takeBuffer: options.takeBuffer,
       throttle: new CopyThrottle({
@@ -127,8 +132,8 @@ export class Replication {
       },
       onLeadership: (group) => this.#onChanged(group),
       onCommit: (group) => this.#onCommit(group),
-      onBroken: (reason) => {
-        this.#broken = reason
+      onBroken: ({ message }) => {
+        this.#broken = message
       },
       onUnopened: (number, reason) => this.#onFailed(number, reason),
       onFailed: ({ partition }, reason) => this.#onFailed(partition, reason),
@@ -190,7 +195,7 @@ export class Replication {
     this.#nowMs = nowMs
     const { beats } = this.#options
     if (this.#broken !== null) {
-      throw new Error(`terms and votes cannot be kept any more: ${this.#broken.message}`)
+      throw new Error(`terms and votes cannot be kept any more: ${this.#broken}`)
     }
     const told = this.#liveness === null ? 0 : this.#liveness.look(nowMs, beats!)
     if (stoodStill) this.#resignAll(nowMs)
@@ -376,12 +381,9 @@ export class Replication {
   }
 
   #openHardStates(): HardStates {
-    const { environment, rootOf, brokerId } = this.#options
-    const { disk, flush, logger, space } = environment
-    this.#hardStates ??= HardStates.open({
-      ...{ disk, flush, logger, space },
-      directory: rootOf(brokerId),
-    })
+    const { environment, rootOf, brokerId, isNewDirectory } = this.#options
+    this.#hardStates ??= openVotes(environment, rootOf(brokerId), isNewDirectory)
+    if (!this.#hardStates.isWhole) this.#broken = 'they are damaged'
     return this.#hardStates
   }
 

@@ -57,6 +57,8 @@ export interface Node {
   isUp: boolean
   /** Of its directory, from 0. */
   life: number
+  /** With which its last thread began. */
+  startedLife: number
   /** Takes no turns. */
   isHung: boolean
   /** What its agent has thrown: its thread has ended. */
@@ -164,12 +166,14 @@ export class Agents {
       peers: this.nodes.filter((other) => other !== node).map((other) => this.#link(node, other)),
       beats: new BeatReader(this.#beats),
       control: node.control,
+      isNewDirectory: node.life !== (node.startedLife ?? 0),
       askController: (_tenantId, request) => void this.asked.push(request),
       counters: null,
       settings: settings ?? {},
       ...(newCoordinator === undefined ? {} : { newCoordinator }),
     })
     node.isUp = true
+    node.startedLife = node.life
     this.#tell(node, this.entries, 0)
   }
 
@@ -184,6 +188,11 @@ export class Agents {
   /** Its directory is emptied while it is down: the controller learns of another one when it starts. */
   lose(node: Node): void {
     this.disk.removeDirectory(node.root)
+    this.renew(node)
+  }
+
+  /** Its directory has another id from its next start on. */
+  renew(node: Node): void {
     const life = ++node.life
     const n = this.#nextPartition
     this.publish({

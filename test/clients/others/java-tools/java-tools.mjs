@@ -405,7 +405,10 @@ await step('kafka-reassign-partitions: one replica becomes three, which move', a
   const from = performance.now()
   const throttled = await reassign('--execute', '--throttle', '150000', ...asFile)
   assert.match(throttled, /throttle limit was set to 150000 B\/s/)
-  assert.equal((await rates()).match(/(leader|follower).replication.throttled.rate=150000/g).length, 6)
+  assert.equal(
+    (await rates()).match(/(leader|follower).replication.throttled.rate=150000/g).length,
+    6,
+  )
   assert.match(await throttledReplicas(), /leader.replication.throttled.replicas=0:2,0:3/)
   assert.match(await throttledReplicas(), /follower.replication.throttled.replicas=0:1/)
   assert.match(await described(), /Replicas: 3,1,2\s/, 'it is under way')
