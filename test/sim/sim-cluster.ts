@@ -169,7 +169,10 @@ export class SimCluster {
     const ends: { id: BrokerId; end: FrontEnd | null }[] = []
     this.#restartAtMs.clear()
     while (this.#frontPort.poll() !== undefined);
-    for (const node of this.nodes) node.gone.clear()
+    for (const node of this.nodes) {
+      node.gone.clear()
+      node.forgetMessages()
+    }
     for (const node of this.nodes) {
       const end = this.#tryStart(node, true)
       if (end !== null) this.#fronts.set(node.id, end)
@@ -188,6 +191,7 @@ export class SimCluster {
 
   #startIfDue(node: SimNode): void {
     if (node.isUp || this.nowMs < (this.#restartAtMs.get(node.id) ?? 0)) return
+    node.forgetMessages()
     const end = this.#tryStart(node, false)
     if (end === null) return
     const { front } = this

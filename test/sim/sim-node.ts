@@ -70,13 +70,13 @@ export class SimNode {
     }
   }
 
-  get leads1(): boolean {
-    return this.id === 1
+  /** What was sent to the thread before is lost. */
+  forgetMessages(): void {
+    while (this.#port.poll() !== undefined);
   }
 
   /** Its next thread. May throw what opening files throws; then nothing runs. */
   start(front: FrontRings, peers: readonly BrokerRings[], seed: number): void {
-    while (this.#port.poll() !== undefined);
     const { clock, disk, beats, log } = this.#context
     const { id, root, control } = this
     this.life++
