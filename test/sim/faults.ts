@@ -1,5 +1,5 @@
 /** What may go wrong, class by class; each seed has its own selection ("swarm"), since a fault that is always there hides what another would show. */
-import type { SeededRandom } from '../../src/base/random.ts'
+import { SeededRandom } from '../../src/base/random.ts'
 
 export const FAULT_CLASSES = [
   /** A broker's thread ends between two turns. */
@@ -50,6 +50,13 @@ export interface Swarm {
   readonly classes: ReadonlySet<FaultClass>
   /** Chance per step of each class that is on. */
   readonly rates: ReadonlyMap<FaultClass, number>
+}
+
+/** Seeds that differ little begin alike in a xorshift generator: they are spread first. */
+export function randomOf(seed: number): SeededRandom {
+  let mixed = Math.imul(seed ^ (seed >>> 16), 0x45d9f3b)
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x45d9f3b)
+  return new SeededRandom((mixed ^ (mixed >>> 16)) >>> 0)
 }
 
 /** Faults per step at the most and at the least, of a class that is on. */

@@ -1,7 +1,7 @@
 /** One seed: a cluster, its clients, faults; first safety, then, when all is well again, liveness. */
 import type { PartitionNumber } from '../../src/base/ids.ts'
 import type { LogFields, LogLevel } from '../../src/base/log.ts'
-import { SeededRandom } from '../../src/base/random.ts'
+import type { SeededRandom } from '../../src/base/random.ts'
 import { replicaIdOf } from '../../src/base/replica-id.ts'
 import { CELL } from '../broker/world.ts'
 import { CommittedChecker } from './checkers/committed.ts'
@@ -13,7 +13,7 @@ import { Committer, OFFSETS_TOPIC } from './clients/committer.ts'
 import { IdempotentProducer, PlainProducer } from './clients/producers.ts'
 import { Reader } from './clients/reader.ts'
 import { FaultInjector } from './fault-injector.ts'
-import { drawSwarm, type FaultClass, type Swarm } from './faults.ts'
+import { drawSwarm, type FaultClass, randomOf, type Swarm } from './faults.ts'
 import { SimCluster } from './sim-cluster.ts'
 import { LivenessError, safe } from './sim-error.ts'
 import type { SimNode } from './sim-node.ts'
@@ -72,8 +72,7 @@ export class Simulation {
     this.#seed = seed
     this.#steps = steps
     this.#trace = trace
-    this.#random = new SeededRandom(seed)
-    for (let i = 0; i < 16; i++) this.#random.uint32()
+    this.#random = randomOf(seed)
     this.swarm = drawSwarm(this.#random, only)
     const dehydrates = this.swarm.classes.has('dehydration')
     this.cluster = new SimCluster({
@@ -178,9 +177,12 @@ export class Simulation {
   #settle(): void {
     this.#note('all is well again')
     this.#injector.heal()
-    for (const client of this.#clients) client.finish()
     const untilMs = this.cluster.nowMs + LIVENESS_MS
-    for (let i = 0; ; i++) {
+    for (let i = 0, isFinishing = false; ; i++) {
+      if (!isFinishing && this.#whoIsAway() === null) {
+        isFinishing = true
+        for (const client of this.#clients) client.finish()
+      }
       const isWaiting = i % 20 !== 0 || !this.#clients.every(({ isDone }) => isDone)
       if (!isWaiting && this.#unsettled() === null) break
       if (this.cluster.nowMs > untilMs) {
@@ -206,6 +208,17 @@ export class Simulation {
   /** Why the cluster is not at rest, or null. */
   /** `isStrict`: also logs that are closed for want of work are not known to be whole. */
   #unsettled(isStrict = false): string | null {
+    const away = this.#whoIsAway()
+    if (away !== null) return away
+    const numbers = [TOPIC, OFFSETS_TOPIC].flatMap((name) => this.admin.partitionsOf(name))
+    for (const number of numbers) {
+      const why = this.#unsettledPartition(number, isStrict)
+      if (why !== null) return `partition ${number}: ${why}`
+    }
+    return null
+  }
+
+  #whoIsAway(): string | null {
     const { cluster } = this
     for (const node of cluster.nodes) {
       if (!node.isUp || node.isHung) return `broker ${node.id} is not up`
@@ -213,11 +226,6 @@ export class Simulation {
       if (node.agent.image.offset !== cluster.front.image.offset) {
         return `broker ${node.id} has not the front's image`
       }
-    }
-    const numbers = [TOPIC, OFFSETS_TOPIC].flatMap((name) => this.admin.partitionsOf(name))
-    for (const number of numbers) {
-      const why = this.#unsettledPartition(number, isStrict)
-      if (why !== null) return `partition ${number}: ${why}`
     }
     return null
   }

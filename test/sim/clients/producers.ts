@@ -79,7 +79,9 @@ export class IdempotentProducer implements SimClient, ProduceSink {
     return this.#isFinishing && this.#waiting.length === 0
   }
 
+  /** After one more batch: what nobody touches may stay as the last fault has left it. */
   finish(): void {
+    if (!this.#isFinishing) this.#add()
     this.#isFinishing = true
   }
 
@@ -96,13 +98,10 @@ export class IdempotentProducer implements SimClient, ProduceSink {
   }
 
   turn(): void {
-    const { cluster, producerId, rate } = this.#options
+    const { cluster, rate } = this.#options
     const { random } = cluster
     if (!this.#isFinishing && this.#waiting.length < IN_FLIGHT_MAX && random.chance(rate)) {
-      const label = `p${producerId} s${this.#sequence}`
-      const batch = batchOf(cluster, label, { producerId, baseSequence: this.#sequence })
-      this.#sequence += countOf(batch)
-      this.#waiting.push({ token: ++this.#token, label, batch, isSent: false })
+      this.#add()
     }
     if (cluster.nowMs < this.#pauseUntilMs) return
     const unsent = this.#waiting.findIndex(({ isSent }) => !isSent)
@@ -135,6 +134,14 @@ export class IdempotentProducer implements SimClient, ProduceSink {
     )
     produce.isSent = false
     this.#pauseUntilMs = cluster.nowMs + 20
+  }
+
+  #add(): void {
+    const { cluster, producerId } = this.#options
+    const label = `p${producerId} s${this.#sequence}`
+    const batch = batchOf(cluster, label, { producerId, baseSequence: this.#sequence })
+    this.#sequence += countOf(batch)
+    this.#waiting.push({ token: ++this.#token, label, batch, isSent: false })
   }
 
   #send(produce: Produce): boolean {
