@@ -32,7 +32,7 @@ import { FrontLink, type FrontRings } from './front-link.ts'
 import { LeaderPartitions } from './leader-partitions.ts'
 import { ListOffsetsHandler } from './list-offsets.ts'
 import { LocateHandler } from './locate.ts'
-import { type LogSizesOptions, logSizes } from './log-sizes.ts'
+import { describeLogs, type LogSizesOptions } from './log-sizes.ts'
 import { Maintenance } from './maintenance.ts'
 import { MetadataFollower } from './metadata-follower.ts'
 import { ProduceHandler } from './produce.ts'
@@ -339,8 +339,12 @@ export class BrokerAgent {
       this.#topicStats.onRequest(from, message)
     } else if (message.kind === 'describe-log-sizes') {
       const { correlation } = message
-      const sizes = logSizes(message.partitions, this.#logSizes)
-      this.#options.control.post(from, { kind: 'log-sizes', correlation, sizes })
+      const logs = describeLogs(message.partitions, this.#logSizes)
+      this.#options.control.post(from, { kind: 'log-sizes', correlation, logs })
+    } else if (message.kind === 'describe-metadata') {
+      const { correlation } = message
+      const { offset: endOffset } = this.#image
+      this.#options.control.post(from, { kind: 'metadata-end', correlation, endOffset })
     } else if (message.kind === 'stop') {
       this.#stop.begin(this.#partitions.nowMs, message.deadlineMs)
     } else {

@@ -105,6 +105,8 @@ export interface BrokerProxy {
   /** Calls `waiter` once the high watermark of `partition` is beyond `offset`, or when something is wrong with it. */
   watch(partition: PartitionNumber, offset: number, waiter: Waiter): void
   unwatch(waiter: Waiter): void
+  /** Another broker leads the partition: whoever waits for it here looks again. */
+  dismiss(partition: PartitionNumber): void
   /** The high watermark that the broker has been asked to look beyond and has not answered: it still stands. −1: not known. */
   watchedAt(partition: PartitionNumber): number
   /** Takes replies, sends what was waiting for room; returns how much was done. */

@@ -38,6 +38,7 @@ export class Dispatcher {
     this.#replicated[cellId] ??= new ReplicatedProxy({
       ...{ cellId, image: this.#image, clock: this.#clock },
       proxyOf: (broker) => this.#answering(cellId, broker),
+      brokers: () => this.#all.filter((one) => one.cellId === cellId),
     })
     cell[proxy.brokerId] = proxy
     this.#all.push(proxy)
@@ -80,7 +81,10 @@ export class Dispatcher {
     const proxy = this.proxy(cellId, brokerId)
     if (proxy === undefined) return
     if (isHung) this.#hung.add(proxy)
-    else this.#hung.delete(proxy)
+    else {
+      this.#hung.delete(proxy)
+      this.#replicated[cellId]?.onAnswering()
+    }
   }
 
   #answering(cellId: CellId, broker: BrokerId): BrokerProxy | undefined {

@@ -28,14 +28,18 @@ import {
 
 /** Where commands wait and whence they are sent; the one object of its kind is {@link ReplicatedProxy}. */
 export interface Holder {
-  /** A produce has an answer that the client is to have. */
-  onProduceDone(produce: HeldProduce): void
-  /** A produce that was sent is held again: nobody that was asked leads. */
-  onProduceHeld(produce: HeldProduce): void
+  /** A produce has an answer that the client is to have; `leader`: whoever took it, null where nobody has. */
+  onProduceDone(produce: HeldProduce, leader: BrokerProxy | null): void
+  /** A produce is held again: `refusedBy`, to which it was sent, does not lead. */
+  onProduceHeld(produce: HeldProduce, refusedBy: BrokerProxy): void
   /** One of the same producer came before it, and is held. */
   isBehindHeld(produce: HeldProduce): boolean
   /** The question was refused by one that does not lead: held, or, false, not any longer. */
-  hold(ask: HeldAsk): boolean
+  hold(ask: HeldAsk, refusedBy: BrokerProxy): boolean
+  /** The question is out no more. */
+  onAskDone(ask: HeldAsk, leader: BrokerProxy): void
+  /** Of the leader as this thread knows it. */
+  leaderEpochOf(partition: PartitionNumber): number
 }
 
 const isOfNoLeader = (error: number): boolean =>
@@ -53,7 +57,8 @@ const PRODUCER_ID_AT = 43
 
 function producerIdOf(batch: Uint8Array): number {
   if (batch.length < PRODUCER_ID_AT + 8) return -1
-  return Number(new DataView(batch.buffer, batch.byteOffset).getBigInt64(PRODUCER_ID_AT))
+  const { buffer, byteOffset } = batch
+  return Number(new DataView(buffer, byteOffset + PRODUCER_ID_AT).getBigInt64(0))
 }
 
 /**
@@ -66,15 +71,17 @@ export class HeldProduce implements ProduceSink {
   readonly batch: Uint8Array
   readonly sink: ProduceSink
   readonly token: number
-  readonly producerId: number
   /** The broker that has it now; null while it is held. */
   sentTo: BrokerProxy | null = null
+  /** Of the leader when it was sent last. */
+  sentInEpoch = -1
   /** Somebody may have appended it. */
   mayBeAppended = false
   readonly #holder: Holder
   #attempt = 0
   /** Attempts that are neither answered nor failed: brokers may read its batch yet. */
   #outstanding = 0
+  #isStranded = false
   #isDone = false
 
   constructor(
@@ -91,7 +98,16 @@ export class HeldProduce implements ProduceSink {
     this.batch = batch
     this.sink = sink
     this.token = token
-    this.producerId = producerIdOf(batch)
+  }
+
+  /** −1 without one. */
+  get producerId(): number {
+    return producerIdOf(this.batch)
+  }
+
+  /** Whoever appends it knows it again. */
+  get isIdempotent(): boolean {
+    return this.batch.length > PRODUCER_ID_AT && this.batch[PRODUCER_ID_AT]! < 0x80
   }
 
   /** The client has been told that its time is up. */
@@ -101,6 +117,7 @@ export class HeldProduce implements ProduceSink {
 
   send(proxy: BrokerProxy): void {
     this.sentTo = proxy
+    this.sentInEpoch = this.#holder.leaderEpochOf(this.partition)
     this.#outstanding++
     proxy.produce(this.partition, this.acks, this.batch, this, ++this.#attempt)
   }
@@ -113,9 +130,14 @@ export class HeldProduce implements ProduceSink {
     this.mayBeAppended = true
   }
 
+  /** It is to be sent to nobody else: the client gets what the broker that has it says. */
+  strand(): void {
+    this.#isStranded = true
+  }
+
   /** Ends it: the client is told `error`. */
   refuse(error: number, reason: number = ProduceReason.notLeader): void {
-    this.#finish({ ...failedProduced(error), reason })
+    this.#finish({ ...failedProduced(error), reason }, null)
   }
 
   onProduced(attempt: number, reply: Readonly<ProducedReply>): void {
@@ -125,27 +147,29 @@ export class HeldProduce implements ProduceSink {
       return
     }
     if (attempt !== this.#attempt) return
+    const by = this.sentTo!
     this.sentTo = null
-    if (this.#isToBeSentAgain(reply)) this.#holder.onProduceHeld(this)
-    else this.#finish(reply)
+    if (this.#isToBeSentAgain(reply)) this.#holder.onProduceHeld(this, by)
+    else this.#finish(reply, reply.error === ErrorCode.NONE ? by : null)
   }
 
   #isToBeSentAgain({ error, reason }: Readonly<ProducedReply>): boolean {
     if (error === ErrorCode.NONE || reason === ProduceReason.stopping) return false
+    if (this.#isStranded) return false
     // it has overtaken one that was refused
     if (error === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER) return this.#holder.isBehindHeld(this)
     const isDisk = error === ErrorCode.KAFKA_STORAGE_ERROR && reason !== ProduceReason.diskFull
     if (!isOfNoLeader(error) && !isDisk) return false
     this.mayBeAppended ||= !NOT_APPENDED.has(reason)
-    return !this.mayBeAppended || this.producerId >= 0
+    return !this.mayBeAppended || this.isIdempotent
   }
 
-  #finish(reply: Readonly<ProducedReply>): void {
+  #finish(reply: Readonly<ProducedReply>, leader: BrokerProxy | null): void {
     this.#isDone = true
     this.sentTo = null
     // a broker that hangs may look at the batch when it wakes up
     if (this.#outstanding > 0) this.sink.retainBatch?.()
-    this.#holder.onProduceDone(this)
+    this.#holder.onProduceDone(this, leader)
     this.sink.onProduced(this.token, reply)
   }
 }
@@ -157,6 +181,12 @@ export abstract class HeldAsk {
   readonly token: number
   /** Monotonic milliseconds beyond which it is not held. */
   readonly untilMs: number
+  /** The broker that it was sent to, null while it is held. */
+  sentTo: BrokerProxy | null = null
+  sentInEpoch = -1
+  /** It was sent ahead of all others, to find out who leads. */
+  isProbe = false
+  #attempt = 0
 
   constructor(holder: Holder, partition: PartitionNumber, token: number, untilMs: number) {
     this.holder = holder
@@ -165,7 +195,30 @@ export abstract class HeldAsk {
     this.untilMs = untilMs
   }
 
-  abstract send(proxy: BrokerProxy): void
+  send(proxy: BrokerProxy): void {
+    this.sentTo = proxy
+    this.sentInEpoch = this.holder.leaderEpochOf(this.partition)
+    this.ask(proxy, ++this.#attempt)
+  }
+
+  /** Another leads, and the broker that was asked hangs: what it says counts no more. False: it is not to be asked of another, and has failed. */
+  abandon(): boolean {
+    this.sentTo = null
+    this.#attempt++
+    return true
+  }
+
+  /** Takes an answer: whether the client is to have it. `isRefusal`: whoever gave it does not lead. */
+  protected isAnswer(attempt: number, isRefusal: boolean): boolean {
+    if (attempt !== this.#attempt || this.sentTo === null) return false
+    const by = this.sentTo
+    this.sentTo = null
+    if (isRefusal && this.holder.hold(this, by)) return false
+    this.holder.onAskDone(this, by)
+    return true
+  }
+
+  protected abstract ask(proxy: BrokerProxy, attempt: number): void
   /** Nobody leads, and it has been held for long enough. */
   abstract fail(): void
 }
@@ -195,13 +248,12 @@ export class HeldLocate extends HeldAsk implements LocateSink {
     this.currentLeaderEpoch = of.currentLeaderEpoch
   }
 
-  send(proxy: BrokerProxy): void {
-    proxy.locate(this.partition, this.offset, this.maxBytes, this.currentLeaderEpoch, this, 0)
+  protected ask(proxy: BrokerProxy, attempt: number): void {
+    proxy.locate(this.partition, this.offset, this.maxBytes, this.currentLeaderEpoch, this, attempt)
   }
 
-  onLocated(_token: number, reply: Readonly<LocatedReply>): void {
-    if (isOfNoLeader(reply.error) && this.holder.hold(this)) return
-    this.sink.onLocated(this.token, reply)
+  onLocated(attempt: number, reply: Readonly<LocatedReply>): void {
+    if (this.isAnswer(attempt, isOfNoLeader(reply.error))) this.sink.onLocated(this.token, reply)
   }
 
   fail(): void {
@@ -231,13 +283,12 @@ export class HeldListOffsets extends HeldAsk implements OffsetsSink {
     this.currentLeaderEpoch = of.currentLeaderEpoch
   }
 
-  send(proxy: BrokerProxy): void {
-    proxy.listOffsets(this.partition, this.timestamp, this.currentLeaderEpoch, this, 0)
+  protected ask(proxy: BrokerProxy, attempt: number): void {
+    proxy.listOffsets(this.partition, this.timestamp, this.currentLeaderEpoch, this, attempt)
   }
 
-  onOffsets(_token: number, reply: Readonly<OffsetsReply>): void {
-    if (isOfNoLeader(reply.error) && this.holder.hold(this)) return
-    this.sink.onOffsets(this.token, reply)
+  onOffsets(attempt: number, reply: Readonly<OffsetsReply>): void {
+    if (this.isAnswer(attempt, isOfNoLeader(reply.error))) this.sink.onOffsets(this.token, reply)
   }
 
   fail(): void {
@@ -264,13 +315,12 @@ export class HeldDelete extends HeldAsk implements DeleteSink {
     this.offset = of.offset
   }
 
-  send(proxy: BrokerProxy): void {
-    proxy.deleteRecords(this.partition, this.offset, this, 0)
+  protected ask(proxy: BrokerProxy, attempt: number): void {
+    proxy.deleteRecords(this.partition, this.offset, this, attempt)
   }
 
-  onDeleted(_token: number, reply: Readonly<DeletedReply>): void {
-    if (isOfNoLeader(reply.error) && this.holder.hold(this)) return
-    this.sink.onDeleted(this.token, reply)
+  onDeleted(attempt: number, reply: Readonly<DeletedReply>): void {
+    if (this.isAnswer(attempt, isOfNoLeader(reply.error))) this.sink.onDeleted(this.token, reply)
   }
 
   fail(): void {
@@ -300,13 +350,12 @@ export class HeldEpochEnd extends HeldAsk implements EpochEndSink {
     this.currentLeaderEpoch = of.currentLeaderEpoch
   }
 
-  send(proxy: BrokerProxy): void {
-    proxy.epochEnd(this.partition, this.leaderEpoch, this.currentLeaderEpoch, this, 0)
+  protected ask(proxy: BrokerProxy, attempt: number): void {
+    proxy.epochEnd(this.partition, this.leaderEpoch, this.currentLeaderEpoch, this, attempt)
   }
 
-  onEpochEnd(_token: number, reply: Readonly<EpochEndedReply>): void {
-    if (isOfNoLeader(reply.error) && this.holder.hold(this)) return
-    this.sink.onEpochEnd(this.token, reply)
+  onEpochEnd(attempt: number, reply: Readonly<EpochEndedReply>): void {
+    if (this.isAnswer(attempt, isOfNoLeader(reply.error))) this.sink.onEpochEnd(this.token, reply)
   }
 
   fail(): void {
@@ -314,7 +363,10 @@ export class HeldEpochEnd extends HeldAsk implements EpochEndSink {
   }
 }
 
-/** A request for a coordinator. Asked again as a client would, which looks for the coordinator and asks that. */
+/**
+ * A request for a coordinator. One that a broker has refused is asked again of the next leader; one that a broker had when it died may have been carried
+ * out, and is the client's to ask again.
+ */
 export class HeldCall extends HeldAsk implements CoordinateSink {
   readonly sink: CoordinateSink
   readonly host: string
@@ -338,15 +390,23 @@ export class HeldCall extends HeldAsk implements CoordinateSink {
     this.frame = of.frame.slice()
   }
 
-  send(proxy: BrokerProxy): void {
-    proxy.coordinate(this.partition, this.host, this.frame, this, 0)
+  protected ask(proxy: BrokerProxy, attempt: number): void {
+    proxy.coordinate(this.partition, this.host, this.frame, this, attempt)
   }
 
-  onCoordinated(_token: number, error: number, frame: Uint8Array | null): void {
-    const isElsewhere =
-      error === ErrorCode.NOT_COORDINATOR || error === ErrorCode.COORDINATOR_NOT_AVAILABLE
-    if (frame === null && isElsewhere && this.holder.hold(this)) return
-    this.sink.onCoordinated(this.token, error, frame)
+  override abandon(): boolean {
+    super.abandon()
+    this.fail()
+    return false
+  }
+
+  onCoordinated(attempt: number, error: number, frame: Uint8Array | null): void {
+    // one that is not alive any more had it
+    const isRefused = error === ErrorCode.NOT_COORDINATOR && this.sentTo?.alive === true
+    const isElsewhere = isRefused || error === ErrorCode.COORDINATOR_NOT_AVAILABLE
+    if (this.isAnswer(attempt, frame === null && isElsewhere)) {
+      this.sink.onCoordinated(this.token, error, frame)
+    }
   }
 
   fail(): void {

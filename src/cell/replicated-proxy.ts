@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import { asBrokerId, type BrokerId, type CellId, type PartitionNumber } from '../base/ids.ts'
 import type { MetadataView } from '../image/view.ts'
+import { ProduceReason } from '../link/produce-reason.ts'
 import type {
   BrokerProxy,
   CoordinateSink,
@@ -21,14 +22,16 @@ import {
   HeldProduce,
   type Holder,
 } from './held-commands.ts'
-import type { Waiter } from './watch-table.ts'
+import { type Waiter, WatchTable } from './watch-table.ts'
 
 export interface ReplicatedProxyOptions {
   readonly cellId: CellId
   readonly image: MetadataView
   readonly clock: Clock
-  /** The brokers of the cell. */
+  /** A broker of the cell that lives and does not hang. */
   readonly proxyOf: (broker: BrokerId) => BrokerProxy | undefined
+  /** All of the cell, those that hang too. */
+  readonly brokers: () => readonly BrokerProxy[]
 }
 
 /** Where nobody is known to lead, so often the next living replica is asked: it may lead, or take its chance. */
@@ -45,6 +48,7 @@ class Held {
   /** Nobody is known to lead. */
   isHolding = false
   askAtMs = 0
+  /** How many have been asked since it is held. */
   asked = 0
 
   constructor(partition: PartitionNumber) {
@@ -68,6 +72,12 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
   readonly #held = new Map<PartitionNumber, Held>()
   /** Of these, those for which nobody is known to lead. */
   readonly #holding = new Set<Held>()
+  /** Not later than the first of them wants to ask. */
+  #askAtMs = Number.POSITIVE_INFINITY
+  /** Questions that some broker has. */
+  readonly #out = new Set<HeldAsk>()
+  /** Who waits for records where nobody is known to lead. */
+  readonly #waiters = new WatchTable(() => false)
 
   constructor(options: ReplicatedProxyOptions) {
     this.#options = options
@@ -79,11 +89,9 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
     return this.#holding.size
   }
 
-  /** Monotonic milliseconds at which the next turn is due. */
+  /** Monotonic milliseconds at which the next turn is due, or an earlier time. */
   get nextTimerAtMs(): number {
-    let atMs = Number.POSITIVE_INFINITY
-    for (const { askAtMs } of this.#holding) atMs = Math.min(atMs, askAtMs)
-    return atMs
+    return this.#askAtMs
   }
 
   produce(
@@ -95,9 +103,14 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
   ): void {
     const held = this.#of(partition)
     const produce = new HeldProduce(this, partition, acks, batch, sink, token)
+    const before = held.produces.at(-1)
     held.produces.push(produce)
-    const leader = held.isHolding ? null : this.#leaderOf(partition)
-    if (leader === null) this.#wait(held)
+    // Until it is told who leads, the oldest goes alone: its broker may begin to lead between it and the next, which would be taken before it.
+    const isTold = this.leaderEpochOf(partition) > 0
+    const leader = held.isHolding || !isTold ? null : this.#leaderOf(partition)
+    // those before it may be with one that was found to lead, and not told of yet
+    const isApart = before !== undefined && before.sentTo !== leader
+    if (leader === null || isApart) this.#wait(held)
     else produce.send(leader)
   }
 
@@ -157,10 +170,10 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
     this.#ask(new HeldEpochEnd(this, of))
   }
 
-  /** Where nobody leads, the waiter looks again: its question is held then. */
+  /** Where nobody leads, it waits for a leader, which it is told of as of an error: it looks again then. */
   watch(partition: PartitionNumber, offset: number, waiter: Waiter): void {
     const leader = this.#leaderOf(partition)
-    if (leader === null) waiter.onWoken(ErrorCode.LEADER_NOT_AVAILABLE)
+    if (leader === null) this.#waiters.add(partition, offset, waiter)
     else leader.watch(partition, offset, waiter)
   }
 
@@ -168,37 +181,50 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
     waiter.leave()
   }
 
+  dismiss(): void {}
+
   watchedAt(partition: PartitionNumber): number {
     return this.#leaderOf(partition)?.watchedAt(partition) ?? -1
   }
 
   /** This thread was told who leads the partition: what is held goes there at once. */
   onLeader(partition: PartitionNumber): void {
+    const leader = this.#leaderOf(partition)
+    if (leader !== null) this.#leave(partition, leader)
     const held = this.#held.get(partition)
     if (held === undefined) return
-    const leader = this.#leaderOf(partition)
+    held.asked = 0
     if (leader === null) {
-      if (held.isHolding) held.askAtMs = 0
-      return
+      if (held.isHolding) this.#askAt(held, 0)
+    } else if (this.#isAllHeld(held)) this.#sendAll(held, leader)
+    else this.#askAt(held, 0)
+  }
+
+  /** A broker that hung turns again: it may lead what is held, and be what somebody waits for. */
+  onAnswering(): void {
+    this.#waiters.failAll(ErrorCode.LEADER_NOT_AVAILABLE)
+    for (const held of this.#holding) {
+      held.asked = 0
+      this.#askAt(held, 0)
     }
-    // whoever else has them leads no more: what it says of them counts no more
-    for (const produce of held.produces) if (produce.sentTo !== leader) produce.abandon()
-    this.#sendAll(held, leader)
   }
 
   doWork(nowMs: number): number {
-    if (this.#holding.size === 0) return 0
+    if (this.#askAtMs > nowMs) return 0
     let work = 0
+    this.#askAtMs = Number.POSITIVE_INFINITY
     for (const held of [...this.#holding]) {
-      if (held.askAtMs > nowMs) continue
-      work++
-      this.#askSomebody(held, nowMs)
+      if (held.askAtMs <= nowMs) {
+        work++
+        this.#askSomebody(held, nowMs)
+      }
+      if (this.#holding.has(held)) this.#askAtMs = Math.min(this.#askAtMs, held.askAtMs)
     }
     return work
   }
 
   get hasWork(): boolean {
-    return this.#holding.size > 0 && this.nextTimerAtMs === 0
+    return this.#askAtMs === 0
   }
 
   flush(): void {}
@@ -207,21 +233,22 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
 
   // Holder
 
-  onProduceDone(produce: HeldProduce): void {
+  onProduceDone(produce: HeldProduce, leader: BrokerProxy | null): void {
     const held = this.#held.get(produce.partition)
-    if (held === undefined) return
-    const { produces } = held
-    if (produces[0] === produce) produces.shift()
-    else produces.splice(produces.indexOf(produce), 1)
-    // it has been taken: whoever took it leads, and was told of before it could
-    if (held.isHolding && produces.every(({ sentTo }) => sentTo === null)) this.#tryAgain(held)
+    const at = held?.produces.indexOf(produce) ?? -1
+    // stranded with one that led
+    if (held === undefined || at < 0) return
+    if (at === 0) held.produces.shift()
+    else held.produces.splice(at, 1)
+    if (held.isHolding && this.#isAllHeld(held)) {
+      if (leader?.alive) this.#sendAll(held, leader)
+      else this.#askAt(held, 0)
+    }
     this.#dropIfEmpty(held)
   }
 
-  onProduceHeld(produce: HeldProduce): void {
-    const held = this.#of(produce.partition)
-    if (!held.produces.includes(produce)) return
-    this.#wait(held)
+  onProduceHeld(produce: HeldProduce, refusedBy: BrokerProxy): void {
+    this.#wait(this.#of(produce.partition), refusedBy, produce.sentInEpoch)
   }
 
   isBehindHeld(produce: HeldProduce): boolean {
@@ -233,74 +260,150 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
     return false
   }
 
-  hold(ask: HeldAsk): boolean {
+  hold(ask: HeldAsk, refusedBy: BrokerProxy | null = null): boolean {
+    this.#out.delete(ask)
     if (this.#options.clock.monotonicMs() >= ask.untilMs) return false
     const held = this.#of(ask.partition)
-    held.asks.push(ask)
-    this.#wait(held)
+    // one that was sent ahead of the others stays the first of them
+    if (ask.isProbe) held.asks.unshift(ask)
+    else held.asks.push(ask)
+    ask.isProbe = false
+    this.#wait(held, refusedBy, ask.sentInEpoch)
     return true
+  }
+
+  onAskDone(ask: HeldAsk, leader: BrokerProxy): void {
+    this.#out.delete(ask)
+    if (!ask.isProbe) return
+    const held = this.#held.get(ask.partition)
+    if (held?.isHolding && leader.alive && this.#isAllHeld(held)) this.#sendAll(held, leader)
+  }
+
+  leaderEpochOf(partition: PartitionNumber): number {
+    return this.#options.image.leaderEpochOf(partition)
   }
 
   #ask(ask: HeldAsk): void {
     const held = this.#held.get(ask.partition)
     const leader = held?.isHolding === true ? null : this.#leaderOf(ask.partition)
-    if (leader !== null) ask.send(leader)
+    if (leader !== null) this.#send(ask, leader)
     else if (!this.hold(ask)) ask.fail()
   }
 
-  #wait(held: Held): void {
-    if (held.isHolding) return
+  #send(ask: HeldAsk, broker: BrokerProxy): void {
+    this.#out.add(ask)
+    ask.send(broker)
+  }
+
+  /** What others than `leader` have of the partition, or wait for, is taken away from them. */
+  #leave(partition: PartitionNumber, leader: BrokerProxy): void {
+    this.#waiters.dismiss(partition, ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    // forgets it
+    this.#waiters.sendQueued()
+    const { image, proxyOf, brokers } = this.#options
+    for (const broker of brokers()) if (broker !== leader) broker.dismiss(partition)
+    const isHung = ({ brokerId }: BrokerProxy) => proxyOf(brokerId) === undefined
+    const held = this.#held.get(partition)
+    for (const produce of held === undefined ? [] : [...held.produces]) {
+      const { sentTo } = produce
+      if (sentTo === null || sentTo === leader) continue
+      if (produce.isIdempotent) produce.abandon()
+      else if (isHung(sentTo)) {
+        produce.abandon()
+        produce.refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+      } else {
+        // it knows what became of it, and nobody else does
+        produce.strand()
+        held!.produces.splice(held!.produces.indexOf(produce), 1)
+      }
+    }
+    if (image.replicasOf(partition).every((one) => proxyOf(one) !== undefined)) return
+    for (const ask of [...this.#out]) {
+      const { sentTo } = ask
+      if (ask.partition !== partition || sentTo === null || sentTo === leader) continue
+      if (!isHung(sentTo)) continue
+      this.#out.delete(ask)
+      if (ask.abandon()) this.#send(ask, leader)
+    }
+  }
+
+  /** Holds the partition. `refusedBy`: it was asked as one that leads in epoch `epoch`, and does not. */
+  #wait(held: Held, refusedBy: BrokerProxy | null = null, epoch = -1): void {
+    if (held.isHolding) {
+      // somebody is known since, or was, and nothing is under way any more
+      if (held.asked === 0 && this.#isAllHeld(held)) this.#askAt(held, 0)
+      return
+    }
     held.isHolding = true
-    held.asked = 0
-    // not from within whoever calls: it may have more to say
-    held.askAtMs = 0
     this.#holding.add(held)
+    const { partition } = held
+    const isSame = refusedBy !== null && refusedBy === this.#leaderOf(partition)
+    // who is known to lead says that it does not: it would say so again, until somebody is told of, which is soon
+    const isTooEarly = isSame && epoch === this.leaderEpochOf(partition)
+    held.asked = isTooEarly ? 1 : 0
+    // not from within whoever calls: it may have more to say
+    this.#askAt(held, isTooEarly ? this.#options.clock.monotonicMs() + ASK_EVERY_MS : 0)
+  }
+
+  #askAt(held: Held, atMs: number): void {
+    held.askAtMs = atMs
+    if (held.isHolding) this.#askAtMs = Math.min(this.#askAtMs, atMs)
   }
 
   /** A leader that is known and lives, or else the next replica that lives. */
   #askSomebody(held: Held, nowMs: number): void {
     held.askAtMs = nowMs + ASK_EVERY_MS
     this.#dropOver(held, nowMs)
-    if (!this.#held.has(held.partition)) return
-    const leader = this.#leaderOf(held.partition)
-    if (leader !== null && held.asked === 0 && held.produces.every((one) => one.sentTo === null)) {
-      held.asked++
+    if (!this.#holding.has(held) || !this.#isAllHeld(held)) return
+    const { partition } = held
+    const leader = this.#leaderOf(partition)
+    if (leader !== null && held.asked === 0 && this.leaderEpochOf(partition) > 0) {
       this.#sendAll(held, leader)
       return
     }
-    const living = this.#living(held.partition)
-    if (living.length === 0) return
-    const next = living[held.asked++ % living.length]!
-    const first = held.produces[0]
-    if (first === undefined) held.asks.shift()?.send(next)
-    else if (held.produces.every(({ sentTo }) => sentTo === null)) first.send(next)
-  }
-
-  #tryAgain(held: Held): void {
-    held.asked = 0
-    held.askAtMs = 0
-  }
-
-  /** Everything that is held, oldest first; produces only where nothing before them is under way elsewhere. */
-  #sendAll(held: Held, leader: BrokerProxy): void {
-    if (held.produces.some(({ sentTo }) => sentTo !== null)) {
-      held.askAtMs = 0
+    const living = this.#living(partition)
+    if (living.length === 0) {
+      if (this.#options.image.replicasOf(partition).length === 0) this.#refuseAll(held)
       return
     }
+    const next = living[held.asked++ % living.length]!
+    const first = held.produces[0]
+    if (first !== undefined) {
+      first.send(next)
+      return
+    }
+    const ask = held.asks.shift()
+    if (ask === undefined) return
+    ask.isProbe = true
+    this.#send(ask, next)
+  }
+
+  #isAllHeld({ produces }: Held): boolean {
+    return produces.every(({ sentTo }) => sentTo === null)
+  }
+
+  /** Everything that is held, oldest first; of its produces nobody has any. */
+  #sendAll(held: Held, leader: BrokerProxy): void {
     held.isHolding = false
     this.#holding.delete(held)
+    this.#dropTimedOut(held)
     const { asks } = held
     held.asks = []
     for (const produce of [...held.produces]) produce.send(leader)
-    for (const ask of asks) ask.send(leader)
+    for (const ask of asks) this.#send(ask, leader)
     this.#dropIfEmpty(held)
+  }
+
+  /** What was answered is not appended afterwards, if that can be helped. */
+  #dropTimedOut({ produces }: Held): void {
+    for (const produce of produces.filter(({ sentTo, isOver }) => sentTo === null && isOver)) {
+      produce.refuse(ErrorCode.REQUEST_TIMED_OUT)
+    }
   }
 
   /** Of those whose clients were told that their time is up, and of questions, those that have waited for long enough. */
   #dropOver(held: Held, nowMs: number): void {
-    for (const produce of held.produces.filter(({ sentTo, isOver }) => sentTo === null && isOver)) {
-      produce.refuse(ErrorCode.REQUEST_TIMED_OUT)
-    }
+    this.#dropTimedOut(held)
     const over = held.asks.filter(({ untilMs }) => nowMs >= untilMs)
     if (over.length > 0) {
       held.asks = held.asks.filter(({ untilMs }) => nowMs < untilMs)
@@ -309,8 +412,19 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
     this.#dropIfEmpty(held)
   }
 
+  /** Its topic has been deleted. */
+  #refuseAll(held: Held): void {
+    for (const produce of [...held.produces]) {
+      produce.refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ProduceReason.unknownPartition)
+    }
+    for (const ask of held.asks.splice(0)) ask.fail()
+    this.#dropIfEmpty(held)
+  }
+
   #dropIfEmpty(held: Held): void {
     if (held.produces.length > 0 || held.asks.length > 0) return
+    // a later one of the same partition has an entry of its own
+    if (this.#held.get(held.partition) !== held) return
     this.#holding.delete(held)
     this.#held.delete(held.partition)
   }

@@ -217,6 +217,10 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     this.#watches.remove(waiter)
   }
 
+  dismiss(partition: PartitionNumber): void {
+    this.#watches.dismiss(partition, ErrorCode.NOT_LEADER_OR_FOLLOWER)
+  }
+
   watchedAt(partition: PartitionNumber): number {
     return this.#watches.outstandingAt(partition)
   }

@@ -117,6 +117,21 @@ export class WatchTable {
     else this.#dropIfUnused(watch)
   }
 
+  /** Whoever waits for the partition is told `error`. */
+  dismiss(partition: PartitionNumber, error: number): void {
+    const watch = this.#watches.get(partition)
+    if (watch === undefined) return
+    // those who come meanwhile wait
+    let waiter = watch.first
+    while (waiter !== null) {
+      const next: Waiter | null = waiter.next
+      this.#unlink(watch, waiter)
+      waiter.onWoken(error)
+      waiter = next
+    }
+    this.#dropIfUnused(watch)
+  }
+
   /** Wakes who is due and sends what there is room for; returns how much was done. */
   doWork(): number {
     let work = 0

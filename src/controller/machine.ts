@@ -102,6 +102,12 @@ export class ControllerMachine
         const entries = request.validateOnly ? [] : plan.entries
         return { entries, response: { kind: request.kind, results: plan.results } }
       }
+      // no front asks yet: the handlers of both are not among those that are served
+      case 'alter-reassignments':
+      case 'list-reassignments': {
+        const refusal = refuse(ErrorCode.UNSUPPORTED_VERSION, 'Replicas are not moved yet.')
+        return { entries: [], response: refuseAll(request, refusal) }
+      }
       case 'allocate-producer-ids':
         return this.#allocateProducerIds(tenantId, request.count)
       default:

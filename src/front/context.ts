@@ -13,7 +13,7 @@ import type { TailReaders } from '../cell/tail-reader.ts'
 import { type BrokerConfigLayers, fixedLayers } from '../image/config-layers.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView } from '../image/view.ts'
-import type { DescribedProducer } from '../link/control.ts'
+import type { DescribedLog, DescribedProducer } from '../link/control.ts'
 import type { TopicCounts } from '../link/topic-counts.ts'
 import type { KafkaConnection } from '../net/connection.ts'
 import type { InFlightBudget } from '../net/in-flight.ts'
@@ -69,8 +69,11 @@ export interface FrontServices {
   readonly dispatcher: Dispatcher
   readonly controller: ControllerClient
   readonly producers: BrokerQuestions<ProducersAnswer>
-  /** Bytes of logs, NaN where a broker cannot tell. */
-  readonly logSizes: BrokerQuestions<readonly number[]>
+  readonly logSizes: BrokerQuestions<readonly DescribedLog[]>
+  /** Up to where brokers have the metadata log. */
+  readonly metadataEnds: BrokerQuestions<number>
+  /** Whether brokers have handed over what they lead: an error code. */
+  readonly leaderMoves: BrokerQuestions<number>
   readonly tails: TailReaders
   readonly segments: SegmentReader
   readonly fileBuffers: BufferPool

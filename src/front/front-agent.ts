@@ -295,7 +295,13 @@ export class FrontAgent {
         this.services.producers.onAnswer(message.correlation, message)
         break
       case 'log-sizes':
-        this.services.logSizes.onAnswer(message.correlation, message.sizes)
+        this.services.logSizes.onAnswer(message.correlation, message.logs)
+        break
+      case 'metadata-end':
+        this.services.metadataEnds.onAnswer(message.correlation, message.endOffset)
+        break
+      case 'leadership-moved':
+        this.services.leaderMoves.onAnswer(message.correlation, message.error)
         break
       case 'leaders':
         this.#onLeaders(message)
@@ -308,6 +314,8 @@ export class FrontAgent {
         this.services.tails.clear()
         this.services.producers.failDead()
         this.services.logSizes.failDead()
+        this.services.metadataEnds.failDead()
+        this.services.leaderMoves.failDead()
         // The one voter runs on broker 1's thread.
         if (message.cellId === 1 && message.brokerId === 1) controller.markGone()
         break
@@ -366,6 +374,8 @@ function makeServices(
     controller,
     producers: new BrokerQuestions(options.control),
     logSizes: new BrokerQuestions(options.control),
+    metadataEnds: new BrokerQuestions(options.control),
+    leaderMoves: new BrokerQuestions(options.control),
     tails: new TailReaders(options.frontId),
     segments,
     fileBuffers,

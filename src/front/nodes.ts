@@ -1,3 +1,4 @@
+import type { BrokerId } from '../base/ids.ts'
 import type { RequestContext } from './context.ts'
 
 /** A node as a client is told of it. */
@@ -5,6 +6,8 @@ export interface Node {
   readonly nodeId: number
   readonly host: string
   readonly port: number
+  /** null where none was given. */
+  readonly rack: string | null
 }
 
 /** The nodes of the tenant's cell, ids 1 … N, at the listener that the connection came in on. */
@@ -14,10 +17,15 @@ export function nodesOf(context: RequestContext): Node[] {
   const nodes: Node[] = []
   const count = Math.min(context.services.image.brokersPerCell, listener.advertisedPorts.length)
   for (let nodeId = 1; nodeId <= count; nodeId++) {
-    nodes.push({ nodeId, host, port: listener.advertisedPorts[nodeId - 1]! })
+    const rack = rackOf(context, nodeId)
+    nodes.push({ nodeId, host, port: listener.advertisedPorts[nodeId - 1]!, rack })
   }
   return nodes
 }
+
+/** `broker.rack` of a node of the tenant's cell, as its broker has said. */
+export const rackOf = ({ services, cellId }: RequestContext, nodeId: number): string | null =>
+  services.image.brokerDirectory(cellId, nodeId as BrokerId)?.rack ?? null
 
 /** Which node clients take for the controller: broker 1, on whose thread it runs. Any node can be asked. */
 export const CONTROLLER_NODE = 1

@@ -23,6 +23,19 @@ export type ControllerRequest =
       readonly resources: readonly ConfigResource[]
     }
   | { readonly kind: 'allocate-producer-ids'; readonly count: number }
+  | {
+      readonly kind: 'alter-reassignments'
+      /** Else a partition keeps as many replicas as it has. */
+      readonly allowReplicationFactorChange: boolean
+      readonly topics: readonly ReassignedTopic[]
+    }
+  | {
+      readonly kind: 'list-reassignments'
+      /** null: all of the tenant's. */
+      readonly topics:
+        | readonly { readonly name: string; readonly indexes: readonly number[] }[]
+        | null
+    }
   /** Of a broker as it starts: which directory it has. Answered once that is committed; the tenant of the request means nothing. */
   | {
       readonly kind: 'register-broker'
@@ -31,6 +44,24 @@ export type ControllerRequest =
       readonly directoryId: string
       readonly rack: string | null
     }
+
+export interface ReassignedTopic {
+  readonly name: string
+  readonly partitions: readonly {
+    readonly index: number
+    /** Node ids, the preferred leader first; null: what is under way is undone. */
+    readonly replicas: readonly number[] | null
+  }[]
+}
+
+/** A partition whose replicas are being moved. */
+export interface OngoingReassignment {
+  readonly index: number
+  /** Those that are to be, and those that are to go. */
+  readonly replicas: readonly number[]
+  readonly adding: readonly number[]
+  readonly removing: readonly number[]
+}
 
 export interface MorePartitions {
   readonly name: string
@@ -87,6 +118,28 @@ export interface Outcome {
 
 export type ControllerResponse =
   | { readonly kind: 'create-partitions'; readonly results: readonly Outcome[] }
+  /** In the order of the request's topics, and of their partitions. */
+  | {
+      readonly kind: 'alter-reassignments'
+      readonly topics: readonly {
+        readonly name: string
+        readonly partitions: readonly {
+          readonly index: number
+          readonly error: number
+          readonly message: string | null
+        }[]
+      }[]
+    }
+  /** Topics that are not there, or of which nothing is moved, are left out. */
+  | {
+      readonly kind: 'list-reassignments'
+      readonly error: number
+      readonly message: string | null
+      readonly topics: readonly {
+        readonly name: string
+        readonly partitions: readonly OngoingReassignment[]
+      }[]
+    }
   /** In the order of the resources. */
   | { readonly kind: 'alter-configs'; readonly results: readonly Outcome[] }
   | { readonly kind: 'create-topics'; readonly results: readonly TopicResult[] }

@@ -35,6 +35,15 @@ export interface DescribedProducer {
   readonly txnFirstOffset: number
 }
 
+/** One replica's log; NaN for what is not known without opening it. */
+export interface DescribedLog {
+  /** NaN where the disk does not tell. */
+  readonly sizeBytes: number
+  readonly logEndOffset: number
+  /** As this replica knows it. */
+  readonly highWatermark: number
+}
+
 /**
  * HTTP front → broker or Kafka front: what it has counted for `topics`, and how large `partitions` (those that the broker leads)
  * are. A few dozen of each at a time: the answer is made in one turn.
@@ -145,7 +154,7 @@ export type ControlMessage =
     }
   | TopicStatsRequest
   | TopicStatsAnswer
-  /** Front → broker: how large the logs of some partitions are. */
+  /** Front → broker: how large its logs of some partitions are, and how far; those that it follows as well. */
   | {
       readonly kind: 'describe-log-sizes'
       readonly correlation: number
@@ -154,9 +163,12 @@ export type ControlMessage =
   | {
       readonly kind: 'log-sizes'
       readonly correlation: number
-      /** Bytes, in the order asked for; NaN where the disk does not tell. */
-      readonly sizes: readonly number[]
+      /** In the order asked for. */
+      readonly logs: readonly DescribedLog[]
     }
+  /** Front → broker: up to where it has the metadata log. */
+  | { readonly kind: 'describe-metadata'; readonly correlation: number }
+  | { readonly kind: 'metadata-end'; readonly correlation: number; readonly endOffset: number }
   /**
    * A batch, a coordinator's request, or, between brokers, the producers of a snapshot: too large for the ring, and named by `bufferId` in the
    * record that follows.

@@ -24,7 +24,15 @@ export interface RaftGroupOptions {
   readonly commit: Position
   /** Ticks without a leader until an election, drawn anew for each wait: no two replicas should agree. */
   readonly electionTicks: () => number
+  /**
+   * The system has gone down since this log was written, and may have taken the end of it: the first election hears every voter, for a while, so that the
+   * longest log wins. Default false.
+   */
+  readonly isAfterPowerLoss?: boolean
 }
+
+/** So long the first election after a power loss waits for voters that do not answer. */
+const HEAR_ALL_TICKS = 100
 
 type Of<T extends Message['type']> = Extract<Message, { type: T }>
 
@@ -50,6 +58,8 @@ export class RaftGroup {
   #votes = new Map<ReplicaId, boolean>()
   #ticks = 0
   #electionTicks: number
+  /** Ticks for which an election yet waits for all voters. */
+  #hearAllTicks: number
   // since the last Ready
   #isHardStateNew = false
   #messages: Message[] = []
@@ -62,6 +72,7 @@ export class RaftGroup {
     this.#term = hardState.term
     this.#vote = hardState.vote
     this.#electionTicks = options.electionTicks()
+    this.#hearAllTicks = options.isAfterPowerLoss === true ? HEAR_ALL_TICKS : 0
     invariant(this.#log.view.lastTerm <= this.#term, 'no entry is of a later term')
   }
 
@@ -129,8 +140,15 @@ export class RaftGroup {
       return
     }
     if (!this.needsTicks) return
+    if (this.#hearAllTicks > 0) this.#hearLess()
     if (++this.#ticks >= this.#electionTicks) this.campaign()
     else if (this.#role === Role.PRE_CANDIDATE) this.#askAgain()
+  }
+
+  /** What a majority has granted while others were waited for counts once they were waited for long enough. */
+  #hearLess(): void {
+    this.#hearAllTicks--
+    if (this.#hearAllTicks === 0 && this.#role === Role.PRE_CANDIDATE) this.#count()
   }
 
   /** Whoever has not answered may have held on to the leader that is lost: it did not know of that yet. */
@@ -345,6 +363,12 @@ export class RaftGroup {
   }
 
   #count(): void {
+    if (this.#hearAllTicks > 0 && this.#role === Role.PRE_CANDIDATE) {
+      // whoever refuses has more: it was asked, and asks itself
+      if ([...this.#votes.values()].includes(false)) this.#follow(this.#term, NO_REPLICA)
+      else if (this.#log.view.configuration.voters.some((voter) => !this.#votes.has(voter))) return
+    }
+    if (this.#role === Role.FOLLOWER) return
     const result: Tally = tally(this.#log.view.configuration, (replica) => this.#votes.get(replica))
     if (result === 'lost') this.#follow(this.#term, NO_REPLICA)
     if (result !== 'won') return
@@ -381,6 +405,7 @@ export class RaftGroup {
   }
 
   #lead(): void {
+    this.#hearAllTicks = 0
     this.#role = Role.LEADER
     this.#leader = this.id
     const startedAt = this.#log.view.end
@@ -400,6 +425,7 @@ export class RaftGroup {
   }
 
   #followLeader(from: ReplicaId): void {
+    this.#hearAllTicks = 0
     invariant(this.#role !== Role.LEADER, 'a term has one leader')
     if (this.#role !== Role.FOLLOWER || this.#leader !== from) this.#follow(this.#term, from)
   }

@@ -28,12 +28,16 @@ export function registers(options: Registration): Agent {
   const { broker, brokerId, directoryId, rack } = options
   const request = { kind: 'register-broker', cellId: CELL, brokerId, directoryId, rack } as const
   let askAtMs = Number.NEGATIVE_INFINITY
+  // at every start: the rack may be another
+  let hasAsked = false
+  const isDone = () => !broker.isReady || (broker.isRegistered && hasAsked)
   return {
     get nextTimerAtMs() {
-      return broker.isReady && !broker.isRegistered ? askAtMs : Number.POSITIVE_INFINITY
+      return isDone() ? Number.POSITIVE_INFINITY : askAtMs
     },
     doWork(nowMs) {
-      if (!broker.isReady || broker.isRegistered || nowMs < askAtMs) return 0
+      if (isDone() || nowMs < askAtMs) return 0
+      hasAsked = true
       askAtMs = nowMs + ASK_AGAIN_MS
       ask(options, request)
       return 1

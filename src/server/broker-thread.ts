@@ -10,8 +10,10 @@ import { openDirectoryIdentity } from '../broker/directory-identity.ts'
 import { openBrokerEnvironment } from '../broker/environment.ts'
 import { FlushClient } from '../broker/flush-client.ts'
 import type { FrontRings } from '../broker/front-link.ts'
+import { replicasWithoutMetadata } from '../broker/lost-metadata.ts'
 import { MetadataLog } from '../broker/metadata-log.ts'
 import type { ControllerAgent, ControllerAgentOptions } from '../controller/agent.ts'
+import { StartRefusedError } from '../controller/refused.ts'
 import type { BrokerBack, ControlMessage } from '../link/control.ts'
 import { BrokerGauge } from '../link/counters.ts'
 import {
@@ -49,7 +51,7 @@ import {
   threadLogger,
   waitForGate,
 } from './thread.ts'
-import { brokerIds, CELL, FLUSHER_PEER, FRONTS, KAFKA_FRONT } from './wiring.ts'
+import { brokerIds, CELL, CONTROLLER_BROKER, FLUSHER_PEER, FRONTS, KAFKA_FRONT } from './wiring.ts'
 
 /** The reserve of a full disk is written this long after the broker's start, not during it. */
 const RESERVE_AFTER_MS = 1_000
@@ -154,7 +156,8 @@ function buildAgents(
     },
   })
   const registering = registers({
-    ...{ brokerId, directoryId, rack: null, broker, control },
+    ...{ brokerId, directoryId, broker, control },
+    rack: data.settings.racks[brokerId] ?? null,
     controller: () => controller,
   })
   if (controllerModule === null || metadataLog === null) {
@@ -164,8 +167,20 @@ function buildAgents(
   controller = new ControllerAgent(
     controllerOptions(data, environment, metadataLog, control, broker),
   )
+  refuseToFormAnew(environment, metadataLog, data.settings.dataDir)
   controller.start()
   return { broker, controller, agents: [broker, metadataLog, controller, registering], afterStart }
+}
+
+/** The metadata went with this broker's directory, and the others have what it named: throws rather than have them removed as nobody's. */
+function refuseToFormAnew({ disk }: LogEnvironment, log: MetadataLog, dataDir: string): void {
+  if (log.endOffset > 0) return
+  const holds = replicasWithoutMetadata(disk, dataDir)
+  if (holds === null) return
+  throw new StartRefusedError(
+    `the metadata log in ${brokerPath(dataDir, CELL, CONTROLLER_BROKER)} is empty, but ${holds} holds replicas of topics: ` +
+      'restore that directory (the metadata has no other copy yet), or begin with another --data-dir',
+  )
 }
 
 function openEnvironment(

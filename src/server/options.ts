@@ -6,6 +6,7 @@ import { parseAllowedHost } from '../net/host-check.ts'
 import { parseBrokerConfig } from './broker-configs.ts'
 import { brokersMadeFor } from './data-directory.ts'
 import { areBoundAlike, type KafkaListen, parseKafkaListens } from './listeners.ts'
+import { parseRacks, type Racks } from './racks.ts'
 import {
   type Advertised,
   type HostPort,
@@ -42,6 +43,7 @@ export interface EngineSettings {
   readonly tokenFile: string | null
   readonly brokers: number
   readonly cells: number
+  readonly racks: Racks
   readonly memoryBytes: number
   readonly stopTimeoutMs: number
   readonly logLevel: LogLevel
@@ -180,6 +182,16 @@ export const OPTIONS: readonly OptionSpec[] = [
     shown: '1',
     fallback: () => 1,
     parse: parseCells,
+  }),
+  option({
+    key: 'racks',
+    name: 'rack',
+    placeholder: 'BROKER=RACK',
+    help: "rack of a broker (Kafka's broker.rack); replicas are spread over racks once every broker has one; several with commas",
+    shown: 'none',
+    isList: true,
+    fallback: () => ({}),
+    parse: parseRacks,
   }),
   option({
     key: 'memoryBytes',

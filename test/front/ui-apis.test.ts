@@ -176,4 +176,60 @@ describe('DescribeLogDirs', () => {
     world.run()
     expect(dirOf(world, 2)).toMatchObject({ errorCode: 56, topics: [] })
   })
+
+  describe('of a topic with several replicas', () => {
+    /** What each node says of its replica of `t-0`; `answers`: what brokers say in whose place the test answers. */
+    function told(nodeId: number, answers: Readonly<Record<number, object | null>> = {}) {
+      const world = new Harness({ brokers: 3, isReplicated: true })
+      world.createTopic('t', 1)
+      world.tellLeader('t', 0, 1, 5)
+      const client = world.connectTo(nodeId)
+      for (const id of Object.keys(answers)) world.hung.add(Number(id))
+      const correlation = client.send(describeLogDirs, 5, { topics: null })
+      for (let round = 0; round < 10; round++) {
+        world.pass(100)
+        for (const [id, log] of Object.entries(answers)) {
+          const port = world.portOf(Number(id))
+          for (let envelope = port.poll(); envelope !== undefined; envelope = port.poll()) {
+            const { from, message } = envelope
+            if (message.kind !== 'describe-log-sizes' || log === null) continue
+            const { correlation: token } = message
+            const logs = [log as never]
+            port.post(from, { kind: 'log-sizes', correlation: token, logs })
+          }
+        }
+      }
+      const [topic] = client.answer(describeLogDirs, correlation)!.results[0]!.topics
+      return topic?.partitions
+    }
+
+    const leader = { sizeBytes: 900, logEndOffset: 12, highWatermark: 10 }
+
+    test('each node tells of its own replica', () => {
+      for (const nodeId of [1, 2, 3]) {
+        expect(told(nodeId)).toEqual([
+          { partitionIndex: 0, partitionSize: 0, offsetLag: 0, isFutureKey: false },
+        ])
+      }
+    })
+
+    test('one that follows is behind by what it lacks of what the leader knows to be on most', () => {
+      const behind = { sizeBytes: 500, logEndOffset: 7, highWatermark: 6 }
+      expect(told(2, { 1: leader, 2: behind })).toMatchObject([
+        { partitionSize: 500, offsetLag: 3 },
+      ])
+      const ahead = { ...behind, logEndOffset: 11 }
+      expect(told(2, { 1: leader, 2: ahead })).toMatchObject([{ offsetLag: 0 }])
+      expect(told(1, { 1: leader, 2: behind })).toMatchObject([
+        { partitionSize: 900, offsetLag: 0 },
+      ])
+    })
+
+    test('and not known to be, where one of the two logs is closed, or the leader hangs', () => {
+      const closed = { sizeBytes: 500, logEndOffset: Number.NaN, highWatermark: Number.NaN }
+      expect(told(2, { 1: leader, 2: closed })).toMatchObject([{ offsetLag: 0 }])
+      expect(told(2, { 1: closed, 2: leader })).toMatchObject([{ offsetLag: 0 }])
+      expect(told(2, { 1: null, 2: leader })).toMatchObject([{ partitionSize: 900, offsetLag: 0 }])
+    })
+  })
 })

@@ -74,6 +74,12 @@ const VALUES: Readonly<
   'token-file': { one: '/a', two: '/b', means: '/b', bad: [''] },
   brokers: { one: '1', two: '5', means: 5, bad: ['0', '17', '-1', '1.5', 'three', ''] },
   cells: { one: '1', two: '1', means: 1, bad: ['2', '0', 'x'] },
+  rack: {
+    one: '1=a',
+    two: '1=a, 3=rack c',
+    means: { 1: 'a', 3: 'rack c' },
+    bad: ['a', '1', '1=', '=a', '0=a', 'x=a', '1=a,1=b', `1=${'x'.repeat(250)}`],
+  },
   memory: {
     one: '64M',
     two: '100m',
@@ -139,6 +145,9 @@ describe('refusals', () => {
   test('name the limit', async () => {
     await expect(resolve({ flags: { brokers: '99' } })).rejects.toThrow(
       'option --brokers: "99" is refused, it wants a whole number from 1 to 16',
+    )
+    await expect(resolve({ flags: { brokers: '2', rack: '3=a' } })).rejects.toThrow(
+      'option --rack names broker 3, but there are 2 brokers',
     )
     await expect(resolve({ flags: { cells: '2' } })).rejects.toThrow('accepts only 1')
     await expect(resolve({ flags: { 'stop-timeout': '8' } })).rejects.toThrow('with its unit')

@@ -123,6 +123,7 @@ export class ReplicaGroup {
       log: recovered,
       commit: recovered.start,
       electionTicks,
+      isAfterPowerLoss: log.foundPoint.powerLoss,
     })
     this.#term = this.raft.term
     this.#logStartOffset = log.logStartOffset
@@ -277,7 +278,7 @@ export class ReplicaGroup {
 
   /** It is about to be closed with its log as it may be: others are to lead. */
   giveUp(): void {
-    if (this.raft.role !== Role.LEADER) return
+    // it may have resigned already, and not have said so
     this.raft.resign()
     for (const message of this.raft.ready().messages) {
       if (message.type === 'resign') this.#host.send(this, message, NO_PLACE, null)

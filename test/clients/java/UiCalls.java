@@ -201,8 +201,7 @@ public class UiCalls {
     check("operations are known", allowed != null && allowed.contains(AclOperation.ALTER));
     call(
         "kafka-ui: metadata quorum",
-        () -> admin.describeMetadataQuorum().quorumInfo().get(),
-        UnsupportedVersionException.class);
+        () -> admin.describeMetadataQuorum().quorumInfo().get());
     call(
         "kafka-ui: log directories",
         () -> admin.describeLogDirs(ids(nodes)).allDescriptions().get(),

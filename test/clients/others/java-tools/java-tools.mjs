@@ -41,6 +41,7 @@ const classes = {
   'kafka-acls': 'org.apache.kafka.tools.AclCommand',
   'kafka-log-dirs': 'org.apache.kafka.tools.LogDirsCommand',
   'kafka-metadata-quorum': 'org.apache.kafka.tools.MetadataQuorumCommand',
+  'kafka-leader-election': 'org.apache.kafka.tools.LeaderElectionCommand',
 }
 
 function start(name, args) {
@@ -338,7 +339,6 @@ await step('what is not there yet is refused at once, by name', async () => {
     ],
     ['list transactions', 'kafka-transactions', ['list']],
     ['ACLs', 'kafka-acls', ['--list']],
-    ['quorum', 'kafka-metadata-quorum', ['describe', '--status']],
   ]) {
     const from = performance.now()
     const output = await tool(name, args, { code: null }).catch((error) => error.message)
@@ -348,10 +348,27 @@ await step('what is not there yet is refused at once, by name', async () => {
   }
 })
 await step('kafka-log-dirs', async () => {
-  assert.match(
-    await tool('kafka-log-dirs', ['--describe', '--topic-list', topic]),
-    /"partitions":\[\{/,
+  const output = await tool('kafka-log-dirs', ['--describe', '--topic-list', topic])
+  const { brokers } = JSON.parse(output.split('\n').find((line) => line.startsWith('{')))
+  const told = brokers.flatMap(({ logDirs }) => logDirs[0].partitions.map((one) => one.partition))
+  const described = await tool('kafka-topics', ['--describe', ...ofTopic])
+  const wanted = [...described.matchAll(/Partition: (\d+).*?Replicas: ([\d,]+)/g)].flatMap(
+    ([, index, replicas]) => replicas.split(',').map(() => `${topic}-${index}`),
   )
+  assert(wanted.length > 0)
+  assert.deepEqual(told.sort(), wanted.sort())
+})
+await step('kafka-metadata-quorum and kafka-leader-election', async () => {
+  const status = await tool('kafka-metadata-quorum', ['describe', '--status'])
+  assert.match(status, /LeaderId: +1\n/)
+  assert.match(status, /HighWatermark: +[1-9]/)
+  const replication = await tool('kafka-metadata-quorum', ['describe', '--replication'])
+  assert.match(replication, /\n1\b.*Leader/)
+  assert.match(replication, /\n2\b.*Observer/)
+  // they lead already: nobody has died
+  const elected = ['--election-type', 'preferred', ...ofTopic, '--partition', '0']
+  const output = await tool('kafka-leader-election', elected)
+  assert.match(output, /Valid replica already elected|Successfully completed/)
 })
 await step('kafka-consumer-groups and kafka-topics: delete', async () => {
   assert.match(await tool('kafka-consumer-groups', ['--delete', ...ofGroup]), /success/)
