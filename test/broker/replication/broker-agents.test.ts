@@ -232,6 +232,31 @@ describe('brokers that replicate', () => {
     expect(agents.logOf(one!, number!)!.logStartOffset).toBe(5)
   })
 
+  it('deletes records in the turn in which others are written', () => {
+    const agents = new Agents()
+    const [number] = agents.createTopic()
+    const { producer, turn } = producing(agents, number!)
+    turn(100)
+    producer.isDone = true
+    turn(20)
+    const [one] = agents.nodes
+    const end = agents.logOf(one!, number!)!.logEndOffset
+    one!.front.produce(number!, idempotentBatch(producer.producerId, end))
+    one!.front.deleteRecords(number!, 5)
+    one!.front.produce(number!, idempotentBatch(producer.producerId, end + 1))
+    agents.run(40)
+    const answers = one!.front.take().map((reply) => ({ kind: reply.kind, error: reply.error }))
+    expect(answers.toSorted((a, b) => (a.kind < b.kind ? -1 : 1))).toEqual([
+      { kind: 'deleted', error: 0 },
+      { kind: 'produced', error: 0 },
+      { kind: 'produced', error: 0 },
+    ])
+    for (const node of agents.nodes) {
+      const { logStartOffset, highWatermark } = agents.logOf(node, number!)!
+      expect([logStartOffset, highWatermark]).toEqual([5, end + 2])
+    }
+  })
+
   it('closes what nobody touches, without a word, and serves it again when it is touched', () => {
     const agents = new Agents({ settings: { dehydrateAfterMs: 2_000 } })
     const numbers = agents.createTopic({ partitions: 20 })
