@@ -102,6 +102,18 @@ export class PartitionHistory {
     } else this.#expect(this.at(base), base, label)
   }
 
+  /** Whether one of the producer's newest batches begins with this record. */
+  hasLabel(producerId: number, label: string): boolean {
+    const newest = this.#batches.slice(-1_000)
+    return newest.some((one) => one.producerId === producerId && one.label === label)
+  }
+
+  /** The newest of a producer's batches. */
+  lastOf(producerId: number): string {
+    const own = this.#batches.filter((batch) => batch.producerId === producerId).slice(-8)
+    return own.map(describe).join(', ')
+  }
+
   at(offset: number): CommittedBatch | undefined {
     let low = 0
     let high = this.#batches.length - 1

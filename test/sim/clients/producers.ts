@@ -125,15 +125,26 @@ export class IdempotentProducer implements SimClient, ProduceSink {
     }
     const name = errorName(error)
     this.errors.set(name, (this.errors.get(name) ?? 0) + 1)
-    const isOvertaking =
-      error === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER &&
-      this.#waiting.slice(0, at).some(({ isSent }) => !isSent)
+    if (error === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER && this.#isCommitted(produce)) {
+      this.#waiting.splice(at, 1)
+      return
+    }
     safe(
-      RETRIABLE.has(error) || isOvertaking,
-      () => `${produce.label} of partition ${history.number} was answered with ${name}`,
+      RETRIABLE.has(error) || error === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+      () =>
+        `${produce.label} of partition ${history.number} was answered with ${name}: ${this.describe()}, committed ${history.lastOf(this.#options.producerId)}`,
     )
     produce.isSent = false
     this.#pauseUntilMs = cluster.nowMs + 20
+  }
+
+  /**
+   * As in Kafka, a snapshot of producers holds the last batch of each, so that a log which was opened at one does not know older ones again. What was
+   * lost shows in the end all the same: nothing that follows is ever taken.
+   */
+  #isCommitted({ label }: Produce): boolean {
+    const { history, producerId } = this.#options
+    return history.hasLabel(producerId, label)
   }
 
   #add(): void {
