@@ -119,6 +119,8 @@ export class BrokerAgent {
   readonly #maintenance: Maintenance
   readonly #stop: BrokerStop
   #firstFront = 0
+  /** Messages that came within a turn, for the beginning of the next. */
+  #deferred: ControlEnvelope[] = []
 
   constructor(options: BrokerAgentOptions) {
     const { environment, brokerId, cellId, root } = options
@@ -140,7 +142,8 @@ export class BrokerAgent {
     })
     this.#buffers = new BatchBuffers(this.#settings.batchBuffersMax)
     this.#replication = this.#newReplication(options)
-    const drainControl = () => void this.#drainControl(Number.POSITIVE_INFINITY)
+    const drainControl = () => this.#drainWithinTurn()
+    const isWhole = () => !this.#follower.isPartial
     this.#partitions = new LeaderPartitions({
       brokerId,
       image,
@@ -149,6 +152,7 @@ export class BrokerAgent {
       links: this.#links,
       counters: new BrokerCounters(options.counters),
       drainControl,
+      isImageWhole: isWhole,
     })
     const partitions = this.#partitions
     this.#produce = new ProduceHandler(partitions, this.#buffers, drainControl)
@@ -156,7 +160,6 @@ export class BrokerAgent {
     this.#watch = new WatchHandler(partitions)
     this.#listOffsets = new ListOffsetsHandler(partitions)
     this.#topicStats = new TopicStatsHandler(partitions, options.control)
-    const isWhole = () => !this.#follower.isPartial
     const { table, handler } = coordination(options, partitions, this.#buffers, image, isWhole)
     this.#coordinators = table
     this.#coordinate = handler
@@ -312,7 +315,10 @@ export class BrokerAgent {
   }
 
   #drainControl(limit: number): number {
-    let count = 0
+    const deferred = this.#deferred
+    if (deferred.length > 0) this.#deferred = []
+    for (const envelope of deferred) this.#onControl(envelope)
+    let count = deferred.length
     while (count < limit) {
       const envelope = this.#options.control.poll()
       if (envelope === undefined) break
@@ -320,6 +326,19 @@ export class BrokerAgent {
       count++
     }
     return count
+  }
+
+  /**
+   * In the midst of a turn's commands: what they need. Batches may be staged, and not written, of groups that take them; so what may change
+   * who leads (a move, a peer that is gone) waits for the next turn.
+   */
+  #drainWithinTurn(): void {
+    const { control } = this.#options
+    for (let next = control.poll(); next !== undefined; next = control.poll()) {
+      const { kind } = next.message
+      if (kind === 'metadata' || kind === 'batch-buffer' || kind === 'stop') this.#onControl(next)
+      else this.#deferred.push(next)
+    }
   }
 
   #onControl(envelope: ControlEnvelope): void {

@@ -60,7 +60,7 @@ export function randomOf(seed: number): SeededRandom {
 }
 
 /** Faults per step at the most and at the least, of a class that is on. */
-const RATE_MAX = 1 / 120
+const RATE_MAX = 1 / 30
 const RATE_MIN = 1 / 1_500
 
 export function drawSwarm(random: SeededRandom, only: readonly FaultClass[] | null): Swarm {
@@ -70,7 +70,7 @@ export function drawSwarm(random: SeededRandom, only: readonly FaultClass[] | nu
   for (const name of FAULT_CLASSES) {
     // drawn for all, so that a class which is left out changes nothing for the others
     const isOn = random.chance(share)
-    const rate = RATE_MIN + (RATE_MAX - RATE_MIN) * (random.below(1_000) / 1_000) ** 2
+    const rate = RATE_MIN + (RATE_MAX - RATE_MIN) * (random.below(1_000) / 1_000) ** 3
     if (only === null ? !isOn : !only.includes(name)) continue
     classes.add(name)
     rates.set(name, rate)

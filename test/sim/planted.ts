@@ -85,7 +85,7 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     name: 'the front sends again what may be there, without a producer id',
     file: 'cell/held-commands.ts',
-    find: 'return !this.mayBeAppended || this.producerId >= 0',
+    find: 'return !this.mayBeAppended || this.isIdempotent',
     replace: 'return true',
     only: ['thread-death', 'cut', 'late-messages', 'hang'],
   },

@@ -6,7 +6,8 @@ import { build } from 'esbuild'
 import type { PlantedBug } from './planted.ts'
 
 const SRC = join(import.meta.dirname, '../../src')
-const OUT = join(import.meta.dirname, '.bundles')
+/** Where what is made lies. */
+export const OUT = join(import.meta.dirname, '.bundles')
 
 /** Throws where the text that the bug changes is not there, or not once. Returns the path of what was made. */
 export async function plant(bug: PlantedBug | null, name: string): Promise<string> {
@@ -51,7 +52,11 @@ export interface PlantedRun {
 /** Runs seeds until one fails. A process that ends in another way than by finding something is an error. */
 export function run(
   file: string,
-  of: { readonly from: number; readonly seeds: number; readonly only?: readonly string[] },
+  of: {
+    readonly from: number
+    readonly seeds: number
+    readonly only?: readonly string[] | undefined
+  },
 ): PlantedRun {
   const args = ['--from', `${of.from}`, '--seeds', `${of.seeds}`]
   if (of.only !== undefined) args.push('--only', of.only.join(','))

@@ -77,7 +77,12 @@ export class Simulation {
     const dehydrates = this.swarm.classes.has('dehydration')
     this.cluster = new SimCluster({
       seed: this.#random.uint32(),
-      settings: { failedRetryMs: 1_000, ...(dehydrates ? { dehydrateAfterMs: 300 } : {}) },
+      settings: {
+        failedRetryMs: 1_000,
+        // what is left is taken in the midst of a turn
+        ...(this.#random.chance(0.3) ? { controlPerTurn: 1 } : {}),
+        ...(dehydrates ? { dehydrateAfterMs: 300 } : {}),
+      },
       listener: {
         onLine: (level, message, fields) => this.#onLine(level, message, fields),
         onTrace: (event) => this.#note(event),

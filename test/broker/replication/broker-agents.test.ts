@@ -2,10 +2,13 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../../src/base/error-code.ts'
 import type { PartitionNumber } from '../../../src/base/ids.ts'
+import { asBrokerId } from '../../../src/base/ids.ts'
+import { brokerPeer } from '../../../src/link/ports.ts'
 import { ProduceReason } from '../../../src/link/produce-reason.ts'
 import { baseOffsetOf, lastOffsetOf } from '../../../src/record/batch.ts'
 import { RecordCursor } from '../../../src/record/records.ts'
 import { idempotentBatch } from '../batches.ts'
+import { CELL } from '../world.ts'
 import { Agents, type Node } from './agents.ts'
 import { Producers } from './producer.ts'
 
@@ -255,6 +258,46 @@ describe('brokers that replicate', () => {
       const { logStartOffset, highWatermark } = agents.logOf(node, number!)!
       expect([logStartOffset, highWatermark]).toEqual([5, end + 2])
     }
+  })
+
+  it('is asked to hand over in the midst of a turn, and first writes what it has staged', () => {
+    // the rest of the messages is taken where a command needs its buffer
+    const agents = new Agents({ settings: { controlPerTurn: 1 } })
+    const [number] = agents.createTopic()
+    const { producer, turn } = producing(agents, number!)
+    turn(100)
+    producer.isDone = true
+    turn(20)
+    const [one] = agents.nodes
+    const end = agents.logOf(one!, number!)!.logEndOffset
+    const front = agents.frontControl
+    const to = brokerPeer(CELL, one!.id)
+    front.post(to, { kind: 'describe-metadata', correlation: 1 })
+    one!.front.produce(number!, idempotentBatch(producer.producerId, end))
+    one!.front.produce(number!, idempotentBatch(producer.producerId, end + 1, 4_000))
+    const partition = number!
+    front.post(to, { kind: 'move-leadership', correlation: 2, partition, to: asBrokerId(2) })
+    agents.runUntil('broker 2 leads', () => leaderOf(agents, number!)?.id === 2, 200)
+    agents.run(50)
+    const complaints = agents.lines.filter(({ level }) => level === 'error' || level === 'fatal')
+    expect(complaints).toEqual([])
+    expect(agents.logOf(agents.node(2), number!)!.highWatermark).toBe(end + 4_001)
+  })
+
+  it('say that they do not lead, not that there is no such partition, before they know of any', () => {
+    const agents = new Agents()
+    const [number] = agents.createTopic()
+    agents.run(30)
+    const [one] = agents.nodes
+    agents.kill(one!)
+    agents.start(one!)
+    // nobody has told it anything
+    while (one!.control.poll() !== undefined);
+    one!.front.produce(number!, idempotentBatch(1, 0))
+    agents.run(1)
+    const { error, reason } = one!.front.takeOne('produced')
+    expect(error).toBe(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    expect(reason).toBe(ProduceReason.notLeader)
   })
 
   it('closes what nobody touches, without a word, and serves it again when it is touched', () => {

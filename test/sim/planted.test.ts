@@ -1,0 +1,51 @@
+/**
+ * Each planted bug is found: with the seed that was recorded, or, in long runs, by a hunt of its own. `SIM_RECORD=1` hunts anew, and writes the seeds down.
+ */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { PLANTED, type PlantedBug } from './planted.ts'
+import { OUT, plant, run } from './planting.ts'
+
+const SEEDS_FILE = join(import.meta.dirname, 'planted-seeds.json')
+const HUNTS = process.env.GRIOT_TEST_LONG !== undefined || process.env.SIM_RECORD !== undefined
+/** A bug that so many seeds do not show is not found. */
+const HUNT_SEEDS = 200
+const TIMEOUT_MS = HUNTS ? 900_000 : 60_000
+
+const recorded: Record<string, number> = JSON.parse(readFileSync(SEEDS_FILE, 'utf8'))
+const nameOf = (bug: PlantedBug): string => `planted-${PLANTED.indexOf(bug)}`
+
+afterAll(() => {
+  if (process.env.SIM_RECORD !== undefined) {
+    writeFileSync(SEEDS_FILE, `${JSON.stringify(recorded, null, 2)}\n`)
+  }
+  rmSync(OUT, { recursive: true, force: true })
+})
+
+describe('planted bugs', () => {
+  it('has ten, six of them outside of raft', () => {
+    expect(PLANTED.length).toBeGreaterThanOrEqual(10)
+    const outside = PLANTED.filter(({ file }) => !file.startsWith('raft/'))
+    expect(outside.length).toBeGreaterThanOrEqual(6)
+    expect(Object.keys(recorded).sort()).toEqual(PLANTED.map(({ name }) => name).sort())
+  })
+
+  it.each(PLANTED)('$name', { timeout: TIMEOUT_MS }, async (bug) => {
+    const file = await plant(bug, nameOf(bug))
+    const { only } = bug
+    const found = HUNTS
+      ? run(file, { from: 1, seeds: HUNT_SEEDS, only })
+      : run(file, { from: recorded[bug.name]!, seeds: 1, only })
+    expect(found.caughtBy, 'the seed that shows it').not.toBe(null)
+    recorded[bug.name] = found.caughtBy!
+  })
+
+  it('are what those seeds find: without them nothing fails', { timeout: TIMEOUT_MS }, async () => {
+    const file = await plant(null, 'clean')
+    for (const { name, only } of PLANTED) {
+      const { message } = run(file, { from: recorded[name]!, seeds: 1, only })
+      expect(message, name).toBe('')
+    }
+  })
+})
