@@ -55,6 +55,7 @@ export class FaultInjector {
     Object.assign(cluster.rings, { full: 0, late: 0 })
     for (const node of cluster.nodes) {
       node.isHung = false
+      if (node.isControllerStuck) cluster.kill(node, 'an operator restarts it')
       if (node.isUp) {
         node.flusher.slowMs = 0
         cluster.disk.dieAfter(node.id, Number.POSITIVE_INFINITY)

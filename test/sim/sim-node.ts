@@ -56,6 +56,7 @@ export class SimNode {
   flusher!: SimFlusher
   #beats!: BeatWriter
   #agents: Agent[] = []
+  #metadataLog: MetadataLog | null = null
 
   constructor(id: BrokerId, port: ControlPort, context: NodeContext) {
     this.id = id
@@ -101,6 +102,7 @@ export class SimNode {
     this.environment = environment
     const directory = `${root}/metadata`
     const metadataLog = id === 1 ? MetadataLog.open({ environment, directory }) : null
+    this.#metadataLog = metadataLog
     const directoryId = openDirectoryIdentity({ ...environment, root })
     this.agent = new BrokerAgent({
       ...{ cellId: CELL, brokerId: id, root, environment, flush: this.flusher, control, peers },
@@ -135,6 +137,11 @@ export class SimNode {
     for (const agent of this.#agents) agent.doWork(nowMs)
     const isServing = this.agent.isReady && (this.controller?.ready ?? true)
     if (isServing) this.#beats.setState(BrokerState.SERVING)
+  }
+
+  /** Its metadata log takes nothing more before it is opened again, by an operator's restart. */
+  get isControllerStuck(): boolean {
+    return this.isUp && (this.#metadataLog?.failure ?? null) !== null
   }
 
   /** To one that begins anew: what is published from now on follows on it. */

@@ -27,6 +27,8 @@ export class Committer implements SimClient {
   #epoch = 0
   #isFinishing = false
   #isSure = false
+  /** A commit after all was well: what nobody touches may stay as the last fault has left it. */
+  #hasWrittenLast = false
   commits = 0
   fetches = 0
 
@@ -59,7 +61,8 @@ export class Committer implements SimClient {
     const { random, nowMs } = this.#cluster
     if (this.#isAsking || this.#isSure || nowMs < this.#askAtMs) return
     this.#askAtMs = nowMs + 5 + random.below(30)
-    if (this.#isFinishing || random.chance(0.3)) this.#fetch()
+    const isFetch = this.#isFinishing ? this.#hasWrittenLast : random.chance(0.3)
+    if (isFetch) this.#fetch()
     else this.#commit(Math.max(this.#committed, this.#attempted) + 1 + random.below(3))
   }
 
@@ -86,6 +89,7 @@ export class Committer implements SimClient {
       if (error !== ErrorCode.NONE) return
       this.commits++
       this.#committed = offset
+      this.#hasWrittenLast = this.#isFinishing
     })
     // also where it is answered with an error it may come to count
     if (isAsked) this.#attempted = offset
