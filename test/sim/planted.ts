@@ -83,6 +83,20 @@ export const PLANTED: readonly PlantedBug[] = [
     only: ['thread-death', 'cut', 'late-messages'],
   },
   {
+    name: 'followers are sent to where the last append would have been without a new segment',
+    file: 'broker/replication/replica-group.ts',
+    find: 'if (batchBaseOffset === offset && isThere)',
+    replace: 'if (batchBaseOffset === offset)',
+    only: ['cut', 'full-rings', 'late-messages', 'delete-records', 'dehydration'],
+  },
+  {
+    name: 'a broker without an image says that there is no such partition',
+    file: 'broker/leader-partitions.ts',
+    find: 'return isImageWhole() ? UNKNOWN_TOPIC_OR_PARTITION : NOT_LEADER_OR_FOLLOWER',
+    replace: 'return isImageWhole() ? UNKNOWN_TOPIC_OR_PARTITION : UNKNOWN_TOPIC_OR_PARTITION',
+    only: ['thread-death', 'cut', 'late-messages'],
+  },
+  {
     name: 'the front sends again what may be there, without a producer id',
     file: 'cell/held-commands.ts',
     find: 'return !this.mayBeAppended || this.isIdempotent',

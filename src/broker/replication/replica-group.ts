@@ -392,7 +392,10 @@ export class ReplicaGroup {
     const { controls, log } = this.#files
     const offset = controls.offsetOf(start)
     if (end === start || controls.offsetOf(end) === offset) return NO_PLACE
-    if (this.#tailPlace.batchBaseOffset === offset) return this.#tailPlace
+    const { batchBaseOffset, segmentBaseOffset } = this.#tailPlace
+    // with that append a new segment may have begun, and the one before may have been cleaned or removed since
+    const isThere = segmentBaseOffset === log.active?.baseOffset
+    if (batchBaseOffset === offset && isThere) return this.#tailPlace
     return placeIn(log, offset)
   }
 
