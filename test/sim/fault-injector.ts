@@ -16,6 +16,7 @@ export interface FaultInjectorOptions {
   readonly partitions: () => readonly PartitionNumber[]
   /** Every replica has everything: one may be lost. */
   readonly isSettled: () => boolean
+  readonly onEmptied: (broker: number) => void
   readonly highWatermark: (number: PartitionNumber) => number
 }
 
@@ -26,6 +27,8 @@ export class FaultInjector {
   readonly #options: FaultInjectorOptions
   /** The broker with a flipped bit somewhere; 0 for none. Its directory is given up in the end, as an operator would. */
   rotten = 0
+  /** A directory was emptied, and it was not seen since that all have everything. */
+  #isRefilling = false
   /** How many faults there were. */
   struck = 0
 
@@ -155,12 +158,16 @@ export class FaultInjector {
     const { cluster, note } = this.#options
     cluster.kill(node, why)
     note(`the directory of broker ${node.id} is emptied`)
+    this.#isRefilling = true
+    this.#options.onEmptied(node.id)
     cluster.disk.empty(node.id)
   }
 
   #flip(node: SimNode): void {
     const { cluster, random, note } = this.#options
-    if (node.id === 1 || !this.#mayLose) return
+    // the others have all that was acknowledged, unless one of them is being filled anew
+    if (this.#isRefilling && this.#options.isSettled()) this.#isRefilling = false
+    if (node.id === 1 || this.rotten !== 0 || this.#isRefilling) return
     const { disk } = cluster.disk
     cluster.kill(node, 'a bit of its disk flips')
     const segments = cluster.disk.segments(node.id)

@@ -4,7 +4,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { PLANTED, type PlantedBug } from './planted.ts'
+import { PLANTED, type PlantedBug, UNCAUGHT } from './planted.ts'
 import { OUT, plant, run } from './planting.ts'
 
 const SEEDS_FILE = join(import.meta.dirname, 'planted-seeds.json')
@@ -39,6 +39,10 @@ describe('planted bugs', () => {
       : run(file, { from: recorded[bug.name]!, seeds: 1, only })
     expect(found.caughtBy, 'the seed that shows it').not.toBe(null)
     recorded[bug.name] = found.caughtBy!
+  })
+
+  it('that are not caught can be planted all the same', async () => {
+    for (const bug of UNCAUGHT) await plant(bug, 'uncaught')
   })
 
   it('are what those seeds find: without them nothing fails', { timeout: TIMEOUT_MS }, async () => {

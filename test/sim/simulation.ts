@@ -56,7 +56,7 @@ export class Simulation {
   readonly #steps: number
   readonly #random: SeededRandom
   readonly #trace: ((line: string) => void) | null
-  readonly #committed = new CommittedChecker()
+  readonly #committed: CommittedChecker
   readonly #leaders = new LeadersChecker()
   readonly #images = new ImagesChecker()
   readonly #lines: string[] = []
@@ -74,6 +74,7 @@ export class Simulation {
     this.#trace = trace
     this.#random = randomOf(seed)
     this.swarm = drawSwarm(this.#random, only)
+    this.#committed = new CommittedChecker(!this.swarm.classes.has('power-cut'))
     const dehydrates = this.swarm.classes.has('dehydration')
     this.cluster = new SimCluster({
       seed: this.#random.uint32(),
@@ -101,6 +102,7 @@ export class Simulation {
       note: (event) => this.#note(event),
       partitions: () => this.admin.partitionsOf(TOPIC),
       isSettled: () => this.#unsettled(true) === null,
+      onEmptied: (broker) => this.#committed.emptied(broker),
       highWatermark: (number) => this.#committed.history(number).end,
     })
   }

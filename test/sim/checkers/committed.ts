@@ -16,6 +16,19 @@ interface Seen {
 export class CommittedChecker {
   readonly #histories = new Map<PartitionNumber, PartitionHistory>()
   readonly #seen = new Map<string, Seen>()
+  /** The highest high watermark that a broker has had of a partition, in any of its threads. */
+  readonly #had = new Map<string, number>()
+  readonly #keepsAll: boolean
+
+  /** `keepsAll`: the power never goes, so that what was written is there after any death. */
+  constructor(keepsAll: boolean) {
+    this.#keepsAll = keepsAll
+  }
+
+  /** Its directory was emptied: it comes back as another replica. */
+  emptied(broker: number): void {
+    for (const key of this.#had.keys()) if (key.startsWith(`${broker} `)) this.#had.delete(key)
+  }
 
   history(number: PartitionNumber): PartitionHistory {
     let history = this.#histories.get(number)
@@ -39,12 +52,24 @@ export class CommittedChecker {
     }
   }
 
+  /** One that has lost what it had must not go on as the replica that it was. */
+  #lookAtEnd(node: SimNode, number: PartitionNumber, log: PartitionLog): void {
+    const had = this.#had.get(`${node.id} ${number}`) ?? 0
+    const { logEndOffset } = log
+    safe(
+      !this.#keepsAll || logEndOffset >= had,
+      () =>
+        `broker ${node.id}: partition ${number} ends at ${logEndOffset}, and was committed up to ${had}`,
+    )
+  }
+
   #lookAt(node: SimNode, number: PartitionNumber, log: PartitionLog, isRotten: boolean): void {
     const key = `${node.id} ${number}`
     let seen = this.#seen.get(key)
     if (seen?.log !== log) {
       seen = { log, highWatermark: 0, checkedTo: 0 }
       this.#seen.set(key, seen)
+      this.#lookAtEnd(node, number, log)
     }
     const { highWatermark, logStartOffset } = log
     if (highWatermark === seen.highWatermark) return
@@ -55,6 +80,7 @@ export class CommittedChecker {
         `${who}: the high watermark of ${number} fell from ${seen.highWatermark} to ${highWatermark}`,
     )
     seen.highWatermark = highWatermark
+    this.#had.set(key, Math.max(highWatermark, this.#had.get(key) ?? 0))
     const from = Math.max(seen.checkedTo, logStartOffset)
     if (from >= highWatermark) return
     const history = this.history(number)
