@@ -1,13 +1,13 @@
 import { InvariantError } from '../base/assert.ts'
 import { ErrorCode } from '../base/error-code.ts'
-import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
+import type { BrokerId, CellId, PartitionNumber, TenantId } from '../base/ids.ts'
 import type { HostedCoordinator } from '../coordinator/hosted.ts'
 import { MetadataImage } from '../image/image.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
 import type { BeatSource } from '../link/broker-liveness.ts'
 import { CommandType } from '../link/commands.ts'
-import type { ControlMessage } from '../link/control.ts'
+import type { ControllerRequest, ControlMessage } from '../link/control.ts'
 import { BrokerGauge } from '../link/counters.ts'
 import {
   brokerPeer,
@@ -83,6 +83,8 @@ export interface BrokerAgentOptions {
   readonly companions?: readonly CompanionLog[]
   /** Messages that are not for a broker: the controller's, where it shares this thread. */
   readonly onOtherMessage?: (envelope: ControlEnvelope) => void
+  /** What is to be asked of the controller about a topic of that tenant; nobody waits for the answer. */
+  readonly askController?: (tenantId: TenantId, request: ControllerRequest) => void
   /** The order to stop has come: the controller on this thread stops, too. */
   readonly onStopping?: () => void
 }
@@ -265,7 +267,7 @@ export class BrokerAgent {
 
   /** A peer's thread has ended. */
   peerGone(broker: BrokerId): void {
-    this.#replication.peerGone(broker)
+    this.#replication.peerEnded(broker)
   }
 
   /** Nothing that this broker and that one say to each other arrives, as long as `isCut`: for drills. */
@@ -404,6 +406,13 @@ export class BrokerAgent {
         this.#coordinators.drop(replica.number)
       },
       onMoved: (replica) => this.#onMoved(replica),
+      onRaised: (replica) => this.#removeReplica(replica, ErrorCode.NOT_LEADER_OR_FOLLOWER),
+      onSettled: ({ number, topic: { tenantId, topicId }, index }, replicas) => {
+        const generation = this.#image.moveGenerationOf(number)
+        const settled = { kind: 'replicas-settled', topicId, index, generation, replicas } as const
+        options.askController?.(tenantId, settled)
+      },
+      isRemoving: (directory) => this.#maintenance.isRemoving(directory),
     })
   }
 
@@ -425,7 +434,10 @@ export class BrokerAgent {
 
   #onGone(number: PartitionNumber, directory: string): void {
     const replica = this.#table.get(number)
-    if (replica !== undefined) this.#removeReplica(replica)
+    const isThere = this.#image.topicOf(number) !== undefined
+    const error = isThere ? ErrorCode.NOT_LEADER_OR_FOLLOWER : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    if (replica !== undefined) this.#removeReplica(replica, error)
+    this.#replication.forget(number)
     this.#maintenance.removeDirectory(number, directory)
   }
 
@@ -439,16 +451,20 @@ export class BrokerAgent {
 
   #onWhole(): void {
     for (const replica of [...this.#table.replicas()]) {
-      const topic = this.#image.topicOf(replica.number)
+      const { number, directory } = replica
+      const topic = this.#image.topicOf(number)
+      const isElsewhere =
+        replica.isReplicated && !this.#image.holdersOf(number).includes(this.#options.brokerId)
       if (topic === undefined) this.#removeReplica(replica)
+      else if (isElsewhere) this.#onGone(number, directory)
       else replica.topic = topic
     }
     this.#onConfigs(() => true)
     this.#maintenance.onImageWhole()
   }
 
-  #removeReplica(replica: Replica): void {
-    this.#partitions.refuseAll(replica, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+  #removeReplica(replica: Replica, error: ErrorCode = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION): void {
+    this.#partitions.refuseAll(replica, error)
     this.#coordinators.drop(replica.number)
     this.#table.remove(replica, this.#partitions.nowMs)
   }

@@ -75,8 +75,12 @@ export class LeaderPartitions {
       return null
     }
     const replica = this.table.get(number) ?? this.table.admit(number)
-    if (replica !== undefined && !replica.isReplicated) return replica
+    if (replica !== undefined && !replica.isReplicated && !replica.isToBeRaised) return replica
     this.error = ErrorCode.NOT_LEADER_OR_FOLLOWER
+    if (replica?.isToBeRaised === true) {
+      this.reason = ProduceReason.electing
+      return null
+    }
     this.reason = replica === undefined ? ProduceReason.notLeader : this.replication.lead(replica)
     if (replica === undefined || this.reason !== ProduceReason.NONE) return null
     this.error = epochError(currentLeaderEpoch, this.leaderEpochOf(replica))
@@ -218,7 +222,7 @@ export class LeaderPartitions {
     }
     // who leads one of several replicas, and since when, is known by its group
     if (image.isReplicated(number)) {
-      const isHere = image.replicasOf(number).includes(brokerId)
+      const isHere = image.holdersOf(number).includes(brokerId)
       return isHere ? ErrorCode.NONE : ErrorCode.NOT_LEADER_OR_FOLLOWER
     }
     if (image.leaderOf(number) !== brokerId) return ErrorCode.NOT_LEADER_OR_FOLLOWER

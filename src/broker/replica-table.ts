@@ -371,6 +371,11 @@ export class ReplicaTable {
     }
   }
 
+  /** Closes the log of a replica whose group is not open; it is opened again when it is asked for. */
+  closeLog(replica: Replica): void {
+    this.#close(replica)
+  }
+
   /** The log was abandoned, since it begins anew: it is to be opened again. */
   dropLog(replica: Replica): void {
     this.#letGo(replica)

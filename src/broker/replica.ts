@@ -46,12 +46,16 @@ export class Replica {
   failedUntilMs = 0
   /** Being flushed in order to be closed. */
   isClosing = false
+  /** Its log is to be a group's as soon as it is at rest: nothing new is taken. */
+  isToBeRaised = false
   /** Waits for the write at the end of this turn. */
   isStaged = false
   /** Waits to be looked at in this turn: a flush has completed, or a timer has run. */
   isFlushed = false
   /** A coordinator waits for what it has appended. */
   isHeld = false
+  /** A coordinator lives in it: of several replicas, it leads as long as that does. */
+  isCoordinated = false
   /** Out of the table: the topic was deleted. */
   isRemoved = false
   timer: Timer | null = null
@@ -74,6 +78,7 @@ export class Replica {
   get isAtRest(): boolean {
     const isTouched = this.isStaged || this.isHeld
     if (isTouched || this.waiting.size > 0 || this.deletes > 0) return false
+    if (this.isReplicated && this.isCoordinated) return false
     return this.group === null || this.group.isAtRest
   }
 }

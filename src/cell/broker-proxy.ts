@@ -32,8 +32,11 @@ export interface OffsetsSink {
 }
 
 export interface CoordinateSink {
-  /** `frame`: the response with its size, a view that lives as long as the call; null where `error` is not 0: no coordinator has answered. */
-  onCoordinated(token: number, error: number, frame: Uint8Array | null): void
+  /**
+   * `frame`: the response with its size, a view that lives as long as the call; null where `error` is not 0: no coordinator has answered.
+   * `wasHandled`: what was asked may have been carried out all the same.
+   */
+  onCoordinated(token: number, error: number, frame: Uint8Array | null, wasHandled: boolean): void
 }
 
 export interface DeleteSink {

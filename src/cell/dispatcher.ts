@@ -42,6 +42,7 @@ export class Dispatcher {
     })
     cell[proxy.brokerId] = proxy
     this.#all.push(proxy)
+    if (before !== undefined) this.#replicated[cellId].onBrokerBack()
   }
 
   proxy(cellId: CellId, brokerId: BrokerId): BrokerProxy | undefined {
@@ -60,12 +61,14 @@ export class Dispatcher {
   /**
    * The broker to name to clients as leader, or to ask by control message; 0 where there is none. While nobody is known to lead one of
    * several replicas, the first that lives: every port serves every partition, and a client that is told of no leader would wait in vain.
+   * Once nobody has led it for longer than elections take, there is none.
    */
   nodeOf(cellId: CellId, partition: PartitionNumber): BrokerId | 0 {
     const leader = this.#image.leaderOf(partition)
     if (!this.#image.isReplicated(partition)) {
       return this.#cells[cellId]?.[leader]?.alive === true ? leader : 0
     }
+    if (this.#replicated[cellId]?.isLeaderless(partition)) return 0
     if (leader !== 0 && this.#answering(cellId, leader) !== undefined) return leader
     const living = (broker: BrokerId) => this.#answering(cellId, broker) !== undefined
     return this.#image.replicasOf(partition).find(living) ?? 0
@@ -140,5 +143,17 @@ export class Dispatcher {
     let parked = 0
     for (const proxy of this.#all) parked += proxy.parkedCommands
     return parked
+  }
+
+  /** Whether nobody answers for a replicated partition now: what is asked of it waits for a leader, or for one whose thread hangs. */
+  isHeld(cellId: CellId, partition: PartitionNumber): boolean {
+    if (!this.#image.isReplicated(partition)) return false
+    return !this.isLed(cellId, partition) || this.#replicated[cellId]!.isHolding(partition)
+  }
+
+  /** Whether one is known to lead it that lives, and does not hang: it may say that it does not. */
+  isLed(cellId: CellId, partition: PartitionNumber): boolean {
+    const leader = this.#image.leaderOf(partition)
+    return leader !== 0 && this.#answering(cellId, leader) !== undefined
   }
 }

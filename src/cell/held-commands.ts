@@ -37,7 +37,9 @@ export interface Holder {
   /** The question was refused by one that does not lead: held, or, false, not any longer. */
   hold(ask: HeldAsk, refusedBy: BrokerProxy): boolean
   /** The question is out no more. */
-  onAskDone(ask: HeldAsk, leader: BrokerProxy): void
+  onAskDone(ask: HeldAsk): void
+  /** Rises from question to question. */
+  nextNumber(): number
   /** Of the leader as this thread knows it. */
   leaderEpochOf(partition: PartitionNumber): number
 }
@@ -77,6 +79,8 @@ export class HeldProduce implements ProduceSink {
   sentInEpoch = -1
   /** Somebody may have appended it. */
   mayBeAppended = false
+  /** Monotonic milliseconds beyond which it is not held; 0 before that is looked at. */
+  heldUntilMs = 0
   readonly #holder: Holder
   #attempt = 0
   /** Attempts that are neither answered nor failed: brokers may read its batch yet. */
@@ -110,7 +114,7 @@ export class HeldProduce implements ProduceSink {
     return this.batch.length > PRODUCER_ID_AT && this.batch[PRODUCER_ID_AT]! < 0x80
   }
 
-  /** The client has been told that its time is up. */
+  /** The client has been told that its time is up, or has gone. */
   get isOver(): boolean {
     return this.sink.isOver === true
   }
@@ -184,8 +188,10 @@ export abstract class HeldAsk {
   /** The broker that it was sent to, null while it is held. */
   sentTo: BrokerProxy | null = null
   sentInEpoch = -1
-  /** It was sent ahead of all others, to find out who leads. */
-  isProbe = false
+  /** It may be sent only after those of its kind that came before it. */
+  readonly isOrdered: boolean = false
+  /** Its place among others. */
+  readonly number: number
   #attempt = 0
 
   constructor(holder: Holder, partition: PartitionNumber, token: number, untilMs: number) {
@@ -193,6 +199,7 @@ export abstract class HeldAsk {
     this.partition = partition
     this.token = token
     this.untilMs = untilMs
+    this.number = holder.nextNumber()
   }
 
   send(proxy: BrokerProxy): void {
@@ -214,7 +221,7 @@ export abstract class HeldAsk {
     const by = this.sentTo
     this.sentTo = null
     if (isRefusal && this.holder.hold(this, by)) return false
-    this.holder.onAskDone(this, by)
+    this.holder.onAskDone(this)
     return true
   }
 
@@ -364,10 +371,11 @@ export class HeldEpochEnd extends HeldAsk implements EpochEndSink {
 }
 
 /**
- * A request for a coordinator. One that a broker has refused is asked again of the next leader; one that a broker had when it died may have been carried
- * out, and is the client's to ask again.
+ * A request for a coordinator. One that a broker has refused before it looked at it is asked again of the next leader; one that a broker had when it died,
+ * or that its coordinator had when it went, may have been carried out, and is the client's to ask again.
  */
 export class HeldCall extends HeldAsk implements CoordinateSink {
+  override readonly isOrdered = true
   readonly sink: CoordinateSink
   readonly host: string
   /** Of its own: what the caller gave is gone when its call returns. */
@@ -400,16 +408,20 @@ export class HeldCall extends HeldAsk implements CoordinateSink {
     return false
   }
 
-  onCoordinated(attempt: number, error: number, frame: Uint8Array | null): void {
-    // one that is not alive any more had it
-    const isRefused = error === ErrorCode.NOT_COORDINATOR && this.sentTo?.alive === true
-    const isElsewhere = isRefused || error === ErrorCode.COORDINATOR_NOT_AVAILABLE
-    if (this.isAnswer(attempt, frame === null && isElsewhere)) {
-      this.sink.onCoordinated(this.token, error, frame)
+  onCoordinated(
+    attempt: number,
+    error: number,
+    frame: Uint8Array | null,
+    wasHandled: boolean,
+  ): void {
+    const { NOT_COORDINATOR, COORDINATOR_NOT_AVAILABLE } = ErrorCode
+    const isElsewhere = error === NOT_COORDINATOR || error === COORDINATOR_NOT_AVAILABLE
+    if (this.isAnswer(attempt, frame === null && isElsewhere && !wasHandled)) {
+      this.sink.onCoordinated(this.token, error, frame, wasHandled)
     }
   }
 
   fail(): void {
-    this.sink.onCoordinated(this.token, ErrorCode.NOT_COORDINATOR, null)
+    this.sink.onCoordinated(this.token, ErrorCode.NOT_COORDINATOR, null, false)
   }
 }

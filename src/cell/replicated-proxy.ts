@@ -12,6 +12,7 @@ import type {
   OffsetsSink,
   ProduceSink,
 } from './broker-proxy.ts'
+import { failedProduced } from './failed-replies.ts'
 import {
   type HeldAsk,
   HeldCall,
@@ -22,6 +23,7 @@ import {
   HeldProduce,
   type Holder,
 } from './held-commands.ts'
+import { ASK_EVERY_MS, HeldPartition, Probe } from './held-partition.ts'
 import { type Waiter, WatchTable } from './watch-table.ts'
 
 export interface ReplicatedProxyOptions {
@@ -34,27 +36,10 @@ export interface ReplicatedProxyOptions {
   readonly brokers: () => readonly BrokerProxy[]
 }
 
-/** Where nobody is known to lead, so often the next living replica is asked: it may lead, or take its chance. */
-const ASK_EVERY_MS = 20
 /** Questions are held for so long, and then refused: clients ask again on their own. */
 const HOLD_MAX_MS = 5_000
-
-/** What is held of one partition, or not answered. */
-class Held {
-  readonly partition: PartitionNumber
-  /** In the order in which they came, until they are answered. */
-  produces: HeldProduce[] = []
-  asks: HeldAsk[] = []
-  /** Nobody is known to lead. */
-  isHolding = false
-  askAtMs = 0
-  /** How many have been asked since it is held. */
-  asked = 0
-
-  constructor(partition: PartitionNumber) {
-    this.partition = partition
-  }
-}
+/** A partition that nobody has led for so long holds nobody up any more: what is asked of it is refused at once, until somebody leads. */
+const LEADERLESS_AFTER_MS = 5_000
 
 /**
  * The replicated partitions of a cell as one broker that never goes: commands go to whoever leads their partition, as this thread was told last. When
@@ -69,15 +54,14 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
   readonly hasReplies = false
   readonly parkedCommands = 0
   readonly #options: ReplicatedProxyOptions
-  readonly #held = new Map<PartitionNumber, Held>()
+  readonly #held = new Map<PartitionNumber, HeldPartition>()
   /** Of these, those for which nobody is known to lead. */
-  readonly #holding = new Set<Held>()
+  readonly #holding = new Set<HeldPartition>()
   /** Not later than the first of them wants to ask. */
   #askAtMs = Number.POSITIVE_INFINITY
-  /** Questions that some broker has. */
-  readonly #out = new Set<HeldAsk>()
   /** Who waits for records where nobody is known to lead. */
-  readonly #waiters = new WatchTable(() => false)
+  readonly #waiters = new WatchTable(null)
+  #number = 0
 
   constructor(options: ReplicatedProxyOptions) {
     this.#options = options
@@ -86,7 +70,17 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
 
   /** Partitions that wait for a leader. */
   get holding(): number {
-    return this.#holding.size
+    let count = 0
+    for (const held of this.#holding) if (!held.isEmpty) count++
+    return count
+  }
+
+  /** Nobody has led the partition for longer than an election takes. */
+  isLeaderless(partition: PartitionNumber): boolean {
+    const held = this.#held.get(partition)
+    if (held?.isLeaderless !== true) return false
+    held.touchedAtMs = this.#options.clock.monotonicMs()
+    return true
   }
 
   /** Monotonic milliseconds at which the next turn is due, or an earlier time. */
@@ -102,6 +96,12 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
     token: number,
   ): void {
     const held = this.#of(partition)
+    if (held.isHolding) held.touchedAtMs = this.#options.clock.monotonicMs()
+    if (held.isLeaderless) {
+      const refused = failedProduced(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+      sink.onProduced(token, { ...refused, reason: ProduceReason.noLeader })
+      return
+    }
     const produce = new HeldProduce(this, partition, acks, batch, sink, token)
     const before = held.produces.at(-1)
     held.produces.push(produce)
@@ -193,18 +193,31 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
     if (leader !== null) this.#leave(partition, leader)
     const held = this.#held.get(partition)
     if (held === undefined) return
-    held.asked = 0
     if (leader === null) {
+      held.beginAnew()
       if (held.isHolding) this.#askAt(held, 0)
-    } else if (this.#isAllHeld(held)) this.#sendAll(held, leader)
-    else this.#askAt(held, 0)
+      return
+    }
+    held.leads()
+    if (held.isFreeFor(leader)) this.#sendAll(held, leader)
+    else {
+      // what was taken away from another waits until those that this one has are answered
+      const isWaiting = held.produces.some(({ sentTo }) => sentTo === null)
+      if (isWaiting || held.asks.length > 0) this.#hold(held)
+      this.#askAt(held, 0)
+    }
   }
 
   /** A broker that hung turns again: it may lead what is held, and be what somebody waits for. */
   onAnswering(): void {
     this.#waiters.failAll(ErrorCode.LEADER_NOT_AVAILABLE)
+    this.onBrokerBack()
+  }
+
+  /** A broker is there again: it may help to elect a leader of what is held. */
+  onBrokerBack(): void {
     for (const held of this.#holding) {
-      held.asked = 0
+      held.beginAnew()
       this.#askAt(held, 0)
     }
   }
@@ -231,6 +244,11 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
 
   markGone(): void {}
 
+  /** Whether what is asked of the partition waits for a leader. */
+  isHolding(partition: PartitionNumber): boolean {
+    return this.#held.get(partition)?.isHolding === true
+  }
+
   // Holder
 
   onProduceDone(produce: HeldProduce, leader: BrokerProxy | null): void {
@@ -240,9 +258,9 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
     if (held === undefined || at < 0) return
     if (at === 0) held.produces.shift()
     else held.produces.splice(at, 1)
-    if (held.isHolding && this.#isAllHeld(held)) {
-      if (leader?.alive) this.#sendAll(held, leader)
-      else this.#askAt(held, 0)
+    if (held.isHolding) {
+      if (leader?.alive) this.#onFound(held, leader)
+      else if (held.hasNoProduceOut) this.#askAt(held, 0)
     }
     this.#dropIfEmpty(held)
   }
@@ -261,22 +279,28 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
   }
 
   hold(ask: HeldAsk, refusedBy: BrokerProxy | null = null): boolean {
-    this.#out.delete(ask)
-    if (this.#options.clock.monotonicMs() >= ask.untilMs) return false
     const held = this.#of(ask.partition)
-    // one that was sent ahead of the others stays the first of them
-    if (ask.isProbe) held.asks.unshift(ask)
-    else held.asks.push(ask)
-    ask.isProbe = false
+    held.out.delete(ask)
+    if (held.isLeaderless || this.#options.clock.monotonicMs() >= ask.untilMs) {
+      this.#dropIfEmpty(held)
+      return false
+    }
+    held.insert(ask)
     this.#wait(held, refusedBy, ask.sentInEpoch)
     return true
   }
 
-  onAskDone(ask: HeldAsk, leader: BrokerProxy): void {
-    this.#out.delete(ask)
-    if (!ask.isProbe) return
+  onAskDone(ask: HeldAsk): void {
     const held = this.#held.get(ask.partition)
-    if (held?.isHolding && leader.alive && this.#isAllHeld(held)) this.#sendAll(held, leader)
+    if (held === undefined) return
+    held.out.delete(ask)
+    // others may have waited for it, with a leader that is known
+    if (held.isHolding && ask.isOrdered && held.asked === 0) this.#askAt(held, 0)
+    this.#dropIfEmpty(held)
+  }
+
+  nextNumber(): number {
+    return ++this.#number
   }
 
   leaderEpochOf(partition: PartitionNumber): number {
@@ -284,27 +308,29 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
   }
 
   #ask(ask: HeldAsk): void {
-    const held = this.#held.get(ask.partition)
-    const leader = held?.isHolding === true ? null : this.#leaderOf(ask.partition)
-    if (leader !== null) this.#send(ask, leader)
+    const held = this.#of(ask.partition)
+    if (held.isHolding) held.touchedAtMs = this.#options.clock.monotonicMs()
+    const leader = held.isHolding ? null : this.#leaderOf(ask.partition)
+    // one that led has an older call: it may send that back
+    const isEarly = leader !== null && ask.isOrdered && held.hasCallElsewhere(leader)
+    if (leader !== null && !isEarly) this.#send(held, ask, leader)
     else if (!this.hold(ask)) ask.fail()
   }
 
-  #send(ask: HeldAsk, broker: BrokerProxy): void {
-    this.#out.add(ask)
+  #send(held: HeldPartition, ask: HeldAsk, broker: BrokerProxy): void {
+    held.out.add(ask)
     ask.send(broker)
   }
 
   /** What others than `leader` have of the partition, or wait for, is taken away from them. */
   #leave(partition: PartitionNumber, leader: BrokerProxy): void {
     this.#waiters.dismiss(partition, ErrorCode.NOT_LEADER_OR_FOLLOWER)
-    // forgets it
-    this.#waiters.sendQueued()
     const { image, proxyOf, brokers } = this.#options
     for (const broker of brokers()) if (broker !== leader) broker.dismiss(partition)
     const isHung = ({ brokerId }: BrokerProxy) => proxyOf(brokerId) === undefined
     const held = this.#held.get(partition)
-    for (const produce of held === undefined ? [] : [...held.produces]) {
+    if (held === undefined) return
+    for (const produce of [...held.produces]) {
       const { sentTo } = produce
       if (sentTo === null || sentTo === leader) continue
       if (produce.isIdempotent) produce.abandon()
@@ -314,125 +340,134 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
       } else {
         // it knows what became of it, and nobody else does
         produce.strand()
-        held!.produces.splice(held!.produces.indexOf(produce), 1)
+        held.produces.splice(held.produces.indexOf(produce), 1)
       }
     }
     if (image.replicasOf(partition).every((one) => proxyOf(one) !== undefined)) return
-    for (const ask of [...this.#out]) {
+    for (const ask of [...held.out]) {
       const { sentTo } = ask
-      if (ask.partition !== partition || sentTo === null || sentTo === leader) continue
-      if (!isHung(sentTo)) continue
-      this.#out.delete(ask)
-      if (ask.abandon()) this.#send(ask, leader)
+      if (sentTo === null || sentTo === leader || !isHung(sentTo)) continue
+      held.out.delete(ask)
+      if (ask.abandon()) this.#send(held, ask, leader)
     }
   }
 
   /** Holds the partition. `refusedBy`: it was asked as one that leads in epoch `epoch`, and does not. */
-  #wait(held: Held, refusedBy: BrokerProxy | null = null, epoch = -1): void {
+  #wait(held: HeldPartition, refusedBy: BrokerProxy | null = null, epoch = -1): void {
     if (held.isHolding) {
       // somebody is known since, or was, and nothing is under way any more
-      if (held.asked === 0 && this.#isAllHeld(held)) this.#askAt(held, 0)
+      if (held.asked === 0 && held.hasNoProduceOut) this.#askAt(held, 0)
       return
     }
-    held.isHolding = true
-    this.#holding.add(held)
+    held.touchedAtMs = this.#options.clock.monotonicMs()
+    this.#hold(held)
     const { partition } = held
     const isSame = refusedBy !== null && refusedBy === this.#leaderOf(partition)
     // who is known to lead says that it does not: it would say so again, until somebody is told of, which is soon
     const isTooEarly = isSame && epoch === this.leaderEpochOf(partition)
+    held.beginAnew()
     held.asked = isTooEarly ? 1 : 0
     // not from within whoever calls: it may have more to say
-    this.#askAt(held, isTooEarly ? this.#options.clock.monotonicMs() + ASK_EVERY_MS : 0)
+    this.#askAt(held, isTooEarly ? held.touchedAtMs + ASK_EVERY_MS : 0)
   }
 
-  #askAt(held: Held, atMs: number): void {
+  /** Whatever nobody has lies in a partition that is held: it is looked at again. */
+  #hold(held: HeldPartition): void {
+    held.isHolding = true
+    this.#holding.add(held)
+  }
+
+  #askAt(held: HeldPartition, atMs: number): void {
     held.askAtMs = atMs
     if (held.isHolding) this.#askAtMs = Math.min(this.#askAtMs, atMs)
   }
 
   /** A leader that is known and lives, or else the next replica that lives. */
-  #askSomebody(held: Held, nowMs: number): void {
-    held.askAtMs = nowMs + ASK_EVERY_MS
-    this.#dropOver(held, nowMs)
-    if (!this.#holding.has(held) || !this.#isAllHeld(held)) return
+  #askSomebody(held: HeldPartition, nowMs: number): void {
+    held.dropOver(nowMs)
+    this.#dropIfEmpty(held)
+    if (!this.#holding.has(held)) return
     const { partition } = held
     const leader = this.#leaderOf(partition)
-    if (leader !== null && held.asked === 0 && this.leaderEpochOf(partition) > 0) {
-      this.#sendAll(held, leader)
+    const isTold = leader !== null && held.asked === 0 && this.leaderEpochOf(partition) > 0
+    held.askAtMs = nowMs + (isTold ? ASK_EVERY_MS : held.nextPauseMs(nowMs))
+    if (isTold && !held.isLeaderless) {
+      if (held.isFreeFor(leader)) this.#sendAll(held, leader)
       return
     }
-    const living = this.#living(partition)
-    if (living.length === 0) {
-      if (this.#options.image.replicasOf(partition).length === 0) this.#refuseAll(held)
-      return
+    if (held.leaderlessSinceMs < 0) held.leaderlessSinceMs = nowMs
+    if (!held.isLeaderless && nowMs >= held.leaderlessSinceMs + LEADERLESS_AFTER_MS) {
+      held.isLeaderless = true
+      held.refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, ProduceReason.noLeader)
     }
-    const next = living[held.asked++ % living.length]!
+    if (this.#options.image.replicasOf(partition).length === 0) this.#forget(held)
+    else this.#probe(held)
+  }
+
+  /** Sends the oldest produce to the next living replica, or where there is none, a question. */
+  #probe(held: HeldPartition): void {
     const first = held.produces[0]
-    if (first !== undefined) {
+    // what one has that lives it answers, or refuses
+    if (first !== undefined && !held.isLeaderless && !held.hasNoProduceOut) return
+    const asked = held.probe?.askedOf ?? null
+    if (first === undefined && asked !== null && this.#isAnswering(asked)) return
+    const living = this.#living(held.partition)
+    if (living.length === 0) return
+    const next = living[held.asked++ % living.length]!
+    if (first !== undefined && first.sentTo === null) {
       first.send(next)
       return
     }
-    const ask = held.asks.shift()
-    if (ask === undefined) return
-    ask.isProbe = true
-    this.#send(ask, next)
+    held.probe ??= new Probe(held.partition, (leader) => this.#onFound(held, leader))
+    held.probe.send(next)
   }
 
-  #isAllHeld({ produces }: Held): boolean {
-    return produces.every(({ sentTo }) => sentTo === null)
+  /** Somebody who leads has answered. */
+  #onFound(held: HeldPartition, leader: BrokerProxy): void {
+    // a later one of the same partition has an entry of its own
+    if (this.#held.get(held.partition) !== held || !leader.alive) return
+    held.leads()
+    if (held.isHolding && held.isFreeFor(leader)) this.#sendAll(held, leader)
+  }
+
+  #isAnswering(broker: BrokerProxy): boolean {
+    return broker.alive && this.#options.proxyOf(broker.brokerId) === broker
   }
 
   /** Everything that is held, oldest first; of its produces nobody has any. */
-  #sendAll(held: Held, leader: BrokerProxy): void {
+  #sendAll(held: HeldPartition, leader: BrokerProxy): void {
     held.isHolding = false
     this.#holding.delete(held)
-    this.#dropTimedOut(held)
+    held.dropTimedOut(this.#options.clock.monotonicMs())
     const { asks } = held
     held.asks = []
     for (const produce of [...held.produces]) produce.send(leader)
-    for (const ask of asks) this.#send(ask, leader)
-    this.#dropIfEmpty(held)
-  }
-
-  /** What was answered is not appended afterwards, if that can be helped. */
-  #dropTimedOut({ produces }: Held): void {
-    for (const produce of produces.filter(({ sentTo, isOver }) => sentTo === null && isOver)) {
-      produce.refuse(ErrorCode.REQUEST_TIMED_OUT)
-    }
-  }
-
-  /** Of those whose clients were told that their time is up, and of questions, those that have waited for long enough. */
-  #dropOver(held: Held, nowMs: number): void {
-    this.#dropTimedOut(held)
-    const over = held.asks.filter(({ untilMs }) => nowMs >= untilMs)
-    if (over.length > 0) {
-      held.asks = held.asks.filter(({ untilMs }) => nowMs < untilMs)
-      for (const ask of over) ask.fail()
-    }
+    for (const ask of asks) this.#send(held, ask, leader)
     this.#dropIfEmpty(held)
   }
 
   /** Its topic has been deleted. */
-  #refuseAll(held: Held): void {
-    for (const produce of [...held.produces]) {
-      produce.refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ProduceReason.unknownPartition)
-    }
-    for (const ask of held.asks.splice(0)) ask.fail()
+  #forget(held: HeldPartition): void {
+    held.leaderlessSinceMs = -1
+    const { UNKNOWN_TOPIC_OR_PARTITION } = ErrorCode
+    held.refuse(UNKNOWN_TOPIC_OR_PARTITION, ProduceReason.unknownPartition)
     this.#dropIfEmpty(held)
   }
 
-  #dropIfEmpty(held: Held): void {
-    if (held.produces.length > 0 || held.asks.length > 0) return
+  #dropIfEmpty(held: HeldPartition): void {
+    if (!held.isEmpty) return
+    // it is looked for until somebody leads, so that it is known when that is so again
+    if (held.isHolding && held.leaderlessSinceMs >= 0) return
     // a later one of the same partition has an entry of its own
     if (this.#held.get(held.partition) !== held) return
     this.#holding.delete(held)
     this.#held.delete(held.partition)
   }
 
-  #of(partition: PartitionNumber): Held {
+  #of(partition: PartitionNumber): HeldPartition {
     let held = this.#held.get(partition)
     if (held === undefined) {
-      held = new Held(partition)
+      held = new HeldPartition(partition)
       this.#held.set(partition, held)
     }
     return held

@@ -183,7 +183,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     sink: CoordinateSink,
     token: number,
   ): void {
-    if (!this.#alive) sink.onCoordinated(token, ErrorCode.COORDINATOR_NOT_AVAILABLE, null)
+    if (!this.#alive) sink.onCoordinated(token, ErrorCode.COORDINATOR_NOT_AVAILABLE, null, false)
     else if (this.#calls.call(partition, host, frame, sink, token)) this.#sender.noteWritten()
   }
 

@@ -1,5 +1,6 @@
 import type { PartitionNumber } from '../base/ids.ts'
 import type { LocatedReply } from '../link/replies.ts'
+import type { Region } from '../shared/region.ts'
 import { RingLogReader, type RingLogSpan } from '../shared/ring-log-reader.ts'
 import { RingPins } from '../shared/ring-pins.ts'
 
@@ -33,7 +34,7 @@ export const newTailLook = (): TailLook => ({
  * and one front.
  */
 export class TailReader {
-  readonly region: { readonly byteOffset: number; readonly byteLength: number }
+  readonly region: Region
   readonly generation: number
   /** Monotonic milliseconds of the last use. */
   usedAtMs = 0
@@ -103,7 +104,10 @@ export class TailReader {
 
   /** Keeps the span from being overwritten and gives the bytes themselves, until {@link release}; null: too late. */
   hold(position: number, length: number): Uint8Array | null {
-    return this.#pins.hold(position) ? this.#ring.view(position, length) : null
+    if (!this.#pins.hold(position)) return null
+    if (this.#ring.isReadable(position, length)) return this.#ring.view(position, length)
+    this.#pins.release(position)
+    return null
   }
 
   release(position: number): void {
@@ -140,7 +144,8 @@ export class TailReaders {
       this.#readers.delete(partition)
       return undefined
     }
-    if (known?.generation === ringGeneration) return known
+    // each broker counts generations by itself
+    if (known?.generation === ringGeneration && known.region.sab === arena) return known
     const region = { sab: arena, byteOffset: ringByteOffset, byteLength: ringByteLength }
     const ring = new RingLogReader(region, ringGeneration, this.#front)
     // The block may have been given to another partition since the broker answered.

@@ -44,7 +44,7 @@ export type SendWatch = (partition: PartitionNumber, offset: number) => boolean
 export class WatchTable {
   /** Waiters looked at because of WOKENs, for tests: never more than wait for the woken partition. */
   visits = 0
-  readonly #send: SendWatch
+  readonly #send: SendWatch | null
   readonly #watches = new Map<PartitionNumber, PartitionWatch>()
   /** Watches that have no room in the ring yet. */
   readonly #queue: PartitionWatch[] = []
@@ -52,7 +52,8 @@ export class WatchTable {
   #due: Waiter[] = []
   #outstanding = 0
 
-  constructor(send: SendWatch) {
+  /** `send` is null where there is nobody to ask: they wait until they are told. */
+  constructor(send: SendWatch | null) {
     this.#send = send
   }
 
@@ -64,6 +65,11 @@ export class WatchTable {
   /** Offset of the WATCH that is out for `partition`, −1 for none. */
   outstandingAt(partition: PartitionNumber): number {
     return this.#watches.get(partition)?.outstanding ?? -1
+  }
+
+  /** Partitions that somebody waits for, or that the broker has been asked about. */
+  get size(): number {
+    return this.#watches.size
   }
 
   get hasWork(): boolean {
@@ -166,7 +172,7 @@ export class WatchTable {
   }
 
   #enqueue(watch: PartitionWatch): void {
-    if (watch.queued) return
+    if (watch.queued || this.#send === null) return
     watch.queued = true
     this.#queue.push(watch)
   }
@@ -180,7 +186,7 @@ export class WatchTable {
       const watch = queue[at]!
       if (watch.first !== null && watch.outstanding < 0) {
         const offset = lowestOffset(watch)
-        if (!this.#send(watch.partition, offset)) break
+        if (this.#send === null || !this.#send(watch.partition, offset)) break
         watch.outstanding = offset
         this.#outstanding++
         sent++

@@ -15,6 +15,7 @@ import { type CreateTopicsSettings, planCreateTopics } from './create-topics.ts'
 import { planDeleteTopics } from './delete-topics.ts'
 import { newClusterId, newTenantId } from './new-ids.ts'
 import { REPLICATION_IS_SERVED, replicasMade, usualReplicas } from './placement.ts'
+import { listReassignments, planReassignments, planSettled } from './reassign.ts'
 import { StartRefusedError } from './refused.ts'
 import { planRegisterBroker } from './register-broker.ts'
 import { refuse, refuseAll } from './results.ts'
@@ -102,11 +103,19 @@ export class ControllerMachine
         const entries = request.validateOnly ? [] : plan.entries
         return { entries, response: { kind: request.kind, results: plan.results } }
       }
-      // no front asks yet: the handlers of both are not among those that are served
-      case 'alter-reassignments':
+      case 'alter-reassignments': {
+        const { entries, results } = planReassignments(this.#state, tenantId, request)
+        return { entries, response: { kind: request.kind, topics: results } }
+      }
       case 'list-reassignments': {
-        const refusal = refuse(ErrorCode.UNSUPPORTED_VERSION, 'Replicas are not moved yet.')
-        return { entries: [], response: refuseAll(request, refusal) }
+        const topics = listReassignments(this.#state, tenantId, request)
+        const { kind } = request
+        return { entries: [], response: { kind, error: ErrorCode.NONE, message: null, topics } }
+      }
+      case 'replicas-settled': {
+        const entry = planSettled(this.#state, tenantId, request)
+        const response = { kind: request.kind, error: ErrorCode.NONE, message: null }
+        return { entries: entry === null ? [] : [entry], response }
       }
       case 'allocate-producer-ids':
         return this.#allocateProducerIds(tenantId, request.count)

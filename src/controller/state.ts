@@ -9,6 +9,7 @@ import {
   type TopicId,
 } from '../base/ids.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from '../image/entry.ts'
+import { isPending, type ReplicaMove } from '../image/replica-moves.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import { collisionName, hasCollisionChars } from '../image/topic-name.ts'
 import { TimelineMap, type TimelineRegistry, TimelineValue } from '../machine/timeline.ts'
@@ -40,6 +41,8 @@ export interface TopicState {
   readonly configs: ConfigValues
   /** Of each partition, the preferred leader first; equal lists are one object. */
   readonly replicas: readonly (readonly BrokerId[])[]
+  /** Of the partitions whose replicas have moved or are about to, by index. */
+  readonly moves: ReadonlyMap<number, ReplicaMove>
 }
 
 export interface BrokerState {
@@ -57,6 +60,7 @@ const named = (tenantId: TenantId, name: string): string => `${tenantId}/${name}
 const LISTS_MAX = 10_000
 const NO_NAMES: readonly string[] = []
 const NO_CONFIGS: ConfigValues = Object.freeze({})
+const NO_MOVES: ReadonlyMap<number, ReplicaMove> = new Map()
 
 export class ControllerState {
   readonly cluster: TimelineValue<ClusterState | null>
@@ -70,6 +74,8 @@ export class ControllerState {
   readonly #producerIds: TimelineMap<TenantId, number>
   /** By {@link brokerKey}: what has been said of it. */
   readonly brokers: TimelineMap<number, BrokerState>
+  /** With partitions whose replicas are being moved. */
+  readonly #movingTopics: TimelineMap<TopicId, TenantId>
   readonly #loads: TimelineMap<number, number>
   /** Partitions whose preferred leader a broker is. */
   readonly #leaderLoads: TimelineMap<number, number>
@@ -92,6 +98,7 @@ export class ControllerState {
     this.#collisions = new TimelineMap(registry)
     this.#producerIds = new TimelineMap(registry)
     this.brokers = new TimelineMap(registry)
+    this.#movingTopics = new TimelineMap(registry)
     this.#loads = new TimelineMap(registry)
     this.#leaderLoads = new TimelineMap(registry)
     this.#brokerConfigs = new TimelineMap(registry)
@@ -108,6 +115,13 @@ export class ControllerState {
   topicById(tenantId: TenantId, topicId: TopicId): TopicState | undefined {
     const topic = this.topicIds.get(topicId)
     return topic?.tenantId === tenantId ? topic : undefined
+  }
+
+  /** Of the tenant, those with partitions whose replicas are being moved. */
+  movingTopics(tenantId: TenantId): TopicState[] {
+    return [...this.#movingTopics.keys()].flatMap(
+      (topicId) => this.topicById(tenantId, topicId) ?? [],
+    )
   }
 
   /** Topics of the tenant whose names differ from `name` only in `.` and `_`. */
@@ -179,6 +193,9 @@ export class ControllerState {
       case 'partitions-added':
         this.#addPartitions(entry)
         break
+      case 'partition-reassigned':
+        this.#reassign(entry)
+        break
       case 'topic-configs':
         this.#setTopicConfigs(entry)
         break
@@ -230,7 +247,10 @@ export class ControllerState {
     const replicas = this.#interned(placements)
     const partitionCount = placements.length
     const { configs } = entry
-    const topic: TopicState = { tenantId, topicId, name, cellId, partitionCount, configs, replicas }
+    const topic: TopicState = {
+      ...{ tenantId, topicId, name, cellId, partitionCount, configs, replicas },
+      moves: NO_MOVES,
+    }
     this.topicIds.set(topicId, topic)
     this.#topicNames.set(named(tenantId, name), topic)
     this.#addChars(tenantId, charsOf(configs))
@@ -256,6 +276,20 @@ export class ControllerState {
     this.nextPartition.set(Math.max(this.nextPartition.value, end) as PartitionNumber)
     this.partitionCount.set(this.partitionCount.value + placements.length)
     this.#weigh(topic.cellId, replicas, 1)
+  }
+
+  #reassign(entry: Entry<'partition-reassigned'>): void {
+    const topic = this.#existing(entry)
+    const { index, replicas, target, leaving, isFirst, generation, firstLife } = entry
+    const before = topic.replicas[index]
+    invariant(before !== undefined, 'replicas move of a partition that exists')
+    const moves = new Map(topic.moves)
+    moves.set(index, { replicas, target, leaving, isFirst, generation, firstLife })
+    this.#replaceTopic(topic, { moves, replicas: topic.replicas.with(index, replicas) })
+    if ([...moves.values()].some(isPending)) this.#movingTopics.set(topic.topicId, topic.tenantId)
+    else this.#movingTopics.delete(topic.topicId)
+    this.#weigh(topic.cellId, [before], -1)
+    this.#weigh(topic.cellId, [replicas], 1)
   }
 
   #setTopicConfigs(entry: Entry<'topic-configs'>): void {
@@ -299,6 +333,7 @@ export class ControllerState {
   #deleteTopic(entry: Entry<'topic-deleted'>): void {
     const topic = this.#existing(entry)
     this.topicIds.delete(topic.topicId)
+    this.#movingTopics.delete(topic.topicId)
     this.#addChars(topic.tenantId, -charsOf(topic.configs))
     this.#topicNames.delete(named(topic.tenantId, topic.name))
     if (hasCollisionChars(topic.name)) {

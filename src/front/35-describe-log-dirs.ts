@@ -42,6 +42,7 @@ export const describeLogDirsHandler = handler({
     const broker = context.services.dispatcher.proxy(context.cellId, nodeId)
     const found = partitionsHere(request, nodeId, context)
     const logs: Described[] = []
+    const silent = new Set<BrokerId | 0>()
     const reply = (errorCode: number) => {
       const results = [resultOf(nodeId, errorCode, found, logs)]
       context.reply({ throttleTimeMs: 0, errorCode: ErrorCode.NONE, results })
@@ -53,7 +54,7 @@ export const describeLogDirsHandler = handler({
       else {
         const partitions = next.map(({ number }) => number)
         // before its own are looked at: or one that keeps up would seem to be behind
-        askLeaders(context, nodeId, partitions, (marks) =>
+        askLeaders(context, nodeId, partitions, silent, (marks) =>
           context.services.logSizes.ask(
             broker,
             (correlation) => ({ kind: 'describe-log-sizes', correlation, partitions }),
@@ -76,11 +77,12 @@ export const describeLogDirsHandler = handler({
   },
 })
 
-/** The high watermarks of what others lead, as far as those who do have the logs open. */
+/** The high watermarks of what others lead, as far as those who do have the logs open. `silent`: of those, the ones that have not answered and are not asked again. */
 function askLeaders(
   context: Context,
   nodeId: BrokerId,
   partitions: readonly PartitionNumber[],
+  silent: Set<BrokerId | 0>,
   done: (marks: ReadonlyMap<PartitionNumber, number>) => void,
 ): void {
   const { image, dispatcher, logSizes } = context.services
@@ -91,18 +93,19 @@ function askLeaders(
   }
   for (const [leader, led] of groupBy(partitions, (number) => image.leaderOf(number))) {
     const proxy = leader === 0 ? undefined : dispatcher.proxy(context.cellId, leader)
-    if (leader === nodeId || proxy === undefined) continue
+    if (leader === nodeId || proxy === undefined || silent.has(leader)) continue
+    // one whose thread is known to hang would be waited for in vain
+    if (!dispatcher.isLed(context.cellId, led[0]!)) continue
     waiting++
     within<readonly DescribedLog[]>(
       context.services,
       LEADER_MS,
-      (answer) =>
-        logSizes.ask(
-          proxy,
-          (correlation) => ({ kind: 'describe-log-sizes', correlation, partitions: led }),
-          answer,
-        ),
+      {
+        ...{ questions: logSizes, broker: proxy },
+        question: (correlation) => ({ kind: 'describe-log-sizes', correlation, partitions: led }),
+      },
       (logs) => {
+        if (logs === null) silent.add(leader)
         for (const [at, { highWatermark }] of (logs ?? []).entries()) {
           marks.set(led[at]!, highWatermark)
         }

@@ -5,8 +5,11 @@ import type { TopicView } from '../image/view.ts'
 import { type ElectLeadersRequest, electLeaders } from '../protocol/43-elect-leaders.ts'
 import { handler, type RequestContext } from './context.ts'
 import { Deadline } from './deadlines.ts'
+import type { MoveWaiter } from './leader-moves.ts'
+import { refuseExcess } from './limits.ts'
 
 type Context = RequestContext<typeof electLeaders>
+type Named = NonNullable<ElectLeadersRequest['topicPartitions']>
 
 const ElectionType = { PREFERRED: 0, UNCLEAN: 1 } as const
 
@@ -24,7 +27,7 @@ interface Row {
 }
 
 /** A leadership that is to go to the preferred replica. */
-interface Move {
+interface Move extends MoveWaiter {
   readonly topic: TopicView
   readonly number: PartitionNumber
   readonly row: Row
@@ -40,30 +43,56 @@ export const electLeadersHandler = handler({
   scopes: ['topicName'],
   handle(request, context) {
     const { electionType } = request
+    const excess = excessOf(request)
+    if (excess !== null) {
+      // told once: a request names in four bytes what takes a row of the answer
+      const [first] = request.topicPartitions!
+      const named = [{ topic: first!.topic, partitions: first!.partitions.slice(0, 1) }]
+      refuse(named, context, ErrorCode.POLICY_VIOLATION, excess)
+      return
+    }
+    const named = request.topicPartitions ?? []
     if (electionType !== ElectionType.PREFERRED && electionType !== ElectionType.UNCLEAN) {
-      refuse(request, context, ErrorCode.INVALID_REQUEST, `Unknown election type ${electionType}`)
-    } else if (request.timeoutMs <= 0) refuse(request, context, ErrorCode.REQUEST_TIMED_OUT, null)
+      refuse(named, context, ErrorCode.INVALID_REQUEST, `Unknown election type ${electionType}`)
+    } else if (request.timeoutMs <= 0) refuse(named, context, ErrorCode.REQUEST_TIMED_OUT, null)
     else new Election(request, context).start()
   },
 })
 
 /** Nothing is done, for anything that is asked. */
 function refuse(
-  { topicPartitions }: ElectLeadersRequest,
+  named: Named,
   context: Context,
   errorCode: number,
   errorMessage: string | null,
 ): void {
   const refused = (partitionId: number) => ({ partitionId, errorCode, errorMessage })
+  const asked = onceEach(named)
   context.reply({
     throttleTimeMs: 0,
     // of which the first version has no place
     errorCode: context.version < 1 ? ErrorCode.NONE : errorCode,
-    replicaElectionResults: (topicPartitions ?? []).map(({ topic, partitions }) => ({
+    replicaElectionResults: Array.from(asked, ([topic, partitions]) => ({
       topic,
-      partitionResult: partitions.map(refused),
+      partitionResult: Array.from(partitions, refused),
     })),
   })
+}
+
+function excessOf({ topicPartitions }: ElectLeadersRequest): string | null {
+  const named = (topicPartitions ?? []).map(({ partitions }) => ({ assignments: partitions }))
+  return refuseExcess('topics', named)
+}
+
+/** What is named twice is moved and told once. */
+function onceEach(asked: Named): Map<string, Set<number>> {
+  const once = new Map<string, Set<number>>()
+  for (const { topic, partitions } of asked) {
+    const known = once.get(topic) ?? new Set()
+    once.set(topic, known)
+    for (const index of partitions) known.add(index)
+  }
+  return once
 }
 
 /** One request until every partition of it is answered, or its time is up. */
@@ -85,7 +114,7 @@ class Election extends Deadline {
   start(): void {
     if (this.#request.topicPartitions === null) this.#judgeAll()
     else
-      for (const { topic, partitions } of this.#request.topicPartitions)
+      for (const [topic, partitions] of onceEach(this.#request.topicPartitions))
         this.#judge(topic, partitions)
     const { clock, deadlines } = this.#context.services
     const nowMs = clock.monotonicMs()
@@ -115,9 +144,9 @@ class Election extends Deadline {
     }
   }
 
-  #judge(name: string, partitions: readonly number[]): void {
+  #judge(name: string, partitions: ReadonlySet<number>): void {
     const topic = this.#context.services.image.topicByName(this.#context.session.tenantId, name)
-    const partitionResult = partitions.map((index) => {
+    const partitionResult = Array.from(partitions, (index) => {
       if (topic === undefined) return unknown(index, `No such topic as ${name}`)
       const isThere = index >= 0 && index < topic.partitionCount
       return isThere
@@ -130,7 +159,10 @@ class Election extends Deadline {
   #rowOf(topic: TopicView, index: number): Row {
     const number = topic.numberOf(index as PartitionIndex)
     const row: Row = { partitionId: index, errorCode: UNDECIDED, errorMessage: null }
-    const move = { topic, number, row, looks: 0 }
+    const move: Move = {
+      ...{ topic, number, row, looks: 0 },
+      onMoved: (error) => this.#onMoved(move, error),
+    }
     const isUnclean = this.#request.electionType === ElectionType.UNCLEAN
     if (isUnclean) this.#refuseUnclean(move)
     else if (this.#isLedAsPreferred(move)) refuseNeedless(row)
@@ -213,13 +245,8 @@ class Election extends Deadline {
   }
 
   #ask(leader: BrokerProxy, move: Move): void {
-    const partition = move.number
-    const to = this.#preferred(partition)
-    this.#context.services.leaderMoves.ask(
-      leader,
-      (correlation) => ({ kind: 'move-leadership', correlation, partition, to }),
-      (error) => this.#onMoved(move, error),
-    )
+    const { leaderMoves } = this.#context.services
+    leaderMoves.ask(leader, move.number, this.#preferred(move.number), move)
   }
 
   #onMoved(move: Move, error: number | null): void {
@@ -261,7 +288,9 @@ class Election extends Deadline {
   #finish(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#context.services.deadlines.remove(this)
+    const { deadlines, leaderMoves } = this.#context.services
+    deadlines.remove(this)
+    for (const move of this.#moves) leaderMoves.leave(move.number, move)
     this.#context.reply({
       throttleTimeMs: 0,
       errorCode: ErrorCode.NONE,

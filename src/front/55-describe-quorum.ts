@@ -21,16 +21,17 @@ const QUORUM_EPOCH = 0
 const ANSWER_MS = 500
 
 /**
- * The metadata log: broker 1 keeps it, the others follow. It is that of all tenants, and its offsets tell how much they do: told only while there is but
- * one.
+ * The metadata log: broker 1 keeps it, the others follow. Told to the tenant of connections without credentials, which is whoever runs the engine; to any
+ * other it is the cluster's, which it may not describe. Neither depends on who else is there, or it would tell that.
  */
 export const describeQuorumHandler = handler({
   api: describeQuorum,
   scopes: ['topicName'],
   handle(request, context) {
-    if (context.services.image.tenantCount > 1) {
+    const { image } = context.services
+    if (context.session.tenantId !== image.defaultTenant?.tenantId) {
       const errorCode = ErrorCode.CLUSTER_AUTHORIZATION_FAILED
-      const errorMessage = 'The metadata log is that of all tenants.'
+      const errorMessage = 'Cluster authorization failed.'
       context.reply({ errorCode, errorMessage, topics: [], nodes: [] })
       return
     }
@@ -60,12 +61,10 @@ function askEnds(context: Context, done: (ends: readonly (number | null)[]) => v
     within<number>(
       services,
       ANSWER_MS,
-      (answer) =>
-        services.metadataEnds.ask(
-          broker,
-          (correlation) => ({ kind: 'describe-metadata', correlation }),
-          answer,
-        ),
+      {
+        ...{ questions: services.metadataEnds, broker },
+        question: (correlation) => ({ kind: 'describe-metadata', correlation }),
+      },
       (end) => {
         ends[at] = end
         settle()

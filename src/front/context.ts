@@ -28,7 +28,9 @@ import type { Deadlines } from './deadlines.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { FrontCounters, TenantCounts } from './front-counters.ts'
 import type { HeavyRequests } from './heavy-requests.ts'
+import type { HeldLooks } from './held-looks.ts'
 import type { InternalTopics } from './internal-topics.ts'
+import type { LeaderMoves } from './leader-moves.ts'
 import type { ParkedFetches } from './parked-fetches.ts'
 import type { PendingProduces } from './pending-produce.ts'
 import type { ProducerIds } from './producer-ids.ts'
@@ -72,8 +74,7 @@ export interface FrontServices {
   readonly logSizes: BrokerQuestions<readonly DescribedLog[]>
   /** Up to where brokers have the metadata log. */
   readonly metadataEnds: BrokerQuestions<number>
-  /** Whether brokers have handed over what they lead: an error code. */
-  readonly leaderMoves: BrokerQuestions<number>
+  readonly leaderMoves: LeaderMoves
   readonly tails: TailReaders
   readonly segments: SegmentReader
   readonly fileBuffers: BufferPool
@@ -85,6 +86,7 @@ export interface FrontServices {
   readonly pins: PinLedger
   readonly replyGate: ReplyGate
   readonly fetches: ParkedFetches
+  readonly heldLooks: HeldLooks
   readonly fetchSessions: FetchSessions
   readonly produces: PendingProduces
   readonly producerIds: ProducerIds

@@ -1,4 +1,5 @@
 import { ErrorCode } from '../base/error-code.ts'
+import type { PartitionNumber } from '../base/ids.ts'
 import type { Timer } from '../base/timer-queue.ts'
 import type { LocateSink } from '../cell/broker-proxy.ts'
 import type { TailReader } from '../cell/tail-reader.ts'
@@ -14,8 +15,10 @@ import { FetchMemory } from './fetch-memory.ts'
 import type { FetchPart, PartOwner } from './fetch-part.ts'
 import type { FetchSession } from './fetch-sessions.ts'
 import { readSegment } from './file-read.ts'
+import { UNLED_MS, waitUntilMs } from './held-looks.ts'
 import type { ParkedFetch } from './parked-fetches.ts'
 import type { ReplyMaker } from './reply-gate.ts'
+import { lookIntoRing, readRing } from './ring-read.ts'
 
 export interface FetchAsked {
   readonly parts: readonly FetchPart[]
@@ -27,15 +30,6 @@ export interface FetchAsked {
   /** Partitions without news may be left out. */
   readonly incremental: boolean
 }
-
-/**
- * The broker was asked to tell when the high watermark moves beyond this part's offset, and has not: what was found
- * before still holds. Spares a question per poll for each quiet partition of a session.
- */
-const isStillAtEnd = (part: FetchPart): boolean =>
-  part.fetchOffset === part.highWatermark &&
-  part.highWatermark >= 0 &&
-  part.proxy!.watchedAt(part.partition) === part.highWatermark
 
 /** What a partition takes at least while it waits: named in 28 bytes, and so more than its request counts. */
 const PART_BYTES = 300
@@ -65,6 +59,12 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   /** Something will be sent: what follows may be left for the next fetch. */
   #any = false
   #outstanding = 0
+  /** Questions so far: each has a token of its own, from which follows its part. */
+  #asked = 0
+  /** While questions are out that may be held for want of a leader. */
+  #heldTimer: Timer | null = null
+  /** By token, the partitions of questions whose answers are not waited for any more. */
+  #givenUp: Map<number, PartitionNumber> | null = null
   /** Calls that may come from within are let pass. */
   #busy = false
   #late = false
@@ -96,9 +96,9 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   gather(): void {
     this.#busy = true
     const { parts } = this.asked
-    for (let token = 0; token < parts.length; token++) {
-      const part = parts[token]!
-      if (part.dirty) this.#lookFor(part, token)
+    for (let index = 0; index < parts.length; index++) {
+      const part = parts[index]!
+      if (part.dirty) this.#lookFor(part, index)
     }
     this.#busy = false
     this.#next()
@@ -108,9 +108,18 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   }
 
   onLocated(token: number, reply: Readonly<LocatedReply>): void {
-    const part = this.asked.parts[token]!
+    const givenUp = this.#givenUp?.get(token)
+    if (givenUp !== undefined) {
+      this.#givenUp!.delete(token)
+      this.context.services.heldLooks.remove(givenUp)
+      return
+    }
+    const part = this.asked.parts[token % this.asked.parts.length]!
     this.#outstanding--
-    part.error = reply.error
+    part.askedAs = -1
+    // nobody has led it for long: it is waited for beside the others all the same, or its client would ask over and over
+    part.isUnled = reply.error === ErrorCode.NOT_LEADER_OR_FOLLOWER && this.#isHeld(part)
+    part.error = part.isUnled ? ErrorCode.NONE : reply.error
     part.isAt(reply)
     part.source = reply.error === ErrorCode.NONE ? reply.source : FetchSource.NONE
     part.pending = part.source === FetchSource.FILE
@@ -182,6 +191,7 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   /** Whatever was asked of others has been answered: go on. */
   #next(): void {
     const { parts } = this.asked
+    if (this.#outstanding === 0) this.#cancelHeldTimer()
     while (this.#outstanding === 0 && !this.#done && !this.#waiting && !this.#parked) {
       if (this.#closed) this.#end()
       else if (!parts.some((part) => part.pending)) this.#answerOrPark()
@@ -245,7 +255,7 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
     this.#waitForFirst()
   }
 
-  #lookFor(part: FetchPart, token: number): void {
+  #lookFor(part: FetchPart, index: number): void {
     part.dirty = false
     part.clear()
     const error = this.#resolve(part)
@@ -254,9 +264,12 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
       return
     }
     const tail = this.context.services.tails.get(part.partition)
-    if (tail === undefined && isStillAtEnd(part)) return
+    if (tail === undefined && part.isStillAtEnd) return
     if (tail !== undefined && this.#lookInto(part, tail)) return
-    if (!this.#goOn(part)) this.#locate(part, token)
+    if (this.#goOn(part)) return
+    if (this.context.services.heldLooks.has(part.partition) && this.#isHeld(part)) {
+      part.isUnled = true
+    } else this.#locate(part, index)
   }
 
   /** Who reads files in a row goes on where the broker has said that more is; false when it must be asked. */
@@ -304,14 +317,47 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
     return epoch > known ? ErrorCode.UNKNOWN_LEADER_EPOCH : ErrorCode.NONE
   }
 
-  #locate(part: FetchPart, token: number): void {
+  #isHeld(part: FetchPart): boolean {
+    return this.context.services.dispatcher.isHeld(part.topic!.cellId, part.partition)
+  }
+
+  #locate(part: FetchPart, index: number): void {
     this.#outstanding++
     const { partition, fetchOffset, currentLeaderEpoch } = part
+    const token = this.#asked++ * this.asked.parts.length + index
+    part.askedAs = token
+    if (this.context.services.image.isReplicated(partition)) this.#checkHeldLater()
     // Who reads in a row is told of the next stretches too: they are read ahead, and not asked for.
     const isInRow = this.context.state.reading?.isInRow(partition, fetchOffset) === true
     const maxBytes = isInRow ? Math.min(IN_ROW_FACTOR * part.maxBytes, 2 ** 30) : part.maxBytes
     part.locatedUntilMs = this.context.services.clock.monotonicMs() + LOCATED_FOR_MS
     part.proxy!.locate(partition, fetchOffset, maxBytes, currentLeaderEpoch, this, token)
+  }
+
+  #checkHeldLater(): void {
+    if (this.#heldTimer !== null) return
+    const { timers, clock } = this.context.services
+    const atMs = waitUntilMs(clock.monotonicMs(), this.#deadlineMs)
+    this.#heldTimer = timers.schedule(atMs, () => this.#checkHeld())
+  }
+
+  /** Gives up questions that wait for a leader: the others have waited for their answers for long enough. */
+  #checkHeld(): void {
+    this.#heldTimer = null
+    for (const part of this.asked.parts) {
+      if (part.askedAs < 0) continue
+      if (!this.#isHeld(part)) {
+        this.#checkHeldLater()
+        continue
+      }
+      this.#givenUp ??= new Map()
+      this.#givenUp.set(part.askedAs, part.partition)
+      this.context.services.heldLooks.add(part.partition)
+      this.#outstanding--
+      part.askedAs = -1
+      part.isUnled = true
+    }
+    this.#next()
   }
 
   #readFile(part: FetchPart): void {
@@ -362,64 +408,15 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   #lookInto(part: FetchPart, tail: TailReader): boolean {
     tail.usedAtMs = this.context.services.clock.monotonicMs()
     const bytesMax = Math.min(part.maxBytes, this.asked.maxBytes)
-    return this.#lookUpTo(part, tail, bytesMax)
-  }
-
-  #lookUpTo(part: FetchPart, tail: TailReader, bytesMax: number): boolean {
-    const state = tail.look(part.fetchOffset, Math.max(1, bytesMax), look)
-    if (state === TailState.ASK) return false
-    part.highWatermark = look.highWatermark
-    part.lastStableOffset = look.lastStableOffset
-    part.logStartOffset = look.logStartOffset
-    part.pending = state === TailState.FOUND
-    part.source = part.pending ? FetchSource.RING : FetchSource.NONE
-    part.position = look.position
-    part.byteLength = look.length
-    part.secondPosition = look.secondPosition
-    part.secondLength = look.secondLength
-    return true
+    return lookIntoRing(part, tail, bytesMax)
   }
 
   /** Takes what a look has found in the ring log; what has gone meanwhile is asked of the broker. */
   #readRing(part: FetchPart): void {
-    const tail = this.context.services.tails.get(part.partition)
     const allowed = Math.min(part.maxBytes, this.#remainingBytes)
-    let isKnown = part.byteLength + part.secondLength <= allowed
-    for (let tries = 0; tries < 3 && tail !== undefined; tries++) {
-      if (!isKnown && !this.#lookUpTo(part, tail, allowed)) break
-      if (!isKnown && !part.pending) return
-      part.pending = isKnown = false
-      const { position, byteLength, secondPosition, secondLength } = part
-      if (this.#any && byteLength + secondLength > allowed) return
-      const heldBefore = this.memory.ringBytes
-      const first = this.#take(tail, position, byteLength)
-      if (first === null) continue
-      const second = secondLength > 0 ? this.#take(tail, secondPosition, secondLength) : null
-      const bytes = second === null ? byteLength : byteLength + secondLength
-      const heldBytes = this.memory.ringBytes - heldBefore
-      part.found(second === null ? [first] : [first, second], bytes, heldBytes)
-      this.#any = true
-      this.#remainingBytes -= bytes
-      return
-    }
-    this.askAgain(part)
-  }
-
-  /** The span's bytes: the memory itself where a socket may hold it, else a copy; null when it was overwritten. */
-  #take(tail: TailReader, position: number, length: number): Uint8Array | null {
-    const { services, slot } = this.context
-    const large = length >= services.settings.zeroCopyBytesMin
-    if (large && slot.mayPin && services.pins.mayPin(length)) {
-      const view = tail.hold(position, length)
-      if (view === null) return null
-      this.memory.addHold(tail, position, length)
-      this.charge(length)
-      return view
-    }
-    const target = large ? this.memory.takeBuffer(length) : Buffer.allocUnsafe(length)
-    if (large) this.charge(length)
-    if (!tail.copy(position, length, target, 0)) return null
-    return target.length === length ? target : target.subarray(0, length)
+    if (!readRing(this, part, allowed, this.#any)) this.askAgain(part)
+    if (part.recordsBytes > 0) this.#any = true
+    this.#remainingBytes -= part.recordsBytes
   }
 
   /** Nothing is left to be read. */
@@ -433,15 +430,27 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
     this.#letGo()
     this.#parked = true
     services.fetches.park(this)
+    let untilMs = this.#deadlineMs
     for (const part of this.asked.parts) {
       if (part.availableBytes > 0) part.dirty = true
       part.drop()
-      part.proxy!.watch(part.partition, part.highWatermark, part)
+      if (part.isUnled && services.dispatcher.isLed(part.topic!.cellId, part.partition)) {
+        // who is told as its leader refuses it, and would refuse to watch it at once
+        part.dirty = true
+        untilMs = Math.min(untilMs, services.clock.monotonicMs() + UNLED_MS)
+      } else part.proxy!.watch(part.partition, part.highWatermark, part)
     }
-    this.#timer = services.timers.schedule(this.#deadlineMs, () => {
+    this.#timer = services.timers.schedule(untilMs, (nowMs) => {
       this.#timer = null
-      this.answerNow()
+      if (nowMs < this.#deadlineMs) this.resume()
+      else this.answerNow()
     })
+  }
+
+  #cancelHeldTimer(): void {
+    if (this.#heldTimer === null) return
+    this.context.services.timers.cancel(this.#heldTimer)
+    this.#heldTimer = null
   }
 
   /** Of memory, and of the leave to take some. */
@@ -462,6 +471,9 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
 
   #answer(): void {
     const { context, memory } = this
+    for (const part of this.asked.parts) {
+      if (part.isUnled) part.fail(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    }
     const response = fetchResponse(this)
     this.#finish()
     context.reply(response, memory.isEmpty ? null : () => memory.release())

@@ -7,6 +7,7 @@ import {
   type TopicId,
 } from '../base/ids.ts'
 import type { BrokerProxy } from '../cell/broker-proxy.ts'
+import type { TailReader } from '../cell/tail-reader.ts'
 import { Waiter } from '../cell/watch-table.ts'
 import type { TopicView } from '../image/view.ts'
 
@@ -50,6 +51,10 @@ export class FetchPart extends Waiter {
   partition: PartitionNumber = asPartitionNumber(0)
   /** What was found may be out of date. */
   dirty = true
+  /** Of the question that is out to find it; −1 for none. */
+  askedAs = -1
+  /** Nobody leads it, as far as is known: it waits for somebody, and is not waited for. */
+  isUnled = false
   /** Times the broker was asked again because what it said was gone. */
   retries = 0
   // found
@@ -73,6 +78,8 @@ export class FetchPart extends Waiter {
   batchBaseOffset = -1
   /** Monotonic milliseconds until which what the broker said of its place holds. */
   locatedUntilMs = 0
+  /** The ring log in which it was found, where `source` is one: to no other do the positions belong. */
+  tail: TailReader | null = null
   secondPosition = 0
   secondLength = 0
   /** Found, and not read yet. */
@@ -119,9 +126,20 @@ export class FetchPart extends Waiter {
     return this.pending ? this.byteLength + this.secondLength : this.recordsBytes
   }
 
+  /**
+   * The broker was asked to tell when the high watermark moves beyond the offset, and has not: what was found before still holds. Spares a question per
+   * poll for each quiet partition of a session.
+   */
+  get isStillAtEnd(): boolean {
+    const { fetchOffset, highWatermark, partition, proxy } = this
+    if (fetchOffset !== highWatermark || highWatermark < 0) return false
+    return proxy!.watchedAt(partition) === highWatermark
+  }
+
   /** Forgets the records. */
   drop(): void {
     this.pending = false
+    this.tail = null
     this.records = NOTHING
     this.recordsBytes = this.heldBytes = 0
   }
@@ -131,6 +149,7 @@ export class FetchPart extends Waiter {
     this.error = 0
     this.drop()
     this.source = this.neededBytes = 0
+    this.isUnled = false
     this.retries = 0
   }
 

@@ -34,7 +34,9 @@ import { FetchSessions } from './fetch-sessions.ts'
 import { type FrontCounterRows, FrontCounters } from './front-counters.ts'
 import { servedApis } from './handlers.ts'
 import { HeavyRequests } from './heavy-requests.ts'
+import { HeldLooks } from './held-looks.ts'
 import { InternalTopics } from './internal-topics.ts'
+import { LeaderMoves } from './leader-moves.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
 import { ProduceFrames } from './produce-frames.ts'
@@ -375,7 +377,7 @@ function makeServices(
     producers: new BrokerQuestions(options.control),
     logSizes: new BrokerQuestions(options.control),
     metadataEnds: new BrokerQuestions(options.control),
-    leaderMoves: new BrokerQuestions(options.control),
+    leaderMoves: new LeaderMoves(options.control),
     tails: new TailReaders(options.frontId),
     segments,
     fileBuffers,
@@ -386,6 +388,7 @@ function makeServices(
     pins: new PinLedger(Math.floor(options.inFlightBytes / 2)),
     replyGate,
     fetches: new ParkedFetches(),
+    heldLooks: new HeldLooks(),
     fetchSessions: new FetchSessions(settings.fetchSessionsMax, options.randomFor),
     produces: new PendingProduces(),
     producerIds: new ProducerIds(controller),

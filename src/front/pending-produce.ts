@@ -104,8 +104,9 @@ export class PendingProduce extends Deadline implements ProduceSink {
     this.context.slot.holdFrame()
   }
 
+  /** It has been answered, or there is nobody to answer. */
   get isOver(): boolean {
-    return this.#done
+    return this.#done || this.context.connection.closed
   }
 
   /** A broker may yet look at a batch that is answered: the frame is not given back before it cannot. */

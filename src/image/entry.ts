@@ -5,7 +5,7 @@
  */
 import type { BrokerId, CellId, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
 
-/** 2: configs and partitions of topics change, brokers and groups have configs. 3: partitions have several replicas, brokers' directories are known. */
+/** 2: configs and partitions of topics change, brokers and groups have configs. 3: partitions have several replicas, which move, brokers' directories are known. */
 export const METADATA_FORMAT = 3
 
 export interface PartitionPlacement {
@@ -53,6 +53,26 @@ export type MetadataEntry =
       readonly topicId: TopicId
       readonly firstPartition: PartitionNumber
       readonly placements: readonly PartitionPlacement[]
+    }
+  /** How the replicas of a partition stand from now on: whatever was said of them before counts no more. Format 3. */
+  | {
+      readonly kind: 'partition-reassigned'
+      readonly tenantId: TenantId
+      readonly topicId: TopicId
+      /** Of the partition in its topic. */
+      readonly index: number
+      /** Those that it has, whatever is under way; the preferred leader first. */
+      readonly replicas: readonly BrokerId[]
+      /** Those that it is to have; null: nothing is under way. */
+      readonly target: readonly BrokerId[] | null
+      /** Others that may hold a replica, of a move that was undone or changed: they let go of it when this is empty. */
+      readonly leaving: readonly BrokerId[]
+      /** `replicas` are still those with which the partition was made: a group without entries may begin with them. */
+      readonly isFirst: boolean
+      /** Counts such entries of the partition: what a leader says of an earlier one is stale. */
+      readonly generation: number
+      /** Of a partition that began with one replica: the life in which its broker was when it became a group's. */
+      readonly firstLife: number
     }
   /** All overrides of the topic from now on. Format 2. */
   | {

@@ -12,9 +12,17 @@ import type {
   TenantId,
   TopicId,
 } from '../base/ids.ts'
+import { replicaIdOf } from '../base/replica-id.ts'
 import { BrokerDirectories } from './broker-directories.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from './entry.ts'
 import { PartitionTable } from './partition-table.ts'
+import {
+  type Reassignment,
+  type ReplicaMove,
+  ReplicaMoves,
+  reassignmentOf,
+  toldReplicas,
+} from './replica-moves.ts'
 import type { MetadataMessage } from './request.ts'
 import { TenantRow, TopicRow } from './rows.ts'
 import { imageEntries } from './snapshot.ts'
@@ -43,6 +51,7 @@ export class MetadataImage implements MetadataView {
   #partitions = new PartitionTable()
   readonly #directories = new BrokerDirectories()
   readonly #told = new ToldLeaders()
+  readonly #moves = new ReplicaMoves()
   /** One more than the highest partition number that has come. */
   #nextPartition = 1
   /** More messages of a snapshot follow. */
@@ -143,7 +152,36 @@ export class MetadataImage implements MetadataView {
   }
 
   isReplicated(number: PartitionNumber): boolean {
-    return this.replicasOf(number).length > 1
+    return this.replicasOf(number).length > 1 || this.#moves.get(number) !== undefined
+  }
+
+  holdersOf(number: PartitionNumber): readonly BrokerId[] {
+    const replicas = this.replicasOf(number)
+    const leaving = this.#moves.get(number)?.leaving ?? NO_BROKERS
+    return leaving.length === 0 ? replicas : [...new Set([...replicas, ...leaving])]
+  }
+
+  wantedReplicasOf(number: PartitionNumber): readonly BrokerId[] {
+    const move = this.#moves.get(number)
+    return move === undefined ? this.replicasOf(number) : (move.target ?? move.replicas)
+  }
+
+  reassignmentOf(number: PartitionNumber): Reassignment | undefined {
+    const move = this.#moves.get(number)
+    return move === undefined ? undefined : reassignmentOf(move)
+  }
+
+  moveGenerationOf(number: PartitionNumber): number {
+    return this.#moves.get(number)?.generation ?? 0
+  }
+
+  movingPartitions(): ReadonlySet<PartitionNumber> {
+    return this.#moves.pending()
+  }
+
+  /** For snapshots: of a partition whose replicas have moved or are about to. */
+  moveOf(number: PartitionNumber): ReplicaMove | undefined {
+    return this.#moves.get(number)
   }
 
   isrOf(number: PartitionNumber): readonly BrokerId[] {
@@ -153,8 +191,13 @@ export class MetadataImage implements MetadataView {
   firstReplicaIds(number: PartitionNumber): readonly number[] {
     const cellId = this.topicOf(number)?.cellId
     if (cellId === undefined) return []
-    const idOf = (broker: BrokerId) => this.#directories.replicaIdAt(cellId, broker, number)
-    return this.replicasOf(number).map(idOf)
+    const move = this.#moves.get(number)
+    if (move !== undefined && !move.isFirst) return []
+    const first = move?.replicas ?? this.replicasOf(number)
+    const isAlone = move !== undefined && first.length === 1
+    // what its broker had forgotten before there was a group, no group was promised
+    if (isAlone) return [replicaIdOf(first[0]!, move.firstLife)]
+    return first.map((broker) => this.#directories.replicaIdAt(cellId, broker, number))
   }
 
   brokerDirectory(cellId: CellId, brokerId: BrokerId): BrokerDirectory | undefined {
@@ -168,12 +211,12 @@ export class MetadataImage implements MetadataView {
 
   /**
    * From the broker that leads or led a replicated partition: false where nothing has changed for readers, or a later epoch is known. What
-   * comes before the topic's entry is kept until that comes, what comes after its deletion is dropped.
+   * comes before the entry that makes it replicated is kept until that comes, what comes after its deletion is dropped.
    */
   noteLeader(number: PartitionNumber, told: ToldLeader): boolean {
     const slot = this.#partitions.slotOf(number)
-    if (slot < 0 ? this.#isGone(number) : !this.isReplicated(number)) return false
-    if (!this.#told.note(number, told) || slot < 0) return false
+    if (slot < 0 && this.#isGone(number)) return false
+    if (!this.#told.note(number, told) || slot < 0 || !this.isReplicated(number)) return false
     this.#partitions.setLeader(slot, told.leader, told.leaderEpoch)
     return true
   }
@@ -212,6 +255,9 @@ export class MetadataImage implements MetadataView {
         break
       case 'partitions-added':
         this.#addPartitions(entry)
+        break
+      case 'partition-reassigned':
+        this.#reassign(entry)
         break
       case 'topic-configs': {
         const topic = this.#topics.get(entry.topicId)
@@ -252,6 +298,7 @@ export class MetadataImage implements MetadataView {
     this.#rows.length = 0
     this.#freeRows.length = 0
     this.#directories.clear()
+    this.#moves.clear()
     this.#nextPartition = 1
     this.#clusterId = ''
     this.#offset = 0
@@ -317,6 +364,22 @@ export class MetadataImage implements MetadataView {
     this.#place(row, firstIndex, entry.firstPartition, entry.placements)
   }
 
+  #reassign(entry: Extract<MetadataEntry, { kind: 'partition-reassigned' }>): void {
+    const row = this.#topics.get(entry.topicId)
+    const isThere = row?.tenantId === entry.tenantId && entry.index < row.partitionCount
+    invariant(isThere, 'replicas move of a partition that exists')
+    const number = row.numberOf(entry.index as PartitionIndex)
+    this.#moves.set(number, entry)
+    const slot = this.#partitions.slotOf(number)
+    this.#partitions.setReplicas(slot, toldReplicas(entry))
+    const told = this.#told.get(number)
+    if (told !== undefined) this.#partitions.setLeader(slot, told.leader, told.leaderEpoch)
+    else if (!entry.replicas.includes(this.#partitions.leaderAt(slot) as BrokerId)) {
+      // nobody has said who leads: it is asked first
+      this.#partitions.setLeader(slot, entry.replicas[0]!, 0)
+    }
+  }
+
   #place(
     row: TopicRow,
     firstIndex: number,
@@ -345,6 +408,7 @@ export class MetadataImage implements MetadataView {
       const number = row.numberOf(index as PartitionIndex)
       this.#partitions.remove(number)
       this.#told.forget(number)
+      this.#moves.delete(number)
     }
     this.#topics.delete(entry.topicId)
     this.#tenants.get(entry.tenantId)!.remove(row)

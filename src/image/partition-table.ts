@@ -117,6 +117,12 @@ export class PartitionTable {
     this.#epoch[slot] = leaderEpoch
   }
 
+  setReplicas(slot: number, replicas: readonly BrokerId[]): void {
+    const before = this.#replicas[slot]!
+    this.#replicas[slot] = this.#intern(replicas)
+    this.#release(before)
+  }
+
   remove(number: PartitionNumber): void {
     let hole = this.slotOf(number)
     invariant(hole >= 0, 'a partition that is removed exists')

@@ -44,6 +44,15 @@ export type ControllerRequest =
       readonly directoryId: string
       readonly rack: string | null
     }
+  /** Of the broker that leads a partition whose replicas are being moved: its group has just these voters, committed. */
+  | {
+      readonly kind: 'replicas-settled'
+      readonly topicId: string
+      readonly index: number
+      /** Of the decision that is done ({@link MetadataEntry}). */
+      readonly generation: number
+      readonly replicas: readonly number[]
+    }
 
 export interface ReassignedTopic {
   readonly name: string
@@ -144,7 +153,11 @@ export type ControllerResponse =
   | { readonly kind: 'alter-configs'; readonly results: readonly Outcome[] }
   | { readonly kind: 'create-topics'; readonly results: readonly TopicResult[] }
   | { readonly kind: 'delete-topics'; readonly results: readonly TopicResult[] }
-  | { readonly kind: 'register-broker'; readonly error: number; readonly message: string | null }
+  | {
+      readonly kind: 'register-broker' | 'replicas-settled'
+      readonly error: number
+      readonly message: string | null
+    }
   | {
       readonly kind: 'allocate-producer-ids'
       readonly error: number

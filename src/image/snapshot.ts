@@ -64,11 +64,13 @@ function* topicEntries(image: MetadataImage, topic: TopicRow): IterableIterator<
     const end = starts[i + 1] ?? topic.partitionCount
     const placements: PartitionPlacement[] = []
     for (let index = firstIndex; index < end; index++) {
-      const partition = image.partition(topic.numberOf(index as PartitionIndex))!
-      const { replicas, leader, leaderEpoch } = partition
+      const number = topic.numberOf(index as PartitionIndex)
+      const { leader, leaderEpoch, ...partition } = image.partition(number)!
+      const replicas = image.moveOf(number)?.replicas ?? partition.replicas
       // who leads one of several replicas is told by brokers, and no entry's affair
-      const led =
-        replicas.length > 1 ? { leader: replicas[0]!, leaderEpoch: 0 } : { leader, leaderEpoch }
+      const led = image.isReplicated(number)
+        ? { leader: replicas[0]!, leaderEpoch: 0 }
+        : { leader, leaderEpoch }
       placements.push({ replicas, leader: led.leader as BrokerId, leaderEpoch: led.leaderEpoch })
     }
     const firstPartition = topic.numberOf(firstIndex as PartitionIndex)
@@ -78,6 +80,11 @@ function* topicEntries(image: MetadataImage, topic: TopicRow): IterableIterator<
       const begun = { tenantId, topicId, name, internal, cellId, firstPartition }
       yield { kind: 'topic-created', ...begun, placements, configs }
     }
+  }
+  for (let index = 0; index < topic.partitionCount; index++) {
+    const move = image.moveOf(topic.numberOf(index as PartitionIndex))
+    if (move !== undefined)
+      yield { kind: 'partition-reassigned', tenantId, topicId, index, ...move }
   }
 }
 

@@ -55,6 +55,9 @@ export interface TopicStatsRequest {
   readonly partitions: Uint32Array
 }
 
+/** Numbers per answer in `coordinated`. */
+export const COORDINATED_HEAD_FIELDS = 4
+
 /** Per partition in the answer; NaN for what is not known. The end is the high watermark. */
 export const PARTITION_STATS = ['logStartOffset', 'endOffset', 'sizeBytes'] as const
 
@@ -175,8 +178,8 @@ export type ControlMessage =
    */
   | { readonly kind: 'batch-buffer'; readonly bufferId: number; readonly sab: SharedArrayBuffer }
   /**
-   * Broker → front: what its coordinators have answered in one turn. `heads` holds correlation, error and byte length of each
-   * answer; `bytes` their response frames (size, header, body) one behind the other: none where the error is not 0.
+   * Broker → front: what its coordinators have answered in one turn. `heads` holds correlation, error, byte length of each
+   * answer, and 1 where a coordinator has looked at the request, so that a refusal does not mean that nothing was done; `bytes` their response frames (size, header, body) one behind the other: none where the error is not 0.
    */
   | {
       readonly kind: 'coordinated'

@@ -87,6 +87,11 @@ export class Leadership {
     if (!isReachable && replica === this.#transferee) this.#transferee = NO_REPLICA
   }
 
+  /** That replica does not know of this leader, or has forgotten it: whatever it was sent is sent again. */
+  remind(replica: ReplicaId): void {
+    this.#progress.get(replica)?.again()
+  }
+
   onReply(message: Extract<Message, { type: 'append-reply' }>): void {
     const progress = this.#progress.get(message.from)
     if (progress === undefined) return

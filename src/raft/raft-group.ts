@@ -31,6 +31,9 @@ export interface RaftGroupOptions {
   readonly isAfterPowerLoss?: boolean
 }
 
+/** Voters that do not answer are asked again with each of the first ticks. */
+const ASK_AGAIN_TICKS = 3
+
 /** So long the first election after a power loss waits for voters that do not answer. */
 const HEAR_ALL_TICKS = 100
 
@@ -50,6 +53,8 @@ export class RaftGroup {
   readonly #options: RaftGroupOptions
   readonly #log: ReplicaLog
   readonly #unreachable = new Set<ReplicaId>()
+  /** Of the host: false as long as it could not do what a leader has to. It votes all the same. */
+  mayLead = true
   #term: Term
   #vote: ReplicaId
   #role: Role = Role.FOLLOWER
@@ -105,6 +110,11 @@ export class RaftGroup {
     return this.#unreachable
   }
 
+  /** The newest configuration is committed. */
+  get isMembershipCommitted(): boolean {
+    return this.#log.view.membershipAt < this.#log.commit
+  }
+
   /** What this leader knows of another replica; undefined where it leads nobody. */
   progressOf(replica: ReplicaId): Readonly<Progress> | undefined {
     return this.#leadership?.progressOf(replica)
@@ -119,6 +129,7 @@ export class RaftGroup {
    * vote counts no more (thesis, 4.2.2).
    */
   get #mayCampaign(): boolean {
+    if (!this.mayLead) return false
     if (this.#isVoter) return true
     return this.#log.view.configurationAt(this.#log.commit).voters.includes(this.id)
   }
@@ -140,21 +151,13 @@ export class RaftGroup {
       return
     }
     if (!this.needsTicks) return
-    if (this.#hearAllTicks > 0) this.#hearLess()
+    // what a majority has granted meanwhile counts once the others were waited for long enough
+    if (this.#hearAllTicks > 0 && --this.#hearAllTicks === 0) this.#count()
     if (++this.#ticks >= this.#electionTicks) this.campaign()
-    else if (this.#role === Role.PRE_CANDIDATE) this.#askAgain()
-  }
-
-  /** What a majority has granted while others were waited for counts once they were waited for long enough. */
-  #hearLess(): void {
-    this.#hearAllTicks--
-    if (this.#hearAllTicks === 0 && this.#role === Role.PRE_CANDIDATE) this.#count()
-  }
-
-  /** Whoever has not answered may have held on to the leader that is lost: it did not know of that yet. */
-  #askAgain(): void {
-    const isSilent = (voter: ReplicaId) => !this.#votes.has(voter)
-    this.#ask('pre-vote', this.#term + 1, false, isSilent)
+    else if (this.#role === Role.PRE_CANDIDATE && this.#ticks <= ASK_AGAIN_TICKS) {
+      // who has not answered may have held on to the leader that is lost: it did not know of that yet
+      this.#ask('pre-vote', this.#term + 1, false, (voter) => !this.#votes.has(voter))
+    }
   }
 
   /** Asks whether it would be elected, and then to be: at once, without waiting for ticks. */
@@ -197,8 +200,14 @@ export class RaftGroup {
     return at
   }
 
-  /** Changes who votes and who copies, one voter at a time; why not, or null. Counts from now on, and is undone if it is never committed. */
-  proposeMembership(configuration: Configuration): string | null {
+  /**
+   * Changes who votes and who copies, one voter at a time; why not, or null. Counts from now on, and is undone if it is never committed. Who gets a vote
+   * has all up to `caughtUpTo`: what is committed now, or was a moment ago.
+   */
+  proposeMembership(
+    configuration: Configuration,
+    caughtUpTo: Position = this.#log.commit,
+  ): string | null {
     const leadership = this.#leadership
     if (leadership === null || !this.takesProposals) return 'this replica does not lead'
     // a configuration of an earlier term may be committed behind our back (Ongaro, raft-dev, July 2015)
@@ -209,7 +218,7 @@ export class RaftGroup {
     if (refusal !== null) return refusal
     for (const voter of configuration.voters) {
       if (voter === this.id || this.#log.view.configuration.voters.includes(voter)) continue
-      if ((leadership.progressOf(voter)?.match ?? 0) < this.#log.commit) {
+      if ((leadership.progressOf(voter)?.match ?? 0) < caughtUpTo) {
         return `replica ${voter} has not caught up`
       }
     }
@@ -314,7 +323,11 @@ export class RaftGroup {
     const { type, term, from } = message
     if (type === 'pre-vote' || type === 'vote') {
       // who hears from a leader holds on to it (thesis, 4.2.3): a replica that was cut off disturbs nobody
-      if (this.#leader !== NO_REPLICA && !message.isTransfer) return false
+      if (this.#leader !== NO_REPLICA && !message.isTransfer) {
+        // a member that does not know of its leader is told
+        this.#leadership?.remind(from)
+        return false
+      }
     }
     // a pre-vote is of a term that may never come
     if (type === 'pre-vote') return true
@@ -368,7 +381,7 @@ export class RaftGroup {
       if ([...this.#votes.values()].includes(false)) this.#follow(this.#term, NO_REPLICA)
       else if (this.#log.view.configuration.voters.some((voter) => !this.#votes.has(voter))) return
     }
-    if (this.#role === Role.FOLLOWER) return
+    if (this.#role === Role.FOLLOWER || this.#role === Role.LEADER) return
     const result: Tally = tally(this.#log.view.configuration, (replica) => this.#votes.get(replica))
     if (result === 'lost') this.#follow(this.#term, NO_REPLICA)
     if (result !== 'won') return

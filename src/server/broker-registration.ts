@@ -39,18 +39,23 @@ export function registers(options: Registration): Agent {
       if (isDone() || nowMs < askAtMs) return 0
       hasAsked = true
       askAtMs = nowMs + ASK_AGAIN_MS
-      ask(options, request)
+      askController(options, request)
       return 1
     },
   }
 }
 
-function ask({ controller, control }: Registration, request: ControllerRequest): void {
+/** Nobody here waits for the answer: what comes of it shows in the image. */
+export function askController(
+  { controller, control }: Pick<Registration, 'controller' | 'control'>,
+  request: ControllerRequest,
+  tenantId = NO_TENANT,
+): void {
   const own = controller()
   if (own !== null) {
-    own.onRequest(OWN_THREAD, NO_TENANT, 0, request)
+    own.onRequest(OWN_THREAD, tenantId, 0, request)
     return
   }
-  const message = { kind: 'controller-request', tenantId: NO_TENANT, correlation: 0 } as const
+  const message = { kind: 'controller-request', tenantId, correlation: 0 } as const
   control.post(brokerPeer(CELL, CONTROLLER_BROKER), { ...message, request })
 }

@@ -34,7 +34,7 @@ import { ThreadState } from '../shared/thread-status.ts'
 import { brokerDisk, onChaos } from './broker-chaos.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { brokerRings, connectSuccessor } from './broker-peers.ts'
-import { OWN_THREAD, registers } from './broker-registration.ts'
+import { askController, OWN_THREAD, registers } from './broker-registration.ts'
 import { KEEP_AFTER_MS } from './code-cache.ts'
 import { brokerRow, defaultTenantRow } from './counter-rows.ts'
 import { diskMarkBytes, reserveFileBytes } from './disk-mark.ts'
@@ -150,6 +150,8 @@ function buildAgents(
     companions: metadataLog === null ? [] : [metadataLog],
     onOtherMessage: (envelope) =>
       onOtherMessage(envelope, { data, control, broker, controller, environment }),
+    askController: (tenantId, request) =>
+      askController({ control, controller: () => controller }, request, tenantId),
     onStopping: () => {
       beats.setState(BrokerState.STOPPING)
       controller?.stop()

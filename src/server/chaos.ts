@@ -44,6 +44,7 @@ export interface EngineChaosOptions {
   readonly isAllowed: boolean
   readonly brokers: number
   readonly logger: Logger
+  /** One that is being ended is not: two at a time would each count on the other. */
   readonly isAlive: (broker: number) => boolean
   /** Ends a thread where it stands; resolves when it is no more. */
   readonly kill: (broker: number) => Promise<void>

@@ -147,12 +147,12 @@ export class Engine {
     const { logger } = options
     this.chaos = new EngineChaos({
       ...{ isAllowed: settings.chaos, brokers: settings.brokers, logger, setReason },
-      isAlive: (broker) => !this.#brokerThread(broker).isGone,
+      isAlive: (broker) => this.#brokerThread(broker).isLiving,
       kill: (broker) => this.#brokerThread(broker).kill(ON_DEMAND),
       tell: (to, message) => this.#tell(to, message),
     })
     this.#hung = new HungBrokers({
-      ...{ logger, setReason, living: () => this.#brokersAlive() },
+      ...{ logger, setReason, living: () => this.#count((broker) => broker.isLiving) },
       kill: (broker) => void this.#brokerThread(broker).kill('it was ended since it hung'),
     })
     // brokers first: they have most to do
@@ -425,7 +425,7 @@ export class Engine {
     this.#options.logger.log(level, 'a thread of the engine died', { thread: name, reason })
     const brokerId = this.#wiring.threads.find((thread) => thread.name === name)!.brokerId
     const isBroker = brokerId > 0
-    if (isBroker && this.#brokersAlive() > 0) {
+    if (isBroker && this.#count((broker) => !broker.isGone) > 0) {
       const { exited } = this.#threads.get(name)!
       this.#restarts.onGone(asBrokerId(brokerId), exited, isOnDemand)
       const what = 'its partitions are not served until it is started anew'
@@ -444,9 +444,10 @@ export class Engine {
     return this.#threads.get(brokerPeer(CELL, asBrokerId(broker)))!
   }
 
-  #brokersAlive(): number {
+  /** Of the brokers' threads. */
+  #count(isMeant: (broker: ThreadHandle) => boolean): number {
     return this.#wiring.threads.filter(
-      ({ name, role }) => role === 'broker' && !this.#threads.get(name)!.isGone,
+      ({ name, role }) => role === 'broker' && isMeant(this.#threads.get(name)!),
     ).length
   }
 

@@ -10,7 +10,7 @@ export const HUNG_MS_MAX = 10_000
 
 export interface HungBrokersOptions {
   readonly logger: Logger
-  /** How many have a thread. */
+  /** How many have a thread that nobody is ending. */
   readonly living: () => number
   /** Ends its thread, which is as if it had died. */
   readonly kill: (broker: number) => void
@@ -21,6 +21,8 @@ export interface HungBrokersOptions {
 export class HungBrokers {
   readonly #options: HungBrokersOptions
   readonly #cancelTimers = new Map<number, () => void>()
+  /** Of those that hang, those that are being ended. */
+  readonly #ended = new Set<number>()
   #isStopped = false
 
   constructor(options: HungBrokersOptions) {
@@ -54,12 +56,13 @@ export class HungBrokers {
   #forget(broker: number): void {
     this.#cancelTimers.get(broker)?.()
     this.#cancelTimers.delete(broker)
+    this.#ended.delete(broker)
   }
 
   /** Unless nobody else would be left that turns: an engine without brokers ends. */
   #replace(broker: number): void {
     const { logger, living, kill, hungMsMax = HUNG_MS_MAX } = this.#options
-    if (living() <= this.#cancelTimers.size) {
+    if (living() <= this.#cancelTimers.size - this.#ended.size) {
       this.#cancelTimers.set(
         broker,
         hostTimer(hungMsMax, () => this.#replace(broker)),
@@ -67,6 +70,7 @@ export class HungBrokers {
       return
     }
     logger.log('error', 'a broker that hangs is ended', { broker, hungMs: hungMsMax })
+    this.#ended.add(broker)
     kill(broker)
   }
 }

@@ -71,6 +71,11 @@ export class ThreadHandle {
     return this.#isGone
   }
 
+  /** Not gone, nor about to be: one that is killed takes a while to die. */
+  get isLiving(): boolean {
+    return !this.#isGone && this.#killedFor === null
+  }
+
   /** Why {@link kill} was called; null where it was not. */
   get killedFor(): string | null {
     return this.#killedFor

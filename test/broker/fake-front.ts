@@ -193,7 +193,7 @@ export class FakeFront {
       if (next.message.kind !== 'coordinated') continue
       const { heads, bytes } = next.message
       let at = 0
-      for (let i = 0; i < heads.length; i += 3) {
+      for (let i = 0; i < heads.length; i += 4) {
         const end = at + heads[i + 2]!
         const frame = heads[i + 1] === 0 ? bytes.subarray(at, end) : null
         answers.push({ correlation: heads[i]!, error: heads[i + 1]!, frame })

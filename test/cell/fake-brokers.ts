@@ -45,7 +45,8 @@ export interface Sent {
 interface Asked {
   readonly kind: string
   readonly name: string
-  readonly answer: (error: number) => void
+  /** `wasHandled`: of a call that is refused, whether somebody has looked at it. */
+  readonly answer: (error: number, wasHandled?: boolean) => void
 }
 
 export class FakeBroker implements BrokerProxy {
@@ -89,8 +90,8 @@ export class FakeBroker implements BrokerProxy {
     for (const ask of this.asks.splice(0)) ask.answer(0)
   }
 
-  refuseAsks(error: number): void {
-    for (const ask of this.asks.splice(0)) ask.answer(error)
+  refuseAsks(error: number, wasHandled = false): void {
+    for (const ask of this.asks.splice(0)) ask.answer(error, wasHandled)
   }
 
   /** As `markGone` of a real one does it. */
@@ -104,7 +105,7 @@ export class FakeBroker implements BrokerProxy {
       sink.onProduced(token, { ...failedProduced(error), reason })
     }
     for (const { kind, answer } of this.asks.splice(0)) {
-      answer(kind === 'call' ? ErrorCode.NOT_COORDINATOR : error)
+      answer(kind === 'call' ? ErrorCode.NOT_COORDINATOR : error, true)
     }
   }
 
@@ -124,7 +125,9 @@ export class FakeBroker implements BrokerProxy {
     token: number,
   ) {
     const name = new TextDecoder().decode(frame)
-    this.#ask('call', (error) => sink.onCoordinated(token, error, error === 0 ? frame : null), name)
+    const told = (error: number, wasHandled = false) =>
+      sink.onCoordinated(token, error, error === 0 ? frame : null, wasHandled)
+    this.#ask('call', told, name)
   }
 
   onCoordinated(): void {}
@@ -145,7 +148,7 @@ export class FakeBroker implements BrokerProxy {
   flush(): void {}
   markGone(): void {}
 
-  #ask(kind: string, answer: (error: number) => void, name = ''): void {
+  #ask(kind: string, answer: Asked['answer'], name = ''): void {
     this.asks.push({ kind, name, answer })
   }
 

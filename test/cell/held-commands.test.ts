@@ -1,63 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { ManualClock } from '../../src/base/clock.ts'
 import { ErrorCode } from '../../src/base/error-code.ts'
-import { asBrokerId, asCellId, asPartitionNumber } from '../../src/base/ids.ts'
-import { SeededRandom } from '../../src/base/random.ts'
-import { ReplicatedProxy } from '../../src/cell/replicated-proxy.ts'
 import { Waiter } from '../../src/cell/watch-table.ts'
 import { ProduceReason } from '../../src/link/produce-reason.ts'
-import { Answers, batch, FakeBroker, FakeImage, type Sent } from './fake-brokers.ts'
+import { Answers, batch } from './fake-brokers.ts'
+import { bytesOf, callsOf, names, P, world } from './router-world.ts'
 
-const P = asPartitionNumber(1)
-const CELL = asCellId(1)
-
-/** A router, three brokers that answer when they are told to, and what the front knows of leaders. */
-function world() {
-  const clock = new ManualClock()
-  const image = new FakeImage()
-  const brokers = [1, 2, 3].map((id) => new FakeBroker(id))
-  const hung = new Set<number>()
-  const router = new ReplicatedProxy({
-    ...{ cellId: CELL, clock, image: image.view },
-    proxyOf: (id) => {
-      const broker = brokers[id - 1]
-      return broker?.alive && !hung.has(id) ? broker : undefined
-    },
-    brokers: () => brokers,
-  })
-  const answers = new Answers()
-  const lead = (broker: number, epoch: number) => {
-    image.leader = broker
-    image.epoch = epoch
-    router.onLeader(P)
-  }
-  const turn = () => router.doWork(clock.monotonicMs())
-  const pass = (ms: number) => {
-    clock.advance(ms)
-    turn()
-  }
-  const produce = (name: string, producerId: number, acks = -1) =>
-    router.produce(P, acks, batch(name, producerId), answers, answers.expect(name))
-  lead(1, 1)
-  const [one, two, three] = brokers as [FakeBroker, FakeBroker, FakeBroker]
-  return {
-    clock,
-    image,
-    router,
-    answers,
-    hung,
-    lead,
-    turn,
-    pass,
-    produce,
-    brokers,
-    one,
-    two,
-    three,
-  }
-}
-
-const names = (sent: readonly Sent[]) => sent.map(({ name }) => name)
 const { NOT_LEADER_OR_FOLLOWER, LEADER_NOT_AVAILABLE } = ErrorCode
 
 describe('produces of a replicated partition', () => {
@@ -132,6 +79,26 @@ describe('produces of a replicated partition', () => {
     expect(answers.of).toEqual({ a: [0] })
   })
 
+  test('that are taken away from one while another has some go to that one after them', () => {
+    const { produce, one, two, lead, turn, pass, answers, router } = world()
+    for (const name of ['a', 'b']) produce(name, 7)
+    for (const name of ['a', 'b']) {
+      one.refuse(name, NOT_LEADER_OR_FOLLOWER, ProduceReason.notLeader)
+    }
+    turn()
+    pass(20)
+    // it leads, and the front is not told of it yet
+    two.answer('a')
+    produce('c', 7)
+    lead(2, 2)
+    expect(names(two.produces)).toEqual(['b'])
+    two.answer('b')
+    expect(names(two.produces)).toEqual(['c'])
+    two.answer('c')
+    expect(answers.of).toEqual({ a: [0], b: [0], c: [0] })
+    expect(router.holding).toBe(0)
+  })
+
   test('without a producer id are answered by the one that led, alive, and never by two', () => {
     const { produce, one, two, lead, answers, router } = world()
     produce('done', -1)
@@ -182,6 +149,42 @@ describe('produces of a replicated partition', () => {
     lead(2, 2)
     expect(two.produces).toEqual([])
     pass(20)
+    expect(router.holding).toBe(0)
+  })
+
+  test('behind one of the same producer whose time is up are refused, and nobody else’s', () => {
+    const { router, produce, one, two, lead, answers } = world()
+    const over = new Answers()
+    router.produce(P, -1, batch('7/0', 7), over, over.expect('7/0'))
+    for (const [name, id] of [
+      ['7/1', 7],
+      ['8/0', 8],
+      ['7/2', 7],
+      ['plain', -1],
+    ] as const)
+      produce(name, id)
+    one.die(LEADER_NOT_AVAILABLE, ProduceReason.noLeader)
+    over.isOver = true
+    lead(2, 2)
+    expect(names(two.produces)).toEqual(['8/0', 'plain'])
+    expect(over.of).toEqual({ '7/0': [ErrorCode.REQUEST_TIMED_OUT] })
+    expect(answers.of).toEqual({ '7/1': [NOT_LEADER_OR_FOLLOWER], '7/2': [NOT_LEADER_OR_FOLLOWER] })
+  })
+
+  test('are not held for longer than 30 s, whatever leaders do', () => {
+    const { produce, brokers, image, router, pass, lead, answers } = world()
+    for (const broker of brokers) broker.die()
+    produce('a', 7)
+    for (let at = 0; at < 29_000; at += 1000) {
+      pass(1000)
+      // somebody was elected, and is dead by now
+      for (const broker of brokers) broker.alive = true
+      lead(1, image.epoch + 1)
+      for (const broker of brokers) broker.die(LEADER_NOT_AVAILABLE, ProduceReason.noLeader)
+    }
+    expect(answers.of).toEqual({})
+    pass(2000)
+    expect(answers.of).toEqual({ a: [NOT_LEADER_OR_FOLLOWER] })
     expect(router.holding).toBe(0)
   })
 
@@ -296,18 +299,76 @@ describe('questions', () => {
   })
 
   test('to coordinators go again when refused, in order, and not when their broker died with them', () => {
-    const { router, one, two, lead, turn, answers } = world()
+    const { router, one, two, three, lead, turn, answers } = world()
     const call = (name: string) =>
-      router.coordinate(P, '/h', new TextEncoder().encode(name), answers, answers.expect(name))
+      router.coordinate(P, '/h', bytesOf(name), answers, answers.expect(name))
     call('carried out?')
     one.die()
     expect(answers.of).toEqual({ 'carried out?': [ErrorCode.NOT_COORDINATOR] })
     for (const name of ['a', 'b', 'c']) call(name)
     turn()
-    expect(two.asks.map(({ name }) => name)).toEqual(['a'])
-    two.refuseAsks(ErrorCode.NOT_COORDINATOR)
+    // nobody gets a call who is not known to lead
+    expect(two.asks.map(({ kind }) => kind)).toEqual(['epoch'])
+    two.refuseAsks(NOT_LEADER_OR_FOLLOWER)
     lead(2, 2)
-    expect(two.asks.map(({ name }) => name)).toEqual(['a', 'b', 'c'])
+    expect(callsOf(two)).toEqual(['a', 'b', 'c'])
+    two.refuseAsks(ErrorCode.NOT_COORDINATOR)
+    lead(3, 3)
+    expect(callsOf(three)).toEqual(['a', 'b', 'c'])
+  })
+
+  test('to coordinators are the client’s when one has looked at them, and had to go', () => {
+    const { router, one, two, lead, turn, answers } = world()
+    router.coordinate(P, '/h', bytesOf('a'), answers, answers.expect('a'))
+    one.refuseAsks(ErrorCode.NOT_COORDINATOR, true)
+    lead(2, 2)
+    turn()
+    expect(answers.of).toEqual({ a: [ErrorCode.NOT_COORDINATOR] })
+    expect(two.asks).toEqual([])
+  })
+
+  test('to coordinators go to whom a question finds to lead, all of them', () => {
+    const { router, one, two, turn, answers } = world()
+    one.die()
+    for (const name of ['a', 'b']) router.coordinate(P, '/h', bytesOf(name), answers, 0)
+    turn()
+    two.answerAsks()
+    expect(callsOf(two)).toEqual(['a', 'b'])
+  })
+
+  test('to a coordinator wait for those before them that one has who led', () => {
+    const { router, one, two, lead, turn, answers } = world()
+    const call = (name: string) =>
+      router.coordinate(P, '/h', bytesOf(name), answers, answers.expect(name))
+    call('commit 100')
+    call('commit 200')
+    // told of before the refusals come
+    lead(2, 2)
+    call('commit 300')
+    turn()
+    expect(callsOf(two)).toEqual([])
+    const [first, second] = one.asks.splice(0)
+    first!.answer(ErrorCode.NOT_COORDINATOR)
+    turn()
+    call('commit 400')
+    expect(callsOf(two)).toEqual([])
+    second!.answer(ErrorCode.NOT_COORDINATOR)
+    turn()
+    expect(callsOf(two)).toEqual(['commit 100', 'commit 200', 'commit 300', 'commit 400'])
+    two.answerAsks()
+    expect(Object.values(answers.of)).toEqual([[0], [0], [0], [0]])
+    expect(router.holding).toBe(0)
+  })
+
+  test('to a coordinator wait no longer once one that led has answered', () => {
+    const { router, one, two, lead, turn, answers } = world()
+    router.coordinate(P, '/h', bytesOf('a'), answers, answers.expect('a'))
+    lead(2, 2)
+    router.coordinate(P, '/h', bytesOf('b'), answers, answers.expect('b'))
+    one.answerAsks()
+    turn()
+    expect(callsOf(two)).toEqual(['b'])
+    expect(answers.of).toEqual({ a: [0] })
   })
 
   test('who waits for records looks again when another leads', () => {
@@ -327,111 +388,4 @@ describe('questions', () => {
     lead(2, 2)
     expect([waiter.woken, gone.woken]).toEqual([[NOT_LEADER_OR_FOLLOWER], []])
   })
-})
-
-/** A log that brokers share: what is committed survives, the rest may. It knows batches again as Kafka's does. */
-class Group {
-  log: string[] = []
-  leader = 1
-  epoch = 1
-  committed = 0
-
-  take(broker: FakeBroker, one: Sent): void {
-    const { name, producerId } = one
-    if (broker.brokerId !== asBrokerId(this.leader)) {
-      broker.refuse(name, NOT_LEADER_OR_FOLLOWER, ProduceReason.notLeader)
-      return
-    }
-    const number = Number(name.split('/')[1])
-    const hasGap = number > 0 && !this.log.includes(`${producerId}/${number - 1}`)
-    const isKnown = producerId >= 0 && this.log.includes(name)
-    if (producerId >= 0 && !isKnown && hasGap) {
-      broker.refuse(name, ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, ProduceReason.outOfSequence)
-      return
-    }
-    if (!isKnown) this.log.push(name)
-    one.isAppended = true
-  }
-
-  serve(brokers: readonly FakeBroker[], committed: number): void {
-    for (const broker of brokers) {
-      for (const one of [...broker.produces]) if (!one.isAppended) this.take(broker, one)
-    }
-    this.committed = Math.max(this.committed, Math.min(committed, this.log.length))
-    for (const broker of brokers) {
-      for (const { name, isAppended } of [...broker.produces]) {
-        if (isAppended && this.log.indexOf(name) < this.committed) broker.answer(name)
-      }
-    }
-  }
-
-  /** The next broker leads; of what is not committed it has `kept`. */
-  fall(old: FakeBroker, kept: number, dies: boolean): void {
-    this.log = this.log.slice(0, this.committed + kept)
-    this.leader = (this.leader % 3) + 1
-    this.epoch++
-    if (dies) {
-      old.die()
-      old.alive = true
-      return
-    }
-    for (const { name, isAppended } of [...old.produces]) {
-      if (isAppended) old.refuse(name, NOT_LEADER_OR_FOLLOWER, ProduceReason.leadershipLost)
-    }
-  }
-}
-
-function storm(seed: number) {
-  const random = new SeededRandom(seed)
-  const { brokers, lead, turn, pass, produce, answers, router } = world()
-  const group = new Group()
-  const sent: { name: string; producer: number }[] = []
-  const counts = [0, 0, 0]
-  for (let step = 0; step < 300; step++) {
-    const what = random.below(10)
-    if (what < 4) {
-      const producer = random.below(3)
-      const id = producer === 2 ? -1 : producer
-      const name = `${id}/${counts[producer]!++}`
-      sent.push({ name, producer })
-      produce(name, id)
-    } else if (what < 7) group.serve(brokers, random.below(group.log.length + 10))
-    else if (what < 9) pass(random.below(30))
-    else {
-      const kept = random.below(group.log.length - group.committed + 1)
-      group.fall(brokers[group.leader - 1]!, kept, random.chance(0.5))
-      if (random.below(3) > 0) lead(group.leader, group.epoch)
-    }
-    turn()
-  }
-  lead(group.leader, ++group.epoch)
-  for (let i = 0; i < 40; i++) {
-    pass(25)
-    group.serve(brokers, Number.POSITIVE_INFINITY)
-  }
-  return { sent, log: group.log, answers, holding: router.holding }
-}
-
-describe('over elections at random', () => {
-  test.each(Array.from({ length: 200 }, (_, seed) => seed))(
-    'seed %i: nothing is lost, twice or out of order',
-    (seed) => {
-      const { sent, log, answers, holding } = storm(seed)
-      expect(holding).toBe(0)
-      for (const { name, producer } of sent) {
-        const codes = answers.of[name]
-        expect(codes, name).toHaveLength(1)
-        const times = log.filter((one) => one === name).length
-        if (producer < 2) expect(codes, name).toEqual([0])
-        if (codes![0] === 0) expect(times, name).toBe(1)
-        else expect(times, name).toBeLessThanOrEqual(1)
-      }
-      for (const producer of ['0', '1']) {
-        const numbers = log
-          .filter((one) => one.startsWith(`${producer}/`))
-          .map((one) => Number(one.slice(2)))
-        expect(numbers).toEqual(numbers.map((_, index) => index))
-      }
-    },
-  )
 })

@@ -10,8 +10,13 @@ import {
   type PartitionNumber,
 } from '../../src/base/ids.ts'
 import { SeededRandom } from '../../src/base/random.ts'
-import type { BrokerProxy, LocateSink, ProduceSink } from '../../src/cell/broker-proxy.ts'
-import { failedLocated, failedProduced } from '../../src/cell/failed-replies.ts'
+import type {
+  BrokerProxy,
+  EpochEndSink,
+  LocateSink,
+  ProduceSink,
+} from '../../src/cell/broker-proxy.ts'
+import { failedEpochEnd, failedLocated, failedProduced } from '../../src/cell/failed-replies.ts'
 import { ReplicatedProxy } from '../../src/cell/replicated-proxy.ts'
 import type { MetadataView } from '../../src/image/view.ts'
 import { ProduceReason } from '../../src/link/produce-reason.ts'
@@ -56,6 +61,11 @@ class FakeBroker {
 
   locate(_p: number, _o: number, _m: number, _e: number, sink: LocateSink, token: number): void {
     this.located.push({ sink, token })
+  }
+
+  epochEnd(_p: number, _l: number, _e: number, sink: EpochEndSink, token: number): void {
+    const error = this.leads ? ErrorCode.NONE : ErrorCode.NOT_LEADER_OR_FOLLOWER
+    sink.onEpochEnd(token, failedEpochEnd(error))
   }
 
   dismiss(): void {}
@@ -144,15 +154,23 @@ function world(seed = 1) {
     proxy.onLeader(P)
   }
   const leader = () => brokers.find(({ leads }) => leads)
-  /** Somebody of those who live is elected, and what is uncommitted goes or stays. */
-  const elect = (next: FakeBroker) => {
+  /** Who leads, and the front is not told of yet. */
+  let untold: FakeBroker | null = null
+  /** Somebody of those who live is elected, and what is uncommitted goes or stays; the front is told at once, or later. */
+  const elect = (next: FakeBroker, isTold = true) => {
     leader()?.depose(random.below(log.uncommitted.length + 1))
     next.leads = true
-    tell(next.brokerId)
+    untold = isTold ? null : next
+    if (isTold) tell(next.brokerId)
   }
   const turn = () => {
     for (const broker of brokers) if (broker.alive && random.chance(0.7)) broker.turn()
     if (random.chance(0.5)) leader()?.commit()
+    if (untold !== null && random.chance(0.1)) {
+      const late: FakeBroker = untold
+      untold = null
+      if (late.alive && late.leads) tell(late.brokerId)
+    }
     proxy.doWork(clock.monotonicMs())
     clock.advance(1)
   }
@@ -188,16 +206,19 @@ describe('commands about replicated partitions', () => {
       const sink = new Answers()
       const next = [0, 0]
       let sent = 0
+      let answered = 0
       for (let i = 0; i < 300; i++) {
         const producer = random.below(2)
-        const unanswered = sent - sink.errors.size
+        // answers go out in the order of requests, so a client has no more on its way than this from the oldest on
+        while (sink.errors.has(answered)) answered++
+        const unanswered = sent - answered
         if (random.chance(0.6) && unanswered < 5) {
           proxy.produce(P, -1, idempotentBatch(producer, next[producer]!++), sink, sent++)
         }
         turn()
         const event = random.below(60)
         const one = brokers[random.below(3)]!
-        if (event === 0 && one.alive) elect(one)
+        if (event === 0 && one.alive) elect(one, random.chance(0.5))
         if (event === 1 && one.alive && brokers.filter(({ alive }) => alive).length > 1) {
           if (one.leads) {
             // what a follower has of it stays
@@ -212,7 +233,7 @@ describe('commands about replicated partitions', () => {
         if (event === 3) tell(0)
         if (event < 8 && leader() === undefined) {
           const living = brokers.filter(({ alive }) => alive)
-          elect(living[random.below(living.length)]!)
+          elect(living[random.below(living.length)]!, random.chance(0.5))
         }
         if (event === 9) one.alive = true
       }
@@ -266,7 +287,8 @@ describe('commands about replicated partitions', () => {
     clock.advance(20)
     proxy.doWork(clock.monotonicMs())
     expect(brokers.map(({ ring }) => ring.length)).toEqual([0, 0, 1])
-    expect(proxy.nextTimerAtMs).toBe(clock.monotonicMs() + 20)
+    // twice as long
+    expect(proxy.nextTimerAtMs).toBe(clock.monotonicMs() + 40)
   })
 
   it('are not sent twice to one who was asked and is told of as leader before it has answered', () => {

@@ -1,7 +1,8 @@
 /** DescribeQuorum: how far each broker has the metadata log. */
-import { expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { asBrokerId, asCellId, asPartitionNumber, asTenantId } from '../../src/base/ids.ts'
 import { describeQuorum } from '../../src/protocol/55-describe-quorum.ts'
+import { Sessions } from '../../src/tenant/session.ts'
 import { call } from './call.ts'
 import { Harness } from './harness.ts'
 
@@ -112,12 +113,32 @@ test('nor of itself beside anything else: Kafka answers one question at a time',
   expect(errors).toEqual([3, 3])
 })
 
-test('is not told to a tenant among others: offsets say how much those do', () => {
-  const world = new Harness()
-  world.image.apply({
-    kind: 'tenant-created',
-    ...{ tenantId: asTenantId('another'), name: 'another', clusterId: 'c', cellId: 1 as never },
+describe('beside another tenant', () => {
+  function makeWorld() {
+    const world = new Harness()
+    const tenantId = asTenantId('another')
+    world.image.apply({
+      kind: 'tenant-created',
+      ...{ tenantId, name: 'another', clusterId: 'c', cellId: 1 as never },
+    })
+    return { world, tenantId }
+  }
+
+  test('whoever runs the engine is told the same as before', () => {
+    const { world } = makeWorld()
+    expect(told(world)).toMatchObject({ errorCode: 0, leaderId: 1 })
   })
-  const answer = call(world, world.connect(), describeQuorum, 2, asked())
-  expect(answer).toMatchObject({ errorCode: 31, topics: [], nodes: [] })
+
+  test('the other is refused, as one who may not describe the cluster, and not told why', () => {
+    const { world, tenantId } = makeWorld()
+    // authentication will do this
+    vi.spyOn(Sessions.prototype, 'anonymous').mockReturnValue({ tenantId, principal: 'User:x' })
+    try {
+      const answer = call(world, world.connect(), describeQuorum, 2, asked())
+      expect(answer).toMatchObject({ errorCode: 31, topics: [], nodes: [] })
+      expect(answer.errorMessage).not.toMatch(/tenant/i)
+    } finally {
+      vi.restoreAllMocks()
+    }
+  })
 })

@@ -217,6 +217,50 @@ describe('a leadership that is elsewhere', () => {
   })
 })
 
+describe('what is asked more than once', () => {
+  test('is moved and told once: named twice in a request', () => {
+    const it = world()
+    it.harness.hung.add(it.other)
+    const wanted = Array.from({ length: 50 }, () => ({ topic: 't', partitions: [0, 0] }))
+    const answer = ask(it, wanted)
+    const moves = asked(it.harness, it.other)
+    expect(moves).toHaveLength(1)
+    it.harness.tellLeader('t', 0, it.preferred, 6)
+    answerMove(it.harness, it.other, moves[0]!.correlation, 0)
+    it.harness.pass(50, 10)
+    expect(rows(answer())).toEqual([['t-0', 0, null]])
+    const refused = ask(it, wanted, { electionType: 9 })()
+    expect(rows(refused)).toEqual([['t-0', 42, 'Unknown election type 9']])
+  })
+
+  test('is asked of its leader once, by whoever waits for it', () => {
+    const it = world()
+    const { harness, preferred, other } = it
+    harness.hung.add(other)
+    const short = ask(it, first, { timeoutMs: 300 })
+    const others = [1, 2].map(() => ask({ ...it, client: harness.connect() }, first))
+    harness.pass(1_000, 100)
+    expect(rows(short())).toEqual([['t-0', 7, 'The preferred replica does not lead yet.']])
+    const moves = asked(harness, other)
+    expect(moves).toHaveLength(1)
+    harness.tellLeader('t', 0, preferred, 6)
+    answerMove(harness, other, moves[0]!.correlation, 0)
+    harness.pass(50, 10)
+    for (const answer of others) expect(rows(answer())).toEqual([['t-0', 0, null]])
+  })
+
+  test('is refused where it is more than the limit', () => {
+    const it = world()
+    const partitions = Array.from({ length: 10_001 }, (_, index) => index % 3)
+    for (const version of [0, 2]) {
+      const answer = ask(it, [{ topic: 't', partitions }], { version })()
+      expect(answer?.errorCode).toBe(version < 1 ? 0 : 44)
+      const words = 'Excessively large number of partitions per request: 10001, the limit is 10000.'
+      expect(rows(answer)).toEqual([['t-0', 44, words]])
+    }
+  })
+})
+
 test('a topic that is deleted meanwhile', () => {
   const it = world()
   const { harness, other } = it

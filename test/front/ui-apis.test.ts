@@ -231,5 +231,47 @@ describe('DescribeLogDirs', () => {
       expect(told(2, { 1: closed, 2: leader })).toMatchObject([{ offsetLag: 0 }])
       expect(told(2, { 1: null, 2: leader })).toMatchObject([{ partitionSize: 900, offsetLag: 0 }])
     })
+
+    /** Broker 1 leads all of 100 partitions, and takes no turns. */
+    function besideHung() {
+      const world = new Harness({ brokers: 3, isReplicated: true })
+      world.createTopic('wide', 100)
+      for (let index = 0; index < 100; index++) world.tellLeader('wide', index, 1, 5)
+      world.hung.add(1)
+      const client = world.connectTo(2)
+      const correlation = client.send(describeLogDirs, 5, { topics: null })
+      world.run()
+      const partitions = () =>
+        client.answer(describeLogDirs, correlation)?.results[0]?.topics[0]?.partitions.length
+      const asked = () => {
+        let count = 0
+        const port = world.portOf(1)
+        for (let envelope = port.poll(); envelope !== undefined; envelope = port.poll()) {
+          if (envelope.message.kind === 'describe-log-sizes') count++
+        }
+        return count
+      }
+      return { world, client, partitions, asked }
+    }
+
+    test('waits for a leader that does not answer once, and leaves no question behind', () => {
+      const { world, partitions, asked } = besideHung()
+      expect(partitions()).toBeUndefined()
+      world.pass(800, 50)
+      expect(partitions()).toBe(100)
+      expect(asked()).toBe(1)
+      expect(world.front.services.logSizes.size).toBe(0)
+    })
+
+    test('does not ask a leader that is known to hang', () => {
+      const { world, client, asked } = besideHung()
+      world.pass(3_000, 50)
+      asked()
+      world.front.services.dispatcher.setHung(1 as never, 1 as never, true)
+      const correlation = client.send(describeLogDirs, 5, { topics: null })
+      world.run()
+      expect(client.answer(describeLogDirs, correlation)).toBeDefined()
+      expect(asked()).toBe(0)
+    })
   })
 })

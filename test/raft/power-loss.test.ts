@@ -9,7 +9,7 @@ const grant = (from: ReplicaId, term: number, type: 'pre-vote-reply'): Message =
 })
 
 describe('the first election after a power loss', () => {
-  const after = (): RaftGroup =>
+  const afterPowerLoss = (): RaftGroup =>
     new RaftGroup({
       ...{ id: 1, hardState: { term: 1, vote: NO_REPLICA }, commit: 0 },
       log: { start: 0, end: 5, lines: [{ term: 1, start: 0 }], controls: [], configuration: THREE },
@@ -18,7 +18,7 @@ describe('the first election after a power loss', () => {
     })
 
   test('hears all voters, so that the longest log wins', () => {
-    const group = after()
+    const group = afterPowerLoss()
     group.campaign()
     group.step(grant(2, 2, 'pre-vote-reply'))
     expect(group.role).toBe(Role.PRE_CANDIDATE)
@@ -27,7 +27,7 @@ describe('the first election after a power loss', () => {
   })
 
   test('is given up where one voter has more, whatever the others grant', () => {
-    const group = after()
+    const group = afterPowerLoss()
     group.campaign()
     group.step(grant(2, 2, 'pre-vote-reply'))
     group.step({ ...grant(3, 2, 'pre-vote-reply'), isGranted: false, term: 1 } as Message)
@@ -37,7 +37,7 @@ describe('the first election after a power loss', () => {
   })
 
   test('waits a second at most for who does not answer', () => {
-    const group = after()
+    const group = afterPowerLoss()
     group.campaign()
     group.step(grant(2, 2, 'pre-vote-reply'))
     for (let i = 0; i < 99; i++) group.tick()

@@ -68,6 +68,17 @@ describe('a broker that is killed on demand', () => {
   })
 })
 
+test('brokers that are killed at the same time do not count on each other', async () => {
+  engine = await ChaosEngine.start(3)
+  const kills = [1, 2, 3].map((broker) => engine.chaos.killBroker(broker))
+  const ends = await Promise.allSettled(kills)
+  expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected'])
+  expect(ends[2]).toMatchObject({
+    reason: { message: expect.stringMatching(/^broker 3 is the only one that lives/) },
+  })
+  await engine.healthIs('serving')
+})
+
 describe('a disk that fails on demand', () => {
   test.each(['EIO', 'ENOSPC'] as const)(
     'fails produce with %s, leaves reads and the other broker alone, and is healed',

@@ -148,6 +148,21 @@ describe('the server that is told of brokers that hang', () => {
     await vi.waitFor(() => expect(killed.length).toBeGreaterThan(0))
   })
 
+  test('never ends the last one that lives, nor counts on one that is being ended', async () => {
+    hung.stop()
+    const kill = (broker: number) => {
+      living--
+      killed.push(broker)
+    }
+    hung = new HungBrokers({ ...options, kill })
+    for (const broker of [1, 2]) hung.onHung(broker, true)
+    await vi.waitFor(() => expect(killed).toEqual([1, 2]))
+    // neither of them is gone yet
+    hung.onHung(3, true)
+    await pause(300)
+    expect(killed).toEqual([1, 2])
+  })
+
   test('ends none after the engine has begun to stop', async () => {
     hung.onHung(1, true)
     hung.stop()

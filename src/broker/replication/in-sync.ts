@@ -67,3 +67,6 @@ export class InSync {
     return ends.sort((a, b) => b - a)[count - 1] ?? 0
   }
 }
+
+export const majority = ({ raft }: ReplicaGroup): number =>
+  Math.floor(raft.configuration.voters.length / 2) + 1

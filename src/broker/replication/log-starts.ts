@@ -56,6 +56,11 @@ export class LogStarts {
   /** What lies from `position` on was cut off. */
   truncated(position: Position): void {
     this.#starts = this.#starts.filter(({ at }) => at < position)
+    for (const [at, done] of [...this.#waiting]) {
+      if (at < position) continue
+      this.#waiting.delete(at)
+      done(ErrorCode.NOT_LEADER_OR_FOLLOWER, -1)
+    }
   }
 
   /** Everything below `position` is committed: the log's start follows. `moved` is called when it has. */

@@ -1,4 +1,4 @@
-import { InvariantError, invariant } from '../../base/assert.ts'
+import { invariant } from '../../base/assert.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { BrokerId, PartitionNumber } from '../../base/ids.ts'
 import type { Logger } from '../../base/log.ts'
@@ -6,7 +6,7 @@ import type { Random } from '../../base/random.ts'
 import { brokerOf } from '../../base/replica-id.ts'
 import type { ReceivedMessage } from '../../link/raft-message-reader.ts'
 import type { AppendPlace, PlainMessage, SnapshotBase } from '../../link/raft-messages.ts'
-import { DiskError } from '../../log/disk.ts'
+import type { DiskError } from '../../log/disk.ts'
 import type { HardStates } from '../../log/hard-states.ts'
 import { membersOf } from '../../raft/membership.ts'
 import type { RaftGroup } from '../../raft/raft-group.ts'
@@ -51,6 +51,10 @@ const MESSAGES_PER_TURN = 256
 const COPIES_PER_TURN = 8
 /** Rounds of what follows from what in one turn. */
 const ROUNDS_MAX = 8
+/** Hard states that could not be written are tried again after this, … */
+const WRITE_AGAIN_MS = 100
+/** … and a broker that cannot write them for so long cannot go on. */
+const GIVE_UP_AFTER_MS = 2_000
 
 /**
  * The Raft groups of a broker's replicas: what peers say goes in, what the groups want done is done, for all of them with one write of hard
@@ -70,6 +74,9 @@ export class RaftHost implements GroupHost, RaftSink {
   readonly #ticking = new Set<ReplicaGroup>()
   /** Whose hard states are set and not written. */
   #unwritten: ReplicaGroup[] = []
+  /** Not before, after a write that failed. */
+  #writeAtMs = 0
+  #firstFailedAtMs: number | null = null
   #nextTickAtMs = Number.POSITIVE_INFINITY
   #nowMs = 0
 
@@ -85,9 +92,9 @@ export class RaftHost implements GroupHost, RaftSink {
 
   /** Monotonic milliseconds at which the next turn is due. */
   get nextTimerAtMs(): number {
-    const hasWork =
-      this.#dirty.length + this.#copying.size + this.#unwritten.length + this.#owed.size > 0
-    return hasWork ? 0 : this.#nextTickAtMs
+    const hasWork = this.#dirty.length + this.#copying.size + this.#owed.size > 0
+    const writeAtMs = this.#unwritten.length > 0 ? this.#writeAtMs : Number.POSITIVE_INFINITY
+    return hasWork ? 0 : Math.min(this.#nextTickAtMs, writeAtMs)
   }
 
   get(partition: PartitionNumber): ReplicaGroup | undefined {
@@ -349,11 +356,17 @@ export class RaftHost implements GroupHost, RaftSink {
   }
 
   #writeHardStates(): void {
-    if (this.#unwritten.length === 0) return
+    if (this.#unwritten.length === 0 || this.#nowMs < this.#writeAtMs) return
     const hardStates = this.#options.hardStates()
     const failed = hardStates.write()
-    // tried again with the next turn: until then nobody is told
-    if (failed !== null) return
+    // tried again, but not all the time: until then nobody is told
+    if (failed !== null) {
+      this.#writeAtMs = this.#nowMs + WRITE_AGAIN_MS
+      this.#firstFailedAtMs ??= this.#nowMs
+      if (this.#nowMs - this.#firstFailedAtMs >= GIVE_UP_AFTER_MS) this.#options.onBroken(failed)
+      return
+    }
+    this.#firstFailedAtMs = null
     const groups = this.#unwritten
     this.#unwritten = []
     hardStates.requestFlush((error) => {
@@ -380,15 +393,23 @@ export class RaftHost implements GroupHost, RaftSink {
 }
 
 /** Whose turn it is where nobody leads, so that they do not all ask at once: the first voter that can be reached. The others wait for their ticks. */
-export const isNext = ({ id, configuration, unreachable, leader, role }: RaftGroup): boolean =>
+export const isNext = ({
+  id,
+  configuration,
+  unreachable,
+  leader,
+  role,
+  mayLead,
+}: RaftGroup): boolean =>
   leader === NO_REPLICA &&
   role === Role.FOLLOWER &&
+  mayLead &&
   configuration.voters.find((voter) => !unreachable.has(voter)) === id
 
 /** Also the leader: it may be a member of a configuration that has not come here yet. */
 const concerned = ({ configuration, unreachable, leader }: RaftGroup): Set<ReplicaId> =>
   new Set([...membersOf(configuration), ...unreachable, leader])
 
-/** Its disk, its log, or a bug of one partition. */
+/** Its disk, its log, or a bug: all but the simulator's way to end a process in the middle of a disk operation. */
 const isOfOneGroup = (error: unknown): boolean =>
-  error instanceof DiskError || error instanceof LogFailedError || error instanceof InvariantError
+  !(error instanceof Error && error.name === 'SimulatedCrash')

@@ -4,6 +4,7 @@ import { replicaIdOf } from '../../base/replica-id.ts'
 import type { MetadataView } from '../../image/view.ts'
 import { ControlEntries } from '../../log/control-entries.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
+import type { HardState, TermLine } from '../../raft/types.ts'
 import type { ReplicaTable } from '../replica-table.ts'
 import { LogFailedError, type ReplicaFiles } from './replica-group.ts'
 
@@ -14,11 +15,19 @@ export interface ReplicaOpeningOptions {
   readonly rootOf: (broker: BrokerId) => string
   readonly image: MetadataView
   readonly table: ReplicaTable
+  /** Term and vote as they were kept; null where there are none. */
+  readonly hardStateOf: (number: PartitionNumber) => HardState | null
+  /** What was in a directory before is being removed. */
+  readonly isRemoving: (directory: string) => boolean
+  /** A group that waited for the flush of its beginning can be opened. */
+  readonly onBegun: (number: PartitionNumber) => void
 }
 
 /** Opens what a replica of a group consists of, and says what it is called. On the broker's thread. */
 export class ReplicaOpening {
   readonly #options: ReplicaOpeningOptions
+  /** Of groups that begin with this broker's replica alone; null once that is durable. */
+  readonly #beginnings = new Map<PartitionNumber, ReplicaFiles | null>()
 
   constructor(options: ReplicaOpeningOptions) {
     this.#options = options
@@ -27,9 +36,15 @@ export class ReplicaOpening {
   /** Log and control entries, opened or made; null where this broker has none, or they cannot be opened now. */
   files(number: PartitionNumber, nowMs: number): ReplicaFiles | null {
     const { table, image, brokerId } = this.#options
-    if (!image.replicasOf(number).includes(brokerId)) return null
+    if (!image.holdersOf(number).includes(brokerId)) return null
     const replica = table.admit(number)
     if (replica === undefined || !replica.isReplicated) return null
+    if (this.#options.isRemoving(replica.directory)) return null
+    const begun = this.#beginnings.get(number) ?? null
+    if (begun !== null) {
+      if (begun.log === replica.log) return null
+      this.#beginnings.delete(number)
+    }
     // it has begun anew; the log before was abandoned
     if (replica.log !== null) table.dropLog(replica)
     if (nowMs < replica.failedUntilMs) return null
@@ -39,21 +54,72 @@ export class ReplicaOpening {
     table.guard(replica, nowMs, () => {
       controls = this.#controlsOf(number, log)
     })
-    return controls === null ? null : { log, controls }
+    if (controls === null) return null
+    const files: ReplicaFiles = { log, controls }
+    return this.#isBegun(number, files) ? files : null
+  }
+
+  /** The group of this replica is about to begin: whoever asks is to ask again. */
+  isBeginning(number: PartitionNumber): boolean {
+    return (this.#beginnings.get(number) ?? null) !== null
+  }
+
+  /**
+   * Whether a group may be opened. One that begins with this replica alone must never begin so again, after others have come to vote: it waits until
+   * its beginning is durable.
+   */
+  #isBegun(number: PartitionNumber, files: ReplicaFiles): boolean {
+    const { controls, log } = files
+    if (!this.#isAlone(number) || controls.count > 0 || this.#beginnings.get(number) === null)
+      return true
+    this.#beginnings.set(number, files)
+    const { flush } = log.environment
+    flush.request(controls.path, (failed) => {
+      if (failed !== null) this.#begun(number, files, false)
+      else flush.request(log.directory, (error) => this.#begun(number, files, error === null))
+    })
+    return false
+  }
+
+  /** The partition had one replica, this one, and its log is a group's from now on. */
+  #isAlone(number: PartitionNumber): boolean {
+    const { image, brokerId } = this.#options
+    const first = image.firstReplicaIds(number)
+    return first.length === 1 && first[0] === this.currentIdOf(brokerId)
+  }
+
+  #begun(number: PartitionNumber, files: ReplicaFiles, isDurable: boolean): void {
+    files.controls.close()
+    if (this.#beginnings.get(number) !== files) return
+    if (isDurable) this.#beginnings.set(number, null)
+    else this.#beginnings.delete(number)
+    const replica = this.#options.table.get(number)
+    // it is opened again, with what is durable now
+    if (replica?.log === files.log && replica.group === null) this.#options.table.closeLog(replica)
+    this.#options.onBegun(number)
   }
 
   #controlsOf(number: PartitionNumber, log: PartitionLog): ControlEntries {
     const opened = ControlEntries.open(log)
-    if (opened.kind === 'open') return opened.controls
-    if (opened.kind === 'damaged') throw new LogFailedError(opened.reason)
-    if (log.logEndOffset > 0) dropOrphaned(log)
-    const { image, brokerId } = this.#options
+    const { image, brokerId, hardStateOf } = this.#options
     const own = this.currentIdOf(brokerId)
+    if (opened.kind === 'open') {
+      const why = refusalOf(opened.controls, own, hardStateOf(number) !== null)
+      if (why === null) return opened.controls
+      opened.controls.close()
+      throw new LogFailedError(why)
+    }
+    if (opened.kind === 'damaged') throw new LogFailedError(opened.reason)
+    if (log.logEndOffset > 0 && !this.#isAlone(number)) dropOrphaned(log)
+    const isExplained = log.foundPoint.powerLoss && !asksForFlushes(log)
+    if ((hardStateOf(number)?.term ?? 0) > 0 && !isExplained) {
+      throw new LogFailedError(`it has voted, and its files are gone: ${REMEDY}`)
+    }
     const first = image.firstReplicaIds(number)
     // one that was not there when the partition was made learns from the leader who votes
     const voters = first.includes(own) ? first : []
     const header = {
-      ...{ replicaId: own, startOffset: 0, controlsBefore: 0, lines: [] },
+      ...{ replicaId: own, startOffset: 0, controlsBefore: 0, lines: termsOf(log) },
       configuration: { voters, learners: [] },
     }
     // thousands of partitions that are touched at once would keep elections waiting behind their flushes
@@ -67,12 +133,33 @@ export class ReplicaOpening {
   }
 
   directoryOf(number: PartitionNumber, broker: BrokerId): string {
-    const { image, rootOf } = this.#options
+    const { image, rootOf, table, brokerId } = this.#options
+    const open = table.get(number)
+    // also while the image begins anew
+    if (open !== undefined) return rootOf(broker) + open.directory.slice(rootOf(brokerId).length)
     const partition = image.partition(number)
     if (partition === undefined) throw new LogFailedError('its topic is gone')
     const { topic, index } = partition
     return partitionPath(rootOf(broker), topic.tenantId, topic.topicId, index)
   }
+}
+
+const REMEDY = 'remove the whole directory of this broker, and it is filled anew from the others'
+
+/** Why a replica must not take part as what its files say that it is: it may have promised more, or less, than they tell. */
+function refusalOf(controls: ControlEntries, own: number, hasVoted: boolean): string | null {
+  if (controls.replicaId !== own) {
+    return `its files are of another life of this directory (replica ${controls.replicaId}, now ${own}): ${REMEDY}`
+  }
+  return controls.count > 0 && !hasVoted ? `what it has voted is lost: ${REMEDY}` : null
+}
+
+/** What was written before there was a group: the leader epochs are its terms. */
+function termsOf({ logEndOffset, epochs }: PartitionLog): TermLine[] {
+  if (logEndOffset === 0) return []
+  const later = epochs.lines.filter(({ epoch }) => epoch > 0)
+  const lines = later.map(({ epoch, startOffset }) => ({ term: epoch, start: startOffset }))
+  return lines[0]?.start === 0 ? lines : [{ term: 0, start: 0 }, ...lines]
 }
 
 const asksForFlushes = ({ config }: PartitionLog): boolean =>

@@ -1,23 +1,26 @@
 import { ErrorCode } from '../../base/error-code.ts'
 import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
 import type { MetadataView } from '../../image/view.ts'
-import { type BeatSource, BrokerLiveness } from '../../link/broker-liveness.ts'
+import { type BeatSource, BrokerLiveness, LIVENESS_TIMEOUT_MS } from '../../link/broker-liveness.ts'
 import type { LeaderChange } from '../../link/control.ts'
 import type { ControlPort, PeerName } from '../../link/ports.ts'
 import { ProduceReason } from '../../link/produce-reason.ts'
 import type { DiskError } from '../../log/disk.ts'
 import type { LogEnvironment } from '../../log/environment.ts'
 import { HardStates } from '../../log/hard-states.ts'
+import { HARD_STATES_FILE } from '../../log/hard-states-format.ts'
 import { NO_REPLICA, Role } from '../../raft/types.ts'
 import type { BrokerLink } from '../broker-link.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
-import { InSync } from './in-sync.ts'
+import { InSync, majority } from './in-sync.ts'
 import { LeadershipMoves } from './leadership-moves.ts'
 import { isSettled, moveMembership } from './membership-moves.ts'
 import { isNext, RaftHost } from './raft-host.ts'
 import type { ReplicaGroup } from './replica-group.ts'
+import { ReplicaMoving } from './replica-moving.ts'
 import { ReplicaOpening } from './replica-opening.ts'
+import { UnfitReplicas } from './unfit-replicas.ts'
 
 export interface ReplicationOptions {
   readonly cellId: CellId
@@ -41,6 +44,12 @@ export interface ReplicationOptions {
   readonly onDeposed: (replica: Replica) => void
   /** More is committed, or stored by others, or fewer keep up. */
   readonly onMoved: (replica: Replica) => void
+  /** This replica's log is to be a group's from now on: whoever waits for it is told, and it is taken out of the table. */
+  readonly onRaised: (replica: Replica) => void
+  /** The group of a partition whose replicas are moved has these voters from now on: for the controller. */
+  readonly onSettled: (replica: Replica, voters: readonly BrokerId[]) => void
+  /** What was in a replica's directory before is being removed. */
+  readonly isRemoving: (directory: string) => boolean
 }
 
 /** How often it is looked who keeps up, and whose leadership is to go back. */
@@ -61,12 +70,14 @@ export class Replication {
   readonly #opening: ReplicaOpening
   readonly #inSync: InSync
   readonly #moves: LeadershipMoves
+  readonly #replicaMoves: ReplicaMoving
   /** Replicas here that lead, and whose leadership the fronts were told of. */
   readonly #led = new Set<Replica>()
   /** Of these, those whose voters are not those that there are to be. */
   readonly #moving = new Set<Replica>()
   /** Of these, those whose min.insync.replicas are more than a majority. */
   readonly #strict = new Set<Replica>()
+  readonly #unfit = new UnfitReplicas()
   /** To be told with this turn. */
   #changes: LeaderChange[] = []
   /** Since when each peer can be reached. */
@@ -74,6 +85,7 @@ export class Replication {
   /** Peers that somebody has cut off on purpose. */
   readonly #cut = new Set<BrokerId>()
   #hardStates: HardStates | null = null
+  #isStopped = false
   #sweepAtMs = 0
   #nowMs = 0
   #broken: DiskError | null = null
@@ -82,13 +94,22 @@ export class Replication {
     this.#options = options
     const { brokerId, environment, links, beats } = options
     this.#inSync = new InSync(brokerId)
-    this.#opening = new ReplicaOpening(options)
+    this.#opening = new ReplicaOpening({
+      ...options,
+      hardStateOf: (number) => this.#openHardStates().get(number),
+      onBegun: () => void (this.#sweepAtMs = 0),
+    })
+    this.#replicaMoves = new ReplicaMoving({
+      ...options,
+      wake: (replica) => void this.lead(replica),
+    })
     this.#moves = new LeadershipMoves(options.control)
     this.#host = new RaftHost({
       ...{ brokerId, links, clock: environment.clock, random: environment.random },
       logger: environment.logger,
       hardStates: () => this.#openHardStates(),
-      openFiles: (number) => (this.isRegistered ? this.#opening.files(number, this.#nowMs) : null),
+      openFiles: (number) =>
+        this.isRegistered && !this.#isStopped ? this.#opening.files(number, this.#nowMs) : null,
       directoryOf: (number, broker) => this.#opening.directoryOf(number, broker),
       takeBuffer: options.takeBuffer,
       onOpened: (group) => {
@@ -122,11 +143,6 @@ export class Replication {
     }
   }
 
-  /** Groups whose logs are open. */
-  get size(): number {
-    return this.#host.size
-  }
-
   /** Partitions that this broker leads, of those that are open. */
   get ledCount(): number {
     return this.#led.size
@@ -141,19 +157,32 @@ export class Replication {
 
   /** Monotonic milliseconds at which the next turn is due. */
   get nextTimerAtMs(): number {
-    const sweepAtMs = this.#led.size > 0 ? this.#sweepAtMs : Number.POSITIVE_INFINITY
+    const isSwept = this.#led.size > 0 || this.#replicaMoves.isBusy || this.#unfit.size > 0
+    const sweepAtMs = isSwept ? this.#sweepAtMs : Number.POSITIVE_INFINITY
     const lookAtMs = this.#liveness?.nextLookAtMs ?? Number.POSITIVE_INFINITY
     return Math.min(this.#host.nextTimerAtMs, sweepAtMs, lookAtMs, this.#moves.nextTimerAtMs)
   }
 
   /** Before a turn's commands: who lives. Throws where this broker cannot keep its votes. */
   look(nowMs: number): number {
+    const stoodStill = this.#nowMs > 0 && nowMs - this.#nowMs >= LIVENESS_TIMEOUT_MS
     this.#nowMs = nowMs
     const { beats } = this.#options
     if (this.#broken !== null) {
       throw new Error(`terms and votes cannot be kept any more: ${this.#broken.message}`)
     }
-    return this.#liveness === null ? 0 : this.#liveness.look(nowMs, beats!)
+    const told = this.#liveness === null ? 0 : this.#liveness.look(nowMs, beats!)
+    if (stoodStill) this.#resignAll(nowMs)
+    return told
+  }
+
+  /** This thread took no turn for so long that the others took it for one that hangs: they may have elected, and nothing that it would answer is sure. */
+  #resignAll(nowMs: number): void {
+    for (const { group } of this.#led) {
+      group?.raft.resign()
+      if (group !== null) this.#host.touch(group)
+    }
+    this.#host.doWork(nowMs)
   }
 
   /** What peers say, and what follows from it and from this turn's commands; then the fronts are told of leaders. */
@@ -165,7 +194,9 @@ export class Replication {
       this.#sweepAtMs = nowMs + SWEEP_MS
       this.#sweep()
     }
+    this.#unfit.look(nowMs, (group) => this.#host.touch(group))
     for (const replica of this.#moving) this.#move(replica)
+    work += this.#replicaMoves.doWork(nowMs)
     work += this.#moves.doWork(nowMs)
     if (this.#changes.length === 0) return work
     const leaders = this.#changes
@@ -183,11 +214,14 @@ export class Replication {
   /** Why this replica does not serve as leader, of ProduceReason; where nobody leads and it is its turn it asks to be elected. NONE: it does. */
   lead(replica: Replica): number {
     const group = this.open(replica)
-    if (group === null) return ProduceReason.notLeader
+    if (group === null) {
+      const isBeginning = this.#opening.isBeginning(replica.number)
+      return isBeginning ? ProduceReason.electing : ProduceReason.notLeader
+    }
     if (leads(group)) return ProduceReason.NONE
     const { raft } = group
     // others who are asked as well wait for their ticks: two who ask at once are in each other's way
-    if (isNext(raft)) {
+    if (raft.mayLead && isNext(raft)) {
       this.#host.guard(group, () => raft.campaign())
       this.#host.touch(group)
     }
@@ -219,7 +253,7 @@ export class Replication {
   giveUp(replica: Replica): void {
     const { group } = replica
     if (group === null) return
-    group.raft.resign()
+    this.#unfit.giveUp(replica, group, this.#nowMs)
     this.#host.touch(group)
   }
 
@@ -250,6 +284,24 @@ export class Replication {
     if (replica.ledTerm !== 0) this.#depose(replica, isQuiet)
     replica.group = null
     this.#host.close(replica.number, isQuiet)
+  }
+
+  /** The logs are closed, or about to be: what peers say opens none again. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  /** The topic is gone, and what was voted in the partition's group with it. */
+  forget(number: PartitionNumber): void {
+    const { environment, rootOf, brokerId } = this.#options
+    const isKept = environment.disk.exists(`${rootOf(brokerId)}/${HARD_STATES_FILE}`)
+    if (isKept) this.#openHardStates().forget(number)
+  }
+
+  /** The server says that its thread has ended. A next life that was seen before that is told of again. */
+  peerEnded(broker: BrokerId): void {
+    this.#liveness?.noteGone(broker - 1)
+    this.peerGone(broker)
   }
 
   /** Its thread has ended, or does not turn: it is not waited for. */
@@ -378,6 +430,7 @@ export class Replication {
   }
 
   #sweep(): void {
+    this.#replicaMoves.sweep(this.#nowMs)
     let moves = MOVES_PER_SWEEP
     for (const replica of this.#led) {
       const { group } = replica
@@ -385,7 +438,11 @@ export class Replication {
       this.#inSync.look(group, this.#nowMs)
       this.#tellInSync(replica, group)
       this.#lookAtStrictness(replica, group)
-      if (!isSettled(group, this.#wantedIds(replica))) this.#moving.add(replica)
+      const wanted = this.#wantedIds(replica)
+      // the image begins anew, and does not name it yet
+      if (wanted.length === 0) continue
+      const isDone = isSettled(group, wanted)
+      if (!isDone || !this.#replicaMoves.settled(replica, group)) this.#moving.add(replica)
       if (moves > 0 && this.#giveBack(replica, group)) moves--
     }
   }
@@ -398,19 +455,25 @@ export class Replication {
   #move(replica: Replica): void {
     const { group } = replica
     const wanted = this.#wantedIds(replica)
-    if (group === null || isSettled(group, wanted)) {
+    if (group === null || wanted.length === 0) {
       this.#moving.delete(replica)
       return
     }
+    if (isSettled(group, wanted)) {
+      if (this.#replicaMoves.settled(replica, group)) this.#moving.delete(replica)
+      return
+    }
     this.#host.guard(group, () => {
-      if (moveMembership(group, wanted, (broker) => this.#opening.currentIdOf(broker))) {
-        this.#host.touch(group)
-      }
+      const currentIdOf = (broker: BrokerId) => this.#opening.currentIdOf(broker)
+      const caughtUpTo = this.#replicaMoves.caughtUpTo(group, this.#nowMs)
+      moveMembership(group, wanted, currentIdOf, caughtUpTo)
+      // also where it found out that it has no majority
+      this.#host.touch(group)
     })
   }
 
   #wantedIds({ number }: Replica): number[] {
-    return this.#options.image.replicasOf(number).map((broker) => this.#opening.currentIdOf(broker))
+    return this.#options.image.wantedReplicasOf(number).map((one) => this.#opening.currentIdOf(one))
   }
 
   /** To the preferred replica, once it has been there for a while and has what is committed. */
@@ -435,6 +498,3 @@ export class Replication {
 
 /** It leads, takes batches, and knows all that was committed before: reads may say where the log ends. */
 const leads = (group: ReplicaGroup): boolean => group.takesAppends && group.knowsCommit
-
-const majority = ({ raft }: ReplicaGroup): number =>
-  Math.floor(raft.configuration.voters.length / 2) + 1

@@ -17,7 +17,7 @@ import { BrokerAgent, type BrokerAgentOptions } from '../../../src/broker/broker
 import type { BrokerRings } from '../../../src/broker/broker-link.ts'
 import { openBrokerEnvironment } from '../../../src/broker/environment.ts'
 import type { MetadataEntry } from '../../../src/image/entry.ts'
-import type { ControlMessage, LeaderChange } from '../../../src/link/control.ts'
+import type { ControllerRequest, ControlMessage, LeaderChange } from '../../../src/link/control.ts'
 import { brokerPeer, type ControlPort, MemoryPorts } from '../../../src/link/ports.ts'
 import type { LogEnvironment } from '../../../src/log/environment.ts'
 import type { PartitionLog } from '../../../src/log/partition-log.ts'
@@ -77,11 +77,13 @@ export class Agents {
   readonly controller = this.ports.port('controller')
   readonly lines: { level: LogLevel; message: string; fields: LogFields }[] = []
   readonly nodes: Node[] = []
-  readonly entries: MetadataEntry[] = [...CLUSTER]
+  readonly entries: MetadataEntry[]
   /** As the front was told last, of the latest epochs. */
   readonly leaders = new Map<PartitionNumber, LeaderChange>()
   /** Other messages to the front. */
   readonly told: ControlMessage[] = []
+  /** What brokers have asked of the controller. */
+  readonly asked: ControllerRequest[] = []
   readonly #options: AgentsOptions
   readonly #beats
   readonly #lives: BrokerLives
@@ -92,6 +94,9 @@ export class Agents {
     this.#options = options
     this.random = new SeededRandom(options.seed ?? 1)
     const brokers = options.brokers ?? 3
+    this.entries = CLUSTER.map((entry) =>
+      entry.kind === 'cluster-formed' ? { ...entry, brokersPerCell: brokers } : entry,
+    )
     this.#beats = formatBrokerBeats(newRegion(brokerBeatsBytes(brokers)), brokers)
     this.#lives = new BrokerLives(this.#beats)
     for (let id = 1; id <= brokers; id++) {
@@ -149,6 +154,7 @@ export class Agents {
       peers: this.nodes.filter((other) => other !== node).map((other) => this.#link(node, other)),
       beats: new BeatReader(this.#beats),
       control: node.control,
+      askController: (_tenantId, request) => void this.asked.push(request),
       counters: null,
       settings: settings ?? {},
       ...(newCoordinator === undefined ? {} : { newCoordinator }),

@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../../src/base/error-code.ts'
 import type { PartitionNumber } from '../../../src/base/ids.ts'
-import { asBrokerId } from '../../../src/base/ids.ts'
 import { brokerPeer } from '../../../src/link/ports.ts'
 import { ProduceReason } from '../../../src/link/produce-reason.ts'
 import { baseOffsetOf, lastOffsetOf } from '../../../src/record/batch.ts'
@@ -210,6 +209,75 @@ describe('brokers that replicate', () => {
     expectSame(agents, number!, producer.acknowledged.size)
   })
 
+  it('does not lead where its disk takes no records, though it takes all else', () => {
+    const agents = new Agents()
+    const [number] = agents.createTopic()
+    agents.run(30)
+    const [one] = agents.nodes
+    let sequence = 0
+    let acknowledged = 0
+    agents.disk.onOperation = ({ path, operation }) =>
+      path.startsWith(`${one!.root}/`) && path.endsWith('.log') && operation === 'write'
+        ? { kind: 'error', code: 'EIO' }
+        : null
+    // as a front does: whoever leads, and the preferred replica where nobody is known to
+    for (let i = 0; i < 2_000; i++) {
+      const told = agents.leaders.get(number!)?.leader ?? 0
+      const node = agents.node(told === 0 ? 1 : told)
+      node.front.produce(number!, idempotentBatch(1, sequence))
+      agents.run(5)
+      for (const reply of node.front.take()) {
+        if (reply.kind !== 'produced' || reply.error !== 0) continue
+        sequence++
+        acknowledged++
+      }
+    }
+    expect(acknowledged).toBeGreaterThan(1_000)
+    expect(agents.leaders.get(number!)!.leaderEpoch).toBeLessThan(20)
+  })
+
+  it('keeps its voters while the image is begun anew', () => {
+    const agents = new Agents()
+    const [number] = agents.createTopic()
+    const { turn } = producing(agents, number!)
+    turn(100)
+    const entries = agents.entries.slice(0, 2)
+    for (const node of agents.nodes) {
+      const to = brokerPeer(CELL, node.id)
+      agents.controller.post(to, { kind: 'metadata', first: 0, offset: 2, entries, more: true })
+    }
+    turn(3_000)
+    const { voters } = agents.nodes[0]!.agent.replica(number!)!.group!.raft.configuration
+    expect([...voters].sort()).toEqual([1, 2, 3])
+  })
+
+  it('does not take part with files of another life, or without those that it had', () => {
+    const agents = new Agents()
+    const [number] = agents.createTopic()
+    const { producer, turn } = producing(agents, number!)
+    turn(50)
+    const [, two, three] = agents.nodes
+    // 2 is away, so 1 and 3 alone have what comes now
+    agents.kill(two!)
+    turn(100)
+    agents.kill(three!)
+    agents.disk.removeDirectory(agents.directory(three!, 1))
+    producer.isDone = true
+    turn(20)
+    agents.kill(agents.node(1))
+    agents.start(two!)
+    agents.start(three!)
+    agents.run(500)
+    expect(agents.leaders.get(number!)?.leader ?? 0).not.toBe(2)
+    expect(agents.logOf(three!, number!)).toBe(null)
+    agents.start(agents.node(1))
+    two!.front.produce(number!, idempotentBatch(99, 0))
+    agents.run(500)
+    expect(valuesOf(agents, agents.node(1), number!).length).toBeGreaterThanOrEqual(
+      producer.acknowledged.size,
+    )
+  })
+
   it('deletes records on every replica, so that no leader brings them back', () => {
     const agents = new Agents()
     const [number] = agents.createTopic()
@@ -233,71 +301,6 @@ describe('brokers that replicate', () => {
     two!.front.produce(number!, idempotentBatch(1, 0))
     agents.run(300)
     expect(agents.logOf(one!, number!)!.logStartOffset).toBe(5)
-  })
-
-  it('deletes records in the turn in which others are written', () => {
-    const agents = new Agents()
-    const [number] = agents.createTopic()
-    const { producer, turn } = producing(agents, number!)
-    turn(100)
-    producer.isDone = true
-    turn(20)
-    const [one] = agents.nodes
-    const end = agents.logOf(one!, number!)!.logEndOffset
-    one!.front.produce(number!, idempotentBatch(producer.producerId, end))
-    one!.front.deleteRecords(number!, 5)
-    one!.front.produce(number!, idempotentBatch(producer.producerId, end + 1))
-    agents.run(40)
-    const answers = one!.front.take().map((reply) => ({ kind: reply.kind, error: reply.error }))
-    expect(answers.toSorted((a, b) => (a.kind < b.kind ? -1 : 1))).toEqual([
-      { kind: 'deleted', error: 0 },
-      { kind: 'produced', error: 0 },
-      { kind: 'produced', error: 0 },
-    ])
-    for (const node of agents.nodes) {
-      const { logStartOffset, highWatermark } = agents.logOf(node, number!)!
-      expect([logStartOffset, highWatermark]).toEqual([5, end + 2])
-    }
-  })
-
-  it('is asked to hand over in the midst of a turn, and first writes what it has staged', () => {
-    // the rest of the messages is taken where a command needs its buffer
-    const agents = new Agents({ settings: { controlPerTurn: 1 } })
-    const [number] = agents.createTopic()
-    const { producer, turn } = producing(agents, number!)
-    turn(100)
-    producer.isDone = true
-    turn(20)
-    const [one] = agents.nodes
-    const end = agents.logOf(one!, number!)!.logEndOffset
-    const front = agents.frontControl
-    const to = brokerPeer(CELL, one!.id)
-    front.post(to, { kind: 'describe-metadata', correlation: 1 })
-    one!.front.produce(number!, idempotentBatch(producer.producerId, end))
-    one!.front.produce(number!, idempotentBatch(producer.producerId, end + 1, 4_000))
-    const partition = number!
-    front.post(to, { kind: 'move-leadership', correlation: 2, partition, to: asBrokerId(2) })
-    agents.runUntil('broker 2 leads', () => leaderOf(agents, number!)?.id === 2, 200)
-    agents.run(50)
-    const complaints = agents.lines.filter(({ level }) => level === 'error' || level === 'fatal')
-    expect(complaints).toEqual([])
-    expect(agents.logOf(agents.node(2), number!)!.highWatermark).toBe(end + 4_001)
-  })
-
-  it('say that they do not lead, not that there is no such partition, before they know of any', () => {
-    const agents = new Agents()
-    const [number] = agents.createTopic()
-    agents.run(30)
-    const [one] = agents.nodes
-    agents.kill(one!)
-    agents.start(one!)
-    // nobody has told it anything
-    while (one!.control.poll() !== undefined);
-    one!.front.produce(number!, idempotentBatch(1, 0))
-    agents.run(1)
-    const { error, reason } = one!.front.takeOne('produced')
-    expect(error).toBe(ErrorCode.NOT_LEADER_OR_FOLLOWER)
-    expect(reason).toBe(ProduceReason.notLeader)
   })
 
   it('closes what nobody touches, without a word, and serves it again when it is touched', () => {

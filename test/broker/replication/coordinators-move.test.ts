@@ -2,14 +2,16 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../../src/base/error-code.ts'
 import type { PartitionNumber } from '../../../src/base/ids.ts'
+import type { BrokerAgentOptions } from '../../../src/broker/broker-agent.ts'
 import { heartbeat } from '../../../src/protocol/12-heartbeat.ts'
 import { decodeResponse, encodeRequest, joinFrame } from '../../../src/protocol/codec.ts'
 import { Counting } from '../counting.ts'
 import { Agents, type Node } from './agents.ts'
 
-function world() {
+function world(settings: BrokerAgentOptions['settings'] = {}) {
   const made: Counting[] = []
   const agents = new Agents({
+    settings,
     newCoordinator: () => {
       made.push(new Counting())
       return made.at(-1)!
@@ -34,7 +36,7 @@ function ask(agents: Agents, node: Node, partition: PartitionNumber, groupId: st
     if (message.kind !== 'coordinated' || message.brokerId !== node.id) continue
     const { heads, bytes } = message
     let at = 0
-    for (let i = 0; i < heads.length; i += 3) {
+    for (let i = 0; i < heads.length; i += 4) {
       const end = at + heads[i + 2]!
       if (heads[i] === correlation) {
         if (heads[i + 1] !== 0) return { refused: heads[i + 1]! }
@@ -45,6 +47,19 @@ function ask(agents: Agents, node: Node, partition: PartitionNumber, groupId: st
     }
   }
   return null
+}
+
+/** What a broker has refused since somebody was asked last: why, and 1 where it had looked at the request. */
+function refusals(agents: Agents, node: Node): number[][] {
+  const all: number[][] = []
+  for (const message of agents.told) {
+    if (message.kind !== 'coordinated' || message.brokerId !== node.id) continue
+    const { heads } = message
+    for (let i = 0; i < heads.length; i += 4) {
+      if (heads[i + 1] !== 0) all.push([heads[i + 1]!, heads[i + 3]!])
+    }
+  }
+  return all
 }
 
 const leader = (agents: Agents, partition: PartitionNumber): Node =>
@@ -75,6 +90,24 @@ describe('a coordinator of a partition with several replicas', () => {
     expect(ask(agents, leader(agents, partition), partition, 'get')).toEqual({ code: 4 })
   })
 
+  it('stays where it is while nobody writes, and does not answer once another has led', () => {
+    const { agents, partition } = world({ dehydrateAfterMs: 2_000 })
+    const [one, two] = agents.nodes
+    ask(agents, one!, partition, 'get')
+    expect(ask(agents, one!, partition, 'put:a')).toEqual({ code: 0 })
+    agents.run(200, 100)
+    expect(ask(agents, one!, partition, 'put:b')).toEqual({ code: 1 })
+    one!.isHung = true
+    agents.runUntil('another leads', () => agents.leaders.get(partition)!.leader > 1, 3_000)
+    const second = leader(agents, partition)
+    expect(ask(agents, second, partition, 'put:c')).toEqual({ code: 2 })
+    one!.isHung = false
+    expect(ask(agents, one!, partition, 'get')).toEqual({ refused: ErrorCode.NOT_COORDINATOR })
+    agents.runUntil('it leads again', () => leader(agents, partition) === one, 20_000)
+    expect(ask(agents, one!, partition, 'get')).toEqual({ code: 3 })
+    expect(two!.failure).toBe(null)
+  })
+
   it('does not answer for what no majority has, and the next leader does not know of it', () => {
     const { agents, partition } = world()
     const [one, two, three] = agents.nodes
@@ -97,5 +130,21 @@ describe('a coordinator of a partition with several replicas', () => {
     expect(ask(agents, one!, partition, 'get')).toEqual({ refused: ErrorCode.NOT_COORDINATOR })
     const [a, b, c] = agents.nodes.map((node) => agents.logOf(node, partition)!.logEndOffset)
     expect([b, c]).toEqual([a, a])
+  })
+
+  it('says of what it has written and cannot answer for that it has looked at it, so that no front sends it again', () => {
+    const { agents, partition } = world()
+    const [one, two, three] = agents.nodes
+    ask(agents, one!, partition, 'get')
+    expect(ask(agents, one!, partition, 'put:a')).toEqual({ code: 0 })
+    const before = agents.logOf(one!, partition)!.logEndOffset
+    for (const other of [two!, three!]) other.agent.cut(one!.id, true)
+    expect(ask(agents, one!, partition, 'put:lost', 1)).toBe(null)
+    expect(agents.logOf(one!, partition)!.logEndOffset).toBe(before + 1)
+    for (const other of [two!, three!]) one!.agent.cut(other.id, true)
+    agents.runUntil('it knows', () => refusals(agents, one!).length > 0, 500)
+    expect(refusals(agents, one!)).toEqual([[ErrorCode.NOT_COORDINATOR, 1]])
+    agents.told.splice(0)
+    expect(ask(agents, one!, partition, 'get', 1)).toEqual({ refused: ErrorCode.NOT_COORDINATOR })
   })
 })

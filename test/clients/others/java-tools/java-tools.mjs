@@ -42,6 +42,7 @@ const classes = {
   'kafka-log-dirs': 'org.apache.kafka.tools.LogDirsCommand',
   'kafka-metadata-quorum': 'org.apache.kafka.tools.MetadataQuorumCommand',
   'kafka-leader-election': 'org.apache.kafka.tools.LeaderElectionCommand',
+  'kafka-reassign-partitions': 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand',
 }
 
 function start(name, args) {
@@ -369,6 +370,39 @@ await step('kafka-metadata-quorum and kafka-leader-election', async () => {
   const elected = ['--election-type', 'preferred', ...ofTopic, '--partition', '0']
   const output = await tool('kafka-leader-election', elected)
   assert.match(output, /Valid replica already elected|Successfully completed/)
+})
+await step('kafka-reassign-partitions: one replica becomes three, which move', async () => {
+  const moved = `${prefix}-moved`
+  const file = join(directory, 'reassignment.json')
+  const asFile = ['--reassignment-json-file', file]
+  const write = (replicas) => {
+    const partitions = [{ topic: moved, partition: 0, replicas }]
+    writeFileSync(file, JSON.stringify({ version: 1, partitions }))
+  }
+  const reassign = (...args) => tool('kafka-reassign-partitions', args)
+  const isDone = async () => /is completed/.test(await reassign('--verify', ...asFile))
+  const described = () => tool('kafka-topics', ['--describe', '--topic', moved])
+  await tool('kafka-topics', ['--create', '--topic', moved, '--replica-assignment', '2'])
+  await tool('kafka-console-producer', ['--topic', moved], { input: 'a\nb\nc\n' })
+  write([2, 1, 3])
+  const begun = await reassign('--execute', ...asFile)
+  assert.match(begun, /Successfully started partition reassignment for/)
+  await until('the replicas are moved', isDone, 60_000)
+  assert.match(await reassign('--list'), /No partition reassignments found/)
+  assert.match(await described(), /Leader: 2\s+Replicas: 2,1,3\s+Isr: [1-3],[1-3],[1-3]\s/)
+  // a throttle is taken, and taken away once it is done
+  write([3, 1])
+  const throttled = await reassign('--execute', '--throttle', '1000000', ...asFile)
+  assert.match(throttled, /throttle limit was set to 1000000 B\/s/)
+  await until('the replicas are moved', isDone, 60_000)
+  assert.match(await described(), /Leader: 3\s+Replicas: 3,1\s/)
+  assert.doesNotMatch(await described(), /throttled/)
+  assert.match(await reassign('--cancel', ...asFile), /None of the specified .* are active/)
+  write([1, 2, 99])
+  const refused = ['--execute', ...asFile]
+  assert.match(await tool('kafka-reassign-partitions', refused, { code: null }), /99/)
+  assert.match(await tool('kafka-get-offsets', ['--topic', moved]), new RegExp(`${moved}:0:3`))
+  await tool('kafka-topics', ['--delete', '--topic', moved])
 })
 await step('kafka-consumer-groups and kafka-topics: delete', async () => {
   assert.match(await tool('kafka-consumer-groups', ['--delete', ...ofGroup]), /success/)
