@@ -1,6 +1,7 @@
 /** Strikes by the classes and rates that a seed has drawn. */
 import type { PartitionNumber } from '../../src/base/ids.ts'
 import type { SeededRandom } from '../../src/base/random.ts'
+import { BATCH_HEADER_BYTES, sizeInBytesOf } from '../../src/record/batch.ts'
 import type { Admin } from './clients/admin.ts'
 import type { FaultClass, Swarm } from './faults.ts'
 import type { SimCluster } from './sim-cluster.ts'
@@ -18,6 +19,15 @@ export interface FaultInjectorOptions {
   readonly isSettled: () => boolean
   readonly onEmptied: (broker: number) => void
   readonly highWatermark: (number: PartitionNumber) => number
+}
+
+/** Where the last batch of a segment begins. */
+function lastBatchOf(bytes: Uint8Array): number {
+  let at = 0
+  for (let next = 0; next + BATCH_HEADER_BYTES <= bytes.length; next += sizeInBytesOf(bytes, at)) {
+    at = next
+  }
+  return at
 }
 
 /** Faults that last end after about so many steps. */
@@ -173,7 +183,10 @@ export class FaultInjector {
     const segments = cluster.disk.segments(node.id)
     if (segments.length === 0) return
     const path = segments[random.below(segments.length)]!
-    const position = random.below(disk.size(path))
+    // a recovery takes damage in the last batch for the torn end of a write
+    const end = lastBatchOf(disk.readFile(path))
+    if (end === 0) return
+    const position = random.below(end)
     note(`flip at ${position} of ${path}`)
     this.rotten = node.id
     disk.flipBit(path, position, random.below(8))

@@ -92,7 +92,7 @@ export class CommittedChecker {
       return next < highWatermark
     })
     safe(
-      seen.checkedTo >= highWatermark,
+      isRotten || seen.checkedTo >= highWatermark,
       () =>
         `${who}: partition ${number} ends at ${seen.checkedTo}, below its high watermark ${highWatermark}`,
     )
