@@ -22,6 +22,7 @@ import { BatchBuffers } from './batch-buffers.ts'
 import { BrokerCounters, type CounterRows } from './broker-counters.ts'
 import { BrokerLink, type BrokerRings } from './broker-link.ts'
 import { BrokerStop, type CompanionLog } from './broker-stop.ts'
+import { ControlInbox } from './control-inbox.ts'
 import { CoordinateHandler } from './coordinate.ts'
 import { type CallToken, CoordinatorAnswers } from './coordinator-answers.ts'
 import { Coordinators } from './coordinators.ts'
@@ -120,9 +121,8 @@ export class BrokerAgent {
   readonly #logSizes: LogSizesOptions
   readonly #maintenance: Maintenance
   readonly #stop: BrokerStop
+  readonly #inbox: ControlInbox
   #firstFront = 0
-  /** Messages that came within a turn, for the beginning of the next. */
-  #deferred: ControlEnvelope[] = []
 
   constructor(options: BrokerAgentOptions) {
     const { environment, brokerId, cellId, root } = options
@@ -144,7 +144,8 @@ export class BrokerAgent {
     })
     this.#buffers = new BatchBuffers(this.#settings.batchBuffersMax)
     this.#replication = this.#newReplication(options)
-    const drainControl = () => this.#drainWithinTurn()
+    this.#inbox = new ControlInbox(options.control, (envelope) => this.#onControl(envelope))
+    const drainControl = () => this.#inbox.drainWithinTurn()
     const isWhole = () => !this.#follower.isPartial
     this.#partitions = new LeaderPartitions({
       brokerId,
@@ -239,7 +240,7 @@ export class BrokerAgent {
     const partitions = this.#partitions
     partitions.nowMs = nowMs
     partitions.wallMs = this.#options.environment.clock.wallMs()
-    let work = this.#drainControl(this.#settings.controlPerTurn)
+    let work = this.#inbox.drain(this.#settings.controlPerTurn)
     work += this.#replication.look(nowMs)
     const commands = this.#takeCommands()
     if (commands > 0) partitions.counters.addOwn(BrokerGauge.TURN_COMMANDS, commands)
@@ -313,33 +314,6 @@ export class BrokerAgent {
         else if (type === CommandType.EPOCH_END) this.#epochEnd.onEpochEnd(link, reader, at)
         else throw new InvariantError(`command of unknown type ${type}`)
       },
-    }
-  }
-
-  #drainControl(limit: number): number {
-    const deferred = this.#deferred
-    if (deferred.length > 0) this.#deferred = []
-    for (const envelope of deferred) this.#onControl(envelope)
-    let count = deferred.length
-    while (count < limit) {
-      const envelope = this.#options.control.poll()
-      if (envelope === undefined) break
-      this.#onControl(envelope)
-      count++
-    }
-    return count
-  }
-
-  /**
-   * In the midst of a turn's commands: what they need. Batches may be staged, and not written, of groups that take them; so what may change
-   * who leads (a move, a peer that is gone) waits for the next turn.
-   */
-  #drainWithinTurn(): void {
-    const { control } = this.#options
-    for (let next = control.poll(); next !== undefined; next = control.poll()) {
-      const { kind } = next.message
-      if (kind === 'metadata' || kind === 'batch-buffer' || kind === 'stop') this.#onControl(next)
-      else this.#deferred.push(next)
     }
   }
 
