@@ -147,7 +147,8 @@ export class BrokerAgent {
     this.#buffers = new BatchBuffers(this.#settings.batchBuffersMax)
     this.#replication = this.#newReplication(options)
     this.#inbox = new ControlInbox(options.control, (envelope) => this.#onControl(envelope))
-    const drainControl = () => this.#inbox.drainMidTurn()
+    const drainControl = () => this.#inbox.drainWithinTurn()
+    const isWhole = () => !this.#follower.isPartial
     this.#partitions = new LeaderPartitions({
       brokerId,
       image,
@@ -156,6 +157,7 @@ export class BrokerAgent {
       links: this.#links,
       counters: new BrokerCounters(options.counters),
       drainControl,
+      isImageWhole: isWhole,
     })
     const partitions = this.#partitions
     this.#produce = new ProduceHandler(partitions, this.#buffers, drainControl)
@@ -163,7 +165,6 @@ export class BrokerAgent {
     this.#watch = new WatchHandler(partitions)
     this.#listOffsets = new ListOffsetsHandler(partitions)
     this.#topicStats = new TopicStatsHandler(partitions, options.control)
-    const isWhole = () => !this.#follower.isPartial
     const { table, handler } = coordination(options, partitions, this.#buffers, image, isWhole)
     this.#coordinators = table
     this.#coordinate = handler
@@ -227,7 +228,7 @@ export class BrokerAgent {
   /** Monotonic milliseconds at which the next turn is due; a turn before does no harm. */
   get nextTimerAtMs(): number {
     if (this.isStopped) return Number.POSITIVE_INFINITY
-    if (this.#coordinators.hasWork || this.#inbox.hasLate) return 0
+    if (this.#coordinators.hasWork || this.#inbox.hasDeferred) return 0
     return Math.min(
       this.#table.timers.nextAtMs,
       this.#replication.nextTimerAtMs,
