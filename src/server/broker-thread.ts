@@ -127,7 +127,7 @@ function buildAgents(
       ? null
       : MetadataLog.open({ environment, directory: `${root}/metadata` })
   let controller: ControllerAgent | null = null
-  const { directoryId, isNew } = openDirectoryIdentity({ ...environment, root })
+  const { isNew: isNewDirectory, directoryId } = openDirectoryIdentity({ ...environment, root })
   const broker = new BrokerAgent({
     cellId: CELL,
     brokerId,
@@ -138,8 +138,7 @@ function buildAgents(
     peers: brokerRings(data, control),
     rootOf: (id) => brokerPath(data.settings.dataDir, CELL, id),
     beats: new BeatReader(data.wiring.beats),
-    directoryId,
-    isNewDirectory: isNew,
+    ...{ directoryId, isNewDirectory },
     control,
     counters,
     brokerConfigs: brokerConfigValues(data.settings),

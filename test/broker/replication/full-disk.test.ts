@@ -7,7 +7,7 @@ import { Agents, type AgentsOptions } from './agents.ts'
 import { Producers } from './producer.ts'
 
 function world(options: AgentsOptions = {}) {
-  const agents = new Agents({ diskReserveBytes: 64 * 1024, ...options })
+  const agents = new Agents({ diskReserveBytes: 16 * 1024, ...options })
   const numbers = [1, 2, 3].map((n) => {
     const others = [1, 2, 3].filter((id) => id !== n)
     return agents.createTopic({ replicas: [n, ...others] })[0]!
@@ -75,7 +75,7 @@ describe('a full disk that is one broker’s own', () => {
     const { agents, numbers, all, turn, turnUntil, finish } = world()
     const three = agents.node(3)
     three.disk.failWith('ENOSPC')
-    turn(20)
+    turn(100)
     for (const one of all) one.isDone = true
     const isr = () => [...agents.leaders.get(numbers[0]!)!.isr].sort().join()
     turnUntil('it is out', () => isr() === '1,2', 12_000)
