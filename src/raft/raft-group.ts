@@ -1,12 +1,12 @@
 import { invariant } from '../base/assert.ts'
+import { FIRST_TERM, firstVoteOf, openingState } from './first-term.ts'
+import type { RaftGroupOptions } from './group-options.ts'
 import { Leadership } from './leadership.ts'
-import type { RecoveredLog } from './log-view.ts'
 import { membersOf, refusalOf, type Tally, tally } from './membership.ts'
 import type { Progress } from './progress.ts'
 import { type Agreement, ReplicaLog } from './replica-log.ts'
 import {
   type Configuration,
-  type HardState,
   type Message,
   NO_REPLICA,
   type Position,
@@ -16,24 +16,8 @@ import {
   type Term,
 } from './types.ts'
 
-export interface RaftGroupOptions {
-  readonly id: ReplicaId
-  readonly hardState: HardState
-  readonly log: RecoveredLog
-  /** As far as it is known to have been committed: at least the log's start. */
-  readonly commit: Position
-  /** Ticks without a leader until an election, drawn anew for each wait: no two replicas should agree. */
-  readonly electionTicks: () => number
-  /**
-   * The system has gone down since this log was written, and may have taken the end of it: the first election hears every voter, for a while, so that the
-   * longest log wins. Default false.
-   */
-  readonly isAfterPowerLoss?: boolean
-}
-
 /** Voters that do not answer are asked again with each of the first ticks. */
 const ASK_AGAIN_TICKS = 3
-
 /** So long the first election after a power loss waits for voters that do not answer. */
 const HEAR_ALL_TICKS = 100
 
@@ -65,8 +49,12 @@ export class RaftGroup {
   #electionTicks: number
   /** Ticks for which an election yet waits for all voters. */
   #hearAllTicks: number
+  /** It has every vote of the first term, and has not led it. */
+  #mayBegin: boolean
+  /** What it has voted so far is durable. */
+  #isVoteKept = false
   // since the last Ready
-  #isHardStateNew = false
+  #isHardStateNew: boolean
   #messages: Message[] = []
 
   constructor(options: RaftGroupOptions) {
@@ -74,8 +62,10 @@ export class RaftGroup {
     this.id = id
     this.#options = options
     this.#log = new ReplicaLog(log, commit)
-    this.#term = hardState.term
-    this.#vote = hardState.vote
+    const first = firstVoteOf(hardState, log)
+    this.#isHardStateNew = first !== null
+    this.#mayBegin = first?.vote === id
+    ;({ term: this.#term, vote: this.#vote } = openingState(hardState, first))
     this.#electionTicks = options.electionTicks()
     this.#hearAllTicks = options.isAfterPowerLoss === true ? HEAR_ALL_TICKS : 0
     invariant(this.#log.view.lastTerm <= this.#term, 'no entry is of a later term')
@@ -164,10 +154,18 @@ export class RaftGroup {
   campaign(): void {
     if (this.#role === Role.LEADER || !this.#mayCampaign) return
     this.#resetTicks()
-    this.#role = Role.PRE_CANDIDATE
     this.#leader = NO_REPLICA
+    this.#role = this.#mayBegin ? Role.CANDIDATE : Role.PRE_CANDIDATE
     this.#log.dropIncoming()
-    this.#askForVotes('pre-vote', this.#term + 1, false)
+    if (!this.#mayBegin) this.#askForVotes('pre-vote', this.#term + 1, false)
+    // its own vote is told by leading: not before that is kept
+    else if (this.#isVoteKept) this.#lead()
+  }
+
+  /** The host: every hard state of the Readys so far is durable. */
+  hardStateStored(): void {
+    this.#isVoteKept = !this.#isHardStateNew
+    if (this.#mayBegin && this.#role === Role.CANDIDATE) this.campaign()
   }
 
   /** From the heartbeats of its broker: all are taken for reachable until the host says otherwise. */
@@ -419,6 +417,7 @@ export class RaftGroup {
 
   #lead(): void {
     this.#hearAllTicks = 0
+    this.#mayBegin = false
     this.#role = Role.LEADER
     this.#leader = this.id
     const startedAt = this.#log.view.end
@@ -474,6 +473,7 @@ export class RaftGroup {
     this.#term = term
     this.#vote = vote
     this.#isHardStateNew = true
+    this.#mayBegin &&= term === FIRST_TERM
   }
 
   #resetTicks(): void {

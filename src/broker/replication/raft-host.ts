@@ -47,6 +47,12 @@ const TICK_MS = 10
 /** Elections without an announced favourite begin after so many ticks, and as many again, drawn anew each time. */
 const ELECTION_TICKS = 6
 const MESSAGES_PER_TURN = 256
+/** Messages between two looks at how many groups were opened. */
+const SLICE = 16
+/** Groups that messages open in a turn: each makes or reads files, and a turn is to be short. */
+const OPENS_PER_TURN = 32
+/** Ticks wait while there are messages that were not read: what they would ask for may have been answered. No longer than this. */
+const BEHIND_MAX_MS = 1_000
 /** Copies of about a megabyte in a turn. */
 const COPIES_PER_TURN = 8
 /** Rounds of what follows from what in one turn. */
@@ -78,6 +84,10 @@ export class RaftHost implements GroupHost, RaftSink {
   #writeAtMs = 0
   #firstFailedAtMs: number | null = null
   #nextTickAtMs = Number.POSITIVE_INFINITY
+  /** Groups opened in this turn. */
+  #opened = 0
+  /** Since when there is more to be read than a turn reads; null: there is not. */
+  #behindSinceMs: number | null = null
   #nowMs = 0
 
   constructor(options: RaftHostOptions) {
@@ -107,6 +117,7 @@ export class RaftHost implements GroupHost, RaftSink {
     if (known !== undefined) return known
     const files = this.#options.openFiles(partition)
     if (files === null) return null
+    this.#opened++
     try {
       const group = this.#groupOf(partition, files)
       this.#groups.set(partition, group)
@@ -181,8 +192,7 @@ export class RaftHost implements GroupHost, RaftSink {
   /** One turn; returns how much was done. */
   doWork(nowMs: number): number {
     this.#nowMs = nowMs
-    let work = 0
-    for (const link of this.#links.values()) work += link.poll(this, MESSAGES_PER_TURN)
+    let work = this.#hear()
     work += this.#tick(nowMs)
     work += this.#advance()
     work += this.#copyAll()
@@ -192,6 +202,25 @@ export class RaftHost implements GroupHost, RaftSink {
     if (this.#owed.size > 0) this.#sendOwed()
     for (const link of this.#links.values()) link.ring()
     return work
+  }
+
+  /** What peers say, a bounded bit of it. */
+  #hear(): number {
+    let heard = 0
+    let isBehind = false
+    for (const link of this.#links.values()) {
+      let left = MESSAGES_PER_TURN
+      let count = SLICE
+      this.#opened = 0
+      while (left > 0 && count === SLICE && this.#opened < OPENS_PER_TURN) {
+        count = link.poll(this, SLICE)
+        left -= count
+      }
+      heard += MESSAGES_PER_TURN - left
+      isBehind ||= count === SLICE
+    }
+    this.#behindSinceMs = isBehind ? (this.#behindSinceMs ?? this.#nowMs) : null
+    return heard
   }
 
   onRaft({ broker }: BrokerLink, received: ReceivedMessage): void {
@@ -301,6 +330,8 @@ export class RaftHost implements GroupHost, RaftSink {
 
   #tick(nowMs: number): number {
     if (nowMs < this.#nextTickAtMs) return 0
+    const isBehind = this.#behindSinceMs !== null && nowMs - this.#behindSinceMs < BEHIND_MAX_MS
+    if (isBehind) return 0
     for (const group of [...this.#ticking]) {
       this.guard(group, () => group.raft.tick())
       this.touch(group)

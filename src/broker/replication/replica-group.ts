@@ -249,6 +249,8 @@ export class ReplicaGroup {
     const held = this.#held
     this.#held = []
     for (const send of held) send()
+    this.raft.hardStateStored()
+    this.#host.touch(this)
   }
 
   /** Copies a bit of what the leader has. */
@@ -440,8 +442,8 @@ export class ReplicaGroup {
  * A power cut may leave an entry of a term that was not durable itself. Nobody was told anything in that term then: no message goes out
  * before the hard state that came with it.
  */
-const atLeast = (state: HardState | null, term: Term): HardState =>
-  state === null || state.term < term ? { term, vote: NO_REPLICA } : state
+const atLeast = (state: HardState | null, term: Term): HardState | null =>
+  (state?.term ?? 0) < term ? { term, vote: NO_REPLICA } : state
 
 /** Of the batch that holds the log's start, which may lie within it: a follower begins with whole batches. Throws DiskError. */
 function firstOffsetOf(log: PartitionLog): number {
