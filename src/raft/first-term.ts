@@ -4,6 +4,9 @@ import { type HardState, NO_REPLICA, type Term } from './types.ts'
 /** Of a new group: nobody is elected in it. */
 export const FIRST_TERM: Term = 1
 
+/** Whoever has voted so waits so many times as long as otherwise before it asks for another term: nobody competes for the first. */
+export const FIRST_PATIENCE = 8
+
 const NOTHING: HardState = { term: 0, vote: NO_REPLICA }
 
 /**

@@ -1,5 +1,5 @@
 import { invariant } from '../base/assert.ts'
-import { FIRST_TERM, firstVoteOf, openingState } from './first-term.ts'
+import { FIRST_PATIENCE, FIRST_TERM, firstVoteOf, openingState } from './first-term.ts'
 import type { RaftGroupOptions } from './group-options.ts'
 import { Leadership } from './leadership.ts'
 import { membersOf, refusalOf, type Tally, tally } from './membership.ts'
@@ -66,7 +66,7 @@ export class RaftGroup {
     this.#isHardStateNew = first !== null
     this.#mayBegin = first?.vote === id
     ;({ term: this.#term, vote: this.#vote } = openingState(hardState, first))
-    this.#electionTicks = options.electionTicks()
+    this.#electionTicks = options.electionTicks() * (first === null ? 1 : FIRST_PATIENCE)
     this.#hearAllTicks = options.isAfterPowerLoss === true ? HEAR_ALL_TICKS : 0
     invariant(this.#log.view.lastTerm <= this.#term, 'no entry is of a later term')
   }

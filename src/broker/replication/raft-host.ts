@@ -47,10 +47,10 @@ const TICK_MS = 10
 /** Elections without an announced favourite begin after so many ticks, and as many again, drawn anew each time. */
 const ELECTION_TICKS = 6
 const MESSAGES_PER_TURN = 256
-/** Messages between two looks at how many groups were opened. */
-const SLICE = 16
-/** Groups that messages open in a turn: each makes or reads files, and a turn is to be short. */
-const OPENS_PER_TURN = 32
+/** Messages between two looks at the clock: the first of a group opens its files, and a turn is to be short. */
+const SLICE = 8
+/** So long a turn listens to one peer. */
+const HEAR_MS = 20
 /** Ticks wait while there are messages that were not read: what they would ask for may have been answered. No longer than this. */
 const BEHIND_MAX_MS = 1_000
 /** Copies of about a megabyte in a turn. */
@@ -84,8 +84,6 @@ export class RaftHost implements GroupHost, RaftSink {
   #writeAtMs = 0
   #firstFailedAtMs: number | null = null
   #nextTickAtMs = Number.POSITIVE_INFINITY
-  /** Groups opened in this turn. */
-  #opened = 0
   /** Since when there is more to be read than a turn reads; null: there is not. */
   #behindSinceMs: number | null = null
   #nowMs = 0
@@ -117,7 +115,6 @@ export class RaftHost implements GroupHost, RaftSink {
     if (known !== undefined) return known
     const files = this.#options.openFiles(partition)
     if (files === null) return null
-    this.#opened++
     try {
       const group = this.#groupOf(partition, files)
       this.#groups.set(partition, group)
@@ -206,13 +203,14 @@ export class RaftHost implements GroupHost, RaftSink {
 
   /** What peers say, a bounded bit of it. */
   #hear(): number {
+    const { clock } = this.#options
     let heard = 0
     let isBehind = false
     for (const link of this.#links.values()) {
+      const untilMs = clock.monotonicMs() + HEAR_MS
       let left = MESSAGES_PER_TURN
       let count = SLICE
-      this.#opened = 0
-      while (left > 0 && count === SLICE && this.#opened < OPENS_PER_TURN) {
+      while (left > 0 && count === SLICE && clock.monotonicMs() < untilMs) {
         count = link.poll(this, SLICE)
         left -= count
       }
