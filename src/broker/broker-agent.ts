@@ -90,7 +90,7 @@ export interface BrokerAgentOptions {
 }
 
 /** Commands taken from one front before the next has its turn. */
-const SLICE = 32
+const SLICE = 8
 /** A turn in which commands have taken longer takes no more: each may make files, and who takes no turns is taken for one that hangs. */
 const COMMANDS_MS = 50
 const TIMERS_PER_TURN = 256
