@@ -51,8 +51,13 @@ const MESSAGES_PER_TURN = 256
 const SLICE = 8
 /** So long a turn listens to one peer. */
 const HEAR_MS = 20
-/** Ticks wait while there are messages that were not read: what they would ask for may have been answered. No longer than this. */
+/** Ticks wait while there are messages that were not read: what they would ask for may have been answered. No longer than this at a time. */
 const BEHIND_MAX_MS = 1_000
+/**
+ * Groups ticked in a turn. With thousands that wait for something, time passes more slowly for each, and no more is asked than is heard: else nobody
+ * would ever be elected where all have lost their leaders at once.
+ */
+const TICKS_PER_TURN = 256
 /** Copies of about a megabyte in a turn. */
 const COPIES_PER_TURN = 8
 /** Rounds of what follows from what in one turn. */
@@ -77,7 +82,10 @@ export class RaftHost implements GroupHost, RaftSink {
   readonly #owed = new Map<BrokerId, Map<PartitionNumber, PlainMessage>>()
   #dirty: ReplicaGroup[] = []
   readonly #copying = new Set<ReplicaGroup>()
+  /** Those that were ticked longest ago first. */
   readonly #ticking = new Set<ReplicaGroup>()
+  /** Of these, how many the round has yet to come to. */
+  #roundLeft = 0
   /** Whose hard states are set and not written. */
   #unwritten: ReplicaGroup[] = []
   /** Not before, after a write that failed. */
@@ -149,8 +157,10 @@ export class RaftHost implements GroupHost, RaftSink {
     this.#groups.delete(partition)
     this.#copying.delete(group)
     this.#ticking.delete(group)
-    this.#dirty = this.#dirty.filter((one) => one !== group)
-    this.#unwritten = this.#unwritten.filter((one) => one !== group)
+    if (group.isQueued) this.#dirty = this.#dirty.filter((one) => one !== group)
+    if (this.#unwritten.includes(group)) {
+      this.#unwritten = this.#unwritten.filter((one) => one !== group)
+    }
     group.close()
   }
 
@@ -328,15 +338,27 @@ export class RaftHost implements GroupHost, RaftSink {
 
   #tick(nowMs: number): number {
     if (nowMs < this.#nextTickAtMs) return 0
-    const isBehind = this.#behindSinceMs !== null && nowMs - this.#behindSinceMs < BEHIND_MAX_MS
-    if (isBehind) return 0
-    for (const group of [...this.#ticking]) {
+    if (this.#behindSinceMs !== null) {
+      if (nowMs - this.#behindSinceMs < BEHIND_MAX_MS) return 0
+      this.#behindSinceMs = nowMs
+    }
+    if (this.#roundLeft === 0) this.#roundLeft = this.#ticking.size
+    const groups: ReplicaGroup[] = []
+    for (const group of this.#ticking) {
+      if (groups.length === Math.min(this.#roundLeft, TICKS_PER_TURN)) break
+      groups.push(group)
+    }
+    this.#roundLeft = Math.min(this.#roundLeft, this.#ticking.size) - groups.length
+    for (const group of groups) {
+      // at the back
+      this.#ticking.delete(group)
+      this.#ticking.add(group)
       this.guard(group, () => group.raft.tick())
       this.touch(group)
     }
-    const count = this.#ticking.size
-    this.#nextTickAtMs = count > 0 ? nowMs + TICK_MS : Number.POSITIVE_INFINITY
-    return count
+    const restMs = this.#roundLeft > 0 ? 0 : TICK_MS
+    this.#nextTickAtMs = groups.length > 0 ? nowMs + restMs : Number.POSITIVE_INFINITY
+    return groups.length
   }
 
   #advance(): number {
