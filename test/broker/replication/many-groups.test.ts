@@ -86,11 +86,11 @@ it('300 new partitions take their first records without an election, and with a 
   ])
 })
 
-it('1,200 partitions that lose their leaders at once have others soon, however many messages that takes', () => {
+it('900 partitions that lose their leaders at once have others soon, however many messages that takes', () => {
   const agents = new Agents()
-  const partitions = createPartitions(agents, 1_200)
+  const partitions = createPartitions(agents, 900)
   agents.run(30)
-  expect(produceToAll(agents, partitions, 1_000)).toBe(1_200)
+  expect(produceToAll(agents, partitions, 1_000)).toBe(900)
   const numbers = partitions.flat()
   const groupsOf = (number: PartitionNumber) =>
     agents.nodes.map((node) => node.agent.replica(number)!.group!)
@@ -100,10 +100,12 @@ it('1,200 partitions that lose their leaders at once have others soon, however m
     groupsOf(number).some((group) => group.takesAppends && group.knowsCommit)
   agents.run(1)
   expect(numbers.filter(isLed)).toEqual([])
-  const isOver = () => numbers.every(isLed)
-  agents.runUntil('all of them are led again', isOver, 1_000)
+  // turns of a machine that has much to do: each is as long as two ticks
+  let turns = 0
+  for (; turns < 1_000 && !numbers.every(isLed); turns++) agents.run(1, 20)
+  expect(numbers.filter((number) => !isLed(number))).toEqual([])
   const termOf = (number: PartitionNumber) =>
     Math.max(...groupsOf(number).map(({ raft }) => raft.term))
   // nobody was asked again and again, to no avail
-  expect(Math.max(...numbers.map(termOf))).toBeLessThan(8)
+  expect(Math.max(...numbers.map(termOf))).toBeLessThan(4)
 })
