@@ -93,7 +93,9 @@ export interface BrokerAgentOptions {
 }
 
 /** Commands taken from one front before the next has its turn. */
-const SLICE = 32
+const SLICE = 8
+/** A turn in which commands have taken longer takes no more: each may make files, and who takes no turns is taken for one that hangs. */
+const COMMANDS_MS = 50
 const TIMERS_PER_TURN = 256
 
 /**
@@ -286,6 +288,8 @@ export class BrokerAgent {
 
   #takeCommands(): number {
     const { commandsPerTurn, stagedBytesPerTurn } = this.#settings
+    const { clock } = this.#options.environment
+    const untilMs = clock.monotonicMs() + COMMANDS_MS
     const fronts = this.#links.length
     this.#firstFront = (this.#firstFront + 1) % fronts
     let taken = 0
@@ -296,8 +300,8 @@ export class BrokerAgent {
         inRound += this.#links[at]!.commands.poll(this.#handlers[at]!, SLICE)
         if (this.#produce.stagedBytes >= stagedBytesPerTurn) return taken + inRound
       }
-      if (inRound === 0) break
       taken += inRound
+      if (inRound === 0 || clock.monotonicMs() >= untilMs) break
     }
     return taken
   }

@@ -1,9 +1,11 @@
 import type { RecoveredLog } from './log-view.ts'
 import type { HardState, Position, ReplicaId } from './types.ts'
 
+/** What one replica's Raft group begins with. */
 export interface RaftGroupOptions {
   readonly id: ReplicaId
-  readonly hardState: HardState
+  /** null: this replica has never stored any, and its log is as new: see `first-term.ts`. */
+  readonly hardState: HardState | null
   readonly log: RecoveredLog
   /** As far as it is known to have been committed: at least the log's start. */
   readonly commit: Position

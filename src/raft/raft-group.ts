@@ -1,4 +1,5 @@
 import { invariant } from '../base/assert.ts'
+import { FIRST_PATIENCE, FIRST_TERM, firstVoteOf, openingState } from './first-term.ts'
 import { Leadership } from './leadership.ts'
 import { membersOf, refusalOf, type Tally, tally } from './membership.ts'
 import type { Progress } from './progress.ts'
@@ -17,7 +18,6 @@ import {
 
 /** Voters that do not answer are asked again with each of the first ticks. */
 const ASK_AGAIN_TICKS = 3
-
 /** So long the first election after a power loss waits for voters that do not answer. */
 const HEAR_ALL_TICKS = 100
 
@@ -49,8 +49,12 @@ export class RaftGroup {
   #electionTicks: number
   /** Ticks for which an election yet waits for all voters. */
   #hearAllTicks: number
+  /** It has every vote of the first term, and has not led it. */
+  #mayBegin: boolean
+  /** What it has voted so far is durable. */
+  #isVoteKept = false
   // since the last Ready
-  #isHardStateNew = false
+  #isHardStateNew: boolean
   #messages: Message[] = []
 
   constructor(options: RaftGroupOptions) {
@@ -58,10 +62,12 @@ export class RaftGroup {
     this.id = id
     this.#options = options
     this.#log = new ReplicaLog(log, commit)
-    this.#term = hardState.term
-    this.#vote = hardState.vote
+    const first = firstVoteOf(hardState, log)
+    this.#isHardStateNew = first !== null
+    this.#mayBegin = first?.vote === id
+    ;({ term: this.#term, vote: this.#vote } = openingState(hardState, first))
     this.#leader = options.leader ?? NO_REPLICA
-    this.#electionTicks = options.electionTicks()
+    this.#electionTicks = options.electionTicks() * (first === null ? 1 : FIRST_PATIENCE)
     this.#hearAllTicks = options.isAfterPowerLoss === true ? HEAR_ALL_TICKS : 0
     invariant(this.#log.view.lastTerm <= this.#term, 'no entry is of a later term')
   }
@@ -159,10 +165,18 @@ export class RaftGroup {
   campaign(): void {
     if (this.#role === Role.LEADER || !this.#mayCampaign) return
     this.#resetTicks()
-    this.#role = Role.PRE_CANDIDATE
     this.#leader = NO_REPLICA
+    this.#role = this.#mayBegin ? Role.CANDIDATE : Role.PRE_CANDIDATE
     this.#log.dropIncoming()
-    this.#askForVotes('pre-vote', this.#term + 1, false)
+    if (!this.#mayBegin) this.#askForVotes('pre-vote', this.#term + 1, false)
+    // its own vote is told by leading: not before that is kept
+    else if (this.#isVoteKept) this.#lead()
+  }
+
+  /** The host: every hard state of the Readys so far is durable. */
+  hardStateStored(): void {
+    this.#isVoteKept = !this.#isHardStateNew
+    if (this.#mayBegin && this.#role === Role.CANDIDATE) this.campaign()
   }
 
   /** From the heartbeats of its broker: all are taken for reachable until the host says otherwise. */
@@ -420,6 +434,7 @@ export class RaftGroup {
 
   #lead(): void {
     this.#hearAllTicks = 0
+    this.#mayBegin = false
     this.#role = Role.LEADER
     this.#leader = this.id
     const startedAt = this.#log.view.end
@@ -475,6 +490,7 @@ export class RaftGroup {
     this.#term = term
     this.#vote = vote
     this.#isHardStateNew = true
+    this.#mayBegin &&= term === FIRST_TERM
   }
 
   #resetTicks(): void {

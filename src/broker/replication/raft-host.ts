@@ -51,6 +51,17 @@ const TICK_MS = 10
 /** Elections without an announced favourite begin after so many ticks, and as many again, drawn anew each time. */
 const ELECTION_TICKS = 6
 const MESSAGES_PER_TURN = 256
+/** Messages between two looks at the clock: the first of a group opens its files, and a turn is to be short. */
+const SLICE = 8
+/** So long a turn listens to one peer. */
+const HEAR_MS = 20
+/** Ticks wait while there are messages that were not read: what they would ask for may have been answered. No longer than this at a time. */
+const BEHIND_MAX_MS = 1_000
+/**
+ * Groups ticked in a turn. With thousands that wait for something, time passes more slowly for each, and no more is asked than is heard: else nobody
+ * would ever be elected where all have lost their leaders at once.
+ */
+const TICKS_PER_TURN = 256
 /** Copies of about a megabyte in a turn. */
 const COPIES_PER_TURN = 8
 /** A replica whose log has not taken what it was to copy rests for so long. */
@@ -81,13 +92,18 @@ export class RaftHost implements GroupHost, RaftSink {
   /** Those that may copy on at that time, by their throttle. */
   readonly #resting = new Map<ReplicaGroup, number>()
   readonly #throttle: CopyThrottle | null
+  /** Those that were ticked longest ago first. */
   readonly #ticking = new Set<ReplicaGroup>()
+  /** Of these, how many the round has yet to come to. */
+  #roundLeft = 0
   /** Whose hard states are set and not written. */
   #unwritten: ReplicaGroup[] = []
   /** Not before, after a write that failed. */
   #writeAtMs = 0
   #firstFailedAtMs: number | null = null
   #nextTickAtMs = Number.POSITIVE_INFINITY
+  /** Since when there is more to be read than a turn reads; null: there is not. */
+  #behindSinceMs: number | null = null
   #nowMs = 0
 
   constructor(options: RaftHostOptions) {
@@ -162,8 +178,10 @@ export class RaftHost implements GroupHost, RaftSink {
     this.#copying.delete(group)
     this.#resting.delete(group)
     this.#ticking.delete(group)
-    this.#dirty = this.#dirty.filter((one) => one !== group)
-    this.#unwritten = this.#unwritten.filter((one) => one !== group)
+    if (group.isQueued) this.#dirty = this.#dirty.filter((one) => one !== group)
+    if (this.#unwritten.includes(group)) {
+      this.#unwritten = this.#unwritten.filter((one) => one !== group)
+    }
     group.close()
   }
 
@@ -210,8 +228,7 @@ export class RaftHost implements GroupHost, RaftSink {
   /** One turn; returns how much was done. */
   doWork(nowMs: number): number {
     this.#nowMs = nowMs
-    let work = 0
-    for (const link of this.#links.values()) work += link.poll(this, MESSAGES_PER_TURN)
+    let work = this.#hear()
     work += this.#tick(nowMs)
     work += this.#advance()
     work += this.#copyAll()
@@ -221,6 +238,26 @@ export class RaftHost implements GroupHost, RaftSink {
     if (this.#owed.size > 0) this.#sendOwed()
     for (const link of this.#links.values()) link.ring()
     return work
+  }
+
+  /** What peers say, a bounded bit of it. */
+  #hear(): number {
+    const { clock } = this.#options
+    let heard = 0
+    let isBehind = false
+    for (const link of this.#links.values()) {
+      const untilMs = clock.monotonicMs() + HEAR_MS
+      let left = MESSAGES_PER_TURN
+      let count = SLICE
+      while (left > 0 && count === SLICE && clock.monotonicMs() < untilMs) {
+        count = link.poll(this, SLICE)
+        left -= count
+      }
+      heard += MESSAGES_PER_TURN - left
+      isBehind ||= count === SLICE
+    }
+    this.#behindSinceMs = isBehind ? (this.#behindSinceMs ?? this.#nowMs) : null
+    return heard
   }
 
   onRaft({ broker }: BrokerLink, received: ReceivedMessage): void {
@@ -340,13 +377,27 @@ export class RaftHost implements GroupHost, RaftSink {
 
   #tick(nowMs: number): number {
     if (nowMs < this.#nextTickAtMs) return 0
-    for (const group of [...this.#ticking]) {
+    if (this.#behindSinceMs !== null) {
+      if (nowMs - this.#behindSinceMs < BEHIND_MAX_MS) return 0
+      this.#behindSinceMs = nowMs
+    }
+    if (this.#roundLeft === 0) this.#roundLeft = this.#ticking.size
+    const groups: ReplicaGroup[] = []
+    for (const group of this.#ticking) {
+      if (groups.length === Math.min(this.#roundLeft, TICKS_PER_TURN)) break
+      groups.push(group)
+    }
+    this.#roundLeft = Math.min(this.#roundLeft, this.#ticking.size) - groups.length
+    for (const group of groups) {
+      // at the back
+      this.#ticking.delete(group)
+      this.#ticking.add(group)
       this.guard(group, () => group.raft.tick())
       this.touch(group)
     }
-    const count = this.#ticking.size
-    this.#nextTickAtMs = count > 0 ? nowMs + TICK_MS : Number.POSITIVE_INFINITY
-    return count
+    const restMs = this.#roundLeft > 0 ? 0 : TICK_MS
+    this.#nextTickAtMs = groups.length > 0 ? nowMs + restMs : Number.POSITIVE_INFINITY
+    return groups.length
   }
 
   #advance(): number {

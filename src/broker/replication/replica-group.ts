@@ -269,6 +269,8 @@ export class ReplicaGroup {
     const held = this.#held
     this.#held = []
     for (const send of held) send()
+    this.raft.hardStateStored()
+    this.#host.touch(this)
   }
 
   /** Bytes that the last {@link copySome} has taken. */
@@ -470,5 +472,5 @@ export class ReplicaGroup {
  * A power cut may leave an entry of a term that was not durable itself. Nobody was told anything in that term then: no message goes out
  * before the hard state that came with it.
  */
-const atLeast = (state: HardState | null, term: Term): HardState =>
-  state === null || state.term < term ? { term, vote: NO_REPLICA } : state
+const atLeast = (state: HardState | null, term: Term): HardState | null =>
+  (state?.term ?? 0) < term ? { term, vote: NO_REPLICA } : state

@@ -318,8 +318,8 @@ export class Cluster {
     }
   }
 
-  /** Until somebody leads and knows what is committed. */
-  elect(turnsMax = 500): Node {
+  /** Until somebody leads and knows what is committed: after a power cut, all are waited for a second. */
+  elect(turnsMax = 1_000): Node {
     for (let i = 0; i < turnsMax; i++) {
       this.run(1)
       const { leader } = this
