@@ -59,6 +59,7 @@ function hasNews(part: FetchPart, incremental: boolean): boolean {
   const news =
     part.error !== ErrorCode.NONE ||
     part.recordsBytes > 0 ||
+    part.preferred !== 0 ||
     part.highWatermark !== part.toldHighWatermark ||
     part.logStartOffset !== part.toldLogStartOffset
   part.toldHighWatermark = part.error === ErrorCode.NONE ? part.highWatermark : -1
@@ -79,7 +80,7 @@ function partAnswer(op: FetchOp, part: FetchPart): PartAnswer {
     lastStableOffset: highWatermark,
     logStartOffset: isRead ? part.logStartOffset : -1,
     abortedTransactions: hasAborted ? [] : null,
-    preferredReadReplica: -1,
+    preferredReadReplica: part.preferred === 0 ? -1 : part.preferred,
     records: isRead ? part.records : NOTHING,
   }
   const tells = op.context.version >= LEADERS_FROM && namesLeader(part.error)
