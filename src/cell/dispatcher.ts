@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
 import type { MetadataView } from '../image/view.ts'
 import type { BrokerProxy, MemberProxy, ReplicaReads } from './broker-proxy.ts'
+import type { HeldCounts } from './held-commands.ts'
 import { ReplicatedProxy } from './replicated-proxy.ts'
 
 /** Which broker leads a partition, by the image of this thread: the one place where leaders are looked up. */
@@ -114,6 +115,17 @@ export class Dispatcher {
   /** Partitions for which nobody is known to lead, and something waits. */
   get holding(): number {
     return this.#replicated.reduce((sum, one) => sum + (one?.holding ?? 0), 0)
+  }
+
+  /** Commands that have waited for a leader, and whose answer has come or that wait yet. */
+  get heldCounts(): HeldCounts {
+    const sum = { produces: 0, fetches: 0, others: 0 }
+    for (const one of this.#replicated) {
+      sum.produces += one?.counts.produces ?? 0
+      sum.fetches += one?.counts.fetches ?? 0
+      sum.others += one?.counts.others ?? 0
+    }
+    return sum
   }
 
   /** Takes replies of every broker; returns how much was done. */

@@ -2,6 +2,7 @@
 import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId } from '../base/ids.ts'
 import type { LocateSink, ReplicaReads } from '../cell/broker-proxy.ts'
+import { LEADER_SELECTOR, REPLICA_SELECTOR } from '../image/broker-config-defs.ts'
 import type { LocatedReply } from '../link/replies.ts'
 import type { FetchContext } from './fetch-asked.ts'
 import type { FetchPart } from './fetch-part.ts'
@@ -9,14 +10,11 @@ import type { FetchPart } from './fetch-part.ts'
 /** From this version on a fetch tells the rack of its client, and an answer the replica to read from. */
 const RACKS_FROM = 11
 
-/** Kafka's way to say that nobody reads from followers. */
-const LEADER_SELECTOR = 'org.apache.kafka.common.replica.LeaderSelector'
-
 const mayRead = (context: FetchContext, part: FetchPart): boolean => {
   const { image, settings } = context.services
   if (context.version < RACKS_FROM || part.isPastFollowers) return false
   if (!image.isReplicated(part.partition)) return false
-  return settings.brokerConfigs['replica.selector.class'] !== LEADER_SELECTOR
+  return settings.brokerConfigs[REPLICA_SELECTOR] !== LEADER_SELECTOR
 }
 
 /**
@@ -59,8 +57,12 @@ export function nearestOf(
   return replicas.length === 0 ? null : replicas
 }
 
+/** Of the question to the leader, beside those to followers. */
+const OF_LEADER = -1
+
 /** Who waits for what followers say. */
 export interface FollowerAsker {
+  readonly context: FetchContext
   /** `reply` is used again: read it inside the call. */
   onFollower(part: FetchPart, from: BrokerId, reply: Readonly<LocatedReply>): void
   /** None has what was asked for. */
@@ -75,6 +77,8 @@ export class FollowerQuestion implements LocateSink {
   readonly #replicas: readonly ReplicaReads[]
   #due: number
   #best: (LocatedReply & { from: BrokerId }) | null = null
+  /** What the follower has said, which the leader is asked about. */
+  #beyond: LocatedReply | null = null
   #isOver = false
 
   /** `isToBeNamed`: they are asked only whether they have it, and one is named; else the only one is read from. */
@@ -100,10 +104,15 @@ export class FollowerQuestion implements LocateSink {
 
   onLocated(token: number, reply: Readonly<LocatedReply>): void {
     if (this.#isOver) return
+    if (token === OF_LEADER) {
+      this.#tellBeyond(reply.error)
+      return
+    }
     const from = this.#replicas[token]!.brokerId
     // its group is closed, and is opened once the leader has been asked
     if (reply.error === ErrorCode.REPLICA_NOT_AVAILABLE) this.#part.asleep = from
     if (!this.isToBeNamed) {
+      if (reply.error === ErrorCode.OFFSET_NOT_AVAILABLE && this.#askLeader(reply)) return
       this.#isOver = true
       if (isForLeader(reply.error)) this.#asker.onNoFollower(this.#part)
       else this.#asker.onFollower(this.#part, from, reply)
@@ -116,9 +125,32 @@ export class FollowerQuestion implements LocateSink {
 
   /** It has waited for long enough: for those of whom one is named, or for one whose thread hangs. */
   giveUp(isHung: (replica: ReplicaReads) => boolean): boolean {
+    if (this.#beyond !== null) {
+      this.#tellBeyond(ErrorCode.NONE)
+      return true
+    }
     if (!this.isToBeNamed && !isHung(this.#replicas[0]!)) return false
     this.#decide()
     return true
+  }
+
+  /** Beyond the end of the follower, and perhaps of the log: clients would ask for ever, and know what to do about an offset that there is not. */
+  #askLeader(reply: Readonly<LocatedReply>): boolean {
+    const { partition, fetchOffset, currentLeaderEpoch } = this.#part
+    const { dispatcher } = this.#asker.context.services
+    const leader = dispatcher.leaderOf(this.#part.topic!.cellId, partition)
+    if (!leader?.alive) return false
+    this.#beyond = { ...reply }
+    leader.locate(partition, fetchOffset, 1, currentLeaderEpoch, this, OF_LEADER)
+    return true
+  }
+
+  /** `error`: of the leader. */
+  #tellBeyond(error: number): void {
+    const reply = this.#beyond!
+    this.#isOver = true
+    if (error === ErrorCode.OFFSET_OUT_OF_RANGE) reply.error = error
+    this.#asker.onFollower(this.#part, this.#replicas[0]!.brokerId, reply)
   }
 
   #decide(): void {

@@ -229,6 +229,10 @@ export class FrontAgent {
     own[FrontCounter.PINNED_BYTES_NOW] = services.pins.ringBytes
     own[FrontCounter.FILE_BUFFER_BYTES_NOW] = services.fileBuffers.outBytes
     own[FrontCounter.COMMANDS_PARKED_NOW] = services.dispatcher.parkedCommands
+    const { produces, fetches, others } = services.dispatcher.heldCounts
+    own[FrontCounter.HELD_PRODUCES] = produces
+    own[FrontCounter.HELD_FETCHES] = fetches
+    own[FrontCounter.HELD_OTHERS] = others
   }
 
   /** Long polls hold memory that others wait for: a poll can as well be answered before its time. */
