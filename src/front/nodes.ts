@@ -33,14 +33,14 @@ export interface NamedLeader {
   readonly leaderEpoch: number
 }
 
-/** Null where nobody is known to. */
+/** Null where nobody is known to lead who lives. */
 export function leaderToName(
   { services, cellId }: RequestContext,
   partition: PartitionNumber,
 ): NamedLeader | null {
-  const leaderId = services.dispatcher.nodeOf(cellId, partition)
-  if (leaderId === 0) return null
-  return { leaderId, leaderEpoch: services.image.leaderEpochOf(partition) }
+  const { image, dispatcher } = services
+  if (!dispatcher.isLed(cellId, partition)) return null
+  return { leaderId: image.leaderOf(partition), leaderEpoch: image.leaderEpochOf(partition) }
 }
 
 /** Where the leaders are that an answer names. */
