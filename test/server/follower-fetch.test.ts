@@ -101,6 +101,11 @@ async function bytesOut(): Promise<number[]> {
   })
 }
 
+async function heldProduces(): Promise<number> {
+  const text = await (await fetch(`${engine.griot.url}/metrics`)).text()
+  return Number(/^griot_front_held_total{.*request="Produce"} (\d+)$/m.exec(text)![1])
+}
+
 /** Which brokers' logs were read meanwhile. */
 async function readFrom(work: () => Promise<unknown>): Promise<number[]> {
   const before = await bytesOut()
@@ -273,6 +278,7 @@ describe('while brokers fail', () => {
       await allRead()
       await engine.healthIs('serving')
     }
+    expect(await heldProduces()).toBeGreaterThan(0)
     await vi.waitFor(fromFollower, { timeout: 25_000, interval: 200 })
   }, 90_000)
 })
