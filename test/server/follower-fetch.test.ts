@@ -6,6 +6,7 @@ import { ErrorCode } from '../../src/base/error-code.ts'
 import { ZERO_TOPIC_ID } from '../../src/base/ids.ts'
 import { fetch as fetchApi } from '../../src/protocol/01-fetch.ts'
 import { describeConfigs } from '../../src/protocol/32-describe-configs.ts'
+import { isLong } from '../clients/requirements.ts'
 import { Wire } from '../clients/wire.ts'
 import { batch, ChaosEngine } from './chaos-engine.ts'
 
@@ -22,11 +23,16 @@ const served = { prefers: -1, highWatermark: 10, isFull: true }
 
 /** Three brokers in racks a, b and c; a partition on all of them, which broker 1 leads. Connections to each node. */
 async function start(options: GriotOptions = {}): Promise<[one: Wire, two: Wire, three: Wire]> {
-  engine = await ChaosEngine.start(3, { rack: '1=a,2=b,3=c', ...options })
+  const wires = await connect(options)
   await engine.withAdmin(async (admin) => {
     const replicaAssignment = [{ partition: 0, replicas: [1, 2, 3] }]
     await admin.createTopics({ topics: [{ topic: TOPIC, replicaAssignment }] })
   })
+  return wires
+}
+
+async function connect(options: GriotOptions): Promise<[one: Wire, two: Wire, three: Wire]> {
+  engine = await ChaosEngine.start(3, { rack: '1=a,2=b,3=c', ...options })
   const wires = await Promise.all(engine.griot.brokers.map((broker) => Wire.open(broker)))
   ends.push(() => {
     for (const wire of wires) wire.close()
@@ -159,6 +165,30 @@ describe('a consumer that tells its rack', () => {
     })
     expect(from).toEqual([3])
   })
+
+  // a group is closed when nothing has happened to it for a minute
+  test.runIf(isLong)(
+    'is served by the leader until a follower that sleeps hears from it',
+    async () => {
+      const wires = await start()
+      const [one, two, three] = wires
+      await fill(wires)
+      // the leader alone is kept awake
+      for (const endMs = performance.now() + 90_000; performance.now() < endMs; ) {
+        await read(one, {})
+        await new Promise((resolve) => setTimeout(resolve, 500))
+      }
+      expect(await readFrom(() => read(three, { rackId: 'c' }))).toEqual([1])
+      expect(await read(one, { rackId: 'b' })).toMatchObject({ prefers: -1 })
+      const isAwake = async () =>
+        expect(await readFrom(() => read(three, { rackId: 'c' }))).toEqual([3])
+      await vi.waitFor(isAwake, { timeout: 10_000, interval: 50 })
+      const isNamed = async () =>
+        expect(await read(one, { rackId: 'b' })).toMatchObject({ prefers: 2 })
+      await vi.waitFor(isNamed, { timeout: 10_000, interval: 50 })
+      expect(await read(two, { rackId: 'b' })).toEqual(served)
+    },
+  )
 
   test('is told the same errors by followers', async () => {
     const wires = await start()

@@ -120,6 +120,29 @@ describe('a follower', () => {
     expect(locate(agents, three, number, 3)).toMatchObject({ error: 0, highWatermark: 4 })
   })
 
+  it('that was started anew serves when it knows what is committed, not when it hears its leader', () => {
+    const { agents, number, one, three } = world()
+    agents.kill(three)
+    agents.run(5)
+    for (const sequence of [3, 4, 5]) {
+      one.front.produce(number, idempotentBatch(1, sequence))
+      agents.run(10)
+    }
+    agents.start(three)
+    // the next leader has yet to find out how far the others are
+    agents.kill(one)
+    const seen = new Set<number>()
+    for (let turn = 0; turn < 300; turn++) {
+      const { error, highWatermark } = locate(agents, three, number, 0)
+      if (error === 0) seen.add(highWatermark)
+      agents.run(1)
+    }
+    expect(agents.leaders.get(number)?.leader).toBe(2)
+    // it never tells of less than it had before
+    expect([...seen].filter((highWatermark) => highWatermark < 3)).toEqual([])
+    expect(seen).toContain(6)
+  })
+
   it('serves on under the next leader once it hears of it, never less than it had', () => {
     const { agents, number, one, two, three } = world()
     agents.kill(one)
