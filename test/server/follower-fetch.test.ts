@@ -179,7 +179,6 @@ describe('a consumer that tells its rack', () => {
         await new Promise((resolve) => setTimeout(resolve, 500))
       }
       expect(await readFrom(() => read(three, { rackId: 'c' }))).toEqual([1])
-      expect(await read(one, { rackId: 'b' })).toMatchObject({ prefers: -1 })
       const isAwake = async () =>
         expect(await readFrom(() => read(three, { rackId: 'c' }))).toEqual([3])
       await vi.waitFor(isAwake, { timeout: 10_000, interval: 50 })
