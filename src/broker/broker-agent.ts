@@ -312,6 +312,8 @@ export class BrokerAgent {
         if (type === CommandType.PRODUCE) this.#produce.onProduce(link, reader, at)
         else if (type === CommandType.LOCATE) this.#locate.onLocate(link, reader, at)
         else if (type === CommandType.WATCH) this.#watch.onWatch(link, reader, at)
+        else if (type === CommandType.REPLICA_LOCATE) this.#locate.onReplicaLocate(link, reader, at)
+        else if (type === CommandType.REPLICA_WATCH) this.#watch.onReplicaWatch(link, reader, at)
         else if (type === CommandType.LIST_OFFSETS)
           this.#listOffsets.onListOffsets(link, reader, at)
         else if (type === CommandType.COORDINATE) this.#coordinate.onCoordinate(link, reader, at)

@@ -1,6 +1,7 @@
 import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId, PartitionNumber } from '../base/ids.ts'
 import type { MetadataView } from '../image/view.ts'
+import { ReplyType } from '../link/commands.ts'
 import { BrokerCounter } from '../link/counters.ts'
 import { ProduceReason } from '../link/produce-reason.ts'
 import { TopicCounts } from '../link/topic-counts.ts'
@@ -11,6 +12,7 @@ import type { Replica } from './replica.ts'
 import type { ReplicaTable } from './replica-table.ts'
 import type { Replication } from './replication/replication.ts'
 import { newWaitingProduce, type WaitingProduce } from './waiting-produces.ts'
+import { Watches } from './watches.ts'
 
 export interface LeaderPartitionsOptions {
   readonly brokerId: BrokerId
@@ -85,6 +87,21 @@ export class LeaderPartitions {
     if (replica === undefined || this.reason !== ProduceReason.NONE) return null
     this.error = epochError(currentLeaderEpoch, this.leaderEpochOf(replica))
     return this.error === ErrorCode.NONE ? replica : null
+  }
+
+  /**
+   * The replica here of a group whose leader it hears, or that it leads: to be read up to the high watermark that it knows. Or null and {@link error}:
+   * REPLICA_NOT_AVAILABLE where its group is closed. It is not opened for that: a follower that wakes alone would take the lead.
+   */
+  admitReplica(number: PartitionNumber, currentLeaderEpoch: number): Replica | null {
+    this.error = this.#refusal(number, -1)
+    if (this.error !== ErrorCode.NONE) return null
+    const replica = this.table.get(number)
+    const group = replica?.group ?? null
+    if (group === null) this.error = ErrorCode.REPLICA_NOT_AVAILABLE
+    else if (!group.isReadable) this.error = ErrorCode.NOT_LEADER_OR_FOLLOWER
+    else this.error = epochError(currentLeaderEpoch, group.raft.term)
+    return replica === undefined || this.error !== ErrorCode.NONE ? null : replica
   }
 
   /** The log of `replica`; or null and {@link error}. */
@@ -192,11 +209,19 @@ export class LeaderPartitions {
     if (replica.watches !== null) this.#fire(replica, Number.POSITIVE_INFINITY, error)
   }
 
+  /** What its watches are kept by: each front may wait for the leader, and for this replica. */
+  watchesOf(replica: Replica): Watches {
+    replica.watches ??= new Watches(2 * this.links.length)
+    return replica.watches
+  }
+
   #fire(replica: Replica, highWatermark: number, error: number): void {
-    replica.watches!.fireBelow(highWatermark, (front, count) => {
-      const link = this.links[front]!
+    const fronts = this.links.length
+    replica.watches!.fireBelow(highWatermark, (waiter, count) => {
+      const link = this.links[waiter % fronts]!
+      const type = waiter < fronts ? ReplyType.WOKEN : ReplyType.REPLICA_WOKEN
       const told = error === ErrorCode.NONE ? highWatermark : -1
-      for (let i = 0; i < count; i++) link.woken(replica.number, error, told)
+      for (let i = 0; i < count; i++) link.woken(replica.number, error, told, type)
       this.counters.add(replica.topic.tenantId, BrokerCounter.WAKES, count)
     })
   }

@@ -47,11 +47,37 @@ export interface EpochEndSink {
   onEpochEnd(token: number, reply: Readonly<EpochEndedReply>): void
 }
 
-/** A broker as a front sees it: in memory over rings now, over TCP later. On the front's thread. */
-export interface BrokerProxy {
-  readonly cellId: CellId
+/** Logs as a front reads them: those that a broker leads, or the replicas that it has. */
+export interface LogReads {
   readonly brokerId: BrokerId
   readonly alive: boolean
+  /** Asks where `offset` is. */
+  locate(
+    partition: PartitionNumber,
+    offset: number,
+    maxBytes: number,
+    currentLeaderEpoch: number,
+    sink: LocateSink,
+    token: number,
+  ): void
+  /** Calls `waiter` once the high watermark of `partition` is beyond `offset`, or when something is wrong with it. */
+  watch(partition: PartitionNumber, offset: number, waiter: Waiter): void
+  unwatch(waiter: Waiter): void
+  /** Whoever waits for the partition here looks again: another leads it, or this replica does not keep up. */
+  dismiss(partition: PartitionNumber): void
+  /** The high watermark that the broker has been asked to look beyond and has not answered: it still stands. −1: not known. */
+  watchedAt(partition: PartitionNumber): number
+}
+
+/** A broker's replicas of replicated partitions, whether it leads them or not, up to the high watermark that each knows. */
+export interface ReplicaReads extends LogReads {
+  /** Its thread hangs: whoever waits for any of them looks again. */
+  dismissAll(): void
+}
+
+/** A broker as a front sees it: in memory over rings now, over TCP later. On the front's thread. */
+export interface BrokerProxy extends LogReads {
+  readonly cellId: CellId
   /** Commands that the broker is at work on: watches and coordinators' calls apart, which wait for others. */
   readonly answersDue: number
   /** An answer has come that {@link doWork} has not taken. */
@@ -64,15 +90,6 @@ export interface BrokerProxy {
     acks: number,
     batch: Uint8Array,
     sink: ProduceSink,
-    token: number,
-  ): void
-  /** Asks where `offset` is. */
-  locate(
-    partition: PartitionNumber,
-    offset: number,
-    maxBytes: number,
-    currentLeaderEpoch: number,
-    sink: LocateSink,
     token: number,
   ): void
   listOffsets(
@@ -105,13 +122,6 @@ export interface BrokerProxy {
     sink: EpochEndSink,
     token: number,
   ): void
-  /** Calls `waiter` once the high watermark of `partition` is beyond `offset`, or when something is wrong with it. */
-  watch(partition: PartitionNumber, offset: number, waiter: Waiter): void
-  unwatch(waiter: Waiter): void
-  /** Another broker leads the partition: whoever waits for it here looks again. */
-  dismiss(partition: PartitionNumber): void
-  /** The high watermark that the broker has been asked to look beyond and has not answered: it still stands. −1: not known. */
-  watchedAt(partition: PartitionNumber): number
   /** Takes replies, sends what was waiting for room; returns how much was done. */
   doWork(nowMs: number): number
   /** Sends what there is room for and wakes the broker: at the end of every turn and event. */
@@ -120,4 +130,9 @@ export interface BrokerProxy {
   readonly hasWork: boolean
   /** Its thread has died: everything outstanding is answered with an error, and all that comes later too. */
   markGone(): void
+}
+
+/** One broker, and not whoever leads. */
+export interface MemberProxy extends BrokerProxy {
+  readonly replicas: ReplicaReads
 }

@@ -1,33 +1,34 @@
 import type { Clock } from '../base/clock.ts'
 import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
 import type { MetadataView } from '../image/view.ts'
-import type { BrokerProxy } from './broker-proxy.ts'
+import type { BrokerProxy, MemberProxy, ReplicaReads } from './broker-proxy.ts'
+import type { HeldCounts } from './held-commands.ts'
 import { ReplicatedProxy } from './replicated-proxy.ts'
 
 /** Which broker leads a partition, by the image of this thread: the one place where leaders are looked up. */
 export class Dispatcher {
   readonly #image: MetadataView
   /** By cell, then by broker; both count from 1. */
-  readonly #cells: (BrokerProxy | undefined)[][] = []
-  readonly #all: BrokerProxy[] = []
+  readonly #cells: (MemberProxy | undefined)[][] = []
+  readonly #all: MemberProxy[] = []
   /** By cell: whom commands about replicated partitions go to. */
   readonly #replicated: ReplicatedProxy[] = []
   /** Brokers whose threads hang: they are there, and asked nothing that others can answer. */
-  readonly #hung = new Set<BrokerProxy>()
+  readonly #hung = new Set<MemberProxy>()
   readonly #clock: Clock
 
-  constructor(image: MetadataView, proxies: readonly BrokerProxy[], clock: Clock) {
+  constructor(image: MetadataView, proxies: readonly MemberProxy[], clock: Clock) {
     this.#image = image
     this.#clock = clock
     for (const proxy of proxies) this.add(proxy)
   }
 
-  get proxies(): readonly BrokerProxy[] {
+  get proxies(): readonly MemberProxy[] {
     return this.#all
   }
 
   /** Adds a broker, or puts it in the place of its predecessor. */
-  add(proxy: BrokerProxy): void {
+  add(proxy: MemberProxy): void {
     const cell = (this.#cells[proxy.cellId] ??= [])
     const before = cell[proxy.brokerId]
     if (before !== undefined) {
@@ -45,7 +46,7 @@ export class Dispatcher {
     if (before !== undefined) this.#replicated[cellId].onBrokerBack()
   }
 
-  proxy(cellId: CellId, brokerId: BrokerId): BrokerProxy | undefined {
+  proxy(cellId: CellId, brokerId: BrokerId): MemberProxy | undefined {
     return this.#cells[cellId]?.[brokerId]
   }
 
@@ -74,23 +75,32 @@ export class Dispatcher {
     return this.#image.replicasOf(partition).find(living) ?? 0
   }
 
-  /** This thread was told who leads a replicated partition, or that nobody is known to. */
+  /** The replicas of a broker, to be read from: undefined where it is gone, or hangs. */
+  replicasAt(cellId: CellId, brokerId: BrokerId): ReplicaReads | undefined {
+    return this.#answering(cellId, brokerId)?.replicas
+  }
+
+  /** This thread was told who leads a replicated partition, or that nobody is known to, or who keeps up. */
   onLeader(cellId: CellId, partition: PartitionNumber): void {
     this.#replicated[cellId]?.onLeader(partition)
+    // whether that one is still to be read from is looked at anew
+    for (const proxy of this.#cells[cellId] ?? []) proxy?.replicas.dismiss(partition)
   }
 
   /** Whether the broker's thread hangs: what it was asked waits for it, or for the next leader. */
   setHung(cellId: CellId, brokerId: BrokerId, isHung: boolean): void {
     const proxy = this.proxy(cellId, brokerId)
     if (proxy === undefined) return
-    if (isHung) this.#hung.add(proxy)
-    else {
+    if (isHung) {
+      this.#hung.add(proxy)
+      proxy.replicas.dismissAll()
+    } else {
       this.#hung.delete(proxy)
       this.#replicated[cellId]?.onAnswering()
     }
   }
 
-  #answering(cellId: CellId, broker: BrokerId): BrokerProxy | undefined {
+  #answering(cellId: CellId, broker: BrokerId): MemberProxy | undefined {
     const proxy = this.proxy(cellId, broker)
     return proxy?.alive === true && !this.#hung.has(proxy) ? proxy : undefined
   }
@@ -105,6 +115,17 @@ export class Dispatcher {
   /** Partitions for which nobody is known to lead, and something waits. */
   get holding(): number {
     return this.#replicated.reduce((sum, one) => sum + (one?.holding ?? 0), 0)
+  }
+
+  /** Commands that have waited for a leader, and whose answer has come or that wait yet. */
+  get heldCounts(): HeldCounts {
+    const sum = { produces: 0, fetches: 0, others: 0 }
+    for (const one of this.#replicated) {
+      sum.produces += one?.counts.produces ?? 0
+      sum.fetches += one?.counts.fetches ?? 0
+      sum.others += one?.counts.others ?? 0
+    }
+    return sum
   }
 
   /** Takes replies of every broker; returns how much was done. */

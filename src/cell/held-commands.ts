@@ -26,8 +26,17 @@ import {
   failedProduced,
 } from './failed-replies.ts'
 
+/** How many commands have waited for a leader, each counted once. */
+export interface HeldCounts {
+  produces: number
+  /** Questions of fetches. */
+  fetches: number
+  others: number
+}
+
 /** Where commands wait and whence they are sent; the one object of its kind is {@link ReplicatedProxy}. */
 export interface Holder {
+  readonly counts: HeldCounts
   /** A produce has an answer that the client is to have; `leader`: whoever took it, null where nobody has. */
   onProduceDone(produce: HeldProduce, leader: BrokerProxy | null): void
   /** A produce is held again: `refusedBy`, to which it was sent, does not lead. */
@@ -171,6 +180,7 @@ export class HeldProduce implements ProduceSink {
   #finish(reply: Readonly<ProducedReply>, leader: BrokerProxy | null): void {
     this.#isDone = true
     this.sentTo = null
+    if (this.heldUntilMs !== 0) this.#holder.counts.produces++
     // a broker that hangs may look at the batch when it wakes up
     if (this.#outstanding > 0) this.sink.retainBatch?.()
     this.#holder.onProduceDone(this, leader)
@@ -190,9 +200,11 @@ export abstract class HeldAsk {
   sentInEpoch = -1
   /** It may be sent only after those of its kind that came before it. */
   readonly isOrdered: boolean = false
+  readonly isFetch: boolean = false
   /** Its place among others. */
   readonly number: number
   #attempt = 0
+  #wasHeld = false
 
   constructor(holder: Holder, partition: PartitionNumber, token: number, untilMs: number) {
     this.holder = holder
@@ -206,6 +218,12 @@ export abstract class HeldAsk {
     this.sentTo = proxy
     this.sentInEpoch = this.holder.leaderEpochOf(this.partition)
     this.ask(proxy, ++this.#attempt)
+  }
+
+  noteHeld(): void {
+    if (this.#wasHeld) return
+    this.#wasHeld = true
+    this.holder.counts[this.isFetch ? 'fetches' : 'others']++
   }
 
   /** Another leads, and the broker that was asked hangs: what it says counts no more. False: it is not to be asked of another, and has failed. */
@@ -231,6 +249,7 @@ export abstract class HeldAsk {
 }
 
 export class HeldLocate extends HeldAsk implements LocateSink {
+  override readonly isFetch = true
   readonly sink: LocateSink
   readonly offset: number
   readonly maxBytes: number

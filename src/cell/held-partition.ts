@@ -91,6 +91,7 @@ export class HeldPartition {
   /** Among the others in the order in which they came. */
   insert(ask: HeldAsk): void {
     const { asks } = this
+    ask.noteHeld()
     let at = asks.length
     while (at > 0 && asks[at - 1]!.number > ask.number) at--
     asks.splice(at, 0, ask)

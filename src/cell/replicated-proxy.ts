@@ -53,6 +53,7 @@ export class ReplicatedProxy implements BrokerProxy, Holder {
   readonly answersDue = 0
   readonly hasReplies = false
   readonly parkedCommands = 0
+  readonly counts = { produces: 0, fetches: 0, others: 0 }
   readonly #options: ReplicatedProxyOptions
   readonly #held = new Map<PartitionNumber, HeldPartition>()
   /** Of these, those for which nobody is known to lead. */

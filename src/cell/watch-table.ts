@@ -138,6 +138,11 @@ export class WatchTable {
     this.#dropIfUnused(watch)
   }
 
+  /** Whoever waits for anything is told `error`. */
+  dismissAll(error: number): void {
+    for (const partition of [...this.#watches.keys()]) this.dismiss(partition, error)
+  }
+
   /** Wakes who is due and sends what there is room for; returns how much was done. */
   doWork(): number {
     let work = 0

@@ -1,35 +1,28 @@
 import { ErrorCode } from '../base/error-code.ts'
-import type { PartitionNumber } from '../base/ids.ts'
+import type { BrokerId, PartitionNumber } from '../base/ids.ts'
 import type { Timer } from '../base/timer-queue.ts'
-import type { LocateSink } from '../cell/broker-proxy.ts'
+import type { LocateSink, ReplicaReads } from '../cell/broker-proxy.ts'
 import type { TailReader } from '../cell/tail-reader.ts'
-import { newTailLook, TailState } from '../cell/tail-reader.ts'
 import { FetchSource } from '../link/commands.ts'
 import type { LocatedReply } from '../link/replies.ts'
-import { SMALL_BYTES } from '../net/in-flight.ts'
 import type { ReplySlot } from '../net/reply-slot.ts'
-import type { fetch } from '../protocol/01-fetch.ts'
-import type { RequestContext } from './context.ts'
 import { fetchResponse } from './fetch-answer.ts'
+import type { FetchAsked, FetchContext } from './fetch-asked.ts'
+import { goOn, resolvePart, tailOf, toLeader, toLocate, toldTail } from './fetch-look.ts'
 import { FetchMemory } from './fetch-memory.ts'
 import type { FetchPart, PartOwner } from './fetch-part.ts'
-import type { FetchSession } from './fetch-sessions.ts'
 import { readSegment } from './file-read.ts'
+import {
+  type FollowerAsker,
+  FollowerQuestion,
+  nearestOf,
+  toOwnFollower,
+  wakeFollower,
+} from './follower-fetch.ts'
 import { UNLED_MS, waitUntilMs } from './held-looks.ts'
 import type { ParkedFetch } from './parked-fetches.ts'
 import type { ReplyMaker } from './reply-gate.ts'
-import { lookIntoRing, readRing } from './ring-read.ts'
-
-export interface FetchAsked {
-  readonly parts: readonly FetchPart[]
-  readonly maxBytes: number
-  readonly minBytes: number
-  readonly maxWaitMs: number
-  readonly isolationLevel: number
-  readonly session: FetchSession | null
-  /** Partitions without news may be left out. */
-  readonly incremental: boolean
-}
+import { firstBytesOf, lookIntoRing, readRing } from './ring-read.ts'
 
 /** What a partition takes at least while it waits: named in 28 bytes, and so more than its request counts. */
 const PART_BYTES = 300
@@ -37,19 +30,12 @@ const PART_BYTES = 300
 /** Times a part is asked for again before it counts as unreadable. */
 const RETRIES_MAX = 3
 
-/** Who reads in a row asks the broker for so many fetches at a time, … */
-const IN_ROW_FACTOR = 16
-/** … which hold for so long: as late is the removal of records told to those who are about to read them. */
-const LOCATED_FOR_MS = 20
-
-const look = newTailLook()
-
 /**
  * One fetch from request to reply: looks where everything is, parks when that is too little and looks again when woken,
  * and takes memory for the answer only once it is to be answered. Belongs to the front's thread.
  */
-export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
-  readonly context: RequestContext<typeof fetch>
+export class FetchOp implements LocateSink, FollowerAsker, PartOwner, ParkedFetch, ReplyMaker {
+  readonly context: FetchContext
   readonly asked: FetchAsked
   readonly memory: FetchMemory
   firstBytes = 0
@@ -80,13 +66,16 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   /** Told when the connection goes: not worth it for what is answered on the spot. */
   #open = false
 
-  constructor(context: RequestContext<typeof fetch>, asked: FetchAsked) {
+  constructor(context: FetchContext, asked: FetchAsked) {
     this.context = context
     this.asked = asked
     this.memory = new FetchMemory(context.services)
     this.#deadlineMs = context.services.clock.monotonicMs() + Math.max(0, asked.maxWaitMs)
     this.#late = asked.maxWaitMs <= 0
-    for (const part of asked.parts) part.owner = this
+    for (const part of asked.parts) {
+      part.owner = this
+      part.isPastFollowers = false
+    }
     if (asked.session !== null) asked.session.busy = true
     // A session's partitions have a bound of their own.
     else context.slot.grow(asked.parts.length * PART_BYTES)
@@ -119,26 +108,38 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
     part.askedAs = -1
     // nobody has led it for long: it is waited for beside the others all the same, or its client would ask over and over
     part.isUnled = reply.error === ErrorCode.NOT_LEADER_OR_FOLLOWER && this.#isHeld(part)
-    part.error = part.isUnled ? ErrorCode.NONE : reply.error
+    if (part.asleep !== 0 && reply.error === ErrorCode.NONE) wakeFollower(this.context, part)
+    this.#take(part, reply, part.isUnled ? ErrorCode.NONE : reply.error)
+    if (!this.#busy) this.#next()
+  }
+
+  #take(part: FetchPart, reply: Readonly<LocatedReply>, error: number): void {
+    part.error = error
     part.isAt(reply)
     part.source = reply.error === ErrorCode.NONE ? reply.source : FetchSource.NONE
     part.pending = part.source === FetchSource.FILE
     part.batchBaseOffset = reply.batchBaseOffset
-    if (reply.error === ErrorCode.NONE) {
-      const tail = this.#tailOf(part, reply)
-      if (part.source === FetchSource.RING) {
-        if (tail === undefined || !this.#lookInto(part, tail)) this.askAgain(part)
-      }
-    }
+    if (reply.error !== ErrorCode.NONE) return
+    const tail = toldTail(this.context, part, reply)
+    if (part.source !== FetchSource.RING) return
+    if (tail === undefined || !this.#lookInto(part, tail)) this.askAgain(part)
+  }
+
+  onFollower(part: FetchPart, from: BrokerId, reply: Readonly<LocatedReply>): void {
+    this.#outstanding--
+    if (part.question!.isToBeNamed) {
+      part.isAt({ ...reply, brokerId: 0 })
+      part.preferred = from
+    } else this.#take(part, reply, reply.error)
+    part.question = null
     if (!this.#busy) this.#next()
   }
 
-  /** A ring of one that led once tells nothing new: it is not taken up. */
-  #tailOf(part: FetchPart, reply: Readonly<LocatedReply>): TailReader | undefined {
-    const { arenaOf, tails, dispatcher, image } = this.context.services
-    const broker = dispatcher.proxy(part.topic!.cellId, part.brokerId)
-    if (broker === undefined || image.leaderOf(part.partition) !== part.brokerId) return undefined
-    return tails.update(part.partition, reply, arenaOf(broker))
+  onNoFollower(part: FetchPart): void {
+    this.#outstanding--
+    part.question = null
+    this.#lookAtLeader(part)
+    if (!this.#busy) this.#next()
   }
 
   get heldBytes(): number {
@@ -206,7 +207,7 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
     if (this.#late || this.context.services.fetches.closing) return true
     let bytes = 0
     for (const part of this.asked.parts) {
-      if (part.error !== ErrorCode.NONE) return true
+      if (part.error !== ErrorCode.NONE || part.preferred !== 0) return true
       bytes += part.availableBytes
     }
     return bytes >= this.asked.minBytes || this.asked.parts.length === 0
@@ -221,17 +222,9 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
       first ??= part
       if (part.source === FetchSource.FILE) this.needsBuffers = true
     }
-    if (first !== null) this.firstBytes = this.#firstBytesOf(first)
+    if (first !== null) this.firstBytes = firstBytesOf(this.context, first)
     this.#mayReadBytes = this.context.services.replyGate.enter(this)
     this.#waiting = this.#mayReadBytes === 0
-  }
-
-  #firstBytesOf(part: FetchPart): number {
-    if (part.source === FetchSource.FILE) return part.neededBytes
-    if (part.availableBytes <= SMALL_BYTES) return part.availableBytes
-    const tail = this.context.services.tails.get(part.partition)
-    if (tail?.look(part.fetchOffset, 1, look) !== TailState.FOUND) return 0
-    return look.length
   }
 
   /** Reads what was found, as far as it may go out with this reply. */
@@ -258,63 +251,54 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   #lookFor(part: FetchPart, index: number): void {
     part.dirty = false
     part.clear()
-    const error = this.#resolve(part)
+    const error = resolvePart(this.context, part)
     if (error !== ErrorCode.NONE) {
       part.fail(error)
       return
     }
-    const tail = this.context.services.tails.get(part.partition)
+    const { rackId } = this.asked
+    const isOwn = rackId !== '' && toOwnFollower(this.context, part)
+    const nearest = rackId === '' || isOwn ? null : nearestOf(this.context, part, rackId)
+    if (nearest === null) this.#lookAt(part, index)
+    else this.#askFollowers(part, nearest, true, 1)
+  }
+
+  /** At the log of whoever it is read from. */
+  #lookAt(part: FetchPart, index: number): void {
+    const tail = tailOf(this.context, part)
     if (tail === undefined && part.isStillAtEnd) return
-    if (tail !== undefined && this.#lookInto(part, tail)) return
-    if (this.#goOn(part)) return
-    if (this.context.services.heldLooks.has(part.partition) && this.#isHeld(part)) {
+    if (tail !== undefined && this.#lookInto(part, tail)) {
+      if (part.asleep !== 0) wakeFollower(this.context, part)
+      return
+    }
+    if (goOn(this.context, part)) return
+    if (
+      part.follower === 0 &&
+      this.context.services.heldLooks.has(part.partition) &&
+      this.#isHeld(part)
+    ) {
       part.isUnled = true
     } else this.#locate(part, index)
   }
 
-  /** Who reads files in a row goes on where the broker has said that more is; false when it must be asked. */
-  #goOn(part: FetchPart): boolean {
-    const { state, services } = this.context
-    // cleaning leaves gaps, so that the next batch is not known to begin there
-    if (state.reading === null || part.topic!.effective.cleanupPolicy.compact) return false
-    const { partition, fetchOffset, maxBytes } = part
-    const nowMs = services.clock.monotonicMs()
-    const located = state.reading.takeLocated(partition, fetchOffset, maxBytes, nowMs)
-    if (located === null) return false
-    // another leads since
-    if (located.brokerId !== services.image.leaderOf(partition)) return false
-    part.source = FetchSource.FILE
-    part.pending = true
-    part.isAt(located)
-    // what is there is checked: after a gap it is another, and the broker is asked
-    part.batchBaseOffset = fetchOffset
-    part.locatedUntilMs = located.untilMs
-    return true
+  /** No follower serves it, for as long as this request lasts. */
+  #lookAtLeader(part: FetchPart): void {
+    part.isPastFollowers = true
+    part.retries = 0
+    if (toLeader(this.context, part)) this.#lookAt(part, this.asked.parts.indexOf(part))
+    else part.fail(ErrorCode.NOT_LEADER_OR_FOLLOWER)
   }
 
-  #resolve(part: FetchPart): number {
-    const { services, session, version } = this.context
-    const { image, dispatcher } = services
-    const byId = version >= 13
-    const topic = byId
-      ? image.topicById(session.tenantId, part.topicId)
-      : image.topicByName(session.tenantId, part.topicName)
-    part.topic = topic
-    if (topic === undefined) {
-      return byId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    }
-    if (part.index < 0 || part.index >= topic.partitionCount) {
-      return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    }
-    part.partition = topic.numberOf(part.index)
-    const proxy = dispatcher.leaderOf(topic.cellId, part.partition)
-    if (!proxy?.alive) return ErrorCode.NOT_LEADER_OR_FOLLOWER
-    part.proxy = proxy
-    const epoch = part.currentLeaderEpoch
-    if (epoch < 0) return ErrorCode.NONE
-    const known = image.leaderEpochOf(part.partition)
-    if (epoch < known) return ErrorCode.FENCED_LEADER_EPOCH
-    return epoch > known ? ErrorCode.UNKNOWN_LEADER_EPOCH : ErrorCode.NONE
+  #askFollowers(
+    part: FetchPart,
+    replicas: readonly ReplicaReads[],
+    isToBeNamed: boolean,
+    maxBytes: number,
+  ): void {
+    this.#outstanding++
+    part.question = new FollowerQuestion(this, part, replicas, isToBeNamed)
+    this.#checkHeldLater()
+    part.question.ask(maxBytes)
   }
 
   #isHeld(part: FetchPart): boolean {
@@ -322,15 +306,16 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   }
 
   #locate(part: FetchPart, index: number): void {
-    this.#outstanding++
     const { partition, fetchOffset, currentLeaderEpoch } = part
+    const maxBytes = toLocate(this.context, part)
+    if (part.follower !== 0) {
+      this.#askFollowers(part, [part.proxy as ReplicaReads], false, maxBytes)
+      return
+    }
+    this.#outstanding++
     const token = this.#asked++ * this.asked.parts.length + index
     part.askedAs = token
     if (this.context.services.image.isReplicated(partition)) this.#checkHeldLater()
-    // Who reads in a row is told of the next stretches too: they are read ahead, and not asked for.
-    const isInRow = this.context.state.reading?.isInRow(partition, fetchOffset) === true
-    const maxBytes = isInRow ? Math.min(IN_ROW_FACTOR * part.maxBytes, 2 ** 30) : part.maxBytes
-    part.locatedUntilMs = this.context.services.clock.monotonicMs() + LOCATED_FOR_MS
     part.proxy!.locate(partition, fetchOffset, maxBytes, currentLeaderEpoch, this, token)
   }
 
@@ -344,8 +329,11 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   /** Gives up questions that wait for a leader: the others have waited for their answers for long enough. */
   #checkHeld(): void {
     this.#heldTimer = null
+    this.#busy = true
     for (const part of this.asked.parts) {
-      if (part.askedAs < 0) continue
+      const { question } = part
+      if (question !== null && !question.giveUp(this.#isHung)) this.#checkHeldLater()
+      if (question !== null || part.askedAs < 0) continue
       if (!this.#isHeld(part)) {
         this.#checkHeldLater()
         continue
@@ -357,8 +345,12 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
       part.askedAs = -1
       part.isUnled = true
     }
+    this.#busy = false
     this.#next()
   }
+
+  readonly #isHung = ({ brokerId }: ReplicaReads): boolean =>
+    this.context.services.dispatcher.replicasAt(this.context.cellId, brokerId) === undefined
 
   #readFile(part: FetchPart): void {
     const allowed = Math.min(part.maxBytes, this.#remainingBytes)
@@ -382,7 +374,13 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   askAgain(part: FetchPart): void {
     if (part.retries++ < RETRIES_MAX && part.proxy!.alive) {
       this.#locate(part, this.asked.parts.indexOf(part))
-    } else part.fail(ErrorCode.KAFKA_STORAGE_ERROR)
+    } else this.unreadable(part)
+  }
+
+  /** Its files cannot be read: those of the leader may be. */
+  unreadable(part: FetchPart): void {
+    if (part.follower === 0) part.fail(ErrorCode.KAFKA_STORAGE_ERROR)
+    else this.#lookAtLeader(part)
   }
 
   /** The first batch is larger than was thought: true when it may be read; else the gate is asked again. */
@@ -408,6 +406,7 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   #lookInto(part: FetchPart, tail: TailReader): boolean {
     tail.usedAtMs = this.context.services.clock.monotonicMs()
     const bytesMax = Math.min(part.maxBytes, this.asked.maxBytes)
+    part.brokerId = tail.brokerId
     return lookIntoRing(part, tail, bytesMax)
   }
 

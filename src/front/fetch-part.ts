@@ -6,10 +6,11 @@ import {
   type PartitionNumber,
   type TopicId,
 } from '../base/ids.ts'
-import type { BrokerProxy } from '../cell/broker-proxy.ts'
+import type { LogReads } from '../cell/broker-proxy.ts'
 import type { TailReader } from '../cell/tail-reader.ts'
 import { Waiter } from '../cell/watch-table.ts'
 import type { TopicView } from '../image/view.ts'
+import type { FollowerQuestion } from './follower-fetch.ts'
 
 /** No records: an answer has an empty field, never null. */
 export const NOTHING: readonly Uint8Array[] = [new Uint8Array(0)]
@@ -46,7 +47,14 @@ export class FetchPart extends Waiter {
   currentLeaderEpoch = -1
   // whose turn it is, and whom it was asked of
   owner: PartOwner | null = null
-  proxy: BrokerProxy | null = null
+  proxy: LogReads | null = null
+  /** Whose replica is read in place of the leader's; 0: the leader's. */
+  follower: BrokerId | 0 = 0
+  question: FollowerQuestion | null = null
+  /** Until the request is answered, the leader is read from: a follower could not serve it. */
+  isPastFollowers = false
+  /** A follower whose group is closed: it is to be opened once the leader has answered. */
+  asleep: BrokerId | 0 = 0
   topic: TopicView | undefined = undefined
   partition: PartitionNumber = asPartitionNumber(0)
   /** What was found may be out of date. */
@@ -86,6 +94,8 @@ export class FetchPart extends Waiter {
   pending = false
   /** Bytes of the first batch, when they were more than was allowed. */
   neededBytes = 0
+  /** The replica that its client is to read from, which is not this one; 0 for none. */
+  preferred: BrokerId | 0 = 0
   // last told to the client within the session
   toldHighWatermark = -1
   toldLogStartOffset = -1
@@ -150,6 +160,7 @@ export class FetchPart extends Waiter {
     this.drop()
     this.source = this.neededBytes = 0
     this.isUnled = false
+    this.preferred = 0
     this.retries = 0
   }
 
@@ -159,8 +170,9 @@ export class FetchPart extends Waiter {
     this.highWatermark = this.lastStableOffset = this.logStartOffset = -1
   }
 
-  onWoken(_error: number): void {
+  onWoken(error: number): void {
     this.dirty = true
+    if (error !== 0 && this.follower !== 0) this.isPastFollowers = true
     this.owner?.onPartWoken(this)
   }
 }

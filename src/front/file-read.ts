@@ -1,4 +1,3 @@
-import { ErrorCode } from '../base/error-code.ts'
 import { brokerPath, segmentPath } from '../base/paths.ts'
 import type { FileFailure } from '../cell/segment-files.ts'
 import type { FetchOp } from './fetch-op.ts'
@@ -97,7 +96,7 @@ function onBytes(
 ): void {
   if (failure !== null) {
     if (failure.code === 'ENOENT') op.askAgain(part)
-    else part.fail(ErrorCode.KAFKA_STORAGE_ERROR)
+    else op.unreadable(part)
     op.onSegmentRead()
     return
   }

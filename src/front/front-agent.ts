@@ -3,7 +3,7 @@ import { asBrokerId, asCellId, type BrokerId, type FrontId, type TenantId } from
 import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
-import type { BrokerProxy } from '../cell/broker-proxy.ts'
+import type { BrokerProxy, MemberProxy } from '../cell/broker-proxy.ts'
 import { BrokerQuestions } from '../cell/broker-questions.ts'
 import { BufferPool } from '../cell/buffer-pool.ts'
 import { ControllerClient } from '../cell/controller-client.ts'
@@ -51,7 +51,7 @@ export interface FrontAgentOptions {
   readonly frontId: FrontId
   /** This thread's image: the agent applies what the controller publishes. */
   readonly image: MetadataImage
-  readonly proxies: readonly BrokerProxy[]
+  readonly proxies: readonly MemberProxy[]
   /** The buffer of a broker's ring logs; null where it is not in this process. */
   readonly arenaOf: (proxy: BrokerProxy) => SharedArrayBuffer | null
   readonly control: ControlPort
@@ -229,6 +229,10 @@ export class FrontAgent {
     own[FrontCounter.PINNED_BYTES_NOW] = services.pins.ringBytes
     own[FrontCounter.FILE_BUFFER_BYTES_NOW] = services.fileBuffers.outBytes
     own[FrontCounter.COMMANDS_PARKED_NOW] = services.dispatcher.parkedCommands
+    const { produces, fetches, others } = services.dispatcher.heldCounts
+    own[FrontCounter.HELD_PRODUCES] = produces
+    own[FrontCounter.HELD_FETCHES] = fetches
+    own[FrontCounter.HELD_OTHERS] = others
   }
 
   /** Long polls hold memory that others wait for: a poll can as well be answered before its time. */
@@ -313,7 +317,7 @@ export class FrontAgent {
         break
       case 'broker-gone': {
         proxyOf(dispatcher, message)?.markGone()
-        this.services.tails.clear()
+        this.services.tails.forget(asBrokerId(message.brokerId))
         this.services.producers.failDead()
         this.services.logSizes.failDead()
         this.services.metadataEnds.failDead()
@@ -328,12 +332,10 @@ export class FrontAgent {
   }
 
   #onLeaders({ cellId, leaders }: LeadersMessage): void {
-    const { dispatcher, tails } = this.services
+    const { dispatcher } = this.services
     for (const { partition, leader, leaderEpoch, isr } of leaders) {
       const told = { leader: leader as BrokerId, leaderEpoch, isr: isr as BrokerId[] }
       if (!this.#options.image.noteLeader(partition, told)) continue
-      // what the one before has in its ring may be cut off, and written anew
-      tails.remove(partition)
       dispatcher.onLeader(asCellId(cellId), partition)
     }
   }

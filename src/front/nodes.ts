@@ -1,4 +1,4 @@
-import type { BrokerId } from '../base/ids.ts'
+import type { BrokerId, PartitionNumber } from '../base/ids.ts'
 import type { RequestContext } from './context.ts'
 
 /** A node as a client is told of it. */
@@ -26,6 +26,29 @@ export function nodesOf(context: RequestContext): Node[] {
 /** `broker.rack` of a node of the tenant's cell, as its broker has said. */
 export const rackOf = ({ services, cellId }: RequestContext, nodeId: number): string | null =>
   services.image.brokerDirectory(cellId, nodeId as BrokerId)?.rack ?? null
+
+/** Who leads, as an error that says who does not names it (KIP-951). */
+export interface NamedLeader {
+  readonly leaderId: number
+  readonly leaderEpoch: number
+}
+
+/** Null where nobody is known to lead who lives. */
+export function leaderToName(
+  { services, cellId }: RequestContext,
+  partition: PartitionNumber,
+): NamedLeader | null {
+  const { image, dispatcher } = services
+  if (!dispatcher.isLed(cellId, partition)) return null
+  return { leaderId: image.leaderOf(partition), leaderEpoch: image.leaderEpochOf(partition) }
+}
+
+/** Where the leaders are that an answer names. */
+export function endpointsOf(context: RequestContext, leaders: Iterable<NamedLeader>): Node[] {
+  const ids = new Set<number>()
+  for (const { leaderId } of leaders) ids.add(leaderId)
+  return ids.size === 0 ? [] : nodesOf(context).filter(({ nodeId }) => ids.has(nodeId))
+}
 
 /** Which node clients take for the controller: broker 1, on whose thread it runs. Any node can be asked. */
 export const CONTROLLER_NODE = 1

@@ -1,11 +1,23 @@
 import { newTailLook, type TailReader, TailState } from '../cell/tail-reader.ts'
 import { FetchSource } from '../link/commands.ts'
+import { SMALL_BYTES } from '../net/in-flight.ts'
+import type { FetchContext } from './fetch-asked.ts'
+import { tailOf } from './fetch-look.ts'
 import type { FetchOp } from './fetch-op.ts'
 import type { FetchPart } from './fetch-part.ts'
 
 const TRIES = 3
 
 const look = newTailLook()
+
+/** Bytes of the first batch of `part`, as far as that is known: 0 where it is not. */
+export function firstBytesOf(context: FetchContext, part: FetchPart): number {
+  if (part.source === FetchSource.FILE) return part.neededBytes
+  if (part.availableBytes <= SMALL_BYTES) return part.availableBytes
+  const tail = tailOf(context, part)
+  if (tail?.look(part.fetchOffset, 1, look) !== TailState.FOUND) return 0
+  return look.length
+}
 
 /** Looks for what `part` asks for in a ring log; false when the broker must be asked. */
 export function lookIntoRing(part: FetchPart, tail: TailReader, bytesMax: number): boolean {
@@ -36,7 +48,7 @@ export function readRing(
 ): boolean {
   part.pending = false
   // another leads since, or the ring has grown: positions in one ring mean nothing in another
-  const tail = op.context.services.tails.get(part.partition)
+  const tail = tailOf(op.context, part)
   if (tail === undefined) return false
   let isKnown = tail === part.tail && part.byteLength + part.secondLength <= allowed
   for (let tries = 0; tries < TRIES; tries++) {

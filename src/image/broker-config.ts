@@ -1,5 +1,5 @@
 /** Broker configs: what may be set, at the start and while running, and how DescribeConfigs reports them. */
-import { BROKER_CONFIG_DEFINITIONS } from './broker-config-defs.ts'
+import { BROKER_CONFIG_DEFINITIONS, REPLICA_SELECTOR } from './broker-config-defs.ts'
 import { UNSERVED_BROKER_CONFIGS } from './broker-config-names.ts'
 import {
   type ConfigDefinition,
@@ -62,6 +62,7 @@ const HEEDED: ReadonlySet<string> = new Set([
   'offsets.topic.replication.factor',
   'offsets.topic.segment.bytes',
   'producer.id.expiration.ms',
+  REPLICA_SELECTOR,
 ])
 
 /** Names that may be given at the start, sorted. */

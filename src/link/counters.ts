@@ -76,6 +76,12 @@ export const FrontCounter = {
   FILE_BUFFER_BYTES_NOW: 89,
   /** Commands that wait for room in a broker's ring. */
   COMMANDS_PARKED_NOW: 90,
+  /** Commands that have waited for a leader to be elected: produces, … */
+  HELD_PRODUCES: 91,
+  /** … questions of fetches, … */
+  HELD_FETCHES: 92,
+  /** … and all else. */
+  HELD_OTHERS: 93,
 } as const
 
 /** Stored by threads with an event loop in the row of the thread itself. */

@@ -324,6 +324,7 @@ export class RaftGroup {
       ...this.#log.takeChanges(),
       messages: this.#messages,
       commit: this.#log.commit,
+      commitTerm: this.#log.view.lines.termAt(this.#log.commit - 1),
       role: this.#role,
       term: this.#term,
       leader: this.#leader,

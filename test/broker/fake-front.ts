@@ -6,6 +6,7 @@ import {
   COORDINATE_HEADER_BYTES,
   CommandType,
   DELETE_RECORDS_BYTES,
+  EPOCH_END_BYTES,
   LIST_OFFSETS_BYTES,
   LOCATE_BYTES,
   PRODUCE_HEADER_BYTES,
@@ -14,6 +15,7 @@ import {
   WATCH_BYTES,
   writeCoordinate,
   writeDeleteRecords,
+  writeEpochEnd,
   writeListOffsets,
   writeLocate,
   writeProduce,
@@ -22,10 +24,12 @@ import {
 import { type ControlPort, frontPeer, type MemoryPorts } from '../../src/link/ports.ts'
 import {
   type DeletedReply,
+  type EpochEndedReply,
   type LocatedReply,
   type OffsetsReply,
   type ProducedReply,
   readDeleted,
+  readEpochEnded,
   readLocated,
   readOffsets,
   readProduced,
@@ -40,7 +44,8 @@ import { RingWriter } from '../../src/shared/ring-writer.ts'
 export type Reply =
   | ({ readonly kind: 'produced' } & ProducedReply)
   | ({ readonly kind: 'located' } & LocatedReply)
-  | ({ readonly kind: 'woken' } & WokenReply)
+  | ({ readonly kind: 'woken'; readonly isOfReplica: boolean } & WokenReply)
+  | ({ readonly kind: 'epoch-ended' } & EpochEndedReply)
   | ({ readonly kind: 'offsets' } & OffsetsReply)
   | ({ readonly kind: 'deleted' } & DeletedReply)
 
@@ -119,9 +124,14 @@ export class FakeFront {
   locate(
     partition: PartitionNumber,
     offset: number,
-    options: { readonly maxBytes?: number; readonly currentLeaderEpoch?: number } = {},
+    options: {
+      readonly maxBytes?: number
+      readonly currentLeaderEpoch?: number
+      readonly ofReplica?: boolean
+    } = {},
   ): number {
-    const at = this.#claim(CommandType.LOCATE, LOCATE_BYTES)
+    const type = options.ofReplica === true ? CommandType.REPLICA_LOCATE : CommandType.LOCATE
+    const at = this.#claim(type, LOCATE_BYTES)
     if (at < 0) return -1
     const { maxBytes = 1 << 20, currentLeaderEpoch = -1 } = options
     const correlation = ++this.#correlation
@@ -150,8 +160,19 @@ export class FakeFront {
     return correlation
   }
 
-  watch(partition: PartitionNumber, offset: number): boolean {
-    const at = this.#claim(CommandType.WATCH, WATCH_BYTES)
+  epochEnd(partition: PartitionNumber, leaderEpoch: number): number {
+    const at = this.#claim(CommandType.EPOCH_END, EPOCH_END_BYTES)
+    if (at < 0) return -1
+    const correlation = ++this.#correlation
+    const command = { correlation, partition, leaderEpoch, currentLeaderEpoch: -1 }
+    writeEpochEnd(this.#commands.view, at, command)
+    this.#commands.commit()
+    return correlation
+  }
+
+  watch(partition: PartitionNumber, offset: number, ofReplica = false): boolean {
+    const type = ofReplica ? CommandType.REPLICA_WATCH : CommandType.WATCH
+    const at = this.#claim(type, WATCH_BYTES)
     if (at < 0) return false
     writeWatch(this.#commands.view, at, { partition, offset })
     this.#commands.commit()
@@ -234,10 +255,15 @@ export class FakeFront {
       const reply = blank<LocatedReply>()
       readLocated(view, offset, reply)
       this.#received.push({ kind: 'located', ...reply })
-    } else if (type === ReplyType.WOKEN) {
+    } else if (type === ReplyType.WOKEN || type === ReplyType.REPLICA_WOKEN) {
       const reply = blank<WokenReply>()
       readWoken(view, offset, reply)
-      this.#received.push({ kind: 'woken', ...reply })
+      const isOfReplica = type === ReplyType.REPLICA_WOKEN
+      this.#received.push({ kind: 'woken', isOfReplica, ...reply })
+    } else if (type === ReplyType.EPOCH_ENDED) {
+      const reply = blank<EpochEndedReply>()
+      readEpochEnded(view, offset, reply)
+      this.#received.push({ kind: 'epoch-ended', ...reply })
     } else if (type === ReplyType.DELETED) {
       const reply = blank<DeletedReply>()
       readDeleted(view, offset, reply)

@@ -35,6 +35,29 @@ describe('produces of a replicated partition', () => {
     expect(router.holding).toBe(0)
   })
 
+  test('that were held for a leader are counted, once each, and others are not', () => {
+    const { produce, one, two, lead, turn, answers, router } = world()
+    for (const name of ['a', 'b', 'quick']) produce(name, 7)
+    one.answer('quick')
+    router.locate(P, 0, 1, -1, answers, answers.expect('look'))
+    router.listOffsets(P, -1, -1, answers, answers.expect('offsets'))
+    const { notLeader } = ProduceReason
+    for (const name of ['a', 'b']) one.refuse(name, NOT_LEADER_OR_FOLLOWER, notLeader)
+    one.refuseAsks(NOT_LEADER_OR_FOLLOWER)
+    lead(2, 2)
+    // the next does not lead either
+    for (const name of ['a', 'b']) two.refuse(name, NOT_LEADER_OR_FOLLOWER, notLeader)
+    two.refuseAsks(NOT_LEADER_OR_FOLLOWER)
+    lead(1, 3)
+    turn()
+    for (const name of ['a', 'b']) one.answer(name)
+    one.answerAsks()
+    produce('late', 7)
+    one.answer('late')
+    expect(Object.values(answers.of)).toEqual(Array.from({ length: 6 }, () => [0]))
+    expect(router.counts).toEqual({ produces: 2, fetches: 1, others: 1 })
+  })
+
   test('that never left for the broker that died are held, whoever sent them', () => {
     const { produce, one, two, lead, answers } = world()
     produce('plain', -1)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { asPartitionNumber } from '../../src/base/ids.ts'
+import { asBrokerId, asPartitionNumber } from '../../src/base/ids.ts'
 import { TailReader, TailReaders } from '../../src/cell/tail-reader.ts'
 import type { LocatedReply } from '../../src/link/replies.ts'
 import { newRegion } from '../../src/shared/region.ts'
@@ -8,6 +8,7 @@ import { RingLogWriter } from '../../src/shared/ring-log-writer.ts'
 import { append, publishAll, stage } from '../shared/batches.ts'
 
 const PARTITION = asPartitionNumber(7)
+const [ONE, TWO] = [asBrokerId(1), asBrokerId(2)]
 
 /** Each broker counts the generations of its rings by itself. */
 function makeRing() {
@@ -21,17 +22,38 @@ function makeRing() {
   return { region, writer, located }
 }
 
-test("another broker's ring of the same generation takes the place of the one before", () => {
+test("each broker's ring of a partition has a reader, and the next life's ring takes its place", () => {
   const tails = new TailReaders(0)
-  const one = makeRing()
-  const two = makeRing()
-  const first = tails.update(PARTITION, one.located, one.region.sab)
-  expect(tails.update(PARTITION, one.located, one.region.sab)).toBe(first)
-  const second = tails.update(PARTITION, two.located, two.region.sab)
-  expect(second).toBeDefined()
-  expect(second).not.toBe(first)
+  const [one, two, next] = [makeRing(), makeRing(), makeRing()]
+  const first = tails.update(PARTITION, ONE, one.located, one.region.sab)
+  expect(tails.update(PARTITION, ONE, one.located, one.region.sab)).toBe(first)
+  const second = tails.update(PARTITION, TWO, two.located, two.region.sab)
   expect(second!.region.sab).toBe(two.region.sab)
-  expect(tails.get(PARTITION)).toBe(second)
+  expect(tails.get(PARTITION, ONE)).toBe(first)
+  expect(tails.get(PARTITION, TWO)).toBe(second)
+  const third = tails.update(PARTITION, ONE, next.located, next.region.sab)
+  expect(third!.region.sab).toBe(next.region.sab)
+  expect(tails.get(PARTITION, ONE)).toBe(third)
+  tails.forget(ONE)
+  expect([tails.get(PARTITION, ONE), tails.get(PARTITION, TWO)]).toEqual([undefined, second])
+})
+
+test('a ring that is looked up anew keeps what sockets hold of it', () => {
+  const tails = new TailReaders(0)
+  const { region, writer, located } = makeRing()
+  append(writer, 2, 100)
+  const reader = tails.update(PARTITION, ONE, located, region.sab)!
+  const at = new RingLogReader(region, 1, 0).find(0)
+  expect(reader.hold(at, 100)?.length).toBe(100)
+  tails.sweep(Number.POSITIVE_INFINITY)
+  expect(tails.get(PARTITION, ONE)).toBeUndefined()
+  const again = tails.update(PARTITION, ONE, located, region.sab)!
+  // two readers would each store what they hold to the same word
+  expect(again.hold(at + 100, 100)?.length).toBe(100)
+  again.release(at + 100)
+  expect(again.holds).toBe(1)
+  reader.release(at)
+  expect(again.holds).toBe(0)
 })
 
 test('bytes that consumers may not read are neither held nor copied, and pin nothing', () => {
@@ -41,7 +63,7 @@ test('bytes that consumers may not read are neither held nor copied, and pin not
   publishAll(writer, 3, 2)
   const ring = new RingLogReader(region, 1, 0)
   const at = ring.find(0)
-  const tail = new TailReader(ring)
+  const tail = new TailReader(ring, ONE)
   expect(tail.hold(at, 300)).toBeNull()
   expect(tail.hold(at + 200, 100)).toBeNull()
   expect(tail.copy(at, 300, new Uint8Array(300), 0)).toBe(false)

@@ -54,7 +54,7 @@ test('what was found in one ring log is not read from the next', () => {
   fill(world, other, 'abcdefghij'.repeat(2))
   sendFetch(other, { led: { 0: 10 } }, { maxWaitMs: 0 })
   world.run()
-  const before = tails.get(world.partition('led'))
+  const before = tails.get(world.partition('led'), world.image.leaderOf(world.partition('led')))
   // waits for one that nobody leads, and so does not take what it has found
   const client = world.connect()
   const correlation = sendFetch(client, { led: { 0: 10 }, unled: { 0: 0 } }, { maxWaitMs: 1_000 })
@@ -63,7 +63,7 @@ test('what was found in one ring log is not read from the next', () => {
   fill(world, other, 'abcdefghij'.repeat(38))
   sendFetch(other, { led: { 0: 399 } }, { maxWaitMs: 0 })
   world.run()
-  const after = tails.get(world.partition('led'))
+  const after = tails.get(world.partition('led'), world.image.leaderOf(world.partition('led')))
   expect(before).toBeDefined()
   expect(after).toBeDefined()
   expect(after).not.toBe(before)

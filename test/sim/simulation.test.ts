@@ -4,6 +4,7 @@ import { drawSwarm, FAULT_CLASSES, randomOf } from './faults.ts'
 import { type SimulationResult, simulate } from './simulation.ts'
 
 const SEEDS = process.env.GRIOT_TEST_LONG ? 500 : 15
+const NEAR_SEEDS = process.env.GRIOT_TEST_LONG ? 100 : 5
 const TIMEOUT_MS = process.env.GRIOT_TEST_LONG ? 1_800_000 : 180_000
 
 /** Seeds that fail for reasons that are known and not mended yet; the simulator replays them. */
@@ -20,9 +21,9 @@ const OPEN: ReadonlyMap<number, string> = new Map([
 ])
 
 /** All that fail are told, not only the first. */
-function tried(seed: number, failed: string[]): SimulationResult | null {
+function tried(seed: number, failed: string[], readsFollowers = false): SimulationResult | null {
   try {
-    return simulate({ seed })
+    return simulate({ seed, readsFollowers })
   } catch (error) {
     failed.push((error as Error).message.slice(0, 300))
     return null
@@ -53,6 +54,20 @@ describe('simulated brokers, controller, front and clients', () => {
       expect(faults).toBeGreaterThan(SEEDS * 5)
       expect(commits).toBeGreaterThan(SEEDS * 20)
       expect(read).toBeGreaterThan(SEEDS * 100)
+    },
+    TIMEOUT_MS,
+  )
+
+  it(
+    `are read from followers, which show nothing that is not committed (${NEAR_SEEDS} seeds)`,
+    () => {
+      let readNear = 0
+      const failed: string[] = []
+      for (let seed = 1_001; seed <= 1_000 + NEAR_SEEDS; seed++) {
+        readNear += tried(seed, failed, true)?.readNear ?? 0
+      }
+      expect(failed).toEqual([])
+      expect(readNear).toBeGreaterThan(NEAR_SEEDS * 50)
     },
     TIMEOUT_MS,
   )

@@ -23,6 +23,8 @@ export interface SimulationOptions {
   /** Steps of the safety phase. */
   readonly steps?: number
   readonly only?: readonly FaultClass[] | null
+  /** Each partition is also read from the replica of each broker. It takes another course then than without. */
+  readonly readsFollowers?: boolean
   /** Gets every event and every line of the brokers' logs. */
   readonly trace?: ((line: string) => void) | null
 }
@@ -36,6 +38,8 @@ export interface SimulationResult {
   readonly faults: number
   readonly commits: number
   readonly read: number
+  /** By those who read from the replica of one broker, out of that. */
+  readonly readNear: number
   /** Of everything that has happened: equal for equal seeds. */
   readonly digest: string
   /** How often each message of grade error was logged. */
@@ -63,12 +67,15 @@ export class Simulation {
   readonly #errors = new Map<string, number>()
   readonly #producers: (IdempotentProducer | PlainProducer)[] = []
   readonly #readers: Reader[] = []
+  readonly #readsFollowers: boolean
   readonly #committers: Committer[] = []
   readonly #injector: FaultInjector
   #fronts = 0
   #digest = 2_166_136_261
 
-  constructor({ seed, steps = STEPS, only = null, trace = null }: SimulationOptions) {
+  constructor(options: SimulationOptions) {
+    const { seed, steps = STEPS, only = null, trace = null, readsFollowers = false } = options
+    this.#readsFollowers = readsFollowers
     this.#seed = seed
     this.#steps = steps
     this.#trace = trace
@@ -162,6 +169,11 @@ export class Simulation {
       this.#producers.push(new PlainProducer({ ...of, producerId: ++id, rate: rate / 2 }))
       const isRotten = (broker: number) => this.#injector.rotten === broker
       this.#readers.push(new Reader({ cluster, history, name: 'a', isRotten }))
+      const near = this.#readsFollowers ? [1, 2, 3] : []
+      for (const broker of near) {
+        const name = `near ${broker}`
+        this.#readers.push(new Reader({ cluster, history, name, isRotten, near: broker }))
+      }
     }
     for (const name of ['g1', 'g2']) this.#committers.push(new Committer(cluster, name, TOPIC))
   }
@@ -297,6 +309,7 @@ export class Simulation {
       faults: this.#injector.struck,
       commits: sum(this.#committers.map(({ commits }) => commits)),
       read: sum(this.#readers.map(({ read }) => read)),
+      readNear: sum(this.#readers.map(({ readNear }) => readNear)),
       digest: (this.#digest >>> 0).toString(16).padStart(8, '0'),
       errors: this.#errors,
     }

@@ -97,6 +97,7 @@ export class ReplicaGroup {
   #term: Term
   #leader: ReplicaId = NO_REPLICA
   #knewCommit = false
+  #commitTerm: Term = -1
   /** Messages that wait for a hard state, and how many of those are not durable. */
   #held: (() => void)[] = []
   #unstored = 0
@@ -168,6 +169,15 @@ export class ReplicaGroup {
   /** What is committed includes all that was committed in earlier terms: reads may say where the log ends. */
   get knowsCommit(): boolean {
     return this.#ledTerm === this.raft.term && this.raft.commit > this.#startedAt
+  }
+
+  /**
+   * It leads, or hears who does, and knows of all that was committed before this term: whoever reads it up to its high watermark is no further behind than
+   * what is on its way from the leader.
+   */
+  get isReadable(): boolean {
+    const { leader, term } = this.raft
+    return leader !== NO_REPLICA && this.#commitTerm === term && !this.#isRestarting
   }
 
   /** Something can be copied now. */
@@ -341,6 +351,7 @@ export class ReplicaGroup {
     this.#sendAll(ready.messages)
     if (ready.controls.length > 0) this.#tellStored()
     const isMore = log.commitTo(controls.offsetOf(ready.commit))
+    this.#commitTerm = ready.commitTerm
     if (ready.role !== Role.LEADER) this.#starts.refuseAll()
     this.#starts.commit(ready.commit, log, () => this.#host.touch(this))
     const { knowsCommit } = this

@@ -1,7 +1,8 @@
-/** A consumer: asks where its offset is, reads what lies there in the leader's file, and goes on behind it. */
+/** A consumer: asks where its offset is, reads what lies there in the leader's file, or a follower's, and goes on behind it. */
 import { ErrorCode } from '../../../src/base/error-code.ts'
+import { asBrokerId } from '../../../src/base/ids.ts'
 import { partitionPath } from '../../../src/base/paths.ts'
-import type { LocateSink } from '../../../src/cell/broker-proxy.ts'
+import type { LocateSink, LogReads } from '../../../src/cell/broker-proxy.ts'
 import type { LocatedReply } from '../../../src/link/replies.ts'
 import { BATCH_HEADER_BYTES, baseOffsetOf, sizeInBytesOf } from '../../../src/record/batch.ts'
 import { CELL } from '../../broker/world.ts'
@@ -19,6 +20,8 @@ export interface ReaderOptions {
   readonly name: string
   /** What this broker's files hold may be damaged: its readers find that out by themselves. */
   readonly isRotten: (broker: number) => boolean
+  /** The broker whose replica is read, leading or not, as the front does it for who tells its rack; the leader's unless given. */
+  readonly near?: number
 }
 
 export class Reader implements SimClient {
@@ -28,7 +31,12 @@ export class Reader implements SimClient {
   #isAsking = false
   #askAtMs = 0
   #epoch = 0
+  /** The replica could not serve: the leader is asked next. */
+  #isPastNear = false
+  #isAsleep = false
   read = 0
+  /** Of these, batches out of the replica that is near. */
+  readNear = 0
 
   constructor(options: ReaderOptions) {
     this.#options = options
@@ -54,17 +62,48 @@ export class Reader implements SimClient {
   turn(): void {
     const { cluster, history } = this.#options
     if (this.#isAsking || cluster.nowMs < this.#askAtMs) return
-    const proxy = cluster.front.dispatcher.leaderOf(CELL, history.number)
+    const near = this.#isPastNear ? undefined : this.#near()
+    const proxy = near ?? cluster.front.dispatcher.leaderOf(CELL, history.number)
     if (proxy === undefined) return
     this.#isAsking = true
+    this.#isPastNear = false
     this.#askAtMs = cluster.nowMs + 10
     const epoch = this.#epoch
     const sink: LocateSink = {
       onLocated: (_token, reply) => {
-        if (epoch === this.#epoch) this.#onLocated(reply)
+        if (epoch !== this.#epoch) return
+        if (near === undefined) this.#onLocated(reply)
+        else this.#onNear(reply)
       },
     }
     proxy.locate(history.number, this.#offset, MAX_BYTES, -1, sink, 0)
+  }
+
+  /** As `src/front/follower-fetch.ts` has it. */
+  #near(): LogReads | undefined {
+    const { near, cluster, history } = this.#options
+    const { image, dispatcher } = cluster.front
+    if (near === undefined || !image.isrOf(history.number).includes(asBrokerId(near))) return
+    return dispatcher.replicasAt(CELL, asBrokerId(near))
+  }
+
+  #onNear(reply: Readonly<LocatedReply>): void {
+    this.#isAsking = false
+    const { error, highWatermark, byteLength } = reply
+    this.#isPastNear = error !== ErrorCode.NONE
+    this.#isAsleep = error === ErrorCode.REPLICA_NOT_AVAILABLE
+    if (error !== ErrorCode.NONE || byteLength === 0 || this.#offset >= highWatermark) return
+    const before = this.read
+    this.#readFile(reply)
+    this.readNear += this.read - before
+  }
+
+  /** The leader lives: the replica is to hear from it. */
+  #wake(): void {
+    this.#isAsleep = false
+    const { near, cluster, history } = this.#options
+    const proxy = cluster.front.dispatcher.proxy(CELL, asBrokerId(near!))
+    proxy?.epochEnd(history.number, 0, -1, { onEpochEnd: () => {} }, 0)
   }
 
   #onLocated(reply: Readonly<LocatedReply>): void {
@@ -72,6 +111,7 @@ export class Reader implements SimClient {
     const { error, highWatermark, logStartOffset } = reply
     if (error === ErrorCode.OFFSET_OUT_OF_RANGE) this.#onOutOfRange(logStartOffset)
     if (error !== ErrorCode.NONE) return
+    if (this.#isAsleep) this.#wake()
     safe(
       highWatermark >= this.#highWatermark,
       () =>
