@@ -145,7 +145,7 @@ export class BrokerAgent {
     this.#buffers = new BatchBuffers(this.#settings.batchBuffersMax)
     this.#replication = this.#newReplication(options)
     this.#inbox = new ControlInbox(options.control, (envelope) => this.#onControl(envelope))
-    const drainControl = () => this.#inbox.drainWithinTurn()
+    const drainControl = () => this.#inbox.drainMidTurn()
     const isWhole = () => !this.#follower.isPartial
     this.#partitions = new LeaderPartitions({
       brokerId,
@@ -226,7 +226,7 @@ export class BrokerAgent {
   /** Monotonic milliseconds at which the next turn is due; a turn before does no harm. */
   get nextTimerAtMs(): number {
     if (this.isStopped) return Number.POSITIVE_INFINITY
-    if (this.#coordinators.hasWork) return 0
+    if (this.#coordinators.hasWork || this.#inbox.hasLate) return 0
     return Math.min(
       this.#table.timers.nextAtMs,
       this.#replication.nextTimerAtMs,
@@ -386,6 +386,7 @@ export class BrokerAgent {
         const settled = { kind: 'replicas-settled', topicId, index, generation, replicas } as const
         options.askController?.(tenantId, settled)
       },
+      onStale: (number, directory) => this.#removeStale(number, directory),
       isRemoving: (directory) => this.#maintenance.isRemoving(directory),
     })
   }
@@ -411,6 +412,10 @@ export class BrokerAgent {
     const isThere = this.#image.topicOf(number) !== undefined
     const error = isThere ? ErrorCode.NOT_LEADER_OR_FOLLOWER : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     if (replica !== undefined) this.#removeReplica(replica, error)
+    this.#removeStale(number, directory)
+  }
+
+  #removeStale(number: PartitionNumber, directory: string): void {
     this.#replication.forget(number)
     this.#maintenance.removeDirectory(number, directory)
   }
@@ -427,8 +432,7 @@ export class BrokerAgent {
     for (const replica of [...this.#table.replicas()]) {
       const { number, directory } = replica
       const topic = this.#image.topicOf(number)
-      const isElsewhere =
-        replica.isReplicated && !this.#image.holdersOf(number).includes(this.#options.brokerId)
+      const isElsewhere = replica.isReplicated && !this.#replication.isHeldHere(replica)
       if (topic === undefined) this.#removeReplica(replica)
       else if (isElsewhere) this.#onGone(number, directory)
       else replica.topic = topic

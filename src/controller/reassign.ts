@@ -3,7 +3,10 @@ import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId, TenantId, TopicId } from '../base/ids.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import {
+  holdersOf,
   isPending,
+  joinedOf,
+  moveOf,
   type ReplicaMove,
   reassignmentOf,
   toldReplicas,
@@ -75,12 +78,12 @@ class Planning {
       const message = `Unable to find partition ${name}:${index}.`
       return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message)
     }
-    const now = this.#planned.get(`${topic.topicId}/${index}`) ?? moveOf(this.#state, topic, index)
+    const now = this.#planned.get(`${topic.topicId}/${index}`) ?? standOf(this.#state, topic, index)
     const next = replicas === null ? undone(now) : this.#changed(now, replicas)
     if ('error' in next) return next
     if (next === now) return DONE
-    const entry = entryOf(topic, index, next)
-    this.#planned.set(`${topic.topicId}/${index}`, entry)
+    const entry = entryOf(topic, index, now, next)
+    this.#planned.set(`${topic.topicId}/${index}`, moveOf(entry))
     this.entries.push(entry)
     return DONE
   }
@@ -126,7 +129,13 @@ export function planSettled(
   const wanted = now.target ?? now.replicas
   if (!isSameSet(wanted, replicas)) return null
   const isFirst = now.isFirst && isSameSet(wanted, now.replicas)
-  return entryOf(topic, index, { ...now, replicas: wanted, target: null, leaving: [], isFirst })
+  return entryOf(topic, index, now, {
+    ...now,
+    replicas: wanted,
+    target: null,
+    leaving: [],
+    isFirst,
+  })
 }
 
 export function listReassignments(
@@ -153,18 +162,38 @@ function ongoing(topic: TopicState, index: number): OngoingReassignment | null {
   return { index, replicas: toldReplicas(move), adding, removing }
 }
 
-function moveOf(state: ControllerState, topic: TopicState, index: number): ReplicaMove {
+function standOf(state: ControllerState, topic: TopicState, index: number): ReplicaMove {
   const known = topic.moves.get(index)
   if (known !== undefined) return known
   const replicas = topic.replicas[index]!
   const firstLife = state.brokers.get(brokerKey(topic.cellId, replicas[0]!))?.life ?? 0
-  return { replicas, target: null, leaving: [], isFirst: true, generation: 0, firstLife }
+  return {
+    replicas,
+    target: null,
+    leaving: [],
+    isFirst: true,
+    generation: 0,
+    firstLife,
+    joined: [],
+  }
 }
 
-const entryOf = (topic: TopicState, index: number, move: ReplicaMove): ReassignedEntry => {
+/** Whoever may hold no replica `now` is given another one than it may have had before. */
+const entryOf = (
+  topic: TopicState,
+  index: number,
+  now: ReplicaMove,
+  next: ReplicaMove,
+): ReassignedEntry => {
   const { tenantId, topicId } = topic
-  const generation = move.generation + 1
-  return { kind: 'partition-reassigned', tenantId, topicId, index, ...move, generation }
+  const generation = now.generation + 1
+  const before = holdersOf(now)
+  const joined = holdersOf(next)
+    .map(
+      (broker) => [broker, before.includes(broker) ? joinedOf(now, broker) : generation] as const,
+    )
+    .filter(([, since]) => since > 0)
+  return { kind: 'partition-reassigned', tenantId, topicId, index, ...next, generation, joined }
 }
 
 const isSameSet = (one: readonly number[], other: readonly number[]): boolean =>

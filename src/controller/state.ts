@@ -9,7 +9,7 @@ import {
   type TopicId,
 } from '../base/ids.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from '../image/entry.ts'
-import { isPending, type ReplicaMove } from '../image/replica-moves.ts'
+import { isPending, moveOf, type ReplicaMove } from '../image/replica-moves.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import { collisionName, hasCollisionChars } from '../image/topic-name.ts'
 import { TimelineMap, type TimelineRegistry, TimelineValue } from '../machine/timeline.ts'
@@ -280,11 +280,11 @@ export class ControllerState {
 
   #reassign(entry: Entry<'partition-reassigned'>): void {
     const topic = this.#existing(entry)
-    const { index, replicas, target, leaving, isFirst, generation, firstLife } = entry
+    const { index, replicas } = entry
     const before = topic.replicas[index]
     invariant(before !== undefined, 'replicas move of a partition that exists')
     const moves = new Map(topic.moves)
-    moves.set(index, { replicas, target, leaving, isFirst, generation, firstLife })
+    moves.set(index, moveOf(entry))
     this.#replaceTopic(topic, { moves, replicas: topic.replicas.with(index, replicas) })
     if ([...moves.values()].some(isPending)) this.#movingTopics.set(topic.topicId, topic.tenantId)
     else this.#movingTopics.delete(topic.topicId)

@@ -71,6 +71,8 @@ export type MetadataEntry =
       readonly isFirst: boolean
       /** Counts such entries of the partition: what a leader says of an earlier one is stale. */
       readonly generation: number
+      /** Brokers that were given a replica later, and in which generation: each time it is another replica (`base/replica-id.ts`). */
+      readonly joined?: readonly (readonly [BrokerId, number])[]
       /** Of a partition that began with one replica: the life in which its broker was when it became a group's. */
       readonly firstLife: number
     }

@@ -17,6 +17,7 @@ import { BrokerDirectories } from './broker-directories.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from './entry.ts'
 import { PartitionTable } from './partition-table.ts'
 import {
+  joinedOf,
   type Reassignment,
   type ReplicaMove,
   ReplicaMoves,
@@ -173,6 +174,11 @@ export class MetadataImage implements MetadataView {
 
   moveGenerationOf(number: PartitionNumber): number {
     return this.#moves.get(number)?.generation ?? 0
+  }
+
+  joinGenerationOf(number: PartitionNumber, broker: BrokerId): number {
+    const move = this.#moves.get(number)
+    return move === undefined ? 0 : joinedOf(move, broker)
   }
 
   movingPartitions(): ReadonlySet<PartitionNumber> {

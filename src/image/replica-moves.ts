@@ -8,7 +8,9 @@ type ReassignedEntry = Extract<MetadataEntry, { kind: 'partition-reassigned' }>
 export type ReplicaMove = Pick<
   ReassignedEntry,
   'replicas' | 'target' | 'leaving' | 'isFirst' | 'generation' | 'firstLife'
->
+> & {
+  readonly joined: NonNullable<ReassignedEntry['joined']>
+}
 
 /** What clients are told of a move. */
 export interface Reassignment {
@@ -30,9 +32,9 @@ export class ReplicaMoves {
     return this.#pending
   }
 
-  set(number: PartitionNumber, move: ReplicaMove): void {
-    const { replicas, target, leaving, isFirst, generation, firstLife } = move
-    this.#moves.set(number, { replicas, target, leaving, isFirst, generation, firstLife })
+  set(number: PartitionNumber, entry: ReassignedEntry): void {
+    const move = moveOf(entry)
+    this.#moves.set(number, move)
     if (isPending(move)) this.#pending.add(number)
     else this.#pending.delete(number)
   }
@@ -48,8 +50,27 @@ export class ReplicaMoves {
   }
 }
 
+/** What an entry says. */
+export function moveOf(entry: ReassignedEntry): ReplicaMove {
+  const { replicas, target, leaving, isFirst, generation, firstLife, joined = [] } = entry
+  return { replicas, target, leaving, isFirst, generation, firstLife, joined }
+}
+
+/** Brokers that may hold a replica. */
+export const holdersOf = ({
+  replicas,
+  target,
+  leaving,
+}: Omit<ReplicaMove, 'joined'>): BrokerId[] => [
+  ...new Set([...replicas, ...(target ?? []), ...leaving]),
+]
+
+/** In which generation a broker was given the replica that it has; 0: it was there when the partition was made. */
+export const joinedOf = (move: ReplicaMove, broker: BrokerId): number =>
+  move.joined.find(([one]) => one === broker)?.[1] ?? 0
+
 /** Somebody may hold a replica that is to be none, or the other way round. */
-export const isPending = ({ target, leaving }: ReplicaMove): boolean =>
+export const isPending = ({ target, leaving }: Omit<ReplicaMove, 'joined'>): boolean =>
   target !== null || leaving.length > 0
 
 /** What is under way, as clients are told; undefined where that is nothing. */
@@ -57,7 +78,7 @@ export function reassignmentOf({
   replicas,
   target,
   leaving,
-}: ReplicaMove): Reassignment | undefined {
+}: Omit<ReplicaMove, 'joined'>): Reassignment | undefined {
   if (target === null) return undefined
   return {
     adding: target.filter((broker) => !replicas.includes(broker)),
@@ -67,7 +88,7 @@ export function reassignmentOf({
 }
 
 /** The replicas that clients are told of: as in Kafka the target, and then those that are to go. */
-export function toldReplicas(move: ReplicaMove): readonly BrokerId[] {
+export function toldReplicas(move: Omit<ReplicaMove, 'joined'>): readonly BrokerId[] {
   const reassignment = reassignmentOf(move)
   if (reassignment === undefined) return move.replicas
   return [...reassignment.target, ...reassignment.removing]

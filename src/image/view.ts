@@ -98,6 +98,8 @@ export interface MetadataView {
   reassignmentOf(number: PartitionNumber): Reassignment | undefined
   /** How often what is to become of its replicas has been decided since it was made. */
   moveGenerationOf(number: PartitionNumber): number
+  /** In which of these decisions `broker` was given the replica that it has, or is to have; 0 where the partition was made with it. */
+  joinGenerationOf(number: PartitionNumber, broker: BrokerId): number
   /** Partitions of which replicas are to come or to go. */
   movingPartitions(): ReadonlySet<PartitionNumber>
   /** Its log is a Raft group's, which elects its leader: {@link leaderOf} is what this thread was told of that last. */

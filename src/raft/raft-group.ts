@@ -1,12 +1,11 @@
 import { invariant } from '../base/assert.ts'
 import { Leadership } from './leadership.ts'
-import type { RecoveredLog } from './log-view.ts'
 import { membersOf, refusalOf, type Tally, tally } from './membership.ts'
 import type { Progress } from './progress.ts'
+import type { RaftGroupOptions } from './raft-group-options.ts'
 import { type Agreement, ReplicaLog } from './replica-log.ts'
 import {
   type Configuration,
-  type HardState,
   type Message,
   NO_REPLICA,
   type Position,
@@ -15,21 +14,6 @@ import {
   Role,
   type Term,
 } from './types.ts'
-
-export interface RaftGroupOptions {
-  readonly id: ReplicaId
-  readonly hardState: HardState
-  readonly log: RecoveredLog
-  /** As far as it is known to have been committed: at least the log's start. */
-  readonly commit: Position
-  /** Ticks without a leader until an election, drawn anew for each wait: no two replicas should agree. */
-  readonly electionTicks: () => number
-  /**
-   * The system has gone down since this log was written, and may have taken the end of it: the first election hears every voter, for a while, so that the
-   * longest log wins. Default false.
-   */
-  readonly isAfterPowerLoss?: boolean
-}
 
 /** Voters that do not answer are asked again with each of the first ticks. */
 const ASK_AGAIN_TICKS = 3
@@ -76,6 +60,7 @@ export class RaftGroup {
     this.#log = new ReplicaLog(log, commit)
     this.#term = hardState.term
     this.#vote = hardState.vote
+    this.#leader = options.leader ?? NO_REPLICA
     this.#electionTicks = options.electionTicks()
     this.#hearAllTicks = options.isAfterPowerLoss === true ? HEAR_ALL_TICKS : 0
     invariant(this.#log.view.lastTerm <= this.#term, 'no entry is of a later term')
@@ -101,6 +86,11 @@ export class RaftGroup {
     return this.#log.view.end
   }
 
+  /** What its leader has said that is committed, whether it is here or not; 0 where nobody is known to lead. */
+  get leaderCommit(): Position {
+    return this.#log.leaderCommit
+  }
+
   get configuration(): Configuration {
     return this.#log.view.configuration
   }
@@ -113,6 +103,11 @@ export class RaftGroup {
   /** The newest configuration is committed. */
   get isMembershipCommitted(): boolean {
     return this.#log.view.membershipAt < this.#log.commit
+  }
+
+  /** It led when it was closed, and nobody has led since as far as it knows: it is to campaign as soon as a leader is wanted. */
+  get isDormant(): boolean {
+    return this.#role === Role.FOLLOWER && this.#leader === this.id
   }
 
   /** What this leader knows of another replica; undefined where it leads nobody. */
@@ -262,7 +257,13 @@ export class RaftGroup {
     const { term, type, from } = message
     // it leads no more, and what said so was lost, or was overtaken by what it had sent before
     const isCandidate = type === 'pre-vote' || type === 'vote'
-    if (isCandidate && from === this.#leader) this.#follow(this.#term, NO_REPLICA)
+    if (isCandidate && this.isDormant && !message.isTransfer && this.#mayCampaign) {
+      // a leader is wanted
+      this.campaign()
+      return
+    }
+    if (isCandidate && (from === this.#leader || this.isDormant))
+      this.#follow(this.#term, NO_REPLICA)
     if (term > this.#term && !this.#isOfLaterTerm(message)) return
     if (term < this.#term) {
       this.#onOldTerm(message)

@@ -45,6 +45,11 @@ export class ReplicaLog {
     return this.#storedEnd
   }
 
+  /** What the leader has said that is committed. */
+  get leaderCommit(): Position {
+    return this.#leaderCommit
+  }
+
   takeChanges(): LogChanges {
     const changes: LogChanges = {
       ...{ truncateTo: this.#truncateTo, restore: this.#restore },

@@ -20,6 +20,10 @@ function expectSameAnew(image: MetadataImage): void {
   for (const number of image.partitionNumbers()) {
     expect(anew.replicasOf(number)).toEqual(image.replicasOf(number))
     expect(anew.holdersOf(number)).toEqual(image.holdersOf(number))
+    for (const broker of image.holdersOf(number)) {
+      const generation = image.joinGenerationOf(number, broker)
+      expect(anew.joinGenerationOf(number, broker)).toBe(generation)
+    }
     expect(anew.isReplicated(number)).toBe(image.isReplicated(number))
     expect(anew.firstReplicaIds(number)).toEqual(image.firstReplicaIds(number))
     expect(anew.reassignmentOf(number)).toEqual(image.reassignmentOf(number))
@@ -111,6 +115,28 @@ describe('AlterPartitionReassignments', () => {
     expect(settle('x', [5, 4, 3])).toBe(0)
     const loads = [1, 2, 3, 4, 5].map((id) => machine.state.loadOf(CELL, id as BrokerId))
     expect(loads).toEqual([0, 0, 1, 1, 1])
+  })
+
+  it('has whoever is given a replica again hold another one than before', () => {
+    const { image, create, alter, settle } = world()
+    const number = create('x', [1, 2, 3])
+    const joined = () =>
+      [1, 2, 3, 4].map((broker) => image.joinGenerationOf(number, broker as BrokerId)).join()
+    alter('x', [1, 3, 4])
+    expect(joined()).toBe('0,0,0,1')
+    // it may still have what it was given
+    alter('x', null)
+    alter('x', [1, 2, 3, 4])
+    expect(joined()).toBe('0,0,0,1')
+    settle('x', [1, 2, 3, 4])
+    alter('x', [1, 3, 4])
+    settle('x', [1, 3, 4])
+    alter('x', [1, 2, 3])
+    expect(image.moveGenerationOf(number)).toBe(7)
+    expect(joined()).toBe('0,7,0,1')
+    settle('x', [1, 2, 3])
+    alter('x', [4, 2])
+    expect(joined()).toBe('0,7,0,9')
   })
 
   it('refuses in the words of Kafka', () => {

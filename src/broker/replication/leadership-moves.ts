@@ -1,6 +1,8 @@
 import { ErrorCode } from '../../base/error-code.ts'
 import type { ControlPort, PeerName } from '../../link/ports.ts'
+import type { ReplicaId } from '../../raft/types.ts'
 import type { Replica } from '../replica.ts'
+import type { ReplicaGroup } from './replica-group.ts'
 
 export interface LeadershipMove {
   /** Who has asked. */
@@ -28,11 +30,19 @@ export class LeadershipMoves {
     return first.move.startedAtMs + GIVEN_UP_AFTER_MS
   }
 
-  add(move: LeadershipMove): void {
-    this.#moves.push({ move, term: move.replica!.ledTerm })
+  /** Hands leadership over to the replica `to`; the group for which that has begun, or null where whoever has asked is told why not. */
+  begin(move: LeadershipMove, to: ReplicaId): ReplicaGroup | null {
+    const group = move.replica?.group ?? null
+    const term = move.replica?.ledTerm ?? 0
+    if (group === null || term === 0) this.#answer(move, ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    else if (group.raft.transferTo(to)) {
+      this.#moves.push({ move, term })
+      return group
+    } else this.#answer(move, ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE)
+    return null
   }
 
-  refuse({ from, correlation }: LeadershipMove, error: number): void {
+  #answer({ from, correlation }: LeadershipMove, error: number): void {
     this.#control.post(from, { kind: 'leadership-moved', correlation, error })
   }
 
@@ -42,7 +52,7 @@ export class LeadershipMoves {
     this.#moves = this.#moves.filter(({ move, term }) => {
       const isMoved = move.replica!.ledTerm !== term
       if (!isMoved && nowMs - move.startedAtMs < GIVEN_UP_AFTER_MS) return true
-      this.refuse(move, isMoved ? ErrorCode.NONE : ErrorCode.REQUEST_TIMED_OUT)
+      this.#answer(move, isMoved ? ErrorCode.NONE : ErrorCode.REQUEST_TIMED_OUT)
       return false
     })
     return before - this.#moves.length

@@ -12,6 +12,8 @@ import { membersOf } from '../../raft/membership.ts'
 import type { RaftGroup } from '../../raft/raft-group.ts'
 import { type HardState, type Message, NO_REPLICA, type ReplicaId, Role } from '../../raft/types.ts'
 import type { BrokerLink, RaftSink } from '../broker-link.ts'
+import { BelievedLeaders } from './believed-leaders.ts'
+import type { CopyThrottle } from './copy-throttle.ts'
 import { type GroupHost, LogFailedError, type ReplicaFiles, ReplicaGroup } from './replica-group.ts'
 
 export interface RaftHostOptions {
@@ -40,6 +42,8 @@ export interface RaftHostOptions {
   readonly onUnopened: (partition: PartitionNumber, reason: unknown) => void
   /** The replica is given up until it is opened again: its disk, or a bug. */
   readonly onFailed: (group: ReplicaGroup, reason: unknown) => void
+  /** How fast replicas that do not keep up are copied; null: as fast as it goes. */
+  readonly throttle?: CopyThrottle | null
 }
 
 /** Between two ticks of groups that wait for something; groups that do not are not ticked. */
@@ -71,6 +75,10 @@ export class RaftHost implements GroupHost, RaftSink {
   readonly #owed = new Map<BrokerId, Map<PartitionNumber, PlainMessage>>()
   #dirty: ReplicaGroup[] = []
   readonly #copying = new Set<ReplicaGroup>()
+  readonly #believed = new BelievedLeaders()
+  /** Those that may copy on at that time, by their throttle. */
+  readonly #resting = new Map<ReplicaGroup, number>()
+  readonly #throttle: CopyThrottle | null
   readonly #ticking = new Set<ReplicaGroup>()
   /** Whose hard states are set and not written. */
   #unwritten: ReplicaGroup[] = []
@@ -83,6 +91,7 @@ export class RaftHost implements GroupHost, RaftSink {
   constructor(options: RaftHostOptions) {
     this.#options = options
     this.logger = options.logger
+    this.#throttle = options.throttle ?? null
     for (const link of options.links) this.#links.set(link.broker, link)
   }
 
@@ -94,7 +103,9 @@ export class RaftHost implements GroupHost, RaftSink {
   get nextTimerAtMs(): number {
     const hasWork = this.#dirty.length + this.#copying.size + this.#owed.size > 0
     const writeAtMs = this.#unwritten.length > 0 ? this.#writeAtMs : Number.POSITIVE_INFINITY
-    return hasWork ? 0 : Math.min(this.#nextTickAtMs, writeAtMs)
+    if (hasWork) return 0
+    const restedAtMs = Math.min(...this.#resting.values())
+    return Math.min(this.#nextTickAtMs, writeAtMs, restedAtMs)
   }
 
   get(partition: PartitionNumber): ReplicaGroup | undefined {
@@ -126,8 +137,10 @@ export class RaftHost implements GroupHost, RaftSink {
     const { random } = this.#options
     const hardStates = this.#options.hardStates()
     if (!hardStates.isWhole) throw new LogFailedError('this broker may have forgotten its votes')
+    const hardState = hardStates.get(partition)
     return new ReplicaGroup({
-      ...{ partition, files, host: this, hardState: hardStates.get(partition) },
+      ...{ partition, files, host: this, hardState },
+      believed: (end) => this.#believed.take(partition, hardState, end),
       electionTicks: () => ELECTION_TICKS + (random.uint32() % ELECTION_TICKS),
     })
   }
@@ -137,13 +150,20 @@ export class RaftHost implements GroupHost, RaftSink {
     const group = this.#groups.get(partition)
     if (group === undefined) return
     // the others are not to wait for it
-    if (!isQuiet) group.giveUp()
+    if (isQuiet) this.#believed.note(partition, group.raft)
+    else group.giveUp()
     this.#groups.delete(partition)
     this.#copying.delete(group)
+    this.#resting.delete(group)
     this.#ticking.delete(group)
     this.#dirty = this.#dirty.filter((one) => one !== group)
     this.#unwritten = this.#unwritten.filter((one) => one !== group)
     group.close()
+  }
+
+  /** The partition is gone. */
+  forget(partition: PartitionNumber): void {
+    this.#believed.forget(partition)
   }
 
   /** Something has happened to the group: it is looked at in this turn. */
@@ -157,7 +177,10 @@ export class RaftHost implements GroupHost, RaftSink {
   setReachable(broker: BrokerId, isReachable: boolean): void {
     if (isReachable) this.#unreachable.delete(broker)
     else this.#unreachable.add(broker)
-    if (!isReachable) this.#owed.delete(broker)
+    if (!isReachable) {
+      this.#owed.delete(broker)
+      this.#believed.gone(broker)
+    }
     for (const group of [...this.#groups.values()]) {
       this.guard(group, () => {
         if (!this.#tell(group, broker, isReachable)) return
@@ -201,9 +224,18 @@ export class RaftHost implements GroupHost, RaftSink {
     const group = this.#groups.get(partition) ?? this.open(partition)
     if (group === null || message.to !== group.raft.id) return
     const whole = this.#withProducers(broker, received)
-    if (whole === null) return
-    this.guard(group, () => group.step(whole))
+    // to look for what came with it may have taken in that the partition is gone
+    if (whole === null || this.#groups.get(partition) !== group) return
+    this.guard(group, () => this.#step(group, whole))
     this.touch(group)
+  }
+
+  #step(group: ReplicaGroup, received: ReceivedMessage): void {
+    const { from, type } = received.message
+    const isCounted = type === 'append-reply' && this.#throttle !== null
+    const before = isCounted ? group.raft.progressOf(from)?.match : undefined
+    group.step(received)
+    if (before !== undefined) this.#throttle?.arrived(group, from, before, this.#nowMs)
   }
 
   storeHardState(group: ReplicaGroup, { term, vote }: HardState): void {
@@ -217,9 +249,10 @@ export class RaftHost implements GroupHost, RaftSink {
     if (link === undefined || this.#unreachable.has(broker)) return
     const { partition } = group
     if (message.type === 'append') {
-      const pieces = link.split(message)
+      const granted = this.#throttle?.granted(group, message, this.#nowMs) ?? message
+      const pieces = link.split(granted)
       for (const piece of pieces) {
-        link.append(partition, piece, pieces.length === 1 ? place : group.placeOf(piece))
+        link.append(partition, piece, piece === message ? place : group.placeOf(piece))
       }
     } else if (message.type === 'snapshot') {
       invariant(base !== null, 'a snapshot goes with its base')
@@ -328,7 +361,7 @@ export class RaftHost implements GroupHost, RaftSink {
   #sort(group: ReplicaGroup): void {
     if (this.#groups.get(group.partition) !== group) return
     this.#tellOfMembers(group)
-    if (group.hasWork) this.#copying.add(group)
+    if (group.hasWork && !this.#resting.has(group)) this.#copying.add(group)
     if (!group.raft.needsTicks) {
       this.#ticking.delete(group)
       return
@@ -339,11 +372,22 @@ export class RaftHost implements GroupHost, RaftSink {
 
   #copyAll(): number {
     let copied = 0
+    for (const [group, fromMs] of this.#resting) {
+      if (fromMs > this.#nowMs) continue
+      this.#resting.delete(group)
+      if (group.hasWork) this.#copying.add(group)
+    }
     for (const group of [...this.#copying]) {
       if (copied >= COPIES_PER_TURN) break
       this.#copying.delete(group)
       this.guard(group, () => {
-        const step = group.copySome(this.#options.clock.wallMs())
+        const bytesMax = this.#throttle?.allowance(group, this.#nowMs) ?? Number.POSITIVE_INFINITY
+        if (bytesMax === 0) {
+          this.#resting.set(group, this.#throttle!.restsUntilMs)
+          return
+        }
+        const step = group.copySome(this.#options.clock.wallMs(), bytesMax)
+        this.#throttle?.copied(group, group.copiedBytes, this.#nowMs)
         if (step === 'refused') this.touch(group)
         if (step === 'moved') {
           copied++

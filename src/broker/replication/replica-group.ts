@@ -16,12 +16,15 @@ import {
   type HardState,
   type Message,
   NO_REPLICA,
+  type Position,
   type Ready,
   type ReplicaId,
   Role,
   type Term,
 } from '../../raft/types.ts'
 import { BatchCopy, type CopyStep } from './batch-copy.ts'
+import type { BelievedLeader } from './believed-leaders.ts'
+import { firstOffsetOf, placeIn } from './log-places.ts'
 import { LogStarts } from './log-starts.ts'
 
 interface SnapshotIn {
@@ -70,6 +73,8 @@ export interface ReplicaGroupOptions {
   readonly hardState: HardState | null
   readonly host: GroupHost
   readonly electionTicks: () => number
+  /** What is known of its leader since it was closed; null for nothing. Told where this replica's log ends. */
+  readonly believed?: (end: Position) => BelievedLeader | null
 }
 
 /**
@@ -113,20 +118,25 @@ export class ReplicaGroup {
   /** Of the host: whose members' brokers it was told of. */
   toldOf: Configuration | null = null
 
-  constructor({ partition, files, hardState, host, electionTicks }: ReplicaGroupOptions) {
+  constructor(options: ReplicaGroupOptions) {
+    const { partition, files, hardState, host, electionTicks } = options
     this.partition = partition
     this.#files = files
     this.#host = host
     const { log, controls } = files
     const recovered = controls.recovered(firstOffsetOf(log), log.logEndOffset)
+    const believed = options.believed?.(recovered.end) ?? null
     this.raft = new RaftGroup({
       id: controls.replicaId,
       hardState: atLeast(hardState, recovered.lines.at(-1)?.term ?? 0),
       log: recovered,
-      commit: recovered.start,
+      commit: believed?.end ?? recovered.start,
+      leader: believed?.leader ?? NO_REPLICA,
       electionTicks,
       isAfterPowerLoss: log.foundPoint.powerLoss,
     })
+    // retention, which may have opened it, goes no further
+    if (believed !== null) log.commitTo(controls.offsetOf(believed.end))
     this.#term = this.raft.term
     this.#logStartOffset = log.logStartOffset
     this.#starts = new LogStarts(recovered.controls)
@@ -261,9 +271,14 @@ export class ReplicaGroup {
     for (const send of held) send()
   }
 
-  /** Copies a bit of what the leader has. */
-  copySome(nowMs: number): CopyStep {
-    const step = this.#copy.step(nowMs)
+  /** Bytes that the last {@link copySome} has taken. */
+  get copiedBytes(): number {
+    return this.#copy.takenBytes
+  }
+
+  /** Copies a bit of what the leader has, at least a batch. */
+  copySome(nowMs: number, bytesMax = Number.POSITIVE_INFINITY): CopyStep {
+    const step = this.#copy.step(nowMs, bytesMax)
     if (step === 'moved') this.#tellStored()
     return step
   }
@@ -457,28 +472,3 @@ export class ReplicaGroup {
  */
 const atLeast = (state: HardState | null, term: Term): HardState =>
   state === null || state.term < term ? { term, vote: NO_REPLICA } : state
-
-/** Of the batch that holds the log's start, which may lie within it: a follower begins with whole batches. Throws DiskError. */
-function firstOffsetOf(log: PartitionLog): number {
-  const { logStartOffset, logEndOffset } = log
-  if (logStartOffset >= logEndOffset) return logStartOffset
-  const { batchBaseOffset } = placeIn(log, logStartOffset)
-  return batchBaseOffset < 0 ? logStartOffset : Math.min(batchBaseOffset, logStartOffset)
-}
-
-/** Where the batch that holds `offset` is in a log's files. Throws DiskError. */
-function placeIn(log: PartitionLog, offset: number): AppendPlace {
-  const { segments } = log
-  const index = segments.findLastIndex((segment) => segment.baseOffset <= offset)
-  for (const segment of segments.slice(Math.max(0, index))) {
-    const found = segment.findBatch(offset, segment.size)
-    if (found === null) continue
-    return {
-      segmentBaseOffset: segment.baseOffset,
-      filePosition: found.position,
-      batchBaseOffset: found.baseOffset,
-      gapsTo: log.cleanPoint.gapsTo,
-    }
-  }
-  return NO_PLACE
-}

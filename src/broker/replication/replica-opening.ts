@@ -1,10 +1,11 @@
 import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
 import { partitionPath } from '../../base/paths.ts'
-import { replicaIdOf } from '../../base/replica-id.ts'
+import { generationOf, replicaIdOf } from '../../base/replica-id.ts'
 import type { MetadataView } from '../../image/view.ts'
 import { ControlEntries } from '../../log/control-entries.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
 import type { HardState, TermLine } from '../../raft/types.ts'
+import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
 import { LogFailedError, type ReplicaFiles } from './replica-group.ts'
 
@@ -19,6 +20,8 @@ export interface ReplicaOpeningOptions {
   readonly hardStateOf: (number: PartitionNumber) => HardState | null
   /** What was in a directory before is being removed. */
   readonly isRemoving: (directory: string) => boolean
+  /** The directory is of a replica that was moved away while this broker was down: it goes, and another one begins. */
+  readonly onStale: (number: PartitionNumber, directory: string) => void
   /** A group that waited for the flush of its beginning can be opened. */
   readonly onBegun: (number: PartitionNumber) => void
 }
@@ -50,11 +53,15 @@ export class ReplicaOpening {
     if (nowMs < replica.failedUntilMs) return null
     const log = table.openLog(replica, nowMs)
     if (log === null) return null
-    let controls: ControlEntries | null = null
+    let controls: ControlEntries | 'stale' | null = null
     table.guard(replica, nowMs, () => {
       controls = this.#controlsOf(number, log)
     })
-    if (controls === null) return null
+    if (controls === 'stale') {
+      table.closeLog(replica)
+      this.#options.onStale(number, replica.directory)
+    }
+    if (controls === null || controls === 'stale') return null
     const files: ReplicaFiles = { log, controls }
     return this.#isBegun(number, files) ? files : null
   }
@@ -85,7 +92,7 @@ export class ReplicaOpening {
   #isAlone(number: PartitionNumber): boolean {
     const { image, brokerId } = this.#options
     const first = image.firstReplicaIds(number)
-    return first.length === 1 && first[0] === this.currentIdOf(brokerId)
+    return first.length === 1 && first[0] === this.currentIdOf(number, brokerId)
   }
 
   #begun(number: PartitionNumber, files: ReplicaFiles, isDurable: boolean): void {
@@ -99,14 +106,16 @@ export class ReplicaOpening {
     this.#options.onBegun(number)
   }
 
-  #controlsOf(number: PartitionNumber, log: PartitionLog): ControlEntries {
+  #controlsOf(number: PartitionNumber, log: PartitionLog): ControlEntries | 'stale' {
     const opened = ControlEntries.open(log)
     const { image, brokerId, hardStateOf } = this.#options
-    const own = this.currentIdOf(brokerId)
+    const own = this.currentIdOf(number, brokerId)
     if (opened.kind === 'open') {
       const why = refusalOf(opened.controls, own, hardStateOf(number) !== null)
       if (why === null) return opened.controls
       opened.controls.close()
+      // that one was moved away, and others have what it had
+      if (generationOf(opened.controls.replicaId) !== generationOf(own)) return 'stale'
       throw new LogFailedError(why)
     }
     if (opened.kind === 'damaged') throw new LogFailedError(opened.reason)
@@ -126,10 +135,25 @@ export class ReplicaOpening {
     return ControlEntries.create(log, header, asksForFlushes(log))
   }
 
-  /** Of a broker's replicas that are made now. */
-  currentIdOf(broker: BrokerId): number {
+  /** Of a broker's replica of that partition, if it is made now. */
+  currentIdOf(number: PartitionNumber, broker: BrokerId): number {
     const { image, cellId } = this.#options
-    return replicaIdOf(broker, image.brokerDirectory(cellId, broker)?.life ?? 0)
+    const life = image.brokerDirectory(cellId, broker)?.life ?? 0
+    return replicaIdOf(broker, life, image.joinGenerationOf(number, broker))
+  }
+
+  /** Of the replicas that there are to be. */
+  wantedIds(number: PartitionNumber): number[] {
+    const brokers = this.#options.image.wantedReplicasOf(number)
+    return brokers.map((broker) => this.currentIdOf(number, broker))
+  }
+
+  /** The image names this broker as one that has that replica, and no other that it was given later. */
+  isHeldHere({ number, group }: Replica): boolean {
+    const { image, brokerId } = this.#options
+    if (!image.holdersOf(number).includes(brokerId)) return false
+    const generation = image.joinGenerationOf(number, brokerId)
+    return group === null || generationOf(group.raft.id) === generation
   }
 
   directoryOf(number: PartitionNumber, broker: BrokerId): string {

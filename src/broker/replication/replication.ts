@@ -1,4 +1,3 @@
-import { ErrorCode } from '../../base/error-code.ts'
 import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
 import type { MetadataView } from '../../image/view.ts'
 import { type BeatSource, BrokerLiveness, LIVENESS_TIMEOUT_MS } from '../../link/broker-liveness.ts'
@@ -13,9 +12,11 @@ import { NO_REPLICA, Role } from '../../raft/types.ts'
 import type { BrokerLink } from '../broker-link.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
+import { CopyThrottle } from './copy-throttle.ts'
 import { InSync, majority } from './in-sync.ts'
 import { LeadershipMoves } from './leadership-moves.ts'
 import { isSettled, moveMembership } from './membership-moves.ts'
+import { PreferredLeaders } from './preferred-leaders.ts'
 import { isNext, RaftHost } from './raft-host.ts'
 import type { ReplicaGroup } from './replica-group.ts'
 import { ReplicaMoving } from './replica-moving.ts'
@@ -48,15 +49,15 @@ export interface ReplicationOptions {
   readonly onRaised: (replica: Replica) => void
   /** The group of a partition whose replicas are moved has these voters from now on: for the controller. */
   readonly onSettled: (replica: Replica, voters: readonly BrokerId[]) => void
+  /** The directory is of a replica that was moved away: it is to be removed, and what was voted with it forgotten. */
+  readonly onStale: (number: PartitionNumber, directory: string) => void
   /** What was in a replica's directory before is being removed. */
   readonly isRemoving: (directory: string) => boolean
 }
 
 /** How often it is looked who keeps up, and whose leadership is to go back. */
 const SWEEP_MS = 1_000
-/** Leadership goes back to the preferred replica once its broker has lived for so long, … */
-const PREFERRED_AFTER_MS = 5_000
-/** … and of so many partitions at a time, so that nobody notices. */
+/** Leadership goes back of so many partitions at a time, so that nobody notices. */
 const MOVES_PER_SWEEP = 32
 
 /**
@@ -80,8 +81,7 @@ export class Replication {
   readonly #unfit = new UnfitReplicas()
   /** To be told with this turn. */
   #changes: LeaderChange[] = []
-  /** Since when each peer can be reached. */
-  readonly #reachableSinceMs = new Map<BrokerId, number>()
+  readonly #preferred: PreferredLeaders
   /** Peers that somebody has cut off on purpose. */
   readonly #cut = new Set<BrokerId>()
   #hardStates: HardStates | null = null
@@ -104,6 +104,10 @@ export class Replication {
       wake: (replica) => void this.lead(replica),
     })
     this.#moves = new LeadershipMoves(options.control)
+    this.#preferred = new PreferredLeaders({
+      ...options,
+      currentIdOf: ({ number }, broker) => this.#opening.currentIdOf(number, broker),
+    })
     this.#host = new RaftHost({
       ...{ brokerId, links, clock: environment.clock, random: environment.random },
       logger: environment.logger,
@@ -112,6 +116,10 @@ export class Replication {
         this.isRegistered && !this.#isStopped ? this.#opening.files(number, this.#nowMs) : null,
       directoryOf: (number, broker) => this.#opening.directoryOf(number, broker),
       takeBuffer: options.takeBuffer,
+      throttle: new CopyThrottle({
+        ...options,
+        replicaOf: ({ partition }) => options.table.get(partition),
+      }),
       onOpened: (group) => {
         const replica = options.table.get(group.partition)
         if (replica !== undefined) replica.group = group
@@ -139,7 +147,7 @@ export class Replication {
     for (const { broker } of links) {
       // until it says that it serves
       if (this.#liveness !== null) this.#host.setReachable(broker, false)
-      else this.#reachableSinceMs.set(broker, 0)
+      else this.#preferred.reachable(broker, 0)
     }
   }
 
@@ -221,7 +229,7 @@ export class Replication {
     if (leads(group)) return ProduceReason.NONE
     const { raft } = group
     // others who are asked as well wait for their ticks: two who ask at once are in each other's way
-    if (raft.mayLead && isNext(raft)) {
+    if (raft.mayLead && (raft.isDormant || isNext(raft))) {
       this.#host.guard(group, () => raft.campaign())
       this.#host.touch(group)
     }
@@ -291,8 +299,13 @@ export class Replication {
     this.#isStopped = true
   }
 
+  isHeldHere(replica: Replica): boolean {
+    return this.#opening.isHeldHere(replica)
+  }
+
   /** The topic is gone, and what was voted in the partition's group with it. */
   forget(number: PartitionNumber): void {
+    this.#host.forget(number)
     const { environment, rootOf, brokerId } = this.#options
     const isKept = environment.disk.exists(`${rootOf(brokerId)}/${HARD_STATES_FILE}`)
     if (isKept) this.#openHardStates().forget(number)
@@ -306,7 +319,7 @@ export class Replication {
 
   /** Its thread has ended, or does not turn: it is not waited for. */
   peerGone(broker: BrokerId): void {
-    this.#reachableSinceMs.delete(broker)
+    this.#preferred.gone(broker)
     this.#host.setReachable(broker, false)
     this.#onReachability()
   }
@@ -329,22 +342,15 @@ export class Replication {
 
   /** From a front: hand that partition over to the replica of `to`. */
   moveLeadership(from: PeerName, correlation: number, number: PartitionNumber, to: BrokerId): void {
-    const replica = this.#options.table.get(number)
-    const move = { from, correlation, replica: replica ?? null, startedAtMs: this.#nowMs }
-    const group = replica?.group ?? null
-    const isLed = replica !== undefined && group !== null && replica.ledTerm !== 0
-    if (!isLed) this.#moves.refuse(move, ErrorCode.NOT_LEADER_OR_FOLLOWER)
-    else if (!group.raft.transferTo(this.#opening.currentIdOf(to))) {
-      this.#moves.refuse(move, ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE)
-    } else {
-      this.#host.touch(group)
-      this.#moves.add(move)
-    }
+    const replica = this.#options.table.get(number) ?? null
+    const move = { from, correlation, replica, startedAtMs: this.#nowMs }
+    const group = this.#moves.begin(move, this.#opening.currentIdOf(number, to))
+    if (group !== null) this.#host.touch(group)
   }
 
   #onReachable(broker: BrokerId): void {
     if (this.#cut.has(broker)) return
-    this.#reachableSinceMs.set(broker, this.#nowMs)
+    this.#preferred.reachable(broker, this.#nowMs)
     this.#host.setReachable(broker, true)
     this.#onReachability()
   }
@@ -438,7 +444,7 @@ export class Replication {
       this.#inSync.look(group, this.#nowMs)
       this.#tellInSync(replica, group)
       this.#lookAtStrictness(replica, group)
-      const wanted = this.#wantedIds(replica)
+      const wanted = this.#opening.wantedIds(replica.number)
       // the image begins anew, and does not name it yet
       if (wanted.length === 0) continue
       const isDone = isSettled(group, wanted)
@@ -454,7 +460,7 @@ export class Replication {
 
   #move(replica: Replica): void {
     const { group } = replica
-    const wanted = this.#wantedIds(replica)
+    const wanted = this.#opening.wantedIds(replica.number)
     if (group === null || wanted.length === 0) {
       this.#moving.delete(replica)
       return
@@ -464,7 +470,7 @@ export class Replication {
       return
     }
     this.#host.guard(group, () => {
-      const currentIdOf = (broker: BrokerId) => this.#opening.currentIdOf(broker)
+      const currentIdOf = (broker: BrokerId) => this.#opening.currentIdOf(replica.number, broker)
       const caughtUpTo = this.#replicaMoves.caughtUpTo(group, this.#nowMs)
       moveMembership(group, wanted, currentIdOf, caughtUpTo)
       // also where it found out that it has no majority
@@ -472,20 +478,8 @@ export class Replication {
     })
   }
 
-  #wantedIds({ number }: Replica): number[] {
-    return this.#options.image.wantedReplicasOf(number).map((one) => this.#opening.currentIdOf(one))
-  }
-
-  /** To the preferred replica, once it has been there for a while and has what is committed. */
   #giveBack(replica: Replica, group: ReplicaGroup): boolean {
-    const preferred = this.#options.image.replicasOf(replica.number)[0]
-    if (preferred === undefined || preferred === this.#options.brokerId) return false
-    const sinceMs = this.#reachableSinceMs.get(preferred)
-    if (sinceMs === undefined || this.#nowMs - sinceMs < PREFERRED_AFTER_MS) return false
-    const id = this.#opening.currentIdOf(preferred)
-    const { raft } = group
-    if ((raft.progressOf(id)?.match ?? 0) < raft.commit || !raft.takesProposals) return false
-    if (!raft.transferTo(id)) return false
+    if (!this.#preferred.giveBack(replica, group, this.#nowMs)) return false
     this.#host.touch(group)
     return true
   }

@@ -1,57 +1,10 @@
 /** Replicas that move between brokers, and partitions that get more of them, while they are written. */
 import { describe, expect, it } from 'vitest'
-import type { PartitionNumber } from '../../../src/base/ids.ts'
-import { planReassignments, planSettled } from '../../../src/controller/reassign.ts'
-import { ControllerState } from '../../../src/controller/state.ts'
-import { TimelineRegistry } from '../../../src/machine/timeline.ts'
+import { asBrokerId, type PartitionNumber } from '../../../src/base/ids.ts'
 import { RecordCursor } from '../../../src/record/records.ts'
-import { TENANT } from '../world.ts'
 import { Agents, type Node } from './agents.ts'
+import { Mover } from './mover.ts'
 import { Producers } from './producer.ts'
-
-/** The controller's decisions, over the entries that the agents have. */
-class Mover {
-  readonly #agents: Agents
-  readonly #registry = new TimelineRegistry()
-  readonly #state = new ControllerState(this.#registry)
-  #replayed = 0
-  /** Entries that were decided because a leader was done. */
-  settled = 0
-
-  constructor(agents: Agents) {
-    this.#agents = agents
-  }
-
-  move(name: string, replicas: readonly number[] | null, index = 0): void {
-    this.#catchUp()
-    const { entries, results } = planReassignments(this.#state, TENANT, {
-      kind: 'alter-reassignments',
-      allowReplicationFactorChange: true,
-      topics: [{ name, partitions: [{ index, replicas }] }],
-    })
-    expect(results[0]!.partitions[0]).toMatchObject({ error: 0, message: null })
-    if (entries.length > 0) this.#agents.publish(...entries)
-  }
-
-  turn(): void {
-    for (const request of this.#agents.asked.splice(0)) {
-      if (request.kind !== 'replicas-settled') continue
-      this.#catchUp()
-      const entry = planSettled(this.#state, TENANT, request)
-      if (entry === null) continue
-      this.settled++
-      this.#agents.publish(entry)
-    }
-  }
-
-  #catchUp(): void {
-    const { entries } = this.#agents
-    for (; this.#replayed < entries.length; this.#replayed++) {
-      this.#registry.replaying(this.#replayed)
-      this.#state.replay(entries[this.#replayed]!)
-    }
-  }
-}
 
 function valuesOf(agents: Agents, node: Node, number: PartitionNumber): string {
   const log = agents.logOf(node, number)
@@ -111,6 +64,55 @@ function world({ replicas, seed = 1, configs = {} }: WorldOptions) {
 }
 
 describe('replicas that move', () => {
+  it('come back as others: one that has forgotten what it had elects nobody who lacks it', () => {
+    const { agents, number, producer, mover, turn, turnUntil, isMoved } = world({
+      replicas: [1, 2, 3],
+    })
+    turn(100)
+    // it goes on believing that 1, 2 and 3 vote
+    agents.node(3).isHung = true
+    turn(400)
+    mover.move('topic-1', [1, 4, 3])
+    turnUntil('2 has made room for 4', () => isMoved([1, 4, 3]))
+    const count = producer.acknowledged.size
+    turnUntil('more is acknowledged', () => producer.acknowledged.size > count + 50)
+    turnUntil('it is gone there', () => !agents.disk.exists(agents.directory(agents.node(2), 1)))
+    mover.move('topic-1', [1, 2, 3, 4])
+    agents.kill(agents.node(1))
+    agents.kill(agents.node(4))
+    agents.node(3).isHung = false
+    const { leaderEpoch } = agents.leaders.get(number)!
+    turn(3_000)
+    expect(agents.leaders.get(number)!.leaderEpoch, agents.describe(number)).toBe(leaderEpoch)
+    agents.start(agents.node(1))
+    agents.start(agents.node(4))
+    turnUntil('it is moved', () => isMoved([1, 2, 3, 4]))
+    producer.isDone = true
+    turnUntil('all is answered', () => producer.unanswered === 0)
+    turn(1_500)
+    expect(producer.errors).toEqual([])
+    const expected = Array.from({ length: producer.acknowledged.size }, (_, i) => `p7 s${i}`)
+    for (const id of [1, 2, 3, 4]) {
+      expect(valuesOf(agents, agents.node(id), number), `broker ${id}`).toBe(expected.join())
+    }
+  })
+
+  it('are made anew where a broker was away while its replica went and another one came', () => {
+    const { agents, number, mover, turn, turnUntil, isMoved, expectOn } = world({
+      replicas: [1, 2, 3],
+    })
+    turn(100)
+    agents.kill(agents.node(2))
+    mover.move('topic-1', [1, 4, 3])
+    turnUntil('2 has made room for 4', () => isMoved([1, 4, 3]))
+    mover.move('topic-1', [1, 2, 3])
+    turn(100)
+    agents.start(agents.node(2))
+    turnUntil('it is moved', () => isMoved([1, 2, 3]))
+    expect(agents.node(1).agent.image.joinGenerationOf(number, asBrokerId(2))).toBe(3)
+    expectOn([1, 2, 3])
+  })
+
   it('go to other brokers while they are written, and leave nothing behind', () => {
     const { agents, number, mover, turn, turnUntil, image, isMoved, expectOn } = world({
       replicas: [1, 2, 3],
