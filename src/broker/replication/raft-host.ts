@@ -55,6 +55,8 @@ const MESSAGES_PER_TURN = 256
 const COPIES_PER_TURN = 8
 /** Rounds of what follows from what in one turn. */
 const ROUNDS_MAX = 8
+/** What a replica's disk has refused is tried again after so long. */
+const TRY_AGAIN_MS = 500
 /** Hard states that could not be written are tried again after this, … */
 const WRITE_AGAIN_MS = 100
 /** … and a broker that cannot write them for so long cannot go on. */
@@ -78,6 +80,8 @@ export class RaftHost implements GroupHost, RaftSink {
   readonly #believed = new BelievedLeaders()
   /** Those that may copy on at that time, by their throttle. */
   readonly #resting = new Map<ReplicaGroup, number>()
+  /** Whose disks have refused something: to be looked at from then on. */
+  readonly #later = new Map<ReplicaGroup, number>()
   readonly #throttle: CopyThrottle | null
   readonly #ticking = new Set<ReplicaGroup>()
   /** Whose hard states are set and not written. */
@@ -104,7 +108,7 @@ export class RaftHost implements GroupHost, RaftSink {
     const hasWork = this.#dirty.length + this.#copying.size + this.#owed.size > 0
     const writeAtMs = this.#unwritten.length > 0 ? this.#writeAtMs : Number.POSITIVE_INFINITY
     if (hasWork) return 0
-    const restedAtMs = Math.min(...this.#resting.values())
+    const restedAtMs = Math.min(...this.#resting.values(), ...this.#later.values())
     return Math.min(this.#nextTickAtMs, writeAtMs, restedAtMs)
   }
 
@@ -155,6 +159,7 @@ export class RaftHost implements GroupHost, RaftSink {
     this.#groups.delete(partition)
     this.#copying.delete(group)
     this.#resting.delete(group)
+    this.#later.delete(group)
     this.#ticking.delete(group)
     this.#dirty = this.#dirty.filter((one) => one !== group)
     this.#unwritten = this.#unwritten.filter((one) => one !== group)
@@ -171,6 +176,13 @@ export class RaftHost implements GroupHost, RaftSink {
     if (group.isQueued) return
     group.isQueued = true
     this.#dirty.push(group)
+  }
+
+  /** Likewise, in a while: its disk has refused something. */
+  touchLater(group: ReplicaGroup): void {
+    if (this.#groups.get(group.partition) === group) {
+      this.#later.set(group, this.#nowMs + TRY_AGAIN_MS)
+    }
   }
 
   /** As its heartbeats say. Messages from before may be lost, so both sides are told of each break, and of its end. */
@@ -333,6 +345,11 @@ export class RaftHost implements GroupHost, RaftSink {
   }
 
   #tick(nowMs: number): number {
+    for (const [group, fromMs] of this.#later) {
+      if (fromMs > nowMs) continue
+      this.#later.delete(group)
+      this.touch(group)
+    }
     if (nowMs < this.#nextTickAtMs) return 0
     for (const group of [...this.#ticking]) {
       this.guard(group, () => group.raft.tick())
