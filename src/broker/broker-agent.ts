@@ -149,7 +149,7 @@ export class BrokerAgent {
     this.#buffers = new BatchBuffers(this.#settings.batchBuffersMax)
     this.#replication = this.#newReplication(options)
     this.#inbox = new ControlInbox(options.control, (envelope) => this.#onControl(envelope))
-    const drainControl = () => this.#inbox.drainWithinTurn()
+    const drainControl = () => this.#inbox.drainMidTurn()
     const isWhole = () => !this.#follower.isPartial
     this.#partitions = new LeaderPartitions({
       brokerId,
@@ -230,7 +230,7 @@ export class BrokerAgent {
   /** Monotonic milliseconds at which the next turn is due; a turn before does no harm. */
   get nextTimerAtMs(): number {
     if (this.isStopped) return Number.POSITIVE_INFINITY
-    if (this.#coordinators.hasWork || this.#inbox.hasDeferred) return 0
+    if (this.#coordinators.hasWork || this.#inbox.hasLate) return 0
     return Math.min(
       this.#table.timers.nextAtMs,
       this.#replication.nextTimerAtMs,

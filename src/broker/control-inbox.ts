@@ -1,46 +1,43 @@
 import type { ControlEnvelope, ControlPort } from '../link/ports.ts'
 
-/** A broker's control messages: between turns all of them, in the midst of one only what its commands need. On the broker's thread. */
+/** The control messages of a broker: each is taken when it may be. On the broker's thread. */
 export class ControlInbox {
-  readonly #control: ControlPort
-  readonly #onMessage: (envelope: ControlEnvelope) => void
-  /** Messages that came within a turn, for the beginning of the next. */
-  #deferred: ControlEnvelope[] = []
+  readonly #port: ControlPort
+  readonly #take: (envelope: ControlEnvelope) => void
+  /** Came in the middle of a turn, and wait for the next. */
+  readonly #late: ControlEnvelope[] = []
 
-  constructor(control: ControlPort, onMessage: (envelope: ControlEnvelope) => void) {
-    this.#control = control
-    this.#onMessage = onMessage
+  constructor(port: ControlPort, take: (envelope: ControlEnvelope) => void) {
+    this.#port = port
+    this.#take = take
   }
 
   /** Something has come that waits for the next turn. */
-  get hasDeferred(): boolean {
-    return this.#deferred.length > 0
+  get hasLate(): boolean {
+    return this.#late.length > 0
   }
 
-  /** Takes what was deferred, and up to `limit` messages with that; returns how many. */
+  /** At the beginning of a turn; returns how many were taken, `limit` at most. */
   drain(limit: number): number {
-    const deferred = this.#deferred
-    if (deferred.length > 0) this.#deferred = []
-    for (const envelope of deferred) this.#onMessage(envelope)
-    let count = deferred.length
+    let count = 0
     while (count < limit) {
-      const envelope = this.#control.poll()
+      const envelope = this.#late.shift() ?? this.#port.poll()
       if (envelope === undefined) break
-      this.#onMessage(envelope)
+      this.#take(envelope)
       count++
     }
     return count
   }
 
   /**
-   * In the midst of a turn's commands. Batches may be staged, and not written, of groups that take them; so what may change who leads (a move, a peer
-   * that is gone) waits for the next turn.
+   * Takes what a command in the middle of a turn may need. All else waits: batches may be staged, and who leads, or whether this broker stops, is not
+   * to change before they are written.
    */
-  drainWithinTurn(): void {
-    for (let next = this.#control.poll(); next !== undefined; next = this.#control.poll()) {
-      const { kind } = next.message
-      if (kind === 'metadata' || kind === 'batch-buffer' || kind === 'stop') this.#onMessage(next)
-      else this.#deferred.push(next)
+  drainMidTurn(): void {
+    for (let envelope = this.#port.poll(); envelope !== undefined; envelope = this.#port.poll()) {
+      const { kind } = envelope.message
+      if (kind === 'metadata' || kind === 'batch-buffer') this.#take(envelope)
+      else this.#late.push(envelope)
     }
   }
 }

@@ -344,7 +344,8 @@ export class Coordinators {
       failed = log.write()
     })
     if (!isGood) return null
-    if (failed === null && replica.isReplicated) this.#partitions.replication.appended(replica)
+    // also where it failed: a part of the turn may have been written before
+    if (replica.isReplicated) this.#partitions.replication.appended(replica)
     // its group may have given up
     if (replica.log !== log) return failed
     this.#partitions.settle(replica)

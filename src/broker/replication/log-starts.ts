@@ -19,6 +19,8 @@ interface Start {
 export class LogStarts {
   /** Not committed as far as is known here, rising. */
   #starts: Start[] = []
+  /** The latest that is committed and that the disk has not kept; −1 for none. */
+  #refused = -1
   readonly #waiting = new Map<Position, DeleteRecordsDone>()
 
   constructor(recovered: readonly ControlEntry[]) {
@@ -63,8 +65,12 @@ export class LogStarts {
     }
   }
 
-  /** Everything below `position` is committed: the log's start follows. `moved` is called when it has. */
-  commit(position: Position, log: PartitionLog, moved: () => void): void {
+  /**
+   * Everything below `position` is committed: the log's start follows. `onStart` is called when it has, or when the disk
+   * has refused to keep it: it is tried again with the next commit.
+   */
+  commit(position: Position, log: PartitionLog, onStart: (isKept: boolean) => void): void {
+    this.#again(log, onStart)
     while (this.#starts.length > 0 && this.#starts[0]!.at < position) {
       const { at, offset } = this.#starts[0]!
       // what is below is committed, and not yet as durable here as the topic asks for
@@ -72,11 +78,31 @@ export class LogStarts {
       this.#starts.shift()
       const done = this.#waiting.get(at)
       this.#waiting.delete(at)
-      log.deleteRecords(offset, (error, lowWatermark) => {
-        moved()
-        done?.(error, lowWatermark)
-      })
+      this.#delete(offset, log, onStart, done)
     }
+  }
+
+  #delete(
+    offset: number,
+    log: PartitionLog,
+    onStart: (isKept: boolean) => void,
+    done?: DeleteRecordsDone,
+  ): void {
+    log.deleteRecords(offset, (error, lowWatermark) => {
+      // the others move theirs: this one is behind until it has done so, too
+      const isKept = error !== ErrorCode.KAFKA_STORAGE_ERROR
+      if (!isKept) this.#refused = Math.max(this.#refused, offset)
+      onStart(isKept)
+      done?.(error, lowWatermark)
+    })
+  }
+
+  /** What the disk has refused. */
+  #again(log: PartitionLog, onStart: (isKept: boolean) => void): void {
+    const offset = this.#refused
+    if (offset < 0) return
+    this.#refused = -1
+    this.#delete(offset, log, onStart)
   }
 
   /** This replica leads no more: what becomes of what it has proposed is not known. */

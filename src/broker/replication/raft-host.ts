@@ -68,6 +68,8 @@ const COPIES_PER_TURN = 8
 const REFUSED_REST_MS = 50
 /** Rounds of what follows from what in one turn. */
 const ROUNDS_MAX = 8
+/** What a replica's disk has refused is tried again after so long. */
+const TRY_AGAIN_MS = 500
 /** Hard states that could not be written are tried again after this, … */
 const WRITE_AGAIN_MS = 100
 /** … and a broker that cannot write them for so long cannot go on. */
@@ -91,6 +93,8 @@ export class RaftHost implements GroupHost, RaftSink {
   readonly #believed = new BelievedLeaders()
   /** Those that may copy on at that time, by their throttle. */
   readonly #resting = new Map<ReplicaGroup, number>()
+  /** Whose disks have refused something: to be looked at from then on. */
+  readonly #later = new Map<ReplicaGroup, number>()
   readonly #throttle: CopyThrottle | null
   /** Those that were ticked longest ago first. */
   readonly #ticking = new Set<ReplicaGroup>()
@@ -122,7 +126,7 @@ export class RaftHost implements GroupHost, RaftSink {
     const hasWork = this.#dirty.length + this.#copying.size + this.#owed.size > 0
     const writeAtMs = this.#unwritten.length > 0 ? this.#writeAtMs : Number.POSITIVE_INFINITY
     if (hasWork) return 0
-    const restedAtMs = Math.min(...this.#resting.values())
+    const restedAtMs = Math.min(...this.#resting.values(), ...this.#later.values())
     return Math.min(this.#nextTickAtMs, writeAtMs, restedAtMs)
   }
 
@@ -177,6 +181,7 @@ export class RaftHost implements GroupHost, RaftSink {
     this.#groups.delete(partition)
     this.#copying.delete(group)
     this.#resting.delete(group)
+    this.#later.delete(group)
     this.#ticking.delete(group)
     if (group.isQueued) this.#dirty = this.#dirty.filter((one) => one !== group)
     if (this.#unwritten.includes(group)) {
@@ -195,6 +200,13 @@ export class RaftHost implements GroupHost, RaftSink {
     if (group.isQueued) return
     group.isQueued = true
     this.#dirty.push(group)
+  }
+
+  /** Likewise, in a while: its disk has refused something. */
+  touchLater(group: ReplicaGroup): void {
+    if (this.#groups.get(group.partition) === group) {
+      this.#later.set(group, this.#nowMs + TRY_AGAIN_MS)
+    }
   }
 
   /** As its heartbeats say. Messages from before may be lost, so both sides are told of each break, and of its end. */
@@ -376,6 +388,11 @@ export class RaftHost implements GroupHost, RaftSink {
   }
 
   #tick(nowMs: number): number {
+    for (const [group, fromMs] of this.#later) {
+      if (fromMs > nowMs) continue
+      this.#later.delete(group)
+      this.touch(group)
+    }
     if (nowMs < this.#nextTickAtMs) return 0
     if (this.#behindSinceMs !== null) {
       if (nowMs - this.#behindSinceMs < BEHIND_MAX_MS) return 0

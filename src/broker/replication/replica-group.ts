@@ -12,7 +12,6 @@ import { membersOf } from '../../raft/membership.ts'
 import { RaftGroup } from '../../raft/raft-group.ts'
 import {
   type Configuration,
-  type ControlEntry,
   type HardState,
   type Message,
   NO_REPLICA,
@@ -26,6 +25,7 @@ import { BatchCopy, type CopyStep } from './batch-copy.ts'
 import type { BelievedLeader } from './believed-leaders.ts'
 import { firstOffsetOf, placeIn } from './log-places.ts'
 import { LogStarts } from './log-starts.ts'
+import { UndurableControls } from './undurable-controls.ts'
 
 interface SnapshotIn {
   readonly message: Message
@@ -44,6 +44,8 @@ export class LogFailedError extends Error {
 export interface ReplicaFiles {
   readonly log: PartitionLog
   readonly controls: ControlEntries
+  /** Nothing was promised under its name, and nothing is before its files are durable. */
+  readonly isFresh: boolean
 }
 
 /** What a group needs of its host. */
@@ -51,6 +53,8 @@ export interface GroupHost {
   readonly logger: Logger
   /** Raft may have something to be done. */
   touch(group: ReplicaGroup): void
+  /** What its disk has refused is tried again in a while. */
+  touchLater(group: ReplicaGroup): void
   /** To be made durable in this turn's round; {@link ReplicaGroup.hardStateStored} tells when it is. */
   storeHardState(group: ReplicaGroup, state: HardState): void
   send(group: ReplicaGroup, message: Message, place: AppendPlace, base: SnapshotBase | null): void
@@ -88,6 +92,8 @@ export class ReplicaGroup {
   readonly #host: GroupHost
   readonly #copy: BatchCopy
   readonly #starts: LogStarts
+  readonly #onStart = (isKept: boolean) =>
+    isKept ? this.#host.touch(this) : this.#host.touchLater(this)
   #files: ReplicaFiles
   /** Of the term in which this replica leads, its start is written: batches may follow. */
   #ledTerm: Term = 0
@@ -102,12 +108,15 @@ export class ReplicaGroup {
   #held: (() => void)[] = []
   #unstored = 0
   #isRestarting = false
+  /** Its files are being made durable: nothing is done until they are. */
+  #isBeginning = false
+  /** It has no hard state yet. With the first, what follows waits until that is durable: entries without one would be those of a replica that has forgotten. */
+  #isUnvoted: boolean
+  #parked: Ready | null = null
   #isFlushed = false
   /** What came with snapshots lately: Raft says later which of them counts. */
   #bases: SnapshotIn[] = []
-  /** Where the first control entry lies that is not known to be durable, where the topic asks for flushes. */
-  #undurableFrom = Number.POSITIVE_INFINITY
-  #controlsAppended = 0
+  readonly #undurable = new UndurableControls()
   /** As the group knows it. */
   #logStartOffset: number
   /** Starts that are asked for, and are proposed once what is staged is written. */
@@ -138,6 +147,7 @@ export class ReplicaGroup {
     })
     // retention, which may have opened it, goes no further
     if (believed !== null) log.commitTo(controls.offsetOf(believed.end))
+    this.#isUnvoted = hardState === null
     this.#term = this.raft.term
     this.#logStartOffset = log.logStartOffset
     this.#starts = new LogStarts(recovered.controls)
@@ -146,6 +156,13 @@ export class ReplicaGroup {
       log: () => this.#files.log,
       controls: () => this.#files.controls,
       directoryOf: (replica) => host.directoryOf(this, replica),
+    })
+    if (!files.isFresh) return
+    this.#isBeginning = true
+    controls.makeDurable(() => {
+      // where that has failed, so has the log
+      this.#isBeginning = false
+      host.touch(this)
     })
   }
 
@@ -189,7 +206,12 @@ export class ReplicaGroup {
   get isAtRest(): boolean {
     const { raft } = this
     const isBusy =
-      this.#copy.isActive || this.#isRestarting || this.#unstored > 0 || this.#deletes.length > 0
+      this.#parked !== null ||
+      this.#isBeginning ||
+      this.#copy.isActive ||
+      this.#isRestarting ||
+      this.#unstored > 0 ||
+      this.#deletes.length > 0
     if (isBusy || raft.needsTicks || raft.commit !== raft.end) return false
     if (raft.role !== Role.LEADER) return raft.leader !== NO_REPLICA
     // one that cannot be reached now is owed what it lacks
@@ -276,6 +298,11 @@ export class ReplicaGroup {
   /** A hard state that was asked for is durable. */
   hardStateStored(): void {
     if (--this.#unstored > 0) return
+    if (this.#parked !== null) {
+      const ready = this.#parked
+      this.#parked = null
+      this.#do(ready)
+    }
     const held = this.#held
     this.#held = []
     for (const send of held) send()
@@ -297,15 +324,26 @@ export class ReplicaGroup {
 
   /** Does what Raft says is to be done since the last time. Throws DiskError, and then this replica is to be opened again. */
   advance(): void {
-    if (this.#isRestarting) return
+    if (this.#isRestarting || this.#parked !== null) return
     if (this.log.failure !== null) throw new LogFailedError(this.log.failure)
+    if (this.#isBeginning) return
     if (this.log.logStartOffset !== this.#logStartOffset) this.startMoved()
     this.#proposeDeletes()
     const ready = this.raft.ready()
     if (ready.hardState !== null) {
       this.#unstored++
       this.#host.storeHardState(this, ready.hardState)
+      if (this.#isUnvoted) {
+        this.#isUnvoted = false
+        this.#parked = ready
+        return
+      }
     }
+    this.#do(ready)
+  }
+
+  /** But for its hard state. */
+  #do(ready: Ready): void {
     if (ready.truncateTo !== null) this.#truncate(ready.truncateTo)
     if (ready.restore !== null) this.#restart(ready)
     else this.#finish(ready)
@@ -337,14 +375,14 @@ export class ReplicaGroup {
     log.truncateTo(controls.offsetOf(position))
     controls.truncate(position)
     this.#starts.truncated(position)
-    if (position > this.#undurableFrom) return
-    this.#undurableFrom = Number.POSITIVE_INFINITY
-    this.#controlsAppended++
+    this.#undurable.truncated(position)
   }
 
   #finish(ready: Ready): void {
     const { controls, log } = this.#files
-    this.#append(ready.controls)
+    controls.append(ready.controls)
+    this.#starts.noted(ready.controls)
+    this.#undurable.appended(ready.controls, log, () => this.flushed())
     if (ready.role === Role.LEADER) {
       this.#lead(ready)
     } else if (ready.copy !== null) this.#copy.begin(ready.copy)
@@ -353,7 +391,7 @@ export class ReplicaGroup {
     const isMore = log.commitTo(controls.offsetOf(ready.commit))
     this.#commitTerm = ready.commitTerm
     if (ready.role !== Role.LEADER) this.#starts.refuseAll()
-    this.#starts.commit(ready.commit, log, () => this.#host.touch(this))
+    this.#starts.commit(ready.commit, log, this.#onStart)
     const { knowsCommit } = this
     const isChanged =
       ready.role !== this.#role ||
@@ -368,21 +406,6 @@ export class ReplicaGroup {
     if (isMore) this.#host.onCommit(this)
   }
 
-  /** Where the topic asks for flushes, control entries count when they are durable, too: an election that a power cut undoes has not been. */
-  #append(entries: readonly ControlEntry[]): void {
-    const { controls, log } = this.#files
-    controls.append(entries)
-    this.#starts.noted(entries)
-    if (entries.length === 0 || log.config.flushMessages === Number.MAX_SAFE_INTEGER) return
-    this.#undurableFrom = Math.min(this.#undurableFrom, entries[0]!.at)
-    const count = ++this.#controlsAppended
-    log.requestFlush((failed) => {
-      if (failed !== null || count !== this.#controlsAppended) return
-      this.#undurableFrom = Number.POSITIVE_INFINITY
-      this.flushed()
-    })
-  }
-
   #lead(ready: Ready): void {
     this.#copy.stop()
     if (this.#ledTerm === ready.term) return
@@ -395,7 +418,7 @@ export class ReplicaGroup {
     const { log, controls } = this.#files
     const { raft } = this
     const written = controls.positionOf(Math.min(log.storedOffset, log.logEndOffset))
-    const end = Math.min(written, this.#undurableFrom)
+    const end = Math.min(written, this.#undurable.from)
     if (this.#ledTerm === raft.term && raft.role === Role.LEADER)
       raft.stored(Math.min(end, raft.end))
     else raft.stored(end)
@@ -472,8 +495,7 @@ export class ReplicaGroup {
     if (files === null) throw new LogFailedError('it cannot be opened')
     this.#files = files
     this.#logStartOffset = files.log.logStartOffset
-    this.#undurableFrom = Number.POSITIVE_INFINITY
-    this.#controlsAppended++
+    this.#undurable.clear()
     this.#finish(ready)
     this.#host.touch(this)
   }

@@ -2,7 +2,7 @@ import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
 import { partitionPath } from '../../base/paths.ts'
 import { generationOf, replicaIdOf } from '../../base/replica-id.ts'
 import type { MetadataView } from '../../image/view.ts'
-import { ControlEntries } from '../../log/control-entries.ts'
+import { ControlEntries, type OpenedControls } from '../../log/control-entries.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
 import { type HardState, NO_REPLICA, type ReplicaId, type TermLine } from '../../raft/types.ts'
 import type { Replica } from '../replica.ts'
@@ -63,10 +63,11 @@ export class ReplicaOpening {
     })
     if (controls === 'stale') {
       table.closeLog(replica)
+      this.#beginnings.delete(number)
       this.#options.onStale(number, replica.directory)
     }
     if (controls === null || controls === 'stale') return null
-    const files: ReplicaFiles = { log, controls }
+    const files: ReplicaFiles = { log, controls, isFresh: this.#isFresh(number, log) }
     return this.#isBegun(number, files) ? files : null
   }
 
@@ -92,6 +93,14 @@ export class ReplicaOpening {
     return false
   }
 
+  /**
+   * Nothing was promised under its name yet, and its topic asks for flushes: its first vote waits until its files are durable. Where a vote is durable the
+   * replica that gave it is, then, and one whose files are gone has lost what they promised.
+   */
+  #isFresh(number: PartitionNumber, log: PartitionLog): boolean {
+    return asksForFlushes(log) && (this.#options.hardStateOf(number)?.term ?? 0) === 0
+  }
+
   /** The partition had one replica, this one, and its log is a group's from now on. */
   #isAlone(number: PartitionNumber): boolean {
     const { image, brokerId } = this.#options
@@ -115,8 +124,8 @@ export class ReplicaOpening {
     log: PartitionLog,
     ledAs: ReplicaId,
   ): ControlEntries | 'stale' {
-    const opened = ControlEntries.open(log)
     const { image, brokerId, hardStateOf } = this.#options
+    const opened = this.#withoutTorn(number, log, ControlEntries.open(log))
     const own = this.currentIdOf(number, brokerId)
     if (opened.kind === 'open') {
       const why = refusalOf(opened.controls, own, hardStateOf(number) !== null)
@@ -128,7 +137,7 @@ export class ReplicaOpening {
       if (replicaId !== own && ledAs === own) return 'stale'
       throw new LogFailedError(why)
     }
-    if (opened.kind === 'damaged') throw new LogFailedError(opened.reason)
+    if (opened.kind !== 'none') throw new LogFailedError(opened.reason)
     if (log.logEndOffset > 0 && !this.#isAlone(number)) dropOrphaned(log)
     const isExplained = log.foundPoint.powerLoss && !asksForFlushes(log)
     if ((hardStateOf(number)?.term ?? 0) > 0 && !isExplained) {
@@ -143,6 +152,18 @@ export class ReplicaOpening {
     }
     // thousands of partitions that are touched at once would keep elections waiting behind their flushes
     return ControlEntries.create(log, header, asksForFlushes(log))
+  }
+
+  /** A beginning that a power cut has torn before anything was promised by it: it is made again. */
+  #withoutTorn(number: PartitionNumber, log: PartitionLog, opened: OpenedControls): OpenedControls {
+    if (opened.kind !== 'torn') return opened
+    const { powerLoss, flushedOffset } = log.foundPoint
+    const hasVoted = (this.#options.hardStateOf(number)?.term ?? 0) > 0
+    // without flushes, a vote may be durable before the file that goes with the log's first
+    const isYoung = !hasVoted || (!asksForFlushes(log) && flushedOffset === 0)
+    if (!powerLoss || !isYoung) return opened
+    log.environment.disk.remove(opened.path)
+    return { kind: 'none' }
   }
 
   /** Of a broker's replica of that partition, if it is made now. */

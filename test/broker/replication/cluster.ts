@@ -460,7 +460,7 @@ export class Cluster {
     })
     node.log = log
     const opened = ControlEntries.open(log)
-    if (opened.kind === 'open') return { log, controls: opened.controls }
+    if (opened.kind === 'open') return { log, controls: opened.controls, isFresh: false }
     if (opened.kind === 'damaged') {
       node.isForgetful = true
       throw new DiskError('EIO', log.directory, 'open')
@@ -471,7 +471,7 @@ export class Cluster {
       ...{ replicaId: node.replica, startOffset: 0, controlsBefore: 0, lines: [] },
       configuration: { voters: isFirst ? this.#firstVoters : [], learners: [] },
     })
-    return { log, controls }
+    return { log, controls, isFresh: false }
   }
 
   /** Fresh rings between two brokers, for both; returns the end of `node`. */

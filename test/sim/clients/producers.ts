@@ -125,10 +125,12 @@ export class IdempotentProducer implements SimClient, ProduceSink {
     }
     const name = errorName(error)
     this.errors.set(name, (this.errors.get(name) ?? 0) + 1)
-    if (error === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER && this.#isCommitted(produce)) {
-      this.#waiting.splice(at, 1)
-      return
-    }
+    // where it is there it must be known again: a client takes this answer for lost data
+    safe(
+      error !== ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER ||
+        !history.hasLabel(this.#options.producerId, produce.label),
+      () => `${produce.label} of partition ${history.number} is there, and out of order`,
+    )
     safe(
       RETRIABLE.has(error) || error === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
       () =>
@@ -136,15 +138,6 @@ export class IdempotentProducer implements SimClient, ProduceSink {
     )
     produce.isSent = false
     this.#pauseUntilMs = cluster.nowMs + 20
-  }
-
-  /**
-   * As in Kafka, a snapshot of producers holds the last batch of each, so that a log which was opened at one does not know older ones again. What was
-   * lost shows in the end all the same: nothing that follows is ever taken.
-   */
-  #isCommitted({ label }: Produce): boolean {
-    const { history, producerId } = this.#options
-    return history.hasLabel(producerId, label)
   }
 
   #add(): void {
