@@ -1,7 +1,7 @@
 import { invariant } from '../base/assert.ts'
 import { FIRST_PATIENCE, FIRST_TERM, firstVoteOf, openingState } from './first-term.ts'
 import { Leadership } from './leadership.ts'
-import { membersOf, refusalOf, type Tally, tally } from './membership.ts'
+import { membersOf, whyNotNext } from './membership.ts'
 import type { Progress } from './progress.ts'
 import type { RaftGroupOptions } from './raft-group-options.ts'
 import { type Agreement, ReplicaLog } from './replica-log.ts'
@@ -15,11 +15,10 @@ import {
   Role,
   type Term,
 } from './types.ts'
+import { Votes } from './votes.ts'
 
 /** Voters that do not answer are asked again with each of the first ticks. */
 const ASK_AGAIN_TICKS = 3
-/** So long the first election after a power loss waits for voters that do not answer. */
-const HEAR_ALL_TICKS = 100
 
 type Of<T extends Message['type']> = Extract<Message, { type: T }>
 
@@ -44,11 +43,9 @@ export class RaftGroup {
   #role: Role = Role.FOLLOWER
   #leader: ReplicaId = NO_REPLICA
   #leadership: Leadership | null = null
-  #votes = new Map<ReplicaId, boolean>()
+  readonly #votes: Votes
   #ticks = 0
   #electionTicks: number
-  /** Ticks for which an election yet waits for all voters. */
-  #hearAllTicks: number
   /** It has every vote of the first term, and has not led it. */
   #mayBegin: boolean
   /** What it has voted so far is durable. */
@@ -68,7 +65,7 @@ export class RaftGroup {
     ;({ term: this.#term, vote: this.#vote } = openingState(hardState, first))
     this.#leader = options.leader ?? NO_REPLICA
     this.#electionTicks = options.electionTicks() * (first === null ? 1 : FIRST_PATIENCE)
-    this.#hearAllTicks = options.isAfterPowerLoss === true ? HEAR_ALL_TICKS : 0
+    this.#votes = new Votes(id, options.isAfterPowerLoss === true)
     invariant(this.#log.view.lastTerm <= this.#term, 'no entry is of a later term')
   }
 
@@ -153,7 +150,7 @@ export class RaftGroup {
     }
     if (!this.needsTicks) return
     // what a majority has granted meanwhile counts once the others were waited for long enough
-    if (this.#hearAllTicks > 0 && --this.#hearAllTicks === 0) this.#count()
+    if (this.#votes.tick()) this.#count()
     if (++this.#ticks >= this.#electionTicks) this.campaign()
     else if (this.#role === Role.PRE_CANDIDATE && this.#ticks <= ASK_AGAIN_TICKS) {
       // who has not answered may have held on to the leader that is lost: it did not know of that yet
@@ -219,18 +216,12 @@ export class RaftGroup {
   ): string | null {
     const leadership = this.#leadership
     if (leadership === null || !this.takesProposals) return 'this replica does not lead'
-    // a configuration of an earlier term may be committed behind our back (Ongaro, raft-dev, July 2015)
-    if (this.#log.commit <= leadership.startedAt) return 'no entry of this term is committed yet'
-    if (this.#log.view.membershipAt >= this.#log.commit)
-      return 'another change is not committed yet'
-    const refusal = refusalOf(this.#log.view.configuration, configuration)
+    const refusal = whyNotNext(this.id, configuration, {
+      log: this.#log,
+      startedAt: leadership.startedAt,
+      isCaughtUp: (voter) => (leadership.progressOf(voter)?.match ?? 0) >= caughtUpTo,
+    })
     if (refusal !== null) return refusal
-    for (const voter of configuration.voters) {
-      if (voter === this.id || this.#log.view.configuration.voters.includes(voter)) continue
-      if ((leadership.progressOf(voter)?.match ?? 0) < caughtUpTo) {
-        return `replica ${voter} has not caught up`
-      }
-    }
     const at = this.#log.view.end
     this.#log.extendBy({ kind: 'membership', at, term: this.#term, configuration })
     leadership.onConfiguration()
@@ -364,9 +355,8 @@ export class RaftGroup {
   }
 
   #onVoteRequest(message: Of<'pre-vote' | 'vote'>): void {
-    const { from, term, lastTerm, end, type } = message
-    const { view } = this.#log
-    const isUpToDate = lastTerm > view.lastTerm || (lastTerm === view.lastTerm && end >= view.end)
+    const { from, term, type } = message
+    const isUpToDate = this.#log.isReachedBy(message)
     if (type === 'pre-vote') {
       const isGranted = term > this.#term && isUpToDate
       const answered = isGranted ? term : this.#term
@@ -387,21 +377,17 @@ export class RaftGroup {
   }
 
   #onVote({ from, isGranted }: Of<'pre-vote-reply' | 'vote-reply'>): void {
-    if (!this.#votes.has(from)) this.#votes.set(from, isGranted)
+    this.#votes.answered(from, isGranted)
     this.#count()
   }
 
   #count(): void {
-    if (this.#hearAllTicks > 0 && this.#role === Role.PRE_CANDIDATE) {
-      // whoever refuses has more: it was asked, and asks itself
-      if ([...this.#votes.values()].includes(false)) this.#follow(this.#term, NO_REPLICA)
-      else if (this.#log.view.configuration.voters.some((voter) => !this.#votes.has(voter))) return
-    }
     if (this.#role === Role.FOLLOWER || this.#role === Role.LEADER) return
-    const result: Tally = tally(this.#log.view.configuration, (replica) => this.#votes.get(replica))
+    const isPreVote = this.#role === Role.PRE_CANDIDATE
+    const result = this.#votes.tally(this.#log.view.configuration, isPreVote)
     if (result === 'lost') this.#follow(this.#term, NO_REPLICA)
     if (result !== 'won') return
-    if (this.#role === Role.PRE_CANDIDATE) this.#runForTerm(false)
+    if (isPreVote) this.#runForTerm(false)
     else this.#lead()
   }
 
@@ -415,7 +401,7 @@ export class RaftGroup {
   }
 
   #askForVotes(type: 'pre-vote' | 'vote', term: Term, isTransfer: boolean): void {
-    this.#votes = new Map([[this.id, true]])
+    this.#votes.begin()
     this.#ask(type, term, isTransfer, () => true)
     this.#count()
   }
@@ -434,7 +420,7 @@ export class RaftGroup {
   }
 
   #lead(): void {
-    this.#hearAllTicks = 0
+    this.#votes.waitNoMore()
     this.#mayBegin = false
     this.#role = Role.LEADER
     this.#leader = this.id
@@ -455,7 +441,7 @@ export class RaftGroup {
   }
 
   #followLeader(from: ReplicaId): void {
-    this.#hearAllTicks = 0
+    this.#votes.waitNoMore()
     invariant(this.#role !== Role.LEADER, 'a term has one leader')
     if (this.#role !== Role.FOLLOWER || this.#leader !== from) this.#follow(this.#term, from)
   }
@@ -476,12 +462,8 @@ export class RaftGroup {
     const end = leadership.committable(this.#log.storedEnd)
     if (end <= this.#log.commit) return
     this.#log.commitTo(end)
-    const isOut = !this.#isVoter && this.#log.view.membershipAt < this.#log.commit
-    if (isOut) this.#sayFarewell(leadership)
-  }
-
-  /** A leader that was removed is done once that is committed (thesis, 4.2.2), and says so before it goes. */
-  #sayFarewell(leadership: Leadership): void {
+    if (this.#isVoter || this.#log.view.membershipAt >= this.#log.commit) return
+    // a leader that was removed is done once that is committed (thesis, 4.2.2), and says so before it goes
     leadership.send(this.#log.commit, this.#messages)
     this.#resign()
   }

@@ -14,7 +14,10 @@ import { type HardState, type Message, NO_REPLICA, type ReplicaId, Role } from '
 import type { BrokerLink, RaftSink } from '../broker-link.ts'
 import { BelievedLeaders } from './believed-leaders.ts'
 import type { CopyThrottle } from './copy-throttle.ts'
-import { type GroupHost, LogFailedError, type ReplicaFiles, ReplicaGroup } from './replica-group.ts'
+import type { GroupHost } from './group-host.ts'
+import { GroupTicks } from './group-ticks.ts'
+import { HardStateWrites } from './hard-state-writes.ts'
+import { LogFailedError, type ReplicaFiles, ReplicaGroup } from './replica-group.ts'
 
 export interface RaftHostOptions {
   readonly brokerId: BrokerId
@@ -46,8 +49,6 @@ export interface RaftHostOptions {
   readonly throttle?: CopyThrottle | null
 }
 
-/** Between two ticks of groups that wait for something; groups that do not are not ticked. */
-const TICK_MS = 10
 /** Elections without an announced favourite begin after so many ticks, and as many again, drawn anew each time. */
 const ELECTION_TICKS = 6
 const MESSAGES_PER_TURN = 256
@@ -55,13 +56,6 @@ const MESSAGES_PER_TURN = 256
 const SLICE = 8
 /** So long a turn listens to one peer. */
 const HEAR_MS = 20
-/** Ticks wait while there are messages that were not read: what they would ask for may have been answered. No longer than this at a time. */
-const BEHIND_MAX_MS = 1_000
-/**
- * Groups ticked in a turn. With thousands that wait for something, time passes more slowly for each, and no more is asked than is heard: else nobody
- * would ever be elected where all have lost their leaders at once.
- */
-const TICKS_PER_TURN = 256
 /** Copies of about a megabyte in a turn. */
 const COPIES_PER_TURN = 8
 /** A replica whose log has not taken what it was to copy rests for so long. */
@@ -70,10 +64,6 @@ const REFUSED_REST_MS = 50
 const ROUNDS_MAX = 8
 /** What a replica's disk has refused is tried again after so long. */
 const TRY_AGAIN_MS = 500
-/** Hard states that could not be written are tried again after this, … */
-const WRITE_AGAIN_MS = 100
-/** … and a broker that cannot write them for so long cannot go on. */
-const GIVE_UP_AFTER_MS = 2_000
 
 /**
  * The Raft groups of a broker's replicas: what peers say goes in, what the groups want done is done, for all of them with one write of hard
@@ -96,24 +86,22 @@ export class RaftHost implements GroupHost, RaftSink {
   /** Whose disks have refused something: to be looked at from then on. */
   readonly #later = new Map<ReplicaGroup, number>()
   readonly #throttle: CopyThrottle | null
-  /** Those that were ticked longest ago first. */
-  readonly #ticking = new Set<ReplicaGroup>()
-  /** Of these, how many the round has yet to come to. */
-  #roundLeft = 0
-  /** Whose hard states are set and not written. */
-  #unwritten: ReplicaGroup[] = []
-  /** Not before, after a write that failed. */
-  #writeAtMs = 0
-  #firstFailedAtMs: number | null = null
-  #nextTickAtMs = Number.POSITIVE_INFINITY
-  /** Since when there is more to be read than a turn reads; null: there is not. */
-  #behindSinceMs: number | null = null
+  readonly #ticks = new GroupTicks()
+  readonly #writes: HardStateWrites
   #nowMs = 0
 
   constructor(options: RaftHostOptions) {
     this.#options = options
     this.logger = options.logger
     this.#throttle = options.throttle ?? null
+    const { hardStates, onBroken } = options
+    this.#writes = new HardStateWrites({
+      ...{ hardStates, onBroken },
+      stored: (group) => {
+        if (this.#groups.get(group.partition) !== group) return
+        this.guard(group, () => group.hardStateStored())
+      },
+    })
     for (const link of options.links) this.#links.set(link.broker, link)
   }
 
@@ -124,10 +112,9 @@ export class RaftHost implements GroupHost, RaftSink {
   /** Monotonic milliseconds at which the next turn is due. */
   get nextTimerAtMs(): number {
     const hasWork = this.#dirty.length + this.#copying.size + this.#owed.size > 0
-    const writeAtMs = this.#unwritten.length > 0 ? this.#writeAtMs : Number.POSITIVE_INFINITY
     if (hasWork) return 0
     const restedAtMs = Math.min(...this.#resting.values(), ...this.#later.values())
-    return Math.min(this.#nextTickAtMs, writeAtMs, restedAtMs)
+    return Math.min(this.#ticks.nextAtMs, this.#writes.nextAtMs, restedAtMs)
   }
 
   get(partition: PartitionNumber): ReplicaGroup | undefined {
@@ -182,11 +169,9 @@ export class RaftHost implements GroupHost, RaftSink {
     this.#copying.delete(group)
     this.#resting.delete(group)
     this.#later.delete(group)
-    this.#ticking.delete(group)
+    this.#ticks.set(group, false, this.#nowMs)
     if (group.isQueued) this.#dirty = this.#dirty.filter((one) => one !== group)
-    if (this.#unwritten.includes(group)) {
-      this.#unwritten = this.#unwritten.filter((one) => one !== group)
-    }
+    this.#writes.forget(group)
     group.close()
   }
 
@@ -246,7 +231,7 @@ export class RaftHost implements GroupHost, RaftSink {
     work += this.#copyAll()
     for (let round = 0; round < ROUNDS_MAX && this.#dirty.length > 0; round++)
       work += this.#advance()
-    this.#writeHardStates()
+    this.#writes.write(nowMs)
     if (this.#owed.size > 0) this.#sendOwed()
     for (const link of this.#links.values()) link.ring()
     return work
@@ -268,7 +253,7 @@ export class RaftHost implements GroupHost, RaftSink {
       heard += MESSAGES_PER_TURN - left
       isBehind ||= count === SLICE
     }
-    this.#behindSinceMs = isBehind ? (this.#behindSinceMs ?? this.#nowMs) : null
+    this.#ticks.behind(isBehind, this.#nowMs)
     return heard
   }
 
@@ -295,7 +280,7 @@ export class RaftHost implements GroupHost, RaftSink {
 
   storeHardState(group: ReplicaGroup, { term, vote }: HardState): void {
     this.#options.hardStates().set(group.partition, term, vote)
-    this.#unwritten.push(group)
+    this.#writes.add(group)
   }
 
   send(group: ReplicaGroup, message: Message, place: AppendPlace, base: SnapshotBase | null): void {
@@ -393,27 +378,11 @@ export class RaftHost implements GroupHost, RaftSink {
       this.#later.delete(group)
       this.touch(group)
     }
-    if (nowMs < this.#nextTickAtMs) return 0
-    if (this.#behindSinceMs !== null) {
-      if (nowMs - this.#behindSinceMs < BEHIND_MAX_MS) return 0
-      this.#behindSinceMs = nowMs
-    }
-    if (this.#roundLeft === 0) this.#roundLeft = this.#ticking.size
-    const groups: ReplicaGroup[] = []
-    for (const group of this.#ticking) {
-      if (groups.length === Math.min(this.#roundLeft, TICKS_PER_TURN)) break
-      groups.push(group)
-    }
-    this.#roundLeft = Math.min(this.#roundLeft, this.#ticking.size) - groups.length
+    const groups = this.#ticks.due(nowMs)
     for (const group of groups) {
-      // at the back
-      this.#ticking.delete(group)
-      this.#ticking.add(group)
       this.guard(group, () => group.raft.tick())
       this.touch(group)
     }
-    const restMs = this.#roundLeft > 0 ? 0 : TICK_MS
-    this.#nextTickAtMs = groups.length > 0 ? nowMs + restMs : Number.POSITIVE_INFINITY
     return groups.length
   }
 
@@ -436,12 +405,7 @@ export class RaftHost implements GroupHost, RaftSink {
     if (this.#groups.get(group.partition) !== group) return
     this.#tellOfMembers(group)
     if (group.hasWork && !this.#resting.has(group)) this.#copying.add(group)
-    if (!group.raft.needsTicks) {
-      this.#ticking.delete(group)
-      return
-    }
-    this.#ticking.add(group)
-    if (this.#nextTickAtMs === Number.POSITIVE_INFINITY) this.#nextTickAtMs = this.#nowMs + TICK_MS
+    this.#ticks.set(group, group.raft.needsTicks, this.#nowMs)
   }
 
   #copyAll(): number {
@@ -475,32 +439,6 @@ export class RaftHost implements GroupHost, RaftSink {
       })
     }
     return copied
-  }
-
-  #writeHardStates(): void {
-    if (this.#unwritten.length === 0 || this.#nowMs < this.#writeAtMs) return
-    const hardStates = this.#options.hardStates()
-    const failed = hardStates.write()
-    // tried again, but not all the time: until then nobody is told
-    if (failed !== null) {
-      this.#writeAtMs = this.#nowMs + WRITE_AGAIN_MS
-      this.#firstFailedAtMs ??= this.#nowMs
-      if (this.#nowMs - this.#firstFailedAtMs >= GIVE_UP_AFTER_MS) this.#options.onBroken(failed)
-      return
-    }
-    this.#firstFailedAtMs = null
-    const groups = this.#unwritten
-    this.#unwritten = []
-    hardStates.requestFlush((error) => {
-      if (error !== null) {
-        this.#options.onBroken(error)
-        return
-      }
-      for (const group of groups) {
-        if (this.#groups.get(group.partition) !== group) continue
-        this.guard(group, () => group.hardStateStored())
-      }
-    })
   }
 
   /** Whatever a replica throws ends with that replica, but for what says that this thread is at its end. */

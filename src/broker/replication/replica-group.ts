@@ -1,7 +1,6 @@
 import { invariant } from '../../base/assert.ts'
 import { ErrorCode } from '../../base/error-code.ts'
 import type { PartitionNumber } from '../../base/ids.ts'
-import type { Logger } from '../../base/log.ts'
 import type { ReceivedMessage } from '../../link/raft-message-reader.ts'
 import { type AppendPlace, NO_PLACE, type SnapshotBase } from '../../link/raft-messages.ts'
 import type { ControlEntries } from '../../log/control-entries.ts'
@@ -23,6 +22,7 @@ import {
 } from '../../raft/types.ts'
 import { BatchCopy, type CopyStep } from './batch-copy.ts'
 import type { BelievedLeader } from './believed-leaders.ts'
+import type { GroupHost } from './group-host.ts'
 import { firstOffsetOf, placeIn } from './log-places.ts'
 import { LogStarts } from './log-starts.ts'
 import { UndurableControls } from './undurable-controls.ts'
@@ -46,29 +46,6 @@ export interface ReplicaFiles {
   readonly controls: ControlEntries
   /** Nothing was promised under its name, and nothing is before its files are durable. */
   readonly isFresh: boolean
-}
-
-/** What a group needs of its host. */
-export interface GroupHost {
-  readonly logger: Logger
-  /** Raft may have something to be done. */
-  touch(group: ReplicaGroup): void
-  /** What its disk has refused is tried again in a while. */
-  touchLater(group: ReplicaGroup): void
-  /** To be made durable in this turn's round; {@link ReplicaGroup.hardStateStored} tells when it is. */
-  storeHardState(group: ReplicaGroup, state: HardState): void
-  send(group: ReplicaGroup, message: Message, place: AppendPlace, base: SnapshotBase | null): void
-  /** Opens the files anew: the log has begun anew. Those before were abandoned. null where that cannot be now. */
-  reopen(group: ReplicaGroup): ReplicaFiles | null
-  directoryOf(group: ReplicaGroup, replica: ReplicaId): string
-  /** The role, the term or the leader is another, or what a leader knows of the commit. */
-  onLeadership(group: ReplicaGroup): void
-  /** More is committed. */
-  onCommit(group: ReplicaGroup): void
-  /** Does something for one group outside of a turn's course: what it throws ends with that group. */
-  guard(group: ReplicaGroup, work: () => void): void
-  /** Nothing can be done with this replica before it is opened again. */
-  onFailed(group: ReplicaGroup, reason: unknown): void
 }
 
 export interface ReplicaGroupOptions {

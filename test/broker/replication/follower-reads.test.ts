@@ -174,7 +174,7 @@ describe('a follower', () => {
     const epoch = agents.leaders.get(number)!.leaderEpoch
     one.front.locate(number, 0)
     two.front.epochEnd(number, 0)
-    agents.run(150)
+    agents.run(100)
     expect(agents.leaders.get(number)).toMatchObject({ leader: 1, leaderEpoch: epoch })
     expect(one.agent.replica(number)!.group!.raft.role).toBe(Role.LEADER)
     two.front.take()
