@@ -71,6 +71,7 @@ const ENTRIES = {
   'index.js': "import cjs from './index.cjs'\nexport const { Griot } = cjs\n",
   'index.d.cts': `\
 import type * as esm from './lib/index.js' with { 'resolution-mode': 'import' }
+export type GriotChaos = esm.GriotChaos
 export type GriotOptions = esm.GriotOptions
 export type Griot = esm.Griot
 export declare const Griot: typeof esm.Griot

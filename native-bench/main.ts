@@ -11,6 +11,7 @@ import { registerLoadCheck } from './load-check/command.ts'
 import { registerMicro } from './micro/command.ts'
 import { registerPeers } from './peers/command.ts'
 import { registerQuick } from './quick/command.ts'
+import { registerReplication } from './replication/command.ts'
 
 const program = new Command('npm run bench --')
   .description('What this machine can do, and what Griot does on it')
@@ -25,6 +26,7 @@ registerLoadCheck(program)
 registerMicro(program)
 registerPeers(program)
 registerQuick(program)
+registerReplication(program)
 
 // `npm run bench -- --quick` is how the guard is known
 const args = process.argv

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { silentLogger } from './base/log.ts'
+import type { GriotChaos } from './server/chaos.ts'
 import { makeTemporaryDirectory, removeAbandoned, temporaryBase } from './server/data-directory.ts'
 import { DirectoryReaper } from './server/directory-reaper.ts'
 import {
@@ -15,6 +16,7 @@ import { Engine } from './server/engine.ts'
 import { hostWallMs } from './server/host-time.ts'
 import { ProcessLogger } from './server/logger.ts'
 
+export type { GriotChaos } from './server/chaos.ts'
 export type { GriotOptions } from './server/embedded-options.ts'
 
 /** Missing in the contexts in which Jest runs tests before Node.js 24: there the one that Node.js has elsewhere. */
@@ -32,6 +34,8 @@ export class Griot {
   /** Where health and metrics answer: as `url`, unless `adminListen` was given. */
   readonly adminUrl: string | null
   readonly dataDir: string
+  /** Makes brokers fail on demand; refuses unless the engine was started with `chaos: true`. */
+  readonly chaos: GriotChaos
   readonly #engine: Engine
   readonly #isTemporary: boolean
   readonly #reaper: DirectoryReaper | null
@@ -48,6 +52,7 @@ export class Griot {
     this.url = engine.httpUrl
     this.adminUrl = engine.adminUrl
     this.dataDir = engine.dataDir
+    this.chaos = engine.chaos
     this.#reaper = isTemporary ? DirectoryReaper.watch(engine.dataDir) : null
     this.#cleaning = isTemporary ? removeOthers(engine.dataDir).catch(() => {}) : Promise.resolve()
     if (isTemporary) this.unref()

@@ -33,5 +33,7 @@ export function machineCpuSeconds(): number | null {
 export function rssBytes(pid: number | null): number | null {
   const path = `/proc/${pid}/status`
   if (pid === null || !existsSync(path)) return null
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(path, 'utf8'))![1]) * 1024
+  // one that was killed a moment ago is still there, and has none
+  const found = /VmRSS:\s+(\d+)/.exec(readFileSync(path, 'utf8'))
+  return found === null ? null : Number(found[1]) * 1024
 }

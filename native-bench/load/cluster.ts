@@ -40,11 +40,14 @@ export class Cluster {
   readonly #first: KafkaConnection
   readonly #byAddress = new Map<string, KafkaConnection>()
   readonly #leaders = new Map<string, Leader>()
+  #replicas = Number.POSITIVE_INFINITY
+  #brokers: string
 
   readonly #signal: AbortSignal | undefined
 
-  private constructor(first: KafkaConnection, signal: AbortSignal | undefined) {
+  private constructor(first: KafkaConnection, bootstrap: string, signal: AbortSignal | undefined) {
     this.#first = first
+    this.#brokers = bootstrap
     this.#signal = signal
   }
 
@@ -53,7 +56,7 @@ export class Cluster {
     let failure: unknown
     for (const address of parseBootstrap(bootstrap)) {
       try {
-        return new Cluster(await KafkaConnection.open(address, OPTIONS), signal)
+        return new Cluster(await KafkaConnection.open(address, OPTIONS), bootstrap, signal)
       } catch (error) {
         failure = error
       }
@@ -75,6 +78,16 @@ export class Cluster {
     const leader = this.#leaders.get(keyOf(at))
     if (leader === undefined) throw new Error(`${at.topic}-${at.partition} has no leader`)
     return leader
+  }
+
+  /** `HOST:PORT` of all that were named last, with commas. */
+  get brokers(): string {
+    return this.#brokers
+  }
+
+  /** Of the partition that has the fewest, of all whose leaders were looked up. */
+  get replicas(): number {
+    return this.#replicas
   }
 
   /** Makes the topics of a set; returns once they were answered for. */
@@ -117,9 +130,9 @@ export class Cluster {
     await this.#retried(() => this.#lookUp(topics, 1))
   }
 
-  /** Waits until every partition has a leader that answers for it. Throws naming one that has none. */
+  /** Waits until all replicas of every partition keep up, and it has a leader that answers for it. Throws naming one that has none. */
   async waitUntilUsable(topics: readonly string[], partitions: number): Promise<void> {
-    await this.#retried(() => this.#lookUp(topics, partitions))
+    await this.#retried(() => this.#lookUp(topics, partitions, true))
     await this.offsets(
       topics.flatMap((topic) =>
         Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
@@ -158,7 +171,7 @@ export class Cluster {
     return connection
   }
 
-  async #lookUp(topics: readonly string[], partitions: number): Promise<void> {
+  async #lookUp(topics: readonly string[], partitions: number, inSync = false): Promise<void> {
     for (let from = 0; from < topics.length; from += TOPICS_AT_A_TIME) {
       this.#signal?.throwIfAborted()
       const answer = await this.#first.request(metadata, {
@@ -169,23 +182,31 @@ export class Cluster {
         includeClusterAuthorizedOperations: false,
         includeTopicAuthorizedOperations: false,
       })
+      if (answer.brokers.length > 0) this.#brokers = answer.brokers.map(address).join(',')
       const nodes = new Map(answer.brokers.map((broker) => [broker.nodeId, broker]))
-      for (const topic of answer.topics) {
-        throwOnError(topic.errorCode, `Metadata of ${topic.name}`)
-        if (topic.partitions.length < partitions) {
-          const what = `${topic.name} has ${topic.partitions.length} of ${partitions} partitions`
+      for (const { name, errorCode, partitions: found } of answer.topics) {
+        throwOnError(errorCode, `Metadata of ${name}`)
+        if (found.length < partitions) {
+          const what = `${name} has ${found.length} of ${partitions} partitions`
           throw new KafkaError(ErrorCode.LEADER_NOT_AVAILABLE, what)
         }
-        for (const { partitionIndex: partition, leaderId } of topic.partitions) {
-          const node = nodes.get(leaderId)
-          const at = { topic: topic.name!, partition }
-          if (node === undefined) {
-            throw new KafkaError(ErrorCode.LEADER_NOT_AVAILABLE, `Metadata of ${keyOf(at)}`)
-          }
-          this.#leaders.set(keyOf(at), { host: node.host, port: node.port })
+        for (const { partitionIndex: partition, leaderId, replicaNodes, isrNodes } of found) {
+          const at = { topic: name!, partition }
+          this.#note(at, nodes.get(leaderId), replicaNodes.length)
+          if (!inSync || isrNodes.length >= replicaNodes.length) continue
+          const what = `${keyOf(at)} has ${isrNodes.length} of ${replicaNodes.length} replicas in sync`
+          throw new KafkaError(ErrorCode.REPLICA_NOT_AVAILABLE, what)
         }
       }
     }
+  }
+
+  #note(at: TopicPartition, leader: Leader | undefined, replicas: number): void {
+    if (leader === undefined) {
+      throw new KafkaError(ErrorCode.LEADER_NOT_AVAILABLE, `Metadata of ${keyOf(at)}`)
+    }
+    this.#leaders.set(keyOf(at), { host: leader.host, port: leader.port })
+    this.#replicas = Math.min(this.#replicas, replicas)
   }
 
   /** Again and again where the answer is of the kind that passes. */
@@ -204,7 +225,8 @@ export class Cluster {
   }
 }
 
-const address = ({ host, port }: Leader): string => `${host}:${port}`
+const address = ({ host, port }: Leader): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 
 function groups<T>(all: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
   const found = new Map<string, T[]>()

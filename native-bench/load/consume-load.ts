@@ -97,7 +97,7 @@ export class ConsumeLoad implements Pick<ConsumerEvents, 'onFetched' | 'onBatch'
       ...this.#tally.result(),
       latency: this.#latencies.text(),
       sendLag: null,
-      ...{ unanswered, skipped, due: {}, notes },
+      ...{ unanswered, skipped, longestGapUs: null, resent: 0, due: {}, notes },
     })
   }
 

@@ -16,6 +16,11 @@ function sum(all: readonly Counts[]): Counts {
   return to
 }
 
+function longest(all: readonly (number | null)[]): number | null {
+  const known = all.filter((gap) => gap !== null)
+  return known.length === 0 ? null : Math.max(...known)
+}
+
 const texts = (all: readonly (string | null)[]): string[] => all.filter((text) => text !== null)
 
 export function flowOf(results: readonly ChildResult[], seconds: number): Flow {
@@ -40,6 +45,8 @@ export function flowOf(results: readonly ChildResult[], seconds: number): Flow {
     total: { requests, records, bytes },
     unanswered: results.reduce((total, { unanswered }) => total + unanswered, 0),
     skipped: results.reduce((total, { skipped }) => total + skipped, 0),
+    longestGapUs: longest(results.map(({ longestGapUs }) => longestGapUs)),
+    resent: results.reduce((total, { resent }) => total + resent, 0),
   }
 }
 

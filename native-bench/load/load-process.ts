@@ -6,6 +6,7 @@ import { Cluster, EARLIEST, LATEST } from './cluster.ts'
 import { Consumer } from './consume-connection.ts'
 import { ConsumeLoad } from './consume-load.ts'
 import { FETCH_VERSION_MAX } from './fetch-frames.ts'
+import type { LoadProducer, ProducerEvents } from './load-producer.ts'
 import {
   type ChildResult,
   type Counts,
@@ -13,6 +14,7 @@ import {
   type FromChild,
   type Job,
   keyOf,
+  type Leader,
   type Times,
   type ToChild,
   type TopicPartition,
@@ -20,6 +22,7 @@ import {
 import { buildTemplates, PRODUCE_VERSION_MAX } from './produce-batches.ts'
 import { Producer } from './produce-connection.ts'
 import { ProduceLoad } from './produce-load.ts'
+import { ResendingProducer } from './resending-producer.ts'
 import type { ConsumeGroup, ProduceGroup } from './workload.ts'
 
 const TICK_MS = 500
@@ -45,16 +48,23 @@ function failed(error: unknown): void {
 async function prepareProduce(job: Job, group: ProduceGroup, cluster: Cluster): Promise<Prepared> {
   const version = cluster.version(produce, PRODUCE_VERSION_MAX)
   const templates = await buildTemplates(group, job.isStamped || group.idempotence)
-  const producers: Producer[] = []
+  const producers: LoadProducer[] = []
   let load: ProduceLoad | undefined
   for (const share of job.shares) {
     const producerId = group.idempotence ? await cluster.producerId() : null
     const leaderOf = cluster.leaderOf.bind(cluster)
-    const producer = await Producer.open(
-      { group, share, version, templates, isStamped: job.isStamped, producerId, leaderOf },
-      { onDone: (...done) => load?.answered(...done), onFailure: failed },
+    const options = {
+      ...{ group, share, version, templates, isStamped: job.isStamped, producerId, leaderOf },
+    }
+    const events: ProducerEvents = {
+      onDone: (...done) => load?.answered(...done),
+      onFailure: failed,
+    }
+    producers.push(
+      group.retries
+        ? await ResendingProducer.open({ ...options, findLeader: leaderFinder(job) }, events)
+        : await Producer.open(options, events),
     )
-    producers.push(producer)
   }
   return {
     begin: (times, done) => {
@@ -62,6 +72,21 @@ async function prepareProduce(job: Job, group: ProduceGroup, cluster: Cluster): 
       load.begin()
       return load
     },
+  }
+}
+
+/** Asks any broker that it has heard of, with a connection of its own: the one of before may be gone. */
+function leaderFinder(job: Job): (at: TopicPartition) => Promise<Leader> {
+  let known = job.bootstrap
+  return async (at) => {
+    const cluster = await Cluster.open(known)
+    try {
+      await cluster.waitForLeaders([at.topic])
+      known = cluster.brokers
+      return cluster.leaderOf(at)
+    } finally {
+      cluster.close()
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 /** What the reporter and its load processes say to each other. */
+import type { Flow } from './result.ts'
 import type { ConsumeGroup, ProduceGroup } from './workload.ts'
 
 export interface Leader {
@@ -82,6 +83,10 @@ export interface ChildResult {
   readonly unanswered: number
   /** Consumers: records that were gone from the log before they were read. */
   readonly skipped: number
+  /** Producers: as in {@link Flow}; null of others. */
+  readonly longestGapUs: Flow['longestGapUs']
+  /** Producers, over the whole run. */
+  readonly resent: number
   /** Producers; nothing of others. */
   readonly due: Due
   readonly notes: readonly string[]

@@ -69,7 +69,7 @@ export function preloadJob(
   const group: ProduceGroup = {
     ...source,
     ...{ name: `preload of ${set.name}`, topic: set.name, processes: 1, connections: 1 },
-    ...{ rate: null, inFlight: 5, acks: -1, idempotence: false },
+    ...{ rate: null, inFlight: 5, acks: -1, idempotence: false, retries: false },
   }
   return {
     ...{ bootstrap, group, isStamped: false, recordBytes: source.recordBytes, drains: false },

@@ -3,16 +3,10 @@ import { errorName } from '../../src/base/error-code.ts'
 import { HeaderBytes } from './batch-header.ts'
 import { nowUs } from './clock.ts'
 import { LoadConnection } from './load-connection.ts'
-import {
-  type Due,
-  keyOf,
-  type Leader,
-  type Share,
-  type Times,
-  type TopicPartition,
-} from './messages.ts'
+import type { LoadProducer, ProducerEvents, ProducerOptions } from './load-producer.ts'
+import type { Due, Leader, Times } from './messages.ts'
 import { ProducePrefix, type Template } from './produce-batches.ts'
-import type { ProduceGroup } from './workload.ts'
+import { Rotation, type Turn } from './rotation.ts'
 
 /** Up to here a batch is copied into its frame, and beyond it is sent from where it is. */
 const COPIED_BYTES_MAX = 32 << 10
@@ -30,48 +24,26 @@ interface Owned {
   readonly batch: Buffer
 }
 
-interface Target {
+interface Target extends Turn {
   readonly connection: LoadConnection
   readonly pending: Request[]
   readonly prefix: ProducePrefix
   sequence: number
-  readonly at: TopicPartition
-  /** Batches of the measured window. */
-  due: number
 }
 
-export interface ProducerEvents {
-  /** `sentUs` is when the request was answered, or written where nothing is answered. */
-  onDone(producer: Producer, intendedUs: number, doneUs: number, wireBytes: number): void
-  onFailure(error: Error): void
-}
-
-export interface ProducerOptions {
-  readonly group: ProduceGroup
-  readonly share: Share
-  readonly version: number
-  readonly templates: readonly Template[]
-  readonly isStamped: boolean
-  readonly producerId: { readonly id: bigint; readonly epoch: number } | null
-  leaderOf(partition: TopicPartition): Leader
-}
-
-export class Producer {
+export class Producer implements LoadProducer {
   readonly #options: ProducerOptions
   readonly #events: ProducerEvents
-  readonly #targets: Target[] = []
+  readonly #targets = new Rotation<Target>()
   readonly #connections = new Map<string, LoadConnection>()
   readonly #owned: Owned[] = []
   readonly #header: HeaderBytes
-  /** Batches carry the time since its start. */
-  #times: Times = { startUs: 0, fromUs: 0, toUs: 0 }
-  #next = 0
   #nextTemplate = 0
   outstanding = 0
-  /** Of the connections of the whole group. */
+  readonly resent = 0
   readonly index: number
-  /** Of the open loop: the number of this producer's next request. */
   scheduled = 0
+  answeredUs = 0
 
   private constructor(options: ProducerOptions, events: ProducerEvents) {
     this.#options = options
@@ -96,7 +68,7 @@ export class Producer {
         producer.#connections.get(key) ?? (await producer.#connect(leader, pending))
       producer.#connections.set(key, connection)
       const prefix = new ProducePrefix(options.version, options.group.acks, at)
-      producer.#targets.push({ connection, pending, prefix, sequence: 0, at, due: 0 })
+      producer.#targets.all.push({ connection, pending, prefix, sequence: 0, at, due: 0 })
     }
     return producer
   }
@@ -109,13 +81,12 @@ export class Producer {
   }
 
   begin(times: Times): void {
-    this.#times = times
+    this.#targets.begin(times)
   }
 
-  /** Goes out with flush(). */
   send(intendedUs: number): void {
     const { group, templates } = this.#options
-    const target = this.#nextTarget(intendedUs)
+    const target = this.#targets.next(intendedUs)
     const isPatched = this.#options.isStamped || group.idempotence
     const template = templates[this.#nextTemplate++ % templates.length]!
     this.outstanding++
@@ -139,14 +110,12 @@ export class Producer {
     this.#send(target, [head, batch], { intendedUs, wireBytes: batch.length, prefix, owned })
   }
 
-  /** A request that was due then, and that is not sent any more. */
   leaveOut(intendedUs: number): void {
-    this.#nextTarget(intendedUs)
+    this.#targets.next(intendedUs)
   }
 
-  /** What was due in the measured window. */
   due(): Due {
-    return Object.fromEntries(this.#targets.map(({ at, due }) => [keyOf(at), due]))
+    return this.#targets.due()
   }
 
   flush(): void {
@@ -157,23 +126,9 @@ export class Producer {
     for (const connection of this.#connections.values()) connection.close()
   }
 
-  /** When the requests without an answer were meant to be sent. */
   open(): number[] {
-    const pendings = new Set(this.#targets.map(({ pending }) => pending))
+    const pendings = new Set(this.#targets.all.map(({ pending }) => pending))
     return [...pendings].flatMap((pending) => pending.map(({ intendedUs }) => intendedUs))
-  }
-
-  #nextTarget(intendedUs: number): Target {
-    const target = this.#targets[this.#next++ % this.#targets.length]!
-    // by the time that a consumer will read
-    const dueUs = this.#times.startUs + this.#timestampOf(intendedUs)
-    if (dueUs >= this.#times.fromUs && dueUs < this.#times.toUs) target.due++
-    return target
-  }
-
-  /** Whole microseconds since the run began. */
-  #timestampOf(intendedUs: number): number {
-    return Math.max(0, Math.round(intendedUs - this.#times.startUs))
   }
 
   #send(target: Target, parts: readonly Buffer[], request: Request): void {
@@ -188,7 +143,7 @@ export class Producer {
 
   #patch(bytes: Buffer, at: number, template: Template, target: Target, intendedUs: number): void {
     const { isStamped, group } = this.#options
-    if (isStamped) this.#header.setTimestamp(this.#timestampOf(intendedUs))
+    if (isStamped) this.#header.setTimestamp(this.#targets.timestampOf(intendedUs))
     if (group.idempotence) {
       this.#header.setSequence(target.sequence)
       target.sequence = (target.sequence + group.recordsPerBatch) % 2 ** 31

@@ -1,9 +1,10 @@
 /** One process's producers: as fast as answers come, or by a constant schedule. */
 import { nowUs } from './clock.ts'
 import { Latencies } from './latency.ts'
+import type { LoadProducer } from './load-producer.ts'
+import { LongestGap } from './longest-gap.ts'
 import { type ChildResult, type Job, mergedDue, type Times } from './messages.ts'
 import { Pacer } from './pacer.ts'
-import type { Producer } from './produce-connection.ts'
 import { Tally } from './tally.ts'
 import type { ProduceGroup } from './workload.ts'
 
@@ -13,11 +14,12 @@ const DRAIN_US = 10e6
 export class ProduceLoad {
   readonly #job: Job
   readonly #group: ProduceGroup
-  readonly #producers: readonly Producer[]
+  readonly #producers: readonly LoadProducer[]
   readonly #latencies = new Latencies()
   readonly #lags = new Latencies()
   readonly #times: Times
   readonly #tally: Tally
+  readonly #gap: LongestGap
   readonly #valueBytes: number
   readonly #done: (result: ChildResult) => void
   #pacer: Pacer | null = null
@@ -28,7 +30,7 @@ export class ProduceLoad {
   constructor(
     job: Job,
     group: ProduceGroup,
-    producers: readonly Producer[],
+    producers: readonly LoadProducer[],
     times: Times,
     done: (result: ChildResult) => void,
   ) {
@@ -37,6 +39,7 @@ export class ProduceLoad {
     this.#producers = producers
     this.#times = times
     this.#tally = new Tally(times)
+    this.#gap = new LongestGap(times)
     this.#valueBytes = group.recordBytes * group.recordsPerBatch
     this.#done = done
   }
@@ -46,7 +49,10 @@ export class ProduceLoad {
   }
 
   begin(): void {
-    for (const producer of this.#producers) producer.begin(this.#times)
+    for (const producer of this.#producers) {
+      producer.begin(this.#times)
+      producer.answeredUs = this.#times.startUs
+    }
     if (this.#job.batchesMax === null) {
       setTimeout(() => this.#end(), (this.#times.toUs - nowUs()) / 1000)
     }
@@ -61,9 +67,11 @@ export class ProduceLoad {
   }
 
   /** Called by each producer; it sends again in the same go. */
-  answered(producer: Producer, intendedUs: number, doneUs: number, wireBytes: number): void {
+  answered(producer: LoadProducer, intendedUs: number, doneUs: number, wireBytes: number): void {
     if (this.#isOver) return
     const { recordsPerBatch, acks } = this.#group
+    this.#gap.add(producer.answeredUs, doneUs)
+    producer.answeredUs = doneUs
     this.#tally.add(doneUs, 1, recordsPerBatch, this.#valueBytes, wireBytes)
     if (acks !== 0 && this.#tally.isMeasured(intendedUs)) {
       this.#latencies.record(doneUs - intendedUs)
@@ -80,12 +88,12 @@ export class ProduceLoad {
   }
 
   /** Connections take turns over all processes. */
-  #dueUs(producer: Producer): number {
+  #dueUs(producer: LoadProducer): number {
     const turn = producer.scheduled + producer.index / this.#group.connections
     return this.#times.startUs + turn * this.#connectionPeriodUs
   }
 
-  #fill(producer: Producer): void {
+  #fill(producer: LoadProducer): void {
     const { batchesMax } = this.#job
     while (producer.outstanding < this.#group.inFlight) {
       if (batchesMax !== null && this.#started >= batchesMax) {
@@ -100,7 +108,7 @@ export class ProduceLoad {
   }
 
   /** Sends all that is due and that may be in flight; the rest waits, and is late. */
-  #catchUp(producer: Producer, now: number): void {
+  #catchUp(producer: LoadProducer, now: number): void {
     if (this.#isEnding) return
     while (producer.outstanding < this.#group.inFlight) {
       const dueUs = this.#dueUs(producer)
@@ -137,6 +145,8 @@ export class ProduceLoad {
       latency: this.#group.acks === 0 ? null : this.#latencies.text(),
       sendLag: isOpenLoop ? this.#lags.text() : null,
       ...{ unanswered, skipped: 0, notes: [] },
+      longestGapUs: this.#group.acks === 0 ? null : this.#gap.us,
+      resent: this.#producers.reduce((sum, { resent }) => sum + resent, 0),
       due: mergedDue(this.#producers.map((producer) => producer.due())),
     })
   }
@@ -151,6 +161,7 @@ export class ProduceLoad {
       if (this.#group.acks !== 0) this.#latencies.record(now - intendedUs)
     }
     for (const producer of this.#producers) {
+      if (producer.outstanding > 0) this.#gap.add(producer.answeredUs, now)
       for (const intendedUs of producer.open()) late(intendedUs)
       if (this.#group.rate === null) continue
       for (; this.#dueUs(producer) < this.#times.toUs; producer.scheduled++) {

@@ -60,6 +60,13 @@ export interface Flow {
   readonly unanswered: number
   /** Consumers: records that retention took before they were read. */
   readonly skipped: number
+  /**
+   * Producers: the longest that one of them had no answer within the window. What lasts at its end is waited for, and counts as long
+   * as it takes by then. Null where nothing is answered.
+   */
+  readonly longestGapUs: number | null
+  /** Producers with `retries`: requests that were sent again, in the whole run. */
+  readonly resent: number
 }
 
 export const PLOT_PERCENTILES = [
@@ -102,6 +109,8 @@ export interface WorkloadResult {
   /** All groups of a kind together; null where there is none. */
   readonly produced: Flow | null
   readonly consumed: Flow | null
+  /** Of the partition that has the fewest. */
+  readonly replicas: number
   /** Null where topics of an earlier run were used. */
   readonly created: CreateResult | null
   readonly preloaded: { readonly bytes: number; readonly seconds: number } | null

@@ -38,6 +38,8 @@ export interface RunWorkloadOptions {
    * recordBytes of this workload.
    */
   readonly prefix?: string
+  /** Runs beside the measured window, from its begin; the run waits for it, and rejects when it does. Gets the names of all topics. */
+  readonly during?: (topics: readonly string[]) => Promise<void>
   /** Ends the run early: it rejects with the reason, and the topics are removed. */
   readonly signal?: AbortSignal
 }
@@ -140,7 +142,8 @@ class Run {
       ...{ schema: RESULT_SCHEMA, workload: this.#workload, prefix: this.#prefix },
       ...{ warmupSeconds, seconds: measureSeconds, ...flows },
       broker: brokerUsage(usage, flows),
-      notes: [...flows.notes, ...unseen],
+      replicas: this.#cluster.replicas,
+      notes: [...this.#fewerReplicas(), ...flows.notes, ...unseen],
     }
   }
 
@@ -154,9 +157,24 @@ class Run {
     const until = (us: number) => Promise.race([sleepUntil(us), all])
     await this.#during('warm-up', processes, until(fromUs))
     const usage = pids.length === 0 ? null : new UsageWindow(pids)
-    await this.#during('measure', processes, until(toUs))
+    const beside = this.#options.during?.(this.#topicNames()) ?? Promise.resolve()
+    const failed = beside.then(() => until(toUs))
+    await this.#during('measure', processes, Promise.race([until(toUs), failed]))
     const used = usage?.end() ?? null
+    await beside
     return { done: await all, usage: used }
+  }
+
+  #topicNames(): string[] {
+    return this.#workload.topics.flatMap((set) => topicNames(this.#prefix, set))
+  }
+
+  #fewerReplicas(): string[] {
+    const asked = Math.max(...this.#workload.topics.map((set) => set.replicationFactor))
+    const { replicas } = this.#cluster
+    return replicas >= asked
+      ? []
+      : [`**${asked} replicas were asked for, but there are ${replicas}**`]
   }
 
   async cleanUp(): Promise<void> {

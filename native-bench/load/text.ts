@@ -13,6 +13,8 @@ const latencyCells = (of: LatencyUs | null): string[] =>
     ? ['–', '–', '–', '–', '–']
     : [of.p50, of.p90, of.p99, of.p999, of.max].map(ms)
 
+const nameOf = ({ name }: { readonly name: string }): string => name
+
 export function resultText(result: WorkloadResult): string {
   const head = ['group', 'requests/s', 'records/s', 'MB/s', 'p50 ms', 'p90', 'p99', 'p99.9', 'max']
   const rows = result.groups.map((group) => [
@@ -28,6 +30,13 @@ export function resultText(result: WorkloadResult): string {
     parts.push(
       `${name}: sent p50 ${ms(sendLagUs!.p50)}, p99 ${ms(sendLagUs!.p99)}, max ${ms(sendLagUs!.max)} ms behind its schedule; latency counts from the schedule.`,
     )
+  }
+  const retrying = new Set(result.workload.produce.filter((one) => one.retries).map(nameOf))
+  for (const { name, longestGapUs, resent } of result.groups.filter((one) =>
+    retrying.has(one.name),
+  )) {
+    const gap = longestGapUs === null ? '' : `longest without an answer ${ms(longestGapUs)} ms; `
+    parts.push(`${name}: ${gap}${resent} requests were sent again.`)
   }
   parts.push(...aside(result), ...result.notes.map((note) => `Note: ${note}.`))
   return parts.join('\n')

@@ -37,6 +37,11 @@ export interface ProduceGroup {
   /** 0, 1 or −1 (all). */
   readonly acks: number
   readonly idempotence: boolean
+  /**
+   * What failed with an error that passes, or with its connection, is sent again, in sequence, to whoever leads then; otherwise
+   * the first error ends the run.
+   */
+  readonly retries: boolean
 }
 
 export interface ConsumeGroup {
@@ -126,6 +131,7 @@ function parseProduce(fields: Fields): ProduceGroup {
     compression: fields.oneOf('compression', COMPRESSIONS, 'none'),
     acks: fields.oneOf('acks', [0, 1, -1], -1),
     idempotence: fields.flag('idempotence', false),
+    retries: fields.flag('retries', false),
   }
   fields.done()
   if (group.recordBytes * group.recordsPerBatch > BATCH_BYTES_MAX) {
@@ -136,6 +142,9 @@ function parseProduce(fields: Fields): ProduceGroup {
   }
   if (group.idempotence && group.inFlight > 5) {
     fields.refuse('inFlight', 'must be at most 5 where idempotence is true')
+  }
+  if (group.retries && !group.idempotence) {
+    fields.refuse('retries', 'needs idempotence: a batch that is sent again could be there twice')
   }
   if (group.processes > group.connections) {
     fields.refuse('processes', `must be at most connections, ${group.connections}`)
@@ -230,5 +239,5 @@ export function sourceOf(workload: Workload, set: TopicSet): ProduceGroup {
 const preloader = (topic: string): ProduceGroup => ({
   ...{ kind: 'produce', name: 'preload', topic, processes: 1, connections: 1, rate: null },
   ...{ inFlight: 5, recordBytes: 1024, recordsPerBatch: 900, distinctBatches: 8 },
-  ...{ compression: 'none', acks: -1, idempotence: false },
+  ...{ compression: 'none', acks: -1, idempotence: false, retries: false },
 })

@@ -1,7 +1,7 @@
 /** A cluster that a row measures, whichever it is. */
 
 export interface Broker {
-  /** `HOST:PORT` of its first node. */
+  /** `HOST:PORT` of each node, with commas. */
   readonly bootstrap: string
   /** Its processes, to count their CPU, memory and file descriptors. */
   readonly pids: readonly number[]
@@ -11,6 +11,13 @@ export interface Broker {
   stderr(): string
   /** SIGTERM for a clean end, SIGKILL where its data goes with it. */
   stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
+  /**
+   * The broker with this node id dies as by `kill -9`, all at once: a process, or a thread where brokers are threads. Resolves once it
+   * is dead. Rejects where it cannot be done, with what would help.
+   */
+  kill(nodeId: number): Promise<void>
+  /** Starts it again over its files, where nothing else does. */
+  revive(nodeId: number): Promise<void>
 }
 
 /** How to get one; `start` may be called again on the same directory once the last one is stopped. */

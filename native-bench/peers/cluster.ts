@@ -6,6 +6,7 @@ import { KafkaClient } from '../../src/kafka-client/client.ts'
 import { produce } from '../../src/protocol/00-produce.ts'
 import { listOffsets } from '../../src/protocol/02-list-offsets.ts'
 import { buildBatch } from '../../src/record/builder.ts'
+import { parseBootstrap } from '../load/cluster.ts'
 
 const TRY_EVERY_MS = 2
 const FIRST_RECORD_TIMEOUT_MS = 120_000
@@ -17,9 +18,11 @@ const EARLIEST = -2
 const PRODUCE_BY_NAME_MAX = 12
 
 export function connectTo(bootstrap: string, retryTimeoutMs = 30_000): KafkaClient {
-  const [host, port] = bootstrap.split(':') as [string, string]
-  const address = { host, port: Number(port) }
-  return new KafkaClient({ bootstrap: [address], clientId: 'griot-peers', retryTimeoutMs })
+  return new KafkaClient({
+    bootstrap: parseBootstrap(bootstrap),
+    clientId: 'griot-peers',
+    retryTimeoutMs,
+  })
 }
 
 export async function withClient<T>(

@@ -12,17 +12,19 @@ import { OthersWindow } from '../common/others.ts'
 import { root } from '../common/root.ts'
 import { Sandbox } from '../common/sandbox.ts'
 import type { Side } from './broker.ts'
-import { griotSide } from './griot.ts'
+import { griotSide, hasChaos } from './griot.ts'
 import { startKafka } from './kafka.ts'
 import { javaProgram, KAFKA_VERSION, kafkaLibs } from './kafka-libs.ts'
+import type { Round } from './measures.ts'
 import { SETTLE_TIMEOUT_MS } from './page-cache.ts'
 import { assertRoom, memoryPlace, roomAt } from './preflight.ts'
 import { keepResult, newestResults, type RowResult } from './results.ts'
 import type { Row, Timing } from './row.ts'
-import { rows } from './rows.ts'
+import { rowNamed, rows } from './rows.ts'
 import { type Measured, runRow, type Sides, verdict } from './run-row.ts'
 import { quietText, resultsPage, type TableRow } from './table.ts'
 import { ROUNDS, SECONDS, whyTrial } from './trial.ts'
+import { REPLICAS } from './variants.ts'
 
 const RESULTS = join(root, 'native-bench/results')
 const PAGE = join(root, 'native-bench/RESULTS.md')
@@ -34,7 +36,7 @@ interface Options {
   readonly row: string
   readonly peer: 'kafka' | 'griot'
   readonly kafkaVersion: string
-  readonly nodes: '1' | '3'
+  readonly nodes?: '1' | '3'
   readonly rounds: number
   readonly seconds: number
   readonly warmup?: number
@@ -53,7 +55,12 @@ export function registerPeers(program: Command): void {
         .default('kafka'),
     )
     .option('--kafka-version <V>', 'from Maven Central', KAFKA_VERSION)
-    .addOption(new Option('--nodes <N>', 'of Kafka').choices(['1', '3']).default('1'))
+    .addOption(
+      new Option('--nodes <N>', 'of Kafka; with 3, rows may go without their -rf3').choices([
+        '1',
+        '3',
+      ]),
+    )
     .option('--rounds <N>', 'pairs of runs', positiveInteger, ROUNDS)
     .option('--seconds <N>', 'measured, of a run', positiveNumber, SECONDS)
     .option('--warmup <N>', 'seconds before, of every run; 30 for a fresh JVM', positiveNumber)
@@ -80,7 +87,8 @@ function sidesOf(
   options: Options,
   sandbox: Sandbox,
 ): Sides & { java: () => string | null } {
-  const griot = griotSide(sandbox)
+  const griotOptions = { chaos: row.killsBrokers ?? false }
+  const griot = griotSide(sandbox, 'Griot', griotOptions)
   let java: string | null = null
   const kafka = (): Side => {
     const program = javaProgram()
@@ -88,7 +96,7 @@ function sidesOf(
     java = /version "([^"]+)"/.exec(
       spawnSync(program, ['-version'], { encoding: 'utf8' }).stderr,
     )![1]!
-    const nodes = options.nodes === '3' ? 3 : 1
+    const nodes = row.nodes ?? 1
     const properties = row.keepsLogsSmall ? RETENTION_NOW : {}
     return {
       name: 'kafka',
@@ -97,7 +105,8 @@ function sidesOf(
         startKafka(sandbox, { java: program, libs, nodes, properties }, directory),
     }
   }
-  const peer = options.peer === 'griot' ? () => griotSide(sandbox, 'Griot again') : kafka
+  const peer =
+    options.peer === 'griot' ? () => griotSide(sandbox, 'Griot again', griotOptions) : kafka
   return { griot, peer, java: () => java }
 }
 
@@ -111,9 +120,9 @@ const RETENTION_NOW = {
 }
 
 async function runPeers(options: Options): Promise<void> {
-  const row = rows.find(({ name }) => name === options.row)
-  if (row === undefined)
-    throw new Error(`no row ${options.row}; there are ${rows.map(({ name }) => name).join(', ')}`)
+  const row = rowNamed(options.row, nodesOf(options))
+  if (row.killsBrokers && !hasChaos())
+    throw new Error(`row ${row.name} needs brokers that can be killed: this griot has no --chaos`)
   // before anything: what is committed or built meanwhile is not what is measured
   const before = { at: circumstances(), load: loadavg()[0]!, built: builtHash() }
   const others = new OthersWindow()
@@ -141,7 +150,7 @@ async function runPeers(options: Options): Promise<void> {
     row: resultName(row, options),
     title: row.title,
     peer: measured.peer,
-    command: commandOf(options),
+    command: commandOf(row, options),
     at: before.at,
     java,
     loadBefore: before.load,
@@ -171,24 +180,30 @@ function settingsNotes({ keepsLogsSmall = false }: Row, java: string | null): st
   return [`Kafka with ${set.join(', ')}.`]
 }
 
-/** A row of another peer than one node is one of its own in the table. */
-const resultName = (row: Row, { nodes, peer }: Options): string =>
-  `${row.name}${nodes === '3' ? '-three-nodes' : ''}${peer === 'griot' ? '-griot' : ''}`
+const nodesOf = ({ nodes }: Options): 1 | 3 | undefined =>
+  nodes === undefined ? undefined : nodes === '3' ? 3 : 1
 
-function commandOf(options: Options): string {
-  const words = ['npm run bench -- peers --row', options.row]
+/** A row of another peer than Kafka is one of its own in the table. */
+const resultName = (row: Row, { peer }: Options): string =>
+  `${row.name}${peer === 'griot' ? '-griot' : ''}`
+
+function commandOf(row: Row, options: Options): string {
+  const words = ['npm run bench -- peers --row', row.name]
   if (options.peer !== 'kafka') words.push('--peer', options.peer)
   if (options.kafkaVersion !== KAFKA_VERSION) words.push('--kafka-version', options.kafkaVersion)
-  if (options.nodes !== '1') words.push('--nodes', options.nodes)
   if (options.rounds !== ROUNDS) words.push('--rounds', String(options.rounds))
   if (options.seconds !== SECONDS) words.push('--seconds', String(options.seconds))
   if (options.warmup !== undefined) words.push('--warmup', String(options.warmup))
   return words.join(' ')
 }
 
+const lacksReplicas = (rounds: readonly Round[]): boolean =>
+  rounds.some((round) => Object.values(round).some(({ replicas }) => !(replicas! >= REPLICAS)))
+
 function report(row: Row, options: Options, result: RowResult, builtBefore: string): void {
   const why = whyTrial({
     ...{ rounds: options.rounds, seconds: options.seconds, peer: options.peer },
+    lacksReplicas: row.nodes === 3 && lacksReplicas(result.rounds),
     ...{ hasOwnWarmup: options.warmup !== undefined, commit: result.at.commit },
     ...{ builtBefore, builtAfter: builtHash() },
   })

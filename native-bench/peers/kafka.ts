@@ -26,6 +26,13 @@ export interface KafkaOptions {
   readonly properties?: Readonly<Record<string, string | number | boolean>>
 }
 
+interface Node {
+  readonly id: number
+  readonly child: ChildProcess
+  readonly port: number
+  stderr(): string
+}
+
 export const DEFAULT_JVM: readonly string[] = ['-Xmx1g', ...PERFORMANCE_OPTIONS]
 
 /** `server.properties` of node `node` of `nodes`, on two ports of its own from `port` on. */
@@ -70,17 +77,20 @@ export async function startKafka(
   const jvm = [...(options.jvm ?? DEFAULT_JVM), '-cp', `${options.libs}/*`]
   jvm.push('-Dorg.slf4j.simpleLogger.defaultLogLevel=warn')
   let formatMs = 0
+  const fileOf = (id: number) => join(directory, `node-${id}`, 'server.properties')
+  const spawnNode = (id: number): Node => {
+    const child = sandbox.spawn(options.java, [...jvm, 'kafka.Kafka', fileOf(id)], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    return { id, child, port: port + 2 * (id - 1), stderr: collect(child) }
+  }
   const nodes = Array.from({ length: options.nodes }, (_, i) => {
     const folder = join(directory, `node-${i + 1}`)
     mkdirSync(folder, { recursive: true })
-    const file = join(folder, 'server.properties')
-    writeFileSync(file, serverProperties(options, i + 1, port, folder))
+    writeFileSync(fileOf(i + 1), serverProperties(options, i + 1, port, folder))
     if (!existsSync(join(folder, 'data/meta.properties')))
-      formatMs += format(options.java, jvm, file)
-    const child = sandbox.spawn(options.java, [...jvm, 'kafka.Kafka', file], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    return { child, port: port + 2 * i, stderr: collect(child) }
+      formatMs += format(options.java, jvm, fileOf(i + 1))
+    return spawnNode(i + 1)
   })
   try {
     await Promise.all(nodes.map((node) => listening(node.child, node.port, node.stderr)))
@@ -88,10 +98,24 @@ export async function startKafka(
     await Promise.all(nodes.map((node) => endChild(node.child, 'SIGKILL')))
     throw error
   }
+  const indexOf = (id: number): number => {
+    const at = nodes.findIndex((node) => node.id === id)
+    if (at < 0) throw new Error(`Kafka has no node ${id}: there are ${options.nodes}`)
+    return at
+  }
   return {
-    bootstrap: `127.0.0.1:${port}`,
-    pids: nodes.map((node) => node.child.pid!),
+    bootstrap: nodes.map((node) => `127.0.0.1:${node.port}`).join(','),
+    // one that was started again has another
+    get pids() {
+      return nodes.map((node) => node.child.pid!)
+    },
     formatMs,
+    kill: async (id) => await endChild(nodes[indexOf(id)]!.child, 'SIGKILL'),
+    revive: async (id) => {
+      const node = spawnNode(id)
+      nodes[indexOf(id)] = node
+      await listening(node.child, node.port, node.stderr)
+    },
     stderr: () => nodes.map((node) => node.stderr()).join(''),
     stop: async (signal) => {
       await Promise.all(nodes.map((node) => endChild(node.child, signal)))

@@ -27,6 +27,11 @@ export const outcome = (figures: Figures, notes: readonly string[] = []): Outcom
   notes,
 })
 
+/** What is told beside what a row is for. */
+export const note = (key: string, label: string, unit: string): Measure => ({
+  ...{ key, label, unit, goal: null },
+})
+
 export interface Round {
   readonly griot: Figures
   readonly peer: Figures

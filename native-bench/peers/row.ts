@@ -30,6 +30,8 @@ interface RowBase extends TableRow {
   readonly needs: Needs
   /** Its logs are kept small by `retention.bytes`: a broker that looks at that every few minutes only is told to do it sooner. */
   readonly keepsLogsSmall?: boolean
+  /** Brokers of both sides are killed in the midst of it, which those must be able to have done. */
+  readonly killsBrokers?: boolean
   /** Its directories go to memory where there is room for them: on a disk the file system would be measured. */
   readonly isInMemory?: boolean
 }

@@ -1,8 +1,8 @@
 /** Rows that are a workload against brokers that stay for the whole row. */
 import type { Flow, WorkloadResult } from '../load/result.ts'
-import { runWorkload } from '../load/run-workload.ts'
+import { type RunWorkloadOptions, runWorkload } from '../load/run-workload.ts'
 import type { Workload } from '../load/workload.ts'
-import { type Figures, type Measure, type Outcome, outcome } from './measures.ts'
+import { type Figures, type Measure, note, type Outcome, outcome } from './measures.ts'
 import type { Standing, StandingRow, Timing } from './row.ts'
 import { VARIANTS, type Variant, varied, workloadFile } from './variants.ts'
 
@@ -10,16 +10,11 @@ const MB = 1e6
 const GB = 1e9
 const MS = 1_000
 
-/** What is told of a workload beside what it is for. */
-const note = (key: string, label: string, unit: string): Measure => ({
-  ...{ key, label, unit, goal: null },
-})
-
 export async function load(
   workload: Workload,
   { broker }: Standing,
   timing: Pick<Timing, 'seconds' | 'warmupSeconds'>,
-  kept: { readonly keep?: boolean; readonly prefix?: string } = {},
+  kept: Pick<RunWorkloadOptions, 'keep' | 'prefix' | 'during' | 'pids'> = {},
 ): Promise<WorkloadResult> {
   return await runWorkload(workload, {
     bootstrap: broker.bootstrap,
@@ -85,28 +80,31 @@ export function fanOutNotes(result: WorkloadResult): string[] {
   return [`**delivered ${copies.toFixed(2)} × of what was produced, not ${expected} ×**`]
 }
 
-const CLIENT = note('client', 'CPU of the load processes', '% of a core')
-const WIRE = note('wire', 'batch bytes for a byte of values', '')
-const NOTES = [note('p50', 'p50', 'ms'), note('p99', 'p99', 'ms'), CLIENT, WIRE]
+export const CLIENT = note('client', 'CPU of the load processes', '% of a core')
+export const WIRE = note('wire', 'batch bytes for a byte of values', '')
+export const NOTES = [note('p50', 'p50', 'ms'), note('p99', 'p99', 'ms'), CLIENT, WIRE]
 
-interface Kind {
+export interface Kind {
   readonly name: string
   /** Its workload, where that is called otherwise. */
   readonly file?: string
   readonly title: string
   readonly measures: readonly Measure[]
   readonly diskBytes: number
-  readonly variants: readonly Variant[]
   readonly of: (result: WorkloadResult) => Figures
   /** What there is to say of a run beside what its workload says. */
   readonly notesOf?: (result: WorkloadResult) => string[]
   readonly keepsLogsSmall?: boolean
 }
 
+interface VariedKind extends Kind {
+  readonly variants: readonly Variant[]
+}
+
 /** The same with compressed batches; batches of one record are what they are. */
 const COMPRESSED = ['plain', 'lz4', 'zstd'] as const
 
-const KINDS: readonly Kind[] = [
+const KINDS: readonly VariedKind[] = [
   {
     name: 'large-batches',
     title: 'one producer, large batches',
@@ -181,7 +179,7 @@ export const variantTitle = (title: string, variant: Variant): string =>
  * large as it is, and its pages stay in the cache. New ones for each run would have the machine find pages anew, which on many
  * virtual machines takes longer than any broker.
  */
-function withKeptTopics() {
+export function withKeptTopics() {
   const prefixes = new Map<string, string>()
   return async (
     workload: Workload,
@@ -197,16 +195,12 @@ function withKeptTopics() {
   }
 }
 
-function rowOf(kind: Kind, variant: Variant): StandingRow {
+export function loadRow(kind: Kind, workload: Workload): StandingRow {
   const loadAgain = withKeptTopics()
-  const workload = varied(workloadFile(kind.file ?? kind.name), variant)
-  const { keepsLogsSmall = false, notesOf } = kind
+  const { name, title, measures, keepsLogsSmall = false, notesOf } = kind
   return {
     kind: 'standing',
-    keepsLogsSmall,
-    name: variantName(kind.name, variant),
-    title: variantTitle(kind.title, variant),
-    measures: kind.measures,
+    ...{ keepsLogsSmall, name, title, measures },
     needs: { diskBytes: kind.diskBytes, memoryBytes: 4 * GB },
     run: async (standing, timing) => {
       const result = await loadAgain(workload, standing, timing)
@@ -215,8 +209,15 @@ function rowOf(kind: Kind, variant: Variant): StandingRow {
   }
 }
 
+function variedRow(kind: Kind, variant: Variant): StandingRow {
+  const name = variantName(kind.name, variant)
+  const title = variantTitle(kind.title, variant)
+  const workload = varied(workloadFile(kind.file ?? kind.name), variant)
+  return loadRow({ ...kind, name, title }, workload)
+}
+
 export const loadRows: readonly StandingRow[] = KINDS.flatMap((kind) =>
-  kind.variants.map((variant) => rowOf(kind, variant)),
+  kind.variants.map((variant) => variedRow(kind, variant)),
 )
 
 /** What Kafka's own producer has. */
@@ -284,16 +285,18 @@ function openRow(variant: Variant): StandingRow {
 
 export const openRows: readonly StandingRow[] = VARIANTS.map(openRow)
 
-const catchUpName = 'catch-up'
+export const catchUpName = 'catch-up'
 /** Batches of 0.9 MB, as `large-batches` has them. */
 const filler = (variant: Variant) => varied(workloadFile('large-batches'), variant).produce
 /** The harness measures something in every run; a fill has no need of it. */
 const FILL_SECONDS = 0.1
 
-/** Writes 4 GB once, and reads them as often as asked; by the broker's address, for one run of a row. */
-export function catchUp(variant: Variant) {
+/**
+ * Writes what `workload` has beforehand (4 GB unless that is changed) once, and reads it as often as asked; by the broker's address, for
+ * one run of a row.
+ */
+export function catchUp(variant: Variant, workload = workloadFile(catchUpName)) {
   const prefixes = new Map<string, string>()
-  const workload = workloadFile(catchUpName)
   const produce = filler(variant)
   const recordBytes = produce[0]!.recordBytes
   return {
@@ -319,16 +322,30 @@ export function catchUp(variant: Variant) {
       const cpuSeconds = result.broker?.cpuSeconds ?? Number.NaN
       const rateMB = (gb * GB) / MB / result.seconds
       const wire = result.consumed!.wireBytes / (gb * GB)
-      const figures = { ...ofConsume(result), rateMB, cpuPerGB: cpuSeconds / gb, wire }
+      const { replicas } = result
+      const figures = { ...ofConsume(result), rateMB, cpuPerGB: cpuSeconds / gb, wire, replicas }
       return outcome(figures, result.notes)
     },
   }
 }
 
-function catchUpRow(variant: Variant): StandingRow {
-  const { fill, read } = catchUp(variant)
+export function catchUpRow(
+  about: Pick<StandingRow, 'name' | 'title' | 'measures' | 'needs'>,
+  { fill, read }: ReturnType<typeof catchUp>,
+): StandingRow {
   return {
     kind: 'standing',
+    ...about,
+    warmup: async (standing, timing) => {
+      await fill(standing, timing)
+      await read(standing, timing)
+    },
+    run: read,
+  }
+}
+
+function variedCatchUpRow(variant: Variant): StandingRow {
+  const about = {
     name: variantName(catchUpName, variant),
     title: variantTitle('one consumer reads 4 GB from the beginning', variant),
     measures: [
@@ -338,12 +355,8 @@ function catchUpRow(variant: Variant): StandingRow {
     ],
     // 4 GB on either side, and all of it in the page cache
     needs: { diskBytes: 10 * GB, memoryBytes: 12 * GB },
-    warmup: async (standing, timing) => {
-      await fill(standing, timing)
-      await read(standing, timing)
-    },
-    run: read,
   }
+  return catchUpRow(about, catchUp(variant))
 }
 
-export const catchUpRows: readonly StandingRow[] = VARIANTS.map(catchUpRow)
+export const catchUpRows: readonly StandingRow[] = VARIANTS.map(variedCatchUpRow)

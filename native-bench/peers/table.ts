@@ -10,6 +10,8 @@ export interface TableRow {
   readonly name: string
   readonly title: string
   readonly measures: readonly Measure[]
+  /** Of a cluster of three nodes, with as many replicas; else of one node. */
+  readonly nodes?: 3
 }
 
 const NOT_RUN = 'not run'
@@ -88,6 +90,41 @@ function howLines(row: TableRow, result: RowResult): string {
   ].join('\n')
 }
 
+function ratioTable(
+  rows: readonly TableRow[],
+  results: ReadonlyMap<string, RowResult>,
+  isCurrent: IsCurrent,
+): string {
+  const head = ['row', 'measure', 'Griot : peer', 'goal', 'reached', 'commit']
+  const lines = rows.flatMap((row) => ratioLines(row, results.get(row.name), isCurrent))
+  return markdownTable(head, lines)
+}
+
+function figureTable(rows: readonly TableRow[], results: ReadonlyMap<string, RowResult>): string {
+  const lines = rows.flatMap((row) => {
+    const result = results.get(row.name)
+    return result === undefined ? [] : figureLines(row, result)
+  })
+  if (lines.length === 0) return 'No row has been run.'
+  return markdownTable(['row', 'measure', 'Griot', 'peer', 'which peer'], lines)
+}
+
+/** With goals of their own. */
+const threeNodes = (
+  rows: readonly TableRow[],
+  results: ReadonlyMap<string, RowResult>,
+  isCurrent: IsCurrent,
+): string[] => [
+  '## Three nodes, replication factor 3',
+  '',
+  'Three Kafka nodes beside Griot’s three brokers; three replicas of each partition, `min.insync.replicas=2`, acks=all, idempotent producers.',
+  '',
+  ratioTable(rows, results, isCurrent),
+  '',
+  figureTable(rows, results),
+  '',
+]
+
 /** The whole of RESULTS.md. */
 export function resultsPage(
   rows: readonly TableRow[],
@@ -98,8 +135,8 @@ export function resultsPage(
     const result = results.get(row.name)
     return result === undefined ? [] : [{ row, result }]
   })
-  const head = ['row', 'measure', 'Griot : peer', 'goal', 'reached', 'commit']
-  const figures = ['row', 'measure', 'Griot', 'peer', 'which peer']
+  const one = rows.filter(({ nodes }) => nodes === undefined)
+  const three = rows.filter(({ nodes }) => nodes === 3)
   const missing = rows.filter((row) => !results.has(row.name)).map(({ name }) => name)
   return [
     '# Results',
@@ -109,22 +146,15 @@ export function resultsPage(
     '',
     '## Ratios',
     '',
-    markdownTable(
-      head,
-      rows.flatMap((row) => ratioLines(row, results.get(row.name), isCurrent)),
-    ),
+    ratioTable(one, results, isCurrent),
     '',
     '† `src` has changed since, or nobody can tell: run the row again.',
     '',
     '## Figures',
     '',
-    run.length === 0
-      ? 'No row has been run.'
-      : markdownTable(
-          figures,
-          run.flatMap(({ row, result }) => figureLines(row, result)),
-        ),
+    figureTable(one, results),
     '',
+    ...(three.length === 0 ? [] : threeNodes(three, results, isCurrent)),
     '## How each was had',
     '',
     ...run.map(({ row, result }) => howLines(row, result)),

@@ -9,6 +9,8 @@ export interface RunFacts {
   readonly seconds: number
   readonly hasOwnWarmup: boolean
   readonly peer: 'kafka' | 'griot'
+  /** A side made fewer replicas than a row of three nodes is about. */
+  readonly lacksReplicas: boolean
   /** Ends in `+` where files were changed since; null without git. */
   readonly commit: string | null
   /** Hashes of what was built, which is what ran. */
@@ -24,6 +26,7 @@ export function whyTrial(facts: RunFacts): string[] {
   if (seconds < SECONDS) why.push(`less than ${SECONDS} s`)
   if (hasOwnWarmup) why.push('a warm-up of its own')
   if (peer === 'griot') why.push('no peer but Griot itself')
+  if (facts.lacksReplicas) why.push('fewer replicas than asked for')
   if (commit === null) why.push('no commit')
   else if (commit.endsWith('+')) why.push('changes that are in no commit')
   if (facts.builtBefore !== facts.builtAfter) why.push('dist was built anew meanwhile')

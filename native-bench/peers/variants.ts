@@ -16,6 +16,26 @@ export function workloadFile(name: string): Workload {
   return parseWorkload(JSON.parse(readFileSync(path, 'utf8')), path)
 }
 
+/** What the rows of three nodes have: replicas, how many must have a record, and what Kafka's producers do unless told otherwise. */
+export const REPLICAS = 3
+const IN_SYNC_MIN = 2
+export type Replicas = 1 | typeof REPLICAS
+
+/**
+ * `workload` with so many replicas of each topic, of which two must be in sync where there are three, and with idempotent producers.
+ */
+export function replicated(workload: Workload, replicationFactor: Replicas): Workload {
+  const asked = replicationFactor === 1 ? {} : { 'min.insync.replicas': String(IN_SYNC_MIN) }
+  return {
+    ...workload,
+    topics: workload.topics.map((set) => ({
+      ...{ ...set, replicationFactor },
+      configs: { ...set.configs, ...asked },
+    })),
+    produce: workload.produce.map((group) => ({ ...group, idempotence: true })),
+  }
+}
+
 /** `workload` with every producer changed. */
 export function varied(workload: Workload, variant: Variant): Workload {
   const change = (group: ProduceGroup): ProduceGroup => {

@@ -1,20 +1,28 @@
-import { InvariantError, invariant } from '../base/assert.ts'
+import { InvariantError } from '../base/assert.ts'
 import { ErrorCode } from '../base/error-code.ts'
-import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
+import type { BrokerId, CellId, PartitionNumber, TenantId } from '../base/ids.ts'
 import type { HostedCoordinator } from '../coordinator/hosted.ts'
 import { MetadataImage } from '../image/image.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
+import type { BeatSource } from '../link/broker-liveness.ts'
 import { CommandType } from '../link/commands.ts'
-import type { ControlMessage } from '../link/control.ts'
+import type { ControllerRequest, ControlMessage } from '../link/control.ts'
 import { BrokerGauge } from '../link/counters.ts'
-import { type ControlEnvelope, type ControlPort, SERVER_PEER } from '../link/ports.ts'
+import {
+  brokerPeer,
+  type ControlEnvelope,
+  type ControlPort,
+  frontPeer,
+  SERVER_PEER,
+} from '../link/ports.ts'
 import type { LogEnvironment } from '../log/environment.ts'
 import type { RingHandler, RingReader } from '../shared/ring-reader.ts'
 import { BatchBuffers } from './batch-buffers.ts'
 import { BrokerCounters, type CounterRows } from './broker-counters.ts'
 import { BrokerLink, type BrokerRings } from './broker-link.ts'
 import { BrokerStop, type CompanionLog } from './broker-stop.ts'
+import { ControlInbox } from './control-inbox.ts'
 import { CoordinateHandler } from './coordinate.ts'
 import { type CallToken, CoordinatorAnswers } from './coordinator-answers.ts'
 import { Coordinators } from './coordinators.ts'
@@ -25,12 +33,13 @@ import { FrontLink, type FrontRings } from './front-link.ts'
 import { LeaderPartitions } from './leader-partitions.ts'
 import { ListOffsetsHandler } from './list-offsets.ts'
 import { LocateHandler } from './locate.ts'
-import { type LogSizesOptions, logSizes } from './log-sizes.ts'
+import { describeLogs, type LogSizesOptions } from './log-sizes.ts'
 import { Maintenance } from './maintenance.ts'
 import { MetadataFollower } from './metadata-follower.ts'
 import { ProduceHandler } from './produce.ts'
 import type { Replica } from './replica.ts'
 import { ReplicaTable } from './replica-table.ts'
+import { Replication } from './replication/replication.ts'
 import { type BrokerSettings, DEFAULT_BROKER_SETTINGS } from './settings.ts'
 import { TopicStatsHandler } from './topic-stats.ts'
 import { WatchHandler } from './watch.ts'
@@ -55,6 +64,14 @@ export interface BrokerAgentOptions {
   readonly fronts: readonly FrontRings[]
   /** The other brokers of the cell; none unless given. */
   readonly peers?: readonly BrokerRings[]
+  /** The directory of a broker of the cell; needed where there are others. */
+  readonly rootOf?: (broker: BrokerId) => string
+  /** Which of them live; all unless given. */
+  readonly beats?: BeatSource | null
+  /** Of this broker's directory, as the controller is to know it; not asked for unless given. */
+  readonly directoryId?: string | null
+  /** That id was drawn at this start. Default false. */
+  readonly isNewDirectory?: boolean
   readonly control: ControlPort
   readonly counters: CounterRows | null
   readonly settings?: Partial<BrokerSettings>
@@ -69,12 +86,16 @@ export interface BrokerAgentOptions {
   readonly companions?: readonly CompanionLog[]
   /** Messages that are not for a broker: the controller's, where it shares this thread. */
   readonly onOtherMessage?: (envelope: ControlEnvelope) => void
+  /** What is to be asked of the controller about a topic of that tenant; nobody waits for the answer. */
+  readonly askController?: (tenantId: TenantId, request: ControllerRequest) => void
   /** The order to stop has come: the controller on this thread stops, too. */
   readonly onStopping?: () => void
 }
 
 /** Commands taken from one front before the next has its turn. */
-const SLICE = 32
+const SLICE = 8
+/** A turn in which commands have taken longer takes no more: each may make files, and who takes no turns is taken for one that hangs. */
+const COMMANDS_MS = 50
 const TIMERS_PER_TURN = 256
 
 /**
@@ -87,7 +108,7 @@ export class BrokerAgent {
   readonly #image: MetadataImage
   readonly #follower: MetadataFollower
   readonly #links: readonly FrontLink[]
-  readonly #peers: BrokerLink[]
+  readonly #replication: Replication
   readonly #handlers: readonly RingHandler[]
   readonly #table: ReplicaTable
   readonly #partitions: LeaderPartitions
@@ -104,6 +125,7 @@ export class BrokerAgent {
   readonly #logSizes: LogSizesOptions
   readonly #maintenance: Maintenance
   readonly #stop: BrokerStop
+  readonly #inbox: ControlInbox
   #firstFront = 0
 
   constructor(options: BrokerAgentOptions) {
@@ -113,38 +135,38 @@ export class BrokerAgent {
     this.#image = new MetadataImage(options.brokerConfigs)
     const image = this.#image
     this.#links = options.fronts.map((rings) => new FrontLink(rings))
-    this.#peers = (options.peers ?? []).map((rings) => new BrokerLink(rings))
     if (this.#links.some(({ front }, index) => front !== index)) {
       throw new InvariantError('fronts are given in the order of their ids')
     }
+    const { openLogsMax, failedRetryMs } = this.#settings
     this.#table = new ReplicaTable({
-      environment,
-      root,
-      cellId,
-      brokerId,
-      image,
-      openLogsMax: this.#settings.openLogsMax,
-      failedRetryMs: this.#settings.failedRetryMs,
+      ...{ environment, root, cellId, brokerId, image, openLogsMax, failedRetryMs },
       onFailed: (replica) => this.#onFailed(replica),
       onFlushed: (replica) => this.#onFlushed(replica),
+      openGroup: (replica) => void this.#replication.open(replica),
+      onClosing: (replica, isQuiet) => this.#replication.onClosing(replica, isQuiet),
     })
-    const drainControl = () => void this.#drainControl(Number.POSITIVE_INFINITY)
+    this.#buffers = new BatchBuffers(this.#settings.batchBuffersMax)
+    this.#replication = this.#newReplication(options)
+    this.#inbox = new ControlInbox(options.control, (envelope) => this.#onControl(envelope))
+    const drainControl = () => this.#inbox.drainMidTurn()
+    const isWhole = () => !this.#follower.isPartial
     this.#partitions = new LeaderPartitions({
       brokerId,
       image,
       table: this.#table,
+      replication: this.#replication,
       links: this.#links,
       counters: new BrokerCounters(options.counters),
       drainControl,
+      isImageWhole: isWhole,
     })
     const partitions = this.#partitions
-    this.#buffers = new BatchBuffers(this.#settings.batchBuffersMax)
     this.#produce = new ProduceHandler(partitions, this.#buffers, drainControl)
     this.#locate = new LocateHandler(partitions)
     this.#watch = new WatchHandler(partitions)
     this.#listOffsets = new ListOffsetsHandler(partitions)
     this.#topicStats = new TopicStatsHandler(partitions, options.control)
-    const isWhole = () => !this.#follower.isPartial
     const { table, handler } = coordination(options, partitions, this.#buffers, image, isWhole)
     this.#coordinators = table
     this.#coordinate = handler
@@ -190,6 +212,16 @@ export class BrokerAgent {
     return this.#stop.isStopped
   }
 
+  /** The controller knows this broker's directory; until then no replica of a group is opened. */
+  get isRegistered(): boolean {
+    return this.#replication.isRegistered
+  }
+
+  /** What is in use here of a partition. For tests. */
+  replica(number: PartitionNumber): Replica | undefined {
+    return this.#table.get(number)
+  }
+
   /** Logs that are open now. */
   get openLogs(): number {
     return this.#table.openCount
@@ -198,9 +230,10 @@ export class BrokerAgent {
   /** Monotonic milliseconds at which the next turn is due; a turn before does no harm. */
   get nextTimerAtMs(): number {
     if (this.isStopped) return Number.POSITIVE_INFINITY
-    if (this.#coordinators.hasWork) return 0
+    if (this.#coordinators.hasWork || this.#inbox.hasLate) return 0
     return Math.min(
       this.#table.timers.nextAtMs,
+      this.#replication.nextTimerAtMs,
       this.#stop.isStopping ? this.#stop.nextTimerAtMs : this.#maintenance.nextTimerAtMs,
     )
   }
@@ -211,17 +244,19 @@ export class BrokerAgent {
     const partitions = this.#partitions
     partitions.nowMs = nowMs
     partitions.wallMs = this.#options.environment.clock.wallMs()
-    let work = this.#drainControl(this.#settings.controlPerTurn)
+    let work = this.#inbox.drain(this.#settings.controlPerTurn)
+    work += this.#replication.look(nowMs)
     const commands = this.#takeCommands()
     if (commands > 0) partitions.counters.addOwn(BrokerGauge.TURN_COMMANDS, commands)
     work += commands + this.#produce.writeStaged()
     work += this.#options.flush.doWork()
     work += this.#table.timers.fireDue(nowMs, TIMERS_PER_TURN)
-    work += partitions.settleMoved()
     work += this.#coordinators.doWork()
+    // after all that this turn has staged is written: a group that loses its term here leaves nothing half done
+    work += this.#replication.doWork(nowMs)
+    work += partitions.settleMoved()
     work += this.#stop.isStopping ? this.#stop.doWork(nowMs) : this.#maintenance.doWork(nowMs)
     for (const link of this.#links) link.ring()
-    for (const peer of this.#peers) peer.ring()
     return work
   }
 
@@ -232,9 +267,17 @@ export class BrokerAgent {
 
   /** Another thread is that peer now: what was sent to the one before, and came from it and was not read, is lost. */
   replacePeer(rings: BrokerRings): void {
-    const index = this.#peers.findIndex(({ broker }) => broker === rings.broker)
-    invariant(index >= 0, 'a peer takes the place of its predecessor')
-    this.#peers[index] = new BrokerLink(rings)
+    this.#replication.replaceLink(new BrokerLink(rings))
+  }
+
+  /** A peer's thread has ended. */
+  peerGone(broker: BrokerId): void {
+    this.#replication.peerEnded(broker)
+  }
+
+  /** Nothing that this broker and that one say to each other arrives, as long as `isCut`: for drills. */
+  cut(broker: BrokerId, isCut: boolean): void {
+    this.#replication.cut(broker, isCut)
   }
 
   /** A front's thread has exited: its pins on ring logs count no more. */
@@ -245,6 +288,8 @@ export class BrokerAgent {
 
   #takeCommands(): number {
     const { commandsPerTurn, stagedBytesPerTurn } = this.#settings
+    const { clock } = this.#options.environment
+    const untilMs = clock.monotonicMs() + COMMANDS_MS
     const fronts = this.#links.length
     this.#firstFront = (this.#firstFront + 1) % fronts
     let taken = 0
@@ -255,8 +300,8 @@ export class BrokerAgent {
         inRound += this.#links[at]!.commands.poll(this.#handlers[at]!, SLICE)
         if (this.#produce.stagedBytes >= stagedBytesPerTurn) return taken + inRound
       }
-      if (inRound === 0) break
       taken += inRound
+      if (inRound === 0 || clock.monotonicMs() >= untilMs) break
     }
     return taken
   }
@@ -267,6 +312,8 @@ export class BrokerAgent {
         if (type === CommandType.PRODUCE) this.#produce.onProduce(link, reader, at)
         else if (type === CommandType.LOCATE) this.#locate.onLocate(link, reader, at)
         else if (type === CommandType.WATCH) this.#watch.onWatch(link, reader, at)
+        else if (type === CommandType.REPLICA_LOCATE) this.#locate.onReplicaLocate(link, reader, at)
+        else if (type === CommandType.REPLICA_WATCH) this.#watch.onReplicaWatch(link, reader, at)
         else if (type === CommandType.LIST_OFFSETS)
           this.#listOffsets.onListOffsets(link, reader, at)
         else if (type === CommandType.COORDINATE) this.#coordinate.onCoordinate(link, reader, at)
@@ -276,17 +323,6 @@ export class BrokerAgent {
         else throw new InvariantError(`command of unknown type ${type}`)
       },
     }
-  }
-
-  #drainControl(limit: number): number {
-    let count = 0
-    while (count < limit) {
-      const envelope = this.#options.control.poll()
-      if (envelope === undefined) break
-      this.#onControl(envelope)
-      count++
-    }
-    return count
   }
 
   #onControl(envelope: ControlEnvelope): void {
@@ -299,12 +335,19 @@ export class BrokerAgent {
       const found = describeProducers(this.#partitions, message.partition)
       const { correlation } = message
       this.#options.control.post(from, { kind: 'producers', correlation, ...found })
+    } else if (message.kind === 'move-leadership') {
+      const { correlation, partition, to } = message
+      this.#replication.moveLeadership(from, correlation, partition, to as BrokerId)
     } else if (message.kind === 'topic-stats-request') {
       this.#topicStats.onRequest(from, message)
     } else if (message.kind === 'describe-log-sizes') {
       const { correlation } = message
-      const sizes = logSizes(message.partitions, this.#logSizes)
-      this.#options.control.post(from, { kind: 'log-sizes', correlation, sizes })
+      const logs = describeLogs(message.partitions, this.#logSizes)
+      this.#options.control.post(from, { kind: 'log-sizes', correlation, logs })
+    } else if (message.kind === 'describe-metadata') {
+      const { correlation } = message
+      const { offset: endOffset } = this.#image
+      this.#options.control.post(from, { kind: 'metadata-end', correlation, endOffset })
     } else if (message.kind === 'stop') {
       this.#stop.begin(this.#partitions.nowMs, message.deadlineMs)
     } else {
@@ -325,13 +368,64 @@ export class BrokerAgent {
   }
 
   #onFlushed(replica: Replica): void {
+    this.#replication.flushed(replica)
     this.#partitions.moved(replica)
     this.#maintenance.onFlushed(replica)
   }
 
+  #newReplication(options: BrokerAgentOptions): Replication {
+    const { cellId, brokerId, environment, control, root, peers = [] } = options
+    return new Replication({
+      ...{ cellId, brokerId, environment, control, image: this.#image, table: this.#table },
+      rootOf: options.rootOf ?? (() => root),
+      links: peers.map((rings) => new BrokerLink(rings)),
+      fronts: this.#links.map(({ front }) => frontPeer(front)),
+      beats: options.beats ?? null,
+      directoryId: options.directoryId ?? null,
+      isNewDirectory: options.isNewDirectory ?? false,
+      takeBuffer: (from, bufferId) => this.#takeBytes(brokerPeer(cellId, from), bufferId),
+      onDeposed: (replica) => {
+        this.#partitions.deposed(replica)
+        this.#coordinators.drop(replica.number)
+      },
+      onMoved: (replica) => this.#onMoved(replica),
+      onRaised: (replica) => this.#removeReplica(replica, ErrorCode.NOT_LEADER_OR_FOLLOWER),
+      onSettled: ({ number, topic: { tenantId, topicId }, index }, replicas) => {
+        const generation = this.#image.moveGenerationOf(number)
+        const settled = { kind: 'replicas-settled', topicId, index, generation, replicas } as const
+        options.askController?.(tenantId, settled)
+      },
+      onStale: (number, directory) => this.#removeStale(number, directory),
+      isRemoving: (directory) => this.#maintenance.isRemoving(directory),
+    })
+  }
+
+  /** A peer posts them before it publishes what names them. */
+  #takeBytes(peer: string, bufferId: number): Uint8Array | null {
+    let sab = this.#buffers.take(peer, bufferId)
+    if (sab === undefined) {
+      this.#partitions.drainControl()
+      sab = this.#buffers.take(peer, bufferId)
+    }
+    return sab === undefined ? null : new Uint8Array(sab)
+  }
+
+  #onMoved(replica: Replica): void {
+    const isShort = replica.waiting.size > 0 && this.#replication.hasTooFew(replica)
+    if (isShort) this.#partitions.refuseTooFew(replica)
+    this.#partitions.moved(replica)
+  }
+
   #onGone(number: PartitionNumber, directory: string): void {
     const replica = this.#table.get(number)
-    if (replica !== undefined) this.#removeReplica(replica)
+    const isThere = this.#image.topicOf(number) !== undefined
+    const error = isThere ? ErrorCode.NOT_LEADER_OR_FOLLOWER : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    if (replica !== undefined) this.#removeReplica(replica, error)
+    this.#removeStale(number, directory)
+  }
+
+  #removeStale(number: PartitionNumber, directory: string): void {
+    this.#replication.forget(number)
     this.#maintenance.removeDirectory(number, directory)
   }
 
@@ -345,16 +439,19 @@ export class BrokerAgent {
 
   #onWhole(): void {
     for (const replica of [...this.#table.replicas()]) {
-      const topic = this.#image.topicOf(replica.number)
+      const { number, directory } = replica
+      const topic = this.#image.topicOf(number)
+      const isElsewhere = replica.isReplicated && !this.#replication.isHeldHere(replica)
       if (topic === undefined) this.#removeReplica(replica)
+      else if (isElsewhere) this.#onGone(number, directory)
       else replica.topic = topic
     }
     this.#onConfigs(() => true)
     this.#maintenance.onImageWhole()
   }
 
-  #removeReplica(replica: Replica): void {
-    this.#partitions.refuseAll(replica, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+  #removeReplica(replica: Replica, error: ErrorCode = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION): void {
+    this.#partitions.refuseAll(replica, error)
     this.#coordinators.drop(replica.number)
     this.#table.remove(replica, this.#partitions.nowMs)
   }

@@ -45,6 +45,7 @@ export class BrokerGauges {
     counters.setOwn(BrokerGauge.RING_BYTES_NOW, rings?.usedBytes ?? 0)
     counters.setOwn(BrokerGauge.RINGS_RETIRED_NOW, rings?.retiredCount ?? 0)
     counters.setOwn(BrokerGauge.DISK_WRITABLE_NOW, space?.writable === false ? 0 : 1)
+    counters.setOwn(BrokerGauge.YIELDS_NOW, partitions.replication.isYielding ? 1 : 0)
     if (nowMs < this.#scanAtMs) return
     this.#scanAtMs = nowMs + SCAN_MS
     this.#replicas = table.size
@@ -60,10 +61,13 @@ export class BrokerGauges {
     let leaderless = 0
     for (const number of image.partitionNumbers()) {
       const leader = image.leaderOf(number)
+      if (image.isReplicated(number)) continue
       if (leader === brokerId) led++
       else if (leader === 0) leaderless++
     }
     const { counters } = partitions
+    // of those with several replicas, what is open: nobody leads what nobody uses
+    led += partitions.replication.ledCount
     counters.setOwn(BrokerGauge.PARTITIONS_LED_NOW, led)
     counters.setOwn(BrokerGauge.TOPICS_NOW, image.topicCount)
     counters.setOwn(BrokerGauge.PARTITIONS_NOW, image.partitionCount)

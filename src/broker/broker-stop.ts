@@ -109,6 +109,7 @@ export class BrokerStop {
 
   #closeAll(nowMs: number): void {
     const { environment, partitions, companions } = this.#options
+    partitions.replication.stop()
     for (const replica of [...partitions.table.replicas()]) {
       partitions.settle(replica)
       partitions.refuseAll(replica, ErrorCode.NOT_LEADER_OR_FOLLOWER)

@@ -1,4 +1,5 @@
 import type { BrokerId, CellId, FrontId } from '../base/ids.ts'
+import { COORDINATED_HEAD_FIELDS } from '../link/control.ts'
 import { type ControlPort, frontPeer } from '../link/ports.ts'
 import type { Api } from '../protocol/api.ts'
 import { encodeResponse } from '../protocol/codec.ts'
@@ -45,9 +46,9 @@ export class CoordinatorAnswers {
     )
   }
 
-  /** No coordinator answers: the front makes the answer from the error. */
-  refuse(front: FrontId, correlation: number, error: number): void {
-    this.#add(front, correlation, error, null)
+  /** No coordinator answers: the front makes the answer from the error. `wasHandled`: one has begun to, and what it did may last. */
+  refuse(front: FrontId, correlation: number, error: number, wasHandled = false): void {
+    this.#add(front, correlation, error, null, wasHandled)
   }
 
   /** Sends what was gathered; returns how many answers. */
@@ -67,20 +68,26 @@ export class CoordinatorAnswers {
         heads: Int32Array.from(heads),
         bytes,
       })
-      count += heads.length / 3
+      count += heads.length / COORDINATED_HEAD_FIELDS
     }
     this.#byFront.clear()
     return count
   }
 
-  #add(front: FrontId, correlation: number, error: number, frame: EncodedFrame | null): void {
+  #add(
+    front: FrontId,
+    correlation: number,
+    error: number,
+    frame: EncodedFrame | null,
+    wasHandled = true,
+  ): void {
     let gathered = this.#byFront.get(front)
     if (gathered === undefined) {
       gathered = { heads: [], chunks: [], byteLength: 0 }
       this.#byFront.set(front, gathered)
     }
     const byteLength = frame?.byteLength ?? 0
-    gathered.heads.push(correlation, error, byteLength)
+    gathered.heads.push(correlation, error, byteLength, wasHandled ? 1 : 0)
     gathered.byteLength += byteLength
     if (frame !== null) gathered.chunks.push(...frame.chunks)
   }

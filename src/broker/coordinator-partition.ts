@@ -35,6 +35,8 @@ export class CoordinatorPartition {
   /** Records wait for the write at the end of this turn. */
   isStaged = false
   usedAtMs: number
+  /** In which its broker leads the partition; 0 where that is its only replica. */
+  ledTerm = 0
   timer: Timer | null = null
 
   constructor(

@@ -139,9 +139,12 @@ export class Coordinators {
   /** The coordinator of a partition that this broker leads, begun to be loaded if it is not; or why there is none. */
   #find(number: PartitionNumber): CoordinatorPartition | number {
     const known = this.#byNumber(number)
-    if (known !== undefined) return known
+    if (known !== undefined && known.ledTerm === 0) return known
     const replica = this.#partitions.admit(number, -1)
     if (replica === null) return ErrorCode.NOT_COORDINATOR
+    if (known?.ledTerm === replica.ledTerm) return known
+    // others may have written since
+    if (known !== undefined) this.#unload(known)
     // to admit it may have taken in the first part of an image
     if (!this.#options.isImageWhole()) return ErrorCode.COORDINATOR_LOAD_IN_PROGRESS
     const coordinator = this.#options.newCoordinator(replica.topic)
@@ -158,6 +161,8 @@ export class Coordinators {
       nowMs,
       this.#options.clock.monotonicMs(),
     )
+    partition.ledTerm = replica.ledTerm
+    replica.isCoordinated = true
     this.#loading.add(partition)
     this.#load(partition)
     const isKept = partition.isLoaded || this.#loading.has(partition)
@@ -265,9 +270,15 @@ export class Coordinators {
       return false
     }
     const { records } = step
+    if (replica.isReplicated && !partition.isStaged) {
+      if (!this.#partitions.replication.aboutToAppend(replica)) {
+        this.#failStep(partition, step, 'this broker leads it no more')
+        return false
+      }
+    }
     const batch = buildBatch(records.map((one) => ({ timestampMs: wallMs, ...one })))
     const outcome = this.#outcome
-    const epoch = this.#partitions.leaderEpochOf(partition.number)
+    const epoch = this.#partitions.leaderEpochOf(replica)
     const isGood = table.guard(replica, nowMs, () => log.stage(batch, wallMs, epoch, outcome))
     // the table has dropped the coordinator
     if (!isGood) return false
@@ -333,6 +344,10 @@ export class Coordinators {
       failed = log.write()
     })
     if (!isGood) return null
+    // also where it failed: a part of the turn may have been written before
+    if (replica.isReplicated) this.#partitions.replication.appended(replica)
+    // its group may have given up
+    if (replica.log !== log) return failed
     this.#partitions.settle(replica)
     table.arm(replica)
     return failed
@@ -395,12 +410,14 @@ export class Coordinators {
     if (partition.timer !== null) table.timers.cancel(partition.timer)
     partition.timer = null
     const replica = table.get(partition.number)
-    if (replica !== undefined) replica.isHeld = false
-    const refuse = (token: CallToken) => this.#refuse(partition, token, ErrorCode.NOT_COORDINATOR)
+    if (replica !== undefined) replica.isHeld = replica.isCoordinated = false
+    // records of what it has looked at may be written, and last
+    const refuse = (token: CallToken, wasHandled = true) =>
+      this.#refuse(partition, token, ErrorCode.NOT_COORDINATOR, wasHandled)
     partition.answers.fail((answers) => {
       for (const { token } of answers) refuse(token)
     })
-    for (const { token } of partition.waiting) refuse(token)
+    for (const { token } of partition.waiting) refuse(token, false)
     partition.waiting = []
     try {
       this.#deliver(partition, partition.coordinator.stop())
@@ -464,8 +481,13 @@ export class Coordinators {
     return isDone && coordinator.isQuiet && !this.#uncommitted.has(partition)
   }
 
-  #refuse(partition: CoordinatorPartition, token: CallToken, error: number): void {
+  #refuse(
+    partition: CoordinatorPartition,
+    token: CallToken,
+    error: number,
+    wasHandled = false,
+  ): void {
     if (!partition.open.delete(token)) return
-    this.#options.answers.refuse(token.front, token.correlation, error)
+    this.#options.answers.refuse(token.front, token.correlation, error, wasHandled)
   }
 }

@@ -5,7 +5,7 @@ import type { FrontLink } from './front-link.ts'
 import type { LeaderPartitions } from './leader-partitions.ts'
 import type { Replica } from './replica.ts'
 
-/** DELETE_RECORDS: answered once the new start of the log is durable, after those who wait for the partition were woken. */
+/** DELETE_RECORDS: answered once the new start of the log is durable (of several replicas: agreed on, and durable here), after those who wait for the partition were woken. */
 export class DeleteRecordsHandler {
   readonly #partitions: LeaderPartitions
   readonly #command: DeleteRecordsCommand = {
@@ -50,7 +50,11 @@ export class DeleteRecordsHandler {
       answer(error, lowWatermark)
     }
     const { table, nowMs } = partitions
-    const isAlive = table.guard(replica, nowMs, () => replica.log!.deleteRecords(offset, done))
+    const { group } = replica
+    const isAlive = table.guard(replica, nowMs, () => {
+      if (group === null) replica.log!.deleteRecords(offset, done)
+      else group.deleteRecords(offset, done)
+    })
     if (!isAlive) done(ErrorCode.KAFKA_STORAGE_ERROR, -1)
   }
 }

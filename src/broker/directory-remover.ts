@@ -12,7 +12,7 @@ interface Removal {
 const RETRY_MS = 5_000
 
 /**
- * Removes the directories of deleted topics, a bounded number of files per turn. One that is half removed when the process
+ * Removes the directories of deleted topics and of replicas that were moved away, a bounded number of files per turn. One that is half removed when the process
  * ends is found as an orphan at the next start. On the broker's thread.
  */
 export class DirectoryRemover {
@@ -33,6 +33,10 @@ export class DirectoryRemover {
   /** When it wants a turn: Infinity with nothing to do, and a while after the disk failed it. */
   get nextTimerAtMs(): number {
     return this.#queue.length === 0 ? Number.POSITIVE_INFINITY : this.#notBeforeMs
+  }
+
+  has(directory: string): boolean {
+    return this.#queue.some((removal) => removal.directory === directory)
   }
 
   add(number: PartitionNumber | null, directory: string): void {

@@ -28,6 +28,7 @@ export interface BrokerEnvironmentOptions {
   readonly diskMarkBytes?: number | null
   readonly diskReserveBytes?: number
   readonly diskReserveLater?: boolean
+  readonly diskIsAlone?: () => boolean
 }
 
 const OPEN_FILES_MAX = 1_024
@@ -44,6 +45,7 @@ export function openBrokerEnvironment(options: BrokerEnvironmentOptions): LogEnv
     markBytes: options.diskMarkBytes ?? null,
     reserveBytes: options.diskReserveBytes ?? 0,
     reserveLater: options.diskReserveLater ?? false,
+    isAlone: options.diskIsAlone ?? (() => false),
     onChange: (writable, reason) =>
       control.post(SERVER_PEER, { kind: 'disk-state', writable, directory: root, reason }),
   })

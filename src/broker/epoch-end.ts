@@ -30,8 +30,8 @@ export class EpochEndHandler {
     reply.correlation = command.correlation
     reply.error = log === null ? partitions.error : ErrorCode.NONE
     reply.leaderEpoch = reply.endOffset = -1
-    if (log !== null) {
-      const currentEpoch = partitions.leaderEpochOf(command.partition)
+    if (replica !== null && log !== null) {
+      const currentEpoch = partitions.leaderEpochOf(replica)
       const { epoch, endOffset } = log.endOffsetForEpoch(command.leaderEpoch, currentEpoch)
       reply.leaderEpoch = epoch
       reply.endOffset = endOffset

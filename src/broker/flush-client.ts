@@ -26,6 +26,8 @@ interface Flush {
 
 /** Requests that may be with the flusher at a time; the others wait here, where those for one file become one. */
 const IN_FLIGHT_MAX = 64
+/** Of these, those that nothing urgent should have to wait for. */
+const CALM_IN_FLIGHT_MAX = 16
 /** Ring bytes of a completion with its header. */
 const COMPLETION_BYTES = FLUSHED_BYTES + 8
 const PATH_BYTES_MAX_AT_LEAST = 1024
@@ -55,6 +57,8 @@ export class FlushClient implements FlushPort, RingHandler {
   readonly #inFlight = new Map<number, Flush>()
   /** By path, oldest first. */
   readonly #waiting = new Map<string, Flush>()
+  /** The same, of those that go first. */
+  readonly #urgent = new Map<string, Flush>()
   #ticket = 0
 
   constructor(options: FlushClientOptions) {
@@ -75,28 +79,32 @@ export class FlushClient implements FlushPort, RingHandler {
 
   /** Requests that are not answered yet. */
   get pending(): number {
-    return this.#inFlight.size + this.#waiting.size
+    return this.#inFlight.size + this.#waiting.size + this.#urgent.size
   }
 
-  request(path: string, done: Done): void {
-    this.#ask('flush', path, done)
+  request(path: string, done: Done, isUrgent = false): void {
+    this.#ask('flush', path, done, isUrgent ? this.#urgent : this.#waiting)
   }
 
   /** Of a name of its own, which nothing else is asked for. */
   remove(path: string, done: Done): void {
-    this.#ask('remove', path, done)
+    this.#ask('remove', path, done, this.#waiting)
   }
 
-  #ask(operation: Flush['operation'], path: string, done: Done): void {
-    const waiting = this.#waiting.get(path)
+  #ask(operation: Flush['operation'], path: string, done: Done, queue: Map<string, Flush>): void {
+    const waiting = queue.get(path)
     if (waiting !== undefined) waiting.done.push(done)
-    else this.#waiting.set(path, { operation, path, done: [done], sentAtMs: 0 })
+    else queue.set(path, { operation, path, done: [done], sentAtMs: 0 })
   }
 
   /** Takes completions and sends what waits; returns how many of both. */
   doWork(): number {
     const completed = this.#inFlight.size > 0 ? this.#completions.poll(this, this.#inFlightMax) : 0
-    return this.#waiting.size > 0 ? completed + this.#send() : completed
+    const sent =
+      this.#send(this.#urgent, this.#inFlightMax) +
+      this.#send(this.#waiting, Math.min(CALM_IN_FLIGHT_MAX, this.#inFlightMax))
+    if (sent > 0) this.#bell.ring()
+    return completed + sent
   }
 
   onRecord(type: number, reader: RingReader, offset: number): void {
@@ -114,13 +122,13 @@ export class FlushClient implements FlushPort, RingHandler {
     for (const done of flush.done) done(error)
   }
 
-  #send(): number {
+  #send(queue: Map<string, Flush>, inFlightMax: number): number {
     let sent = 0
-    for (const flush of this.#waiting.values()) {
-      if (this.#inFlight.size >= this.#inFlightMax) break
+    for (const flush of queue.values()) {
+      if (this.#inFlight.size >= inFlightMax) break
       const path = encodePath(flush.path)
       if (FLUSH_HEADER_BYTES + path.length > this.#requests.maxRecordBytes) {
-        this.#waiting.delete(flush.path)
+        queue.delete(flush.path)
         for (const done of flush.done)
           done(new DiskError('ENAMETOOLONG', flush.path, flush.operation))
         continue
@@ -128,7 +136,7 @@ export class FlushClient implements FlushPort, RingHandler {
       const type = flush.operation === 'flush' ? FlushType.FLUSH : FlushType.REMOVE
       const at = this.#requests.claim(type, FLUSH_HEADER_BYTES + path.length)
       if (at < 0) break
-      this.#waiting.delete(flush.path)
+      queue.delete(flush.path)
       this.#ticket = (this.#ticket + 1) >>> 0
       writeFlush(this.#requests.bytes, this.#requests.view, at, this.#ticket, path)
       this.#requests.commit()
@@ -136,7 +144,6 @@ export class FlushClient implements FlushPort, RingHandler {
       this.#inFlight.set(this.#ticket, flush)
       sent++
     }
-    if (sent > 0) this.#bell.ring()
     return sent
   }
 }

@@ -25,7 +25,7 @@ export interface FlusherOptions {
 }
 
 const IN_FLIGHT_MAX = 4
-const OPEN_FILES_MAX = 256
+export const OPEN_FILES_MAX = 256
 /** Files that nobody has had flushed for one to two of these are closed. */
 const UNUSED_MS = 5_000
 

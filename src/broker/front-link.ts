@@ -112,12 +112,18 @@ export class FrontLink {
     this.#replies.commit()
   }
 
-  woken(partition: PartitionNumber, error: number, highWatermark: number): void {
+  /** `type`: WOKEN, or REPLICA_WOKEN. */
+  woken(
+    partition: PartitionNumber,
+    error: number,
+    highWatermark: number,
+    type: number = ReplyType.WOKEN,
+  ): void {
     const reply = this.#woken
     reply.partition = partition
     reply.error = error
     reply.highWatermark = highWatermark
-    const at = this.#claim(ReplyType.WOKEN, WOKEN_BYTES)
+    const at = this.#claim(type, WOKEN_BYTES)
     writeWoken(this.#replies.view, at, reply)
     this.#replies.commit()
   }

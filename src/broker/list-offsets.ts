@@ -59,7 +59,7 @@ export class ListOffsetsHandler {
       log.offsetForTimestamp(this.#command.timestamp, reply)
       // an epoch begins with its leader, not with its first batch
       if (reply.offset >= 0 && reply.leaderEpoch < 0) {
-        reply.leaderEpoch = partitions.leaderEpochOf(replica.number)
+        reply.leaderEpoch = partitions.leaderEpochOf(replica)
       }
       return ErrorCode.NONE
     } catch (error) {

@@ -25,7 +25,7 @@ const newReply = (): LocatedReply => ({
   batchBaseOffset: -1,
 })
 
-/** LOCATE: where a fetch finds its bytes. A closed log is not opened for a fetch that waits at its end. */
+/** LOCATE and REPLICA_LOCATE: where a fetch finds its bytes. A closed log is not opened for a fetch that waits at its end. */
 export class LocateHandler {
   readonly #partitions: LeaderPartitions
   readonly #command: LocateCommand = {
@@ -50,6 +50,22 @@ export class LocateHandler {
     if (error !== ErrorCode.NONE) this.#refuse(error)
     this.#reply.correlation = command.correlation
     link.located(this.#reply)
+  }
+
+  /** What lies beyond the end of this replica may be on its way: OFFSET_NOT_AVAILABLE. */
+  onReplicaLocate(link: FrontLink, reader: RingReader, at: number): void {
+    const command = this.#command
+    readLocate(reader.view, at, command)
+    const partitions = this.#partitions
+    const replica = partitions.admitReplica(command.partition, command.currentLeaderEpoch)
+    const error = replica === null ? partitions.error : this.#locate(replica)
+    const reply = this.#reply
+    if (error !== ErrorCode.NONE) this.#refuse(error)
+    else if (reply.error === ErrorCode.OFFSET_OUT_OF_RANGE && command.offset > reply.logEndOffset) {
+      reply.error = ErrorCode.OFFSET_NOT_AVAILABLE
+    }
+    reply.correlation = command.correlation
+    link.located(reply)
   }
 
   #locate(replica: Replica): number {
@@ -80,7 +96,7 @@ export class LocateHandler {
     reply.highWatermark = endOffset
     reply.lastStableOffset = endOffset
     reply.logEndOffset = endOffset
-    reply.leaderEpoch = partitions.leaderEpochOf(replica.number)
+    reply.leaderEpoch = partitions.leaderEpochOf(replica)
   }
 
   #refuse(error: number): void {

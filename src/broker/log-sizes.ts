@@ -1,6 +1,7 @@
 import type { PartitionNumber } from '../base/ids.ts'
 import { partitionPath } from '../base/paths.ts'
 import type { MetadataView } from '../image/view.ts'
+import type { DescribedLog } from '../link/control.ts'
 import { type Disk, DiskError } from '../log/disk.ts'
 import type { ReplicaTable } from './replica-table.ts'
 
@@ -13,14 +14,27 @@ export interface LogSizesOptions {
 }
 
 /**
- * Bytes of the segments of partitions, in their order; those that have not been open since the start are looked up on the disk. 0 for
- * what was never written or is not known; NaN where the disk does not tell. As bounded as the question: a few file calls each.
+ * The logs of partitions that lie here, led or followed, in their order. Bytes are those of the segments: of logs that have not been open since
+ * the start as the disk tells; 0 for what was never written or is not known, NaN where the disk does not tell. As bounded as the question: a few
+ * file calls each.
  */
-export const logSizes = (
+export const describeLogs = (
   partitions: readonly PartitionNumber[],
   options: LogSizesOptions,
-): number[] =>
-  partitions.map((number) => options.table.measuresOf(number)?.sizeBytes ?? onDisk(number, options))
+): DescribedLog[] => partitions.map((number) => describeLog(number, options))
+
+function describeLog(number: PartitionNumber, options: LogSizesOptions): DescribedLog {
+  const { table } = options
+  const measures = table.measuresOf(number)
+  if (measures === null) {
+    const sizeBytes = onDisk(number, options)
+    return { sizeBytes, logEndOffset: Number.NaN, highWatermark: Number.NaN }
+  }
+  const { sizeBytes, endOffset } = measures
+  // of one that is closed nothing is above its high watermark
+  const logEndOffset = table.get(number)?.log?.logEndOffset ?? endOffset
+  return { sizeBytes, logEndOffset, highWatermark: endOffset }
+}
 
 function onDisk(number: PartitionNumber, { image, disk, root }: LogSizesOptions): number {
   const partition = image.partition(number)

@@ -49,7 +49,7 @@ export class Maintenance {
     const { disk, clock } = environment
     const { table } = partitions
     this.#remover = new DirectoryRemover(environment, settings.removalsPerTurn)
-    this.#orphans = new OrphanSearch(disk, root, cellId, image, (directory) =>
+    this.#orphans = new OrphanSearch({ disk, root, cellId, brokerId, image }, (directory) =>
       this.#onOrphan(directory),
     )
     this.#gauges = new BrokerGauges(options)
@@ -79,7 +79,12 @@ export class Maintenance {
     this.#cleaner.onFlushed(replica)
   }
 
-  /** A replica's topic was deleted. */
+  /** The directory is being removed: nothing may be put there. */
+  isRemoving(directory: string): boolean {
+    return this.#remover.has(directory)
+  }
+
+  /** A replica's topic was deleted, or it was moved away. */
   removeDirectory(number: PartitionNumber, directory: string): void {
     this.#remover.add(number, directory)
   }
@@ -91,15 +96,18 @@ export class Maintenance {
 
   /** The image is whole: only now is a directory that it does not name an orphan. */
   onImageWhole(): void {
-    const { environment, image } = this.#options
+    const { environment, image, brokerId } = this.#options
     const { recoveryPoints, logger } = environment
+    const isHere = (number: PartitionNumber) =>
+      image.topicOf(number) !== undefined &&
+      (!image.isReplicated(number) || image.holdersOf(number).includes(brokerId))
     const named = (recoveryPoints.dirtyPartitions() as PartitionNumber[]).filter(
       (number) => number !== METADATA_PARTITION,
     )
-    this.#toRecover = named.filter((number) => image.topicOf(number) !== undefined)
+    this.#toRecover = named.filter(isHere)
     try {
       for (const number of named) {
-        if (image.topicOf(number) === undefined) recoveryPoints.remove(number)
+        if (!isHere(number)) recoveryPoints.remove(number)
       }
       this.#orphans.begin()
       this.#searching = true
@@ -146,9 +154,12 @@ export class Maintenance {
   #recoverOne(): number {
     const number = this.#toRecover.pop()
     if (number === undefined) return 0
-    const { partitions } = this.#options
-    const replica = partitions.admit(number, -1)
-    if (replica !== null && replica.log === null) partitions.open(replica)
+    const { partitions, image, brokerId } = this.#options
+    const isHere = image.isReplicated(number)
+      ? image.holdersOf(number).includes(brokerId)
+      : image.leaderOf(number) === brokerId
+    const replica = isHere && !partitions.isStopping ? partitions.table.admit(number) : undefined
+    if (replica !== undefined && replica.log === null) partitions.open(replica)
     return 1
   }
 

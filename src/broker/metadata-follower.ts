@@ -2,6 +2,7 @@ import type { BrokerId, CellId, PartitionIndex, PartitionNumber } from '../base/
 import { partitionPath } from '../base/paths.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import { applyMetadata, type MetadataImage } from '../image/image.ts'
+import { toldReplicas } from '../image/replica-moves.ts'
 import type { MetadataMessage } from '../image/request.ts'
 import type { TopicView } from '../image/view.ts'
 
@@ -11,7 +12,7 @@ export interface MetadataFollowerOptions {
   readonly brokerId: BrokerId
   /** The broker's directory. */
   readonly root: string
-  /** A replica of this broker went with its topic; its files are in `directory`. */
+  /** A replica of this broker went with its topic, or elsewhere; its files are in `directory`. */
   readonly onGone: (number: PartitionNumber, directory: string) => void
   /** Topics of any tenant are gone: the image, which is whole, does not hold them any more. */
   readonly onTopicsDeleted: (topics: readonly TopicView[]) => void
@@ -94,6 +95,7 @@ export class MetadataFollower {
   }
 
   #goneBy(entry: MetadataEntry): Gone[] {
+    if (entry.kind === 'partition-reassigned') return this.#movedBy(entry)
     if (entry.kind !== 'topic-deleted') return []
     const { image, cellId, brokerId, root } = this.#options
     const topic = image.topicById(entry.tenantId, entry.topicId)
@@ -102,10 +104,23 @@ export class MetadataFollower {
     for (let i = 0; i < topic.partitionCount; i++) {
       const index = i as PartitionIndex
       const number = topic.numberOf(index)
-      if (!image.partition(number)?.replicas.includes(brokerId)) continue
+      if (!image.holdersOf(number).includes(brokerId)) continue
       gone.push({ number, directory: partitionPath(root, topic.tenantId, topic.topicId, index) })
     }
     return gone
+  }
+
+  /** Where this broker held a replica, and is to hold none from now on. */
+  #movedBy(entry: Extract<MetadataEntry, { kind: 'partition-reassigned' }>): Gone[] {
+    const { image, cellId, brokerId, root } = this.#options
+    const topic = image.topicById(entry.tenantId, entry.topicId)
+    if (topic === undefined || topic.cellId !== cellId) return []
+    if (entry.index >= topic.partitionCount) return []
+    const index = entry.index as PartitionIndex
+    const number = topic.numberOf(index)
+    const isHere = [...toldReplicas(entry), ...entry.leaving].includes(brokerId)
+    if (isHere || !image.holdersOf(number).includes(brokerId)) return []
+    return [{ number, directory: partitionPath(root, topic.tenantId, topic.topicId, index) }]
   }
 }
 

@@ -1,39 +1,36 @@
-import type { CellId, PartitionIndex, TenantId, TopicId } from '../base/ids.ts'
-import type { MetadataView } from '../image/view.ts'
+import type { BrokerId, CellId, PartitionIndex, TenantId, TopicId } from '../base/ids.ts'
+import type { MetadataView, TopicView } from '../image/view.ts'
 import type { Disk } from '../log/disk.ts'
 
 const TENANT = /^[0-9a-f]{16}$/
 const PARTITION = /^([0-9a-f]{32})-(\d+)$/
 
+export interface OrphanSearchOptions {
+  readonly disk: Disk
+  readonly root: string
+  readonly cellId: CellId
+  readonly brokerId: BrokerId
+  readonly image: MetadataView
+}
+
 /**
- * Finds replica directories that no metadata names: topics deleted while this broker was away, or half removed. Begun only when
+ * Finds replica directories that no metadata names: topics deleted and replicas moved while this broker was away, or half removed. Begun only when
  * the image is whole; one tenant's directory per step. Anything that is not named like ours is left alone.
  */
 export class OrphanSearch {
-  readonly #disk: Disk
-  readonly #root: string
-  readonly #cellId: CellId
-  readonly #image: MetadataView
+  readonly #options: OrphanSearchOptions
   readonly #found: (directory: string) => void
   #tenants: string[] = []
 
-  constructor(
-    disk: Disk,
-    root: string,
-    cellId: CellId,
-    image: MetadataView,
-    found: (directory: string) => void,
-  ) {
-    this.#disk = disk
-    this.#root = root
-    this.#cellId = cellId
-    this.#image = image
+  constructor(options: OrphanSearchOptions, found: (directory: string) => void) {
+    this.#options = options
     this.#found = found
   }
 
   /** Throws DiskError. */
   begin(): void {
-    this.#tenants = this.#disk.list(this.#root).filter((name) => TENANT.test(name))
+    const { disk, root } = this.#options
+    this.#tenants = disk.list(root).filter((name) => TENANT.test(name))
   }
 
   /** Looks at one tenant; returns 0 when there is none left. Throws DiskError. */
@@ -41,14 +38,21 @@ export class OrphanSearch {
     const tenant = this.#tenants.pop()
     if (tenant === undefined) return 0
     const tenantId = tenant as TenantId
-    for (const name of this.#disk.list(`${this.#root}/${tenant}`)) {
+    const { disk, root, image } = this.#options
+    for (const name of disk.list(`${root}/${tenant}`)) {
       const [, topicId, index] = PARTITION.exec(name) ?? []
       if (topicId === undefined) continue
-      const topic = this.#image.topicById(tenantId, topicId as TopicId)
-      const isOurs = topic !== undefined && topic.cellId === this.#cellId
-      if (isOurs && (Number(index) as PartitionIndex) < topic.partitionCount) continue
-      this.#found(`${this.#root}/${tenant}/${name}`)
+      const topic = image.topicById(tenantId, topicId as TopicId)
+      if (topic !== undefined && this.#isOurs(topic, Number(index))) continue
+      this.#found(`${root}/${tenant}/${name}`)
     }
     return 1
+  }
+
+  #isOurs(topic: TopicView, index: number): boolean {
+    const { cellId, brokerId, image } = this.#options
+    if (topic.cellId !== cellId || index >= topic.partitionCount) return false
+    const number = topic.numberOf(index as PartitionIndex)
+    return !image.isReplicated(number) || image.holdersOf(number).includes(brokerId)
   }
 }

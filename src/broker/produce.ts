@@ -10,7 +10,7 @@ import { frontPeer } from '../link/ports.ts'
 import { ProduceReason } from '../link/produce-reason.ts'
 import { faultOfWrite } from '../log/batch-stager.ts'
 import type { DiskError } from '../log/disk.ts'
-import { newAppendOutcome } from '../log/outcomes.ts'
+import { type AppendOutcome, newAppendOutcome } from '../log/outcomes.ts'
 import type { RingReader } from '../shared/ring-reader.ts'
 import type { BatchBuffers } from './batch-buffers.ts'
 import type { FrontLink } from './front-link.ts'
@@ -28,6 +28,13 @@ const newCommand = (): ProduceCommand => ({
   byteLength: 0,
 })
 
+/** Refusals upon which a client sends the same batch again. */
+const RETRIED: ReadonlySet<number> = new Set([
+  ErrorCode.NOT_LEADER_OR_FOLLOWER,
+  ErrorCode.NOT_ENOUGH_REPLICAS,
+  ErrorCode.KAFKA_STORAGE_ERROR,
+])
+
 /**
  * PRODUCE: batches are staged as their commands come, written with one write per partition at the end of the turn, and
  * answered once the log acknowledges them. acks=0 and acks=1 differ for the front only: it needs the answer to give back
@@ -43,8 +50,11 @@ export class ProduceHandler {
   #staged: Replica[] = []
   #writing: Replica[] = []
   #stagedBytes = 0
+  /** Leaders whose disks have refused something in this turn. */
+  readonly #failing: Replica[] = []
   /** Why the last batch was refused, of ProduceReason. */
   #reason: number = ProduceReason.NONE
+  #refusal: number = ErrorCode.NONE
 
   constructor(partitions: LeaderPartitions, buffers: BatchBuffers, drainControl: () => void) {
     this.#partitions = partitions
@@ -63,6 +73,7 @@ export class ProduceHandler {
     const batch = this.#batchOf(link, reader, at)
     const replica = this.#partitions.admit(command.partition, -1)
     if (replica === null) {
+      this.#noteRefused(batch, this.#partitions.error)
       link.produceRefused(command.correlation, this.#partitions.error, this.#partitions.reason)
       return
     }
@@ -71,12 +82,26 @@ export class ProduceHandler {
     counters.add(tenantId, BrokerCounter.PRODUCES, 1)
     const error = batch === null ? this.#refuseMissing() : this.#stage(link, replica, batch)
     if (error === ErrorCode.NONE) return
+    this.#noteRefused(batch, error)
     counters.refused(tenantId, error)
     link.produceRefused(command.correlation, error, this.#reason)
   }
 
+  /** Its client will send it again, and may have sent more behind it. */
+  #noteRefused(batch: Uint8Array | null, error: number): void {
+    if (batch === null || !RETRIED.has(error)) return
+    const log = this.#partitions.table.get(this.#command.partition)?.log ?? null
+    log?.producers.refused(batch)
+  }
+
   /** Writes and settles every partition that has something staged; returns how many. */
   writeStaged(): number {
+    const count = this.#writeAll()
+    for (const replica of this.#failing.splice(0)) this.#partitions.replication.giveUp(replica)
+    return count
+  }
+
+  #writeAll(): number {
     if (this.#staged.length === 0) return 0
     const staged = this.#staged
     this.#staged = this.#writing
@@ -95,19 +120,17 @@ export class ProduceHandler {
       this.#reason = partitions.reason
       return partitions.error
     }
+    if (replica.isReplicated && !this.#mayAppend(replica)) return this.#refusal
     if (replica.watches !== null && replica.watches.active > 0) log.noteReader()
     const outcome = this.#outcome
     try {
-      log.stage(batch, partitions.wallMs, partitions.leaderEpochOf(replica.number), outcome)
+      log.stage(batch, partitions.wallMs, partitions.leaderEpochOf(replica), outcome)
     } catch (error) {
       partitions.table.fail(replica, partitions.nowMs, error)
       this.#reason = ProduceReason.logFailed
       return ErrorCode.KAFKA_STORAGE_ERROR
     }
-    if (outcome.error !== ErrorCode.NONE) {
-      this.#reason = ProduceReason[outcome.fault ?? 'NONE']
-      return outcome.error
-    }
+    if (outcome.error !== ErrorCode.NONE) return this.#refusedBy(replica, outcome)
     const { counters } = partitions
     const { tenantId } = replica.topic
     if (outcome.duplicate) counters.add(tenantId, BrokerCounter.DUPLICATES, 1)
@@ -123,6 +146,7 @@ export class ProduceHandler {
     const waiting = this.#waiting
     waiting.front = link.front
     waiting.correlation = this.#command.correlation
+    waiting.isAll = this.#command.acks === -1
     waiting.lastOffset = outcome.lastOffset
     waiting.baseOffset = outcome.baseOffset
     waiting.logAppendTimeMs = outcome.logAppendTimeMs
@@ -133,6 +157,25 @@ export class ProduceHandler {
       this.#staged.push(replica)
     }
     return ErrorCode.NONE
+  }
+
+  /** Of several replicas another may have a disk that takes it, and the front sends it there. */
+  #refusedBy(replica: Replica, { error, fault }: AppendOutcome): number {
+    const { replication } = this.#partitions
+    const isOfDisk = fault === 'diskFull' || fault === 'writeFailed'
+    if (fault === 'writeFailed')
+      this.#partitions.counters.add(replica.topic.tenantId, BrokerCounter.WRITES_FAILED, 1)
+    if (replica.isReplicated && isOfDisk && replication.refused(replica, fault === 'diskFull')) {
+      this.#reason = ProduceReason.electing
+      return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    }
+    this.#reason = ProduceReason[fault ?? 'NONE']
+    return error
+  }
+
+  /** At the end of this turn, once. */
+  #giveUpAfter(replica: Replica): void {
+    if (!this.#failing.includes(replica)) this.#failing.push(replica)
   }
 
   #write(replica: Replica): void {
@@ -150,12 +193,46 @@ export class ProduceHandler {
     }
     if (error === null) {
       replica.waiting.markWritten()
+      if (replica.isReplicated) partitions.replication.appended(replica)
     } else {
-      partitions.counters.add(replica.topic.tenantId, BrokerCounter.WRITES_FAILED, 1)
-      partitions.refuseUnwritten(replica, log.logEndOffset, ProduceReason[faultOfWrite(error)])
+      // a part of the turn may have been written before, and is the group's
+      if (replica.isReplicated) partitions.replication.appended(replica)
+      if (replica.log !== log) return
+      this.#onWriteFailed(replica, log.logEndOffset, error)
     }
+    // the group may have given up
+    if (replica.log !== log) return
     partitions.settle(replica)
     partitions.table.arm(replica)
+  }
+
+  /** What has not been appended: of several replicas another may, and the front sends it there. */
+  #onWriteFailed(replica: Replica, logEndOffset: number, error: DiskError): void {
+    const partitions = this.#partitions
+    partitions.counters.add(replica.topic.tenantId, BrokerCounter.WRITES_FAILED, 1)
+    if (replica.isReplicated) {
+      const { electing } = ProduceReason
+      const code = ErrorCode.NOT_LEADER_OR_FOLLOWER
+      partitions.refuseUnwritten(replica, logEndOffset, code, electing)
+      this.#giveUpAfter(replica)
+      return
+    }
+    const reason = ProduceReason[faultOfWrite(error)]
+    partitions.refuseUnwritten(replica, logEndOffset, ErrorCode.KAFKA_STORAGE_ERROR, reason)
+  }
+
+  /** Whether the group of a replica that leads takes this batch. */
+  #mayAppend(replica: Replica): boolean {
+    const { replication } = this.#partitions
+    if (this.#command.acks === -1 && replication.hasTooFew(replica)) {
+      this.#refusal = ErrorCode.NOT_ENOUGH_REPLICAS
+      this.#reason = ProduceReason.notEnoughReplicas
+      return false
+    }
+    if (replica.isStaged || replication.aboutToAppend(replica)) return true
+    this.#refusal = ErrorCode.NOT_LEADER_OR_FOLLOWER
+    this.#reason = ProduceReason.electing
+    return false
   }
 
   #refuseMissing(): number {

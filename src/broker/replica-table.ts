@@ -20,6 +20,10 @@ export interface ReplicaTableOptions {
   readonly onFailed: (replica: Replica) => void
   /** A flush that the replica's log asked for has completed. */
   readonly onFlushed: (replica: Replica) => void
+  /** Opens the group of a replicated partition, and its log with it by {@link ReplicaTable.openLog}. */
+  readonly openGroup: (replica: Replica) => void
+  /** The log of a replica whose group is open is about to be closed; `isQuiet`: nobody waits for anything of it. */
+  readonly onClosing: (replica: Replica, isQuiet: boolean) => void
 }
 
 /** How much a log holds. */
@@ -114,7 +118,8 @@ export class ReplicaTable {
     if (partition === undefined || partition.topic.cellId !== this.#options.cellId) return undefined
     const { topic, index } = partition
     const directory = partitionPath(this.#options.root, topic.tenantId, topic.topicId, index)
-    const replica = new Replica(number, topic, index, directory)
+    const isReplicated = this.#options.image.isReplicated(number)
+    const replica = new Replica(number, topic, index, directory, isReplicated)
     this.#replicas.set(number, replica)
     this.#closed.add(replica)
     return replica
@@ -133,7 +138,10 @@ export class ReplicaTable {
       if (nowMs < replica.failedUntilMs) return log
       this.#close(replica)
     }
-    return nowMs < replica.failedUntilMs ? null : this.#hydrate(replica, nowMs)
+    if (nowMs < replica.failedUntilMs) return null
+    if (!replica.isReplicated) return this.openLog(replica, nowMs)
+    this.#options.openGroup(replica)
+    return replica.log
   }
 
   /** The log has said that it takes no more appends: when to try again. */
@@ -148,6 +156,11 @@ export class ReplicaTable {
     const set = replica.log === null ? this.#closed : this.#open
     set.delete(replica)
     set.add(replica)
+  }
+
+  /** The same, for those that are touched all the time. */
+  touchLightly(replica: Replica, nowMs: number): void {
+    if (nowMs - replica.touchedAtMs >= TOUCH_EVERY_MS) this.touch(replica, nowMs)
   }
 
   /** Runs `work` for one partition: whatever it throws fails that partition and nothing else; false then. */
@@ -206,7 +219,9 @@ export class ReplicaTable {
     const log = replica.log
     if (log === null) return
     const quiet = { logStartOffset: log.logStartOffset, endOffset: log.logEndOffset }
-    const usable = log.failure === null && log.highWatermark === log.logEndOffset
+    // of a replica, others may append behind its back
+    const isAlone = !replica.isReplicated
+    const usable = isAlone && log.failure === null && log.highWatermark === log.logEndOffset
     this.guard(replica, nowMs, () => {
       this.#close(replica)
       replica.quiet = usable ? quiet : null
@@ -258,7 +273,8 @@ export class ReplicaTable {
     this.#replicas.delete(replica.number)
   }
 
-  #hydrate(replica: Replica, nowMs: number): PartitionLog | null {
+  /** Opens the log of a replica that has none open; null where that fails. */
+  openLog(replica: Replica, nowMs: number): PartitionLog | null {
     if (this.#open.size >= this.#options.openLogsMax) this.#makeRoom(nowMs)
     const environment = {
       ...this.#options.environment,
@@ -273,6 +289,7 @@ export class ReplicaTable {
         origin: replica.topic.internal ? 'broker' : 'client',
         appendsWhenFull: replica.topic.internal,
         config: replica.topic.effectiveAt(this.#options.brokerId),
+        isReplicated: replica.isReplicated,
       })
     } catch (error) {
       this.fail(replica, nowMs, error)
@@ -354,19 +371,20 @@ export class ReplicaTable {
     }
   }
 
+  /** Closes the log of a replica whose group is not open; it is opened again when it is asked for. */
+  closeLog(replica: Replica): void {
+    this.#close(replica)
+  }
+
+  /** The log was abandoned, since it begins anew: it is to be opened again. */
+  dropLog(replica: Replica): void {
+    this.#letGo(replica)
+  }
+
   #close(replica: Replica, isAbandoned = false): void {
-    if (replica.timer !== null) {
-      this.timers.cancel(replica.timer)
-      replica.timer = null
-    }
-    const log = replica.log
+    if (replica.group !== null) this.#options.onClosing(replica, !isAbandoned && replica.isAtRest)
+    const log = this.#letGo(replica)
     if (log === null) return
-    replica.log = null
-    replica.isClosing = false
-    const { logStartOffset, highWatermark, sizeBytes } = log
-    this.#noteClosed(replica.number, { logStartOffset, endOffset: highWatermark, sizeBytes })
-    this.#open.delete(replica)
-    if (!replica.isRemoved) this.#closed.add(replica)
     try {
       // what was staged in this turn is lost with whoever waited for it
       if (log.hasStaged || isAbandoned) log.abandon()
@@ -377,6 +395,23 @@ export class ReplicaTable {
         directory: replica.directory,
       })
     }
+  }
+
+  /** It has no log from now on; returns the one it had. */
+  #letGo(replica: Replica): PartitionLog | null {
+    if (replica.timer !== null) {
+      this.timers.cancel(replica.timer)
+      replica.timer = null
+    }
+    const log = replica.log
+    if (log === null) return null
+    replica.log = null
+    replica.isClosing = false
+    const { logStartOffset, highWatermark, sizeBytes } = log
+    this.#noteClosed(replica.number, { logStartOffset, endOffset: highWatermark, sizeBytes })
+    this.#open.delete(replica)
+    if (!replica.isRemoved) this.#closed.add(replica)
+    return log
   }
 }
 

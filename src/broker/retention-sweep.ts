@@ -79,8 +79,9 @@ export class RetentionSweep {
       if (table.measuresOf(number)?.endOffset === noted.endOffset) return false
     }
     const topic = image.topicOf(number)
-    if (topic === undefined || !isLimited(topic, brokerId) || image.leaderOf(number) !== brokerId)
-      return false
+    if (topic === undefined || !isLimited(topic, brokerId)) return false
+    // of several replicas each removes what it has
+    if (!image.replicasOf(number).includes(brokerId)) return false
     const known = table.get(number)
     if (known !== undefined && (known.log !== null || known.failedUntilMs !== 0)) return false
     const replica = known ?? table.admit(number)

@@ -2,6 +2,8 @@
 export interface WaitingProduce {
   front: number
   correlation: number
+  /** acks=all: it waits for min.insync.replicas, too. */
+  isAll: boolean
   lastOffset: number
   baseOffset: number
   logAppendTimeMs: number
@@ -11,13 +13,14 @@ export interface WaitingProduce {
 export const newWaitingProduce = (): WaitingProduce => ({
   front: 0,
   correlation: 0,
+  isAll: true,
   lastOffset: -1,
   baseOffset: -1,
   logAppendTimeMs: -1,
   logStartOffset: -1,
 })
 
-const FIELDS = 6
+const FIELDS = 7
 const INITIAL = 8
 const empty = new Float64Array(0)
 
@@ -45,6 +48,11 @@ export class WaitingProduces {
     return this.#values[(this.#head & (this.#capacity - 1)) * FIELDS + 2]!
   }
 
+  /** Whether the oldest is of acks=all; only with a size above 0. */
+  get isFirstAll(): boolean {
+    return this.#values[(this.#head & (this.#capacity - 1)) * FIELDS + 6] === 1
+  }
+
   push(produce: Readonly<WaitingProduce>): void {
     if (this.#size === this.#capacity) this.#grow()
     this.#put(this.#size++, produce)
@@ -64,7 +72,15 @@ export class WaitingProduces {
 
   /** The write failed: takes out every unwritten produce that `isLost` names, and counts the others as written. */
   dropUnwritten(scratch: WaitingProduce, isLost: (produce: WaitingProduce) => boolean): void {
-    const from = this.#size - this.#unwritten
+    this.#drop(this.#size - this.#unwritten, scratch, isLost)
+  }
+
+  /** All are written: takes out those that `isLost` names. */
+  drop(scratch: WaitingProduce, isLost: (produce: WaitingProduce) => boolean): void {
+    this.#drop(0, scratch, isLost)
+  }
+
+  #drop(from: number, scratch: WaitingProduce, isLost: (produce: WaitingProduce) => boolean): void {
     let kept = from
     for (let i = from; i < this.#size; i++) {
       this.#get(i, scratch)
@@ -91,6 +107,7 @@ export class WaitingProduces {
     values[at + 3] = produce.baseOffset
     values[at + 4] = produce.logAppendTimeMs
     values[at + 5] = produce.logStartOffset
+    values[at + 6] = produce.isAll ? 1 : 0
   }
 
   #get(index: number, into: WaitingProduce): void {
@@ -102,6 +119,7 @@ export class WaitingProduces {
     into.baseOffset = values[at + 3]!
     into.logAppendTimeMs = values[at + 4]!
     into.logStartOffset = values[at + 5]!
+    into.isAll = values[at + 6] === 1
   }
 
   #grow(): void {

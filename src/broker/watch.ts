@@ -1,13 +1,12 @@
 import { ErrorCode } from '../base/error-code.ts'
-import { readWatch, type WatchCommand } from '../link/commands.ts'
+import { ReplyType, readWatch, type WatchCommand } from '../link/commands.ts'
 import { BrokerCounter } from '../link/counters.ts'
 import type { RingReader } from '../shared/ring-reader.ts'
 import type { FrontLink } from './front-link.ts'
 import type { LeaderPartitions } from './leader-partitions.ts'
 import type { Replica } from './replica.ts'
-import { Watches } from './watches.ts'
 
-/** WATCH: one WOKEN when the high watermark is beyond the offset, or when there is nothing more to wait for. */
+/** WATCH and REPLICA_WATCH: one answer when the high watermark is beyond the offset, or when there is nothing more to wait for. */
 export class WatchHandler {
   readonly #partitions: LeaderPartitions
   readonly #command: WatchCommand = { partition: 0 as WatchCommand['partition'], offset: 0 }
@@ -17,21 +16,31 @@ export class WatchHandler {
   }
 
   onWatch(link: FrontLink, reader: RingReader, at: number): void {
-    const { partition, offset } = this.#read(reader, at)
+    const { partition } = this.#read(reader, at)
+    this.#watch(link, this.#partitions.admit(partition, -1), link.front, ReplyType.WOKEN)
+  }
+
+  onReplicaWatch(link: FrontLink, reader: RingReader, at: number): void {
+    const { partition } = this.#read(reader, at)
     const partitions = this.#partitions
-    const replica = partitions.admit(partition, -1)
+    const waiter = link.front + partitions.links.length
+    this.#watch(link, partitions.admitReplica(partition, -1), waiter, ReplyType.REPLICA_WOKEN)
+  }
+
+  #watch(link: FrontLink, replica: Replica | null, waiter: number, type: number): void {
+    const { partition, offset } = this.#command
+    const partitions = this.#partitions
     const highWatermark = replica === null ? -1 : this.#highWatermark(replica)
     if (replica === null || highWatermark < 0) {
-      link.woken(partition, partitions.error, -1)
+      link.woken(partition, partitions.error, -1, type)
       return
     }
     if (highWatermark > offset) {
       partitions.counters.add(replica.topic.tenantId, BrokerCounter.WAKES, 1)
-      link.woken(partition, ErrorCode.NONE, highWatermark)
+      link.woken(partition, ErrorCode.NONE, highWatermark, type)
       return
     }
-    replica.watches ??= new Watches(partitions.links.length)
-    replica.watches.add(link.front, offset)
+    partitions.watchesOf(replica).add(waiter, offset)
   }
 
   #read(reader: RingReader, at: number): WatchCommand {

@@ -1,9 +1,9 @@
-/** Called with how many WOKEN the front has reserved room for. */
-export type Fire = (front: number, count: number) => void
+/** Called with how many answers the waiter's front has reserved room for. */
+export type Fire = (waiter: number, count: number) => void
 
 /**
- * Who waits for one partition's high watermark: per front one offset, the lowest it asked for. Each WATCH is answered by one WOKEN,
- * so a front that lowers its offset while it waits gets as many as it sent.
+ * Who waits for one partition's high watermark: per waiter, which is a front and what it waits for, one offset, the lowest it asked for. Each WATCH is answered by
+ * one WOKEN, so a front that lowers its offset while it waits gets as many as it sent.
  */
 export class Watches {
   readonly #offsets: Float64Array
@@ -12,21 +12,21 @@ export class Watches {
   /** No watch is below: the one comparison that a produce costs. */
   #lowest = Number.POSITIVE_INFINITY
 
-  constructor(fronts: number) {
-    this.#offsets = new Float64Array(fronts)
-    this.#counts = new Uint32Array(fronts)
+  constructor(waiters: number) {
+    this.#offsets = new Float64Array(waiters)
+    this.#counts = new Uint32Array(waiters)
   }
 
   get active(): number {
     return this.#active
   }
 
-  add(front: number, offset: number): void {
-    if (this.#counts[front]!++ === 0) {
+  add(waiter: number, offset: number): void {
+    if (this.#counts[waiter]!++ === 0) {
       this.#active++
-      this.#offsets[front] = offset
-    } else if (offset < this.#offsets[front]!) {
-      this.#offsets[front] = offset
+      this.#offsets[waiter] = offset
+    } else if (offset < this.#offsets[waiter]!) {
+      this.#offsets[waiter] = offset
     }
     this.#lowest = Math.min(this.#lowest, offset)
   }
@@ -35,14 +35,14 @@ export class Watches {
   fireBelow(highWatermark: number, fire: Fire): void {
     if (this.#lowest >= highWatermark) return
     this.#lowest = Number.POSITIVE_INFINITY
-    for (let front = 0; front < this.#counts.length; front++) {
-      const count = this.#counts[front]!
+    for (let waiter = 0; waiter < this.#counts.length; waiter++) {
+      const count = this.#counts[waiter]!
       if (count === 0) continue
-      const offset = this.#offsets[front]!
+      const offset = this.#offsets[waiter]!
       if (offset < highWatermark) {
-        this.#counts[front] = 0
+        this.#counts[waiter] = 0
         this.#active--
-        fire(front, count)
+        fire(waiter, count)
       } else if (offset < this.#lowest) {
         this.#lowest = offset
       }

@@ -16,6 +16,11 @@ import type { Waiter } from './watch-table.ts'
 
 export interface ProduceSink {
   onProduced(token: number, reply: Readonly<ProducedReply>): void
+  /** The client has been answered already: its time was up. */
+  readonly isOver?: boolean
+  /** Although it is answered, some broker may look at a batch yet: its memory stays as it is until as many {@link releaseBatch}es. */
+  retainBatch?(): void
+  releaseBatch?(): void
 }
 
 export interface LocateSink {
@@ -27,8 +32,11 @@ export interface OffsetsSink {
 }
 
 export interface CoordinateSink {
-  /** `frame`: the response with its size, a view that lives as long as the call; null where `error` is not 0: no coordinator has answered. */
-  onCoordinated(token: number, error: number, frame: Uint8Array | null): void
+  /**
+   * `frame`: the response with its size, a view that lives as long as the call; null where `error` is not 0: no coordinator has answered.
+   * `wasHandled`: what was asked may have been carried out all the same.
+   */
+  onCoordinated(token: number, error: number, frame: Uint8Array | null, wasHandled: boolean): void
 }
 
 export interface DeleteSink {
@@ -39,11 +47,37 @@ export interface EpochEndSink {
   onEpochEnd(token: number, reply: Readonly<EpochEndedReply>): void
 }
 
-/** A broker as a front sees it: in memory over rings now, over TCP later. On the front's thread. */
-export interface BrokerProxy {
-  readonly cellId: CellId
+/** Logs as a front reads them: those that a broker leads, or the replicas that it has. */
+export interface LogReads {
   readonly brokerId: BrokerId
   readonly alive: boolean
+  /** Asks where `offset` is. */
+  locate(
+    partition: PartitionNumber,
+    offset: number,
+    maxBytes: number,
+    currentLeaderEpoch: number,
+    sink: LocateSink,
+    token: number,
+  ): void
+  /** Calls `waiter` once the high watermark of `partition` is beyond `offset`, or when something is wrong with it. */
+  watch(partition: PartitionNumber, offset: number, waiter: Waiter): void
+  unwatch(waiter: Waiter): void
+  /** Whoever waits for the partition here looks again: another leads it, or this replica does not keep up. */
+  dismiss(partition: PartitionNumber): void
+  /** The high watermark that the broker has been asked to look beyond and has not answered: it still stands. −1: not known. */
+  watchedAt(partition: PartitionNumber): number
+}
+
+/** A broker's replicas of replicated partitions, whether it leads them or not, up to the high watermark that each knows. */
+export interface ReplicaReads extends LogReads {
+  /** Its thread hangs: whoever waits for any of them looks again. */
+  dismissAll(): void
+}
+
+/** A broker as a front sees it: in memory over rings now, over TCP later. On the front's thread. */
+export interface BrokerProxy extends LogReads {
+  readonly cellId: CellId
   /** Commands that the broker is at work on: watches and coordinators' calls apart, which wait for others. */
   readonly answersDue: number
   /** An answer has come that {@link doWork} has not taken. */
@@ -56,15 +90,6 @@ export interface BrokerProxy {
     acks: number,
     batch: Uint8Array,
     sink: ProduceSink,
-    token: number,
-  ): void
-  /** Asks where `offset` is. */
-  locate(
-    partition: PartitionNumber,
-    offset: number,
-    maxBytes: number,
-    currentLeaderEpoch: number,
-    sink: LocateSink,
     token: number,
   ): void
   listOffsets(
@@ -97,11 +122,6 @@ export interface BrokerProxy {
     sink: EpochEndSink,
     token: number,
   ): void
-  /** Calls `waiter` once the high watermark of `partition` is beyond `offset`, or when something is wrong with it. */
-  watch(partition: PartitionNumber, offset: number, waiter: Waiter): void
-  unwatch(waiter: Waiter): void
-  /** The high watermark that the broker has been asked to look beyond and has not answered: it still stands. −1: not known. */
-  watchedAt(partition: PartitionNumber): number
   /** Takes replies, sends what was waiting for room; returns how much was done. */
   doWork(nowMs: number): number
   /** Sends what there is room for and wakes the broker: at the end of every turn and event. */
@@ -110,4 +130,9 @@ export interface BrokerProxy {
   readonly hasWork: boolean
   /** Its thread has died: everything outstanding is answered with an error, and all that comes later too. */
   markGone(): void
+}
+
+/** One broker, and not whoever leads. */
+export interface MemberProxy extends BrokerProxy {
+  readonly replicas: ReplicaReads
 }

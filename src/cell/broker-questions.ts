@@ -21,18 +21,30 @@ export class BrokerQuestions<Answer> {
     this.#control = control
   }
 
+  /** How many are not answered. */
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  /** Returns what {@link forget} takes. */
   ask(
     broker: BrokerProxy,
     question: (correlation: number) => ControlMessage,
     done: (answer: Answer | null) => void,
-  ): void {
+  ): number {
     if (!broker.alive) {
       done(null)
-      return
+      return 0
     }
     const correlation = this.#next++
     this.#waiting.set(correlation, { broker, done })
     this.#control.post(brokerPeer(broker.cellId, broker.brokerId), question(correlation))
+    return correlation
+  }
+
+  /** Nobody waits for the answer any more. */
+  forget(correlation: number): void {
+    this.#waiting.delete(correlation)
   }
 
   onAnswer(correlation: number, answer: Answer): void {

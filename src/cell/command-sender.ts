@@ -36,7 +36,7 @@ export type Asker = ProduceSink | LocateSink | OffsetsSink | DeleteSink | EpochE
 
 /** A question about one place of a log. */
 export interface Ask {
-  readonly kind: 'locate' | 'list-offsets' | 'delete-records' | 'epoch-end'
+  readonly kind: 'locate' | 'replica-locate' | 'list-offsets' | 'delete-records' | 'epoch-end'
   readonly partition: PartitionNumber
   /** Offset, timestamp or epoch. */
   readonly at: number
@@ -63,6 +63,7 @@ const WATCH_SHARE = 0.5
 
 const COMMANDS = {
   locate: { type: CommandType.LOCATE, bytes: LOCATE_BYTES },
+  'replica-locate': { type: CommandType.REPLICA_LOCATE, bytes: LOCATE_BYTES },
   'list-offsets': { type: CommandType.LIST_OFFSETS, bytes: LIST_OFFSETS_BYTES },
   'delete-records': { type: CommandType.DELETE_RECORDS, bytes: DELETE_RECORDS_BYTES },
   'epoch-end': { type: CommandType.EPOCH_END, bytes: EPOCH_END_BYTES },
@@ -200,7 +201,7 @@ export class CommandSender {
     const at = ring.claim(COMMANDS[command.kind].type, COMMANDS[command.kind].bytes)
     if (at < 0) return false
     const correlation = this.correlations.add(command.sink, command.token)
-    if (command.kind === 'locate') {
+    if (command.kind === 'locate' || command.kind === 'replica-locate') {
       const locate = this.#locate
       locate.correlation = correlation
       locate.partition = partition
@@ -223,12 +224,12 @@ export class CommandSender {
   }
 
   /** False, and nothing is sent, for want of room, or of the share that watches may have. */
-  sendWatch(partition: PartitionNumber, offset: number): boolean {
+  sendWatch(partition: PartitionNumber, offset: number, type: number = CommandType.WATCH): boolean {
     const watchBytesMax = this.#reservableBytes * WATCH_SHARE
     if (this.#watchBytes + WOKEN_RECORD_BYTES > watchBytesMax) return false
     if (!this.#canReserve(WOKEN_RECORD_BYTES)) return false
     const ring = this.#options.commands
-    const at = ring.claim(CommandType.WATCH, WATCH_BYTES)
+    const at = ring.claim(type, WATCH_BYTES)
     if (at < 0) return false
     writeWatch(ring.view, at, { partition, offset })
     this.#watchBytes += WOKEN_RECORD_BYTES

@@ -8,6 +8,7 @@ import {
   type CoordinateCommand,
   writeCoordinate,
 } from '../link/commands.ts'
+import { COORDINATED_HEAD_FIELDS } from '../link/control.ts'
 import type { RingWriter } from '../shared/ring-writer.ts'
 import type { CoordinateSink } from './broker-proxy.ts'
 import { Correlations } from './correlations.ts'
@@ -19,9 +20,6 @@ interface ParkedCall {
   readonly sink: CoordinateSink
   readonly token: number
 }
-
-/** Of a head in `coordinated`: correlation, error, byte length. */
-const HEAD_FIELDS = 3
 
 /**
  * Requests to the coordinators of one broker: through its command ring, answered by control message. They wait for room apart
@@ -85,13 +83,14 @@ export class CoordinatorCalls {
   /** The answers of one turn, as `coordinated` carries them. */
   onAnswers(heads: Int32Array, bytes: Uint8Array): void {
     let at = 0
-    for (let head = 0; head < heads.length; head += HEAD_FIELDS) {
+    for (let head = 0; head < heads.length; head += COORDINATED_HEAD_FIELDS) {
       const slot = heads[head]!
       const error = heads[head + 1]!
       const end = at + heads[head + 2]!
       const token = this.#correlations.token(slot)
       const sink = this.#correlations.take(slot)
-      sink.onCoordinated(token, error, error === ErrorCode.NONE ? bytes.subarray(at, end) : null)
+      const frame = error === ErrorCode.NONE ? bytes.subarray(at, end) : null
+      sink.onCoordinated(token, error, frame, heads[head + 3] === 1)
       at = end
     }
   }
@@ -102,10 +101,10 @@ export class CoordinatorCalls {
     this.#parked = []
     for (const slot of this.#correlations.slots()) {
       const token = this.#correlations.token(slot)
-      this.#correlations.take(slot).onCoordinated(token, ErrorCode.NOT_COORDINATOR, null)
+      this.#correlations.take(slot).onCoordinated(token, ErrorCode.NOT_COORDINATOR, null, true)
     }
     for (const { sink, token } of parked) {
-      sink.onCoordinated(token, ErrorCode.COORDINATOR_NOT_AVAILABLE, null)
+      sink.onCoordinated(token, ErrorCode.COORDINATOR_NOT_AVAILABLE, null, false)
     }
   }
 

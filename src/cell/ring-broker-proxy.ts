@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import { asPartitionNumber, type BrokerId, type CellId, type PartitionNumber } from '../base/ids.ts'
-import { ReplyType } from '../link/commands.ts'
+import { CommandType, ReplyType } from '../link/commands.ts'
 import type { ControlPort, PeerName } from '../link/ports.ts'
 import {
   type DeletedReply,
@@ -20,11 +20,11 @@ import {
 import type { RingHandler, RingReader } from '../shared/ring-reader.ts'
 import type { RingWriter } from '../shared/ring-writer.ts'
 import type {
-  BrokerProxy,
   CoordinateSink,
   DeleteSink,
   EpochEndSink,
   LocateSink,
+  MemberProxy,
   OffsetsSink,
   ProduceSink,
 } from './broker-proxy.ts'
@@ -37,6 +37,7 @@ import {
   failedOffsets,
   failedProduced,
 } from './failed-replies.ts'
+import { RingReplicaReads } from './replica-reads.ts'
 import { type Waiter, WatchTable } from './watch-table.ts'
 
 export interface RingBrokerProxyOptions {
@@ -73,9 +74,10 @@ const REPLIES_PER_TURN = 4096
  * A broker on another thread of this process, through a pair of rings. A command is sent only when room for its reply
  * is reserved; what finds no room waits here in order, and holds nobody else up. Belongs to the front's thread.
  */
-export class RingBrokerProxy implements BrokerProxy, RingHandler {
+export class RingBrokerProxy implements MemberProxy, RingHandler {
   readonly cellId: CellId
   readonly brokerId: BrokerId
+  readonly replicas: RingReplicaReads
   readonly #options: RingBrokerProxyOptions
   readonly #sender: CommandSender
   readonly #watches: WatchTable
@@ -107,6 +109,16 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
       frames: options.frames ?? null,
     })
     this.#watches = new WatchTable((partition, offset) => this.#sendWatch(partition, offset))
+    const isAlive = () => this.#alive
+    this.replicas = new RingReplicaReads({
+      brokerId: this.brokerId,
+      get alive() {
+        return isAlive()
+      },
+      ask: (command) => this.#ask(command),
+      sendWatch: (partition, offset) =>
+        this.#sendWatch(partition, offset, CommandType.REPLICA_WATCH),
+    })
     this.#calls = new CoordinatorCalls(commands, (bytes) => this.#sender.sendBuffer(bytes))
   }
 
@@ -183,7 +195,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     sink: CoordinateSink,
     token: number,
   ): void {
-    if (!this.#alive) sink.onCoordinated(token, ErrorCode.COORDINATOR_NOT_AVAILABLE, null)
+    if (!this.#alive) sink.onCoordinated(token, ErrorCode.COORDINATOR_NOT_AVAILABLE, null, false)
     else if (this.#calls.call(partition, host, frame, sink, token)) this.#sender.noteWritten()
   }
 
@@ -217,6 +229,10 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     this.#watches.remove(waiter)
   }
 
+  dismiss(partition: PartitionNumber): void {
+    this.#watches.dismiss(partition, ErrorCode.NOT_LEADER_OR_FOLLOWER)
+  }
+
   watchedAt(partition: PartitionNumber): number {
     return this.#watches.outstandingAt(partition)
   }
@@ -228,6 +244,7 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     work += this.#sendParked()
     if (this.#calls.parked > 0) work += this.#sendCalls()
     if (this.#watches.hasWork) work += this.#watches.doWork()
+    if (this.replicas.watches.hasWork) work += this.replicas.watches.doWork()
     return work
   }
 
@@ -240,11 +257,14 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
   }
 
   get hasWork(): boolean {
-    return this.#watches.hasDue
+    return this.#watches.hasDue || this.replicas.watches.hasDue
   }
 
   flush(): void {
-    if (this.#alive) this.#watches.sendQueued()
+    if (this.#alive) {
+      this.#watches.sendQueued()
+      this.replicas.watches.sendQueued()
+    }
     if (this.#sender.takeWritten()) this.#options.bell.ring()
   }
 
@@ -264,16 +284,18 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     for (const { sink, token } of parked) fail(sink, token, ErrorCode.LEADER_NOT_AVAILABLE)
     this.#calls.failAll()
     this.#watches.failAll(ErrorCode.LEADER_NOT_AVAILABLE)
+    this.replicas.watches.failAll(ErrorCode.REPLICA_NOT_AVAILABLE)
   }
 
   /** From the reply ring. */
   onRecord(type: number, reader: RingReader, offset: number, _length: number): void {
     const view = reader.view
-    if (type === ReplyType.WOKEN) {
+    if (type === ReplyType.WOKEN || type === ReplyType.REPLICA_WOKEN) {
       this.#sender.woken()
       const woken = this.#woken
       readWoken(view, offset, woken)
-      this.#watches.onWoken(woken.partition, woken.error, woken.highWatermark)
+      const watches = type === ReplyType.WOKEN ? this.#watches : this.replicas.watches
+      watches.onWoken(woken.partition, woken.error, woken.highWatermark)
       return
     }
     this.#sender.replied()
@@ -286,9 +308,11 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
       ;(asker as ProduceSink).onProduced(token, this.#produced)
     } else if (type === ReplyType.LOCATED) {
       readLocated(view, offset, this.#located)
+      this.#located.brokerId = this.brokerId
       ;(asker as LocateSink).onLocated(token, this.#located)
     } else if (type === ReplyType.OFFSETS) {
       readOffsets(view, offset, this.#offsets)
+      this.#offsets.brokerId = this.brokerId
       ;(asker as OffsetsSink).onOffsets(token, this.#offsets)
     } else if (type === ReplyType.DELETED) {
       readDeleted(view, offset, this.#deleted)
@@ -333,8 +357,8 @@ export class RingBrokerProxy implements BrokerProxy, RingHandler {
     return this.#sender.sendProduce(partition, acks, batch, sink, token)
   }
 
-  #sendWatch(partition: PartitionNumber, offset: number): boolean {
-    return this.#parkedInOrder === 0 && this.#sender.sendWatch(partition, offset)
+  #sendWatch(partition: PartitionNumber, offset: number, type?: number): boolean {
+    return this.#parkedInOrder === 0 && this.#sender.sendWatch(partition, offset, type)
   }
 }
 

@@ -1,5 +1,6 @@
-import type { PartitionNumber } from '../base/ids.ts'
+import type { BrokerId, PartitionNumber } from '../base/ids.ts'
 import type { LocatedReply } from '../link/replies.ts'
+import type { Region } from '../shared/region.ts'
 import { RingLogReader, type RingLogSpan } from '../shared/ring-log-reader.ts'
 import { RingPins } from '../shared/ring-pins.ts'
 
@@ -29,20 +30,23 @@ export const newTailLook = (): TailLook => ({
 })
 
 /**
- * Reads the newest batches of one partition from its leader's ring log, with no hop to another thread. Of one ring,
+ * Reads the newest batches of one partition from a replica's ring log, most often its leader's, with no hop to another thread. Of one ring,
  * and one front.
  */
 export class TailReader {
-  readonly region: { readonly byteOffset: number; readonly byteLength: number }
+  readonly region: Region
   readonly generation: number
+  /** Whose ring it is. */
+  readonly brokerId: BrokerId
   /** Monotonic milliseconds of the last use. */
   usedAtMs = 0
   readonly #ring: RingLogReader
   readonly #pins: RingPins
   readonly #span: RingLogSpan = { position: 0, length: 0 }
 
-  constructor(ring: RingLogReader) {
+  constructor(ring: RingLogReader, brokerId: BrokerId) {
     this.#ring = ring
+    this.brokerId = brokerId
     this.#pins = new RingPins(ring)
     this.region = ring.region
     this.generation = ring.generation
@@ -50,6 +54,10 @@ export class TailReader {
 
   get isRetired(): boolean {
     return this.#ring.isRetired
+  }
+
+  get partition(): number {
+    return this.#ring.partition
   }
 
   /** Sockets that still hold bytes of this ring. */
@@ -103,7 +111,10 @@ export class TailReader {
 
   /** Keeps the span from being overwritten and gives the bytes themselves, until {@link release}; null: too late. */
   hold(position: number, length: number): Uint8Array | null {
-    return this.#pins.hold(position) ? this.#ring.view(position, length) : null
+    if (!this.#pins.hold(position)) return null
+    if (this.#ring.isReadable(position, length)) return this.#ring.view(position, length)
+    this.#pins.release(position)
+    return null
   }
 
   release(position: number): void {
@@ -111,59 +122,88 @@ export class TailReader {
   }
 }
 
-/** The ring logs that one front reads, by partition. Belongs to the front's thread. */
+/**
+ * The ring logs that one front reads, by broker and partition. A ring has one reader as long as a socket holds bytes of it, since that alone knows which. Belongs to
+ * the front's thread.
+ */
 export class TailReaders {
   readonly #front: number
-  readonly #readers = new Map<PartitionNumber, TailReader>()
+  /** By broker id. */
+  readonly #readers: (Map<PartitionNumber, TailReader> | undefined)[] = []
+  /** Those that are to be looked up anew, and that sockets hold bytes of. */
+  #held: TailReader[] = []
 
   constructor(front: number) {
     this.#front = front
   }
 
   get size(): number {
-    return this.#readers.size
+    return this.#readers.reduce((sum, readers) => sum + (readers?.size ?? 0), 0)
   }
 
-  get(partition: PartitionNumber): TailReader | undefined {
-    return this.#readers.get(partition)
+  get(partition: PartitionNumber, brokerId: BrokerId | 0): TailReader | undefined {
+    return this.#readers[brokerId]?.get(partition)
   }
 
   /** Takes the ring's place from a broker's answer; `arena` is that broker's. */
   update(
     partition: PartitionNumber,
+    brokerId: BrokerId,
     located: Readonly<LocatedReply>,
     arena: SharedArrayBuffer | null,
   ): TailReader | undefined {
     const { ringGeneration, ringByteOffset, ringByteLength } = located
-    const known = this.#readers.get(partition)
+    const known = this.get(partition, brokerId)
     if (arena === null || ringByteOffset < 0) {
-      this.#readers.delete(partition)
+      this.#drop(partition, known)
       return undefined
     }
-    if (known?.generation === ringGeneration) return known
+    // a broker that was started anew counts generations anew, in other memory
+    if (known !== undefined && isOf(known, arena, ringByteOffset, ringGeneration)) return known
     const region = { sab: arena, byteOffset: ringByteOffset, byteLength: ringByteLength }
-    const ring = new RingLogReader(region, ringGeneration, this.#front)
+    const reader = this.#heldOf(region, ringGeneration) ?? this.#open(region, brokerId, located)
     // The block may have been given to another partition since the broker answered.
-    if (ring.isRetired || ring.partition !== partition) return undefined
-    const reader = new TailReader(ring)
-    this.#readers.set(partition, reader)
+    if (reader.isRetired || reader.partition !== partition) return undefined
+    this.#drop(partition, known)
+    const readers = (this.#readers[brokerId] ??= new Map<PartitionNumber, TailReader>())
+    readers.set(partition, reader)
     return reader
   }
 
-  /** Sockets that hold its bytes keep it alive until they are done. */
-  remove(partition: PartitionNumber): void {
-    this.#readers.delete(partition)
+  #open(region: Region, brokerId: BrokerId, { ringGeneration }: LocatedReply): TailReader {
+    return new TailReader(new RingLogReader(region, ringGeneration, this.#front), brokerId)
   }
 
-  /** Forgets all: a broker is gone, and its successor counts generations anew in other memory. Sockets keep what they hold. */
-  clear(): void {
-    this.#readers.clear()
+  #heldOf({ sab, byteOffset }: Region, generation: number): TailReader | undefined {
+    this.#held = this.#held.filter(({ holds }) => holds > 0)
+    return this.#held.find((one) => isOf(one, sab, byteOffset, generation))
+  }
+
+  #drop(partition: PartitionNumber, reader: TailReader | undefined): void {
+    if (reader === undefined) return
+    this.#readers[reader.brokerId]!.delete(partition)
+    if (reader.holds > 0) this.#held.push(reader)
+  }
+
+  /** A broker is gone, and its successor has other memory. Sockets keep what they hold. */
+  forget(brokerId: BrokerId): void {
+    this.#readers[brokerId] = undefined
   }
 
   /** Forgets retired rings and those unused since `beforeMs`. */
   sweep(beforeMs: number): void {
-    for (const [partition, reader] of this.#readers) {
-      if (reader.isRetired || reader.usedAtMs < beforeMs) this.#readers.delete(partition)
+    for (const readers of this.#readers) {
+      for (const [partition, reader] of readers ?? []) {
+        if (reader.isRetired || reader.usedAtMs < beforeMs) this.#drop(partition, reader)
+      }
     }
   }
 }
+
+const isOf = (
+  { region, generation }: TailReader,
+  arena: SharedArrayBuffer,
+  byteOffset: number,
+  ringGeneration: number,
+): boolean =>
+  generation === ringGeneration && region.sab === arena && region.byteOffset === byteOffset

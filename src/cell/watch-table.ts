@@ -5,12 +5,19 @@ import type { PartitionNumber } from '../base/ids.ts'
 export abstract class Waiter {
   /** Of {@link WatchTable}. */
   watch: PartitionWatch | null = null
+  /** Of {@link WatchTable}: where it waits, or waited last. */
+  table: WatchTable | null = null
   offset = 0
   previous: Waiter | null = null
   next: Waiter | null = null
 
   /** The high watermark is beyond `offset` now, or `error` says why nobody may wait any more. Not in the table any more. */
   abstract onWoken(error: number): void
+
+  /** Waits no more, wherever it does. */
+  leave(): void {
+    this.table?.remove(this)
+  }
 }
 
 /** Those who wait for one partition, and what the broker has been asked on their behalf. */
@@ -37,7 +44,7 @@ export type SendWatch = (partition: PartitionNumber, offset: number) => boolean
 export class WatchTable {
   /** Waiters looked at because of WOKENs, for tests: never more than wait for the woken partition. */
   visits = 0
-  readonly #send: SendWatch
+  readonly #send: SendWatch | null
   readonly #watches = new Map<PartitionNumber, PartitionWatch>()
   /** Watches that have no room in the ring yet. */
   readonly #queue: PartitionWatch[] = []
@@ -45,7 +52,8 @@ export class WatchTable {
   #due: Waiter[] = []
   #outstanding = 0
 
-  constructor(send: SendWatch) {
+  /** `send` is null where there is nobody to ask: they wait until they are told. */
+  constructor(send: SendWatch | null) {
     this.#send = send
   }
 
@@ -57,6 +65,11 @@ export class WatchTable {
   /** Offset of the WATCH that is out for `partition`, −1 for none. */
   outstandingAt(partition: PartitionNumber): number {
     return this.#watches.get(partition)?.outstanding ?? -1
+  }
+
+  /** Partitions that somebody waits for, or that the broker has been asked about. */
+  get size(): number {
+    return this.#watches.size
   }
 
   get hasWork(): boolean {
@@ -76,6 +89,7 @@ export class WatchTable {
       this.#watches.set(partition, watch)
     }
     waiter.offset = offset
+    waiter.table = this
     this.#link(watch, waiter)
     // The high watermark has passed `offset` already: somebody saw it where the broker was asked to look.
     if (watch.outstanding > offset) this.#due.push(waiter)
@@ -107,6 +121,26 @@ export class WatchTable {
     }
     if (watch.first !== null) this.#enqueue(watch)
     else this.#dropIfUnused(watch)
+  }
+
+  /** Whoever waits for the partition is told `error`. */
+  dismiss(partition: PartitionNumber, error: number): void {
+    const watch = this.#watches.get(partition)
+    if (watch === undefined) return
+    // those who come meanwhile wait
+    let waiter = watch.first
+    while (waiter !== null) {
+      const next: Waiter | null = waiter.next
+      this.#unlink(watch, waiter)
+      waiter.onWoken(error)
+      waiter = next
+    }
+    this.#dropIfUnused(watch)
+  }
+
+  /** Whoever waits for anything is told `error`. */
+  dismissAll(error: number): void {
+    for (const partition of [...this.#watches.keys()]) this.dismiss(partition, error)
   }
 
   /** Wakes who is due and sends what there is room for; returns how much was done. */
@@ -143,7 +177,7 @@ export class WatchTable {
   }
 
   #enqueue(watch: PartitionWatch): void {
-    if (watch.queued) return
+    if (watch.queued || this.#send === null) return
     watch.queued = true
     this.#queue.push(watch)
   }
@@ -157,7 +191,7 @@ export class WatchTable {
       const watch = queue[at]!
       if (watch.first !== null && watch.outstanding < 0) {
         const offset = lowestOffset(watch)
-        if (!this.#send(watch.partition, offset)) break
+        if (this.#send === null || !this.#send(watch.partition, offset)) break
         watch.outstanding = offset
         this.#outstanding++
         sent++

@@ -4,7 +4,7 @@
  * over the very connection that brought the proof.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { Agent, get, type IncomingMessage } from 'node:http'
+import { Agent, type IncomingMessage, request as send } from 'node:http'
 import type { Socket } from 'node:net'
 import { CHALLENGE_HEADER, PROOF_HEADER, proofText } from '../base/engine-proof.ts'
 
@@ -29,17 +29,21 @@ interface Answer {
   readonly port: number
 }
 
-/** GETs `url`; `tokenOf` is called, and its token sent, when that is asked for. Throws {@link NotProvenError}, and what sockets throw. */
-export async function getProven(
+/**
+ * GETs `url`, or, with a body, POSTs that as JSON; `tokenOf` is called, and its token sent, when that is asked for. Throws
+ * {@link NotProvenError}, and what sockets throw.
+ */
+export async function askProven(
   url: URL,
   tokenOf: () => string | null,
   signal: AbortSignal,
+  body: string | null = null,
 ): Promise<ProvenAnswer> {
   // one connection: what is asked next waits for it
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   try {
     const challenge = randomBytes(32).toString('hex')
-    const first = await ask(url, { [CHALLENGE_HEADER]: challenge }, { agent, signal })
+    const first = await ask(url, { [CHALLENGE_HEADER]: challenge }, { agent, signal, body })
     const token = first.status === 401 ? tokenOf() : null
     if (token === null) return { status: first.status, text: first.text, hadToken: false }
     if (!isProof(first, challenge, token)) {
@@ -53,7 +57,7 @@ export async function getProven(
     const { status, text } = await ask(
       url,
       { authorization },
-      { agent, signal, over: first.socket },
+      { agent, signal, body, over: first.socket },
     )
     return { status, text, hadToken: true }
   } finally {
@@ -69,9 +73,12 @@ function isProof({ proof, host, port }: Answer, challenge: string, token: string
   return given.length === wanted.length && timingSafeEqual(given, wanted)
 }
 
+export const JSON_BODY = { 'content-type': 'application/json' } as const
+
 interface AskOptions {
   readonly agent: Agent
   readonly signal: AbortSignal
+  readonly body: string | null
   /** The only connection over which anything may go. */
   readonly over?: Socket
 }
@@ -79,10 +86,15 @@ interface AskOptions {
 function ask(
   url: URL,
   headers: Readonly<Record<string, string>>,
-  { agent, signal, over }: AskOptions,
+  { agent, signal, body, over }: AskOptions,
 ): Promise<Answer> {
+  const isPost = body !== null
+  const how = {
+    ...{ agent, signal, method: isPost ? 'POST' : 'GET' },
+    headers: isPost ? { ...headers, ...JSON_BODY } : headers,
+  }
   return new Promise((resolve, reject) => {
-    const request = get(url, { agent, headers, signal }, (response) => {
+    const request = send(url, how, (response) => {
       const { socket } = response
       const end = { socket, host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }
       bodyOf(response).then((text) => {
@@ -97,6 +109,7 @@ function ask(
       }
     })
     request.on('error', reject)
+    request.end(body ?? undefined)
   })
 }
 

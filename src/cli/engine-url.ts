@@ -9,7 +9,7 @@ import {
   OperatorTokenError,
   readToken,
 } from '../server/operator-token.ts'
-import { getProven, NotProvenError } from './engine-proof.ts'
+import { askProven, JSON_BODY, NotProvenError } from './engine-proof.ts'
 
 export const DEFAULT_URL = 'http://127.0.0.1:8082'
 export const DEFAULT_DATA_DIR = './griot-data'
@@ -57,7 +57,21 @@ export async function askEngine(
   path: string,
   env: Env = process.env,
 ): Promise<EngineAnswer> {
-  const { url, status, text } = await askEngineText(target, path, env)
+  return parseAnswer(await askEngineText(target, path, env))
+}
+
+/** What an engine answers to `body`, sent as JSON to `path` by POST; otherwise as {@link askEngine}. */
+export async function tellEngine(
+  target: EngineTarget,
+  path: string,
+  body: unknown,
+  env: Env = process.env,
+): Promise<EngineAnswer> {
+  const sent = JSON.stringify(body)
+  return parseAnswer(await askEngineText(target, path, env, REQUEST_TIMEOUT_MS, sent))
+}
+
+function parseAnswer({ url, status, text }: EngineText): EngineAnswer {
   try {
     return { url, status, body: JSON.parse(text) }
   } catch {
@@ -66,7 +80,7 @@ export async function askEngine(
 }
 
 /**
- * GETs `path` of the engine. The operator token is looked for and sent only when the engine asks for it, and proves to have it where
+ * GETs `path` of the engine, or POSTs a body to it. The operator token is looked for and sent only when the engine asks for it, and proves to have it where
  * nobody named the address.
  * Throws {@link EngineUnreachableError}.
  */
@@ -75,14 +89,15 @@ export async function askEngineText(
   path: string,
   env: Env = process.env,
   timeoutMs = REQUEST_TIMEOUT_MS,
+  body: string | null = null,
 ): Promise<EngineText> {
   const { base, isNamed } = engineAddress(target, env)
   const url = new URL(path, base)
   const tokenOf = () => engineToken(target, env)
   try {
     const answer = isNamed
-      ? await getNamed(url, tokenOf, timeoutMs)
-      : await getProven(url, tokenOf, AbortSignal.timeout(timeoutMs))
+      ? await askNamed(url, tokenOf, timeoutMs, body)
+      : await askProven(url, tokenOf, AbortSignal.timeout(timeoutMs), body)
     return { url: base, ...answer }
   } catch (error) {
     if (error instanceof OperatorTokenError) throw new EngineUnreachableError(error.message)
@@ -94,16 +109,21 @@ export async function askEngineText(
 }
 
 /** Whoever named the address vouches for who is there. */
-async function getNamed(
+async function askNamed(
   url: URL,
   tokenOf: () => string | null,
   timeoutMs: number,
+  body: string | null,
 ): Promise<Omit<EngineText, 'url'>> {
-  const get = (headers: Readonly<Record<string, string>>) =>
-    fetch(url, { headers, signal: AbortSignal.timeout(timeoutMs) })
-  let response = await get({})
+  const ask = (headers: Readonly<Record<string, string>>) => {
+    const signal = AbortSignal.timeout(timeoutMs)
+    return body === null
+      ? fetch(url, { headers, signal })
+      : fetch(url, { method: 'POST', headers: { ...headers, ...JSON_BODY }, body, signal })
+  }
+  let response = await ask({})
   const token = response.status === 401 ? tokenOf() : null
-  if (token !== null) response = await get({ authorization: `Bearer ${token}` })
+  if (token !== null) response = await ask({ authorization: `Bearer ${token}` })
   return { status: response.status, text: await response.text(), hadToken: token !== null }
 }
 

@@ -34,6 +34,7 @@ export function firstScreen(screen: Screen): string {
   const lines: readonly (readonly [string, string])[] = [
     ...listenerLines(screen),
     ...warningLines(screen.listeners),
+    ...(settings.chaos ? [['Chaos', CHAOS] as const] : []),
     ...httpLines(screen),
     ['Data', screen.dataDir],
     [
@@ -50,6 +51,8 @@ export function firstScreen(screen: Screen): string {
   const title = `griot ${screen.version} ready in ${Math.round(screen.readyMs)} ms`
   return [title, '', ...lines.map(([name, text]) => `  ${name.padEnd(10)}${text}`), ''].join('\n')
 }
+
+const CHAOS = 'brokers can be made to fail: griot chaos'
 
 function warningLines(listeners: readonly OpenListener[]): [string, string][] {
   const open = openToOthers(listeners)

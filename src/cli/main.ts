@@ -16,6 +16,7 @@ async function main(argv: readonly string[]): Promise<void> {
   addStart(program)
   await addClientCommands(program, argv[2])
   addHealth(program)
+  await addChaos(program, argv[2])
   addExample(program)
   addVersion(program)
   try {
@@ -38,8 +39,9 @@ function addStart(program: Command): void {
   const start = program
     .command('start')
     .description('start an engine and serve Kafka clients until SIGINT or SIGTERM')
-  for (const { name, placeholder, help, shown, isList } of OPTIONS) {
-    const [flags, text] = [`--${name} <${placeholder}>`, `${help} (default: ${shown})`]
+  for (const { name, placeholder, help, shown, isList, isSwitch } of OPTIONS) {
+    const value = isSwitch ? `[${placeholder}]` : `<${placeholder}>`
+    const [flags, text] = [`--${name} ${value}`, `${help} (default: ${shown})`]
     if (isList) start.option(flags, text, collect)
     else start.option(flags, text)
   }
@@ -94,6 +96,16 @@ function addHealth(program: Command): void {
       const { runHealth } = await import('./health.ts')
       await runHealth(options)
     })
+}
+
+/** Only when asked for, `griot --help` needs the name. */
+async function addChaos(program: Command, asked: string | undefined): Promise<void> {
+  const chaos = program
+    .command('chaos')
+    .description('make brokers of an engine that was started with --chaos fail')
+  if (asked !== 'chaos') return
+  const { addChaosCommands } = await import('./chaos.ts')
+  addChaosCommands(chaos)
 }
 
 function addExample(program: Command): void {

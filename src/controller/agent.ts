@@ -5,6 +5,7 @@
 
 import { invariant } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
+import { ErrorCode } from '../base/error-code.ts'
 import type { TenantId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
@@ -15,6 +16,7 @@ import { snapshotMessages } from '../image/snapshot.ts'
 import type { MetadataView } from '../image/view.ts'
 import { CommitQueue } from '../machine/commit-queue.ts'
 import type { EntryLog } from '../machine/entry-log.ts'
+import type { Decision } from '../machine/replicated-machine.ts'
 import { TimelineRegistry } from '../machine/timeline.ts'
 import { decodeEntry, encodeEntry } from './entry-codec.ts'
 import { ControllerMachine, type ControllerSettings } from './machine.ts'
@@ -34,6 +36,11 @@ export interface ControllerAgentOptions {
   /** Comes after `publish` of what the response tells. */
   readonly respond: (front: string, correlation: number, response: ControllerResponse) => void
 }
+
+const ANOTHER_DIRECTORY =
+  'a broker has come with another directory than before: its replicas are filled again by the others'
+const FEW_REPLICAS =
+  'topics have fewer replicas than new ones get: kafka-reassign-partitions gives them more'
 
 interface Incoming {
   readonly front: string
@@ -58,6 +65,8 @@ export class ControllerAgent {
   #incoming: Incoming[] = []
   /** Appended and not yet committed. */
   #uncommitted: MetadataEntry[] = []
+  /** Directories that brokers have come with in vain. */
+  readonly #refused = new Map<number, string>()
   #flushAskedTo = 0
   #published = false
   #stopped = false
@@ -103,6 +112,7 @@ export class ControllerAgent {
     if (formed.length > 0) this.#append(formed)
     if (endOffset === 0) this.#options.logger.log('info', 'cluster formed', this.#formed())
     for (const entry of formed) if (entry.kind === 'tenant-created') this.#logTenant(entry)
+    this.#logFewReplicas()
     this.#askForFlush()
     this.#commit()
   }
@@ -156,6 +166,7 @@ export class ControllerAgent {
     const now = requests.splice(0, REQUESTS_PER_TURN)
     for (const incoming of now) {
       const decision = this.#machine.decide(incoming)
+      this.#logRegistration(incoming.request, decision)
       if (decision.entries.length > 0 && !this.#tryAppend(decision.entries, incoming)) continue
       this.#parked.park(this.#log.endOffset, { ...incoming, response: decision.response })
     }
@@ -228,6 +239,35 @@ export class ControllerAgent {
     const parked = this.#parked.fail(refuseOne)
     incoming.forEach(refuseOne)
     return parked + incoming.length
+  }
+
+  /** A broker asks again and again: the same refusal is said once. */
+  #logRegistration(
+    request: ControllerRequest,
+    { entries, response }: Decision<MetadataEntry, ControllerResponse>,
+  ): void {
+    if (request.kind !== 'register-broker' || response.kind !== request.kind) return
+    const { brokerId, cellId, directoryId } = request
+    const [entry] = entries
+    if (response.error !== ErrorCode.NONE) {
+      if (this.#refused.get(brokerId) === directoryId) return
+      this.#refused.set(brokerId, directoryId)
+      const reason = response.message ?? ''
+      this.#options.logger.log('error', 'broker not registered', { cellId, brokerId, reason })
+    } else if (entry?.kind === 'broker-directory' && entry.life > this.#machine.lifeOf(entry)) {
+      const { life } = entry
+      const fields = { cellId, brokerId, directoryId, life }
+      this.#options.logger.log('warn', ANOTHER_DIRECTORY, fields)
+    }
+    if (response.error === ErrorCode.NONE) this.#refused.delete(brokerId)
+  }
+
+  /** What was made before there were replicas keeps its one until somebody changes it. */
+  #logFewReplicas(): void {
+    const { topics, replicas } = this.#machine.topicsBelowDefault()
+    if (topics === 0) return
+    const fields = { topics, defaultReplicationFactor: replicas }
+    this.#options.logger.log('info', FEW_REPLICAS, fields)
   }
 
   #formed() {

@@ -9,7 +9,7 @@ import {
   PARTITIONS_PER_REQUEST_MAX,
   refuseNodes,
 } from './create-topics.ts'
-import { placed, placePartitions } from './placement.ts'
+import { type CellLoads, placed, placePartitions } from './placement.ts'
 import { accepted, type Refusal, refuse, refusedOne } from './results.ts'
 import type { ControllerState, TopicState } from './state.ts'
 
@@ -39,6 +39,7 @@ export function planCreatePartitions(
     next: state.nextPartition.value as number,
     all: state.partitionCount.value,
     asked: 0,
+    loads: loadsOf(state, settings.brokersPerCell, tenantId),
   }
   for (const topic of request.topics) {
     if (times.get(topic.name)! > 1) continue
@@ -51,6 +52,7 @@ export function planCreatePartitions(
     const { topicId } = existing!
     const firstPartition = counts.next as PartitionNumber
     entries.push({ kind: 'partitions-added', tenantId, topicId, firstPartition, placements })
+    for (const one of placements) counts.loads.add(one.replicas)
     counts.next += placements.length
     counts.all += placements.length
     counts.asked += placements.length
@@ -64,7 +66,11 @@ interface Counts {
   readonly next: number
   readonly all: number
   readonly asked: number
+  readonly loads: CellLoads
 }
+
+const loadsOf = (state: ControllerState, brokers: number, tenantId: TenantId): CellLoads =>
+  state.loadsOf(state.tenants.get(tenantId)!.cellId, brokers)
 
 function place(
   state: ControllerState,
@@ -101,12 +107,18 @@ function place(
   }
   const tooMany = refuseCount(settings.partitionsMax, more, counts)
   if (tooMany !== null) return tooMany
-  // all partitions of a topic have as many replicas as its first
-  const replicas = topic.replicas.length / now
-  if (assignments !== null) return placeAsAssigned(assignments, settings.brokersPerCell, replicas)
-  return placePartitions(more, replicas, settings.brokersPerCell, counts.next - 1, (broker) =>
-    state.loadOf(topic.cellId, broker),
-  )
+  // as many as its first has, as in Kafka
+  const replicas = topic.replicas[0]!.length
+  const { brokersPerCell } = settings
+  if (assignments !== null) return placeAsAssigned(assignments, brokersPerCell, replicas)
+  return placePartitions({
+    count: more,
+    replicas,
+    start: counts.next - 1,
+    loads: counts.loads,
+    existing: topic.replicas,
+    racks: state.racksOf(topic.cellId, brokersPerCell),
+  })
 }
 
 function refuseCount(partitionsMax: number, more: number, counts: Counts): Refusal | null {

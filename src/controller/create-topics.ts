@@ -16,7 +16,7 @@ import {
 } from '../image/topic-name.ts'
 import { charsOf, refuseSize, refuseTotal } from './config-sizes.ts'
 import { newTopicId } from './new-ids.ts'
-import { placed, placePartitions, replicasMade } from './placement.ts'
+import { type CellLoads, placed, placePartitions, replicasMade } from './placement.ts'
 import { type Refusal, refuse, refusedTopic } from './results.ts'
 import type { ControllerState } from './state.ts'
 
@@ -28,6 +28,8 @@ export interface CreateTopicsSettings {
   readonly brokersPerCell: number
   readonly defaultPartitions: number
   readonly defaultReplicationFactor: number
+  /** Else every partition gets one replica. */
+  readonly isReplicated: boolean
   readonly brokerConfigs: ConfigValues
   /** Partitions of all tenants together. */
   readonly partitionsMax: number
@@ -83,7 +85,7 @@ class Planner {
   readonly #cellId: CellId
   readonly #repeated: ReadonlySet<string>
   readonly #collisionNames = new Map<string, string>()
-  readonly #loads = new Map<BrokerId, number>()
+  readonly #loads: CellLoads
   #nextPartition: number
   #partitionCount: number
   #configChars: number
@@ -100,6 +102,7 @@ class Planner {
     this.#random = random
     this.#tenantId = tenantId
     this.#cellId = state.tenants.get(tenantId)!.cellId
+    this.#loads = state.loadsOf(this.#cellId, settings.brokersPerCell)
     this.#repeated = repeated(request.topics.map((topic) => topic.name))
     this.#nextPartition = state.nextPartition.value
     this.#partitionCount = state.partitionCount.value
@@ -156,7 +159,7 @@ class Planner {
 
   #place(topic: NewTopic): readonly PartitionPlacement[] | Refusal {
     if (topic.assignments.length > 0) {
-      return placeAsAssigned(topic, this.#settings.brokersPerCell)
+      return placeAsAssigned(topic, this.#settings)
     }
     const { replicationFactor } = topic
     if (replicationFactor < -1 || replicationFactor === 0) {
@@ -178,15 +181,17 @@ class Planner {
       )
     }
     const count = topic.partitions === -1 ? this.#settings.defaultPartitions : topic.partitions
-    const replicas =
-      replicationFactor === -1 ? this.#settings.defaultReplicationFactor : replicationFactor
-    return placePartitions(
+    const { brokersPerCell, defaultReplicationFactor, isReplicated } = this.#settings
+    const asked = replicationFactor === -1 ? defaultReplicationFactor : replicationFactor
+    const replicas = replicasMade(asked, isReplicated)
+    if (replicas > brokersPerCell) return refuseReplicas(replicas, brokersPerCell)
+    return placePartitions({
       count,
-      replicasMade(replicas),
-      this.#settings.brokersPerCell,
-      this.#nextPartition - 1,
-      (broker) => this.#state.loadOf(this.#cellId, broker) + (this.#loads.get(broker) ?? 0),
-    )
+      replicas,
+      start: this.#nextPartition - 1,
+      loads: this.#loads,
+      racks: this.#state.racksOf(this.#cellId, brokersPerCell),
+    })
   }
 
   #take(
@@ -213,9 +218,7 @@ class Planner {
     })
     this.#nextPartition += placements.length
     this.#partitionCount += placements.length
-    for (const { replicas } of placements) {
-      for (const one of replicas) this.#loads.set(one, (this.#loads.get(one) ?? 0) + 1)
-    }
+    for (const { replicas } of placements) this.#loads.add(replicas)
     if (hasCollisionChars(name)) this.#collisionNames.set(collisionName(name), name)
     return {
       name,
@@ -229,10 +232,17 @@ class Planner {
   }
 }
 
-/** The placements of a manual assignment; only the first of each partition's nodes is kept until there is replication. */
+/** Kafka's words, which its tools print. */
+const refuseReplicas = (replicas: number, brokers: number): Refusal =>
+  refuse(
+    ErrorCode.INVALID_REPLICATION_FACTOR,
+    `Unable to replicate the partition ${replicas} time(s): The target replication factor of ${replicas} cannot be reached because only ${brokers} broker(s) are registered.`,
+  )
+
+/** The placements of a manual assignment; without replication, only the first of each partition's nodes is kept. */
 function placeAsAssigned(
   topic: NewTopic,
-  brokers: number,
+  { brokersPerCell, isReplicated }: CreateTopicsSettings,
 ): readonly PartitionPlacement[] | Refusal {
   if (topic.replicationFactor !== -1) {
     return refuse(
@@ -251,7 +261,7 @@ function placeAsAssigned(
   for (const { partition, nodes } of topic.assignments) {
     const reason = byPartition.has(partition)
       ? `Found multiple manual partition assignments for partition ${partition}`
-      : refuseNodes(nodes, brokers, replicas)
+      : refuseNodes(nodes, brokersPerCell, replicas)
     if (reason !== null) return refuse(ErrorCode.INVALID_REPLICA_ASSIGNMENT, reason)
     replicas = nodes.length
     byPartition.set(partition, nodes)
@@ -265,7 +275,8 @@ function placeAsAssigned(
         'partitions should be a consecutive 0-based integer sequence',
       )
     }
-    placements.push(placed(nodes.slice(0, replicasMade(nodes.length)) as BrokerId[]))
+    const made = replicasMade(nodes.length, isReplicated)
+    placements.push(placed(nodes.slice(0, made) as BrokerId[]))
   }
   return placements
 }

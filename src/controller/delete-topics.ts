@@ -83,6 +83,6 @@ const deleted = (topic: TopicState): TopicResult => ({
   error: ErrorCode.NONE,
   message: null,
   partitions: topic.partitionCount,
-  replicationFactor: topic.replicas.length / topic.partitionCount,
+  replicationFactor: topic.replicas[0]?.length ?? 0,
   configs: {},
 })

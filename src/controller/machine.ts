@@ -1,6 +1,6 @@
 /** The controller as a {@link ReplicatedMachine}: tenants, topics, configs and producer ids. No I/O, no clock of its own. */
 import { ErrorCode } from '../base/error-code.ts'
-import type { CellId, TenantId } from '../base/ids.ts'
+import type { BrokerId, CellId, TenantId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { brokerConfigNumber } from '../image/broker-config.ts'
 import { METADATA_FORMAT, type MetadataEntry } from '../image/entry.ts'
@@ -14,9 +14,12 @@ import { planCreatePartitions } from './create-partitions.ts'
 import { type CreateTopicsSettings, planCreateTopics } from './create-topics.ts'
 import { planDeleteTopics } from './delete-topics.ts'
 import { newClusterId, newTenantId } from './new-ids.ts'
+import { REPLICATION_IS_SERVED, replicasMade, usualReplicas } from './placement.ts'
+import { listReassignments, planReassignments, planSettled } from './reassign.ts'
 import { StartRefusedError } from './refused.ts'
+import { planRegisterBroker } from './register-broker.ts'
 import { refuse, refuseAll } from './results.ts'
-import { ControllerState } from './state.ts'
+import { brokerKey, ControllerState } from './state.ts'
 
 /** The most producer ids that one request may take: a front asks for blocks of a thousand. */
 export const PRODUCER_IDS_PER_REQUEST_MAX = 100_000
@@ -32,6 +35,8 @@ export interface ControllerSettings {
   /** Static broker configs by Kafka's names, which give topics their defaults. */
   readonly brokerConfigs?: ConfigValues
   readonly partitionsMax?: number
+  /** Partitions get as many replicas as are asked for; default {@link REPLICATION_IS_SERVED}. */
+  readonly isReplicated?: boolean
 }
 
 export interface ControllerCommand {
@@ -70,6 +75,7 @@ export class ControllerMachine
 
   decide(command: ControllerCommand): Decision<MetadataEntry, ControllerResponse> {
     const { tenantId, request } = command
+    if (request.kind === 'register-broker') return this.#registerBroker(request)
     if (!this.#state.tenants.has(tenantId)) {
       const refusal = refuse(ErrorCode.UNKNOWN_SERVER_ERROR, 'The tenant does not exist.')
       return { entries: [], response: refuseAll(request, refusal) }
@@ -96,6 +102,20 @@ export class ControllerMachine
         const plan = planAlterConfigs(this.#state, brokerConfigs, tenantId, request)
         const entries = request.validateOnly ? [] : plan.entries
         return { entries, response: { kind: request.kind, results: plan.results } }
+      }
+      case 'alter-reassignments': {
+        const { entries, results } = planReassignments(this.#state, tenantId, request)
+        return { entries, response: { kind: request.kind, topics: results } }
+      }
+      case 'list-reassignments': {
+        const topics = listReassignments(this.#state, tenantId, request)
+        const { kind } = request
+        return { entries: [], response: { kind, error: ErrorCode.NONE, message: null, topics } }
+      }
+      case 'replicas-settled': {
+        const entry = planSettled(this.#state, tenantId, request)
+        const response = { kind: request.kind, error: ErrorCode.NONE, message: null }
+        return { entries: entry === null ? [] : [entry], response }
       }
       case 'allocate-producer-ids':
         return this.#allocateProducerIds(tenantId, request.count)
@@ -140,6 +160,21 @@ export class ControllerMachine
     return entries
   }
 
+  /** Of a broker, 0 before it has come for the first time. */
+  lifeOf({ cellId, brokerId }: { readonly cellId: CellId; readonly brokerId: BrokerId }): number {
+    return this.#state.brokers.get(brokerKey(cellId, brokerId))?.life ?? 0
+  }
+
+  /** Topics with fewer replicas than one made now by default would get, of all tenants, and that number. */
+  topicsBelowDefault(): { readonly topics: number; readonly replicas: number } {
+    const replicas = replicasMade(this.#defaultReplicas(), this.#isReplicated)
+    let topics = 0
+    for (const topic of this.#state.topicIds.values()) {
+      if (topic.replicas[0]!.length < replicas) topics++
+    }
+    return { topics, replicas }
+  }
+
   #topicSettings(tenantId: TenantId): CreateTopicsSettings {
     const { brokersPerCell, defaultPartitions, partitionsMax } = this.#settings
     const fixed = this.#settings.brokerConfigs ?? {}
@@ -147,10 +182,34 @@ export class ControllerMachine
     return {
       brokersPerCell,
       defaultPartitions,
-      defaultReplicationFactor: brokerConfigNumber('default.replication.factor', brokerConfigs),
+      defaultReplicationFactor: this.#defaultReplicas(),
+      isReplicated: this.#isReplicated,
       brokerConfigs,
       partitionsMax: partitionsMax ?? PARTITIONS_MAX,
     }
+  }
+
+  get #isReplicated(): boolean {
+    return this.#settings.isReplicated ?? REPLICATION_IS_SERVED
+  }
+
+  /** No tenant can change it. */
+  #defaultReplicas(): number {
+    const { brokersPerCell, brokerConfigs = {} } = this.#settings
+    const name = 'default.replication.factor'
+    const isGiven = brokerConfigs[name] !== undefined
+    if (isGiven) return brokerConfigNumber(name, brokerConfigs)
+    return usualReplicas(brokersPerCell, this.#isReplicated)
+  }
+
+  /** Brokers belong to all tenants, and none asks for this. */
+  #registerBroker(
+    request: Extract<ControllerRequest, { kind: 'register-broker' }>,
+  ): Decision<MetadataEntry, ControllerResponse> {
+    const plan = planRegisterBroker(this.#state, request)
+    if (plan !== null && 'error' in plan) return { entries: [], response: refuseAll(request, plan) }
+    const response = { kind: request.kind, error: ErrorCode.NONE, message: null }
+    return { entries: plan === null ? [] : [plan], response }
   }
 
   #allocateProducerIds(

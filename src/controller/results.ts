@@ -65,8 +65,21 @@ export function refuseAll(request: ControllerRequest, refusal: Refusal): Control
         kind: request.kind,
         results: request.resources.map(({ name }) => refusedOne(name, refusal)),
       }
+    case 'alter-reassignments':
+      return {
+        kind: request.kind,
+        topics: request.topics.map(({ name, partitions }) => ({
+          name,
+          partitions: partitions.map(({ index }) => ({ index, ...refusal })),
+        })),
+      }
+    case 'list-reassignments':
+      return { kind: request.kind, ...refusal, topics: [] }
     case 'allocate-producer-ids':
       return { kind: request.kind, error: refusal.error, first: -1, count: 0 }
+    case 'register-broker':
+    case 'replicas-settled':
+      return { kind: request.kind, error: refusal.error, message: refusal.message }
     default:
       request satisfies never
       throw new TypeError('unreachable')

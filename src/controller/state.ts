@@ -1,11 +1,20 @@
 /** The controller's replicated state: what its decisions need, over timelines. What everyone else needs is the image. */
 import { InvariantError, invariant } from '../base/assert.ts'
-import type { BrokerId, CellId, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
-import { METADATA_FORMAT, type MetadataEntry } from '../image/entry.ts'
+import {
+  asBrokerId,
+  type BrokerId,
+  type CellId,
+  type PartitionNumber,
+  type TenantId,
+  type TopicId,
+} from '../base/ids.ts'
+import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from '../image/entry.ts'
+import { isPending, moveOf, type ReplicaMove } from '../image/replica-moves.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import { collisionName, hasCollisionChars } from '../image/topic-name.ts'
 import { TimelineMap, type TimelineRegistry, TimelineValue } from '../machine/timeline.ts'
 import { charsOf, groupChars } from './config-sizes.ts'
+import { CellLoads } from './placement.ts'
 import { StartRefusedError } from './refused.ts'
 
 type Entry<Kind extends MetadataEntry['kind']> = Extract<MetadataEntry, { kind: Kind }>
@@ -30,16 +39,28 @@ export interface TopicState {
   readonly partitionCount: number
   /** Overrides by Kafka's names. */
   readonly configs: ConfigValues
-  /** All replicas of all partitions in one list: what the topic weighs on each broker. */
-  readonly replicas: readonly BrokerId[]
+  /** Of each partition, the preferred leader first; equal lists are one object. */
+  readonly replicas: readonly (readonly BrokerId[])[]
+  /** Of the partitions whose replicas have moved or are about to, by index. */
+  readonly moves: ReadonlyMap<number, ReplicaMove>
+}
+
+export interface BrokerState {
+  readonly directoryId: string
+  /** How often the broker has come with another directory. */
+  readonly life: number
+  readonly rack: string | null
 }
 
 /** A broker among all cells. */
 export const brokerKey = (cellId: CellId, brokerId: BrokerId): number => cellId * 65_536 + brokerId
 
 const named = (tenantId: TenantId, name: string): string => `${tenantId}/${name}`
+/** Replica lists that are kept once for all topics; with more, they are forgotten and kept anew. */
+const LISTS_MAX = 10_000
 const NO_NAMES: readonly string[] = []
 const NO_CONFIGS: ConfigValues = Object.freeze({})
+const NO_MOVES: ReadonlyMap<number, ReplicaMove> = new Map()
 
 export class ControllerState {
   readonly cluster: TimelineValue<ClusterState | null>
@@ -51,7 +72,14 @@ export class ControllerState {
   readonly #topicNames: TimelineMap<string, TopicState>
   readonly #collisions: TimelineMap<string, readonly string[]>
   readonly #producerIds: TimelineMap<TenantId, number>
+  /** By {@link brokerKey}: what has been said of it. */
+  readonly brokers: TimelineMap<number, BrokerState>
+  /** With partitions whose replicas are being moved. */
+  readonly #movingTopics: TimelineMap<TopicId, TenantId>
   readonly #loads: TimelineMap<number, number>
+  /** Partitions whose preferred leader a broker is. */
+  readonly #leaderLoads: TimelineMap<number, number>
+  readonly #lists = new Map<string, readonly BrokerId[]>()
   readonly #brokerConfigs: TimelineMap<string, ConfigValues>
   readonly #groupConfigs: TimelineMap<string, ConfigValues>
   /** How many groups of a tenant have configs. */
@@ -69,7 +97,10 @@ export class ControllerState {
     this.#topicNames = new TimelineMap(registry)
     this.#collisions = new TimelineMap(registry)
     this.#producerIds = new TimelineMap(registry)
+    this.brokers = new TimelineMap(registry)
+    this.#movingTopics = new TimelineMap(registry)
     this.#loads = new TimelineMap(registry)
+    this.#leaderLoads = new TimelineMap(registry)
     this.#brokerConfigs = new TimelineMap(registry)
     this.#groupConfigs = new TimelineMap(registry)
     this.#groupCounts = new TimelineMap(registry)
@@ -86,6 +117,13 @@ export class ControllerState {
     return topic?.tenantId === tenantId ? topic : undefined
   }
 
+  /** Of the tenant, those with partitions whose replicas are being moved. */
+  movingTopics(tenantId: TenantId): TopicState[] {
+    return [...this.#movingTopics.keys()].flatMap(
+      (topicId) => this.topicById(tenantId, topicId) ?? [],
+    )
+  }
+
   /** Topics of the tenant whose names differ from `name` only in `.` and `_`. */
   collisionsOf(tenantId: TenantId, name: string): readonly string[] {
     return this.#collisions.get(named(tenantId, collisionName(name))) ?? NO_NAMES
@@ -98,6 +136,26 @@ export class ControllerState {
   /** Replicas on a broker, of all tenants. */
   loadOf(cellId: CellId, brokerId: BrokerId): number {
     return this.#loads.get(brokerKey(cellId, brokerId)) ?? 0
+  }
+
+  /** What the cell's brokers hold, to plan with. */
+  loadsOf(cellId: CellId, brokers: number): CellLoads {
+    return new CellLoads(
+      brokers,
+      (broker) => this.loadOf(cellId, broker),
+      (broker) => this.#leaderLoads.get(brokerKey(cellId, broker)) ?? 0,
+    )
+  }
+
+  /** Of the cell's brokers from 1 on; null where not every one has a rack: then nothing is known of any. */
+  racksOf(cellId: CellId, brokers: number): readonly string[] | null {
+    const racks: string[] = []
+    for (let id = 1; id <= brokers; id++) {
+      const rack = this.brokers.get(brokerKey(cellId, asBrokerId(id)))?.rack ?? null
+      if (rack === null) return null
+      racks.push(rack)
+    }
+    return racks
   }
 
   /** What was set for a broker of the tenant, 0 for all of them. */
@@ -135,6 +193,9 @@ export class ControllerState {
       case 'partitions-added':
         this.#addPartitions(entry)
         break
+      case 'partition-reassigned':
+        this.#reassign(entry)
+        break
       case 'topic-configs':
         this.#setTopicConfigs(entry)
         break
@@ -144,6 +205,11 @@ export class ControllerState {
       case 'group-configs':
         this.#setGroupConfigs(entry)
         break
+      case 'broker-directory': {
+        const { directoryId, life, rack } = entry
+        this.brokers.set(brokerKey(entry.cellId, entry.brokerId), { directoryId, life, rack })
+        break
+      }
       case 'producer-ids':
         this.#producerIds.set(entry.tenantId, entry.next)
         break
@@ -178,10 +244,13 @@ export class ControllerState {
     const tenantId = this.tenants.get(entry.tenantId)?.tenantId
     invariant(tenantId !== undefined, 'a topic belongs to a tenant that exists')
     invariant(!this.topicIds.has(topicId), 'a topic id is used once')
-    const replicas = placements.flatMap((placement) => placement.replicas)
+    const replicas = this.#interned(placements)
     const partitionCount = placements.length
     const { configs } = entry
-    const topic: TopicState = { tenantId, topicId, name, cellId, partitionCount, configs, replicas }
+    const topic: TopicState = {
+      ...{ tenantId, topicId, name, cellId, partitionCount, configs, replicas },
+      moves: NO_MOVES,
+    }
     this.topicIds.set(topicId, topic)
     this.#topicNames.set(named(tenantId, name), topic)
     this.#addChars(tenantId, charsOf(configs))
@@ -192,13 +261,13 @@ export class ControllerState {
     const end = entry.firstPartition + placements.length
     this.nextPartition.set(Math.max(this.nextPartition.value, end) as PartitionNumber)
     this.partitionCount.set(this.partitionCount.value + placements.length)
-    this.#weigh(topic, 1)
+    this.#weigh(topic.cellId, replicas, 1)
   }
 
   #addPartitions(entry: Entry<'partitions-added'>): void {
     const topic = this.#existing(entry)
     const { firstPartition, placements } = entry
-    const replicas = placements.flatMap((placement) => placement.replicas)
+    const replicas = this.#interned(placements)
     this.#replaceTopic(topic, {
       partitionCount: topic.partitionCount + placements.length,
       replicas: [...topic.replicas, ...replicas],
@@ -206,7 +275,21 @@ export class ControllerState {
     const end = firstPartition + placements.length
     this.nextPartition.set(Math.max(this.nextPartition.value, end) as PartitionNumber)
     this.partitionCount.set(this.partitionCount.value + placements.length)
-    this.#weigh({ ...topic, replicas }, 1)
+    this.#weigh(topic.cellId, replicas, 1)
+  }
+
+  #reassign(entry: Entry<'partition-reassigned'>): void {
+    const topic = this.#existing(entry)
+    const { index, replicas } = entry
+    const before = topic.replicas[index]
+    invariant(before !== undefined, 'replicas move of a partition that exists')
+    const moves = new Map(topic.moves)
+    moves.set(index, moveOf(entry))
+    this.#replaceTopic(topic, { moves, replicas: topic.replicas.with(index, replicas) })
+    if ([...moves.values()].some(isPending)) this.#movingTopics.set(topic.topicId, topic.tenantId)
+    else this.#movingTopics.delete(topic.topicId)
+    this.#weigh(topic.cellId, [before], -1)
+    this.#weigh(topic.cellId, [replicas], 1)
   }
 
   #setTopicConfigs(entry: Entry<'topic-configs'>): void {
@@ -250,6 +333,7 @@ export class ControllerState {
   #deleteTopic(entry: Entry<'topic-deleted'>): void {
     const topic = this.#existing(entry)
     this.topicIds.delete(topic.topicId)
+    this.#movingTopics.delete(topic.topicId)
     this.#addChars(topic.tenantId, -charsOf(topic.configs))
     this.#topicNames.delete(named(topic.tenantId, topic.name))
     if (hasCollisionChars(topic.name)) {
@@ -259,16 +343,41 @@ export class ControllerState {
       else this.#collisions.set(key, left)
     }
     this.partitionCount.set(this.partitionCount.value - topic.partitionCount)
-    this.#weigh(topic, -1)
+    this.#weigh(topic.cellId, topic.replicas, -1)
   }
 
-  #weigh(topic: TopicState, sign: 1 | -1): void {
-    const change = new Map<number, number>()
-    for (const brokerId of topic.replicas) {
-      const key = brokerKey(topic.cellId, brokerId)
-      change.set(key, (change.get(key) ?? 0) + sign)
+  #weigh(cellId: CellId, lists: readonly (readonly BrokerId[])[], sign: 1 | -1): void {
+    const replicas = new Map<BrokerId, number>()
+    const leaders = new Map<BrokerId, number>()
+    for (const list of lists) {
+      for (const broker of list) replicas.set(broker, (replicas.get(broker) ?? 0) + sign)
+      const leader = list[0]!
+      leaders.set(leader, (leaders.get(leader) ?? 0) + sign)
     }
-    for (const [key, by] of change) this.#loads.set(key, (this.#loads.get(key) ?? 0) + by)
+    addTo(this.#loads, cellId, replicas)
+    addTo(this.#leaderLoads, cellId, leaders)
+  }
+
+  #interned(placements: readonly PartitionPlacement[]): (readonly BrokerId[])[] {
+    return placements.map(({ replicas }) => {
+      const key = replicas.join(',')
+      const known = this.#lists.get(key)
+      if (known !== undefined) return known
+      if (this.#lists.size >= LISTS_MAX) this.#lists.clear()
+      this.#lists.set(key, replicas)
+      return replicas
+    })
+  }
+}
+
+function addTo(
+  loads: TimelineMap<number, number>,
+  cellId: CellId,
+  change: ReadonlyMap<BrokerId, number>,
+): void {
+  for (const [broker, by] of change) {
+    const key = brokerKey(cellId, broker)
+    loads.set(key, (loads.get(key) ?? 0) + by)
   }
 }
 

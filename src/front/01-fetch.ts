@@ -2,7 +2,8 @@ import { ErrorCode } from '../base/error-code.ts'
 import type { PartitionIndex } from '../base/ids.ts'
 import { type FetchRequest, fetch } from '../protocol/01-fetch.ts'
 import { handler, type RequestContext } from './context.ts'
-import { type FetchAsked, FetchOp } from './fetch-op.ts'
+import type { FetchAsked } from './fetch-asked.ts'
+import { FetchOp } from './fetch-op.ts'
 import { FetchPart } from './fetch-part.ts'
 import type { FetchSession } from './fetch-sessions.ts'
 
@@ -33,6 +34,7 @@ export const fetchHandler = handler({
       minBytes: request.minBytes,
       maxWaitMs: request.maxWaitMs,
       isolationLevel: request.isolationLevel,
+      rackId: request.rackId,
     }).gather()
   },
 })

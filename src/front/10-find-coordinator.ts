@@ -53,7 +53,7 @@ function coordinatorOf(context: Context, topic: TopicView | null, groupId: strin
   const message = 'The coordinator is not available.'
   if (topic === null) return nowhere(ErrorCode.COORDINATOR_NOT_AVAILABLE, message)
   const index = groupPartition(groupId, topic.partitionCount)
-  const leader = context.services.image.leaderOf(topic.numberOf(index))
+  const leader = context.services.dispatcher.nodeOf(topic.cellId, topic.numberOf(index))
   const node = nodesOf(context).find(({ nodeId }) => nodeId === leader)
   if (node === undefined) return nowhere(ErrorCode.COORDINATOR_NOT_AVAILABLE, message)
   return {

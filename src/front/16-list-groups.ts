@@ -9,13 +9,13 @@ export const listGroupsHandler = handler({
   api: listGroups,
   scopes: [],
   handle(_request, context, frame) {
-    const { internalTopics, image } = context.services
+    const { internalTopics, dispatcher } = context.services
     const topic = internalTopics.findOffsets(context.session.tenantId)
     const { nodeId } = context.connection.listener
     const here: PartitionIndex[] = []
     for (let index = 0; index < (topic?.partitionCount ?? 0); index++) {
       const at = index as PartitionIndex
-      if (image.leaderOf(topic!.numberOf(at)) === nodeId) here.push(at)
+      if (dispatcher.nodeOf(topic!.cellId, topic!.numberOf(at)) === nodeId) here.push(at)
     }
     const answers: ListGroupsResponseInput[] = []
     if (topic === undefined || here.length === 0) {

@@ -11,6 +11,7 @@ import {
 } from '../protocol/32-describe-configs.ts'
 import { ResourceType } from './config-resources.ts'
 import { handler, type RequestContext } from './context.ts'
+import { rackOf } from './nodes.ts'
 
 type Context = RequestContext<typeof describeConfigs>
 type Resource = DescribeConfigsRequest['resources'][number]
@@ -115,7 +116,11 @@ function describeBroker(name: string, context: Context): Found {
   const { nodeId } = context.connection.listener
   const refusal = refuseNode(name, nodeId, ' or empty string,')
   if (refusal !== null) return refusal
-  const own = { 'broker.id': String(nodeId), 'node.id': String(nodeId) }
+  const rack = rackOf(context, nodeId)
+  const own = {
+    ...{ 'broker.id': String(nodeId), 'node.id': String(nodeId) },
+    ...(rack !== null && { 'broker.rack': rack }),
+  }
   return found(describeBrokerConfigs({ ...layers, fixed: { ...layers.fixed, ...own } }))
 }
 

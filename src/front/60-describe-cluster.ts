@@ -22,10 +22,8 @@ export const describeClusterHandler = handler({
       brokers:
         refusal === null
           ? nodesOf(context)
-              .map(({ nodeId, host, port }) => ({
-                brokerId: nodeId,
-                host,
-                port,
+              .map(({ nodeId, host, port, rack }) => ({
+                ...{ brokerId: nodeId, host, port, rack },
                 isFenced: isGone(context, nodeId),
               }))
               .filter(({ isFenced }) => request.includeFencedBrokers || !isFenced)

@@ -71,7 +71,7 @@ function ask(name: string, index: number, context: Context, done: (row: Row) => 
   const { producers } = context.services
   const { partition } = found
   producers.ask(
-    found.leader,
+    found.broker,
     (correlation) => ({ kind: 'describe-producers', correlation, partition }),
     (answer) => {
       const error = answer?.error ?? ErrorCode.NOT_LEADER_OR_FOLLOWER

@@ -13,7 +13,7 @@ import type { TailReaders } from '../cell/tail-reader.ts'
 import { type BrokerConfigLayers, fixedLayers } from '../image/config-layers.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView } from '../image/view.ts'
-import type { DescribedProducer } from '../link/control.ts'
+import type { DescribedLog, DescribedProducer } from '../link/control.ts'
 import type { TopicCounts } from '../link/topic-counts.ts'
 import type { KafkaConnection } from '../net/connection.ts'
 import type { InFlightBudget } from '../net/in-flight.ts'
@@ -28,7 +28,9 @@ import type { Deadlines } from './deadlines.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { FrontCounters, TenantCounts } from './front-counters.ts'
 import type { HeavyRequests } from './heavy-requests.ts'
+import type { HeldLooks } from './held-looks.ts'
 import type { InternalTopics } from './internal-topics.ts'
+import type { LeaderMoves } from './leader-moves.ts'
 import type { ParkedFetches } from './parked-fetches.ts'
 import type { PendingProduces } from './pending-produce.ts'
 import type { ProducerIds } from './producer-ids.ts'
@@ -69,8 +71,10 @@ export interface FrontServices {
   readonly dispatcher: Dispatcher
   readonly controller: ControllerClient
   readonly producers: BrokerQuestions<ProducersAnswer>
-  /** Bytes of logs, NaN where a broker cannot tell. */
-  readonly logSizes: BrokerQuestions<readonly number[]>
+  readonly logSizes: BrokerQuestions<readonly DescribedLog[]>
+  /** Up to where brokers have the metadata log. */
+  readonly metadataEnds: BrokerQuestions<number>
+  readonly leaderMoves: LeaderMoves
   readonly tails: TailReaders
   readonly segments: SegmentReader
   readonly fileBuffers: BufferPool
@@ -82,6 +86,7 @@ export interface FrontServices {
   readonly pins: PinLedger
   readonly replyGate: ReplyGate
   readonly fetches: ParkedFetches
+  readonly heldLooks: HeldLooks
   readonly fetchSessions: FetchSessions
   readonly produces: PendingProduces
   readonly producerIds: ProducerIds

@@ -4,14 +4,17 @@ import { FetchCounter } from '../link/counters.ts'
 import type { FetchResponseInput } from '../protocol/01-fetch.ts'
 import type { FetchOp } from './fetch-op.ts'
 import { type FetchPart, NOTHING } from './fetch-part.ts'
+import { endpointsOf, leaderToName, type NamedLeader } from './nodes.ts'
 
 type TopicAnswer = FetchResponseInput['responses'][number]
 type PartAnswer = TopicAnswer['partitions'][number]
 
 const READ_COMMITTED = 1
 
-/** From this version on an answer may name the leader. */
+/** From this version on an answer may name the leader, … */
 const LEADERS_FROM = 12
+/** … and tell where it is. */
+const ENDPOINTS_FROM = 16
 
 /** The reply to `op`, and what its session remembers of it. */
 export function fetchResponse(op: FetchOp): FetchResponseInput {
@@ -20,14 +23,15 @@ export function fetchResponse(op: FetchOp): FetchResponseInput {
   const { topicCounts } = op.context.services
   const responses: (TopicAnswer & { partitions: PartAnswer[] })[] = []
   let last: (TopicAnswer & { partitions: PartAnswer[] }) | null = null
+  const named: NamedLeader[] = []
   for (const part of parts) {
     if (session !== null && !hasNews(part, incremental)) continue
     if (last === null || last.topicId !== part.topicId || last.topic !== part.topicName) {
       last = { topic: part.topicName, topicId: part.topicId, partitions: [] }
       responses.push(last)
     }
-    last.partitions.push(partAnswer(op, part))
-    count(brokers[part.proxy?.brokerId ?? 0], part)
+    last.partitions.push(partAnswer(op, part, named))
+    count(brokers[part.brokerId === 0 ? (part.proxy?.brokerId ?? 0) : part.brokerId], part)
     if (part.topic !== undefined) {
       const counted = topicCounts.of(part.topic)
       counted.items++
@@ -36,12 +40,14 @@ export function fetchResponse(op: FetchOp): FetchResponseInput {
     // Those that were served go behind the others, so that all get their share of maxBytes in turn.
     if (incremental && part.recordsBytes > 0) session?.moveToEnd(part)
   }
-  return {
+  const answer = {
     throttleTimeMs: 0,
     errorCode: ErrorCode.NONE,
     sessionId: session?.id ?? 0,
     responses,
   }
+  if (named.length === 0 || op.context.version < ENDPOINTS_FROM) return answer
+  return { ...answer, nodeEndpoints: endpointsOf(op.context, named) }
 }
 
 function count(counts: Float64Array | undefined, part: FetchPart): void {
@@ -59,6 +65,7 @@ function hasNews(part: FetchPart, incremental: boolean): boolean {
   const news =
     part.error !== ErrorCode.NONE ||
     part.recordsBytes > 0 ||
+    part.preferred !== 0 ||
     part.highWatermark !== part.toldHighWatermark ||
     part.logStartOffset !== part.toldLogStartOffset
   part.toldHighWatermark = part.error === ErrorCode.NONE ? part.highWatermark : -1
@@ -66,7 +73,8 @@ function hasNews(part: FetchPart, incremental: boolean): boolean {
   return news || !incremental
 }
 
-function partAnswer(op: FetchOp, part: FetchPart): PartAnswer {
+/** Adds to `named` whom it names as leader. */
+function partAnswer(op: FetchOp, part: FetchPart, named: NamedLeader[]): PartAnswer {
   const isRead = part.error === ErrorCode.NONE
   // An error is told alone, as Kafka does.
   const highWatermark = isRead ? part.highWatermark : -1
@@ -79,11 +87,14 @@ function partAnswer(op: FetchOp, part: FetchPart): PartAnswer {
     lastStableOffset: highWatermark,
     logStartOffset: isRead ? part.logStartOffset : -1,
     abortedTransactions: hasAborted ? [] : null,
-    preferredReadReplica: -1,
+    preferredReadReplica: part.preferred === 0 ? -1 : part.preferred,
     records: isRead ? part.records : NOTHING,
   }
-  const tells = op.context.version >= LEADERS_FROM && namesLeader(part.error)
-  return tells ? { ...answer, currentLeader: leaderOf(op, part) } : answer
+  if (op.context.version < LEADERS_FROM || !namesLeader(part.error)) return answer
+  const leader = part.topic === undefined ? null : leaderToName(op.context, part.partition)
+  if (leader === null) return answer
+  named.push(leader)
+  return { ...answer, currentLeader: leader }
 }
 
 const isUnknown = (error: number): boolean =>
@@ -91,10 +102,3 @@ const isUnknown = (error: number): boolean =>
 
 const namesLeader = (error: number): boolean =>
   error === ErrorCode.NOT_LEADER_OR_FOLLOWER || error === ErrorCode.FENCED_LEADER_EPOCH
-
-function leaderOf(op: FetchOp, part: FetchPart): { leaderId: number; leaderEpoch: number } {
-  const { image } = op.context.services
-  const leaderId = image.leaderOf(part.partition)
-  if (leaderId === 0) return { leaderId: -1, leaderEpoch: -1 }
-  return { leaderId, leaderEpoch: image.leaderEpochOf(part.partition) }
-}

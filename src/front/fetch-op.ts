@@ -1,41 +1,28 @@
 import { ErrorCode } from '../base/error-code.ts'
+import type { BrokerId, PartitionNumber } from '../base/ids.ts'
 import type { Timer } from '../base/timer-queue.ts'
-import type { LocateSink } from '../cell/broker-proxy.ts'
+import type { LocateSink, ReplicaReads } from '../cell/broker-proxy.ts'
 import type { TailReader } from '../cell/tail-reader.ts'
-import { newTailLook, TailState } from '../cell/tail-reader.ts'
 import { FetchSource } from '../link/commands.ts'
 import type { LocatedReply } from '../link/replies.ts'
-import { SMALL_BYTES } from '../net/in-flight.ts'
 import type { ReplySlot } from '../net/reply-slot.ts'
-import type { fetch } from '../protocol/01-fetch.ts'
-import type { RequestContext } from './context.ts'
 import { fetchResponse } from './fetch-answer.ts'
+import type { FetchAsked, FetchContext } from './fetch-asked.ts'
+import { goOn, resolvePart, tailOf, toLeader, toLocate, toldTail } from './fetch-look.ts'
 import { FetchMemory } from './fetch-memory.ts'
 import type { FetchPart, PartOwner } from './fetch-part.ts'
-import type { FetchSession } from './fetch-sessions.ts'
 import { readSegment } from './file-read.ts'
+import {
+  type FollowerAsker,
+  FollowerQuestion,
+  nearestOf,
+  toOwnFollower,
+  wakeFollower,
+} from './follower-fetch.ts'
+import { UNLED_MS, waitUntilMs } from './held-looks.ts'
 import type { ParkedFetch } from './parked-fetches.ts'
 import type { ReplyMaker } from './reply-gate.ts'
-
-export interface FetchAsked {
-  readonly parts: readonly FetchPart[]
-  readonly maxBytes: number
-  readonly minBytes: number
-  readonly maxWaitMs: number
-  readonly isolationLevel: number
-  readonly session: FetchSession | null
-  /** Partitions without news may be left out. */
-  readonly incremental: boolean
-}
-
-/**
- * The broker was asked to tell when the high watermark moves beyond this part's offset, and has not: what was found
- * before still holds. Spares a question per poll for each quiet partition of a session.
- */
-const isStillAtEnd = (part: FetchPart): boolean =>
-  part.fetchOffset === part.highWatermark &&
-  part.highWatermark >= 0 &&
-  part.proxy!.watchedAt(part.partition) === part.highWatermark
+import { firstBytesOf, lookIntoRing, readRing } from './ring-read.ts'
 
 /** What a partition takes at least while it waits: named in 28 bytes, and so more than its request counts. */
 const PART_BYTES = 300
@@ -43,19 +30,12 @@ const PART_BYTES = 300
 /** Times a part is asked for again before it counts as unreadable. */
 const RETRIES_MAX = 3
 
-/** Who reads in a row asks the broker for so many fetches at a time, … */
-const IN_ROW_FACTOR = 16
-/** … which hold for so long: as late is the removal of records told to those who are about to read them. */
-const LOCATED_FOR_MS = 20
-
-const look = newTailLook()
-
 /**
  * One fetch from request to reply: looks where everything is, parks when that is too little and looks again when woken,
  * and takes memory for the answer only once it is to be answered. Belongs to the front's thread.
  */
-export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
-  readonly context: RequestContext<typeof fetch>
+export class FetchOp implements LocateSink, FollowerAsker, PartOwner, ParkedFetch, ReplyMaker {
+  readonly context: FetchContext
   readonly asked: FetchAsked
   readonly memory: FetchMemory
   firstBytes = 0
@@ -65,6 +45,12 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   /** Something will be sent: what follows may be left for the next fetch. */
   #any = false
   #outstanding = 0
+  /** Questions so far: each has a token of its own, from which follows its part. */
+  #asked = 0
+  /** While questions are out that may be held for want of a leader. */
+  #heldTimer: Timer | null = null
+  /** By token, the partitions of questions whose answers are not waited for any more. */
+  #givenUp: Map<number, PartitionNumber> | null = null
   /** Calls that may come from within are let pass. */
   #busy = false
   #late = false
@@ -80,13 +66,16 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   /** Told when the connection goes: not worth it for what is answered on the spot. */
   #open = false
 
-  constructor(context: RequestContext<typeof fetch>, asked: FetchAsked) {
+  constructor(context: FetchContext, asked: FetchAsked) {
     this.context = context
     this.asked = asked
     this.memory = new FetchMemory(context.services)
     this.#deadlineMs = context.services.clock.monotonicMs() + Math.max(0, asked.maxWaitMs)
     this.#late = asked.maxWaitMs <= 0
-    for (const part of asked.parts) part.owner = this
+    for (const part of asked.parts) {
+      part.owner = this
+      part.isPastFollowers = false
+    }
     if (asked.session !== null) asked.session.busy = true
     // A session's partitions have a bound of their own.
     else context.slot.grow(asked.parts.length * PART_BYTES)
@@ -96,9 +85,9 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   gather(): void {
     this.#busy = true
     const { parts } = this.asked
-    for (let token = 0; token < parts.length; token++) {
-      const part = parts[token]!
-      if (part.dirty) this.#lookFor(part, token)
+    for (let index = 0; index < parts.length; index++) {
+      const part = parts[index]!
+      if (part.dirty) this.#lookFor(part, index)
     }
     this.#busy = false
     this.#next()
@@ -108,20 +97,48 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   }
 
   onLocated(token: number, reply: Readonly<LocatedReply>): void {
-    const part = this.asked.parts[token]!
+    const givenUp = this.#givenUp?.get(token)
+    if (givenUp !== undefined) {
+      this.#givenUp!.delete(token)
+      this.context.services.heldLooks.remove(givenUp)
+      return
+    }
+    const part = this.asked.parts[token % this.asked.parts.length]!
     this.#outstanding--
-    part.error = reply.error
+    part.askedAs = -1
+    // nobody has led it for long: it is waited for beside the others all the same, or its client would ask over and over
+    part.isUnled = reply.error === ErrorCode.NOT_LEADER_OR_FOLLOWER && this.#isHeld(part)
+    if (part.asleep !== 0 && reply.error === ErrorCode.NONE) wakeFollower(this.context, part)
+    this.#take(part, reply, part.isUnled ? ErrorCode.NONE : reply.error)
+    if (!this.#busy) this.#next()
+  }
+
+  #take(part: FetchPart, reply: Readonly<LocatedReply>, error: number): void {
+    part.error = error
     part.isAt(reply)
     part.source = reply.error === ErrorCode.NONE ? reply.source : FetchSource.NONE
     part.pending = part.source === FetchSource.FILE
     part.batchBaseOffset = reply.batchBaseOffset
-    if (reply.error === ErrorCode.NONE) {
-      const { arenaOf, tails } = this.context.services
-      const tail = tails.update(part.partition, reply, arenaOf(part.proxy!))
-      if (part.source === FetchSource.RING) {
-        if (tail === undefined || !this.#lookInto(part, tail)) this.askAgain(part)
-      }
-    }
+    if (reply.error !== ErrorCode.NONE) return
+    const tail = toldTail(this.context, part, reply)
+    if (part.source !== FetchSource.RING) return
+    if (tail === undefined || !this.#lookInto(part, tail)) this.askAgain(part)
+  }
+
+  onFollower(part: FetchPart, from: BrokerId, reply: Readonly<LocatedReply>): void {
+    this.#outstanding--
+    if (part.question!.isToBeNamed) {
+      part.isAt({ ...reply, brokerId: 0 })
+      part.preferred = from
+    } else this.#take(part, reply, reply.error)
+    part.question = null
+    if (!this.#busy) this.#next()
+  }
+
+  onNoFollower(part: FetchPart): void {
+    this.#outstanding--
+    part.question = null
+    this.#lookAtLeader(part)
     if (!this.#busy) this.#next()
   }
 
@@ -175,6 +192,7 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   /** Whatever was asked of others has been answered: go on. */
   #next(): void {
     const { parts } = this.asked
+    if (this.#outstanding === 0) this.#cancelHeldTimer()
     while (this.#outstanding === 0 && !this.#done && !this.#waiting && !this.#parked) {
       if (this.#closed) this.#end()
       else if (!parts.some((part) => part.pending)) this.#answerOrPark()
@@ -189,7 +207,7 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
     if (this.#late || this.context.services.fetches.closing) return true
     let bytes = 0
     for (const part of this.asked.parts) {
-      if (part.error !== ErrorCode.NONE) return true
+      if (part.error !== ErrorCode.NONE || part.preferred !== 0) return true
       bytes += part.availableBytes
     }
     return bytes >= this.asked.minBytes || this.asked.parts.length === 0
@@ -204,17 +222,9 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
       first ??= part
       if (part.source === FetchSource.FILE) this.needsBuffers = true
     }
-    if (first !== null) this.firstBytes = this.#firstBytesOf(first)
+    if (first !== null) this.firstBytes = firstBytesOf(this.context, first)
     this.#mayReadBytes = this.context.services.replyGate.enter(this)
     this.#waiting = this.#mayReadBytes === 0
-  }
-
-  #firstBytesOf(part: FetchPart): number {
-    if (part.source === FetchSource.FILE) return part.neededBytes
-    if (part.availableBytes <= SMALL_BYTES) return part.availableBytes
-    const tail = this.context.services.tails.get(part.partition)
-    if (tail?.look(part.fetchOffset, 1, look) !== TailState.FOUND) return 0
-    return look.length
   }
 
   /** Reads what was found, as far as it may go out with this reply. */
@@ -238,72 +248,109 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
     this.#waitForFirst()
   }
 
-  #lookFor(part: FetchPart, token: number): void {
+  #lookFor(part: FetchPart, index: number): void {
     part.dirty = false
     part.clear()
-    const error = this.#resolve(part)
+    const error = resolvePart(this.context, part)
     if (error !== ErrorCode.NONE) {
       part.fail(error)
       return
     }
-    const tail = this.context.services.tails.get(part.partition)
-    if (tail === undefined && isStillAtEnd(part)) return
-    if (tail !== undefined && this.#lookInto(part, tail)) return
-    if (!this.#goOn(part)) this.#locate(part, token)
+    const { rackId } = this.asked
+    const isOwn = rackId !== '' && toOwnFollower(this.context, part)
+    const nearest = rackId === '' || isOwn ? null : nearestOf(this.context, part, rackId)
+    if (nearest === null) this.#lookAt(part, index)
+    else this.#askFollowers(part, nearest, true, 1)
   }
 
-  /** Who reads files in a row goes on where the broker has said that more is; false when it must be asked. */
-  #goOn(part: FetchPart): boolean {
-    const { state, services } = this.context
-    // cleaning leaves gaps, so that the next batch is not known to begin there
-    if (state.reading === null || part.topic!.effective.cleanupPolicy.compact) return false
-    const { partition, fetchOffset, maxBytes } = part
-    const nowMs = services.clock.monotonicMs()
-    const located = state.reading.takeLocated(partition, fetchOffset, maxBytes, nowMs)
-    if (located === null) return false
-    part.source = FetchSource.FILE
-    part.pending = true
-    part.isAt(located)
-    // what is there is checked: after a gap it is another, and the broker is asked
-    part.batchBaseOffset = fetchOffset
-    part.locatedUntilMs = located.untilMs
-    return true
-  }
-
-  #resolve(part: FetchPart): number {
-    const { services, session, version } = this.context
-    const { image, dispatcher } = services
-    const byId = version >= 13
-    const topic = byId
-      ? image.topicById(session.tenantId, part.topicId)
-      : image.topicByName(session.tenantId, part.topicName)
-    part.topic = topic
-    if (topic === undefined) {
-      return byId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+  /** At the log of whoever it is read from. */
+  #lookAt(part: FetchPart, index: number): void {
+    const tail = tailOf(this.context, part)
+    if (tail === undefined && part.isStillAtEnd) return
+    if (tail !== undefined && this.#lookInto(part, tail)) {
+      if (part.asleep !== 0) wakeFollower(this.context, part)
+      return
     }
-    if (part.index < 0 || part.index >= topic.partitionCount) {
-      return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    }
-    part.partition = topic.numberOf(part.index)
-    const proxy = dispatcher.leaderOf(topic.cellId, part.partition)
-    if (!proxy?.alive) return ErrorCode.NOT_LEADER_OR_FOLLOWER
-    part.proxy = proxy
-    const epoch = part.currentLeaderEpoch
-    if (epoch < 0) return ErrorCode.NONE
-    const known = image.leaderEpochOf(part.partition)
-    if (epoch < known) return ErrorCode.FENCED_LEADER_EPOCH
-    return epoch > known ? ErrorCode.UNKNOWN_LEADER_EPOCH : ErrorCode.NONE
+    if (goOn(this.context, part)) return
+    if (
+      part.follower === 0 &&
+      this.context.services.heldLooks.has(part.partition) &&
+      this.#isHeld(part)
+    ) {
+      part.isUnled = true
+    } else this.#locate(part, index)
   }
 
-  #locate(part: FetchPart, token: number): void {
+  /** No follower serves it, for as long as this request lasts. */
+  #lookAtLeader(part: FetchPart): void {
+    part.isPastFollowers = true
+    part.retries = 0
+    if (toLeader(this.context, part)) this.#lookAt(part, this.asked.parts.indexOf(part))
+    else part.fail(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+  }
+
+  #askFollowers(
+    part: FetchPart,
+    replicas: readonly ReplicaReads[],
+    isToBeNamed: boolean,
+    maxBytes: number,
+  ): void {
     this.#outstanding++
+    part.question = new FollowerQuestion(this, part, replicas, isToBeNamed)
+    this.#checkHeldLater()
+    part.question.ask(maxBytes)
+  }
+
+  #isHeld(part: FetchPart): boolean {
+    return this.context.services.dispatcher.isHeld(part.topic!.cellId, part.partition)
+  }
+
+  #locate(part: FetchPart, index: number): void {
     const { partition, fetchOffset, currentLeaderEpoch } = part
-    // Who reads in a row is told of the next stretches too: they are read ahead, and not asked for.
-    const isInRow = this.context.state.reading?.isInRow(partition, fetchOffset) === true
-    const maxBytes = isInRow ? Math.min(IN_ROW_FACTOR * part.maxBytes, 2 ** 30) : part.maxBytes
-    part.locatedUntilMs = this.context.services.clock.monotonicMs() + LOCATED_FOR_MS
+    const maxBytes = toLocate(this.context, part)
+    if (part.follower !== 0) {
+      this.#askFollowers(part, [part.proxy as ReplicaReads], false, maxBytes)
+      return
+    }
+    this.#outstanding++
+    const token = this.#asked++ * this.asked.parts.length + index
+    part.askedAs = token
+    if (this.context.services.image.isReplicated(partition)) this.#checkHeldLater()
     part.proxy!.locate(partition, fetchOffset, maxBytes, currentLeaderEpoch, this, token)
   }
+
+  #checkHeldLater(): void {
+    if (this.#heldTimer !== null) return
+    const { timers, clock } = this.context.services
+    const atMs = waitUntilMs(clock.monotonicMs(), this.#deadlineMs)
+    this.#heldTimer = timers.schedule(atMs, () => this.#checkHeld())
+  }
+
+  /** Gives up questions that wait for a leader: the others have waited for their answers for long enough. */
+  #checkHeld(): void {
+    this.#heldTimer = null
+    this.#busy = true
+    for (const part of this.asked.parts) {
+      const { question } = part
+      if (question !== null && !question.giveUp(this.#isHung)) this.#checkHeldLater()
+      if (question !== null || part.askedAs < 0) continue
+      if (!this.#isHeld(part)) {
+        this.#checkHeldLater()
+        continue
+      }
+      this.#givenUp ??= new Map()
+      this.#givenUp.set(part.askedAs, part.partition)
+      this.context.services.heldLooks.add(part.partition)
+      this.#outstanding--
+      part.askedAs = -1
+      part.isUnled = true
+    }
+    this.#busy = false
+    this.#next()
+  }
+
+  readonly #isHung = ({ brokerId }: ReplicaReads): boolean =>
+    this.context.services.dispatcher.replicasAt(this.context.cellId, brokerId) === undefined
 
   #readFile(part: FetchPart): void {
     const allowed = Math.min(part.maxBytes, this.#remainingBytes)
@@ -327,7 +374,13 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   askAgain(part: FetchPart): void {
     if (part.retries++ < RETRIES_MAX && part.proxy!.alive) {
       this.#locate(part, this.asked.parts.indexOf(part))
-    } else part.fail(ErrorCode.KAFKA_STORAGE_ERROR)
+    } else this.unreadable(part)
+  }
+
+  /** Its files cannot be read: those of the leader may be. */
+  unreadable(part: FetchPart): void {
+    if (part.follower === 0) part.fail(ErrorCode.KAFKA_STORAGE_ERROR)
+    else this.#lookAtLeader(part)
   }
 
   /** The first batch is larger than was thought: true when it may be read; else the gate is asked again. */
@@ -353,64 +406,16 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
   #lookInto(part: FetchPart, tail: TailReader): boolean {
     tail.usedAtMs = this.context.services.clock.monotonicMs()
     const bytesMax = Math.min(part.maxBytes, this.asked.maxBytes)
-    return this.#lookUpTo(part, tail, bytesMax)
-  }
-
-  #lookUpTo(part: FetchPart, tail: TailReader, bytesMax: number): boolean {
-    const state = tail.look(part.fetchOffset, Math.max(1, bytesMax), look)
-    if (state === TailState.ASK) return false
-    part.highWatermark = look.highWatermark
-    part.lastStableOffset = look.lastStableOffset
-    part.logStartOffset = look.logStartOffset
-    part.pending = state === TailState.FOUND
-    part.source = part.pending ? FetchSource.RING : FetchSource.NONE
-    part.position = look.position
-    part.byteLength = look.length
-    part.secondPosition = look.secondPosition
-    part.secondLength = look.secondLength
-    return true
+    part.brokerId = tail.brokerId
+    return lookIntoRing(part, tail, bytesMax)
   }
 
   /** Takes what a look has found in the ring log; what has gone meanwhile is asked of the broker. */
   #readRing(part: FetchPart): void {
-    const tail = this.context.services.tails.get(part.partition)
     const allowed = Math.min(part.maxBytes, this.#remainingBytes)
-    let isKnown = part.byteLength + part.secondLength <= allowed
-    for (let tries = 0; tries < 3 && tail !== undefined; tries++) {
-      if (!isKnown && !this.#lookUpTo(part, tail, allowed)) break
-      if (!isKnown && !part.pending) return
-      part.pending = isKnown = false
-      const { position, byteLength, secondPosition, secondLength } = part
-      if (this.#any && byteLength + secondLength > allowed) return
-      const heldBefore = this.memory.ringBytes
-      const first = this.#take(tail, position, byteLength)
-      if (first === null) continue
-      const second = secondLength > 0 ? this.#take(tail, secondPosition, secondLength) : null
-      const bytes = second === null ? byteLength : byteLength + secondLength
-      const heldBytes = this.memory.ringBytes - heldBefore
-      part.found(second === null ? [first] : [first, second], bytes, heldBytes)
-      this.#any = true
-      this.#remainingBytes -= bytes
-      return
-    }
-    this.askAgain(part)
-  }
-
-  /** The span's bytes: the memory itself where a socket may hold it, else a copy; null when it was overwritten. */
-  #take(tail: TailReader, position: number, length: number): Uint8Array | null {
-    const { services, slot } = this.context
-    const large = length >= services.settings.zeroCopyBytesMin
-    if (large && slot.mayPin && services.pins.mayPin(length)) {
-      const view = tail.hold(position, length)
-      if (view === null) return null
-      this.memory.addHold(tail, position, length)
-      this.charge(length)
-      return view
-    }
-    const target = large ? this.memory.takeBuffer(length) : Buffer.allocUnsafe(length)
-    if (large) this.charge(length)
-    if (!tail.copy(position, length, target, 0)) return null
-    return target.length === length ? target : target.subarray(0, length)
+    if (!readRing(this, part, allowed, this.#any)) this.askAgain(part)
+    if (part.recordsBytes > 0) this.#any = true
+    this.#remainingBytes -= part.recordsBytes
   }
 
   /** Nothing is left to be read. */
@@ -424,15 +429,27 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
     this.#letGo()
     this.#parked = true
     services.fetches.park(this)
+    let untilMs = this.#deadlineMs
     for (const part of this.asked.parts) {
       if (part.availableBytes > 0) part.dirty = true
       part.drop()
-      part.proxy!.watch(part.partition, part.highWatermark, part)
+      if (part.isUnled && services.dispatcher.isLed(part.topic!.cellId, part.partition)) {
+        // who is told as its leader refuses it, and would refuse to watch it at once
+        part.dirty = true
+        untilMs = Math.min(untilMs, services.clock.monotonicMs() + UNLED_MS)
+      } else part.proxy!.watch(part.partition, part.highWatermark, part)
     }
-    this.#timer = services.timers.schedule(this.#deadlineMs, () => {
+    this.#timer = services.timers.schedule(untilMs, (nowMs) => {
       this.#timer = null
-      this.answerNow()
+      if (nowMs < this.#deadlineMs) this.resume()
+      else this.answerNow()
     })
+  }
+
+  #cancelHeldTimer(): void {
+    if (this.#heldTimer === null) return
+    this.context.services.timers.cancel(this.#heldTimer)
+    this.#heldTimer = null
   }
 
   /** Of memory, and of the leave to take some. */
@@ -453,6 +470,9 @@ export class FetchOp implements LocateSink, PartOwner, ParkedFetch, ReplyMaker {
 
   #answer(): void {
     const { context, memory } = this
+    for (const part of this.asked.parts) {
+      if (part.isUnled) part.fail(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    }
     const response = fetchResponse(this)
     this.#finish()
     context.reply(response, memory.isEmpty ? null : () => memory.release())

@@ -1,14 +1,24 @@
-import type { PartitionIndex, PartitionNumber, TopicId } from '../base/ids.ts'
-import { asPartitionNumber } from '../base/ids.ts'
-import type { BrokerProxy } from '../cell/broker-proxy.ts'
+import {
+  asBrokerId,
+  asPartitionNumber,
+  type BrokerId,
+  type PartitionIndex,
+  type PartitionNumber,
+  type TopicId,
+} from '../base/ids.ts'
+import type { LogReads } from '../cell/broker-proxy.ts'
+import type { TailReader } from '../cell/tail-reader.ts'
 import { Waiter } from '../cell/watch-table.ts'
 import type { TopicView } from '../image/view.ts'
+import type { FollowerQuestion } from './follower-fetch.ts'
 
 /** No records: an answer has an empty field, never null. */
 export const NOTHING: readonly Uint8Array[] = [new Uint8Array(0)]
 
 /** A stretch of a segment file, and what the log was like when it was named. */
 export interface Whereabouts {
+  /** Whose file it is. */
+  readonly brokerId?: number
   readonly segmentBaseOffset: number
   readonly position: number
   readonly byteLength: number
@@ -37,11 +47,22 @@ export class FetchPart extends Waiter {
   currentLeaderEpoch = -1
   // whose turn it is, and whom it was asked of
   owner: PartOwner | null = null
-  proxy: BrokerProxy | null = null
+  proxy: LogReads | null = null
+  /** Whose replica is read in place of the leader's; 0: the leader's. */
+  follower: BrokerId | 0 = 0
+  question: FollowerQuestion | null = null
+  /** Until the request is answered, the leader is read from: a follower could not serve it. */
+  isPastFollowers = false
+  /** A follower whose group is closed: it is to be opened once the leader has answered. */
+  asleep: BrokerId | 0 = 0
   topic: TopicView | undefined = undefined
   partition: PartitionNumber = asPartitionNumber(0)
   /** What was found may be out of date. */
   dirty = true
+  /** Of the question that is out to find it; −1 for none. */
+  askedAs = -1
+  /** Nobody leads it, as far as is known: it waits for somebody, and is not waited for. */
+  isUnled = false
   /** Times the broker was asked again because what it said was gone. */
   retries = 0
   // found
@@ -56,6 +77,8 @@ export class FetchPart extends Waiter {
   heldBytes = 0
   // where it is: in a ring log of this thread's knowledge, or where the broker says
   source = 0
+  /** Whose files and ring those are. */
+  brokerId: BrokerId = asBrokerId(0)
   segmentBaseOffset = 0
   position = 0
   byteLength = 0
@@ -63,12 +86,16 @@ export class FetchPart extends Waiter {
   batchBaseOffset = -1
   /** Monotonic milliseconds until which what the broker said of its place holds. */
   locatedUntilMs = 0
+  /** The ring log in which it was found, where `source` is one: to no other do the positions belong. */
+  tail: TailReader | null = null
   secondPosition = 0
   secondLength = 0
   /** Found, and not read yet. */
   pending = false
   /** Bytes of the first batch, when they were more than was allowed. */
   neededBytes = 0
+  /** The replica that its client is to read from, which is not this one; 0 for none. */
+  preferred: BrokerId | 0 = 0
   // last told to the client within the session
   toldHighWatermark = -1
   toldLogStartOffset = -1
@@ -88,6 +115,7 @@ export class FetchPart extends Waiter {
 
   /** Where a broker says, or said, that it is. */
   isAt(where: Whereabouts): void {
+    this.brokerId = asBrokerId(where.brokerId ?? 0)
     this.segmentBaseOffset = where.segmentBaseOffset
     this.position = where.position
     this.byteLength = where.byteLength
@@ -108,9 +136,20 @@ export class FetchPart extends Waiter {
     return this.pending ? this.byteLength + this.secondLength : this.recordsBytes
   }
 
+  /**
+   * The broker was asked to tell when the high watermark moves beyond the offset, and has not: what was found before still holds. Spares a question per
+   * poll for each quiet partition of a session.
+   */
+  get isStillAtEnd(): boolean {
+    const { fetchOffset, highWatermark, partition, proxy } = this
+    if (fetchOffset !== highWatermark || highWatermark < 0) return false
+    return proxy!.watchedAt(partition) === highWatermark
+  }
+
   /** Forgets the records. */
   drop(): void {
     this.pending = false
+    this.tail = null
     this.records = NOTHING
     this.recordsBytes = this.heldBytes = 0
   }
@@ -120,6 +159,8 @@ export class FetchPart extends Waiter {
     this.error = 0
     this.drop()
     this.source = this.neededBytes = 0
+    this.isUnled = false
+    this.preferred = 0
     this.retries = 0
   }
 
@@ -129,8 +170,9 @@ export class FetchPart extends Waiter {
     this.highWatermark = this.lastStableOffset = this.logStartOffset = -1
   }
 
-  onWoken(_error: number): void {
+  onWoken(error: number): void {
     this.dirty = true
+    if (error !== 0 && this.follower !== 0) this.isPastFollowers = true
     this.owner?.onPartWoken(this)
   }
 }

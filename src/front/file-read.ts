@@ -1,4 +1,3 @@
-import { ErrorCode } from '../base/error-code.ts'
 import { brokerPath, segmentPath } from '../base/paths.ts'
 import type { FileFailure } from '../cell/segment-files.ts'
 import type { FetchOp } from './fetch-op.ts'
@@ -50,8 +49,8 @@ function readBytes(op: FetchOp, part: FetchPart, length: number, first: boolean)
 
 function placeOf(op: FetchOp, part: FetchPart): { path: string; directory: string } {
   const { dataRoot } = op.context.services.settings
-  const { cellId, brokerId } = part.proxy!
-  const { tenantId, topicId } = part.topic!
+  const { brokerId } = part
+  const { cellId, tenantId, topicId } = part.topic!
   const base = part.segmentBaseOffset
   return {
     path: segmentPath(dataRoot, cellId, brokerId, tenantId, topicId, part.index, base),
@@ -77,6 +76,7 @@ function readAhead(op: FetchOp, part: FetchPart, foundBytes: number, nextOffset:
 
 /** What the broker has told of `part` beyond the bytes that were found. */
 const locatedBehind = (part: FetchPart, foundBytes: number): Located => ({
+  brokerId: part.brokerId,
   segmentBaseOffset: part.segmentBaseOffset,
   position: part.position + foundBytes,
   byteLength: part.byteLength - foundBytes,
@@ -96,7 +96,7 @@ function onBytes(
 ): void {
   if (failure !== null) {
     if (failure.code === 'ENOENT') op.askAgain(part)
-    else part.fail(ErrorCode.KAFKA_STORAGE_ERROR)
+    else op.unreadable(part)
     op.onSegmentRead()
     return
   }

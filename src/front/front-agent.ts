@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.ts'
-import type { FrontId, TenantId } from '../base/ids.ts'
+import { asBrokerId, asCellId, type BrokerId, type FrontId, type TenantId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
-import type { BrokerProxy } from '../cell/broker-proxy.ts'
+import type { BrokerProxy, MemberProxy } from '../cell/broker-proxy.ts'
 import { BrokerQuestions } from '../cell/broker-questions.ts'
 import { BufferPool } from '../cell/buffer-pool.ts'
 import { ControllerClient } from '../cell/controller-client.ts'
@@ -16,6 +16,7 @@ import {
 } from '../cell/segment-reader.ts'
 import { TailReaders } from '../cell/tail-reader.ts'
 import { applyMetadata, type MetadataImage } from '../image/image.ts'
+import type { LeadersMessage } from '../link/control.ts'
 import { FrontCounter } from '../link/counters.ts'
 import type { ControlEnvelope, ControlPort, PeerName } from '../link/ports.ts'
 import { TopicCounts } from '../link/topic-counts.ts'
@@ -33,7 +34,9 @@ import { FetchSessions } from './fetch-sessions.ts'
 import { type FrontCounterRows, FrontCounters } from './front-counters.ts'
 import { servedApis } from './handlers.ts'
 import { HeavyRequests } from './heavy-requests.ts'
+import { HeldLooks } from './held-looks.ts'
 import { InternalTopics } from './internal-topics.ts'
+import { LeaderMoves } from './leader-moves.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
 import { ProduceFrames } from './produce-frames.ts'
@@ -48,7 +51,7 @@ export interface FrontAgentOptions {
   readonly frontId: FrontId
   /** This thread's image: the agent applies what the controller publishes. */
   readonly image: MetadataImage
-  readonly proxies: readonly BrokerProxy[]
+  readonly proxies: readonly MemberProxy[]
   /** The buffer of a broker's ring logs; null where it is not in this process. */
   readonly arenaOf: (proxy: BrokerProxy) => SharedArrayBuffer | null
   readonly control: ControlPort
@@ -175,9 +178,10 @@ export class FrontAgent {
 
   /** Monotonic milliseconds of the next turn that is due even if nothing comes. */
   get nextTimerAtMs(): number {
-    const { timers, deadlines, segments, replyGate } = this.services
+    const { timers, deadlines, segments, replyGate, dispatcher } = this.services
     return Math.min(
       timers.nextAtMs,
+      dispatcher.nextTimerAtMs,
       deadlines.nextAtMs,
       this.connections.nextIdleAtMs,
       this.connections.nextLogAtMs,
@@ -225,6 +229,10 @@ export class FrontAgent {
     own[FrontCounter.PINNED_BYTES_NOW] = services.pins.ringBytes
     own[FrontCounter.FILE_BUFFER_BYTES_NOW] = services.fileBuffers.outBytes
     own[FrontCounter.COMMANDS_PARKED_NOW] = services.dispatcher.parkedCommands
+    const { produces, fetches, others } = services.dispatcher.heldCounts
+    own[FrontCounter.HELD_PRODUCES] = produces
+    own[FrontCounter.HELD_FETCHES] = fetches
+    own[FrontCounter.HELD_OTHERS] = others
   }
 
   /** Long polls hold memory that others wait for: a poll can as well be answered before its time. */
@@ -293,19 +301,42 @@ export class FrontAgent {
         this.services.producers.onAnswer(message.correlation, message)
         break
       case 'log-sizes':
-        this.services.logSizes.onAnswer(message.correlation, message.sizes)
+        this.services.logSizes.onAnswer(message.correlation, message.logs)
+        break
+      case 'metadata-end':
+        this.services.metadataEnds.onAnswer(message.correlation, message.endOffset)
+        break
+      case 'leadership-moved':
+        this.services.leaderMoves.onAnswer(message.correlation, message.error)
+        break
+      case 'leaders':
+        this.#onLeaders(message)
+        break
+      case 'broker-hung':
+        dispatcher.setHung(asCellId(message.cellId), asBrokerId(message.brokerId), message.isHung)
         break
       case 'broker-gone': {
         proxyOf(dispatcher, message)?.markGone()
-        this.services.tails.clear()
+        this.services.tails.forget(asBrokerId(message.brokerId))
         this.services.producers.failDead()
         this.services.logSizes.failDead()
+        this.services.metadataEnds.failDead()
+        this.services.leaderMoves.failDead()
         // The one voter runs on broker 1's thread.
         if (message.cellId === 1 && message.brokerId === 1) controller.markGone()
         break
       }
       default:
         this.#options.onControl?.(envelope)
+    }
+  }
+
+  #onLeaders({ cellId, leaders }: LeadersMessage): void {
+    const { dispatcher } = this.services
+    for (const { partition, leader, leaderEpoch, isr } of leaders) {
+      const told = { leader: leader as BrokerId, leaderEpoch, isr: isr as BrokerId[] }
+      if (!this.#options.image.noteLeader(partition, told)) continue
+      dispatcher.onLeader(asCellId(cellId), partition)
     }
   }
 
@@ -343,10 +374,12 @@ function makeServices(
   const brokersMax = options.proxies.reduce((max, { brokerId }) => Math.max(max, brokerId), 0)
   return {
     image,
-    dispatcher: new Dispatcher(image, options.proxies),
+    dispatcher: new Dispatcher(image, options.proxies, clock),
     controller,
     producers: new BrokerQuestions(options.control),
     logSizes: new BrokerQuestions(options.control),
+    metadataEnds: new BrokerQuestions(options.control),
+    leaderMoves: new LeaderMoves(options.control),
     tails: new TailReaders(options.frontId),
     segments,
     fileBuffers,
@@ -357,6 +390,7 @@ function makeServices(
     pins: new PinLedger(Math.floor(options.inFlightBytes / 2)),
     replyGate,
     fetches: new ParkedFetches(),
+    heldLooks: new HeldLooks(),
     fetchSessions: new FetchSessions(settings.fetchSessionsMax, options.randomFor),
     produces: new PendingProduces(),
     producerIds: new ProducerIds(controller),

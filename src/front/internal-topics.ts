@@ -80,7 +80,7 @@ export class InternalTopics {
     return {
       name: OFFSETS_TOPIC,
       partitions: brokerConfigNumber('offsets.topic.num.partitions', values),
-      replicationFactor: -1,
+      replicationFactor: brokerConfigNumber('offsets.topic.replication.factor', values),
       assignments: [],
       configs: [
         { name: 'cleanup.policy', value: 'compact' },

@@ -8,7 +8,10 @@ import type { RequestContext } from './context.ts'
 export interface LedPartition {
   readonly topic: TopicView
   readonly partition: PartitionNumber
+  /** Whom to send commands to. */
   readonly leader: BrokerProxy
+  /** Whom to ask by control message: the broker that leads, as far as is known. */
+  readonly broker: BrokerProxy
 }
 
 /** Within the session's tenant; a leader that is gone leads nothing. */
@@ -25,5 +28,7 @@ export function findLeader(
   const partition = topic.numberOf(index as PartitionIndex)
   const leader = dispatcher.leaderOf(topic.cellId, partition)
   if (!leader?.alive) return { error: ErrorCode.NOT_LEADER_OR_FOLLOWER }
-  return { topic, partition, leader }
+  const node = dispatcher.nodeOf(topic.cellId, partition)
+  const broker = node === 0 ? undefined : dispatcher.proxy(topic.cellId, node)
+  return { topic, partition, leader, broker: broker ?? leader }
 }

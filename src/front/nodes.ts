@@ -1,3 +1,4 @@
+import type { BrokerId, PartitionNumber } from '../base/ids.ts'
 import type { RequestContext } from './context.ts'
 
 /** A node as a client is told of it. */
@@ -5,6 +6,8 @@ export interface Node {
   readonly nodeId: number
   readonly host: string
   readonly port: number
+  /** null where none was given. */
+  readonly rack: string | null
 }
 
 /** The nodes of the tenant's cell, ids 1 … N, at the listener that the connection came in on. */
@@ -14,9 +17,37 @@ export function nodesOf(context: RequestContext): Node[] {
   const nodes: Node[] = []
   const count = Math.min(context.services.image.brokersPerCell, listener.advertisedPorts.length)
   for (let nodeId = 1; nodeId <= count; nodeId++) {
-    nodes.push({ nodeId, host, port: listener.advertisedPorts[nodeId - 1]! })
+    const rack = rackOf(context, nodeId)
+    nodes.push({ nodeId, host, port: listener.advertisedPorts[nodeId - 1]!, rack })
   }
   return nodes
+}
+
+/** `broker.rack` of a node of the tenant's cell, as its broker has said. */
+export const rackOf = ({ services, cellId }: RequestContext, nodeId: number): string | null =>
+  services.image.brokerDirectory(cellId, nodeId as BrokerId)?.rack ?? null
+
+/** Who leads, as an error that says who does not names it (KIP-951). */
+export interface NamedLeader {
+  readonly leaderId: number
+  readonly leaderEpoch: number
+}
+
+/** Null where nobody is known to lead who lives. */
+export function leaderToName(
+  { services, cellId }: RequestContext,
+  partition: PartitionNumber,
+): NamedLeader | null {
+  const { image, dispatcher } = services
+  if (!dispatcher.isLed(cellId, partition)) return null
+  return { leaderId: image.leaderOf(partition), leaderEpoch: image.leaderEpochOf(partition) }
+}
+
+/** Where the leaders are that an answer names. */
+export function endpointsOf(context: RequestContext, leaders: Iterable<NamedLeader>): Node[] {
+  const ids = new Set<number>()
+  for (const { leaderId } of leaders) ids.add(leaderId)
+  return ids.size === 0 ? [] : nodesOf(context).filter(({ nodeId }) => ids.has(nodeId))
 }
 
 /** Which node clients take for the controller: broker 1, on whose thread it runs. Any node can be asked. */

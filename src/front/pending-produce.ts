@@ -8,6 +8,7 @@ import type { ProduceRequest, produce } from '../protocol/00-produce.ts'
 import type { BatchFault } from '../record/fault.ts'
 import type { RequestContext } from './context.ts'
 import { Deadline } from './deadlines.ts'
+import { endpointsOf, leaderToName, type NamedLeader } from './nodes.ts'
 import { type RefusalName, type RefusedBatch, refusalText, withPlace } from './produce-refusals.ts'
 import { configOf } from './slow-produce.ts'
 
@@ -20,6 +21,8 @@ export interface PartitionAnswer {
   logStartOffset: number
   recordErrors: { batchIndex: number; batchIndexErrorMessage: string | null }[]
   errorMessage: string | null
+  /** Named where this is told to lead no more. */
+  currentLeader?: NamedLeader
 }
 
 export interface TopicAnswer {
@@ -38,6 +41,8 @@ const SENTENCES_MAX = 1000
 const NOTHING = new Uint8Array(0)
 /** From this version on topics are named by id. */
 export const TOPIC_IDS_FROM = 13
+/** From this version on an answer may name the leader, and tell where it is. */
+const LEADERS_FROM = 10
 
 /** The tenant's topic that a request names. */
 export function topicOf(
@@ -82,6 +87,9 @@ export class PendingProduce extends Deadline implements ProduceSink {
   /** Nothing is answered before every partition has been dispatched. */
   #dispatched = false
   #done = false
+  /** Batches that a broker may look at though they are answered, and whether the frame could be given back but for them. */
+  #retained = 0
+  #isFrameDone = false
 
   constructor(
     context: RequestContext<typeof produce>,
@@ -99,6 +107,21 @@ export class PendingProduce extends Deadline implements ProduceSink {
   expect(): void {
     this.#waiting++
     this.context.slot.holdFrame()
+  }
+
+  /** It has been answered, or there is nobody to answer. */
+  get isOver(): boolean {
+    return this.#done || this.context.connection.closed
+  }
+
+  /** A broker may yet look at a batch that is answered: the frame is not given back before it cannot. */
+  retainBatch(): void {
+    this.#retained++
+  }
+
+  releaseBatch(): void {
+    this.#retained--
+    if (this.#retained === 0 && this.#isFrameDone) this.context.slot.frameDone()
   }
 
   refuse(token: number, error: number, message: string | null = null): void {
@@ -187,7 +210,8 @@ export class PendingProduce extends Deadline implements ProduceSink {
     if (!this.#done) this.#finish()
     const { slot } = this.context
     slot.abandon()
-    slot.frameDone()
+    this.#isFrameDone = true
+    if (this.#retained === 0) slot.frameDone()
     services.requests.remove(this.#lingeringBytes)
   }
 
@@ -198,14 +222,18 @@ export class PendingProduce extends Deadline implements ProduceSink {
     return configOf(this.context.services, topic, topic.numberOf(index as PartitionIndex))
   }
 
-  /** Looked for only when it is refused. */
-  #refused(token: number): RefusedBatch {
+  #placeOf(token: number) {
     const { topicData } = this.#request
     this.#firstTokens ??= firstTokensOf(topicData)
     const place = lastNotAbove(this.#firstTokens, token)
     const inTopic = topicData[place]!
     const part = inTopic.partitionData[token - this.#firstTokens[place]!]!
-    const topic = topicOf(this.context, inTopic)
+    return { inTopic, part, index: part.index, topic: topicOf(this.context, inTopic) }
+  }
+
+  /** Looked for only when it is refused. */
+  #refused(token: number): RefusedBatch {
+    const { inTopic, part, topic } = this.#placeOf(token)
     return {
       topic: topic?.name ?? (inTopic.name.slice(0, NAME_CHARS_MAX) || inTopic.topicId),
       index: part.index,
@@ -214,12 +242,31 @@ export class PendingProduce extends Deadline implements ProduceSink {
     }
   }
 
+  /** Where it was refused for want of leadership (KIP-951); returns whom it has named. */
+  #nameLeaders(): NamedLeader[] {
+    const leaders: NamedLeader[] = []
+    this.answers.forEach((answer, token) => {
+      if (answer.errorCode !== ErrorCode.NOT_LEADER_OR_FOLLOWER) return
+      const { topic, index } = this.#placeOf(token)
+      const isThere = topic !== undefined && index >= 0 && index < topic.partitionCount
+      const number = isThere ? topic.numberOf(index as PartitionIndex) : null
+      const leader = number === null ? null : leaderToName(this.context, number)
+      if (leader === null) return
+      answer.currentLeader = leader
+      leaders.push(leader)
+    })
+    return leaders
+  }
+
   #finish(): void {
     this.#done = true
     const { context } = this
     if (context.connection.closed) return
     if (this.acks !== 0) {
-      context.reply({ responses: this.#responses, throttleTimeMs: 0 })
+      const leaders = context.version < LEADERS_FROM ? [] : this.#nameLeaders()
+      const answer = { responses: this.#responses, throttleTimeMs: 0 }
+      if (leaders.length === 0) context.reply(answer)
+      else context.reply({ ...answer, nodeEndpoints: endpointsOf(context, leaders) })
       return
     }
     // Nothing can be answered, so a refusal shows as a closed connection, as Kafka does it.

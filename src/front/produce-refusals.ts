@@ -104,6 +104,13 @@ const SENTENCES: Readonly<Record<RefusalName, Sentence>> = {
   batchMissing: () => 'the batch did not reach the broker',
   brokerGone: () => 'the broker ended before it answered, the batch may or may not be there',
   noLeader: () => 'no broker leads this partition now',
+  electing: () => 'the replicas of this partition are electing a leader',
+  leadershipLost: () =>
+    'the broker lost the leadership before a majority had the batch, which may or may not be there',
+  notEnoughReplicas: (refused) =>
+    `fewer replicas are in sync than ${limit(refused, 'min.insync.replicas', refused.config?.minInsyncReplicas)} and a majority ask for; nothing was appended`,
+  notEnoughReplicasAfterAppend: (refused) =>
+    `the batch was appended, and then fewer replicas were in sync than ${limit(refused, 'min.insync.replicas', refused.config?.minInsyncReplicas)} asks for`,
   unknownTopic: ({ topic }) => `there is no topic ${topic}`,
   unknownTopicId: ({ topic }) => `there is no topic with id ${topic}`,
   internalTopic: ({ topic }) => `clients cannot write to the internal topic ${topic}`,

@@ -1,5 +1,5 @@
 import { ErrorCode } from '../base/error-code.ts'
-import type { PartitionIndex, PartitionNumber } from '../base/ids.ts'
+import { asBrokerId, type PartitionIndex, type PartitionNumber } from '../base/ids.ts'
 import { brokerPath, segmentPath } from '../base/paths.ts'
 import type { BrokerProxy, OffsetsSink } from '../cell/broker-proxy.ts'
 import type { TopicView } from '../image/view.ts'
@@ -95,12 +95,13 @@ class TimestampLookup implements OffsetsSink {
 
   read(reply: Readonly<OffsetsReply>): void {
     const { segments, fileBuffers, settings } = this.#context.services
-    const { leader, topic, index } = this.#question
+    const { topic, index } = this.#question
+    const brokerId = asBrokerId(reply.brokerId ?? 0)
     const target = fileBuffers.take(reply.byteLength)
     const path = segmentPath(
       settings.dataRoot,
-      leader.cellId,
-      leader.brokerId,
+      topic.cellId,
+      brokerId,
       topic.tenantId,
       topic.topicId,
       index,
@@ -108,7 +109,7 @@ class TimestampLookup implements OffsetsSink {
     )
     segments.read({
       path,
-      directory: brokerPath(settings.dataRoot, leader.cellId, leader.brokerId),
+      directory: brokerPath(settings.dataRoot, topic.cellId, brokerId),
       position: reply.position,
       length: reply.byteLength,
       target,

@@ -28,16 +28,18 @@ export function partitionRows(
     const replicas = image.partition(number)?.replicas ?? []
     const alive = (broker: number) =>
       dispatcher.proxy(topic.cellId, broker as (typeof replicas)[number])?.alive === true
-    const leader = image.leaderOf(number)
-    const led = leader !== 0 && alive(leader)
+    const leader = dispatcher.nodeOf(topic.cellId, number)
+    const led = leader !== 0
     const live = replicas.filter(alive)
+    const inSync = image.isrOf(number)
     rows.push({
       errorCode: led ? ErrorCode.NONE : ErrorCode.LEADER_NOT_AVAILABLE,
       partitionIndex: index,
       leaderId: led ? leader : -1,
       leaderEpoch: image.leaderEpochOf(number),
       replicaNodes: replicas,
-      isrNodes: live,
+      // without a leader nobody has left it: those who live and were not in it have not caught up
+      isrNodes: alive(image.leaderOf(number)) ? inSync.filter(alive) : inSync,
       offlineReplicas: live.length === replicas.length ? [] : replicas.filter((one) => !alive(one)),
     })
   }

@@ -1,9 +1,14 @@
 /**
  * The broker configs that we report: those of Apache Kafka 4.3.1 that mean something here, now or in what is planned. Defaults are
- * Kafka's but for what works differently here: four partitions, one partition for each internal topic.
+ * Kafka's but for what works differently here: four partitions, one partition for each internal topic, reading from followers.
  */
 import { LOG_AND_TOPIC_DEFINITIONS } from './broker-config-log-defs.ts'
 import type { ConfigDefinition } from './config-def.ts'
+
+/** Which replica consumers are named to read from. */
+export const REPLICA_SELECTOR = 'replica.selector.class'
+/** Its value for the leader alone. */
+export const LEADER_SELECTOR = 'org.apache.kafka.common.replica.LeaderSelector'
 
 export const BROKER_CONFIG_DEFINITIONS: readonly ConfigDefinition[] = [
   ...LOG_AND_TOPIC_DEFINITIONS,
@@ -277,6 +282,15 @@ export const BROKER_CONFIG_DEFINITIONS: readonly ConfigDefinition[] = [
     default: '30000',
     readOnly: true,
     documentation: 'How long a follower may lag before it counts as out of sync.',
+  },
+  {
+    name: REPLICA_SELECTOR,
+    type: 'STRING',
+    default: 'org.apache.kafka.common.replica.RackAwareReplicaSelector',
+    values: ['org.apache.kafka.common.replica.RackAwareReplicaSelector', LEADER_SELECTOR],
+    readOnly: true,
+    documentation:
+      'Whether consumers that tell their rack (client.rack) read from a replica there, or from the leader.',
   },
   {
     name: 'request.timeout.ms',

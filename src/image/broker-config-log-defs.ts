@@ -45,6 +45,8 @@ export const LOG_AND_TOPIC_DEFINITIONS: readonly ConfigDefinition[] = [
     name: 'default.replication.factor',
     type: 'INT',
     default: '1',
+    min: 1,
+    max: 32_767,
     readOnly: true,
     documentation: 'Replicas of a topic that does not say how many.',
   },

@@ -67,7 +67,7 @@ const NAMES = `
   remote.log.storage.manager.class.name remote.log.storage.manager.class.path
   remote.log.storage.manager.impl.prefix remote.log.storage.system.enable
   replica.fetch.backoff.ms replica.fetch.min.bytes replica.fetch.response.max.bytes
-  replica.fetch.wait.max.ms replica.high.watermark.checkpoint.interval.ms replica.selector.class
+  replica.fetch.wait.max.ms replica.high.watermark.checkpoint.interval.ms
   replica.socket.receive.buffer.bytes replica.socket.timeout.ms replication.quota.window.num
   replication.quota.window.size.seconds sasl.client.callback.handler.class sasl.jaas.config
   sasl.kerberos.kinit.cmd sasl.kerberos.min.time.before.relogin

@@ -1,5 +1,5 @@
 /** Broker configs: what may be set, at the start and while running, and how DescribeConfigs reports them. */
-import { BROKER_CONFIG_DEFINITIONS } from './broker-config-defs.ts'
+import { BROKER_CONFIG_DEFINITIONS, REPLICA_SELECTOR } from './broker-config-defs.ts'
 import { UNSERVED_BROKER_CONFIGS } from './broker-config-names.ts'
 import {
   type ConfigDefinition,
@@ -11,10 +11,30 @@ import {
   refuseConfigValue,
 } from './config-def.ts'
 import { type BrokerConfigLayers, brokerSynonyms, valuesInForce } from './config-layers.ts'
+import { FOLLOWER_THROTTLED_RATE, LEADER_THROTTLED_RATE } from './replication-throttle.ts'
 import type { ConfigValues } from './topic-config.ts'
 import { TOPIC_CONFIG_DEFINITIONS } from './topic-config-defs.ts'
 
-const definitions = new Map(BROKER_CONFIG_DEFINITIONS.map((one) => [one.name, one]))
+const throttledRate = (name: string, documentation: string): ConfigDefinition => ({
+  ...{ name, type: 'LONG', default: null, min: 0, documentation },
+})
+
+/** Set while running or not at all; listed only then, as by Kafka. */
+const DYNAMIC_DEFINITIONS: readonly ConfigDefinition[] = [
+  throttledRate(
+    LEADER_THROTTLED_RATE,
+    'Bytes a second that replicas which do not keep up copy from this broker, of the replicas that leader.replication.throttled.replicas names.',
+  ),
+  throttledRate(
+    FOLLOWER_THROTTLED_RATE,
+    'Bytes a second that this broker copies for replicas which do not keep up, of those that follower.replication.throttled.replicas names.',
+  ),
+]
+
+const listed = new Set(BROKER_CONFIG_DEFINITIONS.map(({ name }) => name))
+const definitions = new Map(
+  [...BROKER_CONFIG_DEFINITIONS, ...DYNAMIC_DEFINITIONS].map((one) => [one.name, one]),
+)
 
 /** The definition of a broker config by Kafka's name. */
 export const brokerConfigDefinition = (name: string): ConfigDefinition | undefined =>
@@ -30,6 +50,7 @@ export function validateBrokerConfig(name: string, value: string): string | null
 /** Broker configs that an engine heeds when it is started with them, besides those that its own options stand for. */
 const HEEDED: ReadonlySet<string> = new Set([
   ...TOPIC_CONFIG_DEFINITIONS.flatMap(({ synonyms }) => (synonyms ?? []).map(({ name }) => name)),
+  'default.replication.factor',
   'group.initial.rebalance.delay.ms',
   'group.max.session.timeout.ms',
   'group.max.size',
@@ -38,8 +59,10 @@ const HEEDED: ReadonlySet<string> = new Set([
   'offsets.retention.check.interval.ms',
   'offsets.retention.minutes',
   'offsets.topic.num.partitions',
+  'offsets.topic.replication.factor',
   'offsets.topic.segment.bytes',
   'producer.id.expiration.ms',
+  REPLICA_SELECTOR,
 ])
 
 /** Names that may be given at the start, sorted. */
@@ -121,7 +144,7 @@ const wrapped = (message: string): string =>
 /** All broker configs in name order. */
 export function describeBrokerConfigs(layers: BrokerConfigLayers): DescribedConfig[] {
   const values = valuesInForce(layers)
-  const names = new Set([...definitions.keys(), ...Object.keys(values)])
+  const names = new Set([...listed, ...Object.keys(values)])
   return [...names].sort().map((name) => {
     const definition = definitions.get(name)
     const raw = brokerConfigValue(name, values)

@@ -5,8 +5,8 @@
  */
 import type { BrokerId, CellId, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
 
-/** 2: configs and partitions of topics change, brokers and groups have configs. */
-export const METADATA_FORMAT = 2
+/** 2: configs and partitions of topics change, brokers and groups have configs. 3: partitions have several replicas, which move, brokers' directories are known. */
+export const METADATA_FORMAT = 3
 
 export interface PartitionPlacement {
   /** Brokers of the topic's cell that hold a replica, preferred leader first. */
@@ -54,6 +54,28 @@ export type MetadataEntry =
       readonly firstPartition: PartitionNumber
       readonly placements: readonly PartitionPlacement[]
     }
+  /** How the replicas of a partition stand from now on: whatever was said of them before counts no more. Format 3. */
+  | {
+      readonly kind: 'partition-reassigned'
+      readonly tenantId: TenantId
+      readonly topicId: TopicId
+      /** Of the partition in its topic. */
+      readonly index: number
+      /** Those that it has, whatever is under way; the preferred leader first. */
+      readonly replicas: readonly BrokerId[]
+      /** Those that it is to have; null: nothing is under way. */
+      readonly target: readonly BrokerId[] | null
+      /** Others that may hold a replica, of a move that was undone or changed: they let go of it when this is empty. */
+      readonly leaving: readonly BrokerId[]
+      /** `replicas` are still those with which the partition was made: a group without entries may begin with them. */
+      readonly isFirst: boolean
+      /** Counts such entries of the partition: what a leader says of an earlier one is stale. */
+      readonly generation: number
+      /** Brokers that were given a replica later, and in which generation: each time it is another replica (`base/replica-id.ts`). */
+      readonly joined?: readonly (readonly [BrokerId, number])[]
+      /** Of a partition that began with one replica: the life in which its broker was when it became a group's. */
+      readonly firstLife: number
+    }
   /** All overrides of the topic from now on. Format 2. */
   | {
       readonly kind: 'topic-configs'
@@ -74,6 +96,22 @@ export type MetadataEntry =
       readonly tenantId: TenantId
       readonly groupId: string
       readonly configs: Readonly<Record<string, string>>
+    }
+  /**
+   * The directory of a broker, as it is from now on; with another id it is another life (`base/replica-id.ts`): what was promised in the one before may be
+   * forgotten. Partitions from `firstPartition` on were made after this. Format 3.
+   */
+  | {
+      readonly kind: 'broker-directory'
+      readonly cellId: CellId
+      readonly brokerId: BrokerId
+      /** UUID of the directory: 32 lower-case hex digits. */
+      readonly directoryId: string
+      /** From 0. */
+      readonly life: number
+      readonly firstPartition: PartitionNumber
+      /** `broker.rack`; null for none. */
+      readonly rack: string | null
     }
   /** Producer ids below `next` have been handed to fronts; per tenant. */
   | { readonly kind: 'producer-ids'; readonly tenantId: TenantId; readonly next: number }

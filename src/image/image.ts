@@ -4,18 +4,38 @@
  */
 import { createRequire } from 'node:module'
 import { InvariantError, invariant } from '../base/assert.ts'
-import type { BrokerId, PartitionIndex, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
+import type {
+  BrokerId,
+  CellId,
+  PartitionIndex,
+  PartitionNumber,
+  TenantId,
+  TopicId,
+} from '../base/ids.ts'
+import { replicaIdOf } from '../base/replica-id.ts'
+import { BrokerDirectories } from './broker-directories.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from './entry.ts'
 import { PartitionTable } from './partition-table.ts'
+import {
+  joinedOf,
+  type Reassignment,
+  type ReplicaMove,
+  ReplicaMoves,
+  reassignmentOf,
+  toldReplicas,
+} from './replica-moves.ts'
 import type { MetadataMessage } from './request.ts'
 import { TenantRow, TopicRow } from './rows.ts'
 import { imageEntries } from './snapshot.ts'
 import { fixedTopicConfigs, type TopicConfigs } from './tenant-configs.ts'
+import { type ToldLeader, ToldLeaders } from './told-leaders.ts'
 import type { ConfigValues } from './topic-config.ts'
-import type { MetadataView, PartitionView, TenantView, TopicView } from './view.ts'
+import type { BrokerDirectory, MetadataView, PartitionView, TenantView, TopicView } from './view.ts'
 
 /** The tenant of clients that do not authenticate. */
 export const DEFAULT_TENANT_NAME = 'default'
+
+const NO_BROKERS: readonly BrokerId[] = []
 
 export class MetadataImage implements MetadataView {
   #offset = 0
@@ -30,6 +50,13 @@ export class MetadataImage implements MetadataView {
   readonly #rows: (TopicRow | undefined)[] = []
   readonly #freeRows: number[] = []
   #partitions = new PartitionTable()
+  readonly #directories = new BrokerDirectories()
+  readonly #told = new ToldLeaders()
+  readonly #moves = new ReplicaMoves()
+  /** One more than the highest partition number that has come. */
+  #nextPartition = 1
+  /** More messages of a snapshot follow. */
+  #isPartial = false
 
   /** `brokerConfigs`: static broker configs that give topics their defaults. */
   constructor(brokerConfigs: ConfigValues = {}) {
@@ -120,6 +147,91 @@ export class MetadataImage implements MetadataView {
     return slot < 0 ? -1 : this.#partitions.leaderEpochAt(slot)
   }
 
+  replicasOf(number: PartitionNumber): readonly BrokerId[] {
+    const slot = this.#partitions.slotOf(number)
+    return slot < 0 ? NO_BROKERS : this.#partitions.replicasAt(slot)
+  }
+
+  isReplicated(number: PartitionNumber): boolean {
+    return this.replicasOf(number).length > 1 || this.#moves.get(number) !== undefined
+  }
+
+  holdersOf(number: PartitionNumber): readonly BrokerId[] {
+    const replicas = this.replicasOf(number)
+    const leaving = this.#moves.get(number)?.leaving ?? NO_BROKERS
+    return leaving.length === 0 ? replicas : [...new Set([...replicas, ...leaving])]
+  }
+
+  wantedReplicasOf(number: PartitionNumber): readonly BrokerId[] {
+    const move = this.#moves.get(number)
+    return move === undefined ? this.replicasOf(number) : (move.target ?? move.replicas)
+  }
+
+  reassignmentOf(number: PartitionNumber): Reassignment | undefined {
+    const move = this.#moves.get(number)
+    return move === undefined ? undefined : reassignmentOf(move)
+  }
+
+  moveGenerationOf(number: PartitionNumber): number {
+    return this.#moves.get(number)?.generation ?? 0
+  }
+
+  joinGenerationOf(number: PartitionNumber, broker: BrokerId): number {
+    const move = this.#moves.get(number)
+    return move === undefined ? 0 : joinedOf(move, broker)
+  }
+
+  movingPartitions(): ReadonlySet<PartitionNumber> {
+    return this.#moves.pending()
+  }
+
+  /** For snapshots: of a partition whose replicas have moved or are about to. */
+  moveOf(number: PartitionNumber): ReplicaMove | undefined {
+    return this.#moves.get(number)
+  }
+
+  isrOf(number: PartitionNumber): readonly BrokerId[] {
+    return this.#told.get(number)?.isr ?? this.replicasOf(number)
+  }
+
+  firstReplicaIds(number: PartitionNumber): readonly number[] {
+    const cellId = this.topicOf(number)?.cellId
+    if (cellId === undefined) return []
+    const move = this.#moves.get(number)
+    if (move !== undefined && !move.isFirst) return []
+    const first = move?.replicas ?? this.replicasOf(number)
+    const isAlone = move !== undefined && first.length === 1
+    // what its broker had forgotten before there was a group, no group was promised
+    if (isAlone) return [replicaIdOf(first[0]!, move.firstLife)]
+    return first.map((broker) => this.#directories.replicaIdAt(cellId, broker, number))
+  }
+
+  brokerDirectory(cellId: CellId, brokerId: BrokerId): BrokerDirectory | undefined {
+    return this.#directories.get(cellId, brokerId)
+  }
+
+  /** For snapshots. */
+  get directories(): BrokerDirectories {
+    return this.#directories
+  }
+
+  /**
+   * From the broker that leads or led a replicated partition: false where nothing has changed for readers, or a later epoch is known. What
+   * comes before the entry that makes it replicated is kept until that comes, what comes after its deletion is dropped.
+   */
+  noteLeader(number: PartitionNumber, told: ToldLeader): boolean {
+    const slot = this.#partitions.slotOf(number)
+    if (slot < 0 && this.#isGone(number)) return false
+    if (!this.#told.note(number, told) || slot < 0 || !this.isReplicated(number)) return false
+    this.#partitions.setLeader(slot, told.leader, told.leaderEpoch)
+    return true
+  }
+
+  /** How many partitions' leaders have been told. */
+  get toldCount(): number {
+    return this.#told.size
+  }
+
   partitionNumbers(): Iterable<PartitionNumber> {
     return this.#partitions.numbers()
   }
@@ -150,6 +262,9 @@ export class MetadataImage implements MetadataView {
       case 'partitions-added':
         this.#addPartitions(entry)
         break
+      case 'partition-reassigned':
+        this.#reassign(entry)
+        break
       case 'topic-configs': {
         const topic = this.#topics.get(entry.topicId)
         invariant(topic?.tenantId === entry.tenantId, 'configs belong to a topic that exists')
@@ -161,6 +276,9 @@ export class MetadataImage implements MetadataView {
         break
       case 'group-configs':
         this.#tenantOf(entry).changeConfigs().setGroup(entry.groupId, entry.configs)
+        break
+      case 'broker-directory':
+        this.#directories.add(entry)
         break
       case 'producer-ids': {
         const tenant = this.#tenantOf(entry)
@@ -185,6 +303,9 @@ export class MetadataImage implements MetadataView {
     this.#topics.clear()
     this.#rows.length = 0
     this.#freeRows.length = 0
+    this.#directories.clear()
+    this.#moves.clear()
+    this.#nextPartition = 1
     this.#clusterId = ''
     this.#offset = 0
   }
@@ -193,6 +314,18 @@ export class MetadataImage implements MetadataView {
   seek(offset: number): void {
     invariant(offset >= this.#offset, 'an image never moves back')
     this.#offset = offset
+  }
+
+  /** After each message; what was told of partitions that have gone is forgotten as soon as a snapshot is whole. */
+  messageEnds(message: MetadataMessage): void {
+    const isSnapshot = message.first === 0 || this.#isPartial
+    this.#isPartial = message.more === true
+    if (isSnapshot && !this.#isPartial) this.#told.prune((number) => !this.#isGone(number))
+  }
+
+  /** Numbers rise and are never used again: what is not there below the highest is no more. */
+  #isGone(number: PartitionNumber): boolean {
+    return number < this.#nextPartition && this.#partitions.slotOf(number) < 0
   }
 
   #formCluster(entry: Extract<MetadataEntry, { kind: 'cluster-formed' }>): void {
@@ -237,15 +370,34 @@ export class MetadataImage implements MetadataView {
     this.#place(row, firstIndex, entry.firstPartition, entry.placements)
   }
 
+  #reassign(entry: Extract<MetadataEntry, { kind: 'partition-reassigned' }>): void {
+    const row = this.#topics.get(entry.topicId)
+    const isThere = row?.tenantId === entry.tenantId && entry.index < row.partitionCount
+    invariant(isThere, 'replicas move of a partition that exists')
+    const number = row.numberOf(entry.index as PartitionIndex)
+    this.#moves.set(number, entry)
+    const slot = this.#partitions.slotOf(number)
+    this.#partitions.setReplicas(slot, toldReplicas(entry))
+    const told = this.#told.get(number)
+    if (told !== undefined) this.#partitions.setLeader(slot, told.leader, told.leaderEpoch)
+    else if (!entry.replicas.includes(this.#partitions.leaderAt(slot) as BrokerId)) {
+      // nobody has said who leads: it is asked first
+      this.#partitions.setLeader(slot, entry.replicas[0]!, 0)
+    }
+  }
+
   #place(
     row: TopicRow,
     firstIndex: number,
     firstPartition: number,
     placements: readonly PartitionPlacement[],
   ): void {
+    this.#nextPartition = Math.max(this.#nextPartition, firstPartition + placements.length)
     placements.forEach(({ leader, leaderEpoch, replicas }, i) => {
       const number = (firstPartition + i) as PartitionNumber
-      this.#partitions.add(number, row.slot, firstIndex + i, leader, leaderEpoch, replicas)
+      const told = replicas.length > 1 ? this.#told.get(number) : undefined
+      const led = told ?? { leader, leaderEpoch }
+      this.#partitions.add(number, row.slot, firstIndex + i, led.leader, led.leaderEpoch, replicas)
     })
   }
 
@@ -259,7 +411,10 @@ export class MetadataImage implements MetadataView {
     const row = this.#topics.get(entry.topicId)
     invariant(row?.tenantId === entry.tenantId, 'a topic that is deleted exists')
     for (let index = 0; index < row.partitionCount; index++) {
-      this.#partitions.remove(row.numberOf(index as PartitionIndex))
+      const number = row.numberOf(index as PartitionIndex)
+      this.#partitions.remove(number)
+      this.#told.forget(number)
+      this.#moves.delete(number)
     }
     this.#topics.delete(entry.topicId)
     this.#tenants.get(entry.tenantId)!.remove(row)
@@ -281,4 +436,5 @@ export function applyMetadata(image: MetadataImage, message: MetadataMessage): v
   }
   for (const entry of message.entries) image.apply(entry)
   image.seek(message.offset)
+  image.messageEnds(message)
 }

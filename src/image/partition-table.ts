@@ -1,12 +1,12 @@
 /**
  * The columns of all partitions: an open-addressing table keyed by partition number. Numbers rise for ever and are never used
- * again, so they cannot index an array: memory follows what lives, at 20 bytes a slot and 3/8 to 3/4 of the slots in use.
+ * again, so they cannot index an array: memory follows what lives, at 22 bytes a slot and 3/8 to 3/4 of the slots in use.
  *
  *   key      u32   partition number, 0 = empty slot
  *   topic    i32   slot of its topic
  *   index    i32   of the partition within the topic
  *   epoch    i32   leader epoch
- *   replicas u16   which interned replica list
+ *   replicas u32   which interned replica list: sixteen brokers can be put in more orders than 16 bits count
  *   leader   u16   broker, 0 = nobody
  *
  * Linear probing; a removal closes the gap by moving later entries of the run back, so there are no tombstones.
@@ -16,8 +16,14 @@ import type { BrokerId, PartitionNumber } from '../base/ids.ts'
 
 const SLOTS_MIN = 64
 
-/** Broker and replica-list columns are 16 bits wide. */
+/** The broker column is 16 bits wide. */
 export const BROKERS_MAX = 65_535
+
+interface ReplicaList {
+  readonly name: string
+  readonly brokers: readonly BrokerId[]
+  uses: number
+}
 
 export class PartitionTable {
   #mask = SLOTS_MIN - 1
@@ -26,18 +32,24 @@ export class PartitionTable {
   #topic = new Int32Array(SLOTS_MIN)
   #index = new Int32Array(SLOTS_MIN)
   #epoch = new Int32Array(SLOTS_MIN)
-  #replicas = new Uint16Array(SLOTS_MIN)
+  #replicas = new Uint32Array(SLOTS_MIN)
   #leader = new Uint16Array(SLOTS_MIN)
-  readonly #lists: (readonly BrokerId[])[] = []
+  readonly #lists: ReplicaList[] = []
   readonly #listIds = new Map<string, number>()
+  readonly #freeLists: number[] = []
 
   get count(): number {
     return this.#count
   }
 
+  /** Different replica lists that are in use. */
+  get listCount(): number {
+    return this.#listIds.size
+  }
+
   /** Bytes of the columns. */
   get byteLength(): number {
-    return (this.#mask + 1) * 20
+    return (this.#mask + 1) * 22
   }
 
   /** The slot of partition `number`, −1 when unknown; valid until the next change. */
@@ -71,7 +83,7 @@ export class PartitionTable {
 
   /** Shared between partitions: never change it. */
   replicasAt(slot: number): readonly BrokerId[] {
-    return this.#lists[this.#replicas[slot]!]!
+    return this.#lists[this.#replicas[slot]!]!.brokers
   }
 
   /** Adds partition `number`; throws when it exists. */
@@ -100,9 +112,21 @@ export class PartitionTable {
     this.#count++
   }
 
+  setLeader(slot: number, leader: BrokerId | 0, leaderEpoch: number): void {
+    this.#leader[slot] = leader
+    this.#epoch[slot] = leaderEpoch
+  }
+
+  setReplicas(slot: number, replicas: readonly BrokerId[]): void {
+    const before = this.#replicas[slot]!
+    this.#replicas[slot] = this.#intern(replicas)
+    this.#release(before)
+  }
+
   remove(number: PartitionNumber): void {
     let hole = this.slotOf(number)
     invariant(hole >= 0, 'a partition that is removed exists')
+    this.#release(this.#replicas[hole]!)
     const mask = this.#mask
     for (let slot = (hole + 1) & mask; this.#key[slot] !== 0; slot = (slot + 1) & mask) {
       const wants = home(this.#key[slot]!, mask)
@@ -135,12 +159,19 @@ export class PartitionTable {
     const name = replicas.join(',')
     let id = this.#listIds.get(name)
     if (id === undefined) {
-      id = this.#lists.length
-      invariant(id <= 0xffff, 'at most 65,536 different replica lists')
-      this.#lists.push(Object.freeze([...replicas]))
+      id = this.#freeLists.pop() ?? this.#lists.length
+      this.#lists[id] = { name, brokers: Object.freeze([...replicas]), uses: 0 }
       this.#listIds.set(name, id)
     }
+    this.#lists[id]!.uses++
     return id
+  }
+
+  #release(id: number): void {
+    const list = this.#lists[id]!
+    if (--list.uses > 0) return
+    this.#listIds.delete(list.name)
+    this.#freeLists.push(id)
   }
 
   #resize(slots: number): void {
@@ -151,7 +182,7 @@ export class PartitionTable {
       Int32Array,
       Int32Array,
       Uint16Array,
-      Uint16Array,
+      Uint32Array,
     ]
     this.#mask = slots - 1
     this.#key = new Uint32Array(slots)
@@ -159,7 +190,7 @@ export class PartitionTable {
     this.#index = new Int32Array(slots)
     this.#epoch = new Int32Array(slots)
     this.#leader = new Uint16Array(slots)
-    this.#replicas = new Uint16Array(slots)
+    this.#replicas = new Uint32Array(slots)
     for (let from = 0; from < key.length; from++) {
       if (key[from] === 0) continue
       let to = home(key[from]!, this.#mask)

@@ -23,6 +23,54 @@ export type ControllerRequest =
       readonly resources: readonly ConfigResource[]
     }
   | { readonly kind: 'allocate-producer-ids'; readonly count: number }
+  | {
+      readonly kind: 'alter-reassignments'
+      /** Else a partition keeps as many replicas as it has. */
+      readonly allowReplicationFactorChange: boolean
+      readonly topics: readonly ReassignedTopic[]
+    }
+  | {
+      readonly kind: 'list-reassignments'
+      /** null: all of the tenant's. */
+      readonly topics:
+        | readonly { readonly name: string; readonly indexes: readonly number[] }[]
+        | null
+    }
+  /** Of a broker as it starts: which directory it has. Answered once that is committed; the tenant of the request means nothing. */
+  | {
+      readonly kind: 'register-broker'
+      readonly cellId: number
+      readonly brokerId: number
+      readonly directoryId: string
+      readonly rack: string | null
+    }
+  /** Of the broker that leads a partition whose replicas are being moved: its group has just these voters, committed. */
+  | {
+      readonly kind: 'replicas-settled'
+      readonly topicId: string
+      readonly index: number
+      /** Of the decision that is done ({@link MetadataEntry}). */
+      readonly generation: number
+      readonly replicas: readonly number[]
+    }
+
+export interface ReassignedTopic {
+  readonly name: string
+  readonly partitions: readonly {
+    readonly index: number
+    /** Node ids, the preferred leader first; null: what is under way is undone. */
+    readonly replicas: readonly number[] | null
+  }[]
+}
+
+/** A partition whose replicas are being moved. */
+export interface OngoingReassignment {
+  readonly index: number
+  /** Those that are to be, and those that are to go. */
+  readonly replicas: readonly number[]
+  readonly adding: readonly number[]
+  readonly removing: readonly number[]
+}
 
 export interface MorePartitions {
   readonly name: string
@@ -79,10 +127,37 @@ export interface Outcome {
 
 export type ControllerResponse =
   | { readonly kind: 'create-partitions'; readonly results: readonly Outcome[] }
+  /** In the order of the request's topics, and of their partitions. */
+  | {
+      readonly kind: 'alter-reassignments'
+      readonly topics: readonly {
+        readonly name: string
+        readonly partitions: readonly {
+          readonly index: number
+          readonly error: number
+          readonly message: string | null
+        }[]
+      }[]
+    }
+  /** Topics that are not there, or of which nothing is moved, are left out. */
+  | {
+      readonly kind: 'list-reassignments'
+      readonly error: number
+      readonly message: string | null
+      readonly topics: readonly {
+        readonly name: string
+        readonly partitions: readonly OngoingReassignment[]
+      }[]
+    }
   /** In the order of the resources. */
   | { readonly kind: 'alter-configs'; readonly results: readonly Outcome[] }
   | { readonly kind: 'create-topics'; readonly results: readonly TopicResult[] }
   | { readonly kind: 'delete-topics'; readonly results: readonly TopicResult[] }
+  | {
+      readonly kind: 'register-broker' | 'replicas-settled'
+      readonly error: number
+      readonly message: string | null
+    }
   | {
       readonly kind: 'allocate-producer-ids'
       readonly error: number

@@ -21,6 +21,7 @@ export function* imageEntries(image: MetadataImage): IterableIterator<MetadataEn
     cells: image.cells,
     brokersPerCell: image.brokersPerCell,
   }
+  yield* image.directories.entries()
   const tenants = [...image.tenants()].sort((a, b) => byKey(a.tenantId, b.tenantId))
   for (const tenant of tenants) {
     const { tenantId, name, clusterId, cellId, nextProducerId } = tenant
@@ -63,9 +64,14 @@ function* topicEntries(image: MetadataImage, topic: TopicRow): IterableIterator<
     const end = starts[i + 1] ?? topic.partitionCount
     const placements: PartitionPlacement[] = []
     for (let index = firstIndex; index < end; index++) {
-      const partition = image.partition(topic.numberOf(index as PartitionIndex))!
-      const { replicas, leader, leaderEpoch } = partition
-      placements.push({ replicas, leader: leader as BrokerId, leaderEpoch })
+      const number = topic.numberOf(index as PartitionIndex)
+      const { leader, leaderEpoch, ...partition } = image.partition(number)!
+      const replicas = image.moveOf(number)?.replicas ?? partition.replicas
+      // who leads one of several replicas is told by brokers, and no entry's affair
+      const led = image.isReplicated(number)
+        ? { leader: replicas[0]!, leaderEpoch: 0 }
+        : { leader, leaderEpoch }
+      placements.push({ replicas, leader: led.leader as BrokerId, leaderEpoch: led.leaderEpoch })
     }
     const firstPartition = topic.numberOf(firstIndex as PartitionIndex)
     if (i > 0) yield { kind: 'partitions-added', tenantId, topicId, firstPartition, placements }
@@ -74,6 +80,11 @@ function* topicEntries(image: MetadataImage, topic: TopicRow): IterableIterator<
       const begun = { tenantId, topicId, name, internal, cellId, firstPartition }
       yield { kind: 'topic-created', ...begun, placements, configs }
     }
+  }
+  for (let index = 0; index < topic.partitionCount; index++) {
+    const move = image.moveOf(topic.numberOf(index as PartitionIndex))
+    if (move !== undefined)
+      yield { kind: 'partition-reassigned', tenantId, topicId, index, ...move }
   }
 }
 

@@ -38,7 +38,11 @@ export interface TopicConfig {
   readonly fileDeleteDelayMs: number
   readonly flushMessages: number
   readonly flushMs: number
+  /** `*`, or partition:broker pairs. */
+  readonly followerReplicationThrottledReplicas: readonly string[]
   readonly indexIntervalBytes: number
+  /** `*`, or partition:broker pairs. */
+  readonly leaderReplicationThrottledReplicas: readonly string[]
   /** −2: as retentionBytes. */
   readonly localRetentionBytes: number
   /** −2: as retentionMs. */

@@ -8,6 +8,7 @@ import type {
   TopicId,
 } from '../base/ids.ts'
 import type { BrokerConfigLayers } from './config-layers.ts'
+import type { Reassignment } from './replica-moves.ts'
 import type { ConfigValues, TopicConfig } from './topic-config.ts'
 
 export interface TenantView {
@@ -52,6 +53,13 @@ export interface PartitionView {
   readonly replicas: readonly BrokerId[]
 }
 
+/** A broker's directory as it is now. */
+export interface BrokerDirectory {
+  readonly directoryId: string
+  readonly life: number
+  readonly rack: string | null
+}
+
 export interface MetadataView {
   /** Position in the metadata log after the last entry applied. */
   readonly offset: number
@@ -77,6 +85,34 @@ export interface MetadataView {
   leaderOf(number: PartitionNumber): BrokerId | 0
   /** −1 for an unknown partition. */
   leaderEpochOf(number: PartitionNumber): number
+  /**
+   * Brokers that hold a replica, the preferred leader first; shared: never change it. Empty for an unknown partition. While replicas move: those that
+   * are to hold one, and then those that hold one until then.
+   */
+  replicasOf(number: PartitionNumber): readonly BrokerId[]
+  /** The same, and brokers that may hold one of a move that was undone. */
+  holdersOf(number: PartitionNumber): readonly BrokerId[]
+  /** Brokers that are to hold a replica when nothing moves any more. */
+  wantedReplicasOf(number: PartitionNumber): readonly BrokerId[]
+  /** The move that is under way, as clients are told; undefined for none. */
+  reassignmentOf(number: PartitionNumber): Reassignment | undefined
+  /** How often what is to become of its replicas has been decided since it was made. */
+  moveGenerationOf(number: PartitionNumber): number
+  /** In which of these decisions `broker` was given the replica that it has, or is to have; 0 where the partition was made with it. */
+  joinGenerationOf(number: PartitionNumber, broker: BrokerId): number
+  /** Partitions of which replicas are to come or to go. */
+  movingPartitions(): ReadonlySet<PartitionNumber>
+  /** Its log is a Raft group's, which elects its leader: {@link leaderOf} is what this thread was told of that last. */
+  isReplicated(number: PartitionNumber): boolean
+  /** Replicas that keep up, as the leader has told; of who was told nothing, all. */
+  isrOf(number: PartitionNumber): readonly BrokerId[]
+  /**
+   * The ids (`base/replica-id.ts`) of the replicas with which a replicated partition began: who may vote in a group that has no entries yet. None once
+   * its replicas have moved: then it has entries.
+   */
+  firstReplicaIds(number: PartitionNumber): readonly number[]
+  /** What is known of a broker's directory; undefined before it has said. */
+  brokerDirectory(cellId: CellId, brokerId: BrokerId): BrokerDirectory | undefined
   /** Every partition of every tenant, in no particular order. */
   partitionNumbers(): Iterable<PartitionNumber>
   /** Equal for equal states, however they were reached. For tests and the simulator. */

@@ -99,6 +99,11 @@ export class BrokerLiveness {
     return this.#peers[broker]!.status
   }
 
+  /** Somebody else has said that its thread has ended: if another one lives, the next look tells of it. */
+  noteGone(broker: number): void {
+    this.#peers[broker]!.status = 'gone'
+  }
+
   /** Of the thread that was judged last; 0 for never one. */
   incarnationOf(broker: number): number {
     return this.#peers[broker]!.incarnation

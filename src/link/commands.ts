@@ -11,12 +11,13 @@
  *                 · client's host (ASCII) · the request's frame without its size
  *   DELETE_RECORDS u32 correlation · u32 partition · f64 offset
  *   EPOCH_END     u32 correlation · u32 partition · i32 leaderEpoch · i32 currentLeaderEpoch
+ *   REPLICA_LOCATE, REPLICA_WATCH   as LOCATE and WATCH, of the broker's own replica, whether it leads or not
  *
  *   PRODUCED      u32 correlation · i16 error · u16 reason (ProduceReason) · f64 baseOffset · f64 logAppendTimeMs · f64 logStartOffset
  *   LOCATED       u32 correlation · i16 error · u8 source · u8 0 · f64 logStartOffset · f64 highWatermark · f64 lastStableOffset · f64 logEndOffset
  *                 · f64 segmentBaseOffset · f64 position · u32 byteLength · i32 leaderEpoch · f64 ringByteOffset · u32 ringByteLength · i32 ringGeneration
  *                 · f64 batchBaseOffset
- *   WOKEN         u32 partition · i16 error · i16 0 · f64 highWatermark
+ *   WOKEN, REPLICA_WOKEN   u32 partition · i16 error · i16 0 · f64 highWatermark
  *   OFFSETS       u32 correlation · i16 error · u8 source · u8 0 · f64 offset · f64 timestamp · i32 leaderEpoch · u32 byteLength
  *                 · f64 segmentBaseOffset · f64 position · f64 logStartOffset
  *   DELETED       u32 correlation · i16 error · u16 0 · f64 lowWatermark
@@ -32,6 +33,8 @@ export const CommandType = {
   DELETE_RECORDS: 5,
   EPOCH_END: 6,
   COORDINATE: 7,
+  REPLICA_LOCATE: 8,
+  REPLICA_WATCH: 9,
 } as const
 export const ReplyType = {
   PRODUCED: 65,
@@ -40,6 +43,7 @@ export const ReplyType = {
   OFFSETS: 68,
   DELETED: 69,
   EPOCH_ENDED: 70,
+  REPLICA_WOKEN: 71,
 } as const
 
 /**

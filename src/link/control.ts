@@ -4,6 +4,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads'
+import type { ChaosAnswer, ChaosRequest, DiskFaultCode } from '../base/chaos.ts'
 import type { PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
 import type { LogFields, LogLevel } from '../base/log.ts'
 import type { Region } from '../base/region.ts'
@@ -34,6 +35,15 @@ export interface DescribedProducer {
   readonly txnFirstOffset: number
 }
 
+/** One replica's log; NaN for what is not known without opening it. */
+export interface DescribedLog {
+  /** NaN where the disk does not tell. */
+  readonly sizeBytes: number
+  readonly logEndOffset: number
+  /** As this replica knows it. */
+  readonly highWatermark: number
+}
+
 /**
  * HTTP front → broker or Kafka front: what it has counted for `topics`, and how large `partitions` (those that the broker leads)
  * are. A few dozen of each at a time: the answer is made in one turn.
@@ -44,6 +54,9 @@ export interface TopicStatsRequest {
   readonly topics: readonly TopicId[]
   readonly partitions: Uint32Array
 }
+
+/** Numbers per answer in `coordinated`. */
+export const COORDINATED_HEAD_FIELDS = 4
 
 /** Per partition in the answer; NaN for what is not known. The end is the high watermark. */
 export const PARTITION_STATS = ['logStartOffset', 'endOffset', 'sizeBytes'] as const
@@ -62,8 +75,8 @@ export interface LiveSettings {
   readonly autoCreateTopics: boolean
   readonly defaultPartitions: number
   readonly connectionsMaxIdleMs: number
-  /** Free bytes below which produce is refused. */
-  readonly diskMarkBytes: number
+  /** Free space below which produce is refused, of each broker's file system: the smaller of what is given. */
+  readonly diskReserve: { readonly bytes: number | null; readonly fraction: number | null }
   /** Of each listener; null: the local address of each connection. */
   readonly advertised: readonly ({ readonly host: string; readonly port: number | null } | null)[]
   /** Static broker configs by Kafka's names. */
@@ -87,6 +100,34 @@ export interface BrokerBack {
   /** The receiver's end of their control channel; null for the flusher, which has none. */
   readonly port: MessagePort | null
 }
+
+/**
+ * Broker → fronts: of replicated partitions, who leads them now. Posted by the broker that leads or led, in order; a front that has been told of a
+ * later epoch ignores it. To a front that has begun anew, or was told that this broker is back, everything that this broker leads.
+ */
+export interface LeadersMessage {
+  readonly kind: 'leaders'
+  readonly cellId: number
+  readonly leaders: readonly LeaderChange[]
+}
+
+export interface LeaderChange {
+  readonly partition: PartitionNumber
+  /** 0: the broker that led this epoch leads no more, and nobody is known to have followed it. */
+  readonly leader: number
+  readonly leaderEpoch: number
+  /** Voters that keep up, as brokers, the leader first; as the leader sees it. */
+  readonly isr: readonly number[]
+}
+
+/** Faults on demand, of an engine that was started with them allowed. Death is none of them: the server ends the thread where it stands. */
+export type ChaosFault =
+  /** Every change to the broker's files fails with this code from now on; null: its disk is well again. */
+  | { readonly fault: 'fail-disk'; readonly code: DiskFaultCode | null }
+  /** Every disk operation takes so much longer; 0: none does. */
+  | { readonly fault: 'slow-disk'; readonly byMs: number }
+  /** Nothing that this broker and that one say to each other arrives. */
+  | { readonly fault: 'partition'; readonly brokerId: number; readonly isCut: boolean }
 
 /** Everything that may arrive at an agent's thread. */
 export type ControlMessage =
@@ -116,7 +157,7 @@ export type ControlMessage =
     }
   | TopicStatsRequest
   | TopicStatsAnswer
-  /** Front → broker: how large the logs of some partitions are. */
+  /** Front → broker: how large its logs of some partitions are, and how far; those that it follows as well. */
   | {
       readonly kind: 'describe-log-sizes'
       readonly correlation: number
@@ -125,17 +166,20 @@ export type ControlMessage =
   | {
       readonly kind: 'log-sizes'
       readonly correlation: number
-      /** Bytes, in the order asked for; NaN where the disk does not tell. */
-      readonly sizes: readonly number[]
+      /** In the order asked for. */
+      readonly logs: readonly DescribedLog[]
     }
+  /** Front → broker: up to where it has the metadata log. */
+  | { readonly kind: 'describe-metadata'; readonly correlation: number }
+  | { readonly kind: 'metadata-end'; readonly correlation: number; readonly endOffset: number }
   /**
    * A batch, a coordinator's request, or, between brokers, the producers of a snapshot: too large for the ring, and named by `bufferId` in the
    * record that follows.
    */
   | { readonly kind: 'batch-buffer'; readonly bufferId: number; readonly sab: SharedArrayBuffer }
   /**
-   * Broker → front: what its coordinators have answered in one turn. `heads` holds correlation, error and byte length of each
-   * answer; `bytes` their response frames (size, header, body) one behind the other: none where the error is not 0.
+   * Broker → front: what its coordinators have answered in one turn. `heads` holds correlation, error, byte length of each
+   * answer, and 1 where a coordinator has looked at the request, so that a refusal does not mean that nothing was done; `bytes` their response frames (size, header, body) one behind the other: none where the error is not 0.
    */
   | {
       readonly kind: 'coordinated'
@@ -157,6 +201,24 @@ export type ControlMessage =
   | { readonly kind: 'stopped' }
   /** Server → broker: the thread stands still for so long, as one that hangs would. For tests and drills. */
   | { readonly kind: 'pause'; readonly forMs: number }
+  /** Server → broker `brokerId` and, of its disk, the flusher. A thread that takes its place is told again. */
+  | { readonly kind: 'chaos'; readonly brokerId: number; readonly chaos: ChaosFault }
+  /** HTTP front → server: a fault that is asked for; answered by `chaos-answer`. */
+  | {
+      readonly kind: 'chaos-request'
+      readonly correlation: number
+      readonly request: ChaosRequest
+    }
+  | ({ readonly kind: 'chaos-answer'; readonly correlation: number } & ChaosAnswer)
+  | LeadersMessage
+  /** Front → the broker that leads `partition`: hands it over to the replica of `to`, if that can be now. Answered by `leadership-moved`. */
+  | {
+      readonly kind: 'move-leadership'
+      readonly correlation: number
+      readonly partition: PartitionNumber
+      readonly to: number
+    }
+  | { readonly kind: 'leadership-moved'; readonly correlation: number; readonly error: number }
   /** Server → HTTP front: what /health says. */
   | {
       readonly kind: 'engine-state'
@@ -173,6 +235,16 @@ export type ControlMessage =
       readonly writable: boolean
       readonly directory: string
       readonly reason: string
+    }
+  /**
+   * Kafka front → server, and to its own agent: a broker's thread stands still though it was asked to turn, or turns again (or is gone, which
+   * `broker-gone` says). What it was asked for it may still do: nobody may take it for dead.
+   */
+  | {
+      readonly kind: 'broker-hung'
+      readonly cellId: number
+      readonly brokerId: number
+      readonly isHung: boolean
     }
   /** The server tells fronts and the other brokers that a broker's thread has died. */
   | { readonly kind: 'broker-gone'; readonly cellId: number; readonly brokerId: number }

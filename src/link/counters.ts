@@ -52,6 +52,8 @@ export const BrokerGauge = {
   TOPICS_NOW: 28,
   PARTITIONS_NOW: 29,
   PARTITIONS_LEADERLESS_NOW: 30,
+  /** 1 while others lead, as the disk is full that is this broker's alone. */
+  YIELDS_NOW: 31,
 } as const
 
 /** Where the slots of `net` begin, in the order of its `ConnectionCount`; 16 of them. */
@@ -74,6 +76,12 @@ export const FrontCounter = {
   FILE_BUFFER_BYTES_NOW: 89,
   /** Commands that wait for room in a broker's ring. */
   COMMANDS_PARKED_NOW: 90,
+  /** Commands that have waited for a leader to be elected: produces, … */
+  HELD_PRODUCES: 91,
+  /** … questions of fetches, … */
+  HELD_FETCHES: 92,
+  /** … and all else. */
+  HELD_OTHERS: 93,
 } as const
 
 /** Stored by threads with an event loop in the row of the thread itself. */
@@ -148,6 +156,10 @@ export const COUNTED_APIS: readonly (readonly [key: number, name: string])[] = [
   [29, 'DescribeAcls'],
   [35, 'DescribeLogDirs'],
   [48, 'DescribeClientQuotas'],
+  [43, 'ElectLeaders'],
+  [45, 'AlterPartitionReassignments'],
+  [46, 'ListPartitionReassignments'],
+  [55, 'DescribeQuorum'],
 ]
 
 const placeOfApi = new Int8Array(128).fill(-1)

@@ -38,6 +38,11 @@ export const ProduceReason = {
   batchMissing: 99,
   brokerGone: 100,
   noLeader: 101,
+  // the replica: the batch was not appended by the first two; what became of it under the others shows only with the next leader
+  electing: 102,
+  notEnoughReplicas: 103,
+  leadershipLost: 104,
+  notEnoughReplicasAfterAppend: 105,
 } as const
 export type ProduceReasonName = keyof typeof ProduceReason
 export type ProduceReason = (typeof ProduceReason)[ProduceReasonName]

@@ -32,6 +32,8 @@ export function readProduced(view: DataView, at: number, into: ProducedReply): v
 
 /** The answer to LOCATE. Ring coordinates (within the broker's arena) are given whenever the partition has a ring log. */
 export interface LocatedReply {
+  /** Whose files and ring it names: no part of the layout, the front stores it. */
+  brokerId?: number
   correlation: number
   error: number
   source: number
@@ -111,6 +113,8 @@ export function readWoken(view: DataView, at: number, into: WokenReply): void {
 }
 
 export interface OffsetsReply {
+  /** Whose files it names: no part of the layout, the front stores it. */
+  brokerId?: number
   correlation: number
   error: number
   source: number

@@ -41,7 +41,8 @@ function bytesAt({ lines, controls }: Append): [Position, number][] {
   return [...bytes].sort(([a], [b]) => a - b)
 }
 
-function pieceOf(message: Append, start: Position, end: Position): Append {
+/** The part of an append from `start` up to `end`, both between two batches. */
+export function pieceOf(message: Append, start: Position, end: Position): Append {
   const { lines, controls } = message
   const isHere = ({ at }: ControlEntry) => at >= start && at < end
   return {

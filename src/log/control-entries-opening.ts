@@ -18,7 +18,7 @@ export interface ControlledLog {
   truncateTo(offset: number): void
   fail(reason: string): void
   readonly tail: Pick<LogTail, 'makeDirectory' | 'flushAlso'>
-  requestFlush(): void
+  requestFlush(done?: () => void): void
 }
 
 /** What an opening makes of what it reads: how many entries are good, and how much of the log can be relied on. */

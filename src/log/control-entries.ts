@@ -23,6 +23,8 @@ export type OpenedControls =
   /** There is no file: the log has never been a replica of a group. */
   | { readonly kind: 'none' }
   | { readonly kind: 'open'; readonly controls: ControlEntries }
+  /** Its header was not written to its end, or is damaged. */
+  | { readonly kind: 'torn'; readonly path: string; readonly reason: string }
   /** Not all that was in it is known: the replica must not vote under its id any more. */
   | { readonly kind: 'damaged'; readonly reason: string }
 
@@ -49,8 +51,11 @@ export class ControlEntries {
   #isRewriting = false
   #closed = false
 
-  /** Begins the file of a replica that has none. Its flush is asked for at once: without it the replica has no id. */
-  static create(log: ControlledLog, header: ControlHeader): ControlEntries {
+  /**
+   * Begins the file of a replica that has none. `isDurable`: its flush is asked for at once; else it goes with the log's first, and a power cut before that
+   * may take it from beside a log that stays (its owner begins that anew).
+   */
+  static create(log: ControlledLog, header: ControlHeader, isDurable = true): ControlEntries {
     const { environment, directory } = log
     const path = `${directory}/${segmentName(header.startOffset, CONTROL_ENTRIES_SUFFIX)}`
     const bytes = encodeControlHeader(header)
@@ -60,7 +65,7 @@ export class ControlEntries {
     })
     log.tail.flushAlso(path)
     log.tail.flushAlso(directory)
-    log.requestFlush()
+    if (isDurable) log.requestFlush()
     return new ControlEntries(log, path, header, bytes, [])
   }
 
@@ -77,7 +82,10 @@ export class ControlEntries {
     const path = `${log.directory}/${newest}${CONTROL_ENTRIES_SUFFIX}`
     const bytes = disk.readFile(path)
     const decoded = decodeControlHeader(bytes, path)
-    if (decoded === null) return damaged(log, 'their header is torn or damaged')
+    if (decoded === null) {
+      const { reason } = damaged(log, 'their header is torn or damaged')
+      return { kind: 'torn', path, reason }
+    }
     const { header, byteLength } = decoded
     if (log.logEndOffset < header.startOffset) {
       return damaged(
@@ -173,6 +181,15 @@ export class ControlEntries {
   /** Control entries before `position`: what a snapshot says of its start. */
   controlsBefore(position: Position): number {
     return this.#header.controlsBefore + this.#countBelow(position)
+  }
+
+  /** The file and its names, which whoever made them may not have flushed; `done` is called once, where that has failed the log has, too. */
+  makeDurable(done: () => void): void {
+    const { tail, directory } = this.#log
+    tail.makeDirectory()
+    tail.flushAlso(this.#path)
+    tail.flushAlso(directory)
+    this.#log.requestFlush(done)
   }
 
   /** A flush of the file may have failed, and later ones succeed without what it was to write: unless that is written again. */
@@ -389,14 +406,14 @@ export class ControlEntries {
 
 /** Control entries are Raft's own: they go on when the disk is full, at the end from the reserve. */
 const evenWhenFull = <Result>({ space }: LogEnvironment, work: () => Result): Result =>
-  space === null ? work() : space.withReserve(work)
+  space === null ? work() : space.withLastReserve(work)
 
 function report(log: ControlledLog, message: string): void {
   const { directory, partition, environment } = log
   environment.logger.log('warn', message, { directory, partition })
 }
 
-function damaged(log: ControlledLog, reason: string): OpenedControls {
+function damaged(log: ControlledLog, reason: string): Extract<OpenedControls, { kind: 'damaged' }> {
   report(log, `Control entries are damaged: ${reason}`)
   return { kind: 'damaged', reason }
 }

@@ -13,6 +13,8 @@ export interface DiskSpaceOptions {
   readonly reserveBytes?: number
   /** A reserve that is missing is made by {@link DiskSpace.prepareReserve}, not at once. Default false. */
   readonly reserveLater?: boolean
+  /** Asked when the disk is full: no other broker's directory is on that file system. false unless given. */
+  readonly isAlone?: () => boolean
   /** Called when produce begins to be refused, and when it is taken again. */
   readonly onChange?: (writable: boolean, reason: string) => void
 }
@@ -20,29 +22,36 @@ export interface DiskSpaceOptions {
 const CHECK_EVERY_MS = 100
 const CHECK_EVERY_BYTES = 64 * 2 ** 20
 const RESERVE_NAME = 'reserve'
+/** Kept, beside the reserve, for what a broker cannot live without. */
+const LAST_RESERVE_NAME = 'reserve-last'
+const LAST_RESERVE_BYTES_MAX = 256 * 1024
 
 /** Whether a broker's directory has room for produce, looked up rarely; and the reserve for what must go on. */
 export class DiskSpace {
   readonly #options: DiskSpaceOptions
-  readonly #reservePath: string
+  readonly #reserve: Reserve
+  readonly #lastReserve: Reserve
   #writable = true
+  #isFullAlone = false
   #checkedAtMs = Number.NEGATIVE_INFINITY
   #bytesSince = 0
-  #reserved = false
   #complained = false
   #markBytes: number | null
 
   constructor(options: DiskSpaceOptions) {
     this.#options = options
     this.#markBytes = options.markBytes ?? null
-    this.#reservePath = `${options.directory}/${RESERVE_NAME}`
+    const { disk, directory, reserveBytes = 0 } = options
+    const lastBytes = Math.min(LAST_RESERVE_BYTES_MAX, reserveBytes)
+    this.#reserve = new Reserve(disk, directory, RESERVE_NAME, reserveBytes)
+    this.#lastReserve = new Reserve(disk, directory, LAST_RESERVE_NAME, lastBytes)
     this.#check()
-    if (options.reserveLater !== true || options.disk.exists(this.#reservePath)) this.#keepReserve()
+    if (options.reserveLater !== true || this.#reserve.exists) this.#keepReserve()
   }
 
   /** Makes the reserve where it is missing: for a time at which nobody waits for the broker. */
   prepareReserve(): void {
-    if (this.#writable && !this.#reserved) this.#keepReserve()
+    if (this.#writable && !this.#isReserved) this.#keepReserve()
   }
 
   /** Another mark, from the next look on, which is before the next produce. */
@@ -60,6 +69,11 @@ export class DiskSpace {
 
   get writable(): boolean {
     return this.#writable
+  }
+
+  /** Produce is refused, and brokers on other file systems may have room. */
+  get isFullAlone(): boolean {
+    return this.#isFullAlone
   }
 
   /** After each write of `bytes`: looks again every 100 ms or 64 MB. */
@@ -80,17 +94,29 @@ export class DiskSpace {
    * more with the reserve given up.
    */
   withReserve<Result>(work: () => Result): Result {
+    return this.#with(this.#reserve, work)
+  }
+
+  /** The same for what a broker cannot live without: its votes, what its groups agree on. Records of clients do not eat up this one. */
+  withLastReserve<Result>(work: () => Result): Result {
+    return this.#with(this.#lastReserve, () => this.#with(this.#reserve, work))
+  }
+
+  #with<Result>(reserve: Reserve, work: () => Result): Result {
     try {
       return work()
     } catch (error) {
       const full =
         error instanceof DiskError && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
-      if (!full || !this.#reserved) throw error
-      this.#options.disk.remove(this.#reservePath)
-      this.#reserved = false
+      if (!full || !reserve.isKept) throw error
+      reserve.giveUp()
       this.failed(error)
       return work()
     }
+  }
+
+  get #isReserved(): boolean {
+    return this.#reserve.isKept && this.#lastReserve.isKept
   }
 
   #checkIfDue(): void {
@@ -98,7 +124,7 @@ export class DiskSpace {
     if (nowMs - this.#checkedAtMs < CHECK_EVERY_MS && this.#bytesSince < CHECK_EVERY_BYTES) return
     try {
       this.#check()
-      if (this.#writable && !this.#reserved) this.#keepReserve()
+      if (this.#writable && !this.#isReserved) this.#keepReserve()
       this.#complained = false
     } catch (error) {
       // asked after a write that is done: what cannot be known changes nothing of it
@@ -121,37 +147,80 @@ export class DiskSpace {
   #set(writable: boolean, reason: string): void {
     if (writable === this.#writable) return
     this.#writable = writable
-    const { logger, directory, onChange } = this.#options
-    const message = writable
-      ? 'Disk has space again: produce is taken'
-      : 'Disk is full: produce is refused'
+    const { logger, directory, onChange, isAlone } = this.#options
+    this.#isFullAlone = !writable && (isAlone?.() ?? false)
+    const refused = this.#isFullAlone
+      ? 'produce is left to the brokers on other file systems, and refused where there is none'
+      : 'produce is refused'
+    const message = writable ? 'Disk has space again: produce is taken' : `Disk is full: ${refused}`
     logger.log(writable ? 'info' : 'error', `${message} (${directory}: ${reason})`, { directory })
     onChange?.(writable, `${directory}: ${reason}`)
   }
 
   #keepReserve(): void {
-    const { disk, directory, reserveBytes = 0 } = this.#options
-    if (reserveBytes === 0) return
-    // One of an earlier life counts, the more so when the disk is full now.
-    if (disk.exists(this.#reservePath) && disk.size(this.#reservePath) >= reserveBytes) {
-      this.#reserved = true
+    // The last one first: the larger may not find room. One of an earlier life counts, the more so when the disk is full now.
+    for (const reserve of [this.#lastReserve, this.#reserve]) {
+      try {
+        reserve.keep(this.#writable)
+      } catch (error) {
+        if (!(error instanceof DiskError)) throw error
+        this.failed(error)
+      }
+    }
+  }
+}
+
+/** A file that keeps room. */
+class Reserve {
+  readonly #disk: Disk
+  readonly #directory: string
+  readonly #path: string
+  readonly #bytes: number
+  #isKept = false
+
+  constructor(disk: Disk, directory: string, name: string, bytes: number) {
+    this.#disk = disk
+    this.#directory = directory
+    this.#path = `${directory}/${name}`
+    this.#bytes = bytes
+  }
+
+  get isKept(): boolean {
+    return this.#isKept
+  }
+
+  get exists(): boolean {
+    return this.#disk.exists(this.#path)
+  }
+
+  /** Made where it is missing and `mayMake`. Throws DiskError where there is no room, and leaves nothing then. */
+  keep(mayMake: boolean): void {
+    if (this.#bytes === 0 || this.#isKept) return
+    if (this.exists && this.#disk.size(this.#path) >= this.#bytes) {
+      this.#isKept = true
       return
     }
-    if (!this.#writable) return
+    if (!mayMake) return
     try {
-      disk.mkdirs(directory)
-      const file = disk.open(this.#reservePath, 'create')
+      this.#disk.mkdirs(this.#directory)
+      const file = this.#disk.open(this.#path, 'create')
       try {
-        const zeros = new Uint8Array(Math.min(reserveBytes, 1 << 20))
-        for (let at = 0; at < reserveBytes; at += zeros.length) file.write([zeros], at)
+        const zeros = new Uint8Array(Math.min(this.#bytes, 1 << 20))
+        for (let at = 0; at < this.#bytes; at += zeros.length) {
+          file.write([zeros.subarray(0, this.#bytes - at)], at)
+        }
       } finally {
         file.close()
       }
-      this.#reserved = true
+      this.#isKept = true
     } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-      if (disk.exists(this.#reservePath)) disk.remove(this.#reservePath)
-      this.failed(error)
+      if (this.exists) this.#disk.remove(this.#path)
+      throw error
     }
+  }
+
+  giveUp(): void {
+    this.#disk.remove(this.#path)
+    this.#isKept = false
   }
 }

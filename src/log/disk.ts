@@ -69,8 +69,8 @@ export const DELETED = '.deleted'
 
 /** The broker's side of the flusher: asks that a file (or a directory's entries) be made durable. */
 export interface FlushPort {
-  /** `done` is called on the broker's thread in a later turn: what was written before the request is durable, or why not. */
-  request(path: string, done: (error: DiskError | null) => void): void
+  /** `done` is called on the broker's thread in a later turn: what was written before the request is durable, or why not. `isUrgent`: it goes before others. */
+  request(path: string, done: (error: DiskError | null) => void, isUrgent?: boolean): void
   /**
    * Removes a file, renamed to end in {@link DELETED}, which the broker's thread has no time for: freeing what the cache holds of
    * it takes 0.1 ms a megabyte. `done` as above; a file that is gone is no error.

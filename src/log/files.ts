@@ -21,6 +21,8 @@ export interface FoundStarts {
 }
 
 export interface LogFiles {
+  /** There is nothing. */
+  readonly isNew: boolean
   /** By base offset. */
   readonly segments: Segment[]
   /** Base offsets of segments set aside as damaged, rising. */
@@ -49,7 +51,8 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
   const indexes: { base: number; name: string }[] = []
   let cleanPoint = NO_CLEAN_POINT
   let restartedAt = -1
-  const left = finishRestart(disk, directory, disk.list(directory))
+  const names = disk.list(directory)
+  const left = finishRestart(disk, directory, names)
   for (const name of finishSwaps(disk, directory, left)) {
     const match = NAME.exec(name)
     const base = Number(match?.[1])
@@ -75,6 +78,7 @@ export function listLogFiles(disk: Disk, files: OpenFiles, directory: string): L
     .sort(rising)
     .map((base) => new Segment(disk, files, directory, base, sizeOf(disk, directory, base)))
   return {
+    isNew: names.length === 0,
     segments,
     damagedBases: [...damaged].filter((base) => !bases.has(base)).sort(rising),
     snapshots: snapshots.sort(rising),

@@ -91,7 +91,7 @@ export class HardStates {
     this.#compactBytes = options.compactBytes ?? 64 * 1024
   }
 
-  /** false: something that was durable is lost, so that every replica of this broker may have forgotten. Until {@link declareWhole}. */
+  /** false: something that was durable is lost, so that every replica of this broker may have forgotten: its owner begins anew, without this file. */
   get isWhole(): boolean {
     return this.#isWhole
   }
@@ -203,7 +203,7 @@ export class HardStates {
 
   #evenWhenFull(work: () => void): void {
     if (this.#space === null) work()
-    else this.#space.withReserve(work)
+    else this.#space.withLastReserve(work)
   }
 
   /** `done` is called in a later turn, when all that is written is durable, or with why that is not to be had before the next opening. */
@@ -213,14 +213,6 @@ export class HardStates {
       return
     }
     this.#waiters.push(done)
-    this.#advance()
-  }
-
-  /** Every replica that may have forgotten has another id by now. */
-  declareWhole(): void {
-    if (this.#isWhole) return
-    this.#isWhole = true
-    this.#needsDraft = true
     this.#advance()
   }
 
@@ -314,13 +306,14 @@ export class HardStates {
     this.#draft = draft
     this.#needsDraft = false
     const { length } = bytes
-    this.#flush.request(path, (failed) => {
+    const done = (failed: DiskError | null) => {
       if (this.#draft !== draft) return
       if (failed !== null) {
         this.#giveUpDraft(failed)
         this.#lose(failed)
       } else this.#takeDraft(draft, length)
-    })
+    }
+    this.#flush.request(path, done, true)
   }
 
   /** Its first `durableBytes` are durable, and hold all that this file may have been relied on for. */
@@ -361,19 +354,19 @@ export class HardStates {
     const bytes = this.#bytes
     const paths = this.#isNameNew ? [this.#path, this.#directory] : [this.#path]
     let [left, failed]: [number, DiskError | null] = [paths.length, null]
-    for (const path of paths) {
-      this.#flush.request(path, (error) => {
-        failed ??= error
-        if (--left > 0) return
-        this.#isFlushing = false
-        if (failed === null) {
-          this.#durableBytes = Math.max(this.#durableBytes, bytes)
-          this.#isNameNew = false
-        } else this.#lose(failed)
-        for (const done of waiters) done(failed)
-        this.#advance()
-      })
+    const done = (error: DiskError | null) => {
+      failed ??= error
+      if (--left > 0) return
+      this.#isFlushing = false
+      if (failed === null) {
+        this.#durableBytes = Math.max(this.#durableBytes, bytes)
+        this.#isNameNew = false
+      } else this.#lose(failed)
+      for (const done of waiters) done(failed)
+      this.#advance()
     }
+    // elections wait for it
+    for (const path of paths) this.#flush.request(path, done, true)
   }
 
   /** After a flush that failed the system may take for written what is not: no later one is believed. */

@@ -12,6 +12,8 @@ export interface LogTailOptions {
   readonly endOffset: number
   /** The recovery points name the log as written. */
   readonly isDirty: boolean
+  /** There is a file of its leader epochs. */
+  readonly hasEpochFile: boolean
   readonly book: FlushBook
   readonly durability: Durability
   readonly timers: LogTimers
@@ -36,6 +38,9 @@ export class LogTail {
   readonly #ring: LogRing | null
   #endOffset: number
   #dirty: boolean
+  #hasEpochFile: boolean
+  /** Its only epoch, which began with the log, is told by its batches alone: see {@link LogTail.assignEpoch}. */
+  #owesEpochs = false
 
   constructor(log: PartitionLog, options: LogTailOptions) {
     this.#log = log
@@ -45,6 +50,7 @@ export class LogTail {
     this.#ring = options.ring
     this.#endOffset = options.endOffset
     this.#dirty = options.isDirty
+    this.#hasEpochFile = options.hasEpochFile
   }
 
   get endOffset(): number {
@@ -79,6 +85,7 @@ export class LogTail {
   roll(nowMs: number): Segment {
     const { active, producers, segments } = this.#log
     active!.seal()
+    this.#storeOwedEpochs()
     this.#snapshotProducers()
     const next = this.addSegment(nowMs)
     producers.removeStray(segments)
@@ -128,14 +135,25 @@ export class LogTail {
     const { directory, environment, epochs } = this.#log
     const path = `${directory}/${EPOCH_FILE}`
     environment.disk.writeFileAtomic(path, encodeEpochs(epochs.lines))
+    this.#hasEpochFile = true
+    this.#owesEpochs = false
     this.#book.add(path)
     this.#book.add(directory)
   }
 
-  /** Batches from `offset` on have `leaderEpoch`, which is news. Throws DiskError, and the log knows nothing of it then. */
+  #storeOwedEpochs(): void {
+    if (this.#owesEpochs) this.storeEpochs()
+  }
+
+  /**
+   * Batches from `offset` on have `leaderEpoch`, which is news. Throws DiskError, and the log knows nothing of it then. The first epoch of a new log has no file before
+   * the log is closed, rolled or noted: making files is most of what a first record costs, and an opening that finds none reads the batches, which are few until then.
+   */
   assignEpoch(leaderEpoch: number, offset: number): void {
     const { epochs } = this.#log
     if (!epochs.assign(leaderEpoch, offset)) return
+    this.#owesEpochs = offset === 0 && !this.#hasEpochFile
+    if (this.#owesEpochs) return
     try {
       this.storeEpochs()
     } catch (error) {
@@ -185,6 +203,7 @@ export class LogTail {
   /** So that an opening after the death of the process finds little to read; a snapshot ends the replay of producers. */
   #noteWritten(): void {
     try {
+      this.#storeOwedEpochs()
       this.#snapshotProducers()
       this.#book.noteWritten(this.#endOffset, this.#durability.isFlushing)
     } catch (error) {
@@ -196,6 +215,7 @@ export class LogTail {
   seal(): void {
     const log = this.#log
     evenWhenFull(log, () => log.active!.seal())
+    evenWhenFull(log, () => this.#storeOwedEpochs())
     evenWhenFull(log, () => this.#snapshotProducers())
     log.producers.removeStray(log.segments)
   }

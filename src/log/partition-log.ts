@@ -125,6 +125,7 @@ export class PartitionLog implements ReadableLog {
     this.tail = new LogTail(this, {
       endOffset,
       isDirty: point.dirty && !point.powerLoss,
+      hasEpochFile: opened.hasEpochFile,
       book: this.#book,
       durability: this.#durability,
       timers: this.#timers,

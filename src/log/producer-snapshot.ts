@@ -4,6 +4,9 @@
  *   version int16 · CRC-32C uint32 of all that follows · count int32 · entries:
  *   producer id int64 · epoch int16 · last sequence int32 · last offset int64 · offset delta int32 · timestamp int64
  *   · coordinator epoch int32 · first offset of the current transaction int64
+ *
+ * Kafka has one entry per producer, for its newest batch, and takes the last where there are more. Here the batches before that may come first, oldest
+ * first: after an opening, too, each of them is known again when it is sent again.
  */
 import {
   readInt16,

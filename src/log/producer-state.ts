@@ -1,9 +1,12 @@
 import { segmentName } from '../base/paths.ts'
 import {
+  BATCH_HEADER_BYTES,
   baseSequenceOf,
   isControl,
   lastOffsetDeltaOf,
   lastOffsetOf,
+  MAGIC_V2,
+  magicOf,
   maxTimestampOf,
   producerEpochOf,
   producerIdOf,
@@ -13,6 +16,16 @@ import { decodeProducerSnapshot, encodeProducerSnapshot } from './producer-snaps
 import { PRODUCERS_MAX, type ProducerBatch, ProducerTable } from './producers.ts'
 import type { Segment } from './segment.ts'
 import { shortWalker } from './walk.ts'
+
+/** Who has not written for so long sends nothing again: clients give up after minutes. */
+const RESENT_MS = 600_000
+
+const refusedBatch: ProducerBatch = {
+  producerId: -1,
+  epoch: -1,
+  baseSequence: -1,
+  lastOffsetDelta: 0,
+}
 
 /** Reads the producer's part of the header at `at` into `out`. */
 export function readProducerBatch(bytes: Uint8Array, at: number, out: ProducerBatch): void {
@@ -109,6 +122,15 @@ export class ProducerState {
     })
   }
 
+  /** A batch as a client has sent it was refused for a while: what follows on it must not go first. */
+  refused(batch: Uint8Array): void {
+    if (batch.length < BATCH_HEADER_BYTES || magicOf(batch, 0) !== MAGIC_V2) return
+    readProducerBatch(batch, 0, refusedBatch)
+    if (refusedBatch.producerId >= 0) {
+      this.table.refused(refusedBatch, this.#environment.clock.wallMs())
+    }
+  }
+
   /** All producers that are known, with the time of the newest batch of each. Throws DiskError. */
   describe(): ReturnType<ProducerTable['described']> {
     this.ensureLoaded()
@@ -128,7 +150,9 @@ export class ProducerState {
     this.ensureLoaded()
     if (this.#snapshotOffset === offset) return null
     const path = this.path(offset)
-    this.#environment.disk.writeFileAtomic(path, encodeProducerSnapshot(this.table.entries()))
+    const recentMs = this.#environment.clock.wallMs() - RESENT_MS
+    const entries = this.table.entries(recentMs)
+    this.#environment.disk.writeFileAtomic(path, encodeProducerSnapshot(entries))
     this.#snapshotOffset = offset
     if (!this.#snapshots.includes(offset)) this.#snapshots.push(offset)
     this.#snapshots.sort((a, b) => a - b)

@@ -1,6 +1,7 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { addToSequence } from '../record/batch.ts'
 import type { SequenceFault } from './outcomes.ts'
+import { RefusedProducers } from './refused-producers.ts'
 
 /** Batches remembered per producer, as Kafka: with more requests in flight duplicates cannot be told. */
 const BATCHES_KEPT = 5
@@ -69,6 +70,22 @@ class Producer {
     this.batches[at + 3] = timestampMs
   }
 
+  /** As of its batch before the `age` newest ones. */
+  entry(age: number): ProducerSnapshotEntry {
+    const some = this.count > 0
+    const at = ((this.newest - age + BATCHES_KEPT) % BATCHES_KEPT) * FIELDS
+    return {
+      producerId: this.producerId,
+      epoch: this.epoch,
+      lastSequence: some ? this.batches[at]! : -1,
+      lastOffset: some ? this.batches[at + 1]! : -1,
+      offsetDelta: some ? this.batches[at + 2]! : 0,
+      timestampMs: this.lastSeenMs,
+      coordinatorEpoch: this.coordinatorEpoch,
+      txnFirstOffset: this.txnFirstOffset,
+    }
+  }
+
   /** So that {@link copyFrom} has room for whatever comes. */
   withRoom(): this {
     this.batches = new Array<number>(BATCHES_KEPT * FIELDS).fill(-1)
@@ -86,6 +103,16 @@ class Producer {
     const length = Math.min(this.batches.length, other.batches.length)
     for (let i = 0; i < length; i++) this.batches[i] = other.batches[i]!
   }
+}
+
+/** A producer as it was before the turn. */
+interface Saved {
+  producer: Producer
+  readonly before: Producer
+  isNew: boolean
+  /** Of its first batch of the turn. */
+  epoch: number
+  baseSequence: number
 }
 
 /** A batch of an idempotent producer, as its header has it. */
@@ -125,7 +152,8 @@ export const newVerdict = (): SequenceVerdict => ({
  */
 export class ProducerTable {
   readonly #producers = new Map<number, Producer>()
-  readonly #saved: { producer: Producer; before: Producer; isNew: boolean }[] = []
+  readonly #saved: Saved[] = []
+  readonly #refused = new RefusedProducers()
   readonly #max: number
   /** At which those are looked for who are to be forgotten. */
   #limit: number
@@ -160,7 +188,10 @@ export class ProducerTable {
     out.message = null
     const known = this.#producers.get(batch.producerId)
     // Unknown, perhaps because it was forgotten: any sequence is taken, as Kafka does since 2.5 (KIP-360).
-    if (known === undefined || known.epoch < 0) return
+    if (known === undefined || known.epoch < 0) {
+      this.#checkUnknown(batch, out)
+      return
+    }
     const { epoch, baseSequence } = batch
     if (epoch < known.epoch) {
       out.error = ErrorCode.INVALID_PRODUCER_EPOCH
@@ -182,6 +213,20 @@ export class ProducerTable {
     out.error = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
     out.fault = 'outOfSequence'
     out.message = `Producer ${batch.producerId} sent sequence ${baseSequence} after ${last}`
+  }
+
+  /** One that was refused must come before it. */
+  #checkUnknown(batch: Readonly<ProducerBatch>, out: SequenceVerdict): void {
+    const first = this.#refused.before(batch)
+    if (first < 0) return
+    out.error = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    out.fault = 'outOfSequence'
+    out.message = `Producer ${batch.producerId} has sequence ${batch.baseSequence}, and ${first} was refused before`
+  }
+
+  /** A batch was refused that its client will send again: what follows on it must not go first. */
+  refused(batch: Readonly<ProducerBatch>, nowMs: number): void {
+    if (!this.#producers.has(batch.producerId)) this.#refused.note(batch, nowMs)
   }
 
   #findDuplicate(known: Producer, lastSequence: number, delta: number, out: SequenceVerdict) {
@@ -211,7 +256,8 @@ export class ProducerTable {
       this.#producers.set(batch.producerId, producer)
     }
     producer.wroteAgain = !isNew
-    this.#save(producer, isNew)
+    this.#save(producer, isNew, batch)
+    this.#refused.took(batch.producerId)
     if (batch.epoch !== producer.epoch) {
       producer.epoch = batch.epoch
       producer.count = 0
@@ -221,16 +267,18 @@ export class ProducerTable {
     producer.lastSeenMs = nowMs
   }
 
-  #save(producer: Producer, isNew: boolean): void {
+  #save(producer: Producer, isNew: boolean, batch: Readonly<ProducerBatch>): void {
     if (producer.savedInTurn === this.#turn) return
     producer.savedInTurn = this.#turn
     let saved = this.#saved[this.#savedCount]
     if (saved === undefined) {
-      saved = { producer, before: new Producer(-1).withRoom(), isNew }
+      saved = { producer, before: new Producer(-1).withRoom(), isNew, epoch: -1, baseSequence: -1 }
       this.#saved.push(saved)
     }
     saved.producer = producer
     saved.isNew = isNew
+    saved.epoch = batch.epoch
+    saved.baseSequence = batch.baseSequence
     saved.before.copyFrom(producer)
     this.#savedCount++
   }
@@ -267,9 +315,12 @@ export class ProducerTable {
   /** What was appended since the last commit is not in the log. */
   undo(): void {
     for (let i = this.#savedCount - 1; i >= 0; i--) {
-      const { producer, before, isNew } = this.#saved[i]!
-      if (isNew) this.#producers.delete(producer.producerId)
-      else producer.copyFrom(before)
+      const { producer, before, isNew, epoch, baseSequence } = this.#saved[i]!
+      if (isNew) {
+        const { producerId, lastSeenMs } = producer
+        this.#producers.delete(producerId)
+        this.#refused.note({ producerId, epoch, baseSequence, lastOffsetDelta: 0 }, lastSeenMs)
+      } else producer.copyFrom(before)
     }
     this.commit()
   }
@@ -277,6 +328,7 @@ export class ProducerTable {
   /** Forgets producers that have not written for `expirationMs`. Returns how many. */
   expire(nowMs: number, expirationMs: number): number {
     let gone = 0
+    this.#refused.expire(nowMs)
     for (const producer of this.#producers.values()) {
       if (producer.txnFirstOffset >= 0 || nowMs - producer.lastSeenMs < expirationMs) continue
       this.#producers.delete(producer.producerId)
@@ -292,29 +344,25 @@ export class ProducerTable {
 
   /** As {@link entries}, with the time of the newest batch instead of ours; −1 for none. */
   described() {
-    return this.entries().map((entry) => {
+    return this.entries(Number.POSITIVE_INFINITY).map((entry) => {
       const { batches, newest, count } = this.#producers.get(entry.producerId)!
       const lastTimestampMs = count === 0 ? -1 : batches[newest * FIELDS + 3]!
       return { ...entry, lastTimestampMs }
     })
   }
 
-  /** The state as a snapshot keeps it. */
-  entries(): ProducerSnapshotEntry[] {
-    return Array.from(this.#producers.values(), (producer) => {
-      const at = producer.newest * FIELDS
-      const some = producer.count > 0
-      return {
-        producerId: producer.producerId,
-        epoch: producer.epoch,
-        lastSequence: some ? producer.batches[at]! : -1,
-        lastOffset: some ? producer.batches[at + 1]! : -1,
-        offsetDelta: some ? producer.batches[at + 2]! : 0,
-        timestampMs: producer.lastSeenMs,
-        coordinatorEpoch: producer.coordinatorEpoch,
-        txnFirstOffset: producer.txnFirstOffset,
-      }
-    })
+  /**
+   * The state as a snapshot keeps it: an entry for the newest batch of each producer, and before it, for those that have written since `recentMs`, one for each
+   * batch that may be sent again. Whoever keeps the last entry of a producer only, as Kafka does, knows its newest batch.
+   */
+  entries(recentMs = Number.NEGATIVE_INFINITY): ProducerSnapshotEntry[] {
+    const entries: ProducerSnapshotEntry[] = []
+    for (const producer of this.#producers.values()) {
+      const isRecent = producer.lastSeenMs >= recentMs
+      const older = isRecent ? Math.max(0, producer.count - 1) : 0
+      for (let age = older; age >= 0; age--) entries.push(producer.entry(age))
+    }
+    return entries
   }
 
   /** Takes up what a snapshot has, but for producers that have expired. */
@@ -322,7 +370,9 @@ export class ProducerTable {
     this.clear()
     for (const entry of entries) {
       if (entry.txnFirstOffset < 0 && nowMs - entry.timestampMs >= expirationMs) continue
-      const producer = new Producer(entry.producerId)
+      const known = this.#producers.get(entry.producerId)
+      const isSame = known !== undefined && known.epoch === entry.epoch
+      const producer = isSame ? known : new Producer(entry.producerId)
       producer.epoch = entry.epoch
       producer.lastSeenMs = entry.timestampMs
       producer.coordinatorEpoch = entry.coordinatorEpoch

@@ -25,6 +25,8 @@ export interface OpenedLog {
   readonly epochs: LeaderEpochs
   readonly cleanPoint: CleanPoint
   readonly restartedAt: number
+  /** There is a file of the epochs, of whatever it tells. */
+  readonly hasEpochFile: boolean
   readonly endOffset: number
   /** Its end was read batch by batch. */
   readonly recovered: boolean
@@ -51,6 +53,7 @@ class Opening {
   readonly #cleanPoint: CleanPoint
   readonly #damaged: DamagedRange[] = []
   #epochs = new LeaderEpochs([])
+  #hasEpochFile = false
   #failure: string | null = null
   #endOffset = 0
   #scannedBytes = 0
@@ -90,6 +93,7 @@ class Opening {
       epochs: this.#epochs,
       cleanPoint: this.#cleanPoint,
       restartedAt: this.#files.restartedAt,
+      hasEpochFile: this.#hasEpochFile,
       endOffset: this.#endOffset,
       recovered,
       failure: this.#failure,
@@ -249,8 +253,10 @@ class Opening {
   #loadEpochs(): boolean {
     const path = `${this.#options.directory}/${EPOCH_FILE}`
     const { disk } = this.#environment
+    // of a directory that is yet to be made nothing is asked
+    this.#hasEpochFile = !this.#files.isNew && disk.exists(path)
     if (this.#files.segments.length === 0) return true
-    const lines = disk.exists(path) ? decodeEpochs(disk.readFile(path)) : null
+    const lines = this.#hasEpochFile ? decodeEpochs(disk.readFile(path)) : null
     if (lines === null) return false
     this.#epochs = new LeaderEpochs(lines)
     return true
@@ -271,5 +277,6 @@ class Opening {
   #storeEpochs(): void {
     const path = `${this.#options.directory}/${EPOCH_FILE}`
     this.#environment.disk.writeFileAtomic(path, encodeEpochs(this.#epochs.lines))
+    this.#hasEpochFile = true
   }
 }

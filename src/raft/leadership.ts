@@ -3,8 +3,10 @@ import { majorityEnd, majorityOf, membersOf } from './membership.ts'
 import { Progress } from './progress.ts'
 import { type Message, NO_REPLICA, type Position, type ReplicaId, type Term } from './types.ts'
 
-/** After so many ticks without a word from a replica that lags, what it lacks is sent again. */
+/** After so many ticks without a word from a replica that lags, what it lacks is sent again; doubled each time, as it may have much else to do, … */
 const RESEND_TICKS = 3
+/** … up to this many times as many. */
+const RESEND_FACTOR_MAX = 16
 /** A transfer that takes longer is given up, and proposals are taken again. */
 const TRANSFER_TICKS = 10
 
@@ -31,7 +33,8 @@ export class Leadership {
   constructor(options: LeadershipOptions) {
     this.#options = options
     this.startedAt = options.startedAt
-    this.onConfiguration()
+    // who has all that this leader had before takes the term's start at once
+    this.onConfiguration(options.startedAt)
   }
 
   /** {@link NO_REPLICA}: leadership stays. */
@@ -44,12 +47,12 @@ export class Leadership {
   }
 
   /** The log's configuration may be another. */
-  onConfiguration(): void {
+  onConfiguration(next: Position = this.#options.log.end): void {
     const { id, log, unreachable } = this.#options
     const members = membersOf(log.configuration)
     for (const replica of members) {
       if (replica === id || this.#progress.has(replica)) continue
-      const progress = new Progress(log.end)
+      const progress = new Progress(next)
       progress.isReachable = !unreachable.has(replica)
       this.#progress.set(replica, progress)
     }
@@ -87,12 +90,18 @@ export class Leadership {
     if (!isReachable && replica === this.#transferee) this.#transferee = NO_REPLICA
   }
 
+  /** That replica does not know of this leader, or has forgotten it: whatever it was sent is sent again. */
+  remind(replica: ReplicaId): void {
+    this.#progress.get(replica)?.again()
+  }
+
   onReply(message: Extract<Message, { type: 'append-reply' }>): void {
     const progress = this.#progress.get(message.from)
     if (progress === undefined) return
     const { log } = this.#options
     const { end, lastTerm, isRefused, commit } = message
     progress.knownCommit = Math.max(progress.knownCommit, commit)
+    progress.patience = 1
     if (!isRefused) {
       progress.matched(Math.min(end, log.end))
       return
@@ -118,7 +127,10 @@ export class Leadership {
   tick(): void {
     for (const progress of this.#progress.values()) {
       if (!progress.isReachable || !this.#lags(progress)) continue
-      if (++progress.silentTicks >= RESEND_TICKS) progress.again()
+      if (++progress.silentTicks < RESEND_TICKS * progress.patience) continue
+      const { patience } = progress
+      progress.again()
+      progress.patience = Math.min(2 * patience, RESEND_FACTOR_MAX)
     }
     if (this.#transferee === NO_REPLICA) return
     if (++this.#transferTicks >= TRANSFER_TICKS) this.#transferee = NO_REPLICA

@@ -1,3 +1,4 @@
+import type { ReplicaLog } from './replica-log.ts'
 import type { Configuration, Position, ReplicaId } from './types.ts'
 
 /** The greatest end that a majority of the voters has, by `endOf`. */
@@ -49,4 +50,31 @@ export function refusalOf(before: Configuration, after: Configuration): string |
     return `replica ${added[0]} is no learner: only what has caught up may vote`
   }
   return null
+}
+
+/** What a leader knows that is asked for another configuration. */
+export interface KnownToLeader {
+  readonly log: ReplicaLog
+  /** Its term began there. */
+  readonly startedAt: Position
+  readonly isCaughtUp: (voter: ReplicaId) => boolean
+}
+
+/** Why a leader does not propose a configuration now, or null. */
+export function whyNotNext(
+  leader: ReplicaId,
+  configuration: Configuration,
+  { log, startedAt, isCaughtUp }: KnownToLeader,
+): string | null {
+  const { view } = log
+  // a configuration of an earlier term may be committed behind our back (Ongaro, raft-dev, July 2015)
+  if (log.commit <= startedAt) return 'no entry of this term is committed yet'
+  if (view.membershipAt >= log.commit) return 'another change is not committed yet'
+  const refusal = refusalOf(view.configuration, configuration)
+  if (refusal !== null) return refusal
+  const { voters } = view.configuration
+  const behind = configuration.voters.find(
+    (voter) => voter !== leader && !voters.includes(voter) && !isCaughtUp(voter),
+  )
+  return behind === undefined ? null : `replica ${behind} has not caught up`
 }

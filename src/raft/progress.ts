@@ -17,6 +17,8 @@ export class Progress {
   isReachable = true
   /** Ticks since it last moved. */
   silentTicks = 0
+  /** How often in vain it was sent something, as a factor of the time until it is sent that again. */
+  patience = 1
 
   constructor(next: Position) {
     this.next = next
@@ -42,6 +44,7 @@ export class Progress {
     this.isProbing = true
     this.isWaiting = false
     this.silentTicks = 0
+    this.patience = 1
     this.next = Math.max(next, this.match)
     this.toldCommit = -1
   }

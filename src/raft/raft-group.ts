@@ -1,12 +1,12 @@
 import { invariant } from '../base/assert.ts'
+import { FIRST_PATIENCE, FIRST_TERM, firstVoteOf, openingState } from './first-term.ts'
 import { Leadership } from './leadership.ts'
-import type { RecoveredLog } from './log-view.ts'
-import { membersOf, refusalOf, type Tally, tally } from './membership.ts'
+import { membersOf, whyNotNext } from './membership.ts'
 import type { Progress } from './progress.ts'
+import type { RaftGroupOptions } from './raft-group-options.ts'
 import { type Agreement, ReplicaLog } from './replica-log.ts'
 import {
   type Configuration,
-  type HardState,
   type Message,
   NO_REPLICA,
   type Position,
@@ -15,16 +15,10 @@ import {
   Role,
   type Term,
 } from './types.ts'
+import { Votes } from './votes.ts'
 
-export interface RaftGroupOptions {
-  readonly id: ReplicaId
-  readonly hardState: HardState
-  readonly log: RecoveredLog
-  /** As far as it is known to have been committed: at least the log's start. */
-  readonly commit: Position
-  /** Ticks without a leader until an election, drawn anew for each wait: no two replicas should agree. */
-  readonly electionTicks: () => number
-}
+/** Voters that do not answer are asked again with each of the first ticks. */
+const ASK_AGAIN_TICKS = 3
 
 type Of<T extends Message['type']> = Extract<Message, { type: T }>
 
@@ -42,16 +36,22 @@ export class RaftGroup {
   readonly #options: RaftGroupOptions
   readonly #log: ReplicaLog
   readonly #unreachable = new Set<ReplicaId>()
+  /** Of the host: false as long as it could not do what a leader has to. It votes all the same. */
+  mayLead = true
   #term: Term
   #vote: ReplicaId
   #role: Role = Role.FOLLOWER
   #leader: ReplicaId = NO_REPLICA
   #leadership: Leadership | null = null
-  #votes = new Map<ReplicaId, boolean>()
+  readonly #votes: Votes
   #ticks = 0
   #electionTicks: number
+  /** It has every vote of the first term, and has not led it. */
+  #mayBegin: boolean
+  /** What it has voted so far is durable. */
+  #isVoteKept = false
   // since the last Ready
-  #isHardStateNew = false
+  #isHardStateNew: boolean
   #messages: Message[] = []
 
   constructor(options: RaftGroupOptions) {
@@ -59,9 +59,13 @@ export class RaftGroup {
     this.id = id
     this.#options = options
     this.#log = new ReplicaLog(log, commit)
-    this.#term = hardState.term
-    this.#vote = hardState.vote
-    this.#electionTicks = options.electionTicks()
+    const first = firstVoteOf(hardState, log)
+    this.#isHardStateNew = first !== null
+    this.#mayBegin = first?.vote === id
+    ;({ term: this.#term, vote: this.#vote } = openingState(hardState, first))
+    this.#leader = options.leader ?? NO_REPLICA
+    this.#electionTicks = options.electionTicks() * (first === null ? 1 : FIRST_PATIENCE)
+    this.#votes = new Votes(id, options.isAfterPowerLoss === true)
     invariant(this.#log.view.lastTerm <= this.#term, 'no entry is of a later term')
   }
 
@@ -85,6 +89,11 @@ export class RaftGroup {
     return this.#log.view.end
   }
 
+  /** What its leader has said that is committed, whether it is here or not; 0 where nobody is known to lead. */
+  get leaderCommit(): Position {
+    return this.#log.leaderCommit
+  }
+
   get configuration(): Configuration {
     return this.#log.view.configuration
   }
@@ -92,6 +101,16 @@ export class RaftGroup {
   /** As the host has told; also replicas that are no members now. */
   get unreachable(): ReadonlySet<ReplicaId> {
     return this.#unreachable
+  }
+
+  /** The newest configuration is committed. */
+  get isMembershipCommitted(): boolean {
+    return this.#log.view.membershipAt < this.#log.commit
+  }
+
+  /** It led when it was closed, and nobody has led since as far as it knows: it is to campaign as soon as a leader is wanted. */
+  get isDormant(): boolean {
+    return this.#role === Role.FOLLOWER && this.#leader === this.id
   }
 
   /** What this leader knows of another replica; undefined where it leads nobody. */
@@ -108,6 +127,7 @@ export class RaftGroup {
    * vote counts no more (thesis, 4.2.2).
    */
   get #mayCampaign(): boolean {
+    if (!this.mayLead) return false
     if (this.#isVoter) return true
     return this.#log.view.configurationAt(this.#log.commit).voters.includes(this.id)
   }
@@ -128,18 +148,32 @@ export class RaftGroup {
       this.#leadership.tick()
       return
     }
-    if (!this.needsTicks || ++this.#ticks < this.#electionTicks) return
-    this.campaign()
+    if (!this.needsTicks) return
+    // what a majority has granted meanwhile counts once the others were waited for long enough
+    if (this.#votes.tick()) this.#count()
+    if (++this.#ticks >= this.#electionTicks) this.campaign()
+    else if (this.#role === Role.PRE_CANDIDATE && this.#ticks <= ASK_AGAIN_TICKS) {
+      // who has not answered may have held on to the leader that is lost: it did not know of that yet
+      this.#ask('pre-vote', this.#term + 1, false, (voter) => !this.#votes.has(voter))
+    }
   }
 
   /** Asks whether it would be elected, and then to be: at once, without waiting for ticks. */
   campaign(): void {
     if (this.#role === Role.LEADER || !this.#mayCampaign) return
     this.#resetTicks()
-    this.#role = Role.PRE_CANDIDATE
     this.#leader = NO_REPLICA
+    this.#role = this.#mayBegin ? Role.CANDIDATE : Role.PRE_CANDIDATE
     this.#log.dropIncoming()
-    this.#askForVotes('pre-vote', this.#term + 1, false)
+    if (!this.#mayBegin) this.#askForVotes('pre-vote', this.#term + 1, false)
+    // its own vote is told by leading: not before that is kept
+    else if (this.#isVoteKept) this.#lead()
+  }
+
+  /** The host: every hard state of the Readys so far is durable. */
+  hardStateStored(): void {
+    this.#isVoteKept = !this.#isHardStateNew
+    if (this.#mayBegin && this.#role === Role.CANDIDATE) this.campaign()
   }
 
   /** From the heartbeats of its broker: all are taken for reachable until the host says otherwise. */
@@ -172,22 +206,22 @@ export class RaftGroup {
     return at
   }
 
-  /** Changes who votes and who copies, one voter at a time; why not, or null. Counts from now on, and is undone if it is never committed. */
-  proposeMembership(configuration: Configuration): string | null {
+  /**
+   * Changes who votes and who copies, one voter at a time; why not, or null. Counts from now on, and is undone if it is never committed. Who gets a vote
+   * has all up to `caughtUpTo`: what is committed now, or was a moment ago.
+   */
+  proposeMembership(
+    configuration: Configuration,
+    caughtUpTo: Position = this.#log.commit,
+  ): string | null {
     const leadership = this.#leadership
     if (leadership === null || !this.takesProposals) return 'this replica does not lead'
-    // a configuration of an earlier term may be committed behind our back (Ongaro, raft-dev, July 2015)
-    if (this.#log.commit <= leadership.startedAt) return 'no entry of this term is committed yet'
-    if (this.#log.view.membershipAt >= this.#log.commit)
-      return 'another change is not committed yet'
-    const refusal = refusalOf(this.#log.view.configuration, configuration)
+    const refusal = whyNotNext(this.id, configuration, {
+      log: this.#log,
+      startedAt: leadership.startedAt,
+      isCaughtUp: (voter) => (leadership.progressOf(voter)?.match ?? 0) >= caughtUpTo,
+    })
     if (refusal !== null) return refusal
-    for (const voter of configuration.voters) {
-      if (voter === this.id || this.#log.view.configuration.voters.includes(voter)) continue
-      if ((leadership.progressOf(voter)?.match ?? 0) < this.#log.commit) {
-        return `replica ${voter} has not caught up`
-      }
-    }
     const at = this.#log.view.end
     this.#log.extendBy({ kind: 'membership', at, term: this.#term, configuration })
     leadership.onConfiguration()
@@ -228,7 +262,13 @@ export class RaftGroup {
     const { term, type, from } = message
     // it leads no more, and what said so was lost, or was overtaken by what it had sent before
     const isCandidate = type === 'pre-vote' || type === 'vote'
-    if (isCandidate && from === this.#leader) this.#follow(this.#term, NO_REPLICA)
+    if (isCandidate && this.isDormant && !message.isTransfer && this.#mayCampaign) {
+      // a leader is wanted
+      this.campaign()
+      return
+    }
+    if (isCandidate && (from === this.#leader || this.isDormant))
+      this.#follow(this.#term, NO_REPLICA)
     if (term > this.#term && !this.#isOfLaterTerm(message)) return
     if (term < this.#term) {
       this.#onOldTerm(message)
@@ -275,6 +315,7 @@ export class RaftGroup {
       ...this.#log.takeChanges(),
       messages: this.#messages,
       commit: this.#log.commit,
+      commitTerm: this.#log.view.lines.termAt(this.#log.commit - 1),
       role: this.#role,
       term: this.#term,
       leader: this.#leader,
@@ -289,7 +330,11 @@ export class RaftGroup {
     const { type, term, from } = message
     if (type === 'pre-vote' || type === 'vote') {
       // who hears from a leader holds on to it (thesis, 4.2.3): a replica that was cut off disturbs nobody
-      if (this.#leader !== NO_REPLICA && !message.isTransfer) return false
+      if (this.#leader !== NO_REPLICA && !message.isTransfer) {
+        // a member that does not know of its leader is told
+        this.#leadership?.remind(from)
+        return false
+      }
     }
     // a pre-vote is of a term that may never come
     if (type === 'pre-vote') return true
@@ -310,13 +355,15 @@ export class RaftGroup {
   }
 
   #onVoteRequest(message: Of<'pre-vote' | 'vote'>): void {
-    const { from, term, lastTerm, end, type } = message
-    const { view } = this.#log
-    const isUpToDate = lastTerm > view.lastTerm || (lastTerm === view.lastTerm && end >= view.end)
+    const { from, term, type } = message
+    const isUpToDate = this.#log.isReachedBy(message)
     if (type === 'pre-vote') {
       const isGranted = term > this.#term && isUpToDate
       const answered = isGranted ? term : this.#term
       this.#send({ ...this.#to(from), term: answered, type: 'pre-vote-reply', isGranted })
+      // it cannot be elected, and this one can: no need to wait for ticks
+      const isFree = this.#role === Role.FOLLOWER && this.#leader === NO_REPLICA
+      if (!isUpToDate && isFree) this.campaign()
       return
     }
     const isFree = this.#vote === from || (this.#vote === NO_REPLICA && this.#leader === NO_REPLICA)
@@ -330,15 +377,17 @@ export class RaftGroup {
   }
 
   #onVote({ from, isGranted }: Of<'pre-vote-reply' | 'vote-reply'>): void {
-    if (!this.#votes.has(from)) this.#votes.set(from, isGranted)
+    this.#votes.answered(from, isGranted)
     this.#count()
   }
 
   #count(): void {
-    const result: Tally = tally(this.#log.view.configuration, (replica) => this.#votes.get(replica))
+    if (this.#role === Role.FOLLOWER || this.#role === Role.LEADER) return
+    const isPreVote = this.#role === Role.PRE_CANDIDATE
+    const result = this.#votes.tally(this.#log.view.configuration, isPreVote)
     if (result === 'lost') this.#follow(this.#term, NO_REPLICA)
     if (result !== 'won') return
-    if (this.#role === Role.PRE_CANDIDATE) this.#runForTerm(false)
+    if (isPreVote) this.#runForTerm(false)
     else this.#lead()
   }
 
@@ -352,16 +401,27 @@ export class RaftGroup {
   }
 
   #askForVotes(type: 'pre-vote' | 'vote', term: Term, isTransfer: boolean): void {
-    this.#votes = new Map([[this.id, true]])
-    const { lastTerm, end } = this.#log.view
-    for (const voter of this.#log.view.configuration.voters) {
-      if (voter === this.id) continue
-      this.#send({ ...this.#to(voter), type, term, lastTerm, end, isTransfer })
-    }
+    this.#votes.begin()
+    this.#ask(type, term, isTransfer, () => true)
     this.#count()
   }
 
+  #ask(
+    type: 'pre-vote' | 'vote',
+    term: Term,
+    isTransfer: boolean,
+    isAsked: (voter: ReplicaId) => boolean,
+  ): void {
+    const { lastTerm, end, configuration } = this.#log.view
+    for (const voter of configuration.voters) {
+      if (voter === this.id || !isAsked(voter)) continue
+      this.#send({ ...this.#to(voter), type, term, lastTerm, end, isTransfer })
+    }
+  }
+
   #lead(): void {
+    this.#votes.waitNoMore()
+    this.#mayBegin = false
     this.#role = Role.LEADER
     this.#leader = this.id
     const startedAt = this.#log.view.end
@@ -381,6 +441,7 @@ export class RaftGroup {
   }
 
   #followLeader(from: ReplicaId): void {
+    this.#votes.waitNoMore()
     invariant(this.#role !== Role.LEADER, 'a term has one leader')
     if (this.#role !== Role.FOLLOWER || this.#leader !== from) this.#follow(this.#term, from)
   }
@@ -401,12 +462,8 @@ export class RaftGroup {
     const end = leadership.committable(this.#log.storedEnd)
     if (end <= this.#log.commit) return
     this.#log.commitTo(end)
-    const isOut = !this.#isVoter && this.#log.view.membershipAt < this.#log.commit
-    if (isOut) this.#sayFarewell(leadership)
-  }
-
-  /** A leader that was removed is done once that is committed (thesis, 4.2.2), and says so before it goes. */
-  #sayFarewell(leadership: Leadership): void {
+    if (this.#isVoter || this.#log.view.membershipAt >= this.#log.commit) return
+    // a leader that was removed is done once that is committed (thesis, 4.2.2), and says so before it goes
     leadership.send(this.#log.commit, this.#messages)
     this.#resign()
   }
@@ -416,6 +473,7 @@ export class RaftGroup {
     this.#term = term
     this.#vote = vote
     this.#isHardStateNew = true
+    this.#mayBegin &&= term === FIRST_TERM
   }
 
   #resetTicks(): void {

@@ -45,6 +45,17 @@ export class ReplicaLog {
     return this.#storedEnd
   }
 
+  /** What the leader has said that is committed. */
+  get leaderCommit(): Position {
+    return this.#leaderCommit
+  }
+
+  /** Whether who asks for a vote has all that this log has. */
+  isReachedBy({ lastTerm, end }: { lastTerm: Term; end: Position }): boolean {
+    const { view } = this
+    return lastTerm > view.lastTerm || (lastTerm === view.lastTerm && end >= view.end)
+  }
+
   takeChanges(): LogChanges {
     const changes: LogChanges = {
       ...{ truncateTo: this.#truncateTo, restore: this.#restore },

@@ -126,6 +126,8 @@ export interface Ready {
   readonly messages: readonly Message[]
   /** Entries below are committed. */
   readonly commit: Position
+  /** Of the last of them. */
+  readonly commitTerm: Term
   readonly role: Role
   readonly term: Term
   /** {@link NO_REPLICA}: nobody is known to lead. */

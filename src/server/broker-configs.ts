@@ -1,4 +1,5 @@
 /** The broker configs, by Kafka's names, that an engine's options set; what is not here has its default. Any thread. */
+import { usualReplicas } from '../controller/placement.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import { advertisedOf } from './listeners.ts'
 import type { EngineSettings } from './options.ts'
@@ -6,6 +7,7 @@ import { formatHostPort, RefusedPartError } from './units.ts'
 
 export function brokerConfigValues(settings: EngineSettings): ConfigValues {
   return {
+    ...replicationConfig(settings),
     ...settings.brokerConfig,
     'num.partitions': String(settings.defaultPartitions),
     'auto.create.topics.enable': String(settings.autoCreateTopics),
@@ -16,6 +18,14 @@ export function brokerConfigValues(settings: EngineSettings): ConfigValues {
       .join(','),
     ...advertisedListeners(settings),
   }
+}
+
+/** What is made without saying how many replicas, unless it is given; nothing where that is Kafka's default. */
+function replicationConfig({ brokers }: EngineSettings): ConfigValues {
+  const replicas = usualReplicas(brokers)
+  if (replicas === 1) return {}
+  const factor = String(replicas)
+  return { 'default.replication.factor': factor, 'offsets.topic.replication.factor': factor }
 }
 
 /** Kafka's default is ours, and shows as such. */

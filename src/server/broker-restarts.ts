@@ -65,18 +65,23 @@ export class BrokerRestarts {
     this.#options = options
   }
 
-  /** The thread of `broker` has died, or said that it cannot go on; `exited` resolves once it is no more. */
-  onGone(broker: BrokerId, exited: Promise<void>): void {
+  /**
+   * The thread of `broker` has died, or said that it cannot go on; `exited` resolves once it is no more. `isOnDemand`: somebody wanted
+   * that, so it says nothing about how its next life will be.
+   */
+  onGone(broker: BrokerId, exited: Promise<void>, isOnDemand = false): void {
     const life = this.#lifeOf(broker)
     const nowMs = hostMonotonicMs()
-    life.failures = nowMs - life.startedAtMs >= LIVED_MS ? 1 : life.failures + 1
+    if (nowMs - life.startedAtMs >= LIVED_MS) life.failures = 0
+    if (!isOnDemand) life.failures++
     const dropped = new Promise<void>((resolve) => {
       life.onDropped = resolve
     })
     const gone = { kind: 'broker-gone', cellId: CELL, brokerId: broker } as const
     for (const { name } of this.#options.wiring().threads) this.#options.tell(name, gone)
     const waited = new Promise<void>((resolve) => {
-      life.cancelTimer = hostTimer(delayMs(life.failures), resolve)
+      const waitMs = isOnDemand ? RESTART_AFTER_MS : delayMs(life.failures)
+      life.cancelTimer = hostTimer(waitMs, resolve)
     })
     void Promise.all([exited, dropped, waited]).then(() => this.#start(broker, life))
   }

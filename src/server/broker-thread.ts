@@ -6,11 +6,14 @@ import { brokerPath } from '../base/paths.ts'
 import { BrokerAgent } from '../broker/broker-agent.ts'
 import type { CounterRows } from '../broker/broker-counters.ts'
 import { coordinatorKinds } from '../broker/coordinator-kinds.ts'
+import { openDirectoryIdentity } from '../broker/directory-identity.ts'
 import { openBrokerEnvironment } from '../broker/environment.ts'
 import { FlushClient } from '../broker/flush-client.ts'
 import type { FrontRings } from '../broker/front-link.ts'
+import { replicasWithoutMetadata } from '../broker/lost-metadata.ts'
 import { MetadataLog } from '../broker/metadata-log.ts'
 import type { ControllerAgent, ControllerAgentOptions } from '../controller/agent.ts'
+import { StartRefusedError } from '../controller/refused.ts'
 import type { BrokerBack, ControlMessage } from '../link/control.ts'
 import { BrokerGauge } from '../link/counters.ts'
 import {
@@ -21,19 +24,20 @@ import {
   SERVER_PEER,
 } from '../link/ports.ts'
 import type { LogEnvironment } from '../log/environment.ts'
-import { NodeDisk } from '../log/node-disk.ts'
 import { Arena } from '../shared/arena.ts'
-import { BeatWriter } from '../shared/broker-beats.ts'
+import { BeatReader, BeatWriter } from '../shared/broker-beats.ts'
 import { CounterWriter } from '../shared/counter-table.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
+import { brokerDisk, isFullOnDemand, onChaos } from './broker-chaos.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { brokerRings, connectSuccessor } from './broker-peers.ts'
+import { askController, OWN_THREAD, registers } from './broker-registration.ts'
 import { KEEP_AFTER_MS } from './code-cache.ts'
 import { brokerRow, defaultTenantRow } from './counter-rows.ts'
-import { diskMarkBytes, reserveFileBytes } from './disk-mark.ts'
+import { diskMarkBytes, isAloneOnDisk, reserveFileBytes } from './disk-mark.ts'
 import { type Agent, runDutyCycle } from './duty-cycle.ts'
 import { traceStart } from './start-trace.ts'
 import { SystemRandom } from './system-random.ts'
@@ -47,7 +51,7 @@ import {
   threadLogger,
   waitForGate,
 } from './thread.ts'
-import { brokerIds, CELL, FLUSHER_PEER, FRONTS, KAFKA_FRONT } from './wiring.ts'
+import { brokerIds, CELL, CONTROLLER_BROKER, FLUSHER_PEER, FRONTS, KAFKA_FRONT } from './wiring.ts'
 
 /** The reserve of a full disk is written this long after the broker's start, not during it. */
 const RESERVE_AFTER_MS = 1_000
@@ -123,6 +127,7 @@ function buildAgents(
       ? null
       : MetadataLog.open({ environment, directory: `${root}/metadata` })
   let controller: ControllerAgent | null = null
+  const { isNew: isNewDirectory, directoryId } = openDirectoryIdentity({ ...environment, root })
   const broker = new BrokerAgent({
     cellId: CELL,
     brokerId,
@@ -131,6 +136,9 @@ function buildAgents(
     flush,
     fronts: frontRings(data),
     peers: brokerRings(data, control),
+    rootOf: (id) => brokerPath(data.settings.dataDir, CELL, id),
+    beats: new BeatReader(data.wiring.beats),
+    ...{ directoryId, isNewDirectory },
     control,
     counters,
     brokerConfigs: brokerConfigValues(data.settings),
@@ -140,33 +148,41 @@ function buildAgents(
       logger,
     }),
     companions: metadataLog === null ? [] : [metadataLog],
-    onOtherMessage: (envelope) => {
-      const { message } = envelope
-      if (message.kind === 'broker-gone') {
-        control.disconnect(brokerPeer(asCellId(message.cellId), asBrokerId(message.brokerId)))
-      } else if (message.kind === 'broker-back') {
-        broker.replacePeer(connectSuccessor(data.wiring, message, control))
-        if (controller?.ready) bringUpToDate(controller, message, control)
-      } else if (message.kind !== 'settings') onControllerMessage(controller, envelope, logger)
-      else {
-        environment.space?.setMark(message.settings.diskMarkBytes)
-        controller?.changeSettings(message.settings)
-      }
-    },
+    onOtherMessage: (envelope) =>
+      onOtherMessage(envelope, { data, control, broker, controller, environment }),
+    askController: (tenantId, request) =>
+      askController({ control, controller: () => controller }, request, tenantId),
     onStopping: () => {
       beats.setState(BrokerState.STOPPING)
       controller?.stop()
     },
   })
+  const registering = registers({
+    ...{ brokerId, directoryId, broker, control },
+    rack: data.settings.racks[brokerId] ?? null,
+    controller: () => controller,
+  })
   if (controllerModule === null || metadataLog === null) {
-    return { broker, controller, agents: [broker], afterStart }
+    return { broker, controller, agents: [broker, registering], afterStart }
   }
   const { ControllerAgent } = controllerModule
   controller = new ControllerAgent(
     controllerOptions(data, environment, metadataLog, control, broker),
   )
+  refuseToFormAnew(environment, metadataLog, data.settings.dataDir)
   controller.start()
-  return { broker, controller, agents: [broker, metadataLog, controller], afterStart }
+  return { broker, controller, agents: [broker, metadataLog, controller, registering], afterStart }
+}
+
+/** The metadata went with this broker's directory, and the others have what it named: throws rather than have them removed as nobody's. */
+function refuseToFormAnew({ disk }: LogEnvironment, log: MetadataLog, dataDir: string): void {
+  if (log.endOffset > 0) return
+  const holds = replicasWithoutMetadata(disk, dataDir)
+  if (holds === null) return
+  throw new StartRefusedError(
+    `the metadata log in ${brokerPath(dataDir, CELL, CONTROLLER_BROKER)} is empty, but ${holds} holds replicas of topics: ` +
+      'restore that directory (the metadata has no other copy yet), or begin with another --data-dir',
+  )
 }
 
 function openEnvironment(
@@ -177,8 +193,10 @@ function openEnvironment(
   logger: Logger,
 ): LogEnvironment {
   const { plan, settings, wiring, thread } = data
+  const disk = brokerDisk(settings)
+  const { isAlone, directory } = fileSystemOf(data)
   return openBrokerEnvironment({
-    disk: new NodeDisk(),
+    disk,
     root,
     flush,
     clock,
@@ -190,10 +208,21 @@ function openEnvironment(
       sab: wiring.arenas[thread.brokerId - 1]!,
     }),
     fronts: FRONTS.length,
-    diskMarkBytes: diskMarkBytes(settings.diskReserve, settings.dataDir),
-    diskReserveBytes: data.isTemporary ? 0 : reserveFileBytes(settings.dataDir),
+    diskMarkBytes: diskMarkBytes(settings.diskReserve, directory),
+    diskReserveBytes: data.isTemporary ? 0 : reserveFileBytes(directory),
     diskReserveLater: true,
+    // one that is full on demand is this broker's alone
+    diskIsAlone: () => isAlone || isFullOnDemand(disk),
   })
+}
+
+/** Which file system this broker's files are on, by a directory of it that is there, and whether no other broker's are. */
+function fileSystemOf({ settings, thread }: ThreadData) {
+  const rootOf = (id: number) => brokerPath(settings.dataDir, CELL, asBrokerId(id))
+  const own = rootOf(thread.brokerId)
+  const others = brokerIds(settings.brokers).filter((id) => id !== thread.brokerId)
+  const isAlone = others.length > 0 && isAloneOnDisk(own, others.map(rootOf))
+  return { isAlone, directory: isAlone ? own : settings.dataDir }
 }
 
 function createFlushClient(
@@ -265,8 +294,10 @@ function controllerOptions(
       broker.onControl(message)
       for (const peer of [...others, ...fronts]) control.post(peer, message)
     },
-    respond: (front, correlation, response) =>
-      control.post(front, { kind: 'controller-response', correlation, response }),
+    respond: (asker, correlation, response) => {
+      if (asker === OWN_THREAD) return
+      control.post(asker, { kind: 'controller-response', correlation, response })
+    },
   }
 }
 
@@ -275,20 +306,51 @@ function standStill(forMs: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, forMs)
 }
 
-/** What is not for the broker is for the controller, or tells of a peer that is gone. */
-function onControllerMessage(
-  controller: ControllerAgent | null,
+interface Receivers {
+  readonly data: ThreadData
+  readonly control: PolledPorts
+  readonly broker: BrokerAgent
+  readonly controller: ControllerAgent | null
+  readonly environment: LogEnvironment
+}
+
+/** What the broker agent leaves: news of peers, drills, options, and what is for the controller. */
+function onOtherMessage(
   { from, message }: ControlEnvelope,
-  logger: Logger,
+  { data, control, broker, controller, environment }: Receivers,
 ): void {
-  if (message.kind === 'controller-request' && controller !== null) {
-    controller.onRequest(from, message.tenantId, message.correlation, message.request)
-    return
+  switch (message.kind) {
+    case 'broker-gone':
+      control.disconnect(brokerPeer(asCellId(message.cellId), asBrokerId(message.brokerId)))
+      broker.peerGone(asBrokerId(message.brokerId))
+      return
+    case 'broker-back':
+      broker.replacePeer(connectSuccessor(data.wiring, message, control))
+      if (controller?.ready) bringUpToDate(controller, message, control)
+      return
+    case 'chaos':
+      if (message.chaos.fault === 'partition') {
+        broker.cut(asBrokerId(message.chaos.brokerId), message.chaos.isCut)
+      } else onChaos(environment.disk, message.chaos)
+      return
+    case 'settings':
+      environment.space?.setMark(
+        diskMarkBytes(message.settings.diskReserve, fileSystemOf(data).directory),
+      )
+      controller?.changeSettings(message.settings)
+      return
+    case 'pause':
+      standStill(message.forMs)
+      return
+    case 'controller-request':
+      if (controller === null) break
+      controller.onRequest(from, message.tenantId, message.correlation, message.request)
+      return
+    // that this broker is registered shows in the image
+    case 'controller-response':
+      return
   }
-  if (message.kind === 'pause') {
-    standStill(message.forMs)
-    return
-  }
+  const { logger } = environment
   logger.log('error', 'a broker got a message that is not for it', { from, kind: message.kind })
 }
 

@@ -4,6 +4,7 @@ import { checkAddresses } from './listeners.ts'
 import { didYouMean, nearest } from './nearest.ts'
 import { checkToken } from './operator-token.ts'
 import { type EngineSettings, envName, OPTION_NAMES, OPTIONS } from './options.ts'
+import { checkRacks } from './racks.ts'
 import { RefusedPartError } from './units.ts'
 
 export { ConfigError } from './config-file.ts'
@@ -85,6 +86,7 @@ export async function resolveAll(
   const complete = settings as unknown as EngineSettings
   try {
     checkAddresses(complete)
+    checkRacks(complete)
   } catch (error) {
     throw new ConfigError((error as Error).message)
   }

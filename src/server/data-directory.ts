@@ -76,7 +76,9 @@ function makeWithParents(directory: string): void {
 export function claimIdentity(dataDir: string, wanted: Omit<DirectoryIdentity, 'format'>): void {
   const file = path.join(dataDir, IDENTITY_FILE)
   if (!existsSync(file)) {
-    const orphan = readdirSync(dataDir).find((name) => /^broker-\d+$/.test(name))
+    const orphan = readdirSync(dataDir).find(
+      (name) => /^broker-\d+$/.test(name) && !isUnused(path.join(dataDir, name)),
+    )
     if (orphan !== undefined) {
       throw new DataDirectoryError(
         `${dataDir} holds ${orphan} but no ${IDENTITY_FILE}: it is damaged`,
@@ -103,6 +105,10 @@ export function claimIdentity(dataDir: string, wanted: Omit<DirectoryIdentity, '
     )
   }
 }
+
+/** Made for a file system to be mounted there, before the first start. */
+const isUnused = (directory: string): boolean =>
+  readdirSync(directory).every((name) => name === 'lost+found')
 
 /** How many brokers a data directory was made for; null where there is none yet, or where the start will say what is wrong with it. */
 export function brokersMadeFor(dataDir: string | undefined): number | null {

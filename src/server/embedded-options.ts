@@ -5,6 +5,7 @@ import { checkAddresses } from './listeners.ts'
 import { didYouMean } from './nearest.ts'
 import { checkToken } from './operator-token.ts'
 import { EMBEDDED_MEMORY_BYTES, type EngineSettings, OPTIONS, type OptionSpec } from './options.ts'
+import { checkRacks } from './racks.ts'
 import { RefusedPartError } from './units.ts'
 
 /** What `Griot.start` accepts; everything may be left out. */
@@ -31,6 +32,8 @@ export interface GriotOptions {
   /** Default: the data directory's number, 1 for a new one. */
   readonly brokers?: number
   readonly cells?: number
+  /** Racks by broker number, Kafka's broker.rack: replicas are spread over them once every broker has one. */
+  readonly rack?: Readonly<Record<number, string>> | string
   /** Bytes, or text such as `64M`, which is the default. */
   readonly memory?: number | string
   /** Milliseconds, or text such as `8s`, which is the default. */
@@ -44,6 +47,8 @@ export interface GriotOptions {
   readonly connectionsMaxIdle?: number | string
   /** Kafka's broker configs by name: those that give topics their defaults, and those of groups and offsets. */
   readonly brokerConfig?: Readonly<Record<string, string | number | boolean>>
+  /** Brokers can be made to fail on demand (`chaos` of the engine), to see what clients do. Default false. */
+  readonly chaos?: boolean
 }
 
 /** Defaults where an embedded engine differs from `griot start`. */
@@ -75,6 +80,7 @@ export function resolveEmbedded(options: GriotOptions, temporaryDir: string): En
   const complete = settings as unknown as EngineSettings
   try {
     checkAddresses(complete)
+    checkRacks(complete)
   } catch (error) {
     throw new ConfigError(`Griot.start: ${(error as Error).message}`)
   }

@@ -9,16 +9,19 @@ import { formatHostPort, type HostPort, localHostOf } from '../net/address.ts'
 import { BrokerLives } from '../shared/broker-beats.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
 import { BrokerRestarts, type StartEnds } from './broker-restarts.ts'
+import { EngineChaos } from './chaos.ts'
 import {
   brokersMadeFor,
   claimIdentity,
   DataDirectoryError,
   makeDataDirectory,
 } from './data-directory.ts'
+import { type Deadline, deadlineIn } from './deadline.ts'
 import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
 import { removeEndpoints, writeEndpoints } from './endpoints.ts'
 import { EngineState } from './engine-state.ts'
-import { hostMonotonicMs, hostTimer, hostWallMs } from './host-time.ts'
+import { hostWallMs } from './host-time.ts'
+import { HungBrokers } from './hung-brokers.ts'
 import { type OpenListener, openToOthers } from './listeners.ts'
 import { liveSettings } from './live-settings.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
@@ -64,6 +67,9 @@ export class StartError extends Error {
   override name = 'StartError'
 }
 
+/** Why a broker's thread has died that nobody needs to worry about. */
+const ON_DEMAND = 'it was killed on demand'
+
 /** What the Kafka front says when it is ready: the ports of each listener joined by commas, listeners by semicolons. */
 const portsOf = (detail: ReadyDetail): number[][] =>
   String(detail.ports)
@@ -96,6 +102,7 @@ export class Engine {
   httpUrl: string | null = null
   /** Of health and metrics: an address of their own, or that of HTTP. */
   adminUrl: string | null = null
+  readonly chaos: EngineChaos
   readonly #options: EngineOptions
   /** With what has changed since the start. */
   #settings: EngineSettings
@@ -110,6 +117,7 @@ export class Engine {
     start: (broker, ends) => this.#startAnew(broker, ends),
     onBack: (broker) => this.#onBrokerBack(broker),
   })
+  readonly #hung: HungBrokers
   readonly #threads = new Map<string, ThreadHandle>()
   readonly #control: EventPorts
   readonly #state: EngineState
@@ -135,6 +143,18 @@ export class Engine {
     this.#state = new EngineState((state, reason) =>
       this.#tell('front-1', { kind: 'engine-state', state, reason }),
     )
+    const setReason = (key: string, reason: string | null) => this.#state.setReason(key, reason)
+    const { logger } = options
+    this.chaos = new EngineChaos({
+      ...{ isAllowed: settings.chaos, brokers: settings.brokers, logger, setReason },
+      isAlive: (broker) => this.#brokerThread(broker).isLiving,
+      kill: (broker) => this.#brokerThread(broker).kill(ON_DEMAND),
+      tell: (to, message) => this.#tell(to, message),
+    })
+    this.#hung = new HungBrokers({
+      ...{ logger, setReason, living: () => this.#count((broker) => broker.isLiving) },
+      kill: (broker) => void this.#brokerThread(broker).kill('it was ended since it hung'),
+    })
     // brokers first: they have most to do
     const order = [...infos].sort(
       (a, b) => Number(b.role === 'broker') - Number(a.role === 'broker'),
@@ -329,6 +349,7 @@ export class Engine {
     this.#threads.set(name, new ThreadHandle(name, (reason) => this.#onEnd(name, reason)))
     this.#spawn({ ...this.#threadData(info, channels), gone })
     this.#threads.get(name)!.keepAlive(this.#isKeptAlive)
+    this.chaos.onSpawned(broker)
     return this.#threads.get(name)!.ready.then(() => {})
   }
 
@@ -377,6 +398,14 @@ export class Engine {
         this.#state.setReason(`disk ${directory}`, writable ? null : reason)
         return
       }
+      case 'broker-hung':
+        this.#hung.onHung(message.brokerId, message.isHung)
+        return
+      case 'chaos-request':
+        void this.chaos.answer(message.request).then((answer) => {
+          this.#tell(from, { kind: 'chaos-answer', correlation: message.correlation, ...answer })
+        })
+        return
       case 'broker-dropped':
         this.#restarts.onDropped(asBrokerId(message.brokerId))
         return
@@ -391,11 +420,14 @@ export class Engine {
   /** A thread failed or ended though nobody asked it to. */
   #onEnd(name: string, reason: string): void {
     if (!this.#isUp || this.#stopping !== null) return
-    this.#options.logger.log('error', 'a thread of the engine died', { thread: name, reason })
+    const isOnDemand = this.#threads.get(name)!.killedFor === ON_DEMAND
+    const level = isOnDemand ? 'warn' : 'error'
+    this.#options.logger.log(level, 'a thread of the engine died', { thread: name, reason })
     const brokerId = this.#wiring.threads.find((thread) => thread.name === name)!.brokerId
     const isBroker = brokerId > 0
-    if (isBroker && this.#brokersAlive() > 0) {
-      this.#restarts.onGone(asBrokerId(brokerId), this.#threads.get(name)!.exited)
+    if (isBroker && this.#count((broker) => !broker.isGone) > 0) {
+      const { exited } = this.#threads.get(name)!
+      this.#restarts.onGone(asBrokerId(brokerId), exited, isOnDemand)
       const what = 'its partitions are not served until it is started anew'
       this.#state.setReason(name, `broker ${brokerId} died: ${what}`)
       return
@@ -408,15 +440,22 @@ export class Engine {
     this.#options.onFatal(`${name}: ${reason}`)
   }
 
-  #brokersAlive(): number {
+  #brokerThread(broker: number): ThreadHandle {
+    return this.#threads.get(brokerPeer(CELL, asBrokerId(broker)))!
+  }
+
+  /** Of the brokers' threads. */
+  #count(isMeant: (broker: ThreadHandle) => boolean): number {
     return this.#wiring.threads.filter(
-      ({ name, role }) => role === 'broker' && !this.#threads.get(name)!.isGone,
+      ({ name, role }) => role === 'broker' && isMeant(this.#threads.get(name)!),
     ).length
   }
 
   async #stop(): Promise<void> {
     this.#isUp = false
     this.#restarts.stop()
+    this.#hung.stop()
+    this.chaos.stop()
     for (const thread of this.#threads.values()) thread.expectEnd()
     this.#state.setPhase('stopping', 'the engine is stopping')
     const deadline = deadlineIn(this.#settings.stopTimeoutMs)
@@ -452,34 +491,5 @@ export class Engine {
 
   #trace(step: string): void {
     traceStart(this.#options.originMs, 'server', step)
-  }
-}
-
-interface Deadline {
-  readonly reached: Promise<void>
-  readonly leftMs: () => number
-  readonly isReached: () => boolean
-  readonly cancel: () => void
-}
-
-function deadlineIn(ms: number): Deadline {
-  const endAtMs = hostMonotonicMs() + ms
-  let isReached = false
-  let cancel = () => {}
-  const reached = new Promise<void>((resolve) => {
-    const stopTimer = hostTimer(ms, () => {
-      isReached = true
-      resolve()
-    })
-    cancel = () => {
-      stopTimer()
-      resolve()
-    }
-  })
-  return {
-    reached,
-    leftMs: () => Math.max(0, endAtMs - hostMonotonicMs()),
-    isReached: () => isReached,
-    cancel,
   }
 }

@@ -1,6 +1,7 @@
 /** The flusher's worker: makes files durable for all brokers, and keeps the directory lock's beat. */
 
-import { type FlushedBroker, FlusherAgent } from '../broker/flusher-agent.ts'
+import { FlushFiles } from '../broker/flush-file.ts'
+import { type FlushedBroker, FlusherAgent, OPEN_FILES_MAX } from '../broker/flusher-agent.ts'
 import type { BrokerBack } from '../link/control.ts'
 import { type EventPorts, SERVER_PEER } from '../link/ports.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
@@ -8,6 +9,7 @@ import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
+import { FaultyFlushFiles } from './flusher-chaos.ts'
 import { BEAT_MS, beat, type LockBeat } from './lock-beat.ts'
 import {
   brokerBells,
@@ -26,10 +28,12 @@ export function runFlusher(data: ThreadData): void {
   const context = threadContext(data)
   const control = openEventPorts(data.channels, () => drain())
   const logger = threadLogger(data, control)
+  const files = faultyFiles(data)
   const agent = new FlusherAgent({
     brokers: flushedBrokers(data),
     logger,
     kick: () => driver.kick(),
+    ...(files === null ? {} : { files }),
   })
   const driver = createDriver(context, agent, control)
   const beating = keepBeat(lock, control)
@@ -40,7 +44,7 @@ export function runFlusher(data: ThreadData): void {
       else if (message.kind === 'broker-back') {
         agent.replace(message.brokerId - 1, flushedBroker(data, message.brokerId - 1, message))
         driver.kick()
-      }
+      } else if (message.kind === 'chaos') files?.onChaos(message.brokerId, message.chaos)
       if (message.kind !== 'stop') continue
       clearInterval(beating)
       // the brokers have stopped: what they asked for was answered before
@@ -55,6 +59,12 @@ export function runFlusher(data: ThreadData): void {
   driver.start()
   control.post(SERVER_PEER, { kind: 'ready', detail: {} })
 }
+
+/** null unless the engine was started with `--chaos`. */
+const faultyFiles = ({ settings }: ThreadData): FaultyFlushFiles | null =>
+  settings.chaos
+    ? new FaultyFlushFiles(new FlushFiles(OPEN_FILES_MAX), settings.dataDir, settings.brokers)
+    : null
 
 const flushedBrokers = (data: ThreadData): FlushedBroker[] =>
   data.wiring.flush.map(({ requests, replies }, index) =>

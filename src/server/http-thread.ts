@@ -1,5 +1,6 @@
 /** The HTTP front's worker: health and metrics, on one address or two. It listens before the engine is ready, to say so. */
 
+import { addChaosRoute } from '../admin/chaos-route.ts'
 import { EngineHealth } from '../admin/engine-health.ts'
 import { addHealthRoutes, addLiveRoute } from '../admin/health-routes.ts'
 import { addMetricsRoute, type SourcesOnRequest } from '../admin/metrics-route.ts'
@@ -17,6 +18,7 @@ import { CounterReader, CounterWriter } from '../shared/counter-table.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
 import { ThreadState } from '../shared/thread-status.ts'
 import { BeatWatch } from './beat-watch.ts'
+import { ChaosClient } from './chaos-client.ts'
 import { THREAD_ROW } from './counter-rows.ts'
 import { HEARTBEAT_MS } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
@@ -44,6 +46,7 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const servers: NodeHttpServer[] = []
   const guard = new OperatorTokenGuard()
   const questions = new ScrapeQuestions(data, control)
+  const chaos = new ChaosClient(control)
   const totals = new ThreadTotals(data.wiring)
   const latencies = new RecentLatencies(new CounterReader(data.wiring.counters))
   const own = new CounterWriter(data.wiring.counters, context.index).row(THREAD_ROW)
@@ -69,6 +72,7 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const onMessage = ({ message }: ControlEnvelope) => {
     if (message.kind === 'engine-state') health.setState(message.state, message.reason)
     else if (message.kind === 'operator-token') guard.setToken(message.token)
+    else if (message.kind === 'chaos-answer') chaos.onAnswer(message)
     else if (message.kind === 'stop') void stop()
     else if (message.kind === 'broker-gone' || message.kind === 'broker-back') {
       onBrokerChange(data, control, message)
@@ -85,7 +89,7 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   driver.start()
   const router = createRouter(
     data,
-    { health, totals, latencies, guard },
+    { health, totals, latencies, guard, chaos },
     context.clock,
     questions.sources,
   )
@@ -158,17 +162,18 @@ async function listen(
   }
 }
 
-/** What this thread keeps an eye on. */
-interface Watched {
+/** What answers are made of. */
+interface Sources {
   readonly health: EngineHealth
   readonly totals: ThreadTotals
   readonly latencies: RecentLatencies
   readonly guard: OperatorTokenGuard
+  readonly chaos: ChaosClient
 }
 
 function createRouter(
   data: ThreadData,
-  { health, totals, latencies, guard }: Watched,
+  { health, totals, latencies, guard, chaos }: Sources,
   clock: Clock,
   onRequest: SourcesOnRequest,
 ): HttpRouter {
@@ -186,6 +191,7 @@ function createRouter(
     latencies: () => latencies.read(),
   })
   addMetricsRoute(router, sources, (handler) => guard.beyondLoopback(handler), onRequest)
+  addChaosRoute(router, (handler) => guard.always(handler), chaos.ask)
   return router
 }
 

@@ -25,6 +25,7 @@ import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
 import { BriefWait } from './brief-wait.ts'
 import { brokerConfigValues } from './broker-configs.ts'
+import { BrokerWatch } from './broker-watch.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import { defaultTenantRow, THREAD_ROW } from './counter-rows.ts'
 import type { Agent } from './duty-cycle.ts'
@@ -62,6 +63,9 @@ class KafkaFrontThread implements Agent {
   readonly #agent: FrontAgent
   readonly #driver: EventLoopDriver
   readonly #pool = new PiscinaPool()
+  readonly #watch: BrokerWatch
+  /** What this thread has found out itself, for its agent. */
+  readonly #told: ControlEnvelope[] = []
   #listeners: readonly KafkaListener[] = []
   #phase: 'waiting' | 'opening' | 'serving' | 'stopping' | 'stopped' = 'waiting'
   #isImageWhole = false
@@ -71,6 +75,11 @@ class KafkaFrontThread implements Agent {
     const context = threadContext(data)
     this.#context = context
     this.#control = openEventPorts(data.channels, () => this.#driver.kick())
+    this.#watch = new BrokerWatch(data.wiring, (brokerId, isHung) => {
+      const message = { kind: 'broker-hung', cellId: CELL, brokerId, isHung } as const
+      this.#told.push({ from: SERVER_PEER, message })
+      this.#control.post(SERVER_PEER, message)
+    })
     const writer = new CounterWriter(data.wiring.counters, context.index)
     const own = writer.row(THREAD_ROW)
     const loop = new LoopSampler(own)
@@ -84,6 +93,9 @@ class KafkaFrontThread implements Agent {
       onBeat: (nowMs) => {
         loop.beat(nowMs)
         this.#agent.sampleGauges()
+        // a turn of its own only where there is something to do
+        if (this.#watch.look(nowMs) > 0 || Number.isFinite(this.#watch.nextLookAtMs))
+          this.#driver.kick()
       },
       onFailure: (error) => this.#fail(error),
     })
@@ -95,11 +107,11 @@ class KafkaFrontThread implements Agent {
   }
 
   get nextTimerAtMs(): number {
-    return Math.min(this.#agent.nextTimerAtMs, this.#stopByMs)
+    return Math.min(this.#agent.nextTimerAtMs, this.#stopByMs, this.#watch.nextLookAtMs)
   }
 
   doWork(nowMs: number): number {
-    const work = this.#agent.doWork(nowMs)
+    const work = this.#watch.look(nowMs) + this.#agent.doWork(nowMs)
     if (this.#phase === 'waiting' && this.#isImageWhole) void this.#open()
     const isOver = this.#agent.stopped || nowMs >= this.#stopByMs
     if (this.#phase === 'stopping' && isOver) void this.#close()
@@ -151,7 +163,7 @@ class KafkaFrontThread implements Agent {
   #watchedControl(): ControlPort {
     return {
       poll: () => {
-        const envelope = this.#control.poll()
+        const envelope = this.#told.shift() ?? this.#control.poll()
         const message = envelope?.message
         if (message?.kind === 'metadata' && message.more !== true) this.#isImageWhole = true
         if (message?.kind === 'broker-gone') {

@@ -1,7 +1,6 @@
 /** What of an engine's options can change while it runs, as it is told to its agents. Server's thread. */
 import type { LiveSettings } from '../link/control.ts'
 import { brokerConfigValues } from './broker-configs.ts'
-import { diskMarkBytes } from './disk-mark.ts'
 import { advertisedOf } from './listeners.ts'
 import type { EngineSettings } from './options.ts'
 
@@ -9,7 +8,7 @@ export const liveSettings = (settings: EngineSettings): LiveSettings => ({
   autoCreateTopics: settings.autoCreateTopics,
   defaultPartitions: settings.defaultPartitions,
   connectionsMaxIdleMs: settings.connectionsMaxIdleMs,
-  diskMarkBytes: diskMarkBytes(settings.diskReserve, settings.dataDir),
+  diskReserve: settings.diskReserve,
   advertised: advertisedOf(settings),
   brokerConfigs: brokerConfigValues(settings),
 })

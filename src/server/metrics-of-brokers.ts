@@ -175,6 +175,12 @@ function logRows(own: Reading, ringBudgetBytes: number): Row[] {
       '1 while produce is taken, 0 with too little free space',
       own(B.DISK_WRITABLE_NOW),
     ],
+    [
+      'gauge',
+      'griot_broker_yields_leadership',
+      '1 while other brokers lead what this one would, since its own disk is full',
+      own(B.YIELDS_NOW),
+    ],
     ['counter', 'griot_broker_commands_total', 'Commands taken from fronts', own(B.TURN_COMMANDS)],
   ]
 }

@@ -157,6 +157,17 @@ const LABELLED: readonly Rows[] = [
     },
   ],
   [
+    'counter',
+    'griot_front_held_total',
+    'Produces, fetches and other requests about a partition that were held until somebody led it',
+    'request',
+    {
+      Produce: FrontCounter.HELD_PRODUCES,
+      Fetch: FrontCounter.HELD_FETCHES,
+      other: FrontCounter.HELD_OTHERS,
+    },
+  ],
+  [
     'gauge',
     'kafka_server_delayedoperationpurgatory_purgatorysize',
     'Requests that wait: fetches for records, produces for brokers',

@@ -6,6 +6,7 @@ import { parseAllowedHost } from '../net/host-check.ts'
 import { parseBrokerConfig } from './broker-configs.ts'
 import { brokersMadeFor } from './data-directory.ts'
 import { areBoundAlike, type KafkaListen, parseKafkaListens } from './listeners.ts'
+import { parseRacks, type Racks } from './racks.ts'
 import {
   type Advertised,
   type HostPort,
@@ -42,6 +43,7 @@ export interface EngineSettings {
   readonly tokenFile: string | null
   readonly brokers: number
   readonly cells: number
+  readonly racks: Racks
   readonly memoryBytes: number
   readonly stopTimeoutMs: number
   readonly logLevel: LogLevel
@@ -51,6 +53,8 @@ export interface EngineSettings {
   readonly connectionsMaxIdleMs: number
   /** By Kafka's names. */
   readonly brokerConfig: ConfigValues
+  /** Brokers can be made to fail on demand. */
+  readonly chaos: boolean
 }
 
 /** One row of {@link OPTIONS}. */
@@ -66,6 +70,8 @@ export interface OptionSpec<Key extends keyof EngineSettings = keyof EngineSetti
   readonly fallback: (before: Readonly<Partial<EngineSettings>>) => EngineSettings[Key]
   /** May be given more than once on the command line, and as a list in a file. */
   readonly isList?: boolean
+  /** On the command line the name alone means true. */
+  readonly isSwitch?: boolean
   /** Whether this change takes effect when the file is read again, without a restart; left out: none does. */
   readonly isLive?: (before: EngineSettings, after: EngineSettings) => boolean
   /** Throws a RangeError that says what is wanted. */
@@ -178,6 +184,16 @@ export const OPTIONS: readonly OptionSpec[] = [
     parse: parseCells,
   }),
   option({
+    key: 'racks',
+    name: 'rack',
+    placeholder: 'BROKER=RACK',
+    help: "rack of a broker (Kafka's broker.rack); replicas are spread over racks once every broker has one; several with commas",
+    shown: 'none',
+    isList: true,
+    fallback: () => ({}),
+    parse: parseRacks,
+  }),
+  option({
     key: 'memoryBytes',
     name: 'memory',
     placeholder: 'BYTES',
@@ -255,6 +271,16 @@ export const OPTIONS: readonly OptionSpec[] = [
     isList: true,
     fallback: () => ({}),
     parse: parseBrokerConfig,
+  }),
+  option({
+    key: 'chaos',
+    name: 'chaos',
+    placeholder: 'BOOL',
+    help: 'brokers can be made to fail on demand (griot chaos), to see what clients do: not where data matters',
+    shown: 'false',
+    isSwitch: true,
+    fallback: () => false,
+    parse: parseSwitch,
   }),
 ]
 

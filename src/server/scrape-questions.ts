@@ -1,11 +1,13 @@
 /** What scrapes ask of other threads: by topic, and of consumer groups. HTTP front's thread. */
+
 import { type AskGroups, GROUPS_PARAMETER, groupSources } from '../admin/group-metrics.ts'
 import type { SourcesOnRequest } from '../admin/metrics-route.ts'
 import { TOPICS_PARAMETER, topicSources } from '../admin/topic-metrics.ts'
 import { checkParameters } from '../admin/topic-selection.ts'
+import type { BrokerId } from '../base/ids.ts'
 import type { Region } from '../base/region.ts'
 import { applyMetadata, MetadataImage } from '../image/image.ts'
-import type { ControlMessage } from '../link/control.ts'
+import type { ControlMessage, LeadersMessage } from '../link/control.ts'
 import type { ControlPort } from '../link/ports.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import type { GroupStatsClient } from './group-stats-client.ts'
@@ -45,6 +47,7 @@ export class ScrapeQuestions {
   /** Takes what is for scrapes; all else is left alone. */
   onMessage(message: ControlMessage): void {
     if (message.kind === 'metadata') applyMetadata(this.#image, message)
+    else if (message.kind === 'leaders') this.#noteLeaders(message)
     else if (message.kind === 'topic-stats') this.#topics.onAnswer(message)
     else if (message.kind === 'coordinated') {
       this.#groups?.onAnswers(message.brokerId, message.heads, message.bytes)
@@ -52,6 +55,14 @@ export class ScrapeQuestions {
     else if (message.kind === 'broker-back') {
       this.#commandRings[message.brokerId - 1] = message.writes
       this.#groups?.onBrokerBack(message.brokerId, message.writes)
+    }
+  }
+
+  /** Who is asked about a partition's log and a group. */
+  #noteLeaders({ leaders }: LeadersMessage): void {
+    for (const { partition, leader, leaderEpoch, isr } of leaders) {
+      const told = { leader: leader as BrokerId, leaderEpoch, isr: isr as BrokerId[] }
+      this.#image.noteLeader(partition, told)
     }
   }
 

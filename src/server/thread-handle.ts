@@ -56,6 +56,7 @@ export class ThreadHandle {
   #exited: Promise<void> = Promise.resolve()
   #isStopping = false
   #isGone = false
+  #killedFor: string | null = null
 
   constructor(name: string, onEnd: ThreadEnd) {
     this.name = name
@@ -68,6 +69,16 @@ export class ThreadHandle {
 
   get isGone(): boolean {
     return this.#isGone
+  }
+
+  /** Not gone, nor about to be: one that is killed takes a while to die. */
+  get isLiving(): boolean {
+    return !this.#isGone && this.#killedFor === null
+  }
+
+  /** Why {@link kill} was called; null where it was not. */
+  get killedFor(): string | null {
+    return this.#killedFor
   }
 
   /** Resolves when its worker is no more: what it had open is closed then. */
@@ -95,7 +106,7 @@ export class ThreadHandle {
     worker.on('error', (error) => {
       reason = error.stack ?? error.message
     })
-    worker.once('exit', () => this.fail(reason))
+    worker.once('exit', () => this.fail(this.#killedFor ?? reason))
   }
 
   keepAlive(isWanted: boolean): void {
@@ -133,6 +144,12 @@ export class ThreadHandle {
     if (this.#worker === null) return
     const cut = await Promise.race([this.#exited.then(() => false), deadline.then(() => true)])
     if (cut) await this.#worker.terminate()
+  }
+
+  /** Ends it wherever it stands, which is told as if it had died of itself. Resolves when it is no more: not while it is within a system call. */
+  async kill(reason: string): Promise<void> {
+    this.#killedFor ??= reason
+    await this.#worker?.terminate()
   }
 
   async terminate(): Promise<void> {

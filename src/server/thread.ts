@@ -50,8 +50,11 @@ export function threadIndex(wiring: EngineWiring, name: string): number {
 }
 
 /** Doorbells of the brokers, from index 0. */
-export const brokerBells = (wiring: EngineWiring): Region[] =>
-  wiring.bells.filter((_, index) => wiring.threads[index]!.role === 'broker')
+export const brokerBells = ({
+  bells,
+  threads,
+}: Pick<EngineWiring, 'bells' | 'threads'>): Region[] =>
+  bells.filter((_, index) => threads[index]!.role === 'broker')
 
 export const transferList = (channels: readonly ChannelEnd[]): MessagePort[] =>
   channels.map(({ port }) => port)

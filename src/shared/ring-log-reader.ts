@@ -57,6 +57,7 @@ export class RingLogReader {
   readonly #pinWord: number
   readonly #fence = new Int32Array(1)
   readonly #known = new RingLogSnapshot()
+  readonly #fresh = new RingLogSnapshot()
   #lapStart = 0
   /** What this front's pin word holds. */
   #pin = 0
@@ -170,9 +171,18 @@ export class RingLogReader {
     return !this.#overwritten(start)
   }
 
-  /** Copies out of the ring; false when the bytes were overwritten (before or meanwhile) or the ring retired. */
+  /** Whether the span lies within what consumers may read now. One that was found once does, unless the ring is not the one that it was found in. */
+  isReadable(position: number, length: number): boolean {
+    const fresh = this.#fresh
+    if (length < 0 || !this.snapshot(fresh)) return false
+    const { headPosition, committedPosition } = fresh
+    const isBegun = ((position - headPosition) | 0) >= 0
+    return isBegun && ((position + length - committedPosition) | 0) <= 0
+  }
+
+  /** Copies what consumers may read; false when the bytes were overwritten (before or meanwhile), are not for them, or the ring is retired. */
   copy(position: number, length: number, target: Uint8Array, targetOffset: number): boolean {
-    if (this.#overwritten(position)) return false
+    if (!this.isReadable(position, length) || this.#overwritten(position)) return false
     const index = this.#indexOf(position)
     invariant(index + length <= this.capacityBytes, 'ring log: a span is contiguous')
     copyBytes(target, targetOffset, this.#bytes.subarray(index, index + length))

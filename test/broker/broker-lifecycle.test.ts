@@ -36,6 +36,9 @@ describe('a deleted topic', () => {
     const [kept] = world.createTopic()
     for (const partition of [gone!, kept!]) world.front.produce(partition, plainBatch())
     world.run()
+    // a small log is one file
+    world.disk.mkdirs(`${world.directory(1)}/more`)
+    expect(world.disk.list(world.directory(1)).length).toBeGreaterThan(1)
     world.deleteTopic(1)
     world.turn()
     expect(world.disk.exists(world.directory(1))).toBe(true)

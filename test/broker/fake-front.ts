@@ -5,6 +5,8 @@ import {
   BatchIn,
   COORDINATE_HEADER_BYTES,
   CommandType,
+  DELETE_RECORDS_BYTES,
+  EPOCH_END_BYTES,
   LIST_OFFSETS_BYTES,
   LOCATE_BYTES,
   PRODUCE_HEADER_BYTES,
@@ -12,6 +14,8 @@ import {
   ReplyType,
   WATCH_BYTES,
   writeCoordinate,
+  writeDeleteRecords,
+  writeEpochEnd,
   writeListOffsets,
   writeLocate,
   writeProduce,
@@ -19,9 +23,13 @@ import {
 } from '../../src/link/commands.ts'
 import { type ControlPort, frontPeer, type MemoryPorts } from '../../src/link/ports.ts'
 import {
+  type DeletedReply,
+  type EpochEndedReply,
   type LocatedReply,
   type OffsetsReply,
   type ProducedReply,
+  readDeleted,
+  readEpochEnded,
   readLocated,
   readOffsets,
   readProduced,
@@ -36,8 +44,10 @@ import { RingWriter } from '../../src/shared/ring-writer.ts'
 export type Reply =
   | ({ readonly kind: 'produced' } & ProducedReply)
   | ({ readonly kind: 'located' } & LocatedReply)
-  | ({ readonly kind: 'woken' } & WokenReply)
+  | ({ readonly kind: 'woken'; readonly isOfReplica: boolean } & WokenReply)
+  | ({ readonly kind: 'epoch-ended' } & EpochEndedReply)
   | ({ readonly kind: 'offsets' } & OffsetsReply)
+  | ({ readonly kind: 'deleted' } & DeletedReply)
 
 /** A reply object to be read into: every field is stored. */
 const blank = <T>(): T => ({}) as T
@@ -46,6 +56,7 @@ export class FakeFront {
   readonly brokerSide: FrontRings
   readonly control: ControlPort
   rung = 0
+  readonly #peer: string
   readonly #commands: RingWriter
   readonly #replies: RingReader
   readonly #reservableBytes: number
@@ -55,13 +66,20 @@ export class FakeFront {
   #bufferId = 0
   #received: Reply[] = []
 
-  constructor(front: FrontId, ports: MemoryPorts, replyRingBytes = 64 * 1024) {
+  /** `of`: the broker that it speaks to, and the front's port where it speaks to others as well. */
+  constructor(
+    front: FrontId,
+    ports: MemoryPorts,
+    replyRingBytes = 64 * 1024,
+    of: { readonly peer?: string; readonly control?: ControlPort } = {},
+  ) {
+    this.#peer = of.peer ?? 'broker-1-1'
     const commands = formatRing(newRegion(ringBytes(256 * 1024)))
     const replies = formatRing(newRegion(ringBytes(replyRingBytes)))
     this.#commands = new RingWriter(commands)
     this.#replies = new RingReader(replies)
     this.#reservableBytes = replyRingBytes - 2 * REPLY_BYTES_MAX
-    this.control = ports.port(frontPeer(front))
+    this.control = of.control ?? ports.port(frontPeer(front))
     this.brokerSide = {
       front,
       commands: new RingReader(commands),
@@ -86,7 +104,7 @@ export class FakeFront {
       const sab = new SharedArrayBuffer(batch.length)
       new Uint8Array(sab).set(batch)
       const message = { kind: 'batch-buffer', bufferId, sab } as const
-      if (options.forgetBuffer !== true) this.control.post('broker-1-1', message)
+      if (options.forgetBuffer !== true) this.control.post(this.#peer, message)
     } else {
       ring.bytes.set(batch, at + PRODUCE_HEADER_BYTES)
     }
@@ -106,9 +124,14 @@ export class FakeFront {
   locate(
     partition: PartitionNumber,
     offset: number,
-    options: { readonly maxBytes?: number; readonly currentLeaderEpoch?: number } = {},
+    options: {
+      readonly maxBytes?: number
+      readonly currentLeaderEpoch?: number
+      readonly ofReplica?: boolean
+    } = {},
   ): number {
-    const at = this.#claim(CommandType.LOCATE, LOCATE_BYTES)
+    const type = options.ofReplica === true ? CommandType.REPLICA_LOCATE : CommandType.LOCATE
+    const at = this.#claim(type, LOCATE_BYTES)
     if (at < 0) return -1
     const { maxBytes = 1 << 20, currentLeaderEpoch = -1 } = options
     const correlation = ++this.#correlation
@@ -128,8 +151,28 @@ export class FakeFront {
     return correlation
   }
 
-  watch(partition: PartitionNumber, offset: number): boolean {
-    const at = this.#claim(CommandType.WATCH, WATCH_BYTES)
+  deleteRecords(partition: PartitionNumber, offset: number): number {
+    const at = this.#claim(CommandType.DELETE_RECORDS, DELETE_RECORDS_BYTES)
+    if (at < 0) return -1
+    const correlation = ++this.#correlation
+    writeDeleteRecords(this.#commands.view, at, { correlation, partition, offset })
+    this.#commands.commit()
+    return correlation
+  }
+
+  epochEnd(partition: PartitionNumber, leaderEpoch: number): number {
+    const at = this.#claim(CommandType.EPOCH_END, EPOCH_END_BYTES)
+    if (at < 0) return -1
+    const correlation = ++this.#correlation
+    const command = { correlation, partition, leaderEpoch, currentLeaderEpoch: -1 }
+    writeEpochEnd(this.#commands.view, at, command)
+    this.#commands.commit()
+    return correlation
+  }
+
+  watch(partition: PartitionNumber, offset: number, ofReplica = false): boolean {
+    const type = ofReplica ? CommandType.REPLICA_WATCH : CommandType.WATCH
+    const at = this.#claim(type, WATCH_BYTES)
     if (at < 0) return false
     writeWatch(this.#commands.view, at, { partition, offset })
     this.#commands.commit()
@@ -146,7 +189,7 @@ export class FakeFront {
     if (!inRing) {
       const sab = new SharedArrayBuffer(frame.length)
       new Uint8Array(sab).set(frame)
-      this.control.post('broker-1-1', { kind: 'batch-buffer', bufferId: ++this.#bufferId, sab })
+      this.control.post(this.#peer, { kind: 'batch-buffer', bufferId: ++this.#bufferId, sab })
     }
     writeCoordinate(ring.view, at, {
       correlation: ++this.#correlation,
@@ -171,7 +214,7 @@ export class FakeFront {
       if (next.message.kind !== 'coordinated') continue
       const { heads, bytes } = next.message
       let at = 0
-      for (let i = 0; i < heads.length; i += 3) {
+      for (let i = 0; i < heads.length; i += 4) {
         const end = at + heads[i + 2]!
         const frame = heads[i + 1] === 0 ? bytes.subarray(at, end) : null
         answers.push({ correlation: heads[i]!, error: heads[i + 1]!, frame })
@@ -212,10 +255,19 @@ export class FakeFront {
       const reply = blank<LocatedReply>()
       readLocated(view, offset, reply)
       this.#received.push({ kind: 'located', ...reply })
-    } else if (type === ReplyType.WOKEN) {
+    } else if (type === ReplyType.WOKEN || type === ReplyType.REPLICA_WOKEN) {
       const reply = blank<WokenReply>()
       readWoken(view, offset, reply)
-      this.#received.push({ kind: 'woken', ...reply })
+      const isOfReplica = type === ReplyType.REPLICA_WOKEN
+      this.#received.push({ kind: 'woken', isOfReplica, ...reply })
+    } else if (type === ReplyType.EPOCH_ENDED) {
+      const reply = blank<EpochEndedReply>()
+      readEpochEnded(view, offset, reply)
+      this.#received.push({ kind: 'epoch-ended', ...reply })
+    } else if (type === ReplyType.DELETED) {
+      const reply = blank<DeletedReply>()
+      readDeleted(view, offset, reply)
+      this.#received.push({ kind: 'deleted', ...reply })
     } else {
       const reply = blank<OffsetsReply>()
       readOffsets(view, offset, reply)

@@ -104,6 +104,20 @@ describe('a watch table', () => {
     expect(sent).toHaveLength(3)
   })
 
+  test('without a broker keeps nothing of partitions that nobody waits for any more', () => {
+    const made = new WatchTable(null)
+    const [stays, leaves, told] = [new Recorder(), new Recorder(), new Recorder()]
+    made.add(P, 1, stays)
+    made.add(asPartitionNumber(2), 1, leaves)
+    made.add(asPartitionNumber(3), 1, told)
+    expect(made.hasWork).toBe(false)
+    expect(made.doWork()).toBe(0)
+    leaves.leave()
+    made.dismiss(asPartitionNumber(3), 6)
+    expect(told.woken).toEqual([6])
+    expect(made.size).toBe(1)
+  })
+
   test('loses nobody, whatever happens in whatever order', () => {
     const random = new SeededRandom(8)
     const { made } = table()

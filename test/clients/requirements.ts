@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 const required = new Set((process.env.GRIOT_REQUIRE ?? '').split(',').filter(Boolean))
 
 interface Requirement {
-  readonly name: 'kcat' | 'librdkafka' | 'java' | 'systemd' | 'promtool' | 'prometheus'
+  readonly name: 'kcat' | 'librdkafka' | 'java' | 'franz-go' | 'systemd' | 'promtool' | 'prometheus'
   readonly found: () => boolean
   readonly howToGet: string
 }
@@ -45,6 +45,12 @@ const requirements: readonly Requirement[] = [
       existsSync(process.env.GRIOT_KAFKA_LIBS ?? 'no such directory'),
     howToGet:
       'a JDK 17+ and Maven; mvn -q -f test/clients/java/pom.xml dependency:copy-dependencies -DoutputDirectory=DIR; GRIOT_KAFKA_LIBS=DIR',
+  },
+  {
+    name: 'franz-go',
+    found: () => existsSync(process.env.FRANZ_GO ?? 'no such program'),
+    howToGet:
+      'Go 1.26; go build -C test/clients/others/franz-go -o FILE .; FRANZ_GO=FILE (an absolute path)',
   },
   {
     name: 'systemd',

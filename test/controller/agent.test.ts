@@ -105,6 +105,59 @@ describe('ControllerAgent', () => {
     expect(lines).toHaveLength(2)
   })
 
+  it('answers brokers that register once that is durable, and says who comes with another directory', () => {
+    const lines: [string, LogFields | undefined][] = []
+    const logger: Logger = { log: (_level, message, fields) => lines.push([message, fields]) }
+    const log = new FakeEntryLog()
+    const one = harness(log, 3, 1, logger)
+    const nobody = one.start().slice(0, 0) as never
+    lines.length = one.events.length = 0
+    const register = (brokerId: number, digit: string) => {
+      const directoryId = digit.repeat(32)
+      const request = {
+        kind: 'register-broker',
+        cellId: 1,
+        brokerId,
+        directoryId,
+        rack: 'r',
+      } as const
+      one.agent.onRequest('broker', nobody, 7, request)
+      one.agent.doWork(0)
+    }
+    register(2, 'a')
+    expect(one.events).toEqual([])
+    one.turn()
+    expect(one.events.map((event) => event.kind)).toEqual(['published', 'answered'])
+    expect(one.events[1]).toMatchObject({ response: { kind: 'register-broker', error: 0 } })
+    expect(lines).toEqual([])
+    register(2, 'b')
+    one.turn()
+    const said = expect.stringContaining('another directory')
+    expect(lines).toMatchObject([[said, { brokerId: 2, life: 1 }]])
+    for (let n = 0; n < 3; n++) register(3, 'b')
+    expect(lines).toHaveLength(2)
+    expect(lines[1]).toMatchObject(['broker not registered', { brokerId: 3 }])
+    expect(one.events.at(-1)).toMatchObject({ response: { error: ErrorCode.INVALID_REQUEST } })
+    const again = harness(log.reopened(false), 3, 2, logger)
+    again.start()
+    expect(lines).toHaveLength(2)
+    const known = again.follower.brokerDirectory(1 as never, 2 as never)
+    expect(known).toMatchObject({ directoryId: 'b'.repeat(32), life: 1, rack: 'r' })
+  })
+
+  it('goes on with a log that an older format began', () => {
+    const log = new FakeEntryLog()
+    harness(log).start()
+    for (const bytes of log.entries) bytes[0] = 2
+    const { agent, follower, start, turn } = harness(log)
+    const tenantId = start()
+    agent.onRequest('front-0', tenantId, 1, create('orders'))
+    agent.doWork(0)
+    turn()
+    expect(follower.topicByName(tenantId, 'orders')?.partitionCount).toBe(3)
+    expect(log.entries.map((bytes) => bytes[0])).toEqual([2, 2, METADATA_FORMAT])
+  })
+
   it('answers when the entries are durable, after everyone has been told', () => {
     const { agent, log, events, follower, start, turn } = harness()
     const tenantId = start()

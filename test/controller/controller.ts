@@ -30,7 +30,7 @@ export const resource = (type: number, name: string, ...changes: Change[]): Conf
 export function controller(brokerConfigs: Record<string, string> = {}, partitionsMax = 1_000_000) {
   const registry = new TimelineRegistry()
   const settings = {
-    ...{ cells: 1, brokersPerCell: 3, defaultPartitions: 4 },
+    ...{ cells: 1, brokersPerCell: 3, defaultPartitions: 4, isReplicated: false },
     ...{ partitionsMax, brokerConfigs },
   }
   const machine = new ControllerMachine(registry, settings, new SeededRandom(42))

@@ -41,6 +41,13 @@ function someRequest(random: SeededRandom): ControllerRequest {
     return { kind: 'create-partitions', validateOnly: random.chance(0.1), topics }
   }
   if (random.chance(0.3)) return someChange(random, name())
+  if (random.chance(0.2)) {
+    const count = 1 + random.below(3)
+    const replicas = [1, 2, 3].slice(0, count).map((id) => ((id + random.below(3)) % 3) + 1)
+    const partitions = [{ index: random.below(3), replicas: random.chance(0.3) ? null : replicas }]
+    const topics = [{ name: name(), partitions }]
+    return { kind: 'alter-reassignments', allowReplicationFactorChange: true, topics }
+  }
   if (random.chance(0.4)) return { kind: 'delete-topics', topics: [{ name: name() }] }
   const topics: NewTopic[] = Array.from({ length: 1 + random.below(3) }, () => ({
     name: name(),

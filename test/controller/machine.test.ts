@@ -12,7 +12,10 @@ const OTHER = 'bbbbbbbbbbbbbbbb' as TenantId
 /** A machine that replays what it decides, as a leader whose log never fails. */
 function controller(brokersPerCell = 3, partitionsMax = 1_000_000) {
   const registry = new TimelineRegistry()
-  const settings = { cells: 1, brokersPerCell, defaultPartitions: 4, partitionsMax }
+  const settings = {
+    ...{ cells: 1, brokersPerCell, defaultPartitions: 4, partitionsMax },
+    isReplicated: false,
+  }
   const machine = new ControllerMachine(registry, settings, new SeededRandom(42))
   const log: MetadataEntry[] = []
   const append = (entries: readonly MetadataEntry[]) => {

@@ -87,7 +87,7 @@ describe('ApiVersions', () => {
     expect(told.errorCode).toBe(0)
     expect(told.apiKeys.map(({ apiKey }) => apiKey)).toEqual([
       0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 29, 32, 33, 35, 37, 42,
-      44, 47, 48, 60, 61, 74, 75,
+      43, 44, 45, 46, 47, 48, 55, 60, 61, 74, 75,
     ])
     expect(told.apiKeys[0]).toEqual({ apiKey: 0, minVersion: 0, maxVersion: 13 })
     expect(told.finalizedFeatures.map(({ name }) => name)).toEqual(['metadata.version'])
@@ -195,7 +195,7 @@ describe('Metadata', () => {
     const leaderless = topics[0]!.partitions.filter(({ leaderId }) => leaderId === -1)
     expect(leaderless).toHaveLength(2)
     for (const partition of leaderless) {
-      expect(partition).toMatchObject({ errorCode: 5, offlineReplicas: [2], isrNodes: [] })
+      expect(partition).toMatchObject({ errorCode: 5, offlineReplicas: [2], isrNodes: [2] })
     }
   })
 })

@@ -57,6 +57,8 @@ export interface HarnessOptions {
   readonly brokerConfigs?: ConfigValues
   readonly brokerSettings?: Partial<BrokerSettings>
   readonly collectGarbage?: () => void
+  /** Topics get the replicas that they ask for, although the brokers have no rings to each other: none of them ever leads. */
+  readonly isReplicated?: boolean
 }
 
 /** Answers of the disk and the pool come in a later turn, as from other threads. */
@@ -91,6 +93,7 @@ export class Harness {
   readonly files: SimulatedSegmentFiles
   kicks = 0
   readonly #ports = new MemoryPorts()
+  readonly #brokerPorts: ControlPort[] = []
   readonly #logger: Logger
   readonly #frontPort: ControlPort
   readonly #frames: SharedArrayBuffer | null
@@ -115,6 +118,7 @@ export class Harness {
       const broker = this.#makeBroker(id, options)
       arenas.push(broker.arena)
       ports.push(broker.port)
+      this.#brokerPorts.push(broker.port)
       metadataLog ??= broker.metadataLog
     }
     this.controller = new ControllerAgent({
@@ -126,6 +130,7 @@ export class Harness {
         cells: 1,
         brokersPerCell: count,
         defaultPartitions: 4,
+        isReplicated: options.isReplicated ?? false,
         brokerConfigs: options.brokerConfigs ?? {},
       },
       publish: (message) => {
@@ -230,6 +235,20 @@ export class Harness {
   partition(name: string, index = 0): PartitionNumber {
     const topic = this.image.topicByName(this.image.defaultTenant!.tenantId, name)!
     return topic.numberOf(index as Parameters<typeof topic.numberOf>[0])
+  }
+
+  /** What arrives for a broker that is `hung`, and what it would say: for a test that answers in its place. */
+  portOf(brokerId: number): ControlPort {
+    return this.#brokerPorts[brokerId - 1]!
+  }
+
+  /** The front is told who leads a partition of the default tenant's topic, by that broker. */
+  tellLeader(name: string, index: number, leader: number, leaderEpoch: number): void {
+    const partition = this.partition(name, index)
+    const isr = this.image.replicasOf(partition)
+    const leaders = [{ partition, leader, leaderEpoch, isr }]
+    this.portOf(leader || 1).post(frontPeer(FRONT), { kind: 'leaders', cellId: CELL, leaders })
+    this.run()
   }
 
   /** The server tells the front that a broker's thread has died. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { asBrokerId } from '../../src/base/ids.ts'
 import { defaultLimits } from '../../src/net/connection-set.ts'
 import { fetch } from '../../src/protocol/01-fetch.ts'
 import { sizeInBytesOf } from '../../src/record/batch.ts'
@@ -207,7 +208,7 @@ test('a fetch over two brokers holds nothing of the one while the other hangs', 
   expect(fetched(reader, warm)).toBeDefined()
   const hung = world.image.leaderOf(world.partition('t', 1))
   world.hung.add(hung)
-  world.front.services.tails.remove(world.partition('t', 1))
+  world.front.services.tails.forget(asBrokerId(hung))
   const read = sendFetch(reader, { t: { 0: 0, 1: 0 } })
   world.run()
   expect(fetched(reader, read)).toBeUndefined()

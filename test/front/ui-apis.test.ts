@@ -176,4 +176,102 @@ describe('DescribeLogDirs', () => {
     world.run()
     expect(dirOf(world, 2)).toMatchObject({ errorCode: 56, topics: [] })
   })
+
+  describe('of a topic with several replicas', () => {
+    /** What each node says of its replica of `t-0`; `answers`: what brokers say in whose place the test answers. */
+    function told(nodeId: number, answers: Readonly<Record<number, object | null>> = {}) {
+      const world = new Harness({ brokers: 3, isReplicated: true })
+      world.createTopic('t', 1)
+      world.tellLeader('t', 0, 1, 5)
+      const client = world.connectTo(nodeId)
+      for (const id of Object.keys(answers)) world.hung.add(Number(id))
+      const correlation = client.send(describeLogDirs, 5, { topics: null })
+      for (let round = 0; round < 10; round++) {
+        world.pass(100)
+        for (const [id, log] of Object.entries(answers)) {
+          const port = world.portOf(Number(id))
+          for (let envelope = port.poll(); envelope !== undefined; envelope = port.poll()) {
+            const { from, message } = envelope
+            if (message.kind !== 'describe-log-sizes' || log === null) continue
+            const { correlation: token } = message
+            const logs = [log as never]
+            port.post(from, { kind: 'log-sizes', correlation: token, logs })
+          }
+        }
+      }
+      const [topic] = client.answer(describeLogDirs, correlation)!.results[0]!.topics
+      return topic?.partitions
+    }
+
+    const leader = { sizeBytes: 900, logEndOffset: 12, highWatermark: 10 }
+
+    test('each node tells of its own replica', () => {
+      for (const nodeId of [1, 2, 3]) {
+        expect(told(nodeId)).toEqual([
+          { partitionIndex: 0, partitionSize: 0, offsetLag: 0, isFutureKey: false },
+        ])
+      }
+    })
+
+    test('one that follows is behind by what it lacks of what the leader knows to be on most', () => {
+      const behind = { sizeBytes: 500, logEndOffset: 7, highWatermark: 6 }
+      expect(told(2, { 1: leader, 2: behind })).toMatchObject([
+        { partitionSize: 500, offsetLag: 3 },
+      ])
+      const ahead = { ...behind, logEndOffset: 11 }
+      expect(told(2, { 1: leader, 2: ahead })).toMatchObject([{ offsetLag: 0 }])
+      expect(told(1, { 1: leader, 2: behind })).toMatchObject([
+        { partitionSize: 900, offsetLag: 0 },
+      ])
+    })
+
+    test('and not known to be, where one of the two logs is closed, or the leader hangs', () => {
+      const closed = { sizeBytes: 500, logEndOffset: Number.NaN, highWatermark: Number.NaN }
+      expect(told(2, { 1: leader, 2: closed })).toMatchObject([{ offsetLag: 0 }])
+      expect(told(2, { 1: closed, 2: leader })).toMatchObject([{ offsetLag: 0 }])
+      expect(told(2, { 1: null, 2: leader })).toMatchObject([{ partitionSize: 900, offsetLag: 0 }])
+    })
+
+    /** Broker 1 leads all of 100 partitions, and takes no turns. */
+    function besideHung() {
+      const world = new Harness({ brokers: 3, isReplicated: true })
+      world.createTopic('wide', 100)
+      for (let index = 0; index < 100; index++) world.tellLeader('wide', index, 1, 5)
+      world.hung.add(1)
+      const client = world.connectTo(2)
+      const correlation = client.send(describeLogDirs, 5, { topics: null })
+      world.run()
+      const partitions = () =>
+        client.answer(describeLogDirs, correlation)?.results[0]?.topics[0]?.partitions.length
+      const asked = () => {
+        let count = 0
+        const port = world.portOf(1)
+        for (let envelope = port.poll(); envelope !== undefined; envelope = port.poll()) {
+          if (envelope.message.kind === 'describe-log-sizes') count++
+        }
+        return count
+      }
+      return { world, client, partitions, asked }
+    }
+
+    test('waits for a leader that does not answer once, and leaves no question behind', () => {
+      const { world, partitions, asked } = besideHung()
+      expect(partitions()).toBeUndefined()
+      world.pass(800, 50)
+      expect(partitions()).toBe(100)
+      expect(asked()).toBe(1)
+      expect(world.front.services.logSizes.size).toBe(0)
+    })
+
+    test('does not ask a leader that is known to hang', () => {
+      const { world, client, asked } = besideHung()
+      world.pass(3_000, 50)
+      asked()
+      world.front.services.dispatcher.setHung(1 as never, 1 as never, true)
+      const correlation = client.send(describeLogDirs, 5, { topics: null })
+      world.run()
+      expect(client.answer(describeLogDirs, correlation)).toBeDefined()
+      expect(asked()).toBe(0)
+    })
+  })
 })

@@ -68,6 +68,21 @@ describe('PartitionTable', () => {
     for (let n = 9_991; n <= 10_000; n++) expect(table.topicAt(table.slotOf(number(n)))).toBe(n)
   })
 
+  it('has any number of replica lists, and forgets those that nobody has', () => {
+    const table = new PartitionTable()
+    const list = (n: number) => brokers(1, 2 + (n % 300), 400 + Math.floor(n / 300))
+    for (let n = 1; n <= 70_000; n++) table.add(number(n), 1, 0, 1 as BrokerId, 0, list(n))
+    expect(table.listCount).toBe(70_000)
+    for (const n of [1, 65_535, 65_536, 70_000]) {
+      expect(table.replicasAt(table.slotOf(number(n)))).toEqual(list(n))
+    }
+    for (let n = 1; n <= 69_990; n++) table.remove(number(n))
+    expect(table.listCount).toBe(10)
+    table.add(number(70_001), 1, 0, 1 as BrokerId, 0, brokers(7))
+    expect(table.replicasAt(table.slotOf(number(70_001)))).toEqual([7])
+    expect(table.replicasAt(table.slotOf(number(69_998)))).toEqual(list(69_998))
+  })
+
   it('refuses a number that is in use, and zero', () => {
     const table = new PartitionTable()
     table.add(number(5), 1, 0, 1 as BrokerId, 0, brokers(1))

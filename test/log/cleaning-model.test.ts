@@ -236,7 +236,7 @@ class Pair {
     this.sequences = new Map()
     for (let id = 1; id <= 3; id++) {
       this.log.producers.ensureLoaded()
-      const sequence = this.log.producers.table.entries().find((one) => one.producerId === id)
+      const sequence = this.log.producers.table.entries().findLast((one) => one.producerId === id)
       if (sequence !== undefined) this.sequences.set(id, sequence.lastSequence + 1)
     }
   }

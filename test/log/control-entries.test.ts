@@ -178,7 +178,7 @@ describe('a file of control entries that is bad', () => {
     const world = written()
     for (const at of [0, 5, 30, 50]) {
       world.disk.flipBit(FILE, at)
-      expect(ControlEntries.open(world.log)).toMatchObject({ kind: 'damaged' })
+      expect(ControlEntries.open(world.log)).toMatchObject({ kind: 'torn', path: FILE })
       world.disk.flipBit(FILE, at)
     }
     expect(ControlEntries.open(world.log).kind).toBe('open')

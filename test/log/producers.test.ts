@@ -86,6 +86,79 @@ describe('idempotent producers', () => {
     expect(append(log, one(6)).error).toBe(0)
   })
 
+  it('are known by their last five batches after a restart, also where a snapshot comes between', () => {
+    const { broker, flusher, disk } = simulated()
+    const config = { segmentBytes: 300 }
+    let log = broker.open(config)
+    filled(log, 14)
+    expect(log.producers.snapshots.at(-1)).toBe(12)
+    disk.kill()
+    flusher.forget()
+    broker.start()
+    log = broker.open(config)
+    for (let sequence = 9; sequence < 14; sequence++) {
+      expect(append(log, one(sequence))).toMatchObject({ duplicate: true, baseOffset: sequence })
+    }
+    expect(append(log, one(8)).error).toBe(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
+    expect(log.producers.describe()).toHaveLength(1)
+  })
+
+  it('have in a snapshot what they may send again, and what Kafka reads comes last', () => {
+    const { broker, disk } = simulated()
+    const log = broker.open({ segmentBytes: 300 })
+    filled(log, 7)
+    broker.clock.advance(700_000)
+    append(log, one(0, { producerId: 6 }))
+    append(log, one(1, { producerId: 6 }))
+    const path = log.producers.snapshot(log.logEndOffset)!
+    const kept = decodeProducerSnapshot(disk.readFile(path))!
+    const told = kept.map(({ producerId, lastSequence }) => [producerId, lastSequence])
+    // the first has not written for long
+    expect(told).toEqual([
+      [5, 6],
+      [6, 0],
+      [6, 1],
+    ])
+  })
+
+  it.each([
+    ['what comes before its write', 'open', '.log'],
+    ['its write', 'write', '.log'],
+  ])(
+    'do not begin with what was sent behind a batch of which the disk has refused %s',
+    (_, operation, suffix) => {
+      const { broker, disk } = simulated()
+      const log = broker.open()
+      disk.onOperation = (at) =>
+        at.operation === operation && at.path.endsWith(suffix)
+          ? { kind: 'error', code: 'EIO' }
+          : null
+      const batch = one(2)
+      expect(append(log, batch).error).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+      log.producers.refused(batch)
+      disk.onOperation = null
+      expect(append(log, one(3)).error).toBe(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
+      // another epoch, and another producer, have nothing to do with it
+      expect(append(log, one(9, { producerId: 6 })).error).toBe(0)
+      expect(append(log, batch)).toMatchObject({ error: 0, duplicate: false })
+      expect(append(log, one(3)).error).toBe(0)
+    },
+  )
+
+  it('are refused in order when a write fails that was to hold several of theirs', () => {
+    const { broker, disk } = simulated()
+    const log = broker.open()
+    const out = newAppendOutcome()
+    for (const sequence of [4, 5]) log.stage(one(sequence), broker.clock.wallMs(), 0, out)
+    disk.onOperation = ({ operation }) =>
+      operation === 'write' ? { kind: 'error', code: 'EIO' } : null
+    expect(log.write()).not.toBe(null)
+    disk.onOperation = null
+    expect(append(log, one(5)).error).toBe(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
+    expect(append(log, one(6)).error).toBe(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
+    for (const sequence of [4, 5, 6]) expect(append(log, one(sequence)).error).toBe(0)
+  })
+
   it('are forgotten a day after their last write, not before', () => {
     const { broker } = simulated()
     const log = broker.open()

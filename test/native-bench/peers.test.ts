@@ -21,10 +21,12 @@ import {
   newestResults,
   type RowResult,
 } from '../../native-bench/peers/results.ts'
-import { rows } from '../../native-bench/peers/rows.ts'
+import { rowNamed, rows } from '../../native-bench/peers/rows.ts'
+import { lossNotes } from '../../native-bench/peers/rows-kill.ts'
 import { fanOutNotes } from '../../native-bench/peers/rows-load.ts'
 import { resultsPage } from '../../native-bench/peers/table.ts'
 import { type RunFacts, whyTrial } from '../../native-bench/peers/trial.ts'
+import { replicated, workloadFile } from '../../native-bench/peers/variants.ts'
 
 const throughput: Measure = {
   key: 'rate',
@@ -226,6 +228,26 @@ describe('the table', () => {
     expect(page).toContain('† `src` has changed since')
   })
 
+  test('has rows of three nodes in a section of their own', () => {
+    const three = { name: 'a-rf3', title: 'a', measures: [throughput], nodes: 3 as const }
+    const results = new Map([
+      ['a', result('a', at.date)],
+      ['a-rf3', result('a-rf3', at.date, { peer: 'Apache Kafka 4.3.1, three nodes' })],
+    ])
+    const page = resultsPage([...known, three], results, always)
+    const [before, section] = page.split('## Three nodes, replication factor 3\n')
+    expect(cells(before!).join('\n')).not.toContain('a-rf3')
+    expect(cells(section!)).toContain(
+      'a-rf3 | throughput | 3.00 (2.00–4.50) | ≥ 3 × | yes | abc1234',
+    )
+    expect(cells(section!)).toContain(
+      'a-rf3 | throughput, MB/s | 600 (500–900) | 200 (200–250) | Apache Kafka 4.3.1, three nodes',
+    )
+    expect(section).toContain('- **a-rf3**')
+    expect(section).toContain('- **a** (')
+    expect(resultsPage(known, results, always)).not.toContain('Three nodes')
+  })
+
   test('can be written before any row was run', () => {
     const page = resultsPage(rows, new Map(), always)
     for (const { name } of rows) expect(page).toContain(`| ${name} `)
@@ -236,6 +258,7 @@ describe('the table', () => {
 describe('a run of a row', () => {
   const kept: RunFacts = {
     ...{ rounds: 5, seconds: 15, hasOwnWarmup: false, peer: 'kafka' as const },
+    lacksReplicas: false,
     ...{ commit: 'abc1234', builtBefore: 'x', builtAfter: 'x' },
   }
 
@@ -249,6 +272,7 @@ describe('a run of a row', () => {
     [{ seconds: 14 }, 'less than 15 s'],
     [{ hasOwnWarmup: true }, 'a warm-up of its own'],
     [{ peer: 'griot' }, 'no peer but Griot itself'],
+    [{ lacksReplicas: true }, 'fewer replicas than asked for'],
     [{ commit: null }, 'no commit'],
     [{ commit: 'abc1234+' }, 'changes that are in no commit'],
     [{ builtAfter: 'y' }, 'dist was built anew meanwhile'],
@@ -268,6 +292,22 @@ describe('a run of a row', () => {
     expect(of(100, 560)).toHaveLength(1)
     expect(of(0, 0)).toHaveLength(1)
   })
+})
+
+test('a log with other records than were acknowledged is told loudly, unless those may be that had no answer', () => {
+  const of = (unanswered: number, written: number) =>
+    lossNotes(
+      {
+        workload: { produce: [{ recordsPerBatch: 16 }] },
+        produced: { total: { records: 160 }, unanswered },
+      } as never,
+      written,
+    )
+  expect(of(0, 160)).toEqual([])
+  expect(of(0, 159)).toEqual(['**160 records were acknowledged, and 159 are in the log**'])
+  expect(of(0, 176)).toHaveLength(1)
+  expect(of(2, 192)).toEqual([])
+  expect(of(2, 208)).toHaveLength(1)
 })
 
 describe('before a row', () => {
@@ -292,6 +332,31 @@ describe('before a row', () => {
     expect(javaVersion('java version "1.8.0_202"')).toBe(8)
     expect(javaVersion('what?')).toBeNull()
     expect(() => javaProgram({ PATH: '/nowhere' })).toThrow(/JDK 17 or later/)
+  })
+
+  test('a row is found by its name, and one of three nodes also without its suffix where these are asked for', () => {
+    expect(rowNamed('large-batches')).toMatchObject({ name: 'large-batches' })
+    expect(rowNamed('large-batches', 3)).toMatchObject({ name: 'large-batches-rf3', nodes: 3 })
+    expect(rowNamed('large-batches-rf3')).toMatchObject({ name: 'large-batches-rf3', nodes: 3 })
+    expect(() => rowNamed('kill-leader')).toThrow(/no row kill-leader \(kill-leader-rf3 with/)
+    expect(() => rowNamed('start', 3)).toThrow(
+      /row start has one node; with three there are large-b/,
+    )
+    expect(() => rowNamed('memory-rf3', 1)).toThrow(/row memory-rf3 has three nodes/)
+    expect(() => rowNamed('nope', 3)).toThrow(/no row nope; there are large-batches,/)
+  })
+
+  test('workloads of three nodes ask for three replicas, two in sync, and idempotent producers', () => {
+    const three = replicated(workloadFile('large-batches'), 3)
+    expect(three.topics[0]).toMatchObject({
+      replicationFactor: 3,
+      configs: { 'min.insync.replicas': '2', 'retention.bytes': '1073741824' },
+    })
+    expect(three.produce[0]!.idempotence).toBe(true)
+    const one = replicated(workloadFile('large-batches'), 1)
+    expect(one.topics[0]).toMatchObject({ replicationFactor: 1 })
+    expect(one.topics[0]!.configs).not.toHaveProperty('min.insync.replicas')
+    expect(one.produce).toEqual(three.produce)
   })
 
   test('each row has a name of its own and at least one goal', () => {

@@ -25,19 +25,23 @@ export function smokeRows() {
     expect(readdirSync(place)).toEqual([])
     rmSync(place, { recursive: true, force: true })
   })
-  return (name: string) => smokeRow(name, sandbox)
+  return (name: string, seconds?: number) => smokeRow(name, sandbox, seconds)
 }
 
-export async function smokeRow(name: string, sandbox: Sandbox) {
+export async function smokeRow(name: string, sandbox: Sandbox, seconds = 0.6) {
   const row = rows.find((one) => one.name === name)!
+  const chaos = row.killsBrokers ?? false
   const lines: string[] = []
   const measured = await runRow(
     row,
-    { griot: griotSide(sandbox), peer: () => griotSide(sandbox, 'Griot again') },
+    {
+      griot: griotSide(sandbox, 'Griot', { chaos }),
+      peer: () => griotSide(sandbox, 'Griot again', { chaos }),
+    },
     {
       rounds: 1,
       timing: {
-        ...{ seconds: 0.6, warmupSeconds: 0.2, freshWarmupSeconds: { griot: 0.2, kafka: 0.2 } },
+        ...{ seconds, warmupSeconds: 0.2, freshWarmupSeconds: { griot: 0.2, kafka: 0.2 } },
         ...{ restMs: 100, size: 0.01 },
       },
       settleMs: 0,

@@ -21,6 +21,8 @@ const SMALLER: Readonly<Record<string, readonly string[]>> = {
   'catch-up': ['topics.preloadBytes=20000000'],
   mixed: ['topics.1.preloadBytes=5000000'],
   'many-partitions': ['topics.count=20'],
+  // one broker has one replica
+  'kill-leader': ['topics.replicationFactor=1', 'topics.configs={}'],
 }
 
 test.each(workloadNames())('%s: what one side counts is what the other has', async (name) => {

@@ -69,6 +69,37 @@ const vote = (of: Partial<Sent<'vote'>>): Message => ({
 })
 
 describe('an election', () => {
+  test('is asked for again, each tick, of voters that have not answered: they may have held on to the leader that is lost', () => {
+    const group = make()
+    group.campaign()
+    expect(sent(group, 'pre-vote').map(({ to }) => to)).toEqual([2, 3])
+    group.step({ ...grant(2, 1, 'pre-vote-reply'), isGranted: false, term: 0 } as Message)
+    group.tick()
+    expect(sent(group, 'pre-vote').map(({ to }) => to)).toEqual([3])
+    group.step(grant(3, 1, 'pre-vote-reply'))
+    expect(group.role).toBe(Role.CANDIDATE)
+    group.tick()
+    expect(sent(group, 'pre-vote')).toEqual([])
+  })
+
+  test('is begun at once by who is asked for a vote by a shorter log, and follows nobody', () => {
+    const lines = [{ term: 1, start: 0 }]
+    const asked = {
+      from: 2,
+      to: 1,
+      term: 2,
+      type: 'pre-vote',
+      lastTerm: 1,
+      isTransfer: false,
+    } as const
+    const longer = make({ lines, end: 10 })
+    longer.step({ ...asked, end: 9 })
+    expect(longer.role).toBe(Role.PRE_CANDIDATE)
+    const equal = make({ lines, end: 10 })
+    equal.step({ ...asked, end: 10 })
+    expect(equal.role).toBe(Role.FOLLOWER)
+  })
+
   test('is asked for first, and then held; the vote is durable before it is told', () => {
     const group = make()
     for (let i = 0; i < 10; i++) group.tick()

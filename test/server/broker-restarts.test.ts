@@ -79,6 +79,24 @@ describe('a broker whose thread has died', () => {
     expect(toldOf('broker-back').slice(3)).toEqual(['front-0', 'front-1'])
   })
 
+  test('is not waited for longer and longer where that was wanted', async () => {
+    const { restarts, dead, starts } = makeServer()
+    for (let death = 1; death <= 4; death++) {
+      const fromMs = performance.now()
+      dead.add('broker-1-2')
+      restarts.onGone(TWO, Promise.resolve(), true)
+      restarts.onDropped(TWO)
+      await vi.waitFor(() => expect(starts).toHaveLength(death), 5_000)
+      expect(performance.now() - fromMs).toBeLessThan(2_000)
+    }
+    // and counts for nothing when one dies of itself
+    const fromMs = performance.now()
+    restarts.onGone(TWO, Promise.resolve())
+    restarts.onDropped(TWO)
+    await vi.waitFor(() => expect(starts).toHaveLength(5), 5_000)
+    expect(performance.now() - fromMs).toBeLessThan(2_000)
+  })
+
   test('is not started while the flusher is at work for it', async () => {
     const { restarts, starts } = makeServer()
     restarts.onGone(TWO, Promise.resolve())

@@ -74,6 +74,12 @@ const VALUES: Readonly<
   'token-file': { one: '/a', two: '/b', means: '/b', bad: [''] },
   brokers: { one: '1', two: '5', means: 5, bad: ['0', '17', '-1', '1.5', 'three', ''] },
   cells: { one: '1', two: '1', means: 1, bad: ['2', '0', 'x'] },
+  rack: {
+    one: '1=a',
+    two: '1=a, 3=rack c',
+    means: { 1: 'a', 3: 'rack c' },
+    bad: ['a', '1', '1=', '=a', '0=a', 'x=a', '1=a,1=b', `1=${'x'.repeat(250)}`],
+  },
   memory: {
     one: '64M',
     two: '100m',
@@ -96,6 +102,7 @@ const VALUES: Readonly<
     means: { 'log.retention.hours': '24', 'log.cleanup.policy': 'compact,delete' },
     bad: ['x', '=1', 'log.retention.hours=soon', 'log.retention.hour=1', 'node.id=7'],
   },
+  chaos: { one: 'false', two: 'on', means: true, bad: ['monkey', '2'] },
   'connections-max-idle': { one: '1s', two: '24h', means: 86_400_000, bad: ['10', '999ms', '25h'] },
 }
 
@@ -138,6 +145,9 @@ describe('refusals', () => {
   test('name the limit', async () => {
     await expect(resolve({ flags: { brokers: '99' } })).rejects.toThrow(
       'option --brokers: "99" is refused, it wants a whole number from 1 to 16',
+    )
+    await expect(resolve({ flags: { brokers: '2', rack: '3=a' } })).rejects.toThrow(
+      'option --rack names broker 3, but there are 2 brokers',
     )
     await expect(resolve({ flags: { cells: '2' } })).rejects.toThrow('accepts only 1')
     await expect(resolve({ flags: { 'stop-timeout': '8' } })).rejects.toThrow('with its unit')
@@ -335,6 +345,18 @@ describe('Griot.start', () => {
     refuse({ brokers: 0 }, 'Griot.start: option brokers: 0 is refused, it wants a whole number')
     refuse({ memory: {} }, 'option memory: {} is refused')
   })
+})
+
+test('a switch is on by its name alone on the command line, and as others elsewhere', async () => {
+  const chaosOf = async (sources: Parameters<typeof resolve>[0]) => (await resolve(sources)).chaos
+  expect(await chaosOf({})).toBe(false)
+  // as commander gives an option without its value
+  expect(await chaosOf({ flags: { chaos: true } })).toBe(true)
+  expect(await chaosOf({ flags: { chaos: 'false' }, env: { GRIOT_CHAOS: 'true' } })).toBe(false)
+  expect(await chaosOf({ env: { GRIOT_CHAOS: 'on' } })).toBe(true)
+  expect(await chaosOf({ configFile: file('chaos.yaml', 'chaos: true\n') })).toBe(true)
+  expect(resolveEmbedded({}, '').chaos).toBe(false)
+  expect(resolveEmbedded({ chaos: true }, '').chaos).toBe(true)
 })
 
 test('ports beyond the last are refused by the option that asked for them', async () => {

@@ -78,6 +78,13 @@ describe('pages of README.md', () => {
     expect([code, output]).toEqual([0, expect.stringMatching(`Tests +${tests} passed`)])
   })
 
+  test('a broker dies in a test', async () => {
+    const { tests } = writePage('A broker dies in a test')
+    const vitest = 'node_modules/vitest/vitest.mjs'
+    const { code, output } = await run([vitest, 'run', 'broker-dies.test.js'])
+    expect([code, output]).toEqual([0, expect.stringMatching(`Tests +${tests} passed`)])
+  }, 60_000)
+
   test('a page per framework, each with one command that runs it', () => {
     for (const modules of ['CommonJS', 'ES modules']) {
       const { commands } = writePage(`Jest, with ${modules}`)
@@ -94,7 +101,9 @@ test('require and import give the same class', async () => {
 
 test('both ways in have their types, without skipLibCheck', async () => {
   const use = (load: string) => `${load}
-    const options: GriotOptions = { brokers: 1 }
+    const options: GriotOptions = { brokers: 1, chaos: true }
+    export const fail = ({ chaos }: Griot): Promise<void> => chaos.failDisk(1, 'ENOSPC')
+    export const kill = (chaos: GriotChaos): Promise<void> => chaos.killBroker(1)
     export async function use(): Promise<string> {
       const griot: Griot = await Griot.start(options)
       await using other = griot.unref()
@@ -102,7 +111,7 @@ test('both ways in have their types, without skipLibCheck', async () => {
       await Griot.start({ broker: 1 })
       return other.brokers[0] ?? griot.dataDir
     }\n`
-  const load = "import { Griot, type GriotOptions } from 'griot'"
+  const load = "import { Griot, type GriotChaos, type GriotOptions } from 'griot'"
   writeFileSync(path.join(folder, 'use.mts'), use(load))
   writeFileSync(path.join(folder, 'use.cts'), use(load))
   const compilerOptions = {

@@ -21,7 +21,7 @@ import {
   removeAbandoned,
 } from '../../src/server/data-directory.ts'
 import { DirectoryLock } from '../../src/server/directory-lock.ts'
-import { diskMarkBytes, reserveFileBytes } from '../../src/server/disk-mark.ts'
+import { diskMarkBytes, isAloneOnDisk, reserveFileBytes } from '../../src/server/disk-mark.ts'
 import { EngineState } from '../../src/server/engine-state.ts'
 import { planMemory } from '../../src/server/memory-plan.ts'
 import { nearest } from '../../src/server/nearest.ts'
@@ -104,9 +104,11 @@ describe('the data directory', () => {
     writeFileSync(file, '{"format": 1')
     expect(claim).toThrow('griot.json is damaged')
     rmSync(file)
-    mkdirSync(path.join(directory, 'broker-1'))
+    mkdirSync(path.join(directory, 'broker-1', 'metadata'), { recursive: true })
     expect(claim).toThrow('holds broker-1 but no griot.json')
     rmSync(path.join(directory, 'broker-1'), { recursive: true })
+    // a file system is mounted there
+    mkdirSync(path.join(directory, 'broker-1', 'lost+found'), { recursive: true })
     claim()
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({
       format: 1,
@@ -243,6 +245,16 @@ test('the disk mark is the smaller of bytes and share', () => {
   expect(share).toBeGreaterThan(0)
   expect(share).toBeLessThan(huge)
   expect(diskMarkBytes({ bytes: 1, fraction: 0.05 }, directory)).toBe(1)
+})
+
+test('a broker is alone on its disk where no other is, or will be, on the same file system', () => {
+  const brokers = ['broker-1', 'broker-2'].map((name) => path.join(directory, name))
+  expect(isAloneOnDisk(brokers[0]!, [brokers[1]!])).toBe(false)
+  mkdirSync(brokers[0]!)
+  expect(isAloneOnDisk(brokers[0]!, [brokers[1]!])).toBe(false)
+  if (!existsSync('/proc/self')) return
+  expect(isAloneOnDisk('/proc/self/x', brokers)).toBe(true)
+  expect(isAloneOnDisk(brokers[0]!, ['/proc/self', brokers[1]!])).toBe(false)
 })
 
 test('names that are nearly right are guessed, others are not', () => {

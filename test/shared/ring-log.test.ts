@@ -72,6 +72,27 @@ describe('ring log', () => {
     })
   })
 
+  it('copies nothing that consumers may not read: a position of another ring is nothing in this one', () => {
+    const { writer, reader } = open()
+    for (let i = 0; i < 4; i++) stage(writer, i, 1, 100)
+    publishAll(writer, 4, 2)
+    const first = reader.find(0)
+    const copy = new Uint8Array(400)
+    expect(reader.copy(first, 200, copy, 0)).toBe(true)
+    expect(reader.isReadable(first, 200)).toBe(true)
+    for (const [position, length] of [
+      [first, 300],
+      [first + 200, 100],
+      [first + 400, 100],
+      [first - 100, 100],
+      [first, -100],
+    ] as const) {
+      expect(reader.copy(position, length, copy.fill(1), 0)).toBe(false)
+      expect(reader.isReadable(position, length)).toBe(false)
+      expect(copy.every((byte) => byte === 1)).toBe(true)
+    }
+  })
+
   it('carries offsets beyond 2^32', () => {
     const base = 2 ** 40 + 123
     const { writer, reader } = open(16_384, { logEndOffset: base, highWatermark: base })

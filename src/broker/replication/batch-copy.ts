@@ -34,6 +34,8 @@ export class BatchCopy {
   /** As the last append said; used where the reading has lost its place. */
   #place: AppendPlace | null = null
   #gapsTo = 0
+  /** By the last {@link step}. */
+  takenBytes = 0
 
   constructor(options: BatchCopyOptions) {
     this.#options = options
@@ -62,9 +64,10 @@ export class BatchCopy {
     this.#peer?.release()
   }
 
-  /** About a megabyte more. Throws what this replica's own log throws. */
-  step(nowMs: number): CopyStep {
+  /** About a megabyte more, or `bytesMax` where that is less, but at least a batch. Throws what this replica's own log throws. */
+  step(nowMs: number, bytesMax = Number.POSITIVE_INFINITY): CopyStep {
     const range = this.#range
+    this.takenBytes = 0
     if (range === null) return 'idle'
     const log = this.#options.log()
     const endOffset = this.#options.controls().offsetOf(range.end)
@@ -74,7 +77,7 @@ export class BatchCopy {
     }
     const peer = this.#read(log.logEndOffset)
     if (peer === null) return 'waits'
-    const to = this.#boundOf(range, endOffset)
+    const to = this.#boundOf(range, endOffset, bytesMax)
     if (to === 0) {
       peer.lose()
       return 'waits'
@@ -86,6 +89,7 @@ export class BatchCopy {
       { nowMs, gapsTo: this.#gapsTo, checksCrc: true },
       outcome,
     )
+    this.takenBytes = outcome.takenBytes
     peer.took(outcome.takenBytes, log.logEndOffset)
     if (outcome.fault !== null) this.#report(outcome.faultMessage ?? outcome.fault)
     if (outcome.takenBytes === 0) {
@@ -120,11 +124,12 @@ export class BatchCopy {
   }
 
   /** How much of what was read lies in the range and has its terms. */
-  #boundOf(range: CopyRange, endOffset: number): number {
+  #boundOf(range: CopyRange, endOffset: number, bytesMax: number): number {
     const controls = this.#options.controls()
     const { bytes } = batches
     let to = 0
     while (to < batches.to && lastOffsetOf(bytes, to) < endOffset) {
+      if (to > 0 && to + sizeInBytesOf(bytes, to) > bytesMax) break
       const position = controls.positionOf(lastOffsetOf(bytes, to))
       if (leaderEpochOf(bytes, to) !== termAt(range.lines, position)) break
       to += sizeInBytesOf(bytes, to)

@@ -12,8 +12,12 @@ export function nextConfiguration(
   of: {
     readonly hasCaughtUp: (replica: ReplicaId) => boolean
     readonly isLost: (replica: ReplicaId) => boolean
+    /** It goes after all others that are to go. */
+    readonly isLast?: (replica: ReplicaId) => boolean
   },
 ): Configuration | null {
+  // nobody knows of the partition at the moment: that is no wish
+  if (wanted.length === 0) return null
   const members = membersOf(now)
   const missing = wanted.filter((replica) => !members.includes(replica))
   const learners = [...now.learners.filter((replica) => wanted.includes(replica)), ...missing]
@@ -33,7 +37,8 @@ export function nextConfiguration(
   }
   // only once those that take its place are there
   const isComplete = wanted.every((replica) => now.voters.includes(replica))
-  return isComplete && surplus.length > 0 ? without(now, surplus[0]!) : null
+  const next = surplus.find((replica) => of.isLast?.(replica) !== true) ?? surplus[0]
+  return isComplete && next !== undefined ? without(now, next) : null
 }
 
 const without = ({ voters, learners }: Configuration, gone: ReplicaId): Configuration => ({

@@ -1,32 +1,40 @@
-import { InvariantError, invariant } from '../../base/assert.ts'
+import { invariant } from '../../base/assert.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { BrokerId, PartitionNumber } from '../../base/ids.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
+import { brokerOf } from '../../base/replica-id.ts'
 import type { ReceivedMessage } from '../../link/raft-message-reader.ts'
 import type { AppendPlace, PlainMessage, SnapshotBase } from '../../link/raft-messages.ts'
-import { DiskError } from '../../log/disk.ts'
+import type { DiskError } from '../../log/disk.ts'
 import type { HardStates } from '../../log/hard-states.ts'
 import { membersOf } from '../../raft/membership.ts'
 import type { RaftGroup } from '../../raft/raft-group.ts'
-import type { HardState, Message, ReplicaId } from '../../raft/types.ts'
+import { type HardState, type Message, NO_REPLICA, type ReplicaId, Role } from '../../raft/types.ts'
 import type { BrokerLink, RaftSink } from '../broker-link.ts'
-import { type GroupHost, LogFailedError, type ReplicaFiles, ReplicaGroup } from './replica-group.ts'
-import { brokerOf } from './replica-id.ts'
+import { BelievedLeaders } from './believed-leaders.ts'
+import type { CopyThrottle } from './copy-throttle.ts'
+import type { GroupHost } from './group-host.ts'
+import { GroupTicks } from './group-ticks.ts'
+import { HardStateWrites } from './hard-state-writes.ts'
+import { LogFailedError, type ReplicaFiles, ReplicaGroup } from './replica-group.ts'
 
 export interface RaftHostOptions {
   readonly brokerId: BrokerId
   readonly links: readonly BrokerLink[]
-  readonly hardStates: HardStates
+  /** Opened when the first group is. Throws DiskError. */
+  readonly hardStates: () => HardStates
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** Log and control entries of this broker's replica of a partition; null where it has none, or it cannot be opened now. */
-  readonly openFiles: (partition: PartitionNumber) => ReplicaFiles | null
+  /** Log and control entries of this broker's replica of a partition, which a leader knows as `ledAs`, if that is not {@link NO_REPLICA}; null where it has none, or it cannot be opened now. */
+  readonly openFiles: (partition: PartitionNumber, ledAs: ReplicaId) => ReplicaFiles | null
   /** The directory of a broker's replica of that partition. */
   readonly directoryOf: (partition: PartitionNumber, broker: BrokerId) => string
   /** Bytes that a peer has sent by control message; null where they have not come. */
   readonly takeBuffer: (from: BrokerId, bufferId: number) => Uint8Array | null
+  /** By its first message, or because it was asked for. */
+  readonly onOpened: (group: ReplicaGroup) => void
   /** Who leads is another, or whether it is this replica. */
   readonly onLeadership: (group: ReplicaGroup) => void
   /** More is committed: the log's high watermark has moved. */
@@ -37,17 +45,25 @@ export interface RaftHostOptions {
   readonly onUnopened: (partition: PartitionNumber, reason: unknown) => void
   /** The replica is given up until it is opened again: its disk, or a bug. */
   readonly onFailed: (group: ReplicaGroup, reason: unknown) => void
+  /** How fast replicas that do not keep up are copied; null: as fast as it goes. */
+  readonly throttle?: CopyThrottle | null
 }
 
-/** Between two ticks of groups that wait for something; groups that do not are not ticked. */
-const TICK_MS = 10
 /** Elections without an announced favourite begin after so many ticks, and as many again, drawn anew each time. */
 const ELECTION_TICKS = 6
 const MESSAGES_PER_TURN = 256
+/** Messages between two looks at the clock: the first of a group opens its files, and a turn is to be short. */
+const SLICE = 8
+/** So long a turn listens to one peer. */
+const HEAR_MS = 20
 /** Copies of about a megabyte in a turn. */
 const COPIES_PER_TURN = 8
+/** A replica whose log has not taken what it was to copy rests for so long. */
+const REFUSED_REST_MS = 50
 /** Rounds of what follows from what in one turn. */
 const ROUNDS_MAX = 8
+/** What a replica's disk has refused is tried again after so long. */
+const TRY_AGAIN_MS = 500
 
 /**
  * The Raft groups of a broker's replicas: what peers say goes in, what the groups want done is done, for all of them with one write of hard
@@ -64,15 +80,28 @@ export class RaftHost implements GroupHost, RaftSink {
   readonly #owed = new Map<BrokerId, Map<PartitionNumber, PlainMessage>>()
   #dirty: ReplicaGroup[] = []
   readonly #copying = new Set<ReplicaGroup>()
-  readonly #ticking = new Set<ReplicaGroup>()
-  /** Whose hard states are set and not written. */
-  #unwritten: ReplicaGroup[] = []
-  #nextTickAtMs = Number.POSITIVE_INFINITY
+  readonly #believed = new BelievedLeaders()
+  /** Those that may copy on at that time, by their throttle. */
+  readonly #resting = new Map<ReplicaGroup, number>()
+  /** Whose disks have refused something: to be looked at from then on. */
+  readonly #later = new Map<ReplicaGroup, number>()
+  readonly #throttle: CopyThrottle | null
+  readonly #ticks = new GroupTicks()
+  readonly #writes: HardStateWrites
   #nowMs = 0
 
   constructor(options: RaftHostOptions) {
     this.#options = options
     this.logger = options.logger
+    this.#throttle = options.throttle ?? null
+    const { hardStates, onBroken } = options
+    this.#writes = new HardStateWrites({
+      ...{ hardStates, onBroken },
+      stored: (group) => {
+        if (this.#groups.get(group.partition) !== group) return
+        this.guard(group, () => group.hardStateStored())
+      },
+    })
     for (const link of options.links) this.#links.set(link.broker, link)
   }
 
@@ -82,24 +111,30 @@ export class RaftHost implements GroupHost, RaftSink {
 
   /** Monotonic milliseconds at which the next turn is due. */
   get nextTimerAtMs(): number {
-    const hasWork =
-      this.#dirty.length + this.#copying.size + this.#unwritten.length + this.#owed.size > 0
-    return hasWork ? 0 : this.#nextTickAtMs
+    const hasWork = this.#dirty.length + this.#copying.size + this.#owed.size > 0
+    if (hasWork) return 0
+    const restedAtMs = Math.min(...this.#resting.values(), ...this.#later.values())
+    return Math.min(this.#ticks.nextAtMs, this.#writes.nextAtMs, restedAtMs)
   }
 
   get(partition: PartitionNumber): ReplicaGroup | undefined {
     return this.#groups.get(partition)
   }
 
+  groups(): Iterable<ReplicaGroup> {
+    return [...this.#groups.values()]
+  }
+
   /** The group of this broker's replica, opened if it is not; null where there is none to be had. */
-  open(partition: PartitionNumber): ReplicaGroup | null {
+  open(partition: PartitionNumber, ledAs: ReplicaId = NO_REPLICA): ReplicaGroup | null {
     const known = this.#groups.get(partition)
     if (known !== undefined) return known
-    const files = this.#options.openFiles(partition)
+    const files = this.#options.openFiles(partition, ledAs)
     if (files === null) return null
     try {
       const group = this.#groupOf(partition, files)
       this.#groups.set(partition, group)
+      this.#options.onOpened(group)
       this.#tellOfMembers(group)
       this.touch(group)
       return group
@@ -112,26 +147,37 @@ export class RaftHost implements GroupHost, RaftSink {
   }
 
   #groupOf(partition: PartitionNumber, files: ReplicaFiles): ReplicaGroup {
-    const { hardStates, random } = this.#options
+    const { random } = this.#options
+    const hardStates = this.#options.hardStates()
     if (!hardStates.isWhole) throw new LogFailedError('this broker may have forgotten its votes')
+    const hardState = hardStates.get(partition)
     return new ReplicaGroup({
-      ...{ partition, files, host: this, hardState: hardStates.get(partition) },
+      ...{ partition, files, host: this, hardState },
+      believed: (end) => this.#believed.take(partition, hardState, end),
       electionTicks: () => ELECTION_TICKS + (random.uint32() % ELECTION_TICKS),
     })
   }
 
-  /** The replica is closed: its log with it, or before. */
-  close(partition: PartitionNumber): void {
+  /** The replica is closed: its log with it, or before. `isQuiet`: it leads on when it is opened again, as far as the others know. */
+  close(partition: PartitionNumber, isQuiet = false): void {
     const group = this.#groups.get(partition)
     if (group === undefined) return
     // the others are not to wait for it
-    group.giveUp()
+    if (isQuiet) this.#believed.note(partition, group.raft)
+    else group.giveUp()
     this.#groups.delete(partition)
     this.#copying.delete(group)
-    this.#ticking.delete(group)
-    this.#dirty = this.#dirty.filter((one) => one !== group)
-    this.#unwritten = this.#unwritten.filter((one) => one !== group)
+    this.#resting.delete(group)
+    this.#later.delete(group)
+    this.#ticks.set(group, false, this.#nowMs)
+    if (group.isQueued) this.#dirty = this.#dirty.filter((one) => one !== group)
+    this.#writes.forget(group)
     group.close()
+  }
+
+  /** The partition is gone. */
+  forget(partition: PartitionNumber): void {
+    this.#believed.forget(partition)
   }
 
   /** Something has happened to the group: it is looked at in this turn. */
@@ -141,16 +187,34 @@ export class RaftHost implements GroupHost, RaftSink {
     this.#dirty.push(group)
   }
 
+  /** Likewise, in a while: its disk has refused something. */
+  touchLater(group: ReplicaGroup): void {
+    if (this.#groups.get(group.partition) === group) {
+      this.#later.set(group, this.#nowMs + TRY_AGAIN_MS)
+    }
+  }
+
   /** As its heartbeats say. Messages from before may be lost, so both sides are told of each break, and of its end. */
   setReachable(broker: BrokerId, isReachable: boolean): void {
     if (isReachable) this.#unreachable.delete(broker)
     else this.#unreachable.add(broker)
-    if (!isReachable) this.#owed.delete(broker)
+    if (!isReachable) {
+      this.#owed.delete(broker)
+      this.#believed.gone(broker)
+    }
     for (const group of [...this.#groups.values()]) {
       this.guard(group, () => {
-        if (this.#tell(group, broker, isReachable)) this.touch(group)
+        if (!this.#tell(group, broker, isReachable)) return
+        // it asks again whom it could not ask before; or its turn has come
+        const isAsking = isReachable && group.raft.role === Role.PRE_CANDIDATE
+        if (isAsking || (!isReachable && isNext(group.raft))) group.raft.campaign()
+        this.touch(group)
       })
     }
+  }
+
+  linkTo(broker: BrokerId): BrokerLink | undefined {
+    return this.#links.get(broker)
   }
 
   /** Another thread is that peer now, over other rings. It is told apart whether it can be reached. */
@@ -161,34 +225,62 @@ export class RaftHost implements GroupHost, RaftSink {
   /** One turn; returns how much was done. */
   doWork(nowMs: number): number {
     this.#nowMs = nowMs
-    let work = 0
-    for (const link of this.#links.values()) work += link.poll(this, MESSAGES_PER_TURN)
+    let work = this.#hear()
     work += this.#tick(nowMs)
     work += this.#advance()
     work += this.#copyAll()
     for (let round = 0; round < ROUNDS_MAX && this.#dirty.length > 0; round++)
       work += this.#advance()
-    this.#writeHardStates()
+    this.#writes.write(nowMs)
     if (this.#owed.size > 0) this.#sendOwed()
     for (const link of this.#links.values()) link.ring()
     return work
+  }
+
+  /** What peers say, a bounded bit of it. */
+  #hear(): number {
+    const { clock } = this.#options
+    let heard = 0
+    let isBehind = false
+    for (const link of this.#links.values()) {
+      const untilMs = clock.monotonicMs() + HEAR_MS
+      let left = MESSAGES_PER_TURN
+      let count = SLICE
+      while (left > 0 && count === SLICE && clock.monotonicMs() < untilMs) {
+        count = link.poll(this, SLICE)
+        left -= count
+      }
+      heard += MESSAGES_PER_TURN - left
+      isBehind ||= count === SLICE
+    }
+    this.#ticks.behind(isBehind, this.#nowMs)
+    return heard
   }
 
   onRaft({ broker }: BrokerLink, received: ReceivedMessage): void {
     // what it said before it was taken for dead is as good as lost
     if (this.#unreachable.has(broker)) return
     const { partition, message } = received
-    const group = this.#groups.get(partition) ?? this.open(partition)
+    const group = this.#groups.get(partition) ?? this.open(partition, ledAs(message))
     if (group === null || message.to !== group.raft.id) return
     const whole = this.#withProducers(broker, received)
-    if (whole === null) return
-    this.guard(group, () => group.step(whole))
+    // to look for what came with it may have taken in that the partition is gone
+    if (whole === null || this.#groups.get(partition) !== group) return
+    this.guard(group, () => this.#step(group, whole))
     this.touch(group)
   }
 
+  #step(group: ReplicaGroup, received: ReceivedMessage): void {
+    const { from, type } = received.message
+    const isCounted = type === 'append-reply' && this.#throttle !== null
+    const before = isCounted ? group.raft.progressOf(from)?.match : undefined
+    group.step(received)
+    if (before !== undefined) this.#throttle?.arrived(group, from, before, this.#nowMs)
+  }
+
   storeHardState(group: ReplicaGroup, { term, vote }: HardState): void {
-    this.#options.hardStates.set(group.partition, term, vote)
-    this.#unwritten.push(group)
+    this.#options.hardStates().set(group.partition, term, vote)
+    this.#writes.add(group)
   }
 
   send(group: ReplicaGroup, message: Message, place: AppendPlace, base: SnapshotBase | null): void {
@@ -197,9 +289,10 @@ export class RaftHost implements GroupHost, RaftSink {
     if (link === undefined || this.#unreachable.has(broker)) return
     const { partition } = group
     if (message.type === 'append') {
-      const pieces = link.split(message)
+      const granted = this.#throttle?.granted(group, message, this.#nowMs) ?? message
+      const pieces = link.split(granted)
       for (const piece of pieces) {
-        link.append(partition, piece, pieces.length === 1 ? place : group.placeOf(piece))
+        link.append(partition, piece, piece === message ? place : group.placeOf(piece))
       }
     } else if (message.type === 'snapshot') {
       invariant(base !== null, 'a snapshot goes with its base')
@@ -228,7 +321,7 @@ export class RaftHost implements GroupHost, RaftSink {
   }
 
   reopen({ partition }: ReplicaGroup): ReplicaFiles | null {
-    return this.#options.openFiles(partition)
+    return this.#options.openFiles(partition, NO_REPLICA)
   }
 
   directoryOf({ partition }: ReplicaGroup, replica: ReplicaId): string {
@@ -280,14 +373,17 @@ export class RaftHost implements GroupHost, RaftSink {
   }
 
   #tick(nowMs: number): number {
-    if (nowMs < this.#nextTickAtMs) return 0
-    for (const group of [...this.#ticking]) {
+    for (const [group, fromMs] of this.#later) {
+      if (fromMs > nowMs) continue
+      this.#later.delete(group)
+      this.touch(group)
+    }
+    const groups = this.#ticks.due(nowMs)
+    for (const group of groups) {
       this.guard(group, () => group.raft.tick())
       this.touch(group)
     }
-    const count = this.#ticking.size
-    this.#nextTickAtMs = count > 0 ? nowMs + TICK_MS : Number.POSITIVE_INFINITY
-    return count
+    return groups.length
   }
 
   #advance(): number {
@@ -296,6 +392,8 @@ export class RaftHost implements GroupHost, RaftSink {
     this.#dirty = []
     for (const group of dirty) {
       group.isQueued = false
+      // closed since; a flush of its log may have come after that
+      if (this.#groups.get(group.partition) !== group) continue
       this.guard(group, () => group.advance())
       this.#sort(group)
     }
@@ -306,23 +404,33 @@ export class RaftHost implements GroupHost, RaftSink {
   #sort(group: ReplicaGroup): void {
     if (this.#groups.get(group.partition) !== group) return
     this.#tellOfMembers(group)
-    if (group.hasWork) this.#copying.add(group)
-    if (!group.raft.needsTicks) {
-      this.#ticking.delete(group)
-      return
-    }
-    this.#ticking.add(group)
-    if (this.#nextTickAtMs === Number.POSITIVE_INFINITY) this.#nextTickAtMs = this.#nowMs + TICK_MS
+    if (group.hasWork && !this.#resting.has(group)) this.#copying.add(group)
+    this.#ticks.set(group, group.raft.needsTicks, this.#nowMs)
   }
 
   #copyAll(): number {
     let copied = 0
+    for (const [group, fromMs] of this.#resting) {
+      if (fromMs > this.#nowMs) continue
+      this.#resting.delete(group)
+      if (group.hasWork) this.#copying.add(group)
+    }
     for (const group of [...this.#copying]) {
       if (copied >= COPIES_PER_TURN) break
       this.#copying.delete(group)
       this.guard(group, () => {
-        const step = group.copySome(this.#options.clock.wallMs())
-        if (step === 'refused') this.touch(group)
+        const bytesMax = this.#throttle?.allowance(group, this.#nowMs) ?? Number.POSITIVE_INFINITY
+        if (bytesMax === 0) {
+          this.#resting.set(group, this.#throttle!.restsUntilMs)
+          return
+        }
+        const step = group.copySome(this.#options.clock.wallMs(), bytesMax)
+        this.#throttle?.copied(group, group.copiedBytes, this.#nowMs)
+        // not all the time: its disk may be full
+        if (step === 'refused') {
+          this.#resting.set(group, this.#nowMs + REFUSED_REST_MS)
+          this.touch(group)
+        }
         if (step === 'moved') {
           copied++
           // at the back, so that every group has its turn
@@ -331,26 +439,6 @@ export class RaftHost implements GroupHost, RaftSink {
       })
     }
     return copied
-  }
-
-  #writeHardStates(): void {
-    if (this.#unwritten.length === 0) return
-    const { hardStates } = this.#options
-    const failed = hardStates.write()
-    // tried again with the next turn: until then nobody is told
-    if (failed !== null) return
-    const groups = this.#unwritten
-    this.#unwritten = []
-    hardStates.requestFlush((error) => {
-      if (error !== null) {
-        this.#options.onBroken(error)
-        return
-      }
-      for (const group of groups) {
-        if (this.#groups.get(group.partition) !== group) continue
-        this.guard(group, () => group.hardStateStored())
-      }
-    })
   }
 
   /** Whatever a replica throws ends with that replica, but for what says that this thread is at its end. */
@@ -364,10 +452,28 @@ export class RaftHost implements GroupHost, RaftSink {
   }
 }
 
+/** Whose turn it is where nobody leads, so that they do not all ask at once: the first voter that can be reached. The others wait for their ticks. */
+export const isNext = ({
+  id,
+  configuration,
+  unreachable,
+  leader,
+  role,
+  mayLead,
+}: RaftGroup): boolean =>
+  leader === NO_REPLICA &&
+  role === Role.FOLLOWER &&
+  mayLead &&
+  configuration.voters.find((voter) => !unreachable.has(voter)) === id
+
+/** As whom the sender leads the receiver, if it does. */
+const ledAs = ({ type, to }: Message): ReplicaId =>
+  type === 'append' || type === 'snapshot' ? to : NO_REPLICA
+
 /** Also the leader: it may be a member of a configuration that has not come here yet. */
 const concerned = ({ configuration, unreachable, leader }: RaftGroup): Set<ReplicaId> =>
   new Set([...membersOf(configuration), ...unreachable, leader])
 
-/** Its disk, its log, or a bug of one partition. */
+/** Its disk, its log, or a bug: all but the simulator's way to end a process in the middle of a disk operation. */
 const isOfOneGroup = (error: unknown): boolean =>
-  error instanceof DiskError || error instanceof LogFailedError || error instanceof InvariantError
+  !(error instanceof Error && error.name === 'SimulatedCrash')

@@ -1,24 +1,31 @@
 import { invariant } from '../../base/assert.ts'
+import { ErrorCode } from '../../base/error-code.ts'
 import type { PartitionNumber } from '../../base/ids.ts'
-import type { Logger } from '../../base/log.ts'
 import type { ReceivedMessage } from '../../link/raft-message-reader.ts'
 import { type AppendPlace, NO_PLACE, type SnapshotBase } from '../../link/raft-messages.ts'
 import type { ControlEntries } from '../../log/control-entries.ts'
+import type { DeleteRecordsDone } from '../../log/log-start.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
 import { encodeProducerSnapshot } from '../../log/producer-snapshot.ts'
+import { membersOf } from '../../raft/membership.ts'
 import { RaftGroup } from '../../raft/raft-group.ts'
 import {
   type Configuration,
-  type ControlEntry,
   type HardState,
   type Message,
   NO_REPLICA,
+  type Position,
   type Ready,
   type ReplicaId,
   Role,
   type Term,
 } from '../../raft/types.ts'
 import { BatchCopy, type CopyStep } from './batch-copy.ts'
+import type { BelievedLeader } from './believed-leaders.ts'
+import type { GroupHost } from './group-host.ts'
+import { firstOffsetOf, placeIn } from './log-places.ts'
+import { LogStarts } from './log-starts.ts'
+import { UndurableControls } from './undurable-controls.ts'
 
 interface SnapshotIn {
   readonly message: Message
@@ -37,27 +44,8 @@ export class LogFailedError extends Error {
 export interface ReplicaFiles {
   readonly log: PartitionLog
   readonly controls: ControlEntries
-}
-
-/** What a group needs of its host. */
-export interface GroupHost {
-  readonly logger: Logger
-  /** Raft may have something to be done. */
-  touch(group: ReplicaGroup): void
-  /** To be made durable in this turn's round; {@link ReplicaGroup.hardStateStored} tells when it is. */
-  storeHardState(group: ReplicaGroup, state: HardState): void
-  send(group: ReplicaGroup, message: Message, place: AppendPlace, base: SnapshotBase | null): void
-  /** Opens the files anew: the log has begun anew. Those before were abandoned. null where that cannot be now. */
-  reopen(group: ReplicaGroup): ReplicaFiles | null
-  directoryOf(group: ReplicaGroup, replica: ReplicaId): string
-  /** The role, the term or the leader is another. */
-  onLeadership(group: ReplicaGroup): void
-  /** More is committed. */
-  onCommit(group: ReplicaGroup): void
-  /** Does something for one group outside of a turn's course: what it throws ends with that group. */
-  guard(group: ReplicaGroup, work: () => void): void
-  /** Nothing can be done with this replica before it is opened again. */
-  onFailed(group: ReplicaGroup, reason: unknown): void
+  /** Nothing was promised under its name, and nothing is before its files are durable. */
+  readonly isFresh: boolean
 }
 
 export interface ReplicaGroupOptions {
@@ -66,6 +54,8 @@ export interface ReplicaGroupOptions {
   readonly hardState: HardState | null
   readonly host: GroupHost
   readonly electionTicks: () => number
+  /** What is known of its leader since it was closed; null for nothing. Told where this replica's log ends. */
+  readonly believed?: (end: Position) => BelievedLeader | null
 }
 
 /**
@@ -78,6 +68,9 @@ export class ReplicaGroup {
   readonly raft: RaftGroup
   readonly #host: GroupHost
   readonly #copy: BatchCopy
+  readonly #starts: LogStarts
+  readonly #onStart = (isKept: boolean) =>
+    isKept ? this.#host.touch(this) : this.#host.touchLater(this)
   #files: ReplicaFiles
   /** Of the term in which this replica leads, its start is written: batches may follow. */
   #ledTerm: Term = 0
@@ -86,16 +79,25 @@ export class ReplicaGroup {
   #role: Role = Role.FOLLOWER
   #term: Term
   #leader: ReplicaId = NO_REPLICA
+  #knewCommit = false
+  #commitTerm: Term = -1
   /** Messages that wait for a hard state, and how many of those are not durable. */
   #held: (() => void)[] = []
   #unstored = 0
   #isRestarting = false
+  /** Its files are being made durable: nothing is done until they are. */
+  #isBeginning = false
+  /** It has no hard state yet. With the first, what follows waits until that is durable: entries without one would be those of a replica that has forgotten. */
+  #isUnvoted: boolean
+  #parked: Ready | null = null
   #isFlushed = false
   /** What came with snapshots lately: Raft says later which of them counts. */
   #bases: SnapshotIn[] = []
-  /** Where the first control entry lies that is not known to be durable, where the topic asks for flushes. */
-  #undurableFrom = Number.POSITIVE_INFINITY
-  #controlsAppended = 0
+  readonly #undurable = new UndurableControls()
+  /** As the group knows it. */
+  #logStartOffset: number
+  /** Starts that are asked for, and are proposed once what is staged is written. */
+  readonly #deletes: { readonly target: number; readonly done: DeleteRecordsDone }[] = []
   /** Where the last append to the leader's own log began: what followers are sent next, nearly always. */
   #tailPlace: AppendPlace = NO_PLACE
   /** Of the host: it is to be looked at in this turn. */
@@ -103,25 +105,41 @@ export class ReplicaGroup {
   /** Of the host: whose members' brokers it was told of. */
   toldOf: Configuration | null = null
 
-  constructor({ partition, files, hardState, host, electionTicks }: ReplicaGroupOptions) {
+  constructor(options: ReplicaGroupOptions) {
+    const { partition, files, hardState, host, electionTicks } = options
     this.partition = partition
     this.#files = files
     this.#host = host
     const { log, controls } = files
     const recovered = controls.recovered(firstOffsetOf(log), log.logEndOffset)
+    const believed = options.believed?.(recovered.end) ?? null
     this.raft = new RaftGroup({
       id: controls.replicaId,
       hardState: atLeast(hardState, recovered.lines.at(-1)?.term ?? 0),
       log: recovered,
-      commit: recovered.start,
+      commit: believed?.end ?? recovered.start,
+      leader: believed?.leader ?? NO_REPLICA,
       electionTicks,
+      isAfterPowerLoss: log.foundPoint.powerLoss,
     })
+    // retention, which may have opened it, goes no further
+    if (believed !== null) log.commitTo(controls.offsetOf(believed.end))
+    this.#isUnvoted = hardState === null
     this.#term = this.raft.term
+    this.#logStartOffset = log.logStartOffset
+    this.#starts = new LogStarts(recovered.controls)
     this.#copy = new BatchCopy({
       logger: host.logger,
       log: () => this.#files.log,
       controls: () => this.#files.controls,
       directoryOf: (replica) => host.directoryOf(this, replica),
+    })
+    if (!files.isFresh) return
+    this.#isBeginning = true
+    controls.makeDurable(() => {
+      // where that has failed, so has the log
+      this.#isBeginning = false
+      host.touch(this)
     })
   }
 
@@ -147,9 +165,36 @@ export class ReplicaGroup {
     return this.#ledTerm === this.raft.term && this.raft.commit > this.#startedAt
   }
 
+  /**
+   * It leads, or hears who does, and knows of all that was committed before this term: whoever reads it up to its high watermark is no further behind than
+   * what is on its way from the leader.
+   */
+  get isReadable(): boolean {
+    const { leader, term } = this.raft
+    return leader !== NO_REPLICA && this.#commitTerm === term && !this.#isRestarting
+  }
+
   /** Something can be copied now. */
   get hasWork(): boolean {
     return this.#copy.isActive && !this.#isRestarting
+  }
+
+  /** Nothing of it is under way, and everybody who is to have something has it: it may be closed until it is touched. */
+  get isAtRest(): boolean {
+    const { raft } = this
+    const isBusy =
+      this.#parked !== null ||
+      this.#isBeginning ||
+      this.#copy.isActive ||
+      this.#isRestarting ||
+      this.#unstored > 0 ||
+      this.#deletes.length > 0
+    if (isBusy || raft.needsTicks || raft.commit !== raft.end) return false
+    if (raft.role !== Role.LEADER) return raft.leader !== NO_REPLICA
+    // one that cannot be reached now is owed what it lacks
+    return membersOf(raft.configuration).every(
+      (replica) => replica === raft.id || (raft.progressOf(replica)?.match ?? 0) >= raft.end,
+    )
   }
 
   step({ message, place, base }: ReceivedMessage): void {
@@ -191,12 +236,34 @@ export class ReplicaGroup {
     this.#tellStored()
   }
 
+  /** DeleteRecords, by this leader: `done` is called once, with the start as it is here when the group has agreed, and this log has moved. */
+  deleteRecords(offset: number, done: DeleteRecordsDone): void {
+    const target = offset === -1 ? this.log.highWatermark : offset
+    const error = LogStarts.answerNow(this.log, target)
+    if (error !== null) {
+      done(error, error === ErrorCode.NONE ? this.log.logStartOffset : -1)
+      return
+    }
+    // not now: batches may be staged, and what they are given counts on the positions before them
+    this.#deletes.push({ target, done })
+    this.#host.touch(this)
+  }
+
+  #proposeDeletes(): void {
+    for (const { target, done } of this.#deletes.splice(0)) {
+      const at = this.raft.proposeControl(LogStarts.payload(target))
+      if (at < 0) done(ErrorCode.NOT_LEADER_OR_FOLLOWER, -1)
+      else this.#starts.wait(at, done)
+    }
+  }
+
   /** The log begins later than it did: what is gone was committed. */
   startMoved(): void {
     const { log, controls } = this.#files
     const { start } = controls.recovered(firstOffsetOf(log), log.logEndOffset)
     this.raft.logStart(start)
     controls.forget(start)
+    this.#logStartOffset = log.logStartOffset
   }
 
   /** The log is flushed further, where its topic asks for that: told with the next {@link advance}. */
@@ -208,27 +275,52 @@ export class ReplicaGroup {
   /** A hard state that was asked for is durable. */
   hardStateStored(): void {
     if (--this.#unstored > 0) return
+    if (this.#parked !== null) {
+      const ready = this.#parked
+      this.#parked = null
+      this.#do(ready)
+    }
     const held = this.#held
     this.#held = []
     for (const send of held) send()
+    this.raft.hardStateStored()
+    this.#host.touch(this)
   }
 
-  /** Copies a bit of what the leader has. */
-  copySome(nowMs: number): CopyStep {
-    const step = this.#copy.step(nowMs)
+  /** Bytes that the last {@link copySome} has taken. */
+  get copiedBytes(): number {
+    return this.#copy.takenBytes
+  }
+
+  /** Copies a bit of what the leader has, at least a batch. */
+  copySome(nowMs: number, bytesMax = Number.POSITIVE_INFINITY): CopyStep {
+    const step = this.#copy.step(nowMs, bytesMax)
     if (step === 'moved') this.#tellStored()
     return step
   }
 
   /** Does what Raft says is to be done since the last time. Throws DiskError, and then this replica is to be opened again. */
   advance(): void {
-    if (this.#isRestarting) return
+    if (this.#isRestarting || this.#parked !== null) return
     if (this.log.failure !== null) throw new LogFailedError(this.log.failure)
+    if (this.#isBeginning) return
+    if (this.log.logStartOffset !== this.#logStartOffset) this.startMoved()
+    this.#proposeDeletes()
     const ready = this.raft.ready()
     if (ready.hardState !== null) {
       this.#unstored++
       this.#host.storeHardState(this, ready.hardState)
+      if (this.#isUnvoted) {
+        this.#isUnvoted = false
+        this.#parked = ready
+        return
+      }
     }
+    this.#do(ready)
+  }
+
+  /** But for its hard state. */
+  #do(ready: Ready): void {
     if (ready.truncateTo !== null) this.#truncate(ready.truncateTo)
     if (ready.restore !== null) this.#restart(ready)
     else this.#finish(ready)
@@ -239,7 +331,7 @@ export class ReplicaGroup {
 
   /** It is about to be closed with its log as it may be: others are to lead. */
   giveUp(): void {
-    if (this.raft.role !== Role.LEADER) return
+    // it may have resigned already, and not have said so
     this.raft.resign()
     for (const message of this.raft.ready().messages) {
       if (message.type === 'resign') this.#host.send(this, message, NO_PLACE, null)
@@ -247,6 +339,8 @@ export class ReplicaGroup {
   }
 
   close(): void {
+    for (const { done } of this.#deletes.splice(0)) done(ErrorCode.NOT_LEADER_OR_FOLLOWER, -1)
+    this.#starts.refuseAll()
     this.#copy.stop()
     this.controls.close()
   }
@@ -257,41 +351,36 @@ export class ReplicaGroup {
     // data first: control entries that lie beyond the end are dropped when a log is opened, data beyond lost entries would be damage
     log.truncateTo(controls.offsetOf(position))
     controls.truncate(position)
-    if (position > this.#undurableFrom) return
-    this.#undurableFrom = Number.POSITIVE_INFINITY
-    this.#controlsAppended++
+    this.#starts.truncated(position)
+    this.#undurable.truncated(position)
   }
 
   #finish(ready: Ready): void {
     const { controls, log } = this.#files
-    this.#append(ready.controls)
+    controls.append(ready.controls)
+    this.#starts.noted(ready.controls)
+    this.#undurable.appended(ready.controls, log, () => this.flushed())
     if (ready.role === Role.LEADER) {
       this.#lead(ready)
     } else if (ready.copy !== null) this.#copy.begin(ready.copy)
     this.#sendAll(ready.messages)
     if (ready.controls.length > 0) this.#tellStored()
     const isMore = log.commitTo(controls.offsetOf(ready.commit))
+    this.#commitTerm = ready.commitTerm
+    if (ready.role !== Role.LEADER) this.#starts.refuseAll()
+    this.#starts.commit(ready.commit, log, this.#onStart)
+    const { knowsCommit } = this
     const isChanged =
-      ready.role !== this.#role || ready.term !== this.#term || ready.leader !== this.#leader
+      ready.role !== this.#role ||
+      ready.term !== this.#term ||
+      ready.leader !== this.#leader ||
+      knowsCommit !== this.#knewCommit
+    this.#knewCommit = knowsCommit
     this.#role = ready.role
     this.#term = ready.term
     this.#leader = ready.leader
     if (isChanged) this.#host.onLeadership(this)
     if (isMore) this.#host.onCommit(this)
-  }
-
-  /** Where the topic asks for flushes, control entries count when they are durable, too: an election that a power cut undoes has not been. */
-  #append(entries: readonly ControlEntry[]): void {
-    const { controls, log } = this.#files
-    controls.append(entries)
-    if (entries.length === 0 || log.config.flushMessages === Number.MAX_SAFE_INTEGER) return
-    this.#undurableFrom = Math.min(this.#undurableFrom, entries[0]!.at)
-    const count = ++this.#controlsAppended
-    log.requestFlush((failed) => {
-      if (failed !== null || count !== this.#controlsAppended) return
-      this.#undurableFrom = Number.POSITIVE_INFINITY
-      this.flushed()
-    })
   }
 
   #lead(ready: Ready): void {
@@ -306,7 +395,7 @@ export class ReplicaGroup {
     const { log, controls } = this.#files
     const { raft } = this
     const written = controls.positionOf(Math.min(log.storedOffset, log.logEndOffset))
-    const end = Math.min(written, this.#undurableFrom)
+    const end = Math.min(written, this.#undurable.from)
     if (this.#ledTerm === raft.term && raft.role === Role.LEADER)
       raft.stored(Math.min(end, raft.end))
     else raft.stored(end)
@@ -331,7 +420,10 @@ export class ReplicaGroup {
     const { controls, log } = this.#files
     const offset = controls.offsetOf(start)
     if (end === start || controls.offsetOf(end) === offset) return NO_PLACE
-    if (this.#tailPlace.batchBaseOffset === offset) return this.#tailPlace
+    const { batchBaseOffset, segmentBaseOffset } = this.#tailPlace
+    // with that append a new segment may have begun, and the one before may have been cleaned or removed since
+    const isThere = segmentBaseOffset === log.active?.baseOffset
+    if (batchBaseOffset === offset && isThere) return this.#tailPlace
     return placeIn(log, offset)
   }
 
@@ -379,8 +471,8 @@ export class ReplicaGroup {
     const files = this.#host.reopen(this)
     if (files === null) throw new LogFailedError('it cannot be opened')
     this.#files = files
-    this.#undurableFrom = Number.POSITIVE_INFINITY
-    this.#controlsAppended++
+    this.#logStartOffset = files.log.logStartOffset
+    this.#undurable.clear()
     this.#finish(ready)
     this.#host.touch(this)
   }
@@ -390,30 +482,5 @@ export class ReplicaGroup {
  * A power cut may leave an entry of a term that was not durable itself. Nobody was told anything in that term then: no message goes out
  * before the hard state that came with it.
  */
-const atLeast = (state: HardState | null, term: Term): HardState =>
-  state === null || state.term < term ? { term, vote: NO_REPLICA } : state
-
-/** Of the batch that holds the log's start, which may lie within it: a follower begins with whole batches. Throws DiskError. */
-function firstOffsetOf(log: PartitionLog): number {
-  const { logStartOffset, logEndOffset } = log
-  if (logStartOffset >= logEndOffset) return logStartOffset
-  const { batchBaseOffset } = placeIn(log, logStartOffset)
-  return batchBaseOffset < 0 ? logStartOffset : Math.min(batchBaseOffset, logStartOffset)
-}
-
-/** Where the batch that holds `offset` is in a log's files. Throws DiskError. */
-function placeIn(log: PartitionLog, offset: number): AppendPlace {
-  const { segments } = log
-  const index = segments.findLastIndex((segment) => segment.baseOffset <= offset)
-  for (const segment of segments.slice(Math.max(0, index))) {
-    const found = segment.findBatch(offset, segment.size)
-    if (found === null) continue
-    return {
-      segmentBaseOffset: segment.baseOffset,
-      filePosition: found.position,
-      batchBaseOffset: found.baseOffset,
-      gapsTo: log.cleanPoint.gapsTo,
-    }
-  }
-  return NO_PLACE
-}
+const atLeast = (state: HardState | null, term: Term): HardState | null =>
+  (state?.term ?? 0) < term ? { term, vote: NO_REPLICA } : state

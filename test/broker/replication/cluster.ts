@@ -5,11 +5,11 @@ import { ManualClock } from '../../../src/base/clock.ts'
 import { asBrokerId, type BrokerId } from '../../../src/base/ids.ts'
 import { silentLogger } from '../../../src/base/log.ts'
 import { SeededRandom } from '../../../src/base/random.ts'
+import { replicaIdOf } from '../../../src/base/replica-id.ts'
 import { BrokerLink } from '../../../src/broker/broker-link.ts'
 import { nextConfiguration } from '../../../src/broker/replication/next-configuration.ts'
 import { RaftHost } from '../../../src/broker/replication/raft-host.ts'
 import type { ReplicaFiles, ReplicaGroup } from '../../../src/broker/replication/replica-group.ts'
-import { replicaIdOf } from '../../../src/broker/replication/replica-id.ts'
 import { ControlEntries } from '../../../src/log/control-entries.ts'
 import { DiskError } from '../../../src/log/disk.ts'
 import { HardStates } from '../../../src/log/hard-states.ts'
@@ -143,13 +143,14 @@ export class Cluster {
     node.host = new RaftHost({
       brokerId: node.id,
       links,
-      hardStates: node.hardStates,
+      hardStates: () => node.hardStates,
       clock,
       random: node.environment.random,
       logger: silentLogger,
       openFiles: (partition) => (partition === PARTITION ? this.#open(node) : null),
       directoryOf: (_partition, broker) => `/data/broker-${broker}/p`,
       takeBuffer: () => null,
+      onOpened: () => {},
       onLeadership: (group) => this.#onLeadership(node, group),
       onCommit: () => {
         this.#onCommit(node)
@@ -317,8 +318,8 @@ export class Cluster {
     }
   }
 
-  /** Until somebody leads and knows what is committed. */
-  elect(turnsMax = 500): Node {
+  /** Until somebody leads and knows what is committed: after a power cut, all are waited for a second. */
+  elect(turnsMax = 1_000): Node {
     for (let i = 0; i < turnsMax; i++) {
       this.run(1)
       const { leader } = this
@@ -459,7 +460,7 @@ export class Cluster {
     })
     node.log = log
     const opened = ControlEntries.open(log)
-    if (opened.kind === 'open') return { log, controls: opened.controls }
+    if (opened.kind === 'open') return { log, controls: opened.controls, isFresh: false }
     if (opened.kind === 'damaged') {
       node.isForgetful = true
       throw new DiskError('EIO', log.directory, 'open')
@@ -470,7 +471,7 @@ export class Cluster {
       ...{ replicaId: node.replica, startOffset: 0, controlsBefore: 0, lines: [] },
       configuration: { voters: isFirst ? this.#firstVoters : [], learners: [] },
     })
-    return { log, controls }
+    return { log, controls, isFresh: false }
   }
 
   /** Fresh rings between two brokers, for both; returns the end of `node`. */

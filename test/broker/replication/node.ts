@@ -1,8 +1,8 @@
 /** One broker of the cluster. */
 import { asBrokerId, asPartitionNumber, type BrokerId } from '../../../src/base/ids.ts'
+import { replicaIdOf } from '../../../src/base/replica-id.ts'
 import type { RaftHost } from '../../../src/broker/replication/raft-host.ts'
 import type { ReplicaGroup } from '../../../src/broker/replication/replica-group.ts'
-import { replicaIdOf } from '../../../src/broker/replication/replica-id.ts'
 import type { LogEnvironment } from '../../../src/log/environment.ts'
 import type { HardStates } from '../../../src/log/hard-states.ts'
 import type { PartitionLog } from '../../../src/log/partition-log.ts'

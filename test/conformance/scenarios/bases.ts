@@ -3,6 +3,7 @@ import { batchOf } from '../batches.ts'
 import type { Base } from './base.ts'
 import { alterationBases } from './bases-alterations.ts'
 import { groupBases } from './bases-groups.ts'
+import { replicaBases } from './bases-replicas.ts'
 import { append, byName, FOREVER, fetchRequest, newTopic, produceRequest } from './requests.ts'
 
 const ownTopics = (path: string) =>
@@ -12,6 +13,7 @@ const ownTopics = (path: string) =>
 export const bases: Readonly<Record<number, Base>> = {
   ...groupBases,
   ...alterationBases,
+  ...replicaBases,
   0: {
     prepare: (side) => side.createTopic('base-produce', 1, FOREVER),
     request: (side) => produceRequest(side, { topic: 'base-produce', records: batchOf(['a']) }),

@@ -151,7 +151,7 @@ func topics(ctx context.Context, cl *kgo.Client, adm *kadm.Client) {
 	told("Console: create a topic", err)
 	// it shows what it has been told of the topic
 	check("what was made is told", err == nil && created.Topics[0].ErrorCode == 0 && created.Topics[0].NumPartitions == 2 &&
-		created.Topics[0].ReplicationFactor == 1 && len(created.Topics[0].Configs) > 0)
+		created.Topics[0].ReplicationFactor == 3 && len(created.Topics[0].Configs) > 0)
 
 	configs, err := adm.DescribeTopicConfigs(ctx, "orders", "made")
 	told("Console: configs of topics", err)

@@ -1,5 +1,6 @@
 // franz-go (kgo and kadm) produces, consumes, joins groups and uses admin calls.
 // Usage: franz-go BOOTSTRAP[,…] PREFIX. Prints a line per step; ends with 1 at the first that fails.
+// Or: franz-go BOOTSTRAP[,…] TOPIC RACK COUNT: reads so many records of partition 0 as a consumer in that rack, and prints them.
 package main
 
 import (
@@ -244,6 +245,10 @@ func ptr(s string) *string { return &s }
 
 func main() {
 	seeds, prefix = strings.Split(os.Args[1], ","), os.Args[2]
+	if len(os.Args) == 5 {
+		near(os.Args[2], os.Args[3], os.Args[4])
+		return
+	}
 	topic = prefix + "-topic"
 	cl := client()
 	admin = kadm.NewClient(cl)

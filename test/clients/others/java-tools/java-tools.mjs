@@ -41,6 +41,8 @@ const classes = {
   'kafka-acls': 'org.apache.kafka.tools.AclCommand',
   'kafka-log-dirs': 'org.apache.kafka.tools.LogDirsCommand',
   'kafka-metadata-quorum': 'org.apache.kafka.tools.MetadataQuorumCommand',
+  'kafka-leader-election': 'org.apache.kafka.tools.LeaderElectionCommand',
+  'kafka-reassign-partitions': 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand',
 }
 
 function start(name, args) {
@@ -338,7 +340,6 @@ await step('what is not there yet is refused at once, by name', async () => {
     ],
     ['list transactions', 'kafka-transactions', ['list']],
     ['ACLs', 'kafka-acls', ['--list']],
-    ['quorum', 'kafka-metadata-quorum', ['describe', '--status']],
   ]) {
     const from = performance.now()
     const output = await tool(name, args, { code: null }).catch((error) => error.message)
@@ -348,10 +349,81 @@ await step('what is not there yet is refused at once, by name', async () => {
   }
 })
 await step('kafka-log-dirs', async () => {
-  assert.match(
-    await tool('kafka-log-dirs', ['--describe', '--topic-list', topic]),
-    /"partitions":\[\{/,
+  const output = await tool('kafka-log-dirs', ['--describe', '--topic-list', topic])
+  const { brokers } = JSON.parse(output.split('\n').find((line) => line.startsWith('{')))
+  const told = brokers.flatMap(({ logDirs }) => logDirs[0].partitions.map((one) => one.partition))
+  const described = await tool('kafka-topics', ['--describe', ...ofTopic])
+  const wanted = [...described.matchAll(/Partition: (\d+).*?Replicas: ([\d,]+)/g)].flatMap(
+    ([, index, replicas]) => replicas.split(',').map(() => `${topic}-${index}`),
   )
+  assert(wanted.length > 0)
+  assert.deepEqual(told.sort(), wanted.sort())
+})
+await step('kafka-metadata-quorum and kafka-leader-election', async () => {
+  const status = await tool('kafka-metadata-quorum', ['describe', '--status'])
+  assert.match(status, /LeaderId: +1\n/)
+  assert.match(status, /HighWatermark: +[1-9]/)
+  const replication = await tool('kafka-metadata-quorum', ['describe', '--replication'])
+  assert.match(replication, /\n1\b.*Leader/)
+  assert.match(replication, /\n2\b.*Observer/)
+  // they lead already: nobody has died
+  const elected = ['--election-type', 'preferred', ...ofTopic, '--partition', '0']
+  const output = await tool('kafka-leader-election', elected)
+  assert.match(output, /Valid replica already elected|Successfully completed/)
+})
+await step('kafka-reassign-partitions: one replica becomes three, which move', async () => {
+  const moved = `${prefix}-moved`
+  const file = join(directory, 'reassignment.json')
+  const asFile = ['--reassignment-json-file', file]
+  const write = (replicas) => {
+    const partitions = [{ topic: moved, partition: 0, replicas }]
+    writeFileSync(file, JSON.stringify({ version: 1, partitions }))
+  }
+  const reassign = (...args) => tool('kafka-reassign-partitions', args)
+  const isDone = async () => /is completed/.test(await reassign('--verify', ...asFile))
+  const described = () => tool('kafka-topics', ['--describe', '--topic', moved])
+  await tool('kafka-topics', ['--create', '--topic', moved, '--replica-assignment', '2'])
+  await tool('kafka-console-producer', ['--topic', moved], { input: 'a\nb\nc\n' })
+  write([2, 1, 3])
+  const begun = await reassign('--execute', ...asFile)
+  assert.match(begun, /Successfully started partition reassignment for/)
+  await until('the replicas are moved', isDone, 60_000)
+  assert.match(await reassign('--list'), /No partition reassignments found/)
+  assert.match(await described(), /Leader: 2\s+Replicas: 2,1,3\s+Isr: [1-3],[1-3],[1-3]\s/)
+  // a throttle is set, holds, and is taken away once it is done
+  const records = ['--num-records', '4000', '--record-size', '1000', '--throughput', '-1']
+  await tool('kafka-producer-perf-test', ['--topic', moved, ...records])
+  write([3, 2])
+  await reassign('--execute', ...asFile)
+  await until('the replicas are moved', isDone, 60_000)
+  const configsOf = (...of) => tool('kafka-configs', ['--describe', ...of])
+  const rates = async () =>
+    (await Promise.all([1, 2, 3].map((n) => configsOf('--broker', `${n}`)))).join('')
+  const throttledReplicas = () => configsOf('--topic', moved)
+  assert.doesNotMatch(await rates(), /throttled/)
+  write([3, 1])
+  const from = performance.now()
+  const throttled = await reassign('--execute', '--throttle', '150000', ...asFile)
+  assert.match(throttled, /throttle limit was set to 150000 B\/s/)
+  assert.equal(
+    (await rates()).match(/(leader|follower).replication.throttled.rate=150000/g).length,
+    6,
+  )
+  assert.match(await throttledReplicas(), /leader.replication.throttled.replicas=0:2,0:3/)
+  assert.match(await throttledReplicas(), /follower.replication.throttled.replicas=0:1/)
+  assert.match(await described(), /Replicas: 3,1,2\s/, 'it is under way')
+  await until('the replicas are moved', isDone, 60_000)
+  const ms = Math.round(performance.now() - from)
+  console.log(`   4 MB at 150 kB/s: ${ms} ms, with the tools' own starts`)
+  assert(ms > 22_000, `4 MB at 150 kB/s took ${ms} ms`)
+  assert.match(await described(), /Leader: 3\s+Replicas: 3,1\s/)
+  assert.doesNotMatch((await rates()) + (await throttledReplicas()), /throttled.*=[^s]*[0-9]/)
+  assert.match(await reassign('--cancel', ...asFile), /None of the specified .* are active/)
+  write([1, 2, 99])
+  const refused = ['--execute', ...asFile]
+  assert.match(await tool('kafka-reassign-partitions', refused, { code: null }), /99/)
+  assert.match(await tool('kafka-get-offsets', ['--topic', moved]), new RegExp(`${moved}:0:4003`))
+  await tool('kafka-topics', ['--delete', '--topic', moved])
 })
 await step('kafka-consumer-groups and kafka-topics: delete', async () => {
   assert.match(await tool('kafka-consumer-groups', ['--delete', ...ofGroup]), /success/)

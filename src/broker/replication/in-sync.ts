@@ -1,0 +1,100 @@
+import type { BrokerId } from '../../base/ids.ts'
+import { brokerOf } from '../../base/replica-id.ts'
+import { type Position, type ReplicaId, Role } from '../../raft/types.ts'
+import type { Replica } from '../replica.ts'
+import type { ReplicaGroup } from './replica-group.ts'
+
+/** Kafka's replica.lag.time.max.ms. */
+const LAG_MAX_MS = 30_000
+
+const NOBODY: ReadonlyMap<ReplicaId, number> = new Map()
+
+/** Which voters keep up, of the groups that this broker leads: what clients know as the ISR. On the broker's thread. */
+export class InSync {
+  readonly #brokerId: BrokerId
+  /** Of voters that did not have what was committed when it was looked: since when. */
+  readonly #laggingSinceMs = new Map<ReplicaGroup, ReadonlyMap<ReplicaId, number>>()
+
+  constructor(brokerId: BrokerId) {
+    this.#brokerId = brokerId
+  }
+
+  /** It leads from now on: everybody has the time that there is to catch up. */
+  begin(group: ReplicaGroup): void {
+    this.#laggingSinceMs.delete(group)
+  }
+
+  end(group: ReplicaGroup): void {
+    this.#laggingSinceMs.delete(group)
+  }
+
+  /** Now and then: whoever has what is committed keeps up. */
+  look(group: ReplicaGroup, nowMs: number): void {
+    const { raft } = group
+    const before = this.#laggingSinceMs.get(group) ?? NOBODY
+    const lagging = new Map<ReplicaId, number>()
+    for (const voter of raft.configuration.voters) {
+      if (voter === raft.id || (raft.progressOf(voter)?.match ?? 0) >= raft.commit) continue
+      lagging.set(voter, before.get(voter) ?? nowMs)
+    }
+    if (lagging.size > 0) this.#laggingSinceMs.set(group, lagging)
+    else this.#laggingSinceMs.delete(group)
+  }
+
+  /** Brokers of the voters that keep up, this one first. */
+  of(group: ReplicaGroup, nowMs: number): BrokerId[] {
+    const { raft } = group
+    const lagging = this.#laggingSinceMs.get(group) ?? NOBODY
+    const brokers = [this.#brokerId]
+    for (const voter of raft.configuration.voters) {
+      if (voter === raft.id || raft.unreachable.has(voter)) continue
+      if (nowMs - (lagging.get(voter) ?? nowMs) < LAG_MAX_MS) brokers.push(brokerOf(voter))
+    }
+    return brokers
+  }
+
+  /** How many keep up, without making a list of them where all do. */
+  countOf(group: ReplicaGroup, nowMs: number): number {
+    const { configuration, unreachable } = group.raft
+    const isAll = unreachable.size === 0 && !this.#laggingSinceMs.has(group)
+    return isAll ? configuration.voters.length : this.of(group, nowMs).length
+  }
+
+  /** Fewer replicas keep up than a batch with acks=all asks for: not even a majority, or fewer than min.insync.replicas. */
+  hasTooFew(replica: Replica, nowMs: number): boolean {
+    const { group } = replica
+    // one that has just lost its term is about to be told so
+    if (group === null || group.raft.role !== Role.LEADER) return false
+    return this.countOf(group, nowMs) < this.#neededBy(replica, group)
+  }
+
+  /** Below this offset the topic's min.insync.replicas hold what is committed. */
+  heldBelow(replica: Replica): number {
+    const { group } = replica
+    if (group === null) return 0
+    const needed = this.#neededBy(replica, group)
+    if (needed <= majority(group)) return Number.POSITIVE_INFINITY
+    return group.controls.offsetOf(this.#heldBy(group, needed))
+  }
+
+  /** Its min.insync.replicas are more than a majority. */
+  isStrict(replica: Replica, group: ReplicaGroup): boolean {
+    return this.#neededBy(replica, group) > majority(group)
+  }
+
+  #neededBy({ topic }: Replica, group: ReplicaGroup): number {
+    const { minInsyncReplicas } = topic.effectiveAt(this.#brokerId)
+    return Math.max(majority(group), minInsyncReplicas)
+  }
+
+  /** The end that `count` voters have, this one among them. */
+  #heldBy({ raft }: ReplicaGroup, count: number): Position {
+    const ends = raft.configuration.voters.map((voter) =>
+      voter === raft.id ? raft.end : (raft.progressOf(voter)?.match ?? 0),
+    )
+    return ends.sort((a, b) => b - a)[count - 1] ?? 0
+  }
+}
+
+const majority = ({ raft }: ReplicaGroup): number =>
+  Math.floor(raft.configuration.voters.length / 2) + 1

@@ -1,0 +1,73 @@
+import type { BrokerId } from '../../base/ids.ts'
+import type { MetadataView } from '../../image/view.ts'
+import { Role } from '../../raft/types.ts'
+import type { Replica } from '../replica.ts'
+import type { ReplicaGroup } from './replica-group.ts'
+
+/** Leadership goes back to the preferred replica once its broker has lived for so long. */
+const PREFERRED_AFTER_MS = 5_000
+/** One that does not take it (its disk may be full) is asked again after so long, with one partition: the others go on being served meanwhile. */
+const ASK_AGAIN_MS = 10_000
+
+/** What was begun last for a broker. */
+interface Begun {
+  readonly group: ReplicaGroup
+  readonly term: number
+  readonly atMs: number
+  /** It has not taken what it was offered before: nothing else is offered at the same time. */
+  readonly isTrial: boolean
+}
+
+export interface PreferredLeadersOptions {
+  readonly brokerId: BrokerId
+  readonly image: MetadataView
+  readonly currentIdOf: (replica: Replica, broker: BrokerId) => number
+}
+
+/** Hands leaderships back to the replicas that are preferred, once they are fit. On the broker's thread. */
+export class PreferredLeaders {
+  readonly #options: PreferredLeadersOptions
+  /** Since when each peer can be reached. */
+  readonly #reachableSinceMs = new Map<BrokerId, number>()
+  readonly #begun = new Map<BrokerId, Begun>()
+
+  constructor(options: PreferredLeadersOptions) {
+    this.#options = options
+  }
+
+  reachable(broker: BrokerId, sinceMs: number): void {
+    this.#reachableSinceMs.set(broker, sinceMs)
+  }
+
+  gone(broker: BrokerId): void {
+    this.#reachableSinceMs.delete(broker)
+    this.#begun.delete(broker)
+  }
+
+  /** Of a group that this broker leads: to the preferred replica, once it has been there for a while and has what is committed. Whether it is begun. */
+  giveBack(replica: Replica, group: ReplicaGroup, nowMs: number): boolean {
+    const { raft } = group
+    const preferred = this.#options.image.replicasOf(replica.number)[0]
+    if (preferred === undefined || preferred === this.#options.brokerId) return false
+    const sinceMs = this.#reachableSinceMs.get(preferred)
+    if (sinceMs === undefined || nowMs - sinceMs < PREFERRED_AFTER_MS) return false
+    if (this.#doesNotTake(preferred, nowMs)) return false
+    const id = this.#options.currentIdOf(replica, preferred)
+    if ((raft.progressOf(id)?.match ?? 0) < raft.commit || !raft.takesProposals) return false
+    const isTrial = this.#begun.has(preferred) && this.#begun.get(preferred)!.atMs < nowMs
+    if (!raft.transferTo(id)) return false
+    this.#begun.set(preferred, { group, term: raft.term, atMs: nowMs, isTrial })
+    return true
+  }
+
+  /** What it was offered in an earlier sweep is still led here. */
+  #doesNotTake(broker: BrokerId, nowMs: number): boolean {
+    const begun = this.#begun.get(broker)
+    if (begun === undefined) return false
+    if (begun.atMs === nowMs) return begun.isTrial
+    const { role, term } = begun.group.raft
+    if (role === Role.LEADER && term === begun.term) return nowMs - begun.atMs < ASK_AGAIN_MS
+    this.#begun.delete(broker)
+    return false
+  }
+}

@@ -1,0 +1,500 @@
+import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
+import type { MetadataView } from '../../image/view.ts'
+import { type BeatSource, BrokerLiveness, LIVENESS_TIMEOUT_MS } from '../../link/broker-liveness.ts'
+import type { LeaderChange } from '../../link/control.ts'
+import type { ControlPort, PeerName } from '../../link/ports.ts'
+import { ProduceReason } from '../../link/produce-reason.ts'
+import type { LogEnvironment } from '../../log/environment.ts'
+import type { HardStates } from '../../log/hard-states.ts'
+import { HARD_STATES_FILE } from '../../log/hard-states-format.ts'
+import { NO_REPLICA, Role } from '../../raft/types.ts'
+import type { BrokerLink } from '../broker-link.ts'
+import type { Replica } from '../replica.ts'
+import type { ReplicaTable } from '../replica-table.ts'
+import { CopyThrottle } from './copy-throttle.ts'
+import { InSync } from './in-sync.ts'
+import { openVotes } from './kept-votes.ts'
+import { LeadershipMoves } from './leadership-moves.ts'
+import { isSettled, moveMembership } from './membership-moves.ts'
+import { PreferredLeaders } from './preferred-leaders.ts'
+import { isNext, RaftHost } from './raft-host.ts'
+import type { ReplicaGroup } from './replica-group.ts'
+import { ReplicaMoving } from './replica-moving.ts'
+import { ReplicaOpening } from './replica-opening.ts'
+import { SteppingDown } from './stepping-down.ts'
+
+export interface ReplicationOptions {
+  readonly cellId: CellId
+  readonly brokerId: BrokerId
+  /** The directory of a broker of this cell. */
+  readonly rootOf: (broker: BrokerId) => string
+  readonly environment: LogEnvironment
+  readonly image: MetadataView
+  readonly table: ReplicaTable
+  readonly links: readonly BrokerLink[]
+  /** Who is told of leaders. */
+  readonly fronts: readonly PeerName[]
+  readonly control: ControlPort
+  /** Which peers live; null: all of them, for ever. */
+  readonly beats: BeatSource | null
+  /** Of this broker's directory: until the image knows it, no replica of a group is opened. null: as if it did. */
+  readonly directoryId: string | null
+  /** It was drawn at this start: terms and votes that are kept here are another's. */
+  readonly isNewDirectory: boolean
+  /** Bytes that a peer has sent by control message; null where they have not come. */
+  readonly takeBuffer: (from: BrokerId, bufferId: number) => Uint8Array | null
+  /** This replica leads no more: of those who wait for it nobody can be told what becomes of what was written. */
+  readonly onDeposed: (replica: Replica) => void
+  /** More is committed, or stored by others, or fewer keep up. */
+  readonly onMoved: (replica: Replica) => void
+  /** This replica's log is to be a group's from now on: whoever waits for it is told, and it is taken out of the table. */
+  readonly onRaised: (replica: Replica) => void
+  /** The group of a partition whose replicas are moved has these voters from now on: for the controller. */
+  readonly onSettled: (replica: Replica, voters: readonly BrokerId[]) => void
+  /** The directory is of a replica that was moved away: it is to be removed, and what was voted with it forgotten. */
+  readonly onStale: (number: PartitionNumber, directory: string) => void
+  /** What was in a replica's directory before is being removed. */
+  readonly isRemoving: (directory: string) => boolean
+}
+
+/** How often it is looked who keeps up, and whose leadership is to go back. */
+const SWEEP_MS = 1_000
+/** Leadership goes back of so many partitions at a time, so that nobody notices. */
+const MOVES_PER_SWEEP = 32
+
+/**
+ * A broker's part in replication: opens the groups of its replicas, tells fronts what it leads, and who may append or read. What groups do among
+ * themselves is {@link RaftHost}'s. On the broker's thread.
+ */
+export class Replication {
+  readonly #options: ReplicationOptions
+  readonly #host: RaftHost
+  readonly #liveness: BrokerLiveness | null
+  readonly #opening: ReplicaOpening
+  readonly #inSync: InSync
+  readonly #moves: LeadershipMoves
+  readonly #replicaMoves: ReplicaMoving
+  /** Replicas here that lead, and whose leadership the fronts were told of. */
+  readonly #led = new Set<Replica>()
+  /** Of these, those whose voters are not those that there are to be. */
+  readonly #moving = new Set<Replica>()
+  /** Of these, those whose min.insync.replicas are more than a majority. */
+  readonly #strict = new Set<Replica>()
+  readonly #stepping: SteppingDown
+  /** To be told with this turn. */
+  #changes: LeaderChange[] = []
+  readonly #preferred: PreferredLeaders
+  /** Peers that somebody has cut off on purpose. */
+  readonly #cut = new Set<BrokerId>()
+  #hardStates: HardStates | null = null
+  #isStopped = false
+  #sweepAtMs = 0
+  #nowMs = 0
+  /** Why terms and votes cannot be kept. */
+  #broken: string | null = null
+
+  constructor(options: ReplicationOptions) {
+    this.#options = options
+    const { brokerId, environment, links, beats } = options
+    this.#inSync = new InSync(brokerId)
+    this.#opening = new ReplicaOpening({
+      ...options,
+      hardStateOf: (number) => this.#openHardStates().get(number),
+      onBegun: () => void (this.#sweepAtMs = 0),
+    })
+    this.#replicaMoves = new ReplicaMoving({
+      ...options,
+      wake: (replica) => void this.lead(replica),
+    })
+    this.#moves = new LeadershipMoves(options.control)
+    this.#preferred = new PreferredLeaders({
+      ...options,
+      currentIdOf: ({ number }, broker) => this.#opening.currentIdOf(number, broker),
+    })
+    this.#host = new RaftHost({
+      ...{ brokerId, links, clock: environment.clock, random: environment.random },
+      logger: environment.logger,
+      hardStates: () => this.#openHardStates(),
+      openFiles: (number, ledAs) =>
+        this.isRegistered && !this.#isStopped
+          ? this.#opening.files(number, this.#nowMs, ledAs)
+          : null,
+      directoryOf: (number, broker) => this.#opening.directoryOf(number, broker),
+      takeBuffer: options.takeBuffer,
+      throttle: new CopyThrottle({
+        ...options,
+        replicaOf: ({ partition }) => options.table.get(partition),
+      }),
+      onOpened: (group) => {
+        const replica = options.table.get(group.partition)
+        if (replica !== undefined) replica.group = group
+        this.#stepping.opened(group)
+      },
+      onLeadership: (group) => this.#onChanged(group),
+      onCommit: (group) => this.#onCommit(group),
+      onBroken: ({ message }) => {
+        this.#broken = message
+      },
+      onUnopened: (number, reason) => this.#onFailed(number, reason),
+      onFailed: ({ partition }, reason) => this.#onFailed(partition, reason),
+    })
+    this.#stepping = new SteppingDown({
+      isFull: () => this.isYielding,
+      groups: () => this.#host.groups(),
+      touch: (group) => this.#host.touch(group),
+    })
+    this.#liveness =
+      beats === null || links.length === 0
+        ? null
+        : new BrokerLiveness({
+            brokers: links.length + 1,
+            self: brokerId - 1,
+            listener: {
+              onReachable: (index) => this.#onReachable((index + 1) as BrokerId),
+              onUnreachable: (index) => this.peerGone((index + 1) as BrokerId),
+              probe: (index) => this.#host.linkTo((index + 1) as BrokerId)?.probe(),
+            },
+          })
+    for (const { broker } of links) {
+      // until it says that it serves
+      if (this.#liveness !== null) this.#host.setReachable(broker, false)
+      else this.#preferred.reachable(broker, 0)
+    }
+  }
+
+  /** Partitions that this broker leads, of those that are open. */
+  get ledCount(): number {
+    return this.#led.size
+  }
+
+  /** The image knows this broker's directory. */
+  get isRegistered(): boolean {
+    const { directoryId, image, cellId, brokerId } = this.#options
+    if (directoryId === null) return true
+    return image.brokerDirectory(cellId, brokerId)?.directoryId === directoryId
+  }
+
+  /** Monotonic milliseconds at which the next turn is due. */
+  get nextTimerAtMs(): number {
+    const isSwept = this.#led.size > 0 || this.#replicaMoves.isBusy || this.#stepping.isBusy
+    const sweepAtMs = isSwept ? this.#sweepAtMs : Number.POSITIVE_INFINITY
+    const lookAtMs = this.#liveness?.nextLookAtMs ?? Number.POSITIVE_INFINITY
+    const yieldAtMs = this.#stepping.nextTimerAtMs
+    return Math.min(
+      this.#host.nextTimerAtMs,
+      sweepAtMs,
+      lookAtMs,
+      yieldAtMs,
+      this.#moves.nextTimerAtMs,
+    )
+  }
+
+  /** Before a turn's commands: who lives. Throws where this broker cannot keep its votes. */
+  look(nowMs: number): number {
+    const stoodStill = this.#nowMs > 0 && nowMs - this.#nowMs >= LIVENESS_TIMEOUT_MS
+    this.#nowMs = nowMs
+    const { beats } = this.#options
+    if (this.#broken !== null) {
+      throw new Error(`terms and votes cannot be kept any more: ${this.#broken}`)
+    }
+    const told = this.#liveness === null ? 0 : this.#liveness.look(nowMs, beats!)
+    if (stoodStill) this.#resignAll(nowMs)
+    return told
+  }
+
+  /** This thread took no turn for so long that the others took it for one that hangs: they may have elected, and nothing that it would answer is sure. */
+  #resignAll(nowMs: number): void {
+    for (const { group } of this.#led) {
+      group?.raft.resign()
+      if (group !== null) this.#host.touch(group)
+    }
+    this.#host.doWork(nowMs)
+  }
+
+  /** What peers say, and what follows from it and from this turn's commands; then the fronts are told of leaders. */
+  doWork(nowMs: number): number {
+    let work = this.#host.doWork(nowMs)
+    // what more than a majority is to hold is answered without a commit that moves
+    for (const replica of this.#strict) if (replica.waiting.size > 0) this.#options.onMoved(replica)
+    if (nowMs >= this.#sweepAtMs) {
+      this.#sweepAtMs = nowMs + SWEEP_MS
+      this.#sweep()
+    }
+    this.#stepping.look(nowMs)
+    for (const replica of this.#moving) this.#move(replica)
+    work += this.#replicaMoves.doWork(nowMs)
+    work += this.#moves.doWork(nowMs)
+    if (this.#changes.length === 0) return work
+    const leaders = this.#changes
+    this.#changes = []
+    const { control, fronts, cellId } = this.#options
+    for (const front of fronts) control.post(front, { kind: 'leaders', cellId, leaders })
+    return work + leaders.length
+  }
+
+  /** The group of a replica, opened if it is not; null where that cannot be now. */
+  open(replica: Replica): ReplicaGroup | null {
+    return replica.group ?? this.#host.open(replica.number)
+  }
+
+  /** Why this replica does not serve as leader, of ProduceReason; where nobody leads and it is its turn it asks to be elected. NONE: it does. */
+  lead(replica: Replica): number {
+    const group = this.open(replica)
+    if (group === null) {
+      const isBeginning = this.#opening.isBeginning(replica.number)
+      return isBeginning ? ProduceReason.electing : ProduceReason.notLeader
+    }
+    if (leads(group)) return ProduceReason.NONE
+    const { raft } = group
+    // others who are asked as well wait for their ticks: two who ask at once are in each other's way
+    if (raft.mayLead && (raft.isDormant || isNext(raft))) {
+      this.#host.guard(group, () => raft.campaign())
+      this.#host.touch(group)
+    }
+    return raft.role === Role.FOLLOWER && raft.leader !== NO_REPLICA
+      ? ProduceReason.notLeader
+      : ProduceReason.electing
+  }
+
+  /** Before the first batch of a write: false where none is taken now. What its disk throws ends with the replica. */
+  aboutToAppend(replica: Replica): boolean {
+    const { group } = replica
+    if (group === null) return false
+    let takes = false
+    this.#host.guard(group, () => {
+      takes = group.aboutToAppend()
+    })
+    return takes
+  }
+
+  /** What was staged is written. */
+  appended(replica: Replica): void {
+    const { group } = replica
+    if (group === null) return
+    this.#host.guard(group, () => group.appended())
+    this.#host.touch(group)
+  }
+
+  /** The disk has refused what was to be written. */
+  giveUp(replica: Replica): void {
+    this.#stepping.giveUp(replica, this.#nowMs)
+  }
+
+  /** Its disk takes no more: true where another can lead, and is to. */
+  refused(replica: Replica, isFull: boolean): boolean {
+    return this.#stepping.refuses(replica, isFull)
+  }
+
+  /** This broker's own disk is full: it leads as little as it can. */
+  get isYielding(): boolean {
+    return this.#options.environment.space?.isFullAlone ?? false
+  }
+
+  /** Fewer replicas keep up than a batch with acks=all asks for: not even a majority, or fewer than min.insync.replicas. */
+  hasTooFew(replica: Replica): boolean {
+    return this.#inSync.hasTooFew(replica, this.#nowMs)
+  }
+
+  /** Below this offset the topic's min.insync.replicas hold what is committed. */
+  heldBelow(replica: Replica): number {
+    return this.#inSync.heldBelow(replica)
+  }
+
+  /** More of what this replica's log holds is durable. */
+  flushed(replica: Replica): void {
+    replica.group?.flushed()
+  }
+
+  /** The replica's log is about to be closed. `isQuiet`: nothing waits for it, and it goes on when it is touched. */
+  onClosing(replica: Replica, isQuiet: boolean): void {
+    if (replica.ledTerm !== 0) this.#depose(replica, isQuiet)
+    replica.group = null
+    this.#host.close(replica.number, isQuiet)
+  }
+
+  /** The logs are closed, or about to be: what peers say opens none again. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  isHeldHere(replica: Replica): boolean {
+    return this.#opening.isHeldHere(replica)
+  }
+
+  /** The topic is gone, and what was voted in the partition's group with it. */
+  forget(number: PartitionNumber): void {
+    this.#host.forget(number)
+    const { environment, rootOf, brokerId } = this.#options
+    const isKept = environment.disk.exists(`${rootOf(brokerId)}/${HARD_STATES_FILE}`)
+    if (isKept) this.#openHardStates().forget(number)
+  }
+
+  /** The server says that its thread has ended. A next life that was seen before that is told of again. */
+  peerEnded(broker: BrokerId): void {
+    this.#liveness?.noteGone(broker - 1)
+    this.peerGone(broker)
+  }
+
+  /** Its thread has ended, or does not turn: it is not waited for. */
+  peerGone(broker: BrokerId): void {
+    this.#preferred.gone(broker)
+    this.#host.setReachable(broker, false)
+    this.#onReachability()
+  }
+
+  /** Another thread is that peer now; whether it can be reached is told apart. */
+  replaceLink(link: BrokerLink): void {
+    this.#host.replaceLink(link)
+  }
+
+  /** Nothing that the two brokers say to each other arrives, as long as `isCut`. */
+  cut(broker: BrokerId, isCut: boolean): void {
+    if (isCut) {
+      this.#cut.add(broker)
+      this.peerGone(broker)
+      return
+    }
+    this.#cut.delete(broker)
+    if (this.#liveness === null || this.#liveness.isReachable(broker - 1)) this.#onReachable(broker)
+  }
+
+  /** From a front: hand that partition over to the replica of `to`. */
+  moveLeadership(from: PeerName, correlation: number, number: PartitionNumber, to: BrokerId): void {
+    const replica = this.#options.table.get(number) ?? null
+    const move = { from, correlation, replica, startedAtMs: this.#nowMs }
+    const group = this.#moves.begin(move, this.#opening.currentIdOf(number, to))
+    if (group !== null) this.#host.touch(group)
+  }
+
+  #onReachable(broker: BrokerId): void {
+    if (this.#cut.has(broker)) return
+    this.#preferred.reachable(broker, this.#nowMs)
+    this.#host.setReachable(broker, true)
+    this.#onReachability()
+  }
+
+  /** Who keeps up may be others. */
+  #onReachability(): void {
+    for (const replica of this.#led) {
+      if (replica.group !== null) this.#tellInSync(replica, replica.group)
+    }
+  }
+
+  #openHardStates(): HardStates {
+    const { environment, rootOf, brokerId, isNewDirectory } = this.#options
+    this.#hardStates ??= openVotes(environment, rootOf(brokerId), isNewDirectory)
+    if (!this.#hardStates.isWhole) this.#broken = 'they are damaged'
+    return this.#hardStates
+  }
+
+  #onFailed(number: PartitionNumber, reason: unknown): void {
+    const { table } = this.#options
+    const replica = table.get(number)
+    if (replica === undefined) return
+    if (replica.ledTerm !== 0) this.#depose(replica, false)
+    replica.group = null
+    table.fail(replica, this.#nowMs, reason)
+  }
+
+  #onCommit(group: ReplicaGroup): void {
+    const replica = this.#onChanged(group)
+    if (replica === undefined) return
+    const { table, onMoved } = this.#options
+    table.touchLightly(replica, this.#nowMs)
+    table.arm(replica)
+    onMoved(replica)
+  }
+
+  /** Its role, its term or its commit is another: the fronts are told when it leads, and knows what is committed, or leads no more. */
+  #onChanged(group: ReplicaGroup): Replica | undefined {
+    const replica = this.#options.table.get(group.partition)
+    if (replica === undefined) return undefined
+    const { raft } = group
+    const isOver = raft.role !== Role.LEADER || raft.term !== replica.ledTerm
+    if (replica.ledTerm !== 0 && isOver) this.#depose(replica, false)
+    if (replica.ledTerm === 0 && leads(group)) {
+      replica.ledTerm = raft.term
+      this.#led.add(replica)
+      this.#inSync.begin(group)
+      this.#lookAtStrictness(replica, group)
+      this.#tellLeader(replica, group)
+    }
+    return replica
+  }
+
+  #tellLeader(replica: Replica, group: ReplicaGroup): void {
+    const isr = this.#inSync.of(group, this.#nowMs)
+    replica.toldIsr = isr.join()
+    const { brokerId } = this.#options
+    const { number, ledTerm } = replica
+    this.#changes.push({ partition: number, leader: brokerId, leaderEpoch: ledTerm, isr })
+  }
+
+  #tellInSync(replica: Replica, group: ReplicaGroup): void {
+    const isLeader = group.raft.role === Role.LEADER
+    if (!isLeader || this.#inSync.of(group, this.#nowMs).join() === replica.toldIsr) return
+    this.#tellLeader(replica, group)
+    this.#options.onMoved(replica)
+  }
+
+  /** `isQuiet`: it is closed for want of work, and leads again when it is touched. */
+  #depose(replica: Replica, isQuiet: boolean): void {
+    const leaderEpoch = replica.ledTerm
+    replica.ledTerm = 0
+    this.#led.delete(replica)
+    this.#moving.delete(replica)
+    this.#strict.delete(replica)
+    if (replica.group !== null) this.#inSync.end(replica.group)
+    if (isQuiet) return
+    this.#changes.push({ partition: replica.number, leader: 0, leaderEpoch, isr: [] })
+    this.#options.onDeposed(replica)
+  }
+
+  #sweep(): void {
+    this.#replicaMoves.sweep(this.#nowMs)
+    let moves = MOVES_PER_SWEEP
+    for (const replica of this.#led) {
+      const { group } = replica
+      if (group === null) continue
+      this.#inSync.look(group, this.#nowMs)
+      this.#tellInSync(replica, group)
+      this.#lookAtStrictness(replica, group)
+      const wanted = this.#opening.wantedIds(replica.number)
+      // the image begins anew, and does not name it yet
+      if (wanted.length === 0) continue
+      const isDone = isSettled(group, wanted)
+      if (!isDone || !this.#replicaMoves.settled(replica, group)) this.#moving.add(replica)
+      if (moves === 0 || !this.#preferred.giveBack(replica, group, this.#nowMs)) continue
+      this.#host.touch(group)
+      moves--
+    }
+  }
+
+  #lookAtStrictness(replica: Replica, group: ReplicaGroup): void {
+    if (this.#inSync.isStrict(replica, group)) this.#strict.add(replica)
+    else this.#strict.delete(replica)
+  }
+
+  #move(replica: Replica): void {
+    const { group } = replica
+    const wanted = this.#opening.wantedIds(replica.number)
+    if (group === null || wanted.length === 0) {
+      this.#moving.delete(replica)
+      return
+    }
+    if (isSettled(group, wanted)) {
+      if (this.#replicaMoves.settled(replica, group)) this.#moving.delete(replica)
+      return
+    }
+    this.#host.guard(group, () => {
+      const currentIdOf = (broker: BrokerId) => this.#opening.currentIdOf(replica.number, broker)
+      const caughtUpTo = this.#replicaMoves.caughtUpTo(group, this.#nowMs)
+      moveMembership(group, wanted, currentIdOf, caughtUpTo)
+      // also where it found out that it has no majority
+      this.#host.touch(group)
+    })
+  }
+}
+
+/** It leads, takes batches, and knows all that was committed before: reads may say where the log ends. */
+const leads = (group: ReplicaGroup): boolean => group.takesAppends && group.knowsCommit

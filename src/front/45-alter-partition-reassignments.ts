@@ -1,0 +1,51 @@
+import { ErrorCode } from '../base/error-code.ts'
+import {
+  type AlterPartitionReassignmentsResponseInput,
+  alterPartitionReassignments,
+} from '../protocol/45-alter-partition-reassignments.ts'
+import { handler } from './context.ts'
+import { refuseExcess } from './limits.ts'
+
+type Responses = AlterPartitionReassignmentsResponseInput['responses']
+
+/** Begins and undoes moves of replicas; answered once the controller has noted what is to be, long before it is. */
+export const alterPartitionReassignmentsHandler = handler({
+  api: alterPartitionReassignments,
+  scopes: ['topicName', 'brokerId'],
+  handle(request, context) {
+    const { allowReplicationFactorChange } = request
+    const topics = request.topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex: index, replicas }) => ({ index, replicas })),
+    }))
+    const reply = (errorCode: number, errorMessage: string | null, responses: Responses) =>
+      context.reply({
+        ...{ throttleTimeMs: 0, errorCode, errorMessage, responses },
+        ...(context.version >= 1 ? { allowReplicationFactorChange } : {}),
+      })
+    const excess = refuseExcess(
+      'topics',
+      topics.map(({ partitions }) => ({ assignments: partitions })),
+    )
+    if (excess !== null) {
+      reply(ErrorCode.POLICY_VIOLATION, excess, [])
+      return
+    }
+    const command = { kind: 'alter-reassignments', allowReplicationFactorChange, topics } as const
+    context.services.controller.request(context.session.tenantId, command, (response) => {
+      if (response?.kind !== 'alter-reassignments') {
+        reply(ErrorCode.REQUEST_TIMED_OUT, 'The controller does not answer.', [])
+        return
+      }
+      const responses = response.topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ index, error, message }) => ({
+          partitionIndex: index,
+          errorCode: error,
+          errorMessage: message,
+        })),
+      }))
+      reply(ErrorCode.NONE, null, responses)
+    })
+  },
+})

@@ -1,0 +1,48 @@
+import { ErrorCode } from '../base/error-code.ts'
+import { listPartitionReassignments } from '../protocol/46-list-partition-reassignments.ts'
+import { handler } from './context.ts'
+
+export const listPartitionReassignmentsHandler = handler({
+  api: listPartitionReassignments,
+  scopes: ['topicName'],
+  handle(request, context) {
+    const topics =
+      request.topics === null
+        ? null
+        : Array.from(onceEach(request.topics), ([name, indexes]) => ({
+            name,
+            indexes: [...indexes],
+          }))
+    const command = { kind: 'list-reassignments', topics } as const
+    context.services.controller.request(context.session.tenantId, command, (response) => {
+      const isAnswered = response?.kind === 'list-reassignments'
+      context.reply({
+        throttleTimeMs: 0,
+        errorCode: isAnswered ? response.error : ErrorCode.REQUEST_TIMED_OUT,
+        errorMessage: isAnswered ? response.message : 'The controller does not answer.',
+        topics: (isAnswered ? response.topics : []).map(({ name, partitions }) => ({
+          name,
+          partitions: partitions.map(({ index, replicas, adding, removing }) => ({
+            partitionIndex: index,
+            replicas,
+            addingReplicas: adding,
+            removingReplicas: removing,
+          })),
+        })),
+      })
+    })
+  },
+})
+
+/** A partition that is named twice is told once. */
+function onceEach(
+  topics: readonly { readonly name: string; readonly partitionIndexes: readonly number[] }[],
+): Map<string, Set<number>> {
+  const asked = new Map<string, Set<number>>()
+  for (const { name, partitionIndexes } of topics) {
+    const known = asked.get(name) ?? new Set()
+    asked.set(name, known)
+    for (const index of partitionIndexes) known.add(index)
+  }
+  return asked
+}

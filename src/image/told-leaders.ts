@@ -1,0 +1,47 @@
+/** Who leads replicated partitions, as brokers have told: no entry of the metadata log, and kept over an image that begins anew. */
+import type { BrokerId, PartitionNumber } from '../base/ids.ts'
+
+export interface ToldLeader {
+  /** 0: nobody is known to. */
+  readonly leader: BrokerId | 0
+  readonly leaderEpoch: number
+  readonly isr: readonly BrokerId[]
+}
+
+export class ToldLeaders {
+  readonly #told = new Map<PartitionNumber, ToldLeader>()
+
+  get size(): number {
+    return this.#told.size
+  }
+
+  get(number: PartitionNumber): ToldLeader | undefined {
+    return this.#told.get(number)
+  }
+
+  /** False where a later epoch is known, or just this. An epoch has one leader, whose last word counts. */
+  note(number: PartitionNumber, told: ToldLeader): boolean {
+    const known = this.#told.get(number)
+    if (known !== undefined) {
+      if (known.leaderEpoch > told.leaderEpoch || isSame(known, told)) return false
+    }
+    this.#told.set(number, told)
+    return true
+  }
+
+  /** The partition is gone. */
+  forget(number: PartitionNumber): void {
+    this.#told.delete(number)
+  }
+
+  /** Forgets what `isThere` does not know. */
+  prune(isThere: (number: PartitionNumber) => boolean): void {
+    for (const number of this.#told.keys()) if (!isThere(number)) this.#told.delete(number)
+  }
+}
+
+const isSame = (a: ToldLeader, b: ToldLeader): boolean =>
+  a.leader === b.leader &&
+  a.leaderEpoch === b.leaderEpoch &&
+  a.isr.length === b.isr.length &&
+  a.isr.every((broker, i) => broker === b.isr[i])

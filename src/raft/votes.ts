@@ -1,0 +1,51 @@
+import { type Tally, tally } from './membership.ts'
+import type { Configuration, ReplicaId } from './types.ts'
+
+/** So long the first election after a power loss waits for voters that do not answer. */
+const HEAR_ALL_TICKS = 100
+
+/** Who has answered a candidate, and what that makes. */
+export class Votes {
+  readonly #self: ReplicaId
+  #votes = new Map<ReplicaId, boolean>()
+  /** Ticks for which an election yet waits for all voters. */
+  #hearAllTicks: number
+
+  constructor(self: ReplicaId, isAfterPowerLoss: boolean) {
+    this.#self = self
+    this.#hearAllTicks = isAfterPowerLoss ? HEAR_ALL_TICKS : 0
+  }
+
+  /** Another election: it votes for itself. */
+  begin(): void {
+    this.#votes = new Map([[this.#self, true]])
+  }
+
+  has(voter: ReplicaId): boolean {
+    return this.#votes.has(voter)
+  }
+
+  /** The first answer of each counts. */
+  answered(from: ReplicaId, isGranted: boolean): void {
+    if (!this.#votes.has(from)) this.#votes.set(from, isGranted)
+  }
+
+  /** Whether the others were waited for long enough with this tick. */
+  tick(): boolean {
+    return this.#hearAllTicks > 0 && --this.#hearAllTicks === 0
+  }
+
+  /** Somebody has been elected since the start. */
+  waitNoMore(): void {
+    this.#hearAllTicks = 0
+  }
+
+  tally(configuration: Configuration, isPreVote: boolean): Tally {
+    if (isPreVote && this.#hearAllTicks > 0) {
+      // whoever refuses has more: it was asked, and asks itself
+      if ([...this.#votes.values()].includes(false)) return 'lost'
+      if (configuration.voters.some((voter) => !this.#votes.has(voter))) return 'open'
+    }
+    return tally(configuration, (replica) => this.#votes.get(replica))
+  }
+}

@@ -1,0 +1,32 @@
+/** The time that a stop has. On the server's thread. */
+import { hostMonotonicMs, hostTimer } from './host-time.ts'
+
+export interface Deadline {
+  /** Resolves when it is reached, or cancelled. */
+  readonly reached: Promise<void>
+  readonly leftMs: () => number
+  readonly isReached: () => boolean
+  readonly cancel: () => void
+}
+
+export function deadlineIn(ms: number): Deadline {
+  const endAtMs = hostMonotonicMs() + ms
+  let isReached = false
+  let cancel = () => {}
+  const reached = new Promise<void>((resolve) => {
+    const stopTimer = hostTimer(ms, () => {
+      isReached = true
+      resolve()
+    })
+    cancel = () => {
+      stopTimer()
+      resolve()
+    }
+  })
+  return {
+    reached,
+    leftMs: () => Math.max(0, endAtMs - hostMonotonicMs()),
+    isReached: () => isReached,
+    cancel,
+  }
+}

@@ -1,0 +1,29 @@
+/** Which replicas clients are told of as in sync, while brokers die. */
+import { expect, test } from 'vitest'
+import { frontPeer } from '../../src/link/ports.ts'
+import { metadata } from '../../src/protocol/03-metadata.ts'
+import { call } from './call.ts'
+import { Harness } from './harness.ts'
+
+test('the dead are not in sync while somebody leads, and stay so when nobody does', () => {
+  const world = new Harness({ brokers: 3, isReplicated: true })
+  world.createTopic('t')
+  const partition = world.partition('t')
+  const [leader, follower, behind] = world.image.replicasOf(partition)
+  const leaders = [{ partition, leader: leader!, leaderEpoch: 3, isr: [leader!, follower!] }]
+  const peer = frontPeer(0 as never)
+  world.portOf(leader!).post(peer, { kind: 'leaders', cellId: 1, leaders })
+  world.run()
+  const inSync = () => {
+    const topics = [{ topicId: '0'.repeat(32) as never, name: 't' }]
+    return call(world, world.connect(), metadata, 12, { topics }).topics[0]!.partitions[0]!.isrNodes
+  }
+  expect(inSync()).toEqual([leader, follower])
+  world.tellGone(follower!)
+  world.run()
+  expect(inSync()).toEqual([leader])
+  world.tellGone(leader!)
+  world.run()
+  expect(inSync()).toEqual([leader, follower])
+  expect(inSync()).not.toContain(behind)
+})
