@@ -18,6 +18,7 @@ import { REPLICATION_IS_SERVED, replicasMade, usualReplicas } from './placement.
 import { listReassignments, planReassignments, planSettled } from './reassign.ts'
 import { StartRefusedError } from './refused.ts'
 import { planRegisterBroker } from './register-broker.ts'
+import { restated } from './restate.ts'
 import { refuse, refuseAll } from './results.ts'
 import { brokerKey, ControllerState } from './state.ts'
 
@@ -67,6 +68,11 @@ export class ControllerMachine
     brokerConfigs,
   }: Pick<ControllerSettings, 'defaultPartitions' | 'brokerConfigs'>): void {
     this.#settings = { ...this.#settings, defaultPartitions, brokerConfigs: brokerConfigs ?? {} }
+  }
+
+  /** What is committed now, as entries: see {@link restated}. */
+  restate(): IterableIterator<MetadataEntry> {
+    return restated(this.#state.committed())
   }
 
   replay(entry: MetadataEntry): void {

@@ -138,7 +138,11 @@ export function listReassignments(
     request.topics?.flatMap(({ name, indexes }) => {
       const topic = state.topicByName(tenantId, name)
       return topic === undefined ? [] : [{ topic, indexes }]
-    }) ?? state.movingTopics(tenantId).map((topic) => ({ topic, indexes: [...topic.moves.keys()] }))
+    }) ??
+    state.movingTopics(tenantId).map((topic) => ({
+      topic,
+      indexes: [...topic.moves.keys()].sort((a, b) => a - b),
+    }))
   return topics.flatMap(({ topic, indexes }) => {
     const partitions = indexes.flatMap((index) => ongoing(topic, index) ?? [])
     return partitions.length === 0 ? [] : [{ name: topic.name, partitions }]

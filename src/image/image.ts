@@ -52,7 +52,6 @@ export class MetadataImage implements MetadataView {
   readonly #directories = new BrokerDirectories()
   readonly #told = new ToldLeaders()
   readonly #moves = new ReplicaMoves()
-  /** One more than the highest partition number that has come. */
   #nextPartition = 1
   /** More messages of a snapshot follow. */
   #isPartial = false
@@ -226,6 +225,11 @@ export class MetadataImage implements MetadataView {
     return this.#told.size
   }
 
+  /** One more than the highest partition number that has come. */
+  get nextPartition(): PartitionNumber {
+    return this.#nextPartition as PartitionNumber
+  }
+
   partitionNumbers(): Iterable<PartitionNumber> {
     return this.#partitions.numbers()
   }
@@ -274,6 +278,9 @@ export class MetadataImage implements MetadataView {
       case 'broker-directory':
         this.#directories.add(entry)
         break
+      case 'next-partition':
+        this.#nextPartition = Math.max(this.#nextPartition, entry.next)
+        break
       case 'producer-ids': {
         const tenant = this.#tenantOf(entry)
         invariant(entry.next >= tenant.nextProducerId, 'producer ids are never handed out twice')
@@ -308,6 +315,12 @@ export class MetadataImage implements MetadataView {
   seek(offset: number): void {
     invariant(offset >= this.#offset, 'an image never moves back')
     this.#offset = offset
+  }
+
+  /** What was applied from nothing on was a snapshot of the log at `offset`, of however many entries. */
+  restatedAt(offset: number): void {
+    this.#offset = offset
+    this.#told.prune((number) => !this.#isGone(number))
   }
 
   /** After each message; what was told of partitions that have gone is forgotten as soon as a snapshot is whole. */
