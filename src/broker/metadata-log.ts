@@ -18,7 +18,9 @@ const CONFIG: LogConfig = {
   ...DEFAULT_LOG_CONFIG,
   retentionMs: -1,
   retentionBytes: -1,
-  cleanupPolicy: { delete: false, compact: false },
+  // nothing goes by itself: only what a snapshot has taken the place of
+  cleanupPolicy: { delete: true, compact: false },
+  segmentBytes: 16 * 2 ** 20,
   segmentMs: Number.MAX_SAFE_INTEGER,
   // an append is one batch, whole or not at all
   maxMessageBytes: 2 ** 28,
@@ -28,6 +30,8 @@ const CONFIG: LogConfig = {
 export interface MetadataLogOptions {
   readonly environment: LogEnvironment
   readonly directory: string
+  /** What {@link MetadataLog.deleteBelow} leaves is less than two of them beyond what it must. */
+  readonly segmentBytes?: number
 }
 
 /**
@@ -37,7 +41,7 @@ export interface MetadataLogOptions {
 export class MetadataLog implements EntryLog {
   readonly #log: PartitionLog
   readonly #environment: LogEnvironment
-  readonly #directory: string
+  readonly directory: string
   readonly #outcome = newAppendOutcome()
   #durableOffset: number
   #isClosed = false
@@ -47,19 +51,23 @@ export class MetadataLog implements EntryLog {
     return new MetadataLog(options)
   }
 
-  private constructor({ environment, directory }: MetadataLogOptions) {
+  private constructor({ environment, directory, segmentBytes }: MetadataLogOptions) {
     this.#environment = environment
-    this.#directory = directory
+    this.directory = directory
     this.#log = PartitionLog.open({
       // nobody reads it over a ring
       environment: { ...environment, rings: null },
       directory,
       partition: METADATA_PARTITION,
-      config: CONFIG,
+      config: segmentBytes === undefined ? CONFIG : { ...CONFIG, segmentBytes },
       origin: 'broker',
       appendsWhenFull: true,
     })
     this.#durableOffset = this.#log.durableOffset
+  }
+
+  get startOffset(): number {
+    return this.#log.logStartOffset
   }
 
   get endOffset(): number {
@@ -93,7 +101,7 @@ export class MetadataLog implements EntryLog {
     const outcome = this.#outcome
     this.#log.stage(batch, timestampMs, 0, outcome)
     if (outcome.error === ErrorCode.KAFKA_STORAGE_ERROR) {
-      throw new DiskError('EIO', this.#directory, 'write')
+      throw new DiskError('EIO', this.directory, 'write')
     }
     if (outcome.error !== ErrorCode.NONE) {
       const why = outcome.faultMessage ?? errorName(outcome.error)
@@ -125,6 +133,20 @@ export class MetadataLog implements EntryLog {
       if (error === null && this.#log.failure === null)
         this.#durableOffset = Math.max(this.#durableOffset, endOffset)
       else if (error !== null) this.#tell(error)
+    })
+  }
+
+  epochBefore(offset: number): number {
+    return Math.max(0, this.#log.epochs.at(offset - 1))
+  }
+
+  deleteBelow(offset: number): void {
+    if (this.#isClosed) return
+    this.#log.deleteRecords(offset, (error) => {
+      if (error === ErrorCode.NONE) return
+      const { logger } = this.#environment
+      const fields = { offset, reason: errorName(error) }
+      logger.log('warn', 'The metadata log cannot be cut short', fields)
     })
   }
 

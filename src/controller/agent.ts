@@ -3,7 +3,6 @@
  * then the responses. Runs on a broker's thread; it never blocks, and has no timer.
  */
 
-import { invariant } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import type { TenantId } from '../base/ids.ts'
@@ -17,10 +16,12 @@ import type { MetadataView } from '../image/view.ts'
 import { CommitQueue } from '../machine/commit-queue.ts'
 import type { EntryLog } from '../machine/entry-log.ts'
 import type { Decision } from '../machine/replicated-machine.ts'
+import type { SnapshotStore } from '../machine/snapshot-store.ts'
 import { TimelineRegistry } from '../machine/timeline.ts'
 import { decodeEntry, encodeEntry } from './entry-codec.ts'
 import { ControllerMachine, type ControllerSettings } from './machine.ts'
 import { NOT_CONTROLLER, type Refusal, refuseAll, STORAGE_FAILED } from './results.ts'
+import { MetadataSnapshots, type SnapshotSettings } from './snapshots.ts'
 
 /** Requests decided in one turn: what one append and one flush then cover. */
 const REQUESTS_PER_TURN = 32
@@ -33,6 +34,8 @@ export interface ControllerAgentOptions {
   readonly settings: ControllerSettings
   /** Sends to brokers first, then to fronts. */
   readonly publish: (message: MetadataMessage) => void
+  /** Kept in place of the log's beginning; without, the log is kept whole. */
+  readonly snapshots?: SnapshotSettings & { readonly store: SnapshotStore }
   /** Comes after `publish` of what the response tells. */
   readonly respond: (front: string, correlation: number, response: ControllerResponse) => void
 }
@@ -54,14 +57,13 @@ interface Parked extends Incoming {
 }
 
 export class ControllerAgent {
-  /** Nothing here waits for a time. */
-  readonly nextTimerAtMs = Number.POSITIVE_INFINITY
   readonly #options: ControllerAgentOptions
   readonly #log: EntryLog
   readonly #registry = new TimelineRegistry()
   readonly #machine: ControllerMachine
   readonly #image: MetadataImage
   readonly #parked = new CommitQueue<Parked>()
+  readonly #snapshots: MetadataSnapshots | null
   #incoming: Incoming[] = []
   /** Appended and not yet committed. */
   #uncommitted: MetadataEntry[] = []
@@ -76,6 +78,16 @@ export class ControllerAgent {
     this.#log = options.log
     this.#machine = new ControllerMachine(this.#registry, options.settings, options.random)
     this.#image = new MetadataImage(options.settings.brokerConfigs)
+    const { snapshots, log } = options
+    this.#snapshots =
+      snapshots === undefined ? null : new MetadataSnapshots(snapshots.store, log, snapshots)
+  }
+
+  /** Only snapshots wait for a time. */
+  get nextTimerAtMs(): number {
+    return this.#stopped || this.#snapshots === null
+      ? Number.POSITIVE_INFINITY
+      : this.#snapshots.nextTimerAtMs
   }
 
   /** The committed image. Agents on the same thread may read this one instead of keeping their own. */
@@ -94,15 +106,17 @@ export class ControllerAgent {
   }
 
   /**
-   * Replays the log and, at first start, forms the cluster. The image goes out as soon as all of it is durable: now, or in a
+   * Replays the newest snapshot and the log from there, and, at first start, forms the cluster. The image goes out as soon as all of it is durable: now, or in a
    * later turn. Throws {@link StartRefusedError} on another number of brokers or cells or a newer format, and what the log throws.
    */
   start(): void {
     const { endOffset } = this.#log
     const replayed: MetadataEntry[] = []
+    const from = this.#loadSnapshot()
     this.#registry.commit(this.#log.durableOffset)
-    this.#log.read(0, (offset, bytes) => {
+    this.#log.read(from, (offset, bytes) => {
       const entry = decodeEntry(bytes, offset)
+      this.#snapshots?.noted(offset, bytes)
       this.#registry.replaying(offset)
       this.#machine.replay(entry)
       replayed.push(entry)
@@ -133,7 +147,7 @@ export class ControllerAgent {
   }
 
   /** One bounded turn; returns how much was done. */
-  doWork(_nowMs: number): number {
+  doWork(nowMs: number): number {
     if (this.#stopped) return 0
     const committed = this.#commit()
     if (this.#log.failure !== null) return committed + this.#refuseAll(STORAGE_FAILED)
@@ -141,10 +155,10 @@ export class ControllerAgent {
     const decided = this.#decide()
     if (decided > 0) {
       this.#askForFlush()
-      return decided + committed + this.#commit()
+      return decided + committed + this.#commit() + this.#snapshot(nowMs)
     }
     this.#askForFlush()
-    return committed
+    return committed + this.#snapshot(nowMs)
   }
 
   /** The whole committed image, for an agent that joins later; deltas published after this call follow on it. */
@@ -158,6 +172,25 @@ export class ControllerAgent {
     this.#stopped = true
     this.#refuseAll(NOT_CONTROLLER)
     this.#registry.revert()
+  }
+
+  /** Where the log goes on. */
+  #loadSnapshot(): number {
+    const from = this.#snapshots?.load((entry) => {
+      // to both views at once: there was nothing before that could come back
+      this.#registry.commit(1)
+      this.#machine.replay(entry)
+      this.#image.apply(entry)
+    })
+    if (from === undefined || from === 0) return 0
+    this.#image.restatedAt(from)
+    this.#registry.commit(from)
+    return from
+  }
+
+  #snapshot(nowMs: number): number {
+    const { offset } = this.#image
+    return this.#snapshots?.doWork(nowMs, offset, () => this.#machine.restate()) ?? 0
   }
 
   #decide(): number {
@@ -190,8 +223,10 @@ export class ControllerAgent {
   /** Append first, then replay: an append that throws leaves no trace. */
   #append(entries: readonly MetadataEntry[]): void {
     let offset = this.#log.endOffset
-    this.#log.append(entries.map(encodeEntry))
-    for (const entry of entries) {
+    const encoded = entries.map(encodeEntry)
+    this.#log.append(encoded)
+    for (const [at, entry] of entries.entries()) {
+      this.#snapshots?.noted(offset, encoded[at]!)
       this.#registry.replaying(offset++)
       this.#machine.replay(entry)
       this.#uncommitted.push(entry)
@@ -209,10 +244,11 @@ export class ControllerAgent {
   /** Takes over what has become durable: image, deltas, then responses. */
   #commit(): number {
     const first = this.#image.offset
-    const offset = Math.min(this.#log.durableOffset, first + this.#uncommitted.length)
+    // what a snapshot holds was committed, whatever the log knows of its flushes
+    const durable = Math.max(first, this.#log.durableOffset)
+    const offset = Math.min(durable, first + this.#uncommitted.length)
     // The first image is the whole log's, so that nobody ever serves from half of it.
     if (!this.#published && offset < this.#log.endOffset) return 0
-    invariant(offset >= first, 'what is durable stays durable')
     const entries = this.#uncommitted.splice(0, offset - first)
     if (entries.length > 0) {
       const delta: MetadataMessage = { kind: 'metadata', first, offset, entries }

@@ -5,6 +5,7 @@ import type { Logger } from '../base/log.ts'
 import { brokerPath } from '../base/paths.ts'
 import { BrokerAgent } from '../broker/broker-agent.ts'
 import type { CounterRows } from '../broker/broker-counters.ts'
+import { Checkpoints } from '../broker/checkpoints.ts'
 import { coordinatorKinds } from '../broker/coordinator-kinds.ts'
 import { openDirectoryIdentity } from '../broker/directory-identity.ts'
 import { openBrokerEnvironment } from '../broker/environment.ts'
@@ -14,6 +15,8 @@ import { replicasWithoutMetadata } from '../broker/lost-metadata.ts'
 import { MetadataLog } from '../broker/metadata-log.ts'
 import type { ControllerAgent, ControllerAgentOptions } from '../controller/agent.ts'
 import { StartRefusedError } from '../controller/refused.ts'
+import { brokerConfigNumber } from '../image/broker-config.ts'
+import type { ConfigValues } from '../image/topic-config.ts'
 import type { BrokerBack, ControlMessage } from '../link/control.ts'
 import { BrokerGauge } from '../link/counters.ts'
 import {
@@ -55,6 +58,9 @@ import { brokerIds, CELL, CONTROLLER_BROKER, FLUSHER_PEER, FRONTS, KAFKA_FRONT }
 
 /** The reserve of a full disk is written this long after the broker's start, not during it. */
 const RESERVE_AFTER_MS = 1_000
+/** Of the metadata log. */
+const SEGMENT_BYTES_MAX = 16 * 2 ** 20
+const SEGMENT_BYTES_MIN = 64 * 2 ** 10
 
 type ControllerModule = typeof import('../controller/agent.ts')
 
@@ -125,7 +131,7 @@ function buildAgents(
   const metadataLog =
     controllerModule === null
       ? null
-      : MetadataLog.open({ environment, directory: `${root}/metadata` })
+      : openMetadataLog(environment, root, brokerConfigValues(data.settings))
   let controller: ControllerAgent | null = null
   const directoryId = openDirectoryIdentity({ ...environment, root })
   const broker = new BrokerAgent({
@@ -172,6 +178,24 @@ function buildAgents(
   refuseToFormAnew(environment, metadataLog, data.settings.dataDir)
   controller.start()
   return { broker, controller, agents: [broker, metadataLog, controller, registering], afterStart }
+}
+
+/** Its segments are small enough that a snapshot leaves little of what it replaces. */
+function openMetadataLog(
+  environment: LogEnvironment,
+  root: string,
+  configs: ConfigValues,
+): MetadataLog {
+  const { maxBytes } = snapshotSettings(configs)
+  const segmentBytes = Math.min(SEGMENT_BYTES_MAX, Math.max(SEGMENT_BYTES_MIN, maxBytes / 2))
+  return MetadataLog.open({ environment, directory: `${root}/metadata`, segmentBytes })
+}
+
+function snapshotSettings(configs: ConfigValues) {
+  return {
+    maxBytes: brokerConfigNumber('metadata.log.max.record.bytes.between.snapshots', configs),
+    maxIntervalMs: brokerConfigNumber('metadata.log.max.snapshot.interval.ms', configs),
+  }
 }
 
 /** The metadata went with this broker's directory, and the others have what it named: throws rather than have them removed as nobody's. */
@@ -256,12 +280,14 @@ function counterRows({ data, index }: ThreadContext): CounterRows {
 
 function controllerOptions(
   data: ThreadData,
-  { clock, random, logger }: LogEnvironment,
+  environment: LogEnvironment,
   log: MetadataLog,
   control: PolledPorts,
   broker: BrokerAgent,
 ): ControllerAgentOptions {
+  const { clock, random, logger } = environment
   const { brokers, cells, defaultPartitions } = data.settings
+  const brokerConfigs = brokerConfigValues(data.settings)
   const others = brokerIds(brokers)
     .slice(1)
     .map((id) => brokerPeer(CELL, id))
@@ -275,7 +301,12 @@ function controllerOptions(
       cells,
       brokersPerCell: brokers,
       defaultPartitions,
-      brokerConfigs: brokerConfigValues(data.settings),
+      brokerConfigs,
+    },
+    snapshots: {
+      ...snapshotSettings(brokerConfigs),
+      store: Checkpoints.open({ environment, directory: log.directory }),
+      isOnlyCopy: true,
     },
     publish: (message) => {
       broker.onControl(message)

@@ -3,6 +3,7 @@ import type { EntryLog } from '../../src/machine/entry-log.ts'
 /** An entry log in memory whose flushes finish when the test says so, and which can run out of disk. */
 export class FakeEntryLog implements EntryLog {
   durableOffset = 0
+  startOffset = 0
   failure: string | null = null
   flushesAsked = 0
   appends = 0
@@ -26,6 +27,7 @@ export class FakeEntryLog implements EntryLog {
   }
 
   read(fromOffset: number, each: (offset: number, bytes: Uint8Array) => void): void {
+    if (fromOffset < this.startOffset) throw new Error('what is gone is not read')
     for (let offset = fromOffset; offset < this.endOffset; offset++) {
       each(offset, this.entries[offset]!.slice())
     }
@@ -34,6 +36,14 @@ export class FakeEntryLog implements EntryLog {
   requestFlush(): void {
     this.flushesAsked++
     this.#flushTo = this.endOffset
+  }
+
+  epochBefore(): number {
+    return 0
+  }
+
+  deleteBelow(offset: number): void {
+    this.startOffset = offset
   }
 
   /** The flush that was asked for is done: it covers what was there when it was asked. */
@@ -46,6 +56,7 @@ export class FakeEntryLog implements EntryLog {
     const log = new FakeEntryLog()
     log.entries.push(...this.entries.slice(0, powerCut ? this.durableOffset : this.endOffset))
     log.durableOffset = this.durableOffset
+    log.startOffset = this.startOffset
     return log
   }
 }

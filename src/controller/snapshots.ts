@@ -1,0 +1,117 @@
+/** When snapshots of the controller's state are made, and how far the log goes back. */
+import type { MetadataEntry } from '../image/entry.ts'
+import { METADATA_FORMAT } from '../image/entry.ts'
+import type { EntryLog } from '../machine/entry-log.ts'
+import type { SnapshotStore } from '../machine/snapshot-store.ts'
+import { decodeEntry, encodeEntry } from './entry-codec.ts'
+import { StartRefusedError } from './refused.ts'
+
+export interface SnapshotSettings {
+  /** Kafka's metadata.log.max.record.bytes.between.snapshots. */
+  readonly maxBytes: number
+  /** Kafka's metadata.log.max.snapshot.interval.ms: at most, if anything has changed; 0 for never. */
+  readonly maxIntervalMs: number
+  /** No other replica has what this log may have lost: default false. */
+  readonly isOnlyCopy?: boolean
+}
+
+/**
+ * Owned by the agent, which says what comes into the log, and what is committed. The log begins with the older of the snapshots that are kept, once there
+ * are two: the newest may turn out to be unreadable.
+ */
+export class MetadataSnapshots {
+  readonly #store: SnapshotStore
+  readonly #log: EntryLog
+  readonly #settings: SnapshotSettings
+  /** Of entries, since the newest snapshot was begun. */
+  #bytes = 0
+  /** Position of the last entry that this process has seen of a format that older versions refuse. */
+  #refusedAt = -1
+  #askedFor = 0
+  /** When the interval began, monotonic; null before the first turn. */
+  #sinceMs: number | null = null
+  #nowMs = 0
+  #isChanged = false
+
+  constructor(store: SnapshotStore, log: EntryLog, settings: SnapshotSettings) {
+    this.#store = store
+    this.#log = log
+    this.#settings = settings
+  }
+
+  /** The next turn that is needed if nothing else happens. */
+  get nextTimerAtMs(): number {
+    const { maxIntervalMs } = this.#settings
+    if (!this.#isChanged || maxIntervalMs === 0 || this.#store.isWriting) {
+      return Number.POSITIVE_INFINITY
+    }
+    return (this.#sinceMs ?? this.#nowMs) + maxIntervalMs
+  }
+
+  /**
+   * Replays the newest snapshot that can be read; returns where the log goes on from there, 0 where there is none and none is needed. Throws
+   * {@link StartRefusedError} where the log does not go back to any.
+   */
+  load(replay: (entry: MetadataEntry) => void): number {
+    const { startOffset, endOffset } = this.#log
+    const last = this.#store.kept.at(-1)?.offset ?? 0
+    if (this.#settings.isOnlyCopy === true && last > endOffset) {
+      throw new StartRefusedError(
+        `metadata log: it ends at offset ${endOffset}, but a snapshot in its directory says what was before ${last}: the log has lost entries; restore it, or begin with another --data-dir`,
+      )
+    }
+    const newest = this.#store.newest(startOffset, endOffset)
+    if (newest === null) {
+      if (startOffset === 0) return 0
+      const { complaints } = this.#store
+      const why = complaints.length > 0 ? complaints.join('; ') : 'there is none in its directory'
+      throw new StartRefusedError(
+        `metadata log: it begins at offset ${startOffset}, and no snapshot can be read that says what was before: ${why}; restore the file, or begin with another --data-dir`,
+      )
+    }
+    const { offset } = newest
+    for (const bytes of newest.entries()) replay(decodeEntry(bytes, offset))
+    return offset
+  }
+
+  /** An entry is in the log, committed or not. */
+  noted(offset: number, bytes: Uint8Array): void {
+    this.#bytes += bytes.length
+    if (bytes[0] === METADATA_FORMAT) this.#refusedAt = offset
+  }
+
+  /** A slice, if there is anything to be done. Everything below `committed` is replayed; `restate` says what that is. */
+  doWork(nowMs: number, committed: number, restate: () => Iterable<MetadataEntry>): number {
+    this.#nowMs = nowMs
+    this.#sinceMs ??= nowMs
+    const store = this.#store
+    if (store.isWriting) return store.doWork(nowMs)
+    this.#cut()
+    this.#isChanged = committed > (store.kept.at(-1)?.offset ?? 0)
+    if (!this.#isChanged || !this.#isDue(nowMs)) return 0
+    this.#bytes = 0
+    this.#sinceMs = nowMs
+    const id = { offset: committed, epoch: this.#log.epochBefore(committed) }
+    return store.begin(id, encoded(restate())) ? 1 : 0
+  }
+
+  #isDue(nowMs: number): boolean {
+    const { maxBytes, maxIntervalMs } = this.#settings
+    if (this.#bytes >= maxBytes) return true
+    return maxIntervalMs > 0 && nowMs - this.#sinceMs! >= maxIntervalMs
+  }
+
+  /** What is left must hold an entry that an older version refuses: it knows nothing of snapshots, and would take the log for whole. */
+  #cut(): void {
+    const { kept } = this.#store
+    const offset = kept.length > 1 ? kept[0]!.offset : 0
+    if (offset <= this.#askedFor || offset <= this.#log.startOffset) return
+    if (this.#refusedAt < offset) return
+    this.#askedFor = offset
+    this.#log.deleteBelow(offset)
+  }
+}
+
+function* encoded(entries: Iterable<MetadataEntry>): IterableIterator<Uint8Array> {
+  for (const entry of entries) yield encodeEntry(entry)
+}
