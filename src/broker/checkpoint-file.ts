@@ -71,7 +71,9 @@ export class CheckpointWriter {
     this.#wallMs = wallMs
     this.#entries = entries
     this.#file = disk.open(path, 'create')
-    this.#batch = this.#made([this.#said(HEADER, { version: VERSION, ...id, writtenAtMs: wallMs })])
+    const { offset, epoch } = id
+    const header = { version: VERSION, offset, epoch, writtenAtMs: wallMs }
+    this.#batch = this.#made([this.#said(HEADER, header)])
   }
 
   /** True when it is whole, and closed. */

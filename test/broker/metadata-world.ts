@@ -8,8 +8,10 @@ import { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
 
 const ROOT = '/data/broker-1'
 
+export const METADATA_DIRECTORY = `${ROOT}/metadata`
+
 /** A metadata log alone on a broker's disk; `settle` lets the flusher finish. */
-export function openMetadataLog(disk: SimulatedDisk) {
+export function openMetadataLog(disk: SimulatedDisk, segmentBytes?: number) {
   const flush = new SimulatedFlusher(disk)
   const ports = new MemoryPorts()
   ports.port('server')
@@ -26,9 +28,13 @@ export function openMetadataLog(disk: SimulatedDisk) {
     fronts: 1,
     diskMarkBytes: 0,
   })
-  const log = MetadataLog.open({ environment, directory: `${ROOT}/metadata` })
+  const directory = METADATA_DIRECTORY
+  const log = MetadataLog.open({
+    ...{ environment, directory },
+    ...(segmentBytes !== undefined && { segmentBytes }),
+  })
   const settle = () => {
     for (let turns = 0; flush.pending > 0 && turns < 100; turns++) flush.doWork()
   }
-  return { log, flush, lines, settle }
+  return { log, flush, lines, settle, environment }
 }
