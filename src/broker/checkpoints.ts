@@ -106,6 +106,8 @@ export class Checkpoints implements SnapshotStore {
       const why = this.#fault(id)
       if (why === null) return { ...id, entries: () => this.#read(id) }
       this.#complaints.push(why)
+      // the file stays for whoever may mend it, but nothing may rely on it: not how far the log goes back
+      this.#kept = this.#kept.filter((one) => one !== id)
       this.#options.environment.logger.log(
         'error',
         `A snapshot of the metadata is of no use: ${why}`,
