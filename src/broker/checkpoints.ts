@@ -30,6 +30,16 @@ export interface CheckpointsOptions {
   }
   /** The metadata log's. */
   readonly directory: string
+  /** There is another one, durable: what waits for one may go on. */
+  readonly onKept?: () => void
+}
+
+/** What is being made. */
+interface Making {
+  readonly id: SnapshotId
+  readonly done: (failed: Error | null) => void
+  /** null: all is written, and not durable yet. */
+  writer: CheckpointWriter | null
 }
 
 const byOffset = (a: SnapshotId, b: SnapshotId) => a.offset - b.offset || a.epoch - b.epoch
@@ -41,11 +51,9 @@ const byOffset = (a: SnapshotId, b: SnapshotId) => a.offset - b.offset || a.epoc
 export class Checkpoints implements SnapshotStore {
   readonly #options: CheckpointsOptions
   #kept: SnapshotId[]
-  #writing: { readonly id: SnapshotId; readonly writer: CheckpointWriter } | null = null
-  /** Written, or copied, and not durable yet. */
-  #ending: SnapshotId | null = null
+  #making: Making | null = null
   #complaints: string[] = []
-  #isClosed = false
+  #wantedFrom = 0
 
   /** Removes what a death has left half done. Throws DiskError. */
   static open(options: CheckpointsOptions): Checkpoints {
@@ -60,7 +68,7 @@ export class Checkpoints implements SnapshotStore {
     for (const name of names) {
       if (name.endsWith(`.checkpoint${PART}`)) disk.remove(`${directory}/${name}`)
     }
-    this.#kept = names.flatMap((name) => parseCheckpointName(name) ?? []).sort(byOffset)
+    this.#kept = checkpointsIn(disk, directory)
     // a death may have come between its rename and the flush of that
     if (this.#kept.length > 0) environment.flush.request(directory, () => {})
   }
@@ -70,7 +78,18 @@ export class Checkpoints implements SnapshotStore {
   }
 
   get isWriting(): boolean {
-    return this.#writing !== null || this.#ending !== null
+    return this.#making !== null
+  }
+
+  get wantedFrom(): number {
+    return this.#wantedFrom
+  }
+
+  /** Whether there is one of `offset` or later, so that what the log holds below may go; if not, one is wanted. */
+  covers(offset: number): boolean {
+    if (this.#kept.some((one) => one.offset >= offset)) return true
+    this.#wantedFrom = Math.max(this.#wantedFrom, offset)
+    return false
   }
 
   get complaints(): readonly string[] {
@@ -78,23 +97,40 @@ export class Checkpoints implements SnapshotStore {
   }
 
   begin(id: SnapshotId, entries: Iterator<Uint8Array>): boolean {
-    if (this.isWriting || this.#isClosed) return false
-    const { disk, clock } = this.#options.environment
-    this.#try(id, () => {
-      const writer = new CheckpointWriter(disk, this.#partOf(id), id, clock.wallMs(), entries)
-      this.#writing = { id, writer }
-    })
+    if (this.isWriting) return false
+    this.#begin(id, entries, () => {})
     return true
   }
 
+  /**
+   * Takes over another replica's newest snapshot, checked while it is copied, a slice a turn; whatever is being written here is let go of. `done` is called
+   * once there is one here of `fromOffset` or later, durable, or with why there is none.
+   */
+  copyFrom(directory: string, fromOffset: number, done: Making['done']): void {
+    if (this.covers(fromOffset)) {
+      done(null)
+      return
+    }
+    const { disk } = this.#options.environment
+    this.#letGo()
+    let id: SnapshotId | undefined
+    try {
+      id = checkpointsIn(disk, directory).findLast(({ offset }) => offset >= fromOffset)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+    }
+    if (id === undefined) {
+      done(new CheckpointError(`${directory} has no snapshot of offset ${fromOffset} or later`))
+    } else this.#begin(id, copies(disk, `${directory}/${checkpointName(id)}`, id), done)
+  }
+
   doWork(_nowMs: number): number {
-    const writing = this.#writing
-    if (writing === null) return 0
-    const { id, writer } = writing
-    this.#try(id, () => {
-      if (!writer.step()) return
-      this.#writing = null
-      this.#end(id)
+    const making = this.#making
+    if (making === null || making.writer === null) return 0
+    this.#try(making, () => {
+      if (making.writer?.step() !== true) return
+      making.writer = null
+      this.#end(making)
     })
     return 1
   }
@@ -116,35 +152,46 @@ export class Checkpoints implements SnapshotStore {
     return null
   }
 
-  /** Lets go of what is being written. */
+  /** Nothing more is written. */
   close(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    this.#writing?.writer.close()
-    this.#writing = null
+    this.#letGo()
   }
 
-  /** Makes what lies whole at {@link PART} a snapshot, as soon as that is durable. */
-  #end(id: SnapshotId): void {
-    const { directory, environment } = this.#options
-    const { disk, flush } = environment
-    this.#ending = id
-    flush.request(this.#partOf(id), (failed) => {
-      if (this.#isClosed) return
-      if (failed !== null) return this.#giveUp(id, failed)
-      this.#try(id, () => {
-        disk.rename(this.#partOf(id), this.#pathOf(id))
-        flush.request(directory, (lost) => {
-          if (this.#isClosed) return
-          if (lost === null) this.#keep(id)
-          else this.#giveUp(id, lost)
-        })
-      })
+  #begin(id: SnapshotId, entries: Iterator<Uint8Array>, done: Making['done']): void {
+    const { disk, clock } = this.#options.environment
+    const making: Making = { id, done, writer: null }
+    this.#making = making
+    this.#try(making, () => {
+      const wallMs = clock.wallMs()
+      making.writer = new CheckpointWriter(disk, this.#partOf(id), id, wallMs, entries)
     })
   }
 
-  #keep(id: SnapshotId): void {
-    this.#ending = null
+  /** Makes what lies whole at {@link PART} a snapshot, as soon as that is durable. */
+  #end(making: Making): void {
+    const { directory, environment } = this.#options
+    const { disk, flush } = environment
+    const { id } = making
+    const then = (work: () => void) => (failed: DiskError | null) => {
+      if (this.#making !== making) return
+      if (failed !== null) this.#giveUp(making, failed)
+      else this.#try(making, work)
+    }
+    const keep = then(() => this.#keep(making))
+    const rename = then(() => {
+      disk.rename(this.#partOf(id), this.#pathOf(id))
+      flush.request(directory, keep)
+    })
+    flush.request(this.#partOf(id), rename)
+  }
+
+  #letGo(): void {
+    this.#making?.writer?.close()
+    this.#making = null
+  }
+
+  #keep({ id, done }: Making): void {
+    this.#making = null
     const { offset, epoch } = id
     const isOther = (one: SnapshotId) => one.offset !== offset || one.epoch !== epoch
     this.#kept = [...this.#kept.filter(isOther), id].sort(byOffset)
@@ -152,6 +199,8 @@ export class Checkpoints implements SnapshotStore {
     logger.log('info', 'Snapshot of the metadata', { offset, epoch })
     const gone = this.#kept.splice(0, Math.max(0, this.#kept.length - CHECKPOINTS_KEPT))
     for (const one of gone) this.#remove(one)
+    done(null)
+    this.#options.onKept?.()
   }
 
   /** What cannot be removed does no harm, and is tried again with the next one. */
@@ -167,11 +216,9 @@ export class Checkpoints implements SnapshotStore {
     }
   }
 
-  #giveUp(id: SnapshotId, error: DiskError): void {
+  #giveUp({ id, done }: Making, error: Error): void {
     const { environment } = this.#options
-    this.#writing?.writer.close()
-    this.#writing = null
-    this.#ending = null
+    this.#letGo()
     const reason = error.message
     environment.logger.log('warn', 'A snapshot of the metadata cannot be made', { reason })
     try {
@@ -179,17 +226,18 @@ export class Checkpoints implements SnapshotStore {
     } catch (failed) {
       if (!(failed instanceof DiskError)) throw failed
     }
+    done(error)
   }
 
   /** On a full disk too: it is what lets the log be shorter. */
-  #try(id: SnapshotId, work: () => void): void {
+  #try(making: Making, work: () => void): void {
     const { space } = this.#options.environment
     try {
       if (space === null) work()
       else space.withReserve(work)
     } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-      this.#giveUp(id, error)
+      if (!(error instanceof DiskError || error instanceof CheckpointError)) throw error
+      this.#giveUp(making, error)
     }
   }
 
@@ -215,4 +263,15 @@ export class Checkpoints implements SnapshotStore {
   #partOf(id: SnapshotId): string {
     return `${this.#pathOf(id)}${PART}`
   }
+}
+
+const checkpointsIn = (disk: Disk, directory: string): SnapshotId[] =>
+  disk
+    .list(directory)
+    .flatMap((name) => parseCheckpointName(name) ?? [])
+    .sort(byOffset)
+
+/** Each to be kept until it is written. */
+function* copies(disk: Disk, path: string, id: SnapshotId): IterableIterator<Uint8Array> {
+  for (const bytes of readCheckpoint(disk, path, id)) yield bytes.slice()
 }

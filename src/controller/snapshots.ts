@@ -55,12 +55,17 @@ export class MetadataSnapshots {
   load(replay: (entry: MetadataEntry) => void): number {
     const { startOffset, endOffset } = this.#log
     const last = this.#store.kept.at(-1)?.offset ?? 0
-    if (this.#settings.isOnlyCopy === true && last > endOffset) {
+    const isOnlyCopy = this.#settings.isOnlyCopy === true
+    if (isOnlyCopy && last > endOffset) {
       throw new StartRefusedError(
         `metadata log: it ends at offset ${endOffset}, but a snapshot in its directory says what was before ${last}: the log has lost entries; restore it, or begin with another --data-dir`,
       )
     }
-    const newest = this.#store.newest(startOffset, endOffset)
+    // that of a replica may lie beyond the end of a log that is being filled: what it holds was committed
+    const newest = this.#store.newest(
+      startOffset,
+      isOnlyCopy ? endOffset : Number.POSITIVE_INFINITY,
+    )
     if (newest === null) {
       if (startOffset === 0) return 0
       const { complaints } = this.#store
@@ -87,8 +92,10 @@ export class MetadataSnapshots {
     const store = this.#store
     if (store.isWriting) return store.doWork(nowMs)
     this.#cut()
-    this.#isChanged = committed > (store.kept.at(-1)?.offset ?? 0)
-    if (!this.#isChanged || !this.#isDue(nowMs)) return 0
+    const last = store.kept.at(-1)?.offset ?? 0
+    this.#isChanged = committed > last
+    const isWanted = store.wantedFrom > last && committed >= store.wantedFrom
+    if (!this.#isChanged || !(isWanted || this.#isDue(nowMs))) return 0
     this.#bytes = 0
     this.#sinceMs = nowMs
     const id = { offset: committed, epoch: this.#log.epochBefore(committed) }

@@ -10,6 +10,8 @@ export interface SnapshotStore {
   /** Durable, the oldest first. */
   readonly kept: readonly SnapshotId[]
   readonly isWriting: boolean
+  /** One of this offset or later is waited for: set by whoever waits, heeded by whoever begins them. */
+  readonly wantedFrom: number
   /**
    * Begins to write one, which is there when it is among those kept; false while one is being written. What cannot be written is said and
    * let go of.

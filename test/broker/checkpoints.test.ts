@@ -12,9 +12,10 @@ const DIRECTORY = '/data/broker-1/metadata'
 const FOREVER = Number.MAX_SAFE_INTEGER
 
 /** Snapshots on a disk that has the directory, durable. */
-function open(disk: SimulatedDisk, reserveBytes = 0) {
-  disk.mkdirs(DIRECTORY)
-  for (const path of ['/', '/data', '/data/broker-1', DIRECTORY]) disk.flush(path)
+function open(disk: SimulatedDisk, reserveBytes = 0, directory = DIRECTORY) {
+  disk.mkdirs(directory)
+  const parent = directory.slice(0, directory.lastIndexOf('/'))
+  for (const path of ['/', '/data', parent, directory]) disk.flush(path)
   const flush = new SimulatedFlusher(disk)
   const lines: string[] = []
   const clock = new ManualClock()
@@ -28,7 +29,7 @@ function open(disk: SimulatedDisk, reserveBytes = 0) {
     reserveLater: false,
   })
   const environment = { disk, flush, clock, logger, space }
-  const store = Checkpoints.open({ environment, directory: DIRECTORY })
+  const store = Checkpoints.open({ environment, directory })
   const work = () => {
     for (let turn = 0; turn < 1_000 && store.isWriting; turn++) {
       store.doWork(0)
@@ -194,6 +195,64 @@ describe('snapshots of the metadata log', () => {
     work()
     expect(failures).toBe(1)
     expect(textsOf(store.newest(0, FOREVER)!.entries())).toEqual(textsOf(entriesOf(9)))
+  })
+})
+
+describe('another replica’s snapshot', () => {
+  const THEIRS = '/data/broker-2/metadata'
+
+  /** A disk on which another has two snapshots, the newest of several batches. */
+  function world() {
+    const disk = new SimulatedDisk()
+    const theirs = open(disk, 0, THEIRS)
+    for (const offset of [5, 9]) {
+      theirs.store.begin(id(offset), entriesOf(offset, 2_000))
+      theirs.work()
+    }
+    const ours = open(disk)
+    const ends: (string | null)[] = []
+    const copy = (from: number) =>
+      ours.store.copyFrom(THEIRS, from, (failed) => ends.push(failed?.message ?? null))
+    return { disk, ...ours, ends, copy }
+  }
+
+  it('is copied in slices, entry for entry, and what is written here is let go of', () => {
+    const { disk, store, work, ends, copy } = world()
+    store.begin(id(1), entriesOf(1, 5_000))
+    store.doWork(0)
+    copy(4)
+    expect(store.doWork(0)).toBe(1)
+    expect(ends).toEqual([])
+    work()
+    expect(ends).toEqual([null])
+    expect(store.kept).toEqual([id(9)])
+    expect(textsOf(store.newest(4, FOREVER)!.entries())).toEqual(textsOf(entriesOf(9, 2_000)))
+    copy(7)
+    expect(ends).toEqual([null, null])
+    expect(open(disk).store.kept).toEqual([id(9)])
+  })
+
+  it('is not taken where it is damaged, or none is late enough', () => {
+    const { disk, store, work, ends, copy } = world()
+    copy(10)
+    expect(ends[0]).toBe(`${THEIRS} has no snapshot of offset 10 or later`)
+    const path = `${THEIRS}/00000000000000000009-0000000003.checkpoint`
+    const bytes = disk.readFile(path).slice()
+    bytes[bytes.length - 200]! ^= 1
+    disk.writeFileAtomic(path, bytes)
+    copy(4)
+    work()
+    expect(ends[1]).toContain(`${path} is damaged`)
+    expect(store.kept).toEqual([])
+    expect(names(disk)).toEqual([])
+    copy(4)
+    disk.remove(path)
+    work()
+    expect(ends[2]).toContain('ENOENT')
+    copy(4)
+    work()
+    expect(ends[3]).toBe(null)
+    expect(store.kept).toEqual([id(5)])
   })
 })
 

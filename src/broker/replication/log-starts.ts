@@ -63,12 +63,19 @@ export class LogStarts {
     }
   }
 
-  /** Everything below `position` is committed: the log's start follows. `moved` is called when it has. */
-  commit(position: Position, log: PartitionLog, moved: () => void): void {
+  /**
+   * Everything below `position` is committed: the log's start follows, as soon as it may. `moved` is called when it has.
+   */
+  commit(
+    position: Position,
+    log: PartitionLog,
+    mayBeginAt: (offset: number) => boolean,
+    moved: () => void,
+  ): void {
     while (this.#starts.length > 0 && this.#starts[0]!.at < position) {
       const { at, offset } = this.#starts[0]!
       // what is below is committed, and not yet as durable here as the topic asks for
-      if (offset > log.highWatermark) return
+      if (offset > log.highWatermark || !mayBeginAt(offset)) return
       this.#starts.shift()
       const done = this.#waiting.get(at)
       this.#waiting.delete(at)

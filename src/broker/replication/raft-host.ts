@@ -34,6 +34,15 @@ export interface RaftHostOptions {
   readonly onLeadership: (group: ReplicaGroup) => void
   /** More is committed: the log's high watermark has moved. */
   readonly onCommit: (group: ReplicaGroup) => void
+  /** Whether what is below `offset` may go, of what is committed; always unless given. No: the group is to be touched when it may. */
+  readonly mayBeginAt?: (partition: PartitionNumber, offset: number) => boolean
+  /** The log is to begin anew at `offset`, after that of a broker that leads: `ready` is called once, with null when it may; at once unless given. */
+  readonly beforeRestart?: (
+    partition: PartitionNumber,
+    from: BrokerId,
+    offset: number,
+    ready: (failed: Error | null) => void,
+  ) => void
   /** Terms and votes cannot be kept any more: this broker is to end, and to be started anew. */
   readonly onBroken: (reason: DiskError) => void
   /** The files that were opened make no group: they are to be closed. */
@@ -253,6 +262,21 @@ export class RaftHost implements GroupHost, RaftSink {
 
   directoryOf({ partition }: ReplicaGroup, replica: ReplicaId): string {
     return this.#options.directoryOf(partition, brokerOf(replica))
+  }
+
+  mayBeginAt({ partition }: ReplicaGroup, offset: number): boolean {
+    return this.#options.mayBeginAt?.(partition, offset) ?? true
+  }
+
+  beforeRestart(
+    { partition }: ReplicaGroup,
+    from: ReplicaId,
+    offset: number,
+    ready: (failed: Error | null) => void,
+  ): void {
+    const { beforeRestart } = this.#options
+    if (beforeRestart === undefined) ready(null)
+    else beforeRestart(partition, brokerOf(from), offset, ready)
   }
 
   onLeadership(group: ReplicaGroup): void {

@@ -54,6 +54,15 @@ export interface GroupHost {
   /** Opens the files anew: the log has begun anew. Those before were abandoned. null where that cannot be now. */
   reopen(group: ReplicaGroup): ReplicaFiles | null
   directoryOf(group: ReplicaGroup, replica: ReplicaId): string
+  /** Whether what is below `offset` may go, which is committed; no: it is asked again when the group is touched. */
+  mayBeginAt(group: ReplicaGroup, offset: number): boolean
+  /** The log is to begin anew at `offset`, as the leader's does, `from`: `ready` is called once, when it may, or with why it cannot. */
+  beforeRestart(
+    group: ReplicaGroup,
+    from: ReplicaId,
+    offset: number,
+    ready: (failed: Error | null) => void,
+  ): void
   /** The role, the term or the leader is another, or what a leader knows of the commit. */
   onLeadership(group: ReplicaGroup): void
   /** More is committed. */
@@ -96,6 +105,7 @@ export class ReplicaGroup {
   #held: (() => void)[] = []
   #unstored = 0
   #isRestarting = false
+  #isClosed = false
   #isFlushed = false
   /** What came with snapshots lately: Raft says later which of them counts. */
   #bases: SnapshotIn[] = []
@@ -286,6 +296,7 @@ export class ReplicaGroup {
   }
 
   close(): void {
+    this.#isClosed = true
     this.#starts.refuseAll()
     this.#copy.stop()
     this.controls.close()
@@ -313,7 +324,8 @@ export class ReplicaGroup {
     if (ready.controls.length > 0) this.#tellStored()
     const isMore = log.commitTo(controls.offsetOf(ready.commit))
     if (ready.role !== Role.LEADER) this.#starts.refuseAll()
-    this.#starts.commit(ready.commit, log, () => this.#host.touch(this))
+    const mayBeginAt = (offset: number) => this.#host.mayBeginAt(this, offset)
+    this.#starts.commit(ready.commit, log, mayBeginAt, () => this.#host.touch(this))
     const { knowsCommit } = this
     const isChanged =
       ready.role !== this.#role ||
@@ -411,13 +423,17 @@ export class ReplicaGroup {
     }
     const { producers } = base
     invariant(producers !== null, 'the host has taken the producers out of their buffer')
-    this.log.restartAt(base.offset, { controls: header, producers }, (failed) => {
-      this.#isRestarting = false
-      if (failed !== null) {
-        this.#host.onFailed(this, failed)
-        return
-      }
-      this.#host.guard(this, () => this.#goOn(ready))
+    const { log } = this
+    const restart = () =>
+      log.restartAt(base.offset, { controls: header, producers }, (failed) => {
+        this.#isRestarting = false
+        if (failed !== null) this.#host.onFailed(this, failed)
+        else this.#host.guard(this, () => this.#goOn(ready))
+      })
+    this.#host.beforeRestart(this, restore.from, base.offset, (failed) => {
+      if (this.#isClosed) return
+      if (failed !== null) this.#host.onFailed(this, failed)
+      else this.#host.guard(this, restart)
     })
   }
 
