@@ -64,6 +64,7 @@ describe('a deleted topic', () => {
     const [cluster, tenant, topic] = world.entries
     next.controller.post('broker-1-1', {
       kind: 'metadata',
+      epoch: 1,
       first: 0,
       offset: 2,
       entries: [cluster!, tenant!],
@@ -72,7 +73,7 @@ describe('a deleted topic', () => {
     next.run()
     expect(next.disk.exists(next.directory(1))).toBe(true)
     const rest = { first: 2, offset: 3, entries: [topic!] }
-    next.controller.post('broker-1-1', { kind: 'metadata', ...rest })
+    next.controller.post('broker-1-1', { kind: 'metadata', epoch: 1, ...rest })
     next.run()
     expect(next.disk.exists(next.directory(1))).toBe(true)
     for (const name of [`${TENANT}/notes`, 'metadata', 'lost+found']) {
