@@ -4,7 +4,7 @@ import type { EntryLog } from '../../src/machine/entry-log.ts'
 import { liveUntil } from '../log/workload.ts'
 import { openMetadataLog } from './metadata-world.ts'
 
-const SEEDS = process.env.GRIOT_TEST_LONG ? 50 : 6
+const SEEDS = process.env.GRIOT_TEST_LONG ? 50 : 3
 const LIVES = 3
 const APPENDS_PER_LIFE = 4
 
