@@ -30,6 +30,8 @@ export interface CheckpointsOptions {
   }
   /** The metadata log's. */
   readonly directory: string
+  /** Directories of other replicas of that log. */
+  readonly others?: readonly string[]
   /** There is another one, durable: what waits for one may go on. */
   readonly onKept?: () => void
 }
@@ -54,6 +56,7 @@ export class Checkpoints implements SnapshotStore {
   #making: Making | null = null
   #complaints: string[] = []
   #wantedFrom = 0
+  #searches = 0
 
   /** Removes what a death has left half done. Throws DiskError. */
   static open(options: CheckpointsOptions): Checkpoints {
@@ -96,6 +99,11 @@ export class Checkpoints implements SnapshotStore {
     return this.#complaints
   }
 
+  /** A slice can be written now. */
+  get hasWork(): boolean {
+    return this.#making !== null && this.#making.writer !== null
+  }
+
   begin(id: SnapshotId, entries: Iterator<Uint8Array>): boolean {
     if (this.isWriting) return false
     this.#begin(id, entries, () => {})
@@ -113,17 +121,26 @@ export class Checkpoints implements SnapshotStore {
     }
     const { disk } = this.#options.environment
     this.#letGo()
-    let id: SnapshotId | undefined
-    try {
-      id = checkpointsIn(disk, directory).findLast(({ offset }) => offset >= fromOffset)
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-    }
-    if (id === undefined) {
+    const id = newestIn(disk, directory)
+    if (id === undefined || id.offset < fromOffset) {
       done(new CheckpointError(`${directory} has no snapshot of offset ${fromOffset} or later`))
     } else this.#begin(id, copies(disk, `${directory}/${checkpointName(id)}`, id), done)
   }
 
+  search(fromOffset: number): void {
+    const { environment, others = [] } = this.#options
+    const newest = (directory: string) => newestIn(environment.disk, directory)?.offset ?? -1
+    // by turns, so that none which cannot be read is in the way of the others for ever
+    const from = this.#searches++
+    for (let i = 0; i < others.length; i++) {
+      const directory = others[(from + i) % others.length]!
+      if (newest(directory) < fromOffset) continue
+      this.copyFrom(directory, fromOffset, () => {})
+      return
+    }
+  }
+
+  /** A slice of what is to be done; returns how much was done. */
   doWork(_nowMs: number): number {
     const making = this.#making
     if (making === null || making.writer === null) return 0
@@ -270,6 +287,16 @@ const checkpointsIn = (disk: Disk, directory: string): SnapshotId[] =>
     .list(directory)
     .flatMap((name) => parseCheckpointName(name) ?? [])
     .sort(byOffset)
+
+/** What cannot be looked at has none. */
+function newestIn(disk: Disk, directory: string): SnapshotId | undefined {
+  try {
+    return checkpointsIn(disk, directory).at(-1)
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    return undefined
+  }
+}
 
 /** Each to be kept until it is written. */
 function* copies(disk: Disk, path: string, id: SnapshotId): IterableIterator<Uint8Array> {

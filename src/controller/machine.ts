@@ -6,6 +6,7 @@ import { brokerConfigNumber } from '../image/broker-config.ts'
 import { METADATA_FORMAT, type MetadataEntry } from '../image/entry.ts'
 import { DEFAULT_TENANT_NAME } from '../image/image.ts'
 import type { ControllerRequest, ControllerResponse } from '../image/request.ts'
+import { refuse, refuseAll } from '../image/results.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { Decision, ReplicatedMachine } from '../machine/replicated-machine.ts'
 import type { TimelineRegistry } from '../machine/timeline.ts'
@@ -19,7 +20,6 @@ import { listReassignments, planReassignments, planSettled } from './reassign.ts
 import { StartRefusedError } from './refused.ts'
 import { planRegisterBroker } from './register-broker.ts'
 import { restated } from './restate.ts'
-import { refuse, refuseAll } from './results.ts'
 import { brokerKey, ControllerState } from './state.ts'
 
 /** The most producer ids that one request may take: a front asks for blocks of a thousand. */

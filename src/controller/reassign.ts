@@ -14,8 +14,8 @@ import type {
   ControllerResponse,
   OngoingReassignment,
 } from '../image/request.ts'
+import { type Refusal, refuse } from '../image/results.ts'
 import { refuseNodes } from './create-topics.ts'
-import { type Refusal, refuse } from './results.ts'
 import { brokerKey, type ControllerState, type TopicState } from './state.ts'
 
 type Request<Kind extends ControllerRequest['kind']> = Extract<ControllerRequest, { kind: Kind }>

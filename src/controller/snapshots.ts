@@ -15,6 +15,9 @@ export interface SnapshotSettings {
   readonly isOnlyCopy?: boolean
 }
 
+/** Between two looks for a snapshot that is missing here. */
+const SEARCH_AGAIN_MS = 1_000
+
 /**
  * Owned by the agent, which says what comes into the log, and what is committed. The log begins with the older of the snapshots that are kept, once there
  * are two: the newest may turn out to be unreadable.
@@ -32,6 +35,9 @@ export class MetadataSnapshots {
   #sinceMs: number | null = null
   #nowMs = 0
   #isChanged = false
+  #hasLooked = false
+  #searchAtMs = Number.NEGATIVE_INFINITY
+  #loading: { readonly offset: number; readonly entries: Iterator<Uint8Array> } | null = null
 
   constructor(store: SnapshotStore, log: EntryLog, settings: SnapshotSettings) {
     this.#store = store
@@ -42,41 +48,77 @@ export class MetadataSnapshots {
   /** The next turn that is needed if nothing else happens. */
   get nextTimerAtMs(): number {
     const { maxIntervalMs } = this.#settings
+    if (this.#loading !== null) return 0
+    if (this.#searchAtMs > this.#nowMs) return this.#searchAtMs
     if (!this.#isChanged || maxIntervalMs === 0 || this.#store.isWriting) {
       return Number.POSITIVE_INFINITY
     }
     return (this.#sinceMs ?? this.#nowMs) + maxIntervalMs
   }
 
+  /** A snapshot is being replayed: the state is none before that is done. */
+  get isLoading(): boolean {
+    return this.#loading !== null
+  }
+
+  /** Whether a snapshot comes before the log: nothing is applied yet, or what is, `applied`, ends before the log begins. */
+  precede(applied: number): boolean {
+    const { startOffset, committedOffset, term } = this.#log
+    if (applied < startOffset) return true
+    return !this.#hasLooked && (committedOffset > 0 || term !== 0)
+  }
+
   /**
-   * Replays the newest snapshot that can be read; returns where the log goes on from there, 0 where there is none and none is needed. Throws
-   * {@link StartRefusedError} where the log does not go back to any.
+   * Looks for the newest snapshot that can be read, to be replayed by {@link load}. False where there is none: none is needed, or one is looked for with the
+   * other replicas. Throws {@link StartRefusedError} where there are no others.
    */
-  load(replay: (entry: MetadataEntry) => void): number {
+  begin(nowMs: number): boolean {
     const { startOffset, endOffset } = this.#log
-    const last = this.#store.kept.at(-1)?.offset ?? 0
     const isOnlyCopy = this.#settings.isOnlyCopy === true
+    const last = this.#store.kept.at(-1)?.offset ?? 0
     if (isOnlyCopy && last > endOffset) {
       throw new StartRefusedError(
         `metadata log: it ends at offset ${endOffset}, but a snapshot in its directory says what was before ${last}: the log has lost entries; restore it, or begin with another --data-dir`,
       )
     }
+    if (this.#store.isWriting || nowMs < this.#searchAtMs) return false
     // that of a replica may lie beyond the end of a log that is being filled: what it holds was committed
-    const newest = this.#store.newest(
-      startOffset,
-      isOnlyCopy ? endOffset : Number.POSITIVE_INFINITY,
-    )
-    if (newest === null) {
-      if (startOffset === 0) return 0
-      const { complaints } = this.#store
-      const why = complaints.length > 0 ? complaints.join('; ') : 'there is none in its directory'
-      throw new StartRefusedError(
-        `metadata log: it begins at offset ${startOffset}, and no snapshot can be read that says what was before: ${why}; restore the file, or begin with another --data-dir`,
-      )
+    const found = this.#store.newest(startOffset, isOnlyCopy ? endOffset : Number.POSITIVE_INFINITY)
+    if (found === null) {
+      this.#hasLooked ||= startOffset === 0
+      if (startOffset > 0) this.#search(nowMs)
+      return false
     }
-    const { offset } = newest
-    for (const bytes of newest.entries()) replay(decodeEntry(bytes, offset))
-    return offset
+    this.#hasLooked = true
+    this.#loading = { offset: found.offset, entries: found.entries() }
+    return true
+  }
+
+  /** Replays some; returns where the log goes on when that was all, null when more follow. */
+  load(entriesMax: number, replay: (entry: MetadataEntry) => void): number | null {
+    const { offset, entries } = this.#loading!
+    for (let i = 0; i < entriesMax; i++) {
+      const { value, done } = entries.next()
+      if (done === true) {
+        this.#loading = null
+        return offset
+      }
+      replay(decodeEntry(value, offset))
+    }
+    return null
+  }
+
+  /** What was applied ends before the log begins. */
+  #search(nowMs: number): void {
+    const { startOffset } = this.#log
+    const { complaints } = this.#store
+    const why = complaints.length > 0 ? complaints.join('; ') : 'there is none in its directory'
+    const what = `metadata log: it begins at offset ${startOffset}, and no snapshot can be read that says what was before: ${why}`
+    if (this.#settings.isOnlyCopy === true) {
+      throw new StartRefusedError(`${what}; restore the file, or begin with another --data-dir`)
+    }
+    this.#searchAtMs = nowMs + SEARCH_AGAIN_MS
+    this.#store.search(startOffset)
   }
 
   /** An entry is in the log, committed or not. */
@@ -85,12 +127,12 @@ export class MetadataSnapshots {
     if (bytes[0] === METADATA_FORMAT) this.#refusedAt = offset
   }
 
-  /** A slice, if there is anything to be done. Everything below `committed` is replayed; `restate` says what that is. */
+  /** Begins what is due. Everything below `committed` is replayed; `restate` says what that is. */
   doWork(nowMs: number, committed: number, restate: () => Iterable<MetadataEntry>): number {
     this.#nowMs = nowMs
     this.#sinceMs ??= nowMs
     const store = this.#store
-    if (store.isWriting) return store.doWork(nowMs)
+    if (store.isWriting) return 0
     this.#cut()
     const last = store.kept.at(-1)?.offset ?? 0
     this.#isChanged = committed > last
@@ -113,7 +155,7 @@ export class MetadataSnapshots {
     const { kept } = this.#store
     const offset = kept.length > 1 ? kept[0]!.offset : 0
     if (offset <= this.#askedFor || offset <= this.#log.startOffset) return
-    if (this.#refusedAt < offset) return
+    if (this.#refusedAt < offset || !this.#log.takesEntries) return
     this.#askedFor = offset
     this.#log.deleteBelow(offset)
   }

@@ -27,7 +27,7 @@ export function nodesOf(context: RequestContext): Node[] {
 export const rackOf = ({ services, cellId }: RequestContext, nodeId: number): string | null =>
   services.image.brokerDirectory(cellId, nodeId as BrokerId)?.rack ?? null
 
-/** Which node clients take for the controller: broker 1, on whose thread it runs. Any node can be asked. */
+/** Which node clients take for the controller: any node can be asked, wherever it is. */
 export const CONTROLLER_NODE = 1
 
 /**

@@ -55,6 +55,7 @@ export class MetadataImage implements MetadataView {
   #nextPartition = 1
   /** More messages of a snapshot follow. */
   #isPartial = false
+  #epoch = 0
 
   /** `brokerConfigs`: static broker configs that give topics their defaults. */
   constructor(brokerConfigs: ConfigValues = {}) {
@@ -63,6 +64,11 @@ export class MetadataImage implements MetadataView {
 
   get offset(): number {
     return this.#offset
+  }
+
+  /** The latest term of a controller that has been heard of; it stays when the image begins anew. */
+  get epoch(): number {
+    return this.#epoch
   }
 
   get clusterId(): string {
@@ -323,6 +329,12 @@ export class MetadataImage implements MetadataView {
     this.#told.prune((number) => !this.#isGone(number))
   }
 
+  /** A controller leads in this term. */
+  noteEpoch(epoch: number): void {
+    invariant(epoch >= this.#epoch, 'terms of controllers rise')
+    this.#epoch = epoch
+  }
+
   /** After each message; what was told of partitions that have gone is forgotten as soon as a snapshot is whole. */
   messageEnds(message: MetadataMessage): void {
     const isSnapshot = message.first === 0 || this.#isPartial
@@ -432,9 +444,11 @@ export class MetadataImage implements MetadataView {
 
 /**
  * Applies a control message: `first` = 0 starts anew, else it must begin where the image ends. Throws {@link InvariantError} on
- * a gap. The image is whole unless the message says `more`.
+ * a gap. The image is whole unless the message says `more`. False, and nothing is done: it is of a controller that is none any more.
  */
-export function applyMetadata(image: MetadataImage, message: MetadataMessage): void {
+export function applyMetadata(image: MetadataImage, message: MetadataMessage): boolean {
+  if (message.epoch < image.epoch) return false
+  image.noteEpoch(message.epoch)
   if (message.first === 0 && image.offset !== 0) image.clear()
   if (message.first !== image.offset) {
     throw new InvariantError(
@@ -444,4 +458,5 @@ export function applyMetadata(image: MetadataImage, message: MetadataMessage): v
   for (const entry of message.entries) image.apply(entry)
   image.seek(message.offset)
   image.messageEnds(message)
+  return true
 }

@@ -39,8 +39,8 @@ export function* imageEntries(image: MetadataImage): IterableIterator<MetadataEn
   if (next > end) yield { kind: 'next-partition', next }
 }
 
-/** `image` as the messages that start another one at the same offset. */
-export function snapshotMessages(image: MetadataImage): MetadataMessage[] {
+/** `image` as the messages, of the controller in term `epoch`, that start another one at the same offset. */
+export function snapshotMessages(image: MetadataImage, epoch: number): MetadataMessage[] {
   const entries = [...imageEntries(image)]
   const messages: MetadataMessage[] = []
   for (let first = 0; first < entries.length; first += SNAPSHOT_CHUNK_ENTRIES) {
@@ -48,7 +48,10 @@ export function snapshotMessages(image: MetadataImage): MetadataMessage[] {
     const more = first + chunk.length < entries.length
     // Each entry here stands for at least one of the log, so the chunks' offsets never pass the image's.
     const offset = more ? first + chunk.length : image.offset
-    messages.push({ kind: 'metadata', first, offset, entries: chunk, ...(more && { more }) })
+    messages.push({
+      ...{ kind: 'metadata', epoch, first, offset, entries: chunk },
+      ...(more && { more }),
+    } as const)
   }
   return messages
 }

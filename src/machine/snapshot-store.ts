@@ -5,7 +5,7 @@ export interface SnapshotId {
   readonly epoch: number
 }
 
-/** Snapshots of a {@link ReplicatedMachine} on disk, opaque entries. Made in slices, of which one is done in each turn. */
+/** Snapshots of a {@link ReplicatedMachine} on disk, opaque entries. They are written in slices, by whoever owns the store, in later turns. */
 export interface SnapshotStore {
   /** Durable, the oldest first. */
   readonly kept: readonly SnapshotId[]
@@ -17,8 +17,8 @@ export interface SnapshotStore {
    * let go of.
    */
   begin(id: SnapshotId, entries: Iterator<Uint8Array>): boolean
-  /** A slice of what is to be done; returns how much was done. */
-  doWork(nowMs: number): number
+  /** Looks for one of `fromOffset` or later with the other replicas, and copies it: what it says was committed, wherever it lies. */
+  search(fromOffset: number): void
   /**
    * The newest that is whole, of those from `fromOffset` up to `toOffset`; null where there is none. Why others count no more has been said. Throws what
    * reading the disk throws.

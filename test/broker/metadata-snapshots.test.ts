@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { SeededRandom } from '../../src/base/random.ts'
-import { Checkpoints } from '../../src/broker/checkpoints.ts'
 import { ControllerAgent } from '../../src/controller/agent.ts'
 import { decodeEntry } from '../../src/controller/entry-codec.ts'
 import { applyMetadata, MetadataImage } from '../../src/image/image.ts'
@@ -27,10 +26,11 @@ function life(
   appended: Appended = [],
   { maxBytes = SNAPSHOT_BYTES, maxIntervalMs = 0 }: Settings = {},
 ) {
-  const { log, flush, environment } = openMetadataLog(disk, SEGMENT_BYTES)
+  const world = openMetadataLog(disk, () => 0, SEGMENT_BYTES)
+  const { log, flush, environment } = world
   const follower = new MetadataImage()
   const answered: { kind: string; first: number }[] = []
-  const store = Checkpoints.open({ environment, directory: METADATA_DIRECTORY })
+  const store = log.snapshots
   appended.length = log.endOffset
   const append = log.append.bind(log)
   let crash: unknown = null
@@ -50,29 +50,26 @@ function life(
     ...{ log, clock: environment.clock, random: new SeededRandom(7), logger: environment.logger },
     settings: { cells: 1, brokersPerCell: 3, defaultPartitions: 2, isReplicated: false },
     snapshots: { store, maxBytes, maxIntervalMs, isOnlyCopy: true },
-    publish: (message) => applyMetadata(follower, structuredClone(message)),
+    publish: (message) => void applyMetadata(follower, structuredClone(message)),
     respond: (_front, _correlation, response) => {
-      if (response.kind === 'allocate-producer-ids') answered.push(response)
+      if (response?.kind === 'allocate-producer-ids') answered.push(response)
     },
   })
   let nowMs = 0
   const turn = (atMs = nowMs) => {
     nowMs = atMs
-    const work = log.doWork(nowMs) + agent.doWork(nowMs) + flush.doWork()
+    const work = world.turn() + agent.doWork(nowMs) + flush.doWork()
     if (crash !== null) throw crash
     return work
   }
   const settle = () => {
-    for (let turns = 0; turns < 200 && turn() > 0; turns++);
+    for (let idle = 0; idle < 3; ) idle = turn() > 0 ? 0 : idle + 1
   }
   const ask = (request: ControllerRequest) => {
     agent.onRequest('front-0', follower.defaultTenant!.tenantId, 0, request)
     settle()
   }
-  const start = () => {
-    agent.start()
-    settle()
-  }
+  const start = () => settle()
   return { log, agent, follower, store, answered, ask, start, settle, turn }
 }
 
@@ -173,13 +170,13 @@ describe('a metadata log with snapshots', () => {
     const last = disk.list(METADATA_DIRECTORY).findLast((one) => /\.checkpoint$/.test(one))
     spoil(older!)
     spoil(last!)
-    expect(() => life(disk, appended).agent.start()).toThrow(
+    expect(() => life(disk, appended).start()).toThrow(
       new RegExp(
         `it begins at offset \\d+, and no snapshot .*${last} is damaged.*${newest} is.*${older}`,
       ),
     )
     for (const name of [older!, newest!, last!]) disk.remove(`${METADATA_DIRECTORY}/${name}`)
-    expect(() => life(disk, appended).agent.start()).toThrow('there is none in its directory')
+    expect(() => life(disk, appended).start()).toThrow('there is none in its directory')
   })
 
   it('is refused where it has lost what its snapshot says', () => {
@@ -194,7 +191,7 @@ describe('a metadata log with snapshots', () => {
     for (const name of disk.list('/data/broker-1')) {
       if (/recovery/.test(name)) disk.remove(`/data/broker-1/${name}`)
     }
-    expect(() => life(disk).agent.start()).toThrow('it ends at offset 0, but a snapshot')
+    expect(() => life(disk).start()).toThrow('it ends at offset 0, but a snapshot')
   })
 
   it('gets one after an hour of few changes, and none where nothing has changed', () => {
@@ -239,7 +236,9 @@ describe('a metadata log with snapshots', () => {
     work(again, 20)
     expect(again.log.startOffset).toBeGreaterThan(100)
     const formats: number[] = []
-    again.log.read(again.log.startOffset, (_, bytes) => formats.push(bytes[0]!))
+    again.log.read(again.log.startOffset, again.log.endOffset, (_, bytes) =>
+      formats.push(bytes[0]!),
+    )
     expect(formats).toContain(4)
   })
 })

@@ -121,7 +121,7 @@ describe('a machine and an image made from what a machine restates', () => {
     expect(entry).toMatchObject({ kind: 'topic-created', firstPartition: 10 })
     // nor do images that threads are given
     const late = new MetadataImage()
-    for (const message of snapshotMessages(world.image)) applyMetadata(late, message)
+    for (const message of snapshotMessages(world.image, 1)) applyMetadata(late, message)
     expect([late.nextPartition, late.offset]).toEqual([10, world.offset])
   })
 

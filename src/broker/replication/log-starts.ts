@@ -69,8 +69,7 @@ export class LogStarts {
   commit(
     position: Position,
     log: PartitionLog,
-    mayBeginAt: (offset: number) => boolean,
-    moved: () => void,
+    { mayBeginAt, moved }: { mayBeginAt: (offset: number) => boolean; moved: () => void },
   ): void {
     while (this.#starts.length > 0 && this.#starts[0]!.at < position) {
       const { at, offset } = this.#starts[0]!

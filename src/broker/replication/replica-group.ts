@@ -22,12 +22,15 @@ import {
   type Term,
 } from '../../raft/types.ts'
 import { BatchCopy, type CopyStep } from './batch-copy.ts'
+import { firstOffsetOf, placeIn } from './log-places.ts'
 import { LogStarts } from './log-starts.ts'
 
 interface SnapshotIn {
   readonly message: Message
   readonly base: NonNullable<ReceivedMessage['base']>
 }
+
+export type RestartReady = (failed: Error | null) => void
 
 /** Of snapshots in one turn. */
 const BASES_MAX = 4
@@ -41,6 +44,10 @@ export class LogFailedError extends Error {
 export interface ReplicaFiles {
   readonly log: PartitionLog
   readonly controls: ControlEntries
+  /** Nobody else has ever had a vote: what it may have forgotten, nobody was promised. */
+  readonly isAlone?: boolean
+  /** Nothing is written after control entries before they are durable: see {@link ControlEntries.open}. */
+  readonly isOrdered?: boolean
 }
 
 /** What a group needs of its host. */
@@ -57,12 +64,7 @@ export interface GroupHost {
   /** Whether what is below `offset` may go, which is committed; no: it is asked again when the group is touched. */
   mayBeginAt(group: ReplicaGroup, offset: number): boolean
   /** The log is to begin anew at `offset`, as the leader's does, `from`: `ready` is called once, when it may, or with why it cannot. */
-  beforeRestart(
-    group: ReplicaGroup,
-    from: ReplicaId,
-    offset: number,
-    ready: (failed: Error | null) => void,
-  ): void
+  beforeRestart(group: ReplicaGroup, from: ReplicaId, offset: number, ready: RestartReady): void
   /** The role, the term or the leader is another, or what a leader knows of the commit. */
   onLeadership(group: ReplicaGroup): void
   /** More is committed. */
@@ -101,9 +103,11 @@ export class ReplicaGroup {
   #term: Term
   #leader: ReplicaId = NO_REPLICA
   #knewCommit = false
-  /** Messages that wait for a hard state, and how many of those are not durable. */
+  /** Messages that wait for a hard state, or for what a life before has written, and how many of those are not durable. */
   #held: (() => void)[] = []
   #unstored = 0
+  /** What was found in the log is one of them. */
+  #isTailUndurable = false
   #isRestarting = false
   #isClosed = false
   #isFlushed = false
@@ -144,6 +148,30 @@ export class ReplicaGroup {
       controls: () => this.#files.controls,
       directoryOf: (replica) => host.directoryOf(this, replica),
     })
+    this.#holdUntilDurable()
+  }
+
+  /**
+   * Where the topic asks for flushes, a life before may have written what it did not make durable: this one speaks, and with that promises to have it,
+   * when it is. What a leader commits needs the start of its term, whose flush comes after this one.
+   */
+  #holdUntilDurable(): void {
+    const { log } = this
+    const asks = log.config.flushMessages !== Number.MAX_SAFE_INTEGER
+    if (!asks || !log.foundPoint.dirty) return
+    this.#unstored++
+    this.#isTailUndurable = true
+    log.requestFlush((failed) => {
+      // else the log has failed, and the group with it
+      if (failed === null) this.#host.guard(this, () => this.#tailStored())
+    })
+  }
+
+  #tailStored(): void {
+    if (!this.#isTailUndurable) return
+    this.#isTailUndurable = false
+    this.hardStateStored()
+    this.#host.touch(this)
   }
 
   get log(): PartitionLog {
@@ -160,7 +188,14 @@ export class ReplicaGroup {
 
   /** Batches are taken: this replica leads, its term has begun in its log, and it is not handing leadership over. */
   get takesAppends(): boolean {
-    return this.#ledTerm === this.raft.term && this.raft.takesProposals && !this.#isRestarting
+    if (this.#isRestarting || this.#isHeld) return false
+    return this.#ledTerm === this.raft.term && this.raft.takesProposals
+  }
+
+  /** Control entries are not durable yet, which nothing may follow before. */
+  get #isHeld(): boolean {
+    if (this.#files.isOrdered !== true) return false
+    return this.#isTailUndurable || this.#undurableFrom !== Number.POSITIVE_INFINITY
   }
 
   /** What is committed includes all that was committed in earlier terms: reads may say where the log ends. */
@@ -170,7 +205,7 @@ export class ReplicaGroup {
 
   /** Something can be copied now. */
   get hasWork(): boolean {
-    return this.#copy.isActive && !this.#isRestarting
+    return this.#copy.isActive && !this.#isRestarting && !this.#isHeld
   }
 
   /** Nothing of it is under way, and everybody who is to have something has it: it may be closed until it is touched. */
@@ -263,6 +298,7 @@ export class ReplicaGroup {
 
   /** Copies a bit of what the leader has. */
   copySome(nowMs: number): CopyStep {
+    if (this.#isHeld) return 'waits'
     const step = this.#copy.step(nowMs)
     if (step === 'moved') this.#tellStored()
     return step
@@ -297,6 +333,7 @@ export class ReplicaGroup {
 
   close(): void {
     this.#isClosed = true
+    this.#isTailUndurable = false
     this.#starts.refuseAll()
     this.#copy.stop()
     this.controls.close()
@@ -324,8 +361,10 @@ export class ReplicaGroup {
     if (ready.controls.length > 0) this.#tellStored()
     const isMore = log.commitTo(controls.offsetOf(ready.commit))
     if (ready.role !== Role.LEADER) this.#starts.refuseAll()
-    const mayBeginAt = (offset: number) => this.#host.mayBeginAt(this, offset)
-    this.#starts.commit(ready.commit, log, mayBeginAt, () => this.#host.touch(this))
+    this.#starts.commit(ready.commit, log, {
+      mayBeginAt: (offset) => this.#host.mayBeginAt(this, offset),
+      moved: () => this.#host.touch(this),
+    })
     const { knowsCommit } = this
     const isChanged =
       ready.role !== this.#role ||
@@ -431,9 +470,8 @@ export class ReplicaGroup {
         else this.#host.guard(this, () => this.#goOn(ready))
       })
     this.#host.beforeRestart(this, restore.from, base.offset, (failed) => {
-      if (this.#isClosed) return
       if (failed !== null) this.#host.onFailed(this, failed)
-      else this.#host.guard(this, restart)
+      else if (!this.#isClosed) this.#host.guard(this, restart)
     })
   }
 
@@ -447,6 +485,7 @@ export class ReplicaGroup {
     this.#logStartOffset = files.log.logStartOffset
     this.#undurableFrom = Number.POSITIVE_INFINITY
     this.#controlsAppended++
+    this.#tailStored()
     this.#finish(ready)
     this.#host.touch(this)
   }
@@ -458,28 +497,3 @@ export class ReplicaGroup {
  */
 const atLeast = (state: HardState | null, term: Term): HardState =>
   state === null || state.term < term ? { term, vote: NO_REPLICA } : state
-
-/** Of the batch that holds the log's start, which may lie within it: a follower begins with whole batches. Throws DiskError. */
-function firstOffsetOf(log: PartitionLog): number {
-  const { logStartOffset, logEndOffset } = log
-  if (logStartOffset >= logEndOffset) return logStartOffset
-  const { batchBaseOffset } = placeIn(log, logStartOffset)
-  return batchBaseOffset < 0 ? logStartOffset : Math.min(batchBaseOffset, logStartOffset)
-}
-
-/** Where the batch that holds `offset` is in a log's files. Throws DiskError. */
-function placeIn(log: PartitionLog, offset: number): AppendPlace {
-  const { segments } = log
-  const index = segments.findLastIndex((segment) => segment.baseOffset <= offset)
-  for (const segment of segments.slice(Math.max(0, index))) {
-    const found = segment.findBatch(offset, segment.size)
-    if (found === null) continue
-    return {
-      segmentBaseOffset: segment.baseOffset,
-      filePosition: found.position,
-      batchBaseOffset: found.baseOffset,
-      gapsTo: log.cleanPoint.gapsTo,
-    }
-  }
-  return NO_PLACE
-}

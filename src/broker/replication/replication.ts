@@ -1,7 +1,7 @@
 import { ErrorCode } from '../../base/error-code.ts'
 import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
 import type { MetadataView } from '../../image/view.ts'
-import { type BeatSource, BrokerLiveness, LIVENESS_TIMEOUT_MS } from '../../link/broker-liveness.ts'
+import type { BeatSource } from '../../link/broker-liveness.ts'
 import type { LeaderChange } from '../../link/control.ts'
 import type { ControlPort, PeerName } from '../../link/ports.ts'
 import { ProduceReason } from '../../link/produce-reason.ts'
@@ -11,11 +11,14 @@ import { HardStates } from '../../log/hard-states.ts'
 import { HARD_STATES_FILE } from '../../log/hard-states-format.ts'
 import { NO_REPLICA, Role } from '../../raft/types.ts'
 import type { BrokerLink } from '../broker-link.ts'
+import { METADATA_PARTITION } from '../metadata-log.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
 import { InSync, majority } from './in-sync.ts'
 import { LeadershipMoves } from './leadership-moves.ts'
 import { isSettled, moveMembership } from './membership-moves.ts'
+import { type MetadataFiles, MetadataGroup, PREFERRED_AFTER_MS } from './metadata-group.ts'
+import { Peers, STOOD_STILL_MS } from './peers.ts'
 import { isNext, RaftHost } from './raft-host.ts'
 import type { ReplicaGroup } from './replica-group.ts'
 import { ReplicaMoving } from './replica-moving.ts'
@@ -36,6 +39,8 @@ export interface ReplicationOptions {
   readonly control: ControlPort
   /** Which peers live; null: all of them, for ever. */
   readonly beats: BeatSource | null
+  /** Where this broker is one of those that may keep the metadata log. */
+  readonly metadata: MetadataFiles | null
   /** Of this broker's directory: until the image knows it, no replica of a group is opened. null: as if it did. */
   readonly directoryId: string | null
   /** Bytes that a peer has sent by control message; null where they have not come. */
@@ -54,9 +59,7 @@ export interface ReplicationOptions {
 
 /** How often it is looked who keeps up, and whose leadership is to go back. */
 const SWEEP_MS = 1_000
-/** Leadership goes back to the preferred replica once its broker has lived for so long, … */
-const PREFERRED_AFTER_MS = 5_000
-/** … and of so many partitions at a time, so that nobody notices. */
+/** Leadership goes back to preferred replicas of so many partitions at a time, so that nobody notices. */
 const MOVES_PER_SWEEP = 32
 
 /**
@@ -66,7 +69,8 @@ const MOVES_PER_SWEEP = 32
 export class Replication {
   readonly #options: ReplicationOptions
   readonly #host: RaftHost
-  readonly #liveness: BrokerLiveness | null
+  readonly #peers: Peers
+  readonly #metadata: MetadataGroup | null
   readonly #opening: ReplicaOpening
   readonly #inSync: InSync
   readonly #moves: LeadershipMoves
@@ -80,10 +84,6 @@ export class Replication {
   readonly #unfit = new UnfitReplicas()
   /** To be told with this turn. */
   #changes: LeaderChange[] = []
-  /** Since when each peer can be reached. */
-  readonly #reachableSinceMs = new Map<BrokerId, number>()
-  /** Peers that somebody has cut off on purpose. */
-  readonly #cut = new Set<BrokerId>()
   #hardStates: HardStates | null = null
   #isStopped = false
   #sweepAtMs = 0
@@ -124,23 +124,30 @@ export class Replication {
       onUnopened: (number, reason) => this.#onFailed(number, reason),
       onFailed: ({ partition }, reason) => this.#onFailed(partition, reason),
     })
-    this.#liveness =
-      beats === null || links.length === 0
-        ? null
-        : new BrokerLiveness({
-            brokers: links.length + 1,
-            self: brokerId - 1,
-            listener: {
-              onReachable: (index) => this.#onReachable((index + 1) as BrokerId),
-              onUnreachable: (index) => this.peerGone((index + 1) as BrokerId),
-              probe: (index) => this.#host.linkTo((index + 1) as BrokerId)?.probe(),
-            },
-          })
-    for (const { broker } of links) {
-      // until it says that it serves
-      if (this.#liveness !== null) this.#host.setReachable(broker, false)
-      else this.#reachableSinceMs.set(broker, 0)
-    }
+    this.#metadata = this.#newMetadata(options)
+    if (this.#metadata !== null) this.#host.metadata = this.#metadata
+    this.#peers = new Peers({
+      ...{ brokerId, links, beats, host: this.#host },
+      onChange: () => this.#onReachability(),
+    })
+  }
+
+  #newMetadata(options: ReplicationOptions): MetadataGroup | null {
+    const { metadata } = options
+    if (metadata === null) return null
+    return new MetadataGroup({
+      ...options,
+      ...metadata,
+      host: this.#host,
+      hardStateOf: () => this.#openHardStates().get(METADATA_PARTITION),
+      isRegistered: () => this.isRegistered,
+      reachableForMs: (broker) => this.#peers.reachableForMs(broker),
+    })
+  }
+
+  /** The metadata log, where this broker is one of those that may keep it. */
+  get metadata(): MetadataGroup | null {
+    return this.#metadata
   }
 
   /** Partitions that this broker leads, of those that are open. */
@@ -159,25 +166,30 @@ export class Replication {
   get nextTimerAtMs(): number {
     const isSwept = this.#led.size > 0 || this.#replicaMoves.isBusy || this.#unfit.size > 0
     const sweepAtMs = isSwept ? this.#sweepAtMs : Number.POSITIVE_INFINITY
-    const lookAtMs = this.#liveness?.nextLookAtMs ?? Number.POSITIVE_INFINITY
-    return Math.min(this.#host.nextTimerAtMs, sweepAtMs, lookAtMs, this.#moves.nextTimerAtMs)
+    return Math.min(
+      this.#host.nextTimerAtMs,
+      sweepAtMs,
+      this.#peers.nextLookAtMs,
+      this.#moves.nextTimerAtMs,
+      this.#metadata?.nextTimerAtMs ?? Number.POSITIVE_INFINITY,
+    )
   }
 
   /** Before a turn's commands: who lives. Throws where this broker cannot keep its votes. */
   look(nowMs: number): number {
-    const stoodStill = this.#nowMs > 0 && nowMs - this.#nowMs >= LIVENESS_TIMEOUT_MS
+    const stoodStill = this.#nowMs > 0 && nowMs - this.#nowMs >= STOOD_STILL_MS
     this.#nowMs = nowMs
-    const { beats } = this.#options
     if (this.#broken !== null) {
       throw new Error(`terms and votes cannot be kept any more: ${this.#broken.message}`)
     }
-    const told = this.#liveness === null ? 0 : this.#liveness.look(nowMs, beats!)
+    const told = this.#peers.look(nowMs)
     if (stoodStill) this.#resignAll(nowMs)
     return told
   }
 
   /** This thread took no turn for so long that the others took it for one that hangs: they may have elected, and nothing that it would answer is sure. */
   #resignAll(nowMs: number): void {
+    this.#metadata?.resign()
     for (const { group } of this.#led) {
       group?.raft.resign()
       if (group !== null) this.#host.touch(group)
@@ -187,7 +199,8 @@ export class Replication {
 
   /** What peers say, and what follows from it and from this turn's commands; then the fronts are told of leaders. */
   doWork(nowMs: number): number {
-    let work = this.#host.doWork(nowMs)
+    let work = this.#metadata?.doWork(nowMs) ?? 0
+    work += this.#host.doWork(nowMs)
     // what more than a majority is to hold is answered without a commit that moves
     for (const replica of this.#strict) if (replica.waiting.size > 0) this.#options.onMoved(replica)
     if (nowMs >= this.#sweepAtMs) {
@@ -298,17 +311,9 @@ export class Replication {
     if (isKept) this.#openHardStates().forget(number)
   }
 
-  /** The server says that its thread has ended. A next life that was seen before that is told of again. */
+  /** The server says that its thread has ended. */
   peerEnded(broker: BrokerId): void {
-    this.#liveness?.noteGone(broker - 1)
-    this.peerGone(broker)
-  }
-
-  /** Its thread has ended, or does not turn: it is not waited for. */
-  peerGone(broker: BrokerId): void {
-    this.#reachableSinceMs.delete(broker)
-    this.#host.setReachable(broker, false)
-    this.#onReachability()
+    this.#peers.ended(broker)
   }
 
   /** Another thread is that peer now; whether it can be reached is told apart. */
@@ -318,13 +323,7 @@ export class Replication {
 
   /** Nothing that the two brokers say to each other arrives, as long as `isCut`. */
   cut(broker: BrokerId, isCut: boolean): void {
-    if (isCut) {
-      this.#cut.add(broker)
-      this.peerGone(broker)
-      return
-    }
-    this.#cut.delete(broker)
-    if (this.#liveness === null || this.#liveness.isReachable(broker - 1)) this.#onReachable(broker)
+    this.#peers.cut(broker, isCut)
   }
 
   /** From a front: hand that partition over to the replica of `to`. */
@@ -340,13 +339,6 @@ export class Replication {
       this.#host.touch(group)
       this.#moves.add(move)
     }
-  }
-
-  #onReachable(broker: BrokerId): void {
-    if (this.#cut.has(broker)) return
-    this.#reachableSinceMs.set(broker, this.#nowMs)
-    this.#host.setReachable(broker, true)
-    this.#onReachability()
   }
 
   /** Who keeps up may be others. */
@@ -480,8 +472,7 @@ export class Replication {
   #giveBack(replica: Replica, group: ReplicaGroup): boolean {
     const preferred = this.#options.image.replicasOf(replica.number)[0]
     if (preferred === undefined || preferred === this.#options.brokerId) return false
-    const sinceMs = this.#reachableSinceMs.get(preferred)
-    if (sinceMs === undefined || this.#nowMs - sinceMs < PREFERRED_AFTER_MS) return false
+    if (this.#peers.reachableForMs(preferred) < PREFERRED_AFTER_MS) return false
     const id = this.#opening.currentIdOf(preferred)
     const { raft } = group
     if ((raft.progressOf(id)?.match ?? 0) < raft.commit || !raft.takesProposals) return false

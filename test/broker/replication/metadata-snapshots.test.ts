@@ -1,111 +1,101 @@
 import { describe, expect, it } from 'vitest'
+import { silentLogger } from '../../../src/base/log.ts'
 import { SeededRandom } from '../../../src/base/random.ts'
 import { Checkpoints } from '../../../src/broker/checkpoints.ts'
-import { decodeEntry, encodeEntry } from '../../../src/controller/entry-codec.ts'
-import { ControllerMachine } from '../../../src/controller/machine.ts'
-import { MetadataSnapshots } from '../../../src/controller/snapshots.ts'
-import type { MetadataEntry } from '../../../src/image/entry.ts'
+import { readEntries } from '../../../src/broker/metadata-log.ts'
+import { ControllerAgent } from '../../../src/controller/agent.ts'
+import { decodeEntry } from '../../../src/controller/entry-codec.ts'
 import { MetadataImage } from '../../../src/image/image.ts'
 import type { ControllerRequest } from '../../../src/image/request.ts'
 import type { EntryLog } from '../../../src/machine/entry-log.ts'
-import { TimelineRegistry } from '../../../src/machine/timeline.ts'
-import { RecordCursor } from '../../../src/record/records.ts'
 import { Cluster } from './cluster.ts'
 import type { Node } from './node.ts'
 
 const SEEDS = process.env.GRIOT_TEST_LONG ? 60 : 6
 const SETTINGS = { cells: 1, brokersPerCell: 3, defaultPartitions: 2, isReplicated: true }
 
-/** The controller of one broker, as far as it follows its group's log. */
+/** The controller of one broker. */
 class Keeper {
   readonly store: Checkpoints
-  readonly snapshots: MetadataSnapshots
+  readonly agent: ControllerAgent
   readonly #node: Node
   readonly #history: Uint8Array[]
   /** How often it has begun anew with a snapshot. */
   loads = 0
-  registry = new TimelineRegistry()
-  machine: ControllerMachine
-  image = new MetadataImage()
+  #seen = 0
 
-  constructor(node: Node, maxBytes: number, history: Uint8Array[]) {
+  constructor(node: Node, cluster: Cluster, maxBytes: number, history: Uint8Array[]) {
     this.#node = node
     this.#history = history
     this.store = Checkpoints.open({
       environment: node.environment,
       directory: `${node.root}/p`,
+      others: [1, 2, 3].filter((id) => id !== node.id).map((id) => `/data/broker-${id}/p`),
       onKept: () => {
         const { group } = node
         if (group !== null) node.host.touch(group)
       },
     })
-    this.snapshots = new MetadataSnapshots(this.store, this.#log, { maxBytes, maxIntervalMs: 0 })
-    this.machine = new ControllerMachine(this.registry, SETTINGS, new SeededRandom(9))
-    this.#load()
-  }
-
-  get #log(): EntryLog {
-    const node = this.#node
-    return {
-      get startOffset() {
-        return node.log?.logStartOffset ?? 0
-      },
-      get endOffset() {
-        return node.log?.logEndOffset ?? 0
-      },
-      durableOffset: 0,
-      failure: null,
-      append: () => 0,
-      read: () => {},
-      requestFlush: () => {},
-      epochBefore: (offset) => Math.max(0, node.log?.epochs.at(offset - 1) ?? 0),
-      deleteBelow: (offset) => {
-        if (node.leads && node.group?.takesAppends) node.group.deleteRecords(offset, () => {})
-      },
+    const newest = this.store.newest.bind(this.store)
+    this.store.newest = (from, to) => {
+      const found = newest(from, to)
+      if (found !== null) this.loads++
+      return found
     }
-  }
-
-  #load(): void {
-    this.registry = new TimelineRegistry()
-    this.registry.commit(1)
-    this.machine = new ControllerMachine(this.registry, SETTINGS, new SeededRandom(9))
-    this.image = new MetadataImage()
-    const from = this.snapshots.load((entry) => {
-      this.machine.replay(entry)
-      this.image.apply(entry)
+    this.agent = new ControllerAgent({
+      log: entryLog(node, cluster),
+      ...{ clock: cluster.clock, random: new SeededRandom(9), logger: silentLogger },
+      settings: SETTINGS,
+      snapshots: { store: this.store, maxBytes, maxIntervalMs: 0 },
+      publish: () => {},
+      respond: () => {},
     })
-    if (from === 0) return
-    this.loads++
-    this.image.restatedAt(from)
-    this.registry.commit(from)
   }
 
   turn(nowMs: number): void {
-    const { group, log } = this.#node
-    if (group === null || log === null || log.failure !== null) return
-    if (this.image.offset < log.logStartOffset) this.#load()
-    const committed = log.highWatermark
-    const from = this.image.offset
-    if (committed > from) {
-      this.registry.commit(committed)
-      log.readBatches(from, (bytes, at) => {
-        const cursor = new RecordCursor(bytes, at)
-        while (cursor.next()) {
-          if (cursor.offset < from || cursor.offset >= committed) continue
-          this.#history[cursor.offset] ??= cursor.value()!.slice()
-          expect(cursor.value()).toEqual(this.#history[cursor.offset])
-          this.snapshots.noted(cursor.offset, cursor.value()!)
-          this.registry.replaying(cursor.offset)
-          const entry = () => decodeEntry(cursor.value()!, cursor.offset)
-          this.machine.replay(entry())
-          this.image.apply(entry())
-        }
-        return true
-      })
-    }
-    this.snapshots.doWork(nowMs, this.image.offset, () => this.machine.restate())
+    this.store.doWork(nowMs)
+    this.agent.doWork(nowMs)
+    const { log } = this.#node
+    if (log === null || log.failure !== null) return
+    const from = Math.max(this.#seen, log.logStartOffset)
+    this.#seen = Math.max(from, log.highWatermark)
+    if (this.#seen === from) return
+    readEntries(log, from, this.#seen, (offset, bytes) => {
+      this.#history[offset] ??= bytes.slice()
+      expect(bytes.slice()).toEqual(this.#history[offset])
+    })
   }
 }
+
+/** As `MetadataGroup` is one. */
+const entryLog = (node: Node, cluster: Cluster): EntryLog => ({
+  get startOffset() {
+    return node.log?.logStartOffset ?? 0
+  },
+  get endOffset() {
+    return node.log?.logEndOffset ?? 0
+  },
+  get committedOffset() {
+    return node.log?.highWatermark ?? 0
+  },
+  get term() {
+    return node.leads && node.group?.knowsCommit ? node.group.raft.term : 0
+  },
+  get takesEntries() {
+    return this.term !== 0 && node.group!.takesAppends
+  },
+  get failure() {
+    return node.log === null ? 'closed' : node.log.failure
+  },
+  append: (entries) => {
+    if (!cluster.append(node, 0, entries)) throw new Error('not taken')
+    return node.log!.logEndOffset
+  },
+  read: (from, to, each) => readEntries(node.log!, from, to, each),
+  epochBefore: (offset) => Math.max(0, node.log?.epochs.at(offset - 1) ?? 0),
+  deleteBelow: (offset) => node.group?.deleteRecords(offset, () => {}),
+  giveUp: () => false,
+})
 
 /** Three brokers whose groups' log is the metadata's, with their controllers. */
 class World {
@@ -135,7 +125,7 @@ class World {
   keeper(node: Node): Keeper {
     const known = this.keepers.get(node)
     if (known !== undefined) return known
-    const made = new Keeper(node, this.#maxBytes, this.#history)
+    const made = new Keeper(node, this.cluster, this.#maxBytes, this.#history)
     this.keepers.set(node, made)
     return made
   }
@@ -154,15 +144,10 @@ class World {
   ask(request: (name: string) => ControllerRequest): void {
     const node = this.cluster.elect()
     this.run(3)
-    const { machine, image } = this.keeper(node)
-    if (!node.leads || node.log === null || image.offset !== node.log.logEndOffset) return
-    const name = `t${this.#names++}`
-    let entries: readonly MetadataEntry[] = machine.form()
-    if (entries.length === 0) {
-      const tenantId = machine.state.tenantNames.get('default')!
-      entries = machine.decide({ tenantId, request: request(name) }).entries
-    }
-    if (entries.length > 0) this.cluster.append(node, 0, entries.map(encodeEntry))
+    const { agent } = this.keeper(node)
+    const { defaultTenant } = agent.image
+    if (!agent.serves || defaultTenant === undefined) return
+    agent.onRequest('front-0', defaultTenant.tenantId, 0, request(`t${this.#names++}`))
     this.run(12)
   }
 
@@ -190,9 +175,8 @@ class World {
     const hash = whole.hash()
     for (const node of nodes) {
       const keeper = this.keeper(node)
-      expect(keeper.image.offset, `${when}: broker ${node.id}`).toBe(leader.log!.logEndOffset)
-      expect(keeper.image.hash(), `${when}: broker ${node.id}`).toBe(hash)
-      expect(keeper.machine.state.contents()).toEqual(this.keeper(leader).machine.state.contents())
+      expect(keeper.agent.image.offset, `${when}: broker ${node.id}`).toBe(leader.log!.logEndOffset)
+      expect(keeper.agent.image.hash(), `${when}: broker ${node.id}`).toBe(hash)
       if (node.log!.logStartOffset === 0) continue
       expect(keeper.store.covers(node.log!.logStartOffset), when).toBe(true)
     }
