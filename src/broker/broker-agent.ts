@@ -23,6 +23,7 @@ import { BatchBuffers } from './batch-buffers.ts'
 import { BrokerCounters, type CounterRows } from './broker-counters.ts'
 import { BrokerLink, type BrokerRings } from './broker-link.ts'
 import { BrokerStop } from './broker-stop.ts'
+import { ControlInbox } from './control-inbox.ts'
 import { CoordinateHandler } from './coordinate.ts'
 import { type CallToken, CoordinatorAnswers } from './coordinator-answers.ts'
 import { Coordinators } from './coordinators.ts'
@@ -122,6 +123,7 @@ export class BrokerAgent {
   readonly #logSizes: LogSizesOptions
   readonly #maintenance: Maintenance
   readonly #stop: BrokerStop
+  readonly #inbox: ControlInbox
   #firstFront = 0
 
   constructor(options: BrokerAgentOptions) {
@@ -144,7 +146,9 @@ export class BrokerAgent {
     })
     this.#buffers = new BatchBuffers(this.#settings.batchBuffersMax)
     this.#replication = this.#newReplication(options)
-    const drainControl = () => void this.#drainControl(Number.POSITIVE_INFINITY)
+    this.#inbox = new ControlInbox(options.control, (envelope) => this.#onControl(envelope))
+    const drainControl = () => this.#inbox.drainWithinTurn()
+    const isWhole = () => !this.#follower.isPartial
     this.#partitions = new LeaderPartitions({
       brokerId,
       image,
@@ -153,6 +157,7 @@ export class BrokerAgent {
       links: this.#links,
       counters: new BrokerCounters(options.counters),
       drainControl,
+      isImageWhole: isWhole,
     })
     const partitions = this.#partitions
     this.#produce = new ProduceHandler(partitions, this.#buffers, drainControl)
@@ -160,7 +165,6 @@ export class BrokerAgent {
     this.#watch = new WatchHandler(partitions)
     this.#listOffsets = new ListOffsetsHandler(partitions)
     this.#topicStats = new TopicStatsHandler(partitions, options.control)
-    const isWhole = () => !this.#follower.isPartial
     const { table, handler } = coordination(options, partitions, this.#buffers, image, isWhole)
     this.#coordinators = table
     this.#coordinate = handler
@@ -248,7 +252,7 @@ export class BrokerAgent {
     const partitions = this.#partitions
     partitions.nowMs = nowMs
     partitions.wallMs = this.#options.environment.clock.wallMs()
-    let work = this.#drainControl(this.#settings.controlPerTurn)
+    let work = this.#inbox.drain(this.#settings.controlPerTurn)
     work += this.#replication.look(nowMs)
     const commands = this.#takeCommands()
     if (commands > 0) partitions.counters.addOwn(BrokerGauge.TURN_COMMANDS, commands)
@@ -323,17 +327,6 @@ export class BrokerAgent {
         else throw new InvariantError(`command of unknown type ${type}`)
       },
     }
-  }
-
-  #drainControl(limit: number): number {
-    let count = 0
-    while (count < limit) {
-      const envelope = this.#options.control.poll()
-      if (envelope === undefined) break
-      this.#onControl(envelope)
-      count++
-    }
-    return count
   }
 
   #onControl(envelope: ControlEnvelope): void {

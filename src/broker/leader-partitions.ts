@@ -22,6 +22,8 @@ export interface LeaderPartitionsOptions {
   readonly counters: BrokerCounters
   /** Takes in what the control ports hold: the topic may have been created this moment. */
   readonly drainControl: () => void
+  /** A thread that has just begun knows nothing yet: that a partition is not there says nothing then. */
+  readonly isImageWhole: () => boolean
 }
 
 /**
@@ -205,13 +207,16 @@ export class LeaderPartitions {
   }
 
   #refusal(number: PartitionNumber, currentLeaderEpoch: number): number {
-    const { image, brokerId, drainControl } = this.#options
+    const { image, brokerId, drainControl, isImageWhole } = this.#options
     if (this.isStopping) return ErrorCode.NOT_LEADER_OR_FOLLOWER
     let epoch = image.leaderEpochOf(number)
     if (epoch < 0) {
       drainControl()
       epoch = image.leaderEpochOf(number)
-      if (epoch < 0) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+      if (epoch < 0) {
+        const { UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER } = ErrorCode
+        return isImageWhole() ? UNKNOWN_TOPIC_OR_PARTITION : NOT_LEADER_OR_FOLLOWER
+      }
       // what was drained may have been the order to stop
       if (this.isStopping) return ErrorCode.NOT_LEADER_OR_FOLLOWER
     }

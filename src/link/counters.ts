@@ -148,6 +148,10 @@ export const COUNTED_APIS: readonly (readonly [key: number, name: string])[] = [
   [29, 'DescribeAcls'],
   [35, 'DescribeLogDirs'],
   [48, 'DescribeClientQuotas'],
+  [43, 'ElectLeaders'],
+  [45, 'AlterPartitionReassignments'],
+  [46, 'ListPartitionReassignments'],
+  [55, 'DescribeQuorum'],
 ]
 
 const placeOfApi = new Int8Array(128).fill(-1)

@@ -113,6 +113,11 @@ export class MetadataGroup implements EntryLog, GroupOwner {
     return this.#isFailed ? 'the metadata log cannot be opened' : null
   }
 
+  /** As it is open; null while it is not. For tests. */
+  get group(): ReplicaGroup | null {
+    return this.#group
+  }
+
   /** For DescribeQuorum; null while it is not open. */
   get view(): QuorumView | null {
     if (this.#group === null) return null

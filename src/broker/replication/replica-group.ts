@@ -118,6 +118,8 @@ export class ReplicaGroup {
   #controlsAppended = 0
   /** As the group knows it. */
   #logStartOffset: number
+  /** Starts that are asked for, and are proposed once what is staged is written. */
+  readonly #deletes: { readonly target: number; readonly done: DeleteRecordsDone }[] = []
   /** Where the last append to the leader's own log began: what followers are sent next, nearly always. */
   #tailPlace: AppendPlace = NO_PLACE
   /** Of the host: it is to be looked at in this turn. */
@@ -211,7 +213,8 @@ export class ReplicaGroup {
   /** Nothing of it is under way, and everybody who is to have something has it: it may be closed until it is touched. */
   get isAtRest(): boolean {
     const { raft } = this
-    const isBusy = this.#copy.isActive || this.#isRestarting || this.#unstored > 0
+    const isBusy =
+      this.#copy.isActive || this.#isRestarting || this.#unstored > 0 || this.#deletes.length > 0
     if (isBusy || raft.needsTicks || raft.commit !== raft.end) return false
     if (raft.role !== Role.LEADER) return raft.leader !== NO_REPLICA
     // one that cannot be reached now is owed what it lacks
@@ -267,10 +270,17 @@ export class ReplicaGroup {
       done(error, error === ErrorCode.NONE ? this.log.logStartOffset : -1)
       return
     }
-    const at = this.raft.proposeControl(LogStarts.payload(target))
-    if (at < 0) done(ErrorCode.NOT_LEADER_OR_FOLLOWER, -1)
-    else this.#starts.wait(at, done)
+    // not now: batches may be staged, and what they are given counts on the positions before them
+    this.#deletes.push({ target, done })
     this.#host.touch(this)
+  }
+
+  #proposeDeletes(): void {
+    for (const { target, done } of this.#deletes.splice(0)) {
+      const at = this.raft.proposeControl(LogStarts.payload(target))
+      if (at < 0) done(ErrorCode.NOT_LEADER_OR_FOLLOWER, -1)
+      else this.#starts.wait(at, done)
+    }
   }
 
   /** The log begins later than it did: what is gone was committed. */
@@ -309,6 +319,7 @@ export class ReplicaGroup {
     if (this.#isRestarting) return
     if (this.log.failure !== null) throw new LogFailedError(this.log.failure)
     if (this.log.logStartOffset !== this.#logStartOffset) this.startMoved()
+    this.#proposeDeletes()
     const ready = this.raft.ready()
     if (ready.hardState !== null) {
       this.#unstored++
@@ -334,6 +345,7 @@ export class ReplicaGroup {
   close(): void {
     this.#isClosed = true
     this.#isTailUndurable = false
+    for (const { done } of this.#deletes.splice(0)) done(ErrorCode.NOT_LEADER_OR_FOLLOWER, -1)
     this.#starts.refuseAll()
     this.#copy.stop()
     this.controls.close()
@@ -431,7 +443,10 @@ export class ReplicaGroup {
     const { controls, log } = this.#files
     const offset = controls.offsetOf(start)
     if (end === start || controls.offsetOf(end) === offset) return NO_PLACE
-    if (this.#tailPlace.batchBaseOffset === offset) return this.#tailPlace
+    const { batchBaseOffset, segmentBaseOffset } = this.#tailPlace
+    // with that append a new segment may have begun, and the one before may have been cleaned or removed since
+    const isThere = segmentBaseOffset === log.active?.baseOffset
+    if (batchBaseOffset === offset && isThere) return this.#tailPlace
     return placeIn(log, offset)
   }
 

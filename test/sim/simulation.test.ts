@@ -1,0 +1,74 @@
+/** Some seeds of the simulator with each run, and many in long ones. A failing one is replayed by `npm run sim -- --seed N --verbose`. */
+import { describe, expect, it } from 'vitest'
+import { drawSwarm, FAULT_CLASSES, randomOf } from './faults.ts'
+import { type SimulationResult, simulate } from './simulation.ts'
+
+const SEEDS = process.env.GRIOT_TEST_LONG ? 500 : 15
+const TIMEOUT_MS = process.env.GRIOT_TEST_LONG ? 1_800_000 : 180_000
+
+/** Seeds that fail for reasons that are known and not mended yet; the simulator replays them. */
+const OPEN: ReadonlyMap<number, string> = new Map([
+  [
+    5,
+    'a replica whose disk refused to keep a new log start does not try again: its log begins earlier',
+  ],
+  [21, 'a first batch is refused by a disk that fails, and the next one of its producer is taken'],
+  [
+    30,
+    'a power cut tears the control entries of a replica that has just been made: it stays closed',
+  ],
+])
+
+/** All that fail are told, not only the first. */
+function tried(seed: number, failed: string[]): SimulationResult | null {
+  try {
+    return simulate({ seed })
+  } catch (error) {
+    failed.push((error as Error).message.slice(0, 300))
+    return null
+  }
+}
+
+describe('simulated brokers, controller, front and clients', () => {
+  it(
+    `whatever happens, lose and double nothing, and come to rest afterwards (${SEEDS} seeds)`,
+    () => {
+      let acknowledged = 0
+      let faults = 0
+      let commits = 0
+      let read = 0
+      const failed: string[] = []
+      for (let seed = 1; seed <= SEEDS; seed++) {
+        if (OPEN.has(seed)) continue
+        const result = tried(seed, failed)
+        if (result === null) continue
+        acknowledged += result.acknowledged
+        faults += result.faults
+        commits += result.commits
+        read += result.read
+      }
+      expect(failed).toEqual([])
+      // a simulator in which nothing happens finds nothing
+      expect(acknowledged).toBeGreaterThan(SEEDS * 200)
+      expect(faults).toBeGreaterThan(SEEDS * 5)
+      expect(commits).toBeGreaterThan(SEEDS * 20)
+      expect(read).toBeGreaterThan(SEEDS * 100)
+    },
+    TIMEOUT_MS,
+  )
+
+  it('does the same again with the same seed, and something else with another', () => {
+    const digests = [7, 7, 8].map((seed) => simulate({ seed, steps: 400 }).digest)
+    expect(digests[1]).toBe(digests[0])
+    expect(digests[2]).not.toBe(digests[0])
+  })
+
+  it('draws every class of faults now and then, and leaves each out now and then', () => {
+    const swarms = Array.from({ length: 50 }, (_, i) => drawSwarm(randomOf(i + 1), null))
+    for (const fault of FAULT_CLASSES) {
+      const on = swarms.filter(({ classes }) => classes.has(fault)).length
+      expect(on, fault).toBeGreaterThan(5)
+      expect(on, fault).toBeLessThan(45)
+    }
+  })
+})
