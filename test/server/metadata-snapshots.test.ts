@@ -1,15 +1,20 @@
 /** The metadata log of an engine is cut short while topics come and go, and what it said is there after a restart. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { type Admin, Kafka, logLevel } from 'kafkajs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Griot } from '../../dist/index.js'
+import { KafkaClient } from '../../src/kafka-client/client.ts'
+import { initProducerId } from '../../src/protocol/22-init-producer-id.ts'
+import { quorumOf } from './quorum.ts'
 
 /** The segments of such a log are the smallest that there are: 64 KiB. */
 const BETWEEN_SNAPSHOTS = 20_000
 /** Makes entries that are large enough for a few hundred requests to fill segments. */
-const PARTITIONS = 100
+const PARTITIONS = 300
+
+const WAIT = { timeout: 20_000 }
 
 let dataDir: string
 let griot: Griot | null = null
@@ -66,6 +71,22 @@ const described = async (admin: Admin) => {
   return topics.map(({ name, partitions }) => `${name} ${partitions.length}`).sort()
 }
 
+/** The first of those that a client is given next. */
+async function newProducerId(): Promise<number> {
+  const bootstrap = griot!.brokers.map((one) => {
+    const [host, port] = one.split(':')
+    return { host: host!, port: Number(port) }
+  })
+  const client = new KafkaClient({ bootstrap })
+  try {
+    const request = { transactionalId: null, transactionTimeoutMs: 60_000 }
+    const answer = await client.requestAny(initProducerId, request)
+    return Number(answer.producerId)
+  } finally {
+    client.close()
+  }
+}
+
 describe('the metadata log of an engine', () => {
   test('begins with a snapshot, and the next start knows all that was said', async () => {
     let admin = await start(1)
@@ -85,5 +106,35 @@ describe('the metadata log of an engine', () => {
     })
     expect(resources[0]!.configEntries[0]!.configValue).toBe('12345')
     await stop(admin)
-  })
+  }, 60_000)
+
+  test('is cut short in all its copies, and those who lose theirs are given a snapshot', async () => {
+    const all = [1, 2, 3]
+    let admin = await start(3)
+    const names = await churn(admin, all, 0)
+    let id = await newProducerId()
+    for (const lost of [3, 1]) {
+      await stop(admin)
+      const begun = Math.min(...all.map(startOf))
+      expect(begun).toBeGreaterThan(0)
+      rmSync(path.join(dataDir, `broker-${lost}`), { recursive: true })
+      admin = await start(3)
+      await expect
+        .poll(() => existsSync(directory(lost)) && startOf(lost), WAIT)
+        .toBeGreaterThanOrEqual(begun)
+      await expect.poll(() => filesOf(lost, '.checkpoint').length, WAIT).toBeGreaterThan(0)
+      await expect.poll(async () => (await quorumOf(griot!.brokers)).lagging, WAIT).toEqual([])
+      expect((await quorumOf(griot!.brokers)).voters.toSorted()).toEqual(all)
+      expect(await described(admin)).toEqual(names.map((name) => `${name} 1`).sort())
+      const next = await newProducerId()
+      expect(next).toBeGreaterThan(id)
+      id = next
+      // with all three again: what was copied is as good as what was there
+      names.push(...(await churn(admin, all, Math.max(...all.map(startOf)))))
+    }
+    await stop(admin)
+    admin = await start(3)
+    expect(await described(admin)).toEqual(names.map((name) => `${name} 1`).sort())
+    await stop(admin)
+  }, 60_000)
 })

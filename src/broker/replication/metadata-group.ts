@@ -12,10 +12,11 @@ import { NO_REPLICA, Role } from '../../raft/types.ts'
 import { Checkpoints } from '../checkpoints.ts'
 import { batchOf, METADATA_PARTITION, metadataPath, readEntries } from '../metadata-log.ts'
 import { CommitLooks } from './commit-looks.ts'
+import type { RestartReady } from './group-host.ts'
 import { isSettled, moveMembership } from './membership-moves.ts'
 import { MetadataOpening, type MetadataOpeningOptions } from './metadata-opening.ts'
 import { type GroupOwner, isNext, type RaftHost } from './raft-host.ts'
-import type { ReplicaFiles, ReplicaGroup, RestartReady } from './replica-group.ts'
+import type { ReplicaFiles, ReplicaGroup } from './replica-group.ts'
 
 /** What the thread gives a broker that may keep the metadata. */
 export type MetadataFiles = Pick<

@@ -13,13 +13,8 @@ import type { RaftGroup } from '../../raft/raft-group.ts'
 import { type HardState, type Message, NO_REPLICA, type ReplicaId, Role } from '../../raft/types.ts'
 import type { BrokerLink, RaftSink } from '../broker-link.ts'
 import { METADATA_PARTITION } from '../metadata-log.ts'
-import {
-  type GroupHost,
-  LogFailedError,
-  type ReplicaFiles,
-  ReplicaGroup,
-  type RestartReady,
-} from './replica-group.ts'
+import type { GroupHost, RestartReady } from './group-host.ts'
+import { LogFailedError, type ReplicaFiles, ReplicaGroup } from './replica-group.ts'
 
 /** Whose a group is: opens its files, and is told what becomes of it. */
 export interface GroupOwner {
