@@ -123,8 +123,11 @@ describe('the metadata log of an engine', () => {
         .poll(() => existsSync(directory(lost)) && startOf(lost), WAIT)
         .toBeGreaterThanOrEqual(begun)
       await expect.poll(() => filesOf(lost, '.checkpoint').length, WAIT).toBeGreaterThan(0)
-      await expect.poll(async () => (await quorumOf(griot!.brokers)).lagging, WAIT).toEqual([])
-      expect((await quorumOf(griot!.brokers)).voters.toSorted()).toEqual(all)
+      const quorum = async () => {
+        const { voters, lagging } = await quorumOf(griot!.brokers)
+        return { voters: voters.toSorted(), lagging }
+      }
+      await expect.poll(quorum, WAIT).toEqual({ voters: all, lagging: [] })
       expect(await described(admin)).toEqual(names.map((name) => `${name} 1`).sort())
       const next = await newProducerId()
       expect(next).toBeGreaterThan(id)
