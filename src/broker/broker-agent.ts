@@ -14,6 +14,7 @@ import {
   type ControlEnvelope,
   type ControlPort,
   frontPeer,
+  type PeerName,
   SERVER_PEER,
 } from '../link/ports.ts'
 import type { LogEnvironment } from '../log/environment.ts'
@@ -21,7 +22,7 @@ import type { RingHandler, RingReader } from '../shared/ring-reader.ts'
 import { BatchBuffers } from './batch-buffers.ts'
 import { BrokerCounters, type CounterRows } from './broker-counters.ts'
 import { BrokerLink, type BrokerRings } from './broker-link.ts'
-import { BrokerStop, type CompanionLog } from './broker-stop.ts'
+import { BrokerStop } from './broker-stop.ts'
 import { ControlInbox } from './control-inbox.ts'
 import { CoordinateHandler } from './coordinate.ts'
 import { type CallToken, CoordinatorAnswers } from './coordinator-answers.ts'
@@ -39,6 +40,7 @@ import { MetadataFollower } from './metadata-follower.ts'
 import { ProduceHandler } from './produce.ts'
 import type { Replica } from './replica.ts'
 import { ReplicaTable } from './replica-table.ts'
+import { type MetadataFiles, type MetadataGroup, quorumView } from './replication/metadata-group.ts'
 import { Replication } from './replication/replication.ts'
 import { type BrokerSettings, DEFAULT_BROKER_SETTINGS } from './settings.ts'
 import { TopicStatsHandler } from './topic-stats.ts'
@@ -82,8 +84,8 @@ export interface BrokerAgentOptions {
     topic: TopicView,
     image: MetadataView,
   ) => HostedCoordinator<CallToken> | null
-  /** Closed with the replicas: the metadata log. */
-  readonly companions?: readonly CompanionLog[]
+  /** Where it is one of those that may keep the metadata log; it keeps none unless given. */
+  readonly metadata?: MetadataFiles | null
   /** Messages that are not for a broker: the controller's, where it shares this thread. */
   readonly onOtherMessage?: (envelope: ControlEnvelope) => void
   /** What is to be asked of the controller about a topic of that tenant; nobody waits for the answer. */
@@ -190,7 +192,7 @@ export class BrokerAgent {
     this.#stop = new BrokerStop({
       environment,
       partitions,
-      companions: options.companions ?? [],
+      metadata: this.metadata,
       flushesPending,
       onStopping: () => this.#onStopping(),
       onStopped: () => options.control.post(SERVER_PEER, { kind: 'stopped' }),
@@ -210,6 +212,16 @@ export class BrokerAgent {
   /** Everything is closed and `stopped` was said: the thread may end. */
   get isStopped(): boolean {
     return this.#stop.isStopped
+  }
+
+  /** The metadata log, where this broker may keep it: the controller's, if one shares this thread. */
+  get metadata(): MetadataGroup | null {
+    return this.#replication.metadata
+  }
+
+  /** Who the controller was when it was heard of last, '' for one on this very thread; null before the first. */
+  get controller(): PeerName | null {
+    return this.#follower.controller
   }
 
   /** The controller knows this broker's directory; until then no replica of a group is opened. */
@@ -328,7 +340,7 @@ export class BrokerAgent {
   #onControl(envelope: ControlEnvelope): void {
     const { from, message } = envelope
     if (message.kind === 'metadata') {
-      this.#follower.onMetadata(message)
+      this.#follower.onMetadata(message, from)
     } else if (message.kind === 'batch-buffer') {
       this.#onBuffer(from, message.bufferId, message.sab)
     } else if (message.kind === 'describe-producers') {
@@ -346,8 +358,8 @@ export class BrokerAgent {
       this.#options.control.post(from, { kind: 'log-sizes', correlation, logs })
     } else if (message.kind === 'describe-metadata') {
       const { correlation } = message
-      const { offset: endOffset } = this.#image
-      this.#options.control.post(from, { kind: 'metadata-end', correlation, endOffset })
+      const quorum = quorumView(this.metadata, this.#image)
+      this.#options.control.post(from, { kind: 'quorum', correlation, quorum })
     } else if (message.kind === 'stop') {
       this.#stop.begin(this.#partitions.nowMs, message.deadlineMs)
     } else {
@@ -383,6 +395,7 @@ export class BrokerAgent {
       beats: options.beats ?? null,
       directoryId: options.directoryId ?? null,
       isNewDirectory: options.isNewDirectory ?? false,
+      metadata: options.metadata ?? null,
       takeBuffer: (from, bufferId) => this.#takeBytes(brokerPeer(cellId, from), bufferId),
       onDeposed: (replica) => {
         this.#partitions.deposed(replica)

@@ -7,6 +7,7 @@ import type { BrokerId, CellId, PartitionNumber, TenantId } from '../base/ids.ts
 import type { Random } from '../base/random.ts'
 import type { MetadataEntry, PartitionPlacement } from '../image/entry.ts'
 import type { ControllerRequest, NewTopic, TopicResult } from '../image/request.ts'
+import { type Refusal, refuse, refusedTopic } from '../image/results.ts'
 import { type ConfigValues, validateTopicConfigs } from '../image/topic-config.ts'
 import {
   collisionName,
@@ -17,7 +18,6 @@ import {
 import { charsOf, refuseSize, refuseTotal } from './config-sizes.ts'
 import { newTopicId } from './new-ids.ts'
 import { type CellLoads, placed, placePartitions, replicasMade } from './placement.ts'
-import { type Refusal, refuse, refusedTopic } from './results.ts'
 import type { ControllerState } from './state.ts'
 
 /** Kafka's limit on partitions in one request. */

@@ -3,7 +3,7 @@ import { ErrorCode } from '../base/error-code.ts'
 import type { TenantId, TopicId } from '../base/ids.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import type { ControllerRequest, TopicResult } from '../image/request.ts'
-import { refuse, refusedTopic } from './results.ts'
+import { refuse, refusedTopic } from '../image/results.ts'
 import type { ControllerState, TopicState } from './state.ts'
 
 type DeleteTopics = Extract<ControllerRequest, { kind: 'delete-topics' }>

@@ -17,8 +17,8 @@ import type {
   ControllerResponse,
   OngoingReassignment,
 } from '../image/request.ts'
+import { type Refusal, refuse } from '../image/results.ts'
 import { refuseNodes } from './create-topics.ts'
-import { type Refusal, refuse } from './results.ts'
 import { brokerKey, type ControllerState, type TopicState } from './state.ts'
 
 type Request<Kind extends ControllerRequest['kind']> = Extract<ControllerRequest, { kind: Kind }>
@@ -147,7 +147,11 @@ export function listReassignments(
     request.topics?.flatMap(({ name, indexes }) => {
       const topic = state.topicByName(tenantId, name)
       return topic === undefined ? [] : [{ topic, indexes }]
-    }) ?? state.movingTopics(tenantId).map((topic) => ({ topic, indexes: [...topic.moves.keys()] }))
+    }) ??
+    state.movingTopics(tenantId).map((topic) => ({
+      topic,
+      indexes: [...topic.moves.keys()].sort((a, b) => a - b),
+    }))
   return topics.flatMap(({ topic, indexes }) => {
     const partitions = indexes.flatMap((index) => ongoing(topic, index) ?? [])
     return partitions.length === 0 ? [] : [{ name: topic.name, partitions }]

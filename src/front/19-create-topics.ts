@@ -41,15 +41,20 @@ export const createTopicsHandler = handler({
       configs: topic.configs,
     }))
     const command = { kind: 'create-topics', validateOnly: request.validateOnly, topics } as const
-    context.services.controller.request(context.session.tenantId, command, (response) => {
-      const answers =
-        response?.kind === 'create-topics'
-          ? response.results.map((result) => answerOf(result, context))
-          : topics.map(({ name }) =>
-              failure(name, ErrorCode.REQUEST_TIMED_OUT, 'The controller does not answer.'),
-            )
-      context.reply({ throttleTimeMs: 0, topics: [...answers, ...refused] })
-    })
+    context.services.controller.request(
+      context.session.tenantId,
+      command,
+      (response) => {
+        const answers =
+          response?.kind === 'create-topics'
+            ? response.results.map((result) => answerOf(result, context))
+            : topics.map(({ name }) =>
+                failure(name, ErrorCode.REQUEST_TIMED_OUT, 'The controller does not answer.'),
+              )
+        context.reply({ throttleTimeMs: 0, topics: [...answers, ...refused] })
+      },
+      { timeoutMs: request.timeoutMs },
+    )
   },
 })
 

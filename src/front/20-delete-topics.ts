@@ -27,13 +27,18 @@ export const deleteTopicsHandler = handler({
       return
     }
     const command = { kind: 'delete-topics', topics } as const
-    context.services.controller.request(context.session.tenantId, command, (response) => {
-      const responses =
-        response?.kind === 'delete-topics'
-          ? response.results.map(answerOf)
-          : topics.map((ref) => unanswered(ref))
-      context.reply({ throttleTimeMs: 0, responses: [...responses, ...refused] })
-    })
+    context.services.controller.request(
+      context.session.tenantId,
+      command,
+      (response) => {
+        const responses =
+          response?.kind === 'delete-topics'
+            ? response.results.map(answerOf)
+            : topics.map((ref) => unanswered(ref))
+        context.reply({ throttleTimeMs: 0, responses: [...responses, ...refused] })
+      },
+      { timeoutMs: request.timeoutMs },
+    )
   },
 })
 

@@ -165,9 +165,13 @@ export type ControllerResponse =
       readonly count: number
     }
 
-/** Committed entries; `offset` is the position after the last of them. `first` = 0 starts an image anew. */
+/**
+ * Committed entries, from the controller that leads in term `epoch`; `offset` is the position after the last of them. `first` = 0 starts an image anew. Whoever has
+ * heard of a later term ignores it: it comes from a controller that does not know that it is none any more.
+ */
 export interface MetadataMessage {
   readonly kind: 'metadata'
+  readonly epoch: number
   readonly first: number
   readonly offset: number
   readonly entries: readonly MetadataEntry[]

@@ -26,12 +26,15 @@ export class ControlsOpening {
   readonly #log: ControlledLog
   readonly #header: ControlHeader
   readonly #read: ReadControls
+  readonly #isOrdered: boolean
   #endOffset: number
 
-  constructor(log: ControlledLog, header: ControlHeader, read: ReadControls) {
+  /** `isOrdered`: nothing was written after an entry before that was durable. */
+  constructor(log: ControlledLog, header: ControlHeader, read: ReadControls, isOrdered: boolean) {
     this.#log = log
     this.#header = header
     this.#read = read
+    this.#isOrdered = isOrdered
     this.#endOffset = log.logEndOffset
   }
 
@@ -63,7 +66,8 @@ export class ControlsOpening {
     if (badFrom !== null && this.goodCount() === controls.length) {
       if (!powerLoss && (hasMore || !isCutShort)) return `they are bad from byte ${badFrom} on`
       // a death leaves the beginning of the last write, which nothing in the log follows
-      if (powerLoss) this.#endsAt(Math.max(flushedOffset, this.#offsetAt(controls.length - 1)))
+      if (powerLoss && !this.#isOrdered)
+        this.#endsAt(Math.max(flushedOffset, this.#offsetAt(controls.length - 1)))
     }
     const stray = this.#strayOffset()
     if (stray < 0) return null

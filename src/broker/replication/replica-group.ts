@@ -24,7 +24,7 @@ import { BatchCopy, type CopyStep } from './batch-copy.ts'
 import type { BelievedLeader } from './believed-leaders.ts'
 import type { GroupHost } from './group-host.ts'
 import { firstOffsetOf, placeIn } from './log-places.ts'
-import { LogStarts } from './log-starts.ts'
+import { LogStarts, type StartHost } from './log-starts.ts'
 import { UndurableControls } from './undurable-controls.ts'
 
 interface SnapshotIn {
@@ -46,6 +46,10 @@ export interface ReplicaFiles {
   readonly controls: ControlEntries
   /** Nothing was promised under its name, and nothing is before its files are durable. */
   readonly isFresh: boolean
+  /** Nobody else has ever had a vote: what it may have forgotten, nobody was promised. */
+  readonly isAlone?: boolean
+  /** Nothing is written after control entries before they are durable: see {@link ControlEntries.open}. */
+  readonly isOrdered?: boolean
 }
 
 export interface ReplicaGroupOptions {
@@ -69,8 +73,10 @@ export class ReplicaGroup {
   readonly #host: GroupHost
   readonly #copy: BatchCopy
   readonly #starts: LogStarts
-  readonly #onStart = (isKept: boolean) =>
-    isKept ? this.#host.touch(this) : this.#host.touchLater(this)
+  readonly #startHost: StartHost = {
+    mayBeginAt: (offset) => this.#host.mayBeginAt(this, offset),
+    onStart: (isKept) => (isKept ? this.#host.touch(this) : this.#host.touchLater(this)),
+  }
   #files: ReplicaFiles
   /** Of the term in which this replica leads, its start is written: batches may follow. */
   #ledTerm: Term = 0
@@ -81,15 +87,18 @@ export class ReplicaGroup {
   #leader: ReplicaId = NO_REPLICA
   #knewCommit = false
   #commitTerm: Term = -1
-  /** Messages that wait for a hard state, and how many of those are not durable. */
+  /** Messages that wait for a hard state, or for what a life before has written, and how many of those are not durable. */
   #held: (() => void)[] = []
   #unstored = 0
+  /** What was found in the log is one of them. */
+  #isTailUndurable = false
   #isRestarting = false
   /** Its files are being made durable: nothing is done until they are. */
   #isBeginning = false
   /** It has no hard state yet. With the first, what follows waits until that is durable: entries without one would be those of a replica that has forgotten. */
   #isUnvoted: boolean
   #parked: Ready | null = null
+  #isClosed = false
   #isFlushed = false
   /** What came with snapshots lately: Raft says later which of them counts. */
   #bases: SnapshotIn[] = []
@@ -134,6 +143,7 @@ export class ReplicaGroup {
       controls: () => this.#files.controls,
       directoryOf: (replica) => host.directoryOf(this, replica),
     })
+    this.#holdUntilDurable()
     if (!files.isFresh) return
     this.#isBeginning = true
     controls.makeDurable(() => {
@@ -141,6 +151,29 @@ export class ReplicaGroup {
       this.#isBeginning = false
       host.touch(this)
     })
+  }
+
+  /**
+   * Where the topic asks for flushes, a life before may have written what it did not make durable: this one speaks, and with that promises to have it,
+   * when it is. What a leader commits needs the start of its term, whose flush comes after this one.
+   */
+  #holdUntilDurable(): void {
+    const { log } = this
+    const asks = log.config.flushMessages !== Number.MAX_SAFE_INTEGER
+    if (!asks || !log.foundPoint.dirty) return
+    this.#unstored++
+    this.#isTailUndurable = true
+    log.requestFlush((failed) => {
+      // else the log has failed, and the group with it
+      if (failed === null) this.#host.guard(this, () => this.#tailStored())
+    })
+  }
+
+  #tailStored(): void {
+    if (!this.#isTailUndurable) return
+    this.#isTailUndurable = false
+    this.hardStateStored()
+    this.#host.touch(this)
   }
 
   get log(): PartitionLog {
@@ -157,7 +190,14 @@ export class ReplicaGroup {
 
   /** Batches are taken: this replica leads, its term has begun in its log, and it is not handing leadership over. */
   get takesAppends(): boolean {
-    return this.#ledTerm === this.raft.term && this.raft.takesProposals && !this.#isRestarting
+    if (this.#isRestarting || this.#isHeld) return false
+    return this.#ledTerm === this.raft.term && this.raft.takesProposals
+  }
+
+  /** Control entries are not durable yet, which nothing may follow before. */
+  get #isHeld(): boolean {
+    if (this.#files.isOrdered !== true) return false
+    return this.#isTailUndurable || this.#undurable.from !== Number.POSITIVE_INFINITY
   }
 
   /** What is committed includes all that was committed in earlier terms: reads may say where the log ends. */
@@ -176,7 +216,7 @@ export class ReplicaGroup {
 
   /** Something can be copied now. */
   get hasWork(): boolean {
-    return this.#copy.isActive && !this.#isRestarting
+    return this.#copy.isActive && !this.#isRestarting && !this.#isHeld
   }
 
   /** Nothing of it is under way, and everybody who is to have something has it: it may be closed until it is touched. */
@@ -294,6 +334,7 @@ export class ReplicaGroup {
 
   /** Copies a bit of what the leader has, at least a batch. */
   copySome(nowMs: number, bytesMax = Number.POSITIVE_INFINITY): CopyStep {
+    if (this.#isHeld) return 'waits'
     const step = this.#copy.step(nowMs, bytesMax)
     if (step === 'moved') this.#tellStored()
     return step
@@ -339,6 +380,8 @@ export class ReplicaGroup {
   }
 
   close(): void {
+    this.#isClosed = true
+    this.#isTailUndurable = false
     for (const { done } of this.#deletes.splice(0)) done(ErrorCode.NOT_LEADER_OR_FOLLOWER, -1)
     this.#starts.refuseAll()
     this.#copy.stop()
@@ -368,7 +411,7 @@ export class ReplicaGroup {
     const isMore = log.commitTo(controls.offsetOf(ready.commit))
     this.#commitTerm = ready.commitTerm
     if (ready.role !== Role.LEADER) this.#starts.refuseAll()
-    this.#starts.commit(ready.commit, log, this.#onStart)
+    this.#starts.commit(ready.commit, log, this.#startHost)
     const { knowsCommit } = this
     const isChanged =
       ready.role !== this.#role ||
@@ -454,13 +497,16 @@ export class ReplicaGroup {
     }
     const { producers } = base
     invariant(producers !== null, 'the host has taken the producers out of their buffer')
-    this.log.restartAt(base.offset, { controls: header, producers }, (failed) => {
-      this.#isRestarting = false
-      if (failed !== null) {
-        this.#host.onFailed(this, failed)
-        return
-      }
-      this.#host.guard(this, () => this.#goOn(ready))
+    const { log } = this
+    const restart = () =>
+      log.restartAt(base.offset, { controls: header, producers }, (failed) => {
+        this.#isRestarting = false
+        if (failed !== null) this.#host.onFailed(this, failed)
+        else this.#host.guard(this, () => this.#goOn(ready))
+      })
+    this.#host.beforeRestart(this, restore.from, base.offset, (failed) => {
+      if (failed !== null) this.#host.onFailed(this, failed)
+      else if (!this.#isClosed) this.#host.guard(this, restart)
     })
   }
 
@@ -473,6 +519,7 @@ export class ReplicaGroup {
     this.#files = files
     this.#logStartOffset = files.log.logStartOffset
     this.#undurable.clear()
+    this.#tailStored()
     this.#finish(ready)
     this.#host.touch(this)
   }

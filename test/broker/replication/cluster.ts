@@ -8,7 +8,7 @@ import { SeededRandom } from '../../../src/base/random.ts'
 import { replicaIdOf } from '../../../src/base/replica-id.ts'
 import { BrokerLink } from '../../../src/broker/broker-link.ts'
 import { nextConfiguration } from '../../../src/broker/replication/next-configuration.ts'
-import { RaftHost } from '../../../src/broker/replication/raft-host.ts'
+import { RaftHost, type RaftHostOptions } from '../../../src/broker/replication/raft-host.ts'
 import type { ReplicaFiles, ReplicaGroup } from '../../../src/broker/replication/replica-group.ts'
 import { ControlEntries } from '../../../src/log/control-entries.ts'
 import { DiskError } from '../../../src/log/disk.ts'
@@ -47,6 +47,8 @@ export interface ClusterOptions {
   readonly config?: Partial<LogConfig>
   readonly seed?: number
   readonly ringBytes?: number
+  /** What a broker's host asks besides. */
+  readonly hooks?: (node: Node) => Pick<RaftHostOptions, 'mayBeginAt' | 'beforeRestart'>
 }
 
 export class Cluster {
@@ -75,10 +77,12 @@ export class Cluster {
   #waiting: { node: Node; last: number; base: number; value: string }[] = []
   #values = 0
   readonly #ringBytes: number
+  readonly #hooks: ClusterOptions['hooks']
 
   constructor(count: number, options: ClusterOptions = {}) {
     this.random = new SeededRandom(options.seed ?? 1)
     this.#ringBytes = options.ringBytes ?? 16 * 1024
+    this.#hooks = options.hooks
     this.config = {
       ...DEFAULT_LOG_CONFIG,
       segmentBytes: 2_000,
@@ -141,6 +145,7 @@ export class Cluster {
       .filter((other) => other !== node)
       .map((other) => this.#link(node, other))
     node.host = new RaftHost({
+      ...this.#hooks?.(node),
       brokerId: node.id,
       links,
       hardStates: () => node.hardStates,
@@ -329,7 +334,7 @@ export class Cluster {
   }
 
   /** Appends as a produce would; false where this broker takes none. */
-  append(node: Node, records = 1): boolean {
+  append(node: Node, records = 1, given?: readonly Uint8Array[]): boolean {
     const group = node.group
     if (group === null || node.isPaused) return false
     try {
@@ -342,9 +347,9 @@ export class Cluster {
     const value = `v${++this.#values}`
     const timestampMs = this.clock.wallMs()
     const batch = buildBatch(
-      Array.from({ length: records }, (_, i) => ({
+      Array.from({ length: given?.length ?? records }, (_, i) => ({
         ...{ timestampMs, key: null },
-        value: new TextEncoder().encode(`${value}.${i}`.padEnd(40, '.')),
+        value: given?.[i] ?? new TextEncoder().encode(`${value}.${i}`.padEnd(40, '.')),
       })),
     )
     const out = newAppendOutcome()
