@@ -39,16 +39,23 @@ export async function* fetchAll(
     const [nodeId] = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))
     const broker = await cluster.findBroker({ nodeId: nodeId! })
     let offset = from
+    let failed = 0
     for (;;) {
-      const { responses } = await broker.fetch({
-        maxWaitTime: 100,
-        minBytes: 1,
-        maxBytes: 8 << 20,
-        topics: [
-          { topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes: 4 << 20 }] },
-        ],
-      })
-      const answer = responses[0]?.partitions[0]
+      const found = await broker
+        .fetch({
+          maxWaitTime: 100,
+          minBytes: 1,
+          maxBytes: 8 << 20,
+          topics: [
+            { topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes: 4 << 20 }] },
+          ],
+        })
+        .catch((error: unknown) => {
+          // as its consumer does: an election, on a machine that has much to do
+          if ((error as { retriable?: boolean }).retriable !== true || ++failed > 100) throw error
+          return null
+        })
+      const answer = found?.responses[0]?.partitions[0]
       if (answer === undefined) continue
       for (const message of answer.messages) {
         if (Number(message.offset) < offset) continue
