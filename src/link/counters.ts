@@ -52,6 +52,8 @@ export const BrokerGauge = {
   TOPICS_NOW: 28,
   PARTITIONS_NOW: 29,
   PARTITIONS_LEADERLESS_NOW: 30,
+  /** The term in which this broker's controller leads; 0: it does not, or there is none. */
+  CONTROLLER_EPOCH_NOW: 31,
 } as const
 
 /** Where the slots of `net` begin, in the order of its `ConnectionCount`; 16 of them. */
