@@ -175,8 +175,8 @@ describe('ControllerAgent', () => {
     expect(agent.uncommittedChanges).toBe(0)
   })
 
-  it('flushes once for many requests, and answers a read-only one after what it saw', () => {
-    const { agent, log, events, start, turn } = harness()
+  it('decides many requests in a turn, and answers a read-only one after what it saw', () => {
+    const { agent, events, start, turn } = harness()
     const tenantId = start()
     events.length = 0
     for (let i = 0; i < 20; i++) agent.onRequest('front-0', tenantId, i, create(`t${i}`))

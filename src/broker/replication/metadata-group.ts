@@ -20,6 +20,9 @@ import { PREFERRED_AFTER_MS } from './preferred-leaders.ts'
 import { isNext, type RaftHost } from './raft-host.ts'
 import type { ReplicaFiles, ReplicaGroup } from './replica-group.ts'
 
+const LEADERLESS =
+  'nobody leads the controllers, so that nothing can be created or changed, and no broker begins: most of those that keep the metadata must be there, with their directories'
+
 /** What the thread gives a broker that may keep the metadata. */
 export type MetadataFiles = Pick<
   MetadataGroupOptions,
@@ -44,6 +47,8 @@ const STEP_MS = 10
 const RETRY_MS = 1_000
 /** A replica whose disk has refused a write does not lead for so long. */
 const UNFIT_MS = 5_000
+/** Nobody leads for so long: it is said, since nothing can be changed, and no broker begins, before somebody does. */
+const LEADERLESS_MS = 10_000
 
 /**
  * The metadata log as a group of its own, partition 0: no topic's, so that it has no place in the image, which comes from it. On the brokers that may keep it,
@@ -71,6 +76,7 @@ export class MetadataGroup implements EntryLog, GroupOwner {
   /** Where the image was when the voters were those that there are to be; −1: they are not. Of a leader. */
   #settledAt = -1
   #sweepAtMs = 0
+  #leaderlessSinceMs = Number.NaN
   #nowMs = 0
 
   constructor(options: MetadataGroupOptions) {
@@ -147,6 +153,7 @@ export class MetadataGroup implements EntryLog, GroupOwner {
     if (this.#isStopping) return 0
     const { host } = this.#options
     const written = this.snapshots.doWork(nowMs)
+    this.#lookWhoLeads()
     if (this.#group === null) {
       if (nowMs < this.#failedUntilMs) return written
       if (this.#opening.needsImage && !this.#options.isRegistered()) return written
@@ -329,6 +336,20 @@ export class MetadataGroup implements EntryLog, GroupOwner {
       retryInMs: RETRY_MS,
       stack: isKnown ? undefined : (reason as Error).stack,
     })
+  }
+
+  #lookWhoLeads(): void {
+    const { environment, isRegistered, root } = this.#options
+    const raft = this.#group?.raft
+    // who has no copy yet is told of the others by the image
+    const isLed = raft === undefined ? isRegistered() : raft.leader !== NO_REPLICA
+    if (isLed) this.#leaderlessSinceMs = Number.NaN
+    else if (Number.isNaN(this.#leaderlessSinceMs)) this.#leaderlessSinceMs = this.#nowMs
+    if (!(this.#nowMs - this.#leaderlessSinceMs >= LEADERLESS_MS)) return
+    // once more after a while: not in each turn
+    this.#leaderlessSinceMs = this.#nowMs + 5 * LEADERLESS_MS
+    const voters = raft?.configuration.voters.map(brokerOf).join() ?? ''
+    environment.logger.log('warn', LEADERLESS, { directory: metadataPath(root), voters })
   }
 
   #look(group: ReplicaGroup): void {
