@@ -28,19 +28,18 @@ import { CoordinateHandler } from './coordinate.ts'
 import { type CallToken, CoordinatorAnswers } from './coordinator-answers.ts'
 import { Coordinators } from './coordinators.ts'
 import { DeleteRecordsHandler } from './delete-records.ts'
-import { describeProducers } from './describe-producers.ts'
 import { EpochEndHandler } from './epoch-end.ts'
 import { FrontLink, type FrontRings } from './front-link.ts'
 import { LeaderPartitions } from './leader-partitions.ts'
 import { ListOffsetsHandler } from './list-offsets.ts'
 import { LocateHandler } from './locate.ts'
-import { describeLogs, type LogSizesOptions } from './log-sizes.ts'
 import { Maintenance } from './maintenance.ts'
 import { MetadataFollower } from './metadata-follower.ts'
 import { ProduceHandler } from './produce.ts'
+import { Questions } from './questions.ts'
 import type { Replica } from './replica.ts'
 import { ReplicaTable } from './replica-table.ts'
-import { type MetadataFiles, type MetadataGroup, quorumView } from './replication/metadata-group.ts'
+import type { MetadataFiles, MetadataGroup } from './replication/metadata-group.ts'
 import { Replication } from './replication/replication.ts'
 import { type BrokerSettings, DEFAULT_BROKER_SETTINGS } from './settings.ts'
 import { TopicStatsHandler } from './topic-stats.ts'
@@ -124,7 +123,7 @@ export class BrokerAgent {
   readonly #coordinate: CoordinateHandler
   readonly #deleteRecords: DeleteRecordsHandler
   readonly #epochEnd: EpochEndHandler
-  readonly #logSizes: LogSizesOptions
+  readonly #questions: Questions
   readonly #maintenance: Maintenance
   readonly #stop: BrokerStop
   readonly #inbox: ControlInbox
@@ -177,7 +176,11 @@ export class BrokerAgent {
     this.#handlers = this.#links.map((link) => this.#handlerOf(link))
     const flushesPending = () => options.flush.pending
     const shared = { image, partitions, settings: this.#settings, flushesPending }
-    this.#logSizes = { image, table: this.#table, disk: environment.disk, root }
+    this.#questions = new Questions({
+      ...{ image, table: this.#table, disk: environment.disk, root, partitions: this.#partitions },
+      control: options.control,
+      metadata: () => this.metadata,
+    })
     this.#maintenance = new Maintenance({ ...options, ...shared })
     this.#follower = new MetadataFollower({
       image,
@@ -343,26 +346,14 @@ export class BrokerAgent {
       this.#follower.onMetadata(message, from)
     } else if (message.kind === 'batch-buffer') {
       this.#onBuffer(from, message.bufferId, message.sab)
-    } else if (message.kind === 'describe-producers') {
-      const found = describeProducers(this.#partitions, message.partition)
-      const { correlation } = message
-      this.#options.control.post(from, { kind: 'producers', correlation, ...found })
     } else if (message.kind === 'move-leadership') {
       const { correlation, partition, to } = message
       this.#replication.moveLeadership(from, correlation, partition, to as BrokerId)
     } else if (message.kind === 'topic-stats-request') {
       this.#topicStats.onRequest(from, message)
-    } else if (message.kind === 'describe-log-sizes') {
-      const { correlation } = message
-      const logs = describeLogs(message.partitions, this.#logSizes)
-      this.#options.control.post(from, { kind: 'log-sizes', correlation, logs })
-    } else if (message.kind === 'describe-metadata') {
-      const { correlation } = message
-      const quorum = quorumView(this.metadata, this.#image)
-      this.#options.control.post(from, { kind: 'quorum', correlation, quorum })
     } else if (message.kind === 'stop') {
       this.#stop.begin(this.#partitions.nowMs, message.deadlineMs)
-    } else {
+    } else if (!this.#questions.answer(from, message)) {
       this.#options.onOtherMessage?.(envelope)
     }
   }

@@ -1,7 +1,8 @@
 import type { Logger } from '../../base/log.ts'
 import type { AppendPlace, SnapshotBase } from '../../link/raft-messages.ts'
 import type { HardState, Message, ReplicaId } from '../../raft/types.ts'
-import type { ReplicaFiles, ReplicaGroup } from './replica-group.ts'
+import type { ReplicaFiles } from './replica-files.ts'
+import type { ReplicaGroup } from './replica-group.ts'
 
 export type RestartReady = (failed: Error | null) => void
 

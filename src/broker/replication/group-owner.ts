@@ -1,7 +1,8 @@
 import type { BrokerId, PartitionNumber } from '../../base/ids.ts'
 import type { ReplicaId } from '../../raft/types.ts'
 import type { RestartReady } from './group-host.ts'
-import type { ReplicaFiles, ReplicaGroup } from './replica-group.ts'
+import type { ReplicaFiles } from './replica-files.ts'
+import type { ReplicaGroup } from './replica-group.ts'
 
 /** Whose a group is: opens its files, and is told what becomes of it. */
 export interface GroupOwner {

@@ -18,7 +18,8 @@ import { isSettled, moveMembership } from './membership-moves.ts'
 import { MetadataOpening, type MetadataOpeningOptions } from './metadata-opening.ts'
 import { PREFERRED_AFTER_MS } from './preferred-leaders.ts'
 import { isNext, type RaftHost } from './raft-host.ts'
-import type { ReplicaFiles, ReplicaGroup } from './replica-group.ts'
+import type { ReplicaFiles } from './replica-files.ts'
+import type { ReplicaGroup } from './replica-group.ts'
 
 const LEADERLESS =
   'nobody leads the controllers, so that nothing can be created or changed, and no broker begins: most of those that keep the metadata must be there, with their directories'

@@ -13,7 +13,7 @@ import {
   metadataPath,
   readEntries,
 } from '../metadata-log.ts'
-import { LogFailedError, type ReplicaFiles } from './replica-group.ts'
+import { LogFailedError, type ReplicaFiles } from './replica-files.ts'
 import { REMEDY, termsOf } from './replica-opening.ts'
 
 export interface MetadataOpeningOptions {

@@ -8,7 +8,6 @@ import type { ReceivedMessage } from '../../link/raft-message-reader.ts'
 import type { AppendPlace, PlainMessage, SnapshotBase } from '../../link/raft-messages.ts'
 import type { DiskError } from '../../log/disk.ts'
 import type { HardStates } from '../../log/hard-states.ts'
-import { membersOf } from '../../raft/membership.ts'
 import type { RaftGroup } from '../../raft/raft-group.ts'
 import { type HardState, type Message, NO_REPLICA, type ReplicaId, Role } from '../../raft/types.ts'
 import type { BrokerLink, RaftSink } from '../broker-link.ts'
@@ -19,7 +18,9 @@ import type { GroupHost, RestartReady } from './group-host.ts'
 import type { GroupOwner } from './group-owner.ts'
 import { GroupTicks } from './group-ticks.ts'
 import { HardStateWrites } from './hard-state-writes.ts'
-import { LogFailedError, type ReplicaFiles, ReplicaGroup } from './replica-group.ts'
+import { Reachability } from './reachability.ts'
+import { LogFailedError, type ReplicaFiles } from './replica-files.ts'
+import { ReplicaGroup } from './replica-group.ts'
 
 export interface RaftHostOptions extends GroupOwner {
   readonly brokerId: BrokerId
@@ -63,9 +64,7 @@ export class RaftHost implements GroupHost, RaftSink {
   readonly #options: RaftHostOptions
   readonly #links = new Map<BrokerId, BrokerLink>()
   readonly #groups = new Map<PartitionNumber, ReplicaGroup>()
-  readonly #unreachable = new Set<BrokerId>()
-  /** Of these, those that hear what is said in the metadata's group: they turn, and serve no partitions yet. */
-  readonly #joining = new Set<BrokerId>()
+  readonly #reachability = new Reachability()
   /** The metadata's group is nobody's replica in the table. */
   #metadata: GroupOwner | null = null
   /** Resignations that found no room: told in a later turn, or never once the broker cannot be reached. */
@@ -139,7 +138,7 @@ export class RaftHost implements GroupHost, RaftSink {
       const group = this.#groupOf(partition, files)
       this.#groups.set(partition, group)
       owner.onOpened(group)
-      this.#tellOfMembers(group)
+      this.#reachability.tellOfMembers(group)
       this.touch(group)
       return group
     } catch (error) {
@@ -201,9 +200,7 @@ export class RaftHost implements GroupHost, RaftSink {
 
   /** As its heartbeats say. Messages from before may be lost, so both sides are told of each break, and of its end. */
   setReachable(broker: BrokerId, isReachable: boolean): void {
-    this.#joining.delete(broker)
-    if (isReachable) this.#unreachable.delete(broker)
-    else this.#unreachable.add(broker)
+    this.#reachability.set(broker, isReachable)
     if (!isReachable) {
       this.#owed.delete(broker)
       this.#believed.gone(broker)
@@ -215,23 +212,17 @@ export class RaftHost implements GroupHost, RaftSink {
 
   /** It turns, and serves no partitions yet: it needs the metadata for that, whose group hears it. */
   setJoining(broker: BrokerId): void {
-    if (!this.#unreachable.has(broker)) return
-    this.#joining.add(broker)
+    if (!this.#reachability.setJoining(broker)) return
     const group = this.#groups.get(METADATA_PARTITION)
     if (group !== undefined) this.guard(group, () => this.#onReachable(group, broker, true))
   }
 
   #onReachable(group: ReplicaGroup, broker: BrokerId, isReachable: boolean): void {
-    if (!this.#tell(group, broker, isReachable)) return
+    if (!this.#reachability.tell(group, broker, isReachable)) return
     // it asks again whom it could not ask before; or its turn has come
     const isAsking = isReachable && group.raft.role === Role.PRE_CANDIDATE
     if (isAsking || (!isReachable && isNext(group.raft))) group.raft.campaign()
     this.touch(group)
-  }
-
-  #isUnreachable(broker: BrokerId, partition: PartitionNumber): boolean {
-    if (partition === METADATA_PARTITION && this.#joining.has(broker)) return false
-    return this.#unreachable.has(broker)
   }
 
   linkTo(broker: BrokerId): BrokerLink | undefined {
@@ -281,7 +272,7 @@ export class RaftHost implements GroupHost, RaftSink {
   onRaft({ broker }: BrokerLink, received: ReceivedMessage): void {
     const { partition, message } = received
     // what it said before it was taken for dead is as good as lost
-    if (this.#isUnreachable(broker, partition)) return
+    if (this.#reachability.isCutOff(broker, partition)) return
     const group = this.#groups.get(partition) ?? this.open(partition, ledAs(message))
     if (group === null || message.to !== group.raft.id) return
     const whole = this.#withProducers(broker, received)
@@ -308,7 +299,7 @@ export class RaftHost implements GroupHost, RaftSink {
     const broker = brokerOf(message.to)
     const link = this.#links.get(broker)
     const { partition } = group
-    if (link === undefined || this.#isUnreachable(broker, partition)) return
+    if (link === undefined || this.#reachability.isCutOff(broker, partition)) return
     if (message.type === 'append') {
       const granted = this.#throttle?.granted(group, message, this.#nowMs) ?? message
       const pieces = link.split(granted)
@@ -386,28 +377,6 @@ export class RaftHost implements GroupHost, RaftSink {
     return producers === null ? null : { ...received, base: { ...base, producers } }
   }
 
-  /** Whether that concerns the group. Also those that were members when it was told that they cannot be reached. */
-  #tell({ raft }: ReplicaGroup, broker: BrokerId, isReachable: boolean): boolean {
-    let isConcerned = false
-    for (const replica of concerned(raft)) {
-      if (brokerOf(replica) !== broker) continue
-      raft.setReachable(replica, isReachable)
-      isConcerned = true
-    }
-    return isConcerned
-  }
-
-  /** Other replicas are members now: what was told of their brokers before holds for them. */
-  #tellOfMembers(group: ReplicaGroup): void {
-    const { raft } = group
-    if (group.toldOf === raft.configuration) return
-    group.toldOf = raft.configuration
-    for (const replica of membersOf(raft.configuration)) {
-      const isReachable = !this.#isUnreachable(brokerOf(replica), group.partition)
-      if (isReachable === raft.unreachable.has(replica)) raft.setReachable(replica, isReachable)
-    }
-  }
-
   #tick(nowMs: number): number {
     for (const [group, fromMs] of this.#later) {
       if (fromMs > nowMs) continue
@@ -439,7 +408,7 @@ export class RaftHost implements GroupHost, RaftSink {
   /** Whether it is to be ticked, and has something to copy. */
   #sort(group: ReplicaGroup): void {
     if (this.#groups.get(group.partition) !== group) return
-    this.#tellOfMembers(group)
+    this.#reachability.tellOfMembers(group)
     if (group.hasWork && !this.#resting.has(group)) this.#copying.add(group)
     this.#ticks.set(group, group.raft.needsTicks, this.#nowMs)
   }
@@ -505,10 +474,6 @@ export const isNext = ({
 /** As whom the sender leads the receiver, if it does. */
 const ledAs = ({ type, to }: Message): ReplicaId =>
   type === 'append' || type === 'snapshot' ? to : NO_REPLICA
-
-/** Also the leader: it may be a member of a configuration that has not come here yet. */
-const concerned = ({ configuration, unreachable, leader }: RaftGroup): Set<ReplicaId> =>
-  new Set([...membersOf(configuration), ...unreachable, leader])
 
 /** Its disk, its log, or a bug: all but the simulator's way to end a process in the middle of a disk operation. */
 const isOfOneGroup = (error: unknown): boolean =>

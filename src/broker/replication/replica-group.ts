@@ -25,6 +25,8 @@ import type { BelievedLeader } from './believed-leaders.ts'
 import type { GroupHost } from './group-host.ts'
 import { firstOffsetOf, placeIn } from './log-places.ts'
 import { LogStarts, type StartHost } from './log-starts.ts'
+import { Promises } from './promises.ts'
+import { LogFailedError, type ReplicaFiles } from './replica-files.ts'
 import { UndurableControls } from './undurable-controls.ts'
 
 interface SnapshotIn {
@@ -34,23 +36,6 @@ interface SnapshotIn {
 
 /** Of snapshots in one turn. */
 const BASES_MAX = 4
-
-/** The log takes no appends until it is opened again. */
-export class LogFailedError extends Error {
-  override name = 'LogFailedError'
-}
-
-/** A replica's log and control entries, open. */
-export interface ReplicaFiles {
-  readonly log: PartitionLog
-  readonly controls: ControlEntries
-  /** Nothing was promised under its name, and nothing is before its files are durable. */
-  readonly isFresh: boolean
-  /** Nobody else has ever had a vote: what it may have forgotten, nobody was promised. */
-  readonly isAlone?: boolean
-  /** Nothing is written after control entries before they are durable: see {@link ControlEntries.open}. */
-  readonly isOrdered?: boolean
-}
 
 export interface ReplicaGroupOptions {
   readonly partition: PartitionNumber
@@ -87,11 +72,7 @@ export class ReplicaGroup {
   #leader: ReplicaId = NO_REPLICA
   #knewCommit = false
   #commitTerm: Term = -1
-  /** Messages that wait for a hard state, or for what a life before has written, and how many of those are not durable. */
-  #held: (() => void)[] = []
-  #unstored = 0
-  /** What was found in the log is one of them. */
-  #isTailUndurable = false
+  readonly #promises = new Promises()
   #isRestarting = false
   /** Its files are being made durable: nothing is done until they are. */
   #isBeginning = false
@@ -143,7 +124,7 @@ export class ReplicaGroup {
       controls: () => this.#files.controls,
       directoryOf: (replica) => host.directoryOf(this, replica),
     })
-    this.#holdUntilDurable()
+    this.#promises.holdTail(log, () => host.guard(this, () => this.#tailStored()))
     if (!files.isFresh) return
     this.#isBeginning = true
     controls.makeDurable(() => {
@@ -153,25 +134,8 @@ export class ReplicaGroup {
     })
   }
 
-  /**
-   * Where the topic asks for flushes, a life before may have written what it did not make durable: this one speaks, and with that promises to have it,
-   * when it is. What a leader commits needs the start of its term, whose flush comes after this one.
-   */
-  #holdUntilDurable(): void {
-    const { log } = this
-    const asks = log.config.flushMessages !== Number.MAX_SAFE_INTEGER
-    if (!asks || !log.foundPoint.dirty) return
-    this.#unstored++
-    this.#isTailUndurable = true
-    log.requestFlush((failed) => {
-      // else the log has failed, and the group with it
-      if (failed === null) this.#host.guard(this, () => this.#tailStored())
-    })
-  }
-
   #tailStored(): void {
-    if (!this.#isTailUndurable) return
-    this.#isTailUndurable = false
+    if (!this.#promises.tailStored()) return
     this.hardStateStored()
     this.#host.touch(this)
   }
@@ -197,7 +161,7 @@ export class ReplicaGroup {
   /** Control entries are not durable yet, which nothing may follow before. */
   get #isHeld(): boolean {
     if (this.#files.isOrdered !== true) return false
-    return this.#isTailUndurable || this.#undurable.from !== Number.POSITIVE_INFINITY
+    return this.#promises.isTailUndurable || this.#undurable.from !== Number.POSITIVE_INFINITY
   }
 
   /** What is committed includes all that was committed in earlier terms: reads may say where the log ends. */
@@ -227,7 +191,7 @@ export class ReplicaGroup {
       this.#isBeginning ||
       this.#copy.isActive ||
       this.#isRestarting ||
-      this.#unstored > 0 ||
+      this.#promises.areWaiting ||
       this.#deletes.length > 0
     if (isBusy || raft.needsTicks || raft.commit !== raft.end) return false
     if (raft.role !== Role.LEADER) return raft.leader !== NO_REPLICA
@@ -314,15 +278,13 @@ export class ReplicaGroup {
 
   /** A hard state that was asked for is durable. */
   hardStateStored(): void {
-    if (--this.#unstored > 0) return
+    if (!this.#promises.stored()) return
     if (this.#parked !== null) {
       const ready = this.#parked
       this.#parked = null
       this.#do(ready)
     }
-    const held = this.#held
-    this.#held = []
-    for (const send of held) send()
+    this.#promises.keep()
     this.raft.hardStateStored()
     this.#host.touch(this)
   }
@@ -349,7 +311,7 @@ export class ReplicaGroup {
     this.#proposeDeletes()
     const ready = this.raft.ready()
     if (ready.hardState !== null) {
-      this.#unstored++
+      this.#promises.wait()
       this.#host.storeHardState(this, ready.hardState)
       if (this.#isUnvoted) {
         this.#isUnvoted = false
@@ -381,7 +343,7 @@ export class ReplicaGroup {
 
   close(): void {
     this.#isClosed = true
-    this.#isTailUndurable = false
+    this.#promises.tailStored()
     for (const { done } of this.#deletes.splice(0)) done(ErrorCode.NOT_LEADER_OR_FOLLOWER, -1)
     this.#starts.refuseAll()
     this.#copy.stop()
@@ -454,8 +416,7 @@ export class ReplicaGroup {
         this.#host.send(this, message, place, base)
       }
     }
-    if (this.#unstored > 0) this.#held.push(send)
-    else send()
+    this.#promises.say(send)
   }
 
   /** Where the range of an append begins in this log. Throws DiskError. */

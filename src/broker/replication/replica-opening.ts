@@ -7,7 +7,7 @@ import type { PartitionLog } from '../../log/partition-log.ts'
 import { type HardState, NO_REPLICA, type ReplicaId, type TermLine } from '../../raft/types.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
-import { LogFailedError, type ReplicaFiles } from './replica-group.ts'
+import { LogFailedError, type ReplicaFiles } from './replica-files.ts'
 
 export interface ReplicaOpeningOptions {
   readonly cellId: CellId
