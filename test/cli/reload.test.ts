@@ -289,7 +289,7 @@ describe('SIGHUP', () => {
     expect(lines).toEqual([
       expect.objectContaining({
         message: 'configuration not read again: nothing has changed',
-        reason: expect.stringMatching(/^data directory .*data cannot be looked at: ENOENT$/),
+        reason: expect.stringMatching(/operator-token cannot be written: ENOENT$/),
       }),
     ])
     renameSync(`${dataDir}.away`, dataDir)
