@@ -176,11 +176,7 @@ export class BrokerAgent {
     this.#handlers = this.#links.map((link) => this.#handlerOf(link))
     const flushesPending = () => options.flush.pending
     const shared = { image, partitions, settings: this.#settings, flushesPending }
-    this.#questions = new Questions({
-      ...{ image, table: this.#table, disk: environment.disk, root, partitions: this.#partitions },
-      control: options.control,
-      metadata: () => this.metadata,
-    })
+    this.#questions = new Questions({ ...options, image, partitions })
     this.#maintenance = new Maintenance({ ...options, ...shared })
     this.#follower = new MetadataFollower({
       image,
