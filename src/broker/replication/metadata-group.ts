@@ -132,7 +132,10 @@ export class MetadataGroup implements EntryLog, GroupOwner {
     const { raft, log } = this.#group
     const { logEndOffset: endOffset, highWatermark } = log
     const leader = raft.leader === NO_REPLICA ? 0 : brokerOf(raft.leader)
-    const voters = raft.configuration.voters.map(brokerOf)
+    // one that was lost with its directory votes no more, though it counts until it is replaced: who has its place only copies yet
+    const voters = raft.configuration.voters
+      .filter((voter) => voter === raft.id || this.#idOf(this.#group!, brokerOf(voter)) === voter)
+      .map(brokerOf)
     return { endOffset, highWatermark, term: raft.term, leader, voters }
   }
 
