@@ -8,17 +8,7 @@ const NEAR_SEEDS = process.env.GRIOT_TEST_LONG ? 100 : 5
 const TIMEOUT_MS = process.env.GRIOT_TEST_LONG ? 1_800_000 : 180_000
 
 /** Seeds that fail for reasons that are known and not mended yet; the simulator replays them. */
-const OPEN: ReadonlyMap<number, string> = new Map([
-  [
-    5,
-    'a replica whose disk refused to keep a new log start does not try again: its log begins earlier',
-  ],
-  [21, 'a first batch is refused by a disk that fails, and the next one of its producer is taken'],
-  [
-    30,
-    'a power cut tears the control entries of a replica that has just been made: it stays closed',
-  ],
-])
+const OPEN: ReadonlyMap<number, string> = new Map()
 
 /** All that fail are told, not only the first. */
 function tried(seed: number, failed: string[], readsFollowers = false): SimulationResult | null {
