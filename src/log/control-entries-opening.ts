@@ -2,15 +2,19 @@ import type { PartitionNumber } from '../base/ids.ts'
 import type { ControlHeader, ReadControls } from './control-entries-format.ts'
 import type { LogEnvironment } from './environment.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
+import { flushedWithStart } from './log-start.ts'
 import type { LogTail } from './log-tail.ts'
 import type { RecoveryPoint } from './recovery-points.ts'
+import type { Segment } from './segment.ts'
 
 /** What control entries have to know of the log that they belong to, which is open: a PartitionLog. */
 export interface ControlledLog {
   readonly environment: LogEnvironment
   readonly directory: string
   readonly partition: PartitionNumber
+  readonly logStartOffset: number
   readonly logEndOffset: number
+  readonly segments: readonly Segment[]
   readonly epochs: LeaderEpochs
   readonly cleanPoint: { readonly gapsTo: number }
   /** What the recovery points said before it was opened. */
@@ -61,7 +65,8 @@ export class ControlsOpening {
     for (let i = 1; i < controls.length; i++) {
       if (this.#offsetAt(i) < this.#offsetAt(i - 1)) return 'their positions do not ascend'
     }
-    const { powerLoss, flushedOffset } = this.#log.foundPoint
+    const { powerLoss } = this.#log.foundPoint
+    const flushedOffset = this.#flushedOffset
     // else what is bad lies beyond the end of the log
     if (badFrom !== null && this.goodCount() === controls.length) {
       if (!powerLoss && (hasMore || !isCutShort)) return `they are bad from byte ${badFrom} on`
@@ -78,6 +83,11 @@ export class ControlsOpening {
     }
     this.#endsAt(stray)
     return null
+  }
+
+  /** The recovery points may have lost it: a log's start moves when all below is flushed, control entries too. */
+  get #flushedOffset(): number {
+    return Math.max(this.#log.foundPoint.flushedOffset, flushedWithStart(this.#log))
   }
 
   #endsAt(offset: number): void {

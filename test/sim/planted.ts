@@ -144,8 +144,8 @@ export const UNCAUGHT: readonly PlantedBug[] = [
   },
   {
     name: 'a forgetful voter: votes are told before they are durable',
-    file: 'broker/replication/replica-group.ts',
-    find: 'if (this.#unstored > 0) this.#held.push(send)',
+    file: 'broker/replication/promises.ts',
+    find: 'if (this.areWaiting) this.#held.push(send)',
     replace: 'if (this.#unstored < 0) this.#held.push(send)',
     only: ['power-cut', 'thread-death', 'late-messages', 'slow-flush'],
   },

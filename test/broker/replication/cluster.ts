@@ -21,22 +21,14 @@ import { PartitionLog } from '../../../src/log/partition-log.ts'
 import { RecoveryPoints } from '../../../src/log/recovery-points.ts'
 import { SimulatedDisk } from '../../../src/log/simulated-disk.ts'
 import { type ReplicaId, Role } from '../../../src/raft/types.ts'
-import { baseOffsetOf, lastOffsetOf, leaderEpochOf } from '../../../src/record/batch.ts'
 import { buildBatch } from '../../../src/record/builder.ts'
 import { newRegion } from '../../../src/shared/region.ts'
 import { formatRing, ringBytes } from '../../../src/shared/ring-layout.ts'
 import { RingReader } from '../../../src/shared/ring-reader.ts'
 import { RingWriter } from '../../../src/shared/ring-writer.ts'
 import { SlowFlusher } from '../../log/slow-flusher.ts'
+import { batchesOf, type Kept, tailOf } from './kept-batches.ts'
 import { describeNode, fullNowAndThen, Node, PARTITION } from './node.ts'
-
-/** A batch as the cluster is to keep it. */
-export interface Kept {
-  readonly base: number
-  readonly last: number
-  readonly epoch: number
-  readonly tail: string
-}
 
 export interface ClusterOptions {
   /** Brokers that have no replica at first. */
@@ -367,21 +359,6 @@ export class Cluster {
     return true
   }
 
-  /** All batches of a replica's log below `endOffset`. */
-  batchesOf(log: PartitionLog, endOffset = Number.POSITIVE_INFINITY): Kept[] {
-    const kept: Kept[] = []
-    log.readBatches(log.logStartOffset, (bytes, at, size) => {
-      const last = lastOffsetOf(bytes, at)
-      if (last >= endOffset) return false
-      kept.push({
-        ...{ base: baseOffsetOf(bytes, at), last, epoch: leaderEpochOf(bytes, at) },
-        tail: tailOf(bytes, at, size),
-      })
-      return true
-    })
-    return kept
-  }
-
   /** All are up, reach each other, and have the same; all that was acknowledged is there. */
   settle(turns = 400): void {
     this.mendDisks()
@@ -404,7 +381,7 @@ export class Cluster {
     const ends = whole.map(({ group }) => [group!.log.logEndOffset, group!.log.highWatermark])
     expect(new Set(ends.flat()).size, `ends and watermarks ${JSON.stringify(ends)}`).toBe(1)
     for (const node of whole) this.checkCommitted(node)
-    const all = this.batchesOf(this.leader!.group!.log)
+    const all = batchesOf(this.leader!.group!.log)
     const start = this.leader!.group!.log.logStartOffset
     for (const [base, value] of this.acknowledged) {
       if (base >= start) expect(all.find((one) => one.base === base)?.tail).toBe(value)
@@ -416,7 +393,7 @@ export class Cluster {
     const group = node.host.get(PARTITION)
     if (!node.isUp || group === undefined) return
     let next = -1
-    for (const kept of this.batchesOf(group.log, group.log.highWatermark)) {
+    for (const kept of batchesOf(group.log, group.log.highWatermark)) {
       if (next >= 0) expect(kept.base, `offsets of broker ${node.id} have no gap`).toBe(next)
       next = kept.last + 1
       const known = this.committed.get(kept.base)
@@ -500,7 +477,3 @@ export class Cluster {
 }
 
 const keyOf = (a: Node, b: Node): string => `${Math.min(a.id, b.id)}-${Math.max(a.id, b.id)}`
-
-/** What of a batch its sender has made, as text: all but offsets and epoch. */
-const tailOf = (bytes: Uint8Array, at: number, size: number): string =>
-  Buffer.from(bytes.slice(at + 17, at + size)).toString('latin1')
