@@ -232,9 +232,9 @@ export class MetadataGroup implements EntryLog, GroupOwner {
     return true
   }
 
-  /** Leads no more, if it does: nothing that this thread would say is sure. */
+  /** Leads no more, if it does and another can: nothing that this thread would say is sure. */
   resign(): void {
-    if (this.#group === null) return
+    if (this.#group === null || !this.#hasOthers) return
     this.#group.raft.resign()
     this.#options.host.touch(this.#group)
   }
