@@ -3,10 +3,10 @@ import { ErrorCode } from '../base/error-code.ts'
 import type { TenantId } from '../base/ids.ts'
 import type { Timer, TimerQueue } from '../base/timer-queue.ts'
 import type { ControllerRequest, ControllerResponse } from '../image/request.ts'
-import { NOT_CONTROLLER, type Refusal, refuse, refuseAll } from '../image/results.ts'
+import { type Refusal, refuse, refuseAll } from '../image/results.ts'
 import type { ControlPort, PeerName } from '../link/ports.ts'
 
-/** Called once. NOT_CONTROLLER: whether it was done is not known; REQUEST_TIMED_OUT: nor that, or nobody was there to do it. */
+/** Called once. REQUEST_TIMED_OUT: whether it was done is not known, or nobody was there to do it. */
 export type ControllerDone = (response: ControllerResponse) => void
 
 export interface ControllerClientOptions {
@@ -18,8 +18,6 @@ export interface ControllerClientOptions {
 export interface ControllerRequestOptions {
   /** As the client asks for. */
   readonly timeoutMs?: number
-  /** Done twice it does no harm, and whoever asks is answered the same: it is asked again where the first answer is lost. */
-  readonly isRepeatable?: boolean
 }
 
 /** Requests that have no answer, held or sent. */
@@ -30,9 +28,8 @@ const TIMEOUT_MS_MIN = 1_000
 
 interface Waiting {
   readonly tenantId: TenantId
-  readonly request: ControllerRequest
+  request: ControllerRequest
   readonly done: ControllerDone
-  readonly isRepeatable: boolean
   timer: Timer | null
 }
 
@@ -40,7 +37,8 @@ const TIMED_OUT = refuse(ErrorCode.REQUEST_TIMED_OUT, 'The controller does not a
 
 /**
  * Asks the controller on behalf of tenants, wherever it is: that, and in which term, tell the metadata messages. While nobody is known to lead, requests are
- * held. On the front's thread.
+ * held. What was asked of one that has gone without an answer is asked again of the next, as what may be done already, so that whoever asks sees a pause. On the
+ * front's thread.
  */
 export class ControllerClient {
   readonly #options: ControllerClientOptions
@@ -69,14 +67,13 @@ export class ControllerClient {
     tenantId: TenantId,
     request: ControllerRequest,
     done: ControllerDone,
-    { timeoutMs = TIMEOUT_MS_MAX, isRepeatable = false }: ControllerRequestOptions = {},
+    { timeoutMs = TIMEOUT_MS_MAX }: ControllerRequestOptions = {},
   ): void {
     if (this.outstanding >= WAITING_MAX) {
       done(refuseAll(request, TIMED_OUT))
       return
     }
-    const isHarmless = isRepeatable || isAlwaysRepeatable(request)
-    const waiting: Waiting = { tenantId, request, done, isRepeatable: isHarmless, timer: null }
+    const waiting: Waiting = { tenantId, request, done, timer: null }
     const { clock, timers } = this.#options
     const bounded = Math.min(Math.max(timeoutMs, TIMEOUT_MS_MIN), TIMEOUT_MS_MAX)
     waiting.timer = timers.schedule(clock.monotonicMs() + bounded, () => this.#timedOut(waiting))
@@ -100,11 +97,11 @@ export class ControllerClient {
     const waiting = this.#sent.get(correlation)
     if (waiting === undefined) return
     this.#sent.delete(correlation)
-    const isLost = response !== null && waiting.isRepeatable && isOfNoController(response)
-    if (response !== null && !isLost) {
+    if (response !== null && !isOfNoController(response)) {
       this.#settle(waiting, response)
       return
     }
+    if (response !== null) waiting.request = repeated(waiting.request)
     // until another has said that it leads
     this.#peer = null
     this.#held.add(waiting)
@@ -122,8 +119,8 @@ export class ControllerClient {
     const sent = [...this.#sent.values()]
     this.#sent.clear()
     for (const waiting of sent) {
-      if (waiting.isRepeatable) this.#held.add(waiting)
-      else this.#refuse(waiting, NOT_CONTROLLER)
+      waiting.request = repeated(waiting.request)
+      this.#held.add(waiting)
     }
   }
 
@@ -153,13 +150,20 @@ export class ControllerClient {
   }
 }
 
-/** It changes nothing, or takes one more of what there is enough of. */
-function isAlwaysRepeatable(request: ControllerRequest): boolean {
-  if (request.kind === 'allocate-producer-ids' || request.kind === 'list-reassignments') return true
-  return 'validateOnly' in request && request.validateOnly
+/** It may be done already. */
+function repeated(request: ControllerRequest): ControllerRequest {
+  if ('validateOnly' in request && request.validateOnly) return request
+  switch (request.kind) {
+    case 'delete-topics':
+    case 'create-partitions':
+    case 'alter-reassignments':
+      return { ...request, isRepeat: true }
+    default:
+      return request
+  }
 }
 
-/** Its term ended before this was committed. */
+/** Its term ended before this was committed: the next may have it all the same. */
 function isOfNoController(response: ControllerResponse): boolean {
   if ('error' in response) return response.error === ErrorCode.NOT_CONTROLLER
   if ('results' in response) return response.results[0]?.error === ErrorCode.NOT_CONTROLLER

@@ -44,6 +44,10 @@ export function planCreatePartitions(
   for (const topic of request.topics) {
     if (times.get(topic.name)! > 1) continue
     const existing = state.topicByName(tenantId, topic.name)
+    if (request.isRepeat && existing?.partitionCount === topic.count) {
+      results.push(accepted(topic.name))
+      continue
+    }
     const placements = place(state, settings, existing, topic, counts)
     if ('error' in placements) {
       results.push(refusedOne(topic.name, placements))

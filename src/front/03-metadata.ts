@@ -94,15 +94,10 @@ function createTopics(
     return { name, partitions: -1, replicationFactor: -1, assignments: [], configs: [] }
   })
   const request = { kind: 'create-topics', validateOnly: false, topics } as const
-  context.services.controller.request(
-    context.session.tenantId,
-    request,
-    (response) => {
-      const results = response?.kind === 'create-topics' ? response.results : null
-      done(results === null ? null : refusals(results))
-    },
-    { isRepeatable: true },
-  )
+  context.services.controller.request(context.session.tenantId, request, (response) => {
+    const results = response?.kind === 'create-topics' ? response.results : null
+    done(results === null ? null : refusals(results))
+  })
 }
 
 function refusals(results: readonly TopicResult[]): Map<string, number> {

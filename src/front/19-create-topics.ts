@@ -1,5 +1,6 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { type TopicId, ZERO_TOPIC_ID } from '../base/ids.ts'
+import { newUuid } from '../base/uuid.ts'
 import type { TopicResult } from '../image/request.ts'
 import { describeTopicConfigs } from '../image/topic-config.ts'
 import {
@@ -32,6 +33,7 @@ export const createTopicsHandler = handler({
     }
     const topics = asked.map((topic) => ({
       name: topic.name,
+      topicId: newUuid(context.services.random),
       partitions: topic.numPartitions,
       replicationFactor: topic.replicationFactor,
       assignments: topic.assignments.map(({ partitionIndex, brokerIds }) => ({

@@ -53,18 +53,13 @@ export class InternalTopics {
     const topics = [this.#newOffsetsTopic()]
     const request = { kind: 'create-topics', validateOnly: false, topics } as const
     // whatever the answer is: another may have made it at the same time
-    this.#controller.request(
-      tenantId,
-      request,
-      (response) => {
-        const made = this.findOffsets(tenantId) ?? null
-        if (made === null) this.#tellRefusal(tenantId, response)
-        const all = this.#waiting.get(tenantId) ?? []
-        this.#waiting.delete(tenantId)
-        for (const one of all) one(made)
-      },
-      { isRepeatable: true },
-    )
+    this.#controller.request(tenantId, request, (response) => {
+      const made = this.findOffsets(tenantId) ?? null
+      if (made === null) this.#tellRefusal(tenantId, response)
+      const all = this.#waiting.get(tenantId) ?? []
+      this.#waiting.delete(tenantId)
+      for (const one of all) one(made)
+    })
   }
 
   /** Clients only see that there is no coordinator yet, and ask again and again. */
