@@ -116,8 +116,9 @@ export class ControlsOpening {
    * came back. −1 for none. Below gaps that cleaning left an epoch may begin later than it did.
    */
   #strayOffset(): number {
-    const { epochs, cleanPoint } = this.#log
-    const begin = Math.max(this.#header.startOffset, cleanPoint.gapsTo)
+    const { epochs, cleanPoint, logStartOffset } = this.#log
+    // what lies below the log's start is gone, and its epochs may be
+    const begin = Math.max(this.#header.startOffset, cleanPoint.gapsTo, logStartOffset)
     const places = [begin, ...epochs.lines.map(({ startOffset }) => startOffset)]
     places.push(...this.#termOffsets().map(({ from }) => from))
     const stray = places.filter((offset) => {
