@@ -9,6 +9,7 @@ import { registerLimits } from './limits/command.ts'
 import { registerLoad } from './load/command.ts'
 import { registerLoadCheck } from './load-check/command.ts'
 import { registerMicro } from './micro/command.ts'
+import { registerMove } from './move/command.ts'
 import { registerPeers } from './peers/command.ts'
 import { registerQuick } from './quick/command.ts'
 import { registerReplication } from './replication/command.ts'
@@ -24,6 +25,7 @@ registerCompare(program)
 registerLoad(program)
 registerLoadCheck(program)
 registerMicro(program)
+registerMove(program)
 registerPeers(program)
 registerQuick(program)
 registerReplication(program)

@@ -18,6 +18,8 @@ export interface GriotOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Its brokers can be killed. Its disk calls pass through what could fail them: not where anything else is measured. */
   readonly chaos?: boolean
+  /** As many as without the option, unless given. */
+  readonly brokers?: number
 }
 
 /** Griot in a sandbox. */
@@ -45,7 +47,7 @@ export function hasChaos(): boolean {
 export async function startGriot(
   sandbox: Sandbox,
   directory: string,
-  { env = {}, chaos = false }: GriotOptions = {},
+  { env = {}, chaos = false, brokers }: GriotOptions = {},
 ): Promise<Broker> {
   const program = builtProgram()
   const dataDir = join(directory, 'data')
@@ -56,6 +58,7 @@ export async function startGriot(
     '--log-level',
     'warn',
     ...(chaos ? ['--chaos'] : []),
+    ...(brokers === undefined ? [] : ['--brokers', String(brokers)]),
   ]
   const child = sandbox.spawn(process.execPath, [program, ...args, ...ANY_PORTS], {
     stdio: ['ignore', 'pipe', 'pipe'],

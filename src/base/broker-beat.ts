@@ -1,5 +1,13 @@
 /** What a broker's thread says of itself to its peers; plain, so that who keeps it in shared memory and who judges by it need not know each other. */
-export const BrokerState = { NONE: 0, STARTING: 1, SERVING: 2, STOPPING: 3, STOPPED: 4 } as const
+export const BrokerState = {
+  NONE: 0,
+  STARTING: 1,
+  SERVING: 2,
+  STOPPING: 3,
+  STOPPED: 4,
+  /** Between the first two: its thread turns, and waits for the metadata. */
+  JOINING: 5,
+} as const
 export type BrokerState = (typeof BrokerState)[keyof typeof BrokerState]
 
 /** A broker's beats as last read; filled again by each read. */

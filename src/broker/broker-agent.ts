@@ -14,6 +14,7 @@ import {
   type ControlEnvelope,
   type ControlPort,
   frontPeer,
+  type PeerName,
   SERVER_PEER,
 } from '../link/ports.ts'
 import type { LogEnvironment } from '../log/environment.ts'
@@ -21,24 +22,24 @@ import type { RingHandler, RingReader } from '../shared/ring-reader.ts'
 import { BatchBuffers } from './batch-buffers.ts'
 import { BrokerCounters, type CounterRows } from './broker-counters.ts'
 import { BrokerLink, type BrokerRings } from './broker-link.ts'
-import { BrokerStop, type CompanionLog } from './broker-stop.ts'
+import { BrokerStop } from './broker-stop.ts'
 import { ControlInbox } from './control-inbox.ts'
 import { CoordinateHandler } from './coordinate.ts'
 import { type CallToken, CoordinatorAnswers } from './coordinator-answers.ts'
 import { Coordinators } from './coordinators.ts'
 import { DeleteRecordsHandler } from './delete-records.ts'
-import { describeProducers } from './describe-producers.ts'
 import { EpochEndHandler } from './epoch-end.ts'
 import { FrontLink, type FrontRings } from './front-link.ts'
 import { LeaderPartitions } from './leader-partitions.ts'
 import { ListOffsetsHandler } from './list-offsets.ts'
 import { LocateHandler } from './locate.ts'
-import { describeLogs, type LogSizesOptions } from './log-sizes.ts'
 import { Maintenance } from './maintenance.ts'
 import { MetadataFollower } from './metadata-follower.ts'
 import { ProduceHandler } from './produce.ts'
+import { Questions } from './questions.ts'
 import type { Replica } from './replica.ts'
 import { ReplicaTable } from './replica-table.ts'
+import type { MetadataFiles, MetadataGroup } from './replication/metadata-group.ts'
 import { Replication } from './replication/replication.ts'
 import { type BrokerSettings, DEFAULT_BROKER_SETTINGS } from './settings.ts'
 import { TopicStatsHandler } from './topic-stats.ts'
@@ -82,8 +83,8 @@ export interface BrokerAgentOptions {
     topic: TopicView,
     image: MetadataView,
   ) => HostedCoordinator<CallToken> | null
-  /** Closed with the replicas: the metadata log. */
-  readonly companions?: readonly CompanionLog[]
+  /** Where it is one of those that may keep the metadata log; it keeps none unless given. */
+  readonly metadata?: MetadataFiles | null
   /** Messages that are not for a broker: the controller's, where it shares this thread. */
   readonly onOtherMessage?: (envelope: ControlEnvelope) => void
   /** What is to be asked of the controller about a topic of that tenant; nobody waits for the answer. */
@@ -122,7 +123,7 @@ export class BrokerAgent {
   readonly #coordinate: CoordinateHandler
   readonly #deleteRecords: DeleteRecordsHandler
   readonly #epochEnd: EpochEndHandler
-  readonly #logSizes: LogSizesOptions
+  readonly #questions: Questions
   readonly #maintenance: Maintenance
   readonly #stop: BrokerStop
   readonly #inbox: ControlInbox
@@ -175,7 +176,7 @@ export class BrokerAgent {
     this.#handlers = this.#links.map((link) => this.#handlerOf(link))
     const flushesPending = () => options.flush.pending
     const shared = { image, partitions, settings: this.#settings, flushesPending }
-    this.#logSizes = { image, table: this.#table, disk: environment.disk, root }
+    this.#questions = new Questions({ ...options, image, partitions })
     this.#maintenance = new Maintenance({ ...options, ...shared })
     this.#follower = new MetadataFollower({
       image,
@@ -190,7 +191,7 @@ export class BrokerAgent {
     this.#stop = new BrokerStop({
       environment,
       partitions,
-      companions: options.companions ?? [],
+      metadata: this.metadata,
       flushesPending,
       onStopping: () => this.#onStopping(),
       onStopped: () => options.control.post(SERVER_PEER, { kind: 'stopped' }),
@@ -210,6 +211,16 @@ export class BrokerAgent {
   /** Everything is closed and `stopped` was said: the thread may end. */
   get isStopped(): boolean {
     return this.#stop.isStopped
+  }
+
+  /** The metadata log, where this broker may keep it: the controller's, if one shares this thread. */
+  get metadata(): MetadataGroup | null {
+    return this.#replication.metadata
+  }
+
+  /** Who the controller was when it was heard of last, '' for one on this very thread; null before the first. */
+  get controller(): PeerName | null {
+    return this.#follower.controller
   }
 
   /** The controller knows this broker's directory; until then no replica of a group is opened. */
@@ -328,29 +339,17 @@ export class BrokerAgent {
   #onControl(envelope: ControlEnvelope): void {
     const { from, message } = envelope
     if (message.kind === 'metadata') {
-      this.#follower.onMetadata(message)
+      this.#follower.onMetadata(message, from)
     } else if (message.kind === 'batch-buffer') {
       this.#onBuffer(from, message.bufferId, message.sab)
-    } else if (message.kind === 'describe-producers') {
-      const found = describeProducers(this.#partitions, message.partition)
-      const { correlation } = message
-      this.#options.control.post(from, { kind: 'producers', correlation, ...found })
     } else if (message.kind === 'move-leadership') {
       const { correlation, partition, to } = message
       this.#replication.moveLeadership(from, correlation, partition, to as BrokerId)
     } else if (message.kind === 'topic-stats-request') {
       this.#topicStats.onRequest(from, message)
-    } else if (message.kind === 'describe-log-sizes') {
-      const { correlation } = message
-      const logs = describeLogs(message.partitions, this.#logSizes)
-      this.#options.control.post(from, { kind: 'log-sizes', correlation, logs })
-    } else if (message.kind === 'describe-metadata') {
-      const { correlation } = message
-      const { offset: endOffset } = this.#image
-      this.#options.control.post(from, { kind: 'metadata-end', correlation, endOffset })
     } else if (message.kind === 'stop') {
       this.#stop.begin(this.#partitions.nowMs, message.deadlineMs)
-    } else {
+    } else if (!this.#questions.answer(from, message)) {
       this.#options.onOtherMessage?.(envelope)
     }
   }
@@ -383,6 +382,7 @@ export class BrokerAgent {
       beats: options.beats ?? null,
       directoryId: options.directoryId ?? null,
       isNewDirectory: options.isNewDirectory ?? false,
+      metadata: options.metadata ?? null,
       takeBuffer: (from, bufferId) => this.#takeBytes(brokerPeer(cellId, from), bufferId),
       onDeposed: (replica) => {
         this.#partitions.deposed(replica)

@@ -23,6 +23,7 @@ export class BrokerGauges {
   #scannedOffset = -1
   /** Of the last scan. */
   #replicas = -1
+  #controllerEpoch = -1
 
   constructor(options: BrokerGaugesOptions) {
     this.#options = options
@@ -31,7 +32,12 @@ export class BrokerGauges {
   /** Nothing has changed that a broker without any work would have to look at. */
   get isUpToDate(): boolean {
     const { image, partitions } = this.#options
+    if (this.#epoch !== this.#controllerEpoch) return false
     return image.offset === this.#scannedOffset && partitions.table.size === this.#replicas
+  }
+
+  get #epoch(): number {
+    return this.#options.partitions.replication.metadata?.term ?? 0
   }
 
   sample(nowMs: number): void {
@@ -46,6 +52,8 @@ export class BrokerGauges {
     counters.setOwn(BrokerGauge.RINGS_RETIRED_NOW, rings?.retiredCount ?? 0)
     counters.setOwn(BrokerGauge.DISK_WRITABLE_NOW, space?.writable === false ? 0 : 1)
     counters.setOwn(BrokerGauge.YIELDS_NOW, partitions.replication.isYielding ? 1 : 0)
+    this.#controllerEpoch = this.#epoch
+    counters.setOwn(BrokerGauge.CONTROLLER_EPOCH_NOW, this.#controllerEpoch)
     if (nowMs < this.#scanAtMs) return
     this.#scanAtMs = nowMs + SCAN_MS
     this.#replicas = table.size

@@ -3,17 +3,13 @@ import { DiskError } from '../log/disk.ts'
 import type { LogEnvironment } from '../log/environment.ts'
 import type { LeaderPartitions } from './leader-partitions.ts'
 import type { Replica } from './replica.ts'
-
-/** A log of this thread that no replica stands for: the metadata log. */
-export interface CompanionLog {
-  flushAll(done: (error: DiskError | null) => void): void
-  close(): void
-}
+import type { MetadataGroup } from './replication/metadata-group.ts'
 
 export interface BrokerStopOptions {
   readonly environment: LogEnvironment
   readonly partitions: LeaderPartitions
-  readonly companions: readonly CompanionLog[]
+  /** Closed with the replicas. */
+  readonly metadata: MetadataGroup | null
   /** Flushes asked for and not answered. */
   readonly flushesPending: () => number
   /** Nothing is served any more: the controller on this thread stops, too. */
@@ -59,16 +55,15 @@ export class BrokerStop {
 
   begin(nowMs: number, withinMs: number): void {
     if (this.isStopping) return
-    const { partitions, companions, onStopping } = this.#options
+    const { partitions, metadata, onStopping } = this.#options
     this.#stage = 'flushing'
     this.#flushUntilMs = nowMs + withinMs * FLUSH_SHARE
     partitions.isStopping = true
     onStopping()
     this.#replicas = [...partitions.table.openReplicas()]
-    for (const companion of companions) {
-      this.#flushing++
-      companion.flushAll(() => this.#flushing--)
-    }
+    if (metadata === null) return
+    this.#flushing++
+    metadata.flushAll(() => this.#flushing--)
   }
 
   doWork(nowMs: number): number {
@@ -108,14 +103,14 @@ export class BrokerStop {
   }
 
   #closeAll(nowMs: number): void {
-    const { environment, partitions, companions } = this.#options
+    const { environment, partitions, metadata } = this.#options
     partitions.replication.stop()
     for (const replica of [...partitions.table.replicas()]) {
       partitions.settle(replica)
       partitions.refuseAll(replica, ErrorCode.NOT_LEADER_OR_FOLLOWER)
       partitions.table.dehydrate(replica, nowMs)
     }
-    for (const companion of companions) this.#tryClose(() => companion.close())
+    this.#tryClose(() => metadata?.close())
     this.#tryClose(() => environment.recoveryPoints.close())
   }
 

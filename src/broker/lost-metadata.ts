@@ -1,10 +1,15 @@
 import type { Disk } from '../log/disk.ts'
+import { hasMetadata } from './metadata-log.ts'
 
 const BROKER = /^(?:cell-\d+-)?broker-\d+$/
 const TENANT = /^[0-9a-f]{16}$/
 
+/** Which of these directories of brokers holds metadata; null: none does. Throws DiskError. */
+export const metadataAmong = (disk: Disk, roots: readonly string[]): string | null =>
+  roots.find((root) => hasMetadata(disk, root)) ?? null
+
 /**
- * Which broker's directory holds replicas, although the metadata log is empty: null where none does. A cluster that was formed anew then would take all of them
+ * Which broker's directory holds replicas, although there is no metadata: null where none does. A cluster that was formed anew then would take all of them
  * for topics that were deleted, and remove them. Throws DiskError.
  */
 export function replicasWithoutMetadata(disk: Disk, dataDir: string): string | null {

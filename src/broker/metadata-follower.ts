@@ -5,6 +5,7 @@ import { applyMetadata, type MetadataImage } from '../image/image.ts'
 import { toldReplicas } from '../image/replica-moves.ts'
 import type { MetadataMessage } from '../image/request.ts'
 import type { TopicView } from '../image/view.ts'
+import type { PeerName } from '../link/ports.ts'
 
 export interface MetadataFollowerOptions {
   readonly image: MetadataImage
@@ -30,6 +31,7 @@ interface Gone {
 /** Applies what the controller publishes to this thread's image, and says what that means for the replicas here. */
 export class MetadataFollower {
   readonly #options: MetadataFollowerOptions
+  #controller: PeerName | null = null
   #isPartial = true
   #isWhole = false
   /** What the image held when it was begun anew. */
@@ -49,8 +51,16 @@ export class MetadataFollower {
     return this.#isPartial
   }
 
-  onMetadata(message: MetadataMessage): void {
+  /** Who has published last, of the latest term; null before the first. */
+  get controller(): PeerName | null {
+    return this.#controller
+  }
+
+  /** From a controller that is none any more it is ignored. */
+  onMetadata(message: MetadataMessage, from: PeerName): void {
     const { image, onGone, onConfigs, onWhole } = this.#options
+    if (message.epoch < image.epoch) return
+    this.#controller = from
     if (message.first === 0) this.#beginAnew()
     // asked before the image forgets them
     const gone = message.entries.flatMap((entry) => this.#goneBy(entry))

@@ -1,145 +1,62 @@
-/** The controller's log: a partition log of its own in broker 1's directory, flushed by the flusher, on the broker's thread. */
-import { InvariantError, invariant } from '../base/assert.ts'
-import { ErrorCode, errorName } from '../base/error-code.ts'
+/** The controller's log as a partition log: entries as records, an append one batch, whole or not at all. */
+import { invariant } from '../base/assert.ts'
 import { asPartitionNumber } from '../base/ids.ts'
-import { DiskError } from '../log/disk.ts'
-import type { LogEnvironment } from '../log/environment.ts'
+import type { Disk } from '../log/disk.ts'
 import { DEFAULT_LOG_CONFIG, type LogConfig } from '../log/log-config.ts'
-import { newAppendOutcome } from '../log/outcomes.ts'
-import { PartitionLog } from '../log/partition-log.ts'
-import type { EntryLog } from '../machine/entry-log.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
 import { buildBatch } from '../record/builder.ts'
 import { RecordCursor } from '../record/records.ts'
+import { parseCheckpointName } from './checkpoint-file.ts'
 
 /** Never given to a topic's partition: the controller numbers those from 1. */
 export const METADATA_PARTITION = asPartitionNumber(0)
 
-const CONFIG: LogConfig = {
+export const METADATA_LOG_CONFIG: LogConfig = {
   ...DEFAULT_LOG_CONFIG,
   retentionMs: -1,
   retentionBytes: -1,
-  cleanupPolicy: { delete: false, compact: false },
+  // nothing goes by itself: only what a snapshot has taken the place of
+  cleanupPolicy: { delete: true, compact: false },
+  segmentBytes: 16 * 2 ** 20,
   segmentMs: Number.MAX_SAFE_INTEGER,
-  // an append is one batch, whole or not at all
   maxMessageBytes: 2 ** 28,
   messageTimestampAfterMaxMs: Number.MAX_SAFE_INTEGER,
+  // what a majority has is durable with each of them
+  flushMessages: 1,
 }
 
-export interface MetadataLogOptions {
-  readonly environment: LogEnvironment
-  readonly directory: string
+/** Of a broker's directory. */
+export const metadataPath = (root: string): string => `${root}/metadata`
+
+/** Whether a broker's directory holds metadata, all of it or not. Throws DiskError. */
+export function hasMetadata(disk: Disk, root: string): boolean {
+  const directory = metadataPath(root)
+  const names = disk.list(directory)
+  if (names.some((name) => parseCheckpointName(name) !== null)) return true
+  const segments = names.filter((name) => /^\d{20}\.log$/.test(name))
+  return segments.some((name) => disk.size(`${directory}/${name}`) > 0)
 }
 
-/**
- * Entries as records, one batch per append. Not durable by itself: {@link MetadataLog.requestFlush}. When the disk loses a flush the
- * log takes nothing more until the process starts anew: what was not durable may or may not be there then.
- */
-export class MetadataLog implements EntryLog {
-  readonly #log: PartitionLog
-  readonly #environment: LogEnvironment
-  readonly #directory: string
-  readonly #outcome = newAppendOutcome()
-  #durableOffset: number
-  #isClosed = false
+export const batchOf = (entries: readonly Uint8Array[], timestampMs: number): Uint8Array =>
+  buildBatch(entries.map((value) => ({ timestampMs, key: null, value })))
 
-  /** Opens and recovers it. Throws DiskError. */
-  static open(options: MetadataLogOptions): MetadataLog {
-    return new MetadataLog(options)
-  }
-
-  private constructor({ environment, directory }: MetadataLogOptions) {
-    this.#environment = environment
-    this.#directory = directory
-    this.#log = PartitionLog.open({
-      // nobody reads it over a ring
-      environment: { ...environment, rings: null },
-      directory,
-      partition: METADATA_PARTITION,
-      config: CONFIG,
-      origin: 'broker',
-      appendsWhenFull: true,
-    })
-    this.#durableOffset = this.#log.durableOffset
-  }
-
-  get endOffset(): number {
-    return this.#log.logEndOffset
-  }
-
-  get durableOffset(): number {
-    return this.#durableOffset
-  }
-
-  /** Why nothing more can be appended, or null. */
-  get failure(): string | null {
-    return this.#log.failure
-  }
-
-  get nextTimerAtMs(): number {
-    return this.#isClosed ? Number.POSITIVE_INFINITY : this.#log.nextTimerAtMs
-  }
-
-  /** Runs the log's timers; of the thread's duty cycle. */
-  doWork(nowMs: number): number {
-    if (this.#isClosed || nowMs < this.#log.nextTimerAtMs) return 0
-    this.#log.onTimer(nowMs)
-    return 1
-  }
-
-  append(entries: readonly Uint8Array[]): number {
-    if (entries.length === 0) return this.endOffset
-    const timestampMs = this.#environment.clock.wallMs()
-    const batch = buildBatch(entries.map((value) => ({ timestampMs, key: null, value })))
-    const outcome = this.#outcome
-    this.#log.stage(batch, timestampMs, 0, outcome)
-    if (outcome.error === ErrorCode.KAFKA_STORAGE_ERROR) {
-      throw new DiskError('EIO', this.#directory, 'write')
+/** Calls `each` for the entries of [`fromOffset`, `toOffset`), in order. Throws DiskError. */
+export function readEntries(
+  log: PartitionLog,
+  fromOffset: number,
+  toOffset: number,
+  each: (offset: number, bytes: Uint8Array) => void,
+): void {
+  if (fromOffset >= Math.min(toOffset, log.logEndOffset)) return
+  log.readBatches(fromOffset, (bytes, at) => {
+    const cursor = new RecordCursor(bytes, at)
+    while (cursor.next()) {
+      if (cursor.offset < fromOffset) continue
+      if (cursor.offset >= toOffset) return false
+      const entry = cursor.value()
+      invariant(entry !== null, 'a metadata entry has a value')
+      each(cursor.offset, entry)
     }
-    if (outcome.error !== ErrorCode.NONE) {
-      const why = outcome.faultMessage ?? errorName(outcome.error)
-      throw new InvariantError(`the metadata log refuses its own batch: ${why}`)
-    }
-    const error = this.#log.write()
-    if (error !== null) throw error
-    return this.endOffset
-  }
-
-  read(fromOffset: number, each: (offset: number, bytes: Uint8Array) => void): void {
-    if (fromOffset >= this.endOffset) return
-    this.#log.readBatches(fromOffset, (bytes, at) => {
-      const cursor = new RecordCursor(bytes, at)
-      while (cursor.next()) {
-        if (cursor.offset < fromOffset) continue
-        const entry = cursor.value()
-        invariant(entry !== null, 'a metadata entry has a value')
-        each(cursor.offset, entry)
-      }
-      return true
-    })
-  }
-
-  requestFlush(): void {
-    const endOffset = this.endOffset
-    // The entries alone: indexes are made again from them, and could fail on their own.
-    this.#log.requestFlush((error) => {
-      if (error === null && this.#log.failure === null)
-        this.#durableOffset = Math.max(this.#durableOffset, endOffset)
-      else if (error !== null) this.#tell(error)
-    })
-  }
-
-  /** For the broker's stop, with the others of its logs. */
-  flushAll(done: (error: DiskError | null) => void): void {
-    this.#log.flushAll(done)
-  }
-
-  close(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    this.#log.close()
-  }
-
-  #tell(error: DiskError): void {
-    this.#environment.logger.log('error', `The metadata log cannot be flushed: ${error.message}`)
-  }
+    return true
+  })
 }

@@ -1,29 +1,34 @@
 /**
- * The controller's agent (one voter): requests in, decisions into the log, and, once they are durable, deltas to every agent and
- * then the responses. Runs on a broker's thread; it never blocks, and has no timer.
+ * The controller's agent, one on each broker of the quorum. Who leads the metadata log's group decides: requests in, decisions into the log, and, once a majority holds
+ * them, deltas to every agent and then the responses. The others apply what is committed, and stand by. Runs on a broker's thread; it never blocks, and has no timer.
  */
 
 import { invariant } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { ErrorCode } from '../base/error-code.ts'
-import type { TenantId } from '../base/ids.ts'
+import type { BrokerId, CellId, TenantId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import { applyMetadata, MetadataImage } from '../image/image.ts'
 import type { ControllerRequest, ControllerResponse, MetadataMessage } from '../image/request.ts'
+import { NOT_CONTROLLER, type Refusal, refuseAll, STORAGE_FAILED } from '../image/results.ts'
 import { snapshotMessages } from '../image/snapshot.ts'
 import type { MetadataView } from '../image/view.ts'
 import { CommitQueue } from '../machine/commit-queue.ts'
 import type { EntryLog } from '../machine/entry-log.ts'
 import type { Decision } from '../machine/replicated-machine.ts'
+import type { SnapshotStore } from '../machine/snapshot-store.ts'
 import { TimelineRegistry } from '../machine/timeline.ts'
 import { decodeEntry, encodeEntry } from './entry-codec.ts'
 import { ControllerMachine, type ControllerSettings } from './machine.ts'
-import { NOT_CONTROLLER, type Refusal, refuseAll, STORAGE_FAILED } from './results.ts'
+import { StartRefusedError } from './refused.ts'
+import { MetadataSnapshots, type SnapshotSettings } from './snapshots.ts'
 
-/** Requests decided in one turn: what one append and one flush then cover. */
+/** Requests decided in one turn: what a flush or two then cover. */
 const REQUESTS_PER_TURN = 32
+/** Committed entries that one that follows, or has just been elected, applies in a turn. */
+const APPLIED_PER_TURN = 4_096
 
 export interface ControllerAgentOptions {
   readonly log: EntryLog
@@ -33,8 +38,14 @@ export interface ControllerAgentOptions {
   readonly settings: ControllerSettings
   /** Sends to brokers first, then to fronts. */
   readonly publish: (message: MetadataMessage) => void
-  /** Comes after `publish` of what the response tells. */
-  readonly respond: (front: string, correlation: number, response: ControllerResponse) => void
+  /** Kept in place of the log's beginning; without, the log is kept whole. */
+  readonly snapshots?: SnapshotSettings & { readonly store: SnapshotStore }
+  /** Comes after `publish` of what the response tells. null: this is not the controller, and nothing was done. */
+  readonly respond: (
+    front: string,
+    correlation: number,
+    response: ControllerResponse | null,
+  ) => void
 }
 
 const ANOTHER_DIRECTORY =
@@ -53,29 +64,46 @@ interface Parked extends Incoming {
   readonly response: ControllerResponse
 }
 
+/** `forms`: it leads, and what the cluster cannot be without is not committed yet. */
+type Phase = 'follows' | 'forms' | 'serves'
+
 export class ControllerAgent {
-  /** Nothing here waits for a time. */
-  readonly nextTimerAtMs = Number.POSITIVE_INFINITY
   readonly #options: ControllerAgentOptions
   readonly #log: EntryLog
-  readonly #registry = new TimelineRegistry()
-  readonly #machine: ControllerMachine
+  readonly #snapshots: MetadataSnapshots | null
+  #settings: ControllerSettings
+  #registry = new TimelineRegistry()
+  #machine: ControllerMachine
+  /** At the position up to which committed entries are applied. */
   readonly #image: MetadataImage
   readonly #parked = new CommitQueue<Parked>()
   #incoming: Incoming[] = []
-  /** Appended and not yet committed. */
+  /** Appended in this term and not yet committed. */
   #uncommitted: MetadataEntry[] = []
   /** Directories that brokers have come with in vain. */
   readonly #refused = new Map<number, string>()
-  #flushAskedTo = 0
-  #published = false
+  #phase: Phase = 'follows'
+  /** In which it leads; 0: it does not. */
+  #term = 0
+  #hasToldFew = false
   #stopped = false
 
   constructor(options: ControllerAgentOptions) {
     this.#options = options
     this.#log = options.log
+    this.#settings = options.settings
     this.#machine = new ControllerMachine(this.#registry, options.settings, options.random)
     this.#image = new MetadataImage(options.settings.brokerConfigs)
+    const { snapshots, log } = options
+    this.#snapshots =
+      snapshots === undefined ? null : new MetadataSnapshots(snapshots.store, log, snapshots)
+  }
+
+  /** Only snapshots wait for a time. */
+  get nextTimerAtMs(): number {
+    return this.#stopped || this.#snapshots === null
+      ? Number.POSITIVE_INFINITY
+      : this.#snapshots.nextTimerAtMs
   }
 
   /** The committed image. Agents on the same thread may read this one instead of keeping their own. */
@@ -83,42 +111,24 @@ export class ControllerAgent {
     return this.#image
   }
 
-  /** True once the image has been published and requests are answered. */
-  get ready(): boolean {
-    return this.#published
+  /** It leads, its image has been published, and requests are answered. */
+  get serves(): boolean {
+    return this.#phase === 'serves' && !this.#stopped
   }
 
-  /** Changes that wait for their flush. */
+  /** The term in which it serves; 0 where it does not. */
+  get epoch(): number {
+    return this.serves ? this.#term : 0
+  }
+
+  /** Changes that wait for their commit. */
   get uncommittedChanges(): number {
     return this.#registry.uncommittedChanges
   }
 
-  /**
-   * Replays the log and, at first start, forms the cluster. The image goes out as soon as all of it is durable: now, or in a
-   * later turn. Throws {@link StartRefusedError} on another number of brokers or cells or a newer format, and what the log throws.
-   */
-  start(): void {
-    const { endOffset } = this.#log
-    const replayed: MetadataEntry[] = []
-    this.#registry.commit(this.#log.durableOffset)
-    this.#log.read(0, (offset, bytes) => {
-      const entry = decodeEntry(bytes, offset)
-      this.#registry.replaying(offset)
-      this.#machine.replay(entry)
-      replayed.push(entry)
-    })
-    this.#uncommitted = replayed
-    const formed = this.#machine.form()
-    if (formed.length > 0) this.#append(formed)
-    if (endOffset === 0) this.#options.logger.log('info', 'cluster formed', this.#formed())
-    for (const entry of formed) if (entry.kind === 'tenant-created') this.#logTenant(entry)
-    this.#logFewReplicas()
-    this.#askForFlush()
-    this.#commit()
-  }
-
   /** What requests are decided by from the next turn on. */
   changeSettings(change: Pick<ControllerSettings, 'defaultPartitions' | 'brokerConfigs'>): void {
+    this.#settings = { ...this.#settings, ...change }
     this.#machine.changeSettings(change)
   }
 
@@ -132,27 +142,37 @@ export class ControllerAgent {
     this.#incoming.push({ front, tenantId, correlation, request })
   }
 
-  /** One bounded turn; returns how much was done. */
-  doWork(_nowMs: number): number {
+  /**
+   * One bounded turn; returns how much was done. Throws {@link StartRefusedError} on another number of brokers or cells or a newer format, and what the log
+   * throws that is not the disk's.
+   */
+  doWork(nowMs: number): number {
     if (this.#stopped) return 0
+    return this.#turn(nowMs) + this.#snapshot(nowMs)
+  }
+
+  #turn(nowMs: number): number {
+    const { term } = this.#log
+    const wasDeposed = term !== this.#term && this.#term !== 0 ? this.#depose() : 0
+    this.#term = term
+    if (this.#log.failure !== null) return wasDeposed + this.#onFailure()
+    const applied = this.#phase === 'follows' ? this.#follow(nowMs) : 0
+    if (term === 0) return wasDeposed + applied + this.#handBack()
+    // what is here and not applied was committed in an earlier term
+    if (this.#phase === 'follows' && this.#isWhole) this.#form()
+    if (this.#phase === 'follows') return wasDeposed + applied
     const committed = this.#commit()
-    if (this.#log.failure !== null) return committed + this.#refuseAll(STORAGE_FAILED)
-    if (!this.#published) return committed
-    const decided = this.#decide()
-    if (decided > 0) {
-      this.#askForFlush()
-      return decided + committed + this.#commit()
-    }
-    this.#askForFlush()
-    return committed
+    if (this.#phase === 'forms' && this.#uncommitted.length === 0) this.#serve()
+    const decided = this.#phase === 'serves' ? this.#decide() : 0
+    return wasDeposed + applied + committed + decided
   }
 
-  /** The whole committed image, for an agent that joins later; deltas published after this call follow on it. */
+  /** The whole committed image, for an agent that joins later; deltas published after this call follow on it. Only of one that {@link serves}. */
   snapshot(): readonly MetadataMessage[] {
-    return snapshotMessages(this.#image)
+    return snapshotMessages(this.#image, this.#term)
   }
 
-  /** Fails what waits with NOT_CONTROLLER. What was appended and not durable may be there at the next start. */
+  /** Fails what waits with NOT_CONTROLLER. What was appended and not committed may be there at the next start. */
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
@@ -160,69 +180,182 @@ export class ControllerAgent {
     this.#registry.revert()
   }
 
+  /** Whoever leads has all that was ever committed: it is applied here. */
+  get #isWhole(): boolean {
+    if (this.#snapshots?.isLoading) return false
+    const { offset } = this.#image
+    const { endOffset } = this.#log
+    if (offset <= endOffset) return offset === endOffset
+    throw new StartRefusedError(
+      `metadata log: the replica that leads ends at offset ${endOffset}, but its snapshot says what was before ${offset}: all logs have lost entries; restore one, or begin with another --data-dir`,
+    )
+  }
+
+  /** A bounded bit of the snapshot that comes before the log, or of the log. */
+  #follow(nowMs: number): number {
+    const snapshots = this.#snapshots
+    if (snapshots === null) return this.#apply()
+    if (!snapshots.isLoading) {
+      const { offset } = this.#image
+      if (!snapshots.precede(offset)) return this.#apply()
+      if (!snapshots.begin(nowMs)) return offset < this.#log.startOffset ? 0 : this.#apply()
+      this.#beginAnew()
+    }
+    const from = snapshots.load(APPLIED_PER_TURN, (entry) => {
+      this.#machine.replay(entry)
+      this.#image.apply(entry)
+    })
+    if (from === null) return APPLIED_PER_TURN
+    this.#image.restatedAt(from)
+    this.#registry.commit(from)
+    return 1
+  }
+
+  #beginAnew(): void {
+    this.#registry = new TimelineRegistry()
+    // what is replayed first is in both views at once: there was nothing before
+    this.#registry.commit(1)
+    this.#machine = new ControllerMachine(this.#registry, this.#settings, this.#options.random)
+    this.#image.clear()
+  }
+
+  #snapshot(nowMs: number): number {
+    const snapshots = this.#snapshots
+    if (snapshots === null || snapshots.isLoading || this.#log.failure !== null) return 0
+    const { offset } = this.#image
+    return snapshots.doWork(nowMs, offset, () => this.#machine.restate())
+  }
+
+  /** Takes over what is committed and not applied, a bounded bit of it. */
+  #apply(): number {
+    const first = this.#image.offset
+    const offset = Math.min(this.#log.committedOffset, first + APPLIED_PER_TURN)
+    if (offset <= first) return 0
+    const entries: MetadataEntry[] = []
+    // committed before they are replayed: there is nothing to be undone
+    this.#registry.commit(offset)
+    this.#log.read(first, offset, (at, bytes) => {
+      const entry = decodeEntry(bytes, at)
+      this.#snapshots?.noted(at, bytes)
+      this.#registry.replaying(at)
+      this.#machine.replay(entry)
+      entries.push(entry)
+    })
+    invariant(entries.length === offset - first, 'the metadata log has all that is committed')
+    applyMetadata(this.#image, this.#delta(first, offset, entries))
+    return entries.length
+  }
+
+  /** It leads, and has applied all there is: the cluster and the tenant `default` are made where they are not there. */
+  #form(): void {
+    const isFirst = this.#image.offset === 0
+    const formed = this.#machine.form()
+    if (formed.length > 0) {
+      if (!this.#log.takesEntries) return
+      try {
+        this.#append(formed)
+      } catch (error) {
+        // nobody else will: the start fails
+        if (!this.#onRefusedAppend(error)) throw error
+        return
+      }
+    }
+    this.#phase = 'forms'
+    if (isFirst) this.#options.logger.log('info', 'cluster formed', this.#formed())
+    for (const entry of formed) if (entry.kind === 'tenant-created') this.#logTenant(entry)
+  }
+
+  #serve(): void {
+    this.#phase = 'serves'
+    this.#logFewReplicas()
+    for (const message of this.snapshot()) this.#options.publish(message)
+  }
+
+  /** Its term is over: what it has appended may be committed by another, or not. */
+  #depose(): number {
+    this.#phase = 'follows'
+    this.#uncommitted = []
+    this.#registry.revert()
+    return this.#failParked(NOT_CONTROLLER) + this.#handBack()
+  }
+
+  /** To who has asked one that does not lead. */
+  #handBack(): number {
+    const incoming = this.#incoming
+    if (incoming.length === 0) return 0
+    this.#incoming = []
+    for (const { front, correlation } of incoming) this.#options.respond(front, correlation, null)
+    return incoming.length
+  }
+
+  /** The log takes nothing more for now. */
+  #onFailure(): number {
+    const isFollowed = this.#log.giveUp()
+    return (
+      this.#failParked(STORAGE_FAILED) +
+      (isFollowed ? this.#handBack() : this.#refuseIncoming(STORAGE_FAILED))
+    )
+  }
+
   #decide(): number {
-    const requests = this.#incoming
-    if (requests.length === 0) return 0
-    const now = requests.splice(0, REQUESTS_PER_TURN)
-    for (const incoming of now) {
+    let decided = 0
+    while (decided < REQUESTS_PER_TURN && this.#incoming.length > 0 && this.#log.takesEntries) {
+      const incoming = this.#incoming.shift()!
+      decided++
       const decision = this.#machine.decide(incoming)
       this.#logRegistration(incoming.request, decision)
       if (decision.entries.length > 0 && !this.#tryAppend(decision.entries, incoming)) continue
       this.#parked.park(this.#log.endOffset, { ...incoming, response: decision.response })
     }
-    return now.length
+    // what looked and changed nothing need not wait where nothing else does
+    return decided > 0 ? decided + this.#commit() : 0
   }
 
-  /** False when the disk refused: the log and the state are as before, and the request is answered. */
+  /** False when the disk refused: the log and the state are as before, and the request is answered, or is for the next controller. */
   #tryAppend(entries: readonly MetadataEntry[], incoming: Incoming): boolean {
     try {
       this.#append(entries)
       return true
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      this.#options.logger.log('error', 'metadata log: append failed', { reason })
-      const response = refuseAll(incoming.request, STORAGE_FAILED)
-      this.#options.respond(incoming.front, incoming.correlation, response)
+      const isFollowed = this.#onRefusedAppend(error)
+      const { front, correlation, request } = incoming
+      const response = isFollowed ? null : refuseAll(request, STORAGE_FAILED)
+      this.#options.respond(front, correlation, response)
       return false
     }
+  }
+
+  /** Whether another is going to lead. */
+  #onRefusedAppend(error: unknown): boolean {
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#options.logger.log('error', 'metadata log: append failed', { reason })
+    return this.#log.giveUp()
   }
 
   /** Append first, then replay: an append that throws leaves no trace. */
   #append(entries: readonly MetadataEntry[]): void {
     let offset = this.#log.endOffset
-    this.#log.append(entries.map(encodeEntry))
-    for (const entry of entries) {
+    const encoded = entries.map(encodeEntry)
+    this.#log.append(encoded)
+    for (const [at, entry] of entries.entries()) {
+      this.#snapshots?.noted(offset, encoded[at]!)
       this.#registry.replaying(offset++)
       this.#machine.replay(entry)
       this.#uncommitted.push(entry)
     }
   }
 
-  /** One flush at a time: what is appended while it runs goes with the next, all together. */
-  #askForFlush(): void {
-    const { endOffset, durableOffset } = this.#log
-    if (durableOffset >= endOffset || durableOffset < this.#flushAskedTo) return
-    this.#flushAskedTo = endOffset
-    this.#log.requestFlush()
-  }
-
-  /** Takes over what has become durable: image, deltas, then responses. */
+  /** Takes over what has been committed of this term: image, deltas, then responses. */
   #commit(): number {
     const first = this.#image.offset
-    const offset = Math.min(this.#log.durableOffset, first + this.#uncommitted.length)
-    // The first image is the whole log's, so that nobody ever serves from half of it.
-    if (!this.#published && offset < this.#log.endOffset) return 0
-    invariant(offset >= first, 'what is durable stays durable')
+    const offset = Math.min(this.#log.committedOffset, first + this.#uncommitted.length)
+    invariant(offset >= first, 'what is committed stays committed')
     const entries = this.#uncommitted.splice(0, offset - first)
     if (entries.length > 0) {
-      const delta: MetadataMessage = { kind: 'metadata', first, offset, entries }
+      const delta = this.#delta(first, offset, entries)
       applyMetadata(this.#image, delta)
       this.#registry.commit(offset)
-      if (this.#published) this.#options.publish(delta)
-    }
-    if (!this.#published) {
-      this.#published = true
-      for (const message of this.snapshot()) this.#options.publish(message)
+      if (this.#phase === 'serves') this.#options.publish(delta)
     }
     const responses = this.#parked.commit(offset, ({ front, correlation, response }) => {
       this.#options.respond(front, correlation, response)
@@ -230,15 +363,34 @@ export class ControllerAgent {
     return entries.length + responses
   }
 
+  #delta(first: number, offset: number, entries: readonly MetadataEntry[]): MetadataMessage {
+    return {
+      kind: 'metadata',
+      epoch: Math.max(this.#term, this.#image.epoch),
+      first,
+      offset,
+      entries,
+    }
+  }
+
   /** Answers everything that waits with `refusal`; whether what was appended survives is then unknown. */
   #refuseAll(refusal: Refusal): number {
-    const refuseOne = ({ front, correlation, request }: Incoming) =>
-      this.#options.respond(front, correlation, refuseAll(request, refusal))
+    return this.#failParked(refusal) + this.#refuseIncoming(refusal)
+  }
+
+  #failParked(refusal: Refusal): number {
+    return this.#parked.fail((parked) => this.#refuse(parked, refusal))
+  }
+
+  #refuseIncoming(refusal: Refusal): number {
     const incoming = this.#incoming
     this.#incoming = []
-    const parked = this.#parked.fail(refuseOne)
-    incoming.forEach(refuseOne)
-    return parked + incoming.length
+    for (const one of incoming) this.#refuse(one, refusal)
+    return incoming.length
+  }
+
+  #refuse({ front, correlation, request }: Incoming, refusal: Refusal): void {
+    this.#options.respond(front, correlation, refuseAll(request, refusal))
   }
 
   /** A broker asks again and again: the same refusal is said once. */
@@ -264,6 +416,8 @@ export class ControllerAgent {
 
   /** What was made before there were replicas keeps its one until somebody changes it. */
   #logFewReplicas(): void {
+    if (this.#hasToldFew) return
+    this.#hasToldFew = true
     const { topics, replicas } = this.#machine.topicsBelowDefault()
     if (topics === 0) return
     const fields = { topics, defaultReplicationFactor: replicas }
@@ -280,4 +434,15 @@ export class ControllerAgent {
   #logTenant({ tenantId, name, clusterId }: Extract<MetadataEntry, { kind: 'tenant-created' }>) {
     this.#options.logger.log('info', 'tenant made', { tenant: name, tenantId, clusterId })
   }
+}
+
+/** In which life a broker is, as entries tell that were written by a controller without others; 0: they do not tell. */
+export function lifeIn(entries: Iterable<Uint8Array>, cellId: CellId, brokerId: BrokerId): number {
+  let [life, offset] = [0, 0]
+  for (const bytes of entries) {
+    const entry = decodeEntry(bytes, offset++)
+    if (entry.kind !== 'broker-directory') continue
+    if (entry.cellId === cellId && entry.brokerId === brokerId) life = entry.life
+  }
+  return life
 }

@@ -10,6 +10,7 @@ import { valuesInForce } from '../image/config-layers.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import { groupConfigDefinition, validateGroupConfigs } from '../image/group-config.ts'
 import type { ConfigResource, ControllerRequest, Outcome } from '../image/request.ts'
+import { accepted, type Refusal, refuse, refusedOne } from '../image/results.ts'
 import {
   type ConfigValues,
   topicConfigDefinition,
@@ -23,7 +24,6 @@ import {
   changedConfigs,
 } from './config-changes.ts'
 import { charsOf, groupChars, refuseSize, refuseTotal } from './config-sizes.ts'
-import { accepted, type Refusal, refuse, refusedOne } from './results.ts'
 import type { ControllerState } from './state.ts'
 
 /** Kafka's ConfigResource.Type. */

@@ -2,8 +2,8 @@
 import { ErrorCode } from '../base/error-code.ts'
 import type { ConfigDefinition } from '../image/config-def.ts'
 import type { ConfigChange } from '../image/request.ts'
+import { type Refusal, refuse } from '../image/results.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
-import { type Refusal, refuse } from './results.ts'
 
 /** Kafka's AlterConfigOp.OpType. */
 export const ConfigOperation = { SET: 0, DELETE: 1, APPEND: 2, SUBTRACT: 3 } as const

@@ -1,7 +1,7 @@
 /** How much may be set: it stays in memory on every thread, and in the metadata log. */
 import { ErrorCode } from '../base/error-code.ts'
+import { type Refusal, refuse } from '../image/results.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
-import { type Refusal, refuse } from './results.ts'
 
 /** Names and values of one resource together. */
 export const CONFIG_CHARS_MAX = 65_536

@@ -3,6 +3,7 @@ import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId, PartitionNumber, TenantId } from '../base/ids.ts'
 import type { MetadataEntry, PartitionPlacement } from '../image/entry.ts'
 import type { ControllerRequest, MorePartitions, Outcome } from '../image/request.ts'
+import { accepted, type Refusal, refuse, refusedOne } from '../image/results.ts'
 import { isInternalTopic } from '../image/topic-name.ts'
 import {
   type CreateTopicsSettings,
@@ -10,7 +11,6 @@ import {
   refuseNodes,
 } from './create-topics.ts'
 import { type CellLoads, placed, placePartitions } from './placement.ts'
-import { accepted, type Refusal, refuse, refusedOne } from './results.ts'
 import type { ControllerState, TopicState } from './state.ts'
 
 type CreatePartitions = Extract<ControllerRequest, { kind: 'create-partitions' }>
@@ -44,6 +44,10 @@ export function planCreatePartitions(
   for (const topic of request.topics) {
     if (times.get(topic.name)! > 1) continue
     const existing = state.topicByName(tenantId, topic.name)
+    if (request.isRepeat && existing?.partitionCount === topic.count) {
+      results.push(accepted(topic.name))
+      continue
+    }
     const placements = place(state, settings, existing, topic, counts)
     if ('error' in placements) {
       results.push(refusedOne(topic.name, placements))

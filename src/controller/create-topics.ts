@@ -3,10 +3,11 @@
  * assignment or counts. Looks at the state and returns entries; changes nothing.
  */
 import { ErrorCode } from '../base/error-code.ts'
-import type { BrokerId, CellId, PartitionNumber, TenantId } from '../base/ids.ts'
+import type { BrokerId, CellId, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import type { MetadataEntry, PartitionPlacement } from '../image/entry.ts'
 import type { ControllerRequest, NewTopic, TopicResult } from '../image/request.ts'
+import { type Refusal, refuse, refusedTopic } from '../image/results.ts'
 import { type ConfigValues, validateTopicConfigs } from '../image/topic-config.ts'
 import {
   collisionName,
@@ -17,8 +18,7 @@ import {
 import { charsOf, refuseSize, refuseTotal } from './config-sizes.ts'
 import { newTopicId } from './new-ids.ts'
 import { type CellLoads, placed, placePartitions, replicasMade } from './placement.ts'
-import { type Refusal, refuse, refusedTopic } from './results.ts'
-import type { ControllerState } from './state.ts'
+import type { ControllerState, TopicState } from './state.ts'
 
 /** Kafka's limit on partitions in one request. */
 export const PARTITIONS_PER_REQUEST_MAX = 10_000
@@ -110,7 +110,10 @@ class Planner {
   }
 
   plan(topic: NewTopic): TopicResult {
-    const { name } = topic
+    const { name, topicId } = topic
+    const there = this.#state.topicByName(this.#tenantId, name)
+    // by this very request, whose answer was lost with the controller that was asked
+    if (there !== undefined && there.topicId === topicId) return made(there)
     const refusal = this.#refuseName(name) ?? this.#refuseConfigs(topic.configs)
     if (refusal !== null) return refusedTopic(name, refusal)
     const placements = this.#place(topic)
@@ -123,7 +126,7 @@ class Planner {
     const tooLarge = refuseSize(`topic '${name}'`, configs) ?? total
     if (tooLarge !== null) return refusedTopic(name, tooLarge)
     this.#configChars += chars
-    return this.#take(name, placements, configs)
+    return this.#take(topic, placements, configs)
   }
 
   #refuseName(name: string): Refusal | null {
@@ -195,7 +198,7 @@ class Planner {
   }
 
   #take(
-    name: string,
+    { name, topicId: given }: NewTopic,
     placements: readonly PartitionPlacement[],
     configs: Record<string, string>,
   ): TopicResult {
@@ -204,7 +207,9 @@ class Planner {
       const message = `Cannot create ${placements.length} partitions: ${this.#partitionCount} of at most ${partitionsMax} exist.`
       return refusedTopic(name, refuse(ErrorCode.POLICY_VIOLATION, message))
     }
-    const topicId = newTopicId(this.#random, (id) => this.#state.topicIds.has(id))
+    const isTaken = (id: TopicId) => this.#state.topicIds.has(id)
+    const isFree = given !== undefined && !isTaken(given as TopicId)
+    const topicId = isFree ? (given as TopicId) : newTopicId(this.#random, isTaken)
     this.entries.push({
       kind: 'topic-created',
       tenantId: this.#tenantId,
@@ -231,6 +236,13 @@ class Planner {
     }
   }
 }
+
+const made = (topic: TopicState): TopicResult => ({
+  ...{ name: topic.name, topicId: topic.topicId, error: ErrorCode.NONE, message: null },
+  partitions: topic.partitionCount,
+  replicationFactor: topic.replicas[0]?.length ?? 0,
+  configs: topic.configs,
+})
 
 /** Kafka's words, which its tools print. */
 const refuseReplicas = (replicas: number, brokers: number): Refusal =>

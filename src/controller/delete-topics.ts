@@ -2,8 +2,8 @@
 import { ErrorCode } from '../base/error-code.ts'
 import type { TenantId, TopicId } from '../base/ids.ts'
 import type { MetadataEntry } from '../image/entry.ts'
-import type { ControllerRequest, TopicResult } from '../image/request.ts'
-import { refuse, refusedTopic } from './results.ts'
+import type { ControllerRequest, TopicRef, TopicResult } from '../image/request.ts'
+import { refuse, refusedTopic } from '../image/results.ts'
 import type { ControllerState, TopicState } from './state.ts'
 
 type DeleteTopics = Extract<ControllerRequest, { kind: 'delete-topics' }>
@@ -19,8 +19,10 @@ export function planDeleteTopics(
   tenantId: TenantId,
   request: DeleteTopics,
 ): DeleteTopicsPlan {
-  const names = times(request.topics.flatMap((ref) => ('name' in ref ? ref.name : [])))
-  const ids = times(request.topics.flatMap((ref) => ('name' in ref ? [] : ref.topicId)))
+  const done = request.topics.filter((ref) => isDone(state, tenantId, request, ref))
+  const topics = request.topics.filter((ref) => !done.includes(ref))
+  const names = times(topics.flatMap((ref) => ('name' in ref ? ref.name : [])))
+  const ids = times(topics.flatMap((ref) => ('name' in ref ? [] : ref.topicId)))
   const refused: TopicResult[] = []
   const found = new Map<string, TopicState>()
   for (const [id, count] of ids) {
@@ -39,8 +41,11 @@ export function planDeleteTopics(
       refused.push(refusedTopic(name, invalid(reason), topic.topicId))
     } else found.set(topic.topicId, topic)
   }
-  const results = inOrder(request, [...Array.from(found.values(), deleted), ...refused])
-  const gone = results.filter(({ error }) => error === ErrorCode.NONE)
+  const planned = [...Array.from(found.values(), deleted), ...refused, ...done.map(deletedBefore)]
+  const results = inOrder(request, planned)
+  const gone = results.filter(
+    ({ error, topicId }) => error === ErrorCode.NONE && found.has(topicId),
+  )
   return {
     entries: gone.map((one) => ({
       kind: 'topic-deleted',
@@ -50,6 +55,20 @@ export function planDeleteTopics(
     results,
   }
 }
+
+/** By this very request, whose answer was lost with the controller that was asked: a topic of that name that is there now is another. */
+const isDone = (
+  state: ControllerState,
+  tenantId: TenantId,
+  { isRepeat = false }: DeleteTopics,
+  { knownId }: TopicRef,
+): boolean =>
+  isRepeat && knownId !== undefined && state.topicById(tenantId, knownId as TopicId) === undefined
+
+const deletedBefore = (ref: TopicRef): TopicResult => ({
+  ...refusedTopic('name' in ref ? ref.name : null, { error: ErrorCode.NONE, message: null }),
+  topicId: ref.knownId!,
+})
 
 /** In the order of the request, as people read it. */
 function inOrder(request: DeleteTopics, results: readonly TopicResult[]): TopicResult[] {

@@ -6,6 +6,7 @@ import { brokerConfigNumber } from '../image/broker-config.ts'
 import { METADATA_FORMAT, type MetadataEntry } from '../image/entry.ts'
 import { DEFAULT_TENANT_NAME } from '../image/image.ts'
 import type { ControllerRequest, ControllerResponse } from '../image/request.ts'
+import { refuse, refuseAll } from '../image/results.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { Decision, ReplicatedMachine } from '../machine/replicated-machine.ts'
 import type { TimelineRegistry } from '../machine/timeline.ts'
@@ -18,7 +19,7 @@ import { REPLICATION_IS_SERVED, replicasMade, usualReplicas } from './placement.
 import { listReassignments, planReassignments, planSettled } from './reassign.ts'
 import { StartRefusedError } from './refused.ts'
 import { planRegisterBroker } from './register-broker.ts'
-import { refuse, refuseAll } from './results.ts'
+import { restated } from './restate.ts'
 import { brokerKey, ControllerState } from './state.ts'
 
 /** The most producer ids that one request may take: a front asks for blocks of a thousand. */
@@ -67,6 +68,11 @@ export class ControllerMachine
     brokerConfigs,
   }: Pick<ControllerSettings, 'defaultPartitions' | 'brokerConfigs'>): void {
     this.#settings = { ...this.#settings, defaultPartitions, brokerConfigs: brokerConfigs ?? {} }
+  }
+
+  /** What is committed now, as entries: see {@link restated}. */
+  restate(): IterableIterator<MetadataEntry> {
+    return restated(this.#state.committed())
   }
 
   replay(entry: MetadataEntry): void {

@@ -17,8 +17,8 @@ import type {
   ControllerResponse,
   OngoingReassignment,
 } from '../image/request.ts'
+import { type Refusal, refuse } from '../image/results.ts'
 import { refuseNodes } from './create-topics.ts'
-import { type Refusal, refuse } from './results.ts'
 import { brokerKey, type ControllerState, type TopicState } from './state.ts'
 
 type Request<Kind extends ControllerRequest['kind']> = Extract<ControllerRequest, { kind: Kind }>
@@ -41,7 +41,7 @@ export function planReassignments(
   tenantId: TenantId,
   request: Request<'alter-reassignments'>,
 ): ReassignmentsPlan {
-  const plan = new Planning(state, tenantId, request.allowReplicationFactorChange)
+  const plan = new Planning(state, tenantId, request)
   const results = request.topics.map(({ name, partitions }) => ({
     name,
     partitions: partitions.map(({ index, replicas }) => {
@@ -59,13 +59,19 @@ class Planning {
   readonly #state: ControllerState
   readonly #tenantId: TenantId
   readonly #allowsFactorChange: boolean
+  readonly #isRepeat: boolean
   /** Of partitions that the request has named before. */
   readonly #planned = new Map<string, ReplicaMove>()
 
-  constructor(state: ControllerState, tenantId: TenantId, allowsFactorChange: boolean) {
+  constructor(
+    state: ControllerState,
+    tenantId: TenantId,
+    { allowReplicationFactorChange, isRepeat = false }: Request<'alter-reassignments'>,
+  ) {
     this.#state = state
     this.#tenantId = tenantId
-    this.#allowsFactorChange = allowsFactorChange
+    this.#allowsFactorChange = allowReplicationFactorChange
+    this.#isRepeat = isRepeat
   }
 
   alter({ name, index, replicas }: Asked): Refusal {
@@ -79,6 +85,7 @@ class Planning {
       return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message)
     }
     const now = this.#planned.get(`${topic.topicId}/${index}`) ?? standOf(this.#state, topic, index)
+    if (this.#isRepeat && replicas === null && now.target === null) return DONE
     const next = replicas === null ? undone(now) : this.#changed(now, replicas)
     if ('error' in next) return next
     if (next === now) return DONE
@@ -147,7 +154,11 @@ export function listReassignments(
     request.topics?.flatMap(({ name, indexes }) => {
       const topic = state.topicByName(tenantId, name)
       return topic === undefined ? [] : [{ topic, indexes }]
-    }) ?? state.movingTopics(tenantId).map((topic) => ({ topic, indexes: [...topic.moves.keys()] }))
+    }) ??
+    state.movingTopics(tenantId).map((topic) => ({
+      topic,
+      indexes: [...topic.moves.keys()].sort((a, b) => a - b),
+    }))
   return topics.flatMap(({ topic, indexes }) => {
     const partitions = indexes.flatMap((index) => ongoing(topic, index) ?? [])
     return partitions.length === 0 ? [] : [{ name: topic.name, partitions }]

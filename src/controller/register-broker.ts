@@ -3,7 +3,7 @@ import { ErrorCode } from '../base/error-code.ts'
 import { asBrokerId, asCellId } from '../base/ids.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import type { ControllerRequest } from '../image/request.ts'
-import { type Refusal, refuse } from './results.ts'
+import { type Refusal, refuse } from '../image/results.ts'
 import { brokerKey, type ControllerState } from './state.ts'
 
 type RegisterBroker = Extract<ControllerRequest, { kind: 'register-broker' }>

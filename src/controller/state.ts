@@ -8,6 +8,7 @@ import {
   type TenantId,
   type TopicId,
 } from '../base/ids.ts'
+import { withLife } from '../image/broker-directories.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from '../image/entry.ts'
 import { isPending, moveOf, type ReplicaMove } from '../image/replica-moves.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
@@ -28,6 +29,7 @@ export interface ClusterState {
 export interface TenantState {
   readonly tenantId: TenantId
   readonly name: string
+  readonly clusterId: string
   readonly cellId: CellId
 }
 
@@ -35,8 +37,12 @@ export interface TopicState {
   readonly tenantId: TenantId
   readonly topicId: TopicId
   readonly name: string
+  readonly internal: boolean
   readonly cellId: CellId
   readonly partitionCount: number
+  readonly firstPartition: PartitionNumber
+  /** Partitions that were added later: where they begin, by index, and the number of the first; most topics have none. */
+  readonly added: readonly AddedPartitions[]
   /** Overrides by Kafka's names. */
   readonly configs: ConfigValues
   /** Of each partition, the preferred leader first; equal lists are one object. */
@@ -45,22 +51,47 @@ export interface TopicState {
   readonly moves: ReadonlyMap<number, ReplicaMove>
 }
 
+export interface AddedPartitions {
+  readonly index: number
+  readonly firstPartition: PartitionNumber
+}
+
 export interface BrokerState {
   readonly directoryId: string
   /** How often the broker has come with another directory. */
   readonly life: number
   readonly rack: string | null
+  /** This one, and those before in which partitions were made. */
+  readonly lives: readonly Entry<'broker-directory'>[]
+}
+
+/** What a snapshot is made from. */
+export interface CommittedState {
+  readonly cluster: ClusterState | null
+  readonly nextPartition: PartitionNumber
+  readonly brokers: readonly BrokerState[]
+  readonly tenants: readonly TenantState[]
+  readonly topics: readonly TopicState[]
+  /** Of which tenant, and of which of its brokers, 0 for all. */
+  readonly brokerConfigs: readonly (readonly [TenantId, string, ConfigValues])[]
+  readonly groupConfigs: readonly (readonly [TenantId, string, ConfigValues])[]
+  readonly producerIds: readonly (readonly [TenantId, number])[]
 }
 
 /** A broker among all cells. */
 export const brokerKey = (cellId: CellId, brokerId: BrokerId): number => cellId * 65_536 + brokerId
 
 const named = (tenantId: TenantId, name: string): string => `${tenantId}/${name}`
+const unnamed = ([key, configs]: readonly [string, ConfigValues]) => {
+  const end = key.indexOf('/')
+  return [key.slice(0, end) as TenantId, key.slice(end + 1), configs] as const
+}
 /** Replica lists that are kept once for all topics; with more, they are forgotten and kept anew. */
 const LISTS_MAX = 10_000
 const NO_NAMES: readonly string[] = []
 const NO_CONFIGS: ConfigValues = Object.freeze({})
 const NO_MOVES: ReadonlyMap<number, ReplicaMove> = new Map()
+const NONE_ADDED: readonly AddedPartitions[] = []
 
 export class ControllerState {
   readonly cluster: TimelineValue<ClusterState | null>
@@ -87,24 +118,56 @@ export class ControllerState {
   /** Characters of all configs of a tenant. */
   readonly #configChars: TimelineMap<TenantId, number>
 
+  /** The contents of each of these. */
+  readonly #kept: (() => unknown)[] = []
+
   constructor(registry: TimelineRegistry) {
-    this.cluster = new TimelineValue<ClusterState | null>(registry, null)
-    this.tenants = new TimelineMap(registry)
-    this.tenantNames = new TimelineMap(registry)
-    this.topicIds = new TimelineMap(registry)
-    this.nextPartition = new TimelineValue(registry, 1 as PartitionNumber)
-    this.partitionCount = new TimelineValue(registry, 0)
-    this.#topicNames = new TimelineMap(registry)
-    this.#collisions = new TimelineMap(registry)
-    this.#producerIds = new TimelineMap(registry)
-    this.brokers = new TimelineMap(registry)
-    this.#movingTopics = new TimelineMap(registry)
-    this.#loads = new TimelineMap(registry)
-    this.#leaderLoads = new TimelineMap(registry)
-    this.#brokerConfigs = new TimelineMap(registry)
-    this.#groupConfigs = new TimelineMap(registry)
-    this.#groupCounts = new TimelineMap(registry)
-    this.#configChars = new TimelineMap(registry)
+    const map = <K, V>(): TimelineMap<K, V> => {
+      const made = new TimelineMap<K, V>(registry)
+      this.#kept.push(() => new Map(made.entries()))
+      return made
+    }
+    const value = <V>(initial: V): TimelineValue<V> => {
+      const made = new TimelineValue<V>(registry, initial)
+      this.#kept.push(() => made.value)
+      return made
+    }
+    this.cluster = value<ClusterState | null>(null)
+    this.tenants = map()
+    this.tenantNames = map()
+    this.topicIds = map()
+    this.nextPartition = value(1 as PartitionNumber)
+    this.partitionCount = value(0)
+    this.#topicNames = map()
+    this.#collisions = map()
+    this.#producerIds = map()
+    this.brokers = map()
+    this.#movingTopics = map()
+    this.#loads = map()
+    this.#leaderLoads = map()
+    this.#brokerConfigs = map()
+    this.#groupConfigs = map()
+    this.#groupCounts = map()
+    this.#configChars = map()
+  }
+
+  /** All of it, committed or not, equal for equal states: for tests. */
+  contents(): unknown[] {
+    return this.#kept.map((contents) => contents())
+  }
+
+  /** What is committed, to be restated: later changes do not show in it. */
+  committed(): CommittedState {
+    return {
+      cluster: this.cluster.committed,
+      nextPartition: this.nextPartition.committed,
+      brokers: this.brokers.committed.collect(),
+      tenants: this.tenants.committed.collect(),
+      topics: this.topicIds.committed.collect(),
+      brokerConfigs: [...this.#brokerConfigs.committed.entries()].map(unnamed),
+      groupConfigs: [...this.#groupConfigs.committed.entries()].map(unnamed),
+      producerIds: [...this.#producerIds.committed.entries()],
+    }
   }
 
   topicByName(tenantId: TenantId, name: string): TopicState | undefined {
@@ -117,11 +180,12 @@ export class ControllerState {
     return topic?.tenantId === tenantId ? topic : undefined
   }
 
-  /** Of the tenant, those with partitions whose replicas are being moved. */
+  /** Of the tenant, those with partitions whose replicas are being moved, by name. */
   movingTopics(tenantId: TenantId): TopicState[] {
-    return [...this.#movingTopics.keys()].flatMap(
+    const topics = [...this.#movingTopics.keys()].flatMap(
       (topicId) => this.topicById(tenantId, topicId) ?? [],
     )
+    return topics.sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
   /** Topics of the tenant whose names differ from `name` only in `.` and `_`. */
@@ -207,9 +271,14 @@ export class ControllerState {
         break
       case 'broker-directory': {
         const { directoryId, life, rack } = entry
-        this.brokers.set(brokerKey(entry.cellId, entry.brokerId), { directoryId, life, rack })
+        const key = brokerKey(entry.cellId, entry.brokerId)
+        const lives = withLife(this.brokers.get(key)?.lives ?? [], entry)
+        this.brokers.set(key, { directoryId, life, rack, lives })
         break
       }
+      case 'next-partition':
+        this.#numbersEnd(entry.next)
+        break
       case 'producer-ids':
         this.#producerIds.set(entry.tenantId, entry.next)
         break
@@ -232,14 +301,14 @@ export class ControllerState {
     this.cluster.set({ clusterId, cells, brokersPerCell })
   }
 
-  #createTenant({ tenantId, name, cellId }: Entry<'tenant-created'>): void {
+  #createTenant({ tenantId, name, clusterId, cellId }: Entry<'tenant-created'>): void {
     invariant(!this.tenants.has(tenantId), 'a tenant id is used once')
-    this.tenants.set(tenantId, { tenantId, name, cellId })
+    this.tenants.set(tenantId, { tenantId, name, clusterId, cellId })
     this.tenantNames.set(name, tenantId)
   }
 
   #createTopic(entry: Entry<'topic-created'>): void {
-    const { topicId, name, cellId, placements } = entry
+    const { topicId, name, internal, cellId, firstPartition, placements } = entry
     // The tenant's own string: every decoded entry carries a copy.
     const tenantId = this.tenants.get(entry.tenantId)?.tenantId
     invariant(tenantId !== undefined, 'a topic belongs to a tenant that exists')
@@ -248,32 +317,38 @@ export class ControllerState {
     const partitionCount = placements.length
     const { configs } = entry
     const topic: TopicState = {
-      ...{ tenantId, topicId, name, cellId, partitionCount, configs, replicas },
-      moves: NO_MOVES,
+      ...{ tenantId, topicId, name, internal, cellId, partitionCount, configs, replicas },
+      ...{ firstPartition, added: NONE_ADDED, moves: NO_MOVES },
     }
     this.topicIds.set(topicId, topic)
     this.#topicNames.set(named(tenantId, name), topic)
     this.#addChars(tenantId, charsOf(configs))
     if (hasCollisionChars(name)) {
       const key = named(tenantId, collisionName(name))
-      this.#collisions.set(key, [...(this.#collisions.get(key) ?? NO_NAMES), name])
+      this.#collisions.set(key, [...(this.#collisions.get(key) ?? NO_NAMES), name].sort())
     }
-    const end = entry.firstPartition + placements.length
-    this.nextPartition.set(Math.max(this.nextPartition.value, end) as PartitionNumber)
+    this.#numbersEnd(firstPartition + placements.length)
     this.partitionCount.set(this.partitionCount.value + placements.length)
     this.#weigh(topic.cellId, replicas, 1)
+  }
+
+  #numbersEnd(end: number): void {
+    if (end > this.nextPartition.value) this.nextPartition.set(end as PartitionNumber)
   }
 
   #addPartitions(entry: Entry<'partitions-added'>): void {
     const topic = this.#existing(entry)
     const { firstPartition, placements } = entry
     const replicas = this.#interned(placements)
+    const last = topic.added.at(-1) ?? { index: 0, firstPartition: topic.firstPartition }
+    const isNext = last.firstPartition + topic.partitionCount - last.index === firstPartition
+    const more = isNext ? [] : [{ index: topic.partitionCount, firstPartition }]
     this.#replaceTopic(topic, {
+      added: isNext ? topic.added : [...topic.added, ...more],
       partitionCount: topic.partitionCount + placements.length,
       replicas: [...topic.replicas, ...replicas],
     })
-    const end = firstPartition + placements.length
-    this.nextPartition.set(Math.max(this.nextPartition.value, end) as PartitionNumber)
+    this.#numbersEnd(firstPartition + placements.length)
     this.partitionCount.set(this.partitionCount.value + placements.length)
     this.#weigh(topic.cellId, replicas, 1)
   }
@@ -306,7 +381,7 @@ export class ControllerState {
   }
 
   #addChars(tenantId: TenantId, more: number): void {
-    if (more !== 0) this.#configChars.set(tenantId, this.configChars(tenantId) + more)
+    if (more !== 0) addTo(this.#configChars, tenantId, more)
   }
 
   #setGroupConfigs({ tenantId, groupId, configs }: Entry<'group-configs'>): void {
@@ -315,7 +390,7 @@ export class ControllerState {
     const before = this.#groupConfigs.size
     setOrDelete(this.#groupConfigs, named(tenantId, groupId), configs)
     const change = this.#groupConfigs.size - before
-    if (change !== 0) this.#groupCounts.set(tenantId, this.groupsWithConfigs(tenantId) + change)
+    if (change !== 0) addTo(this.#groupCounts, tenantId, change)
   }
 
   #existing(entry: { readonly tenantId: TenantId; readonly topicId: TopicId }): TopicState {
@@ -354,8 +429,8 @@ export class ControllerState {
       const leader = list[0]!
       leaders.set(leader, (leaders.get(leader) ?? 0) + sign)
     }
-    addTo(this.#loads, cellId, replicas)
-    addTo(this.#leaderLoads, cellId, leaders)
+    for (const [broker, by] of replicas) addTo(this.#loads, brokerKey(cellId, broker), by)
+    for (const [broker, by] of leaders) addTo(this.#leaderLoads, brokerKey(cellId, broker), by)
   }
 
   #interned(placements: readonly PartitionPlacement[]): (readonly BrokerId[])[] {
@@ -370,15 +445,11 @@ export class ControllerState {
   }
 }
 
-function addTo(
-  loads: TimelineMap<number, number>,
-  cellId: CellId,
-  change: ReadonlyMap<BrokerId, number>,
-): void {
-  for (const [broker, by] of change) {
-    const key = brokerKey(cellId, broker)
-    loads.set(key, (loads.get(key) ?? 0) + by)
-  }
+/** What is nothing is not there: equal states are equal however they were reached. */
+function addTo<Key>(counts: TimelineMap<Key, number>, key: Key, by: number): void {
+  const sum = (counts.get(key) ?? 0) + by
+  if (sum === 0) counts.delete(key)
+  else counts.set(key, sum)
 }
 
 function setOrDelete(map: TimelineMap<string, ConfigValues>, key: string, configs: ConfigValues) {

@@ -1,5 +1,6 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { type TopicId, ZERO_TOPIC_ID } from '../base/ids.ts'
+import { newUuid } from '../base/uuid.ts'
 import type { TopicResult } from '../image/request.ts'
 import { describeTopicConfigs } from '../image/topic-config.ts'
 import {
@@ -32,6 +33,7 @@ export const createTopicsHandler = handler({
     }
     const topics = asked.map((topic) => ({
       name: topic.name,
+      topicId: newUuid(context.services.random),
       partitions: topic.numPartitions,
       replicationFactor: topic.replicationFactor,
       assignments: topic.assignments.map(({ partitionIndex, brokerIds }) => ({
@@ -41,15 +43,20 @@ export const createTopicsHandler = handler({
       configs: topic.configs,
     }))
     const command = { kind: 'create-topics', validateOnly: request.validateOnly, topics } as const
-    context.services.controller.request(context.session.tenantId, command, (response) => {
-      const answers =
-        response?.kind === 'create-topics'
-          ? response.results.map((result) => answerOf(result, context))
-          : topics.map(({ name }) =>
-              failure(name, ErrorCode.REQUEST_TIMED_OUT, 'The controller does not answer.'),
-            )
-      context.reply({ throttleTimeMs: 0, topics: [...answers, ...refused] })
-    })
+    context.services.controller.request(
+      context.session.tenantId,
+      command,
+      (response) => {
+        const answers =
+          response?.kind === 'create-topics'
+            ? response.results.map((result) => answerOf(result, context))
+            : topics.map(({ name }) =>
+                failure(name, ErrorCode.REQUEST_TIMED_OUT, 'The controller does not answer.'),
+              )
+        context.reply({ throttleTimeMs: 0, topics: [...answers, ...refused] })
+      },
+      { timeoutMs: request.timeoutMs },
+    )
   },
 })
 

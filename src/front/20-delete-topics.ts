@@ -6,7 +6,7 @@ import {
   type DeleteTopicsResponseInput,
   deleteTopics,
 } from '../protocol/20-delete-topics.ts'
-import { handler } from './context.ts'
+import { handler, type RequestContext } from './context.ts'
 import { TOPICS_PER_REQUEST_MAX, tooManyTopics } from './limits.ts'
 
 type Answer = DeleteTopicsResponseInput['responses'][number]
@@ -15,7 +15,7 @@ export const deleteTopicsHandler = handler({
   api: deleteTopics,
   scopes: ['topicName', 'topicId'],
   handle(request, context) {
-    const { topics, refused } = topicsOf(request, context.version)
+    const { topics, refused } = topicsOf(request, context)
     if (topics.length > TOPICS_PER_REQUEST_MAX) {
       const message = tooManyTopics(topics.length)
       const refuse = (ref: TopicRef) => unanswered(ref, ErrorCode.POLICY_VIOLATION, message)
@@ -27,26 +27,43 @@ export const deleteTopicsHandler = handler({
       return
     }
     const command = { kind: 'delete-topics', topics } as const
-    context.services.controller.request(context.session.tenantId, command, (response) => {
-      const responses =
-        response?.kind === 'delete-topics'
-          ? response.results.map(answerOf)
-          : topics.map((ref) => unanswered(ref))
-      context.reply({ throttleTimeMs: 0, responses: [...responses, ...refused] })
-    })
+    context.services.controller.request(
+      context.session.tenantId,
+      command,
+      (response) => {
+        const responses =
+          response?.kind === 'delete-topics'
+            ? response.results.map(answerOf)
+            : topics.map((ref) => unanswered(ref))
+        context.reply({ throttleTimeMs: 0, responses: [...responses, ...refused] })
+      },
+      { timeoutMs: request.timeoutMs },
+    )
   },
 })
 
 /** What is asked for, and what cannot be meant: a topic by neither name nor id, or by both. */
-function topicsOf(request: DeleteTopicsRequest, version: number) {
+function topicsOf(
+  request: DeleteTopicsRequest,
+  { version, session, services }: RequestContext<typeof deleteTopics>,
+) {
+  const { tenantId } = session
+  const byName = (name: string): TopicRef => {
+    const knownId = services.image.topicByName(tenantId, name)?.topicId
+    return knownId === undefined ? { name } : { name, knownId }
+  }
+  const byId = (topicId: TopicId): TopicRef =>
+    services.image.topicById(tenantId, topicId) === undefined
+      ? { topicId }
+      : { topicId, knownId: topicId }
   const topics: TopicRef[] = []
   const refused: Answer[] = []
-  if (version < 6) for (const name of request.topicNames) topics.push({ name })
+  if (version < 6) for (const name of request.topicNames) topics.push(byName(name))
   else {
     for (const { name, topicId } of request.topics) {
       const hasId = topicId !== ZERO_TOPIC_ID
-      if (name !== null && !hasId) topics.push({ name })
-      else if (name === null && hasId) topics.push({ topicId })
+      if (name !== null && !hasId) topics.push(byName(name))
+      else if (name === null && hasId) topics.push(byId(topicId))
       else {
         const errorMessage =
           name === null

@@ -24,20 +24,25 @@ export const createPartitionsHandler = handler({
     }))
     const { validateOnly } = request
     const command = { kind: 'create-partitions', validateOnly, topics } as const
-    context.services.controller.request(context.session.tenantId, command, (response) => {
-      const results =
-        response?.kind === 'create-partitions'
-          ? response.results.map(({ name, error, message }) => ({
-              name,
-              errorCode: error,
-              errorMessage: message,
-            }))
-          : topics.map(({ name }) => ({
-              name,
-              errorCode: ErrorCode.REQUEST_TIMED_OUT,
-              errorMessage: 'The controller does not answer.',
-            }))
-      context.reply({ throttleTimeMs: 0, results })
-    })
+    context.services.controller.request(
+      context.session.tenantId,
+      command,
+      (response) => {
+        const results =
+          response?.kind === 'create-partitions'
+            ? response.results.map(({ name, error, message }) => ({
+                name,
+                errorCode: error,
+                errorMessage: message,
+              }))
+            : topics.map(({ name }) => ({
+                name,
+                errorCode: ErrorCode.REQUEST_TIMED_OUT,
+                errorMessage: 'The controller does not answer.',
+              }))
+        context.reply({ throttleTimeMs: 0, results })
+      },
+      { timeoutMs: request.timeoutMs },
+    )
   },
 })

@@ -32,20 +32,25 @@ export const alterPartitionReassignmentsHandler = handler({
       return
     }
     const command = { kind: 'alter-reassignments', allowReplicationFactorChange, topics } as const
-    context.services.controller.request(context.session.tenantId, command, (response) => {
-      if (response?.kind !== 'alter-reassignments') {
-        reply(ErrorCode.REQUEST_TIMED_OUT, 'The controller does not answer.', [])
-        return
-      }
-      const responses = response.topics.map(({ name, partitions }) => ({
-        name,
-        partitions: partitions.map(({ index, error, message }) => ({
-          partitionIndex: index,
-          errorCode: error,
-          errorMessage: message,
-        })),
-      }))
-      reply(ErrorCode.NONE, null, responses)
-    })
+    context.services.controller.request(
+      context.session.tenantId,
+      command,
+      (response) => {
+        if (response?.kind !== 'alter-reassignments') {
+          reply(ErrorCode.REQUEST_TIMED_OUT, 'The controller does not answer.', [])
+          return
+        }
+        const responses = response.topics.map(({ name, partitions }) => ({
+          name,
+          partitions: partitions.map(({ index, error, message }) => ({
+            partitionIndex: index,
+            errorCode: error,
+            errorMessage: message,
+          })),
+        }))
+        reply(ErrorCode.NONE, null, responses)
+      },
+      { timeoutMs: request.timeoutMs },
+    )
   },
 })

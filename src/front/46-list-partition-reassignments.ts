@@ -14,23 +14,28 @@ export const listPartitionReassignmentsHandler = handler({
             indexes: [...indexes],
           }))
     const command = { kind: 'list-reassignments', topics } as const
-    context.services.controller.request(context.session.tenantId, command, (response) => {
-      const isAnswered = response?.kind === 'list-reassignments'
-      context.reply({
-        throttleTimeMs: 0,
-        errorCode: isAnswered ? response.error : ErrorCode.REQUEST_TIMED_OUT,
-        errorMessage: isAnswered ? response.message : 'The controller does not answer.',
-        topics: (isAnswered ? response.topics : []).map(({ name, partitions }) => ({
-          name,
-          partitions: partitions.map(({ index, replicas, adding, removing }) => ({
-            partitionIndex: index,
-            replicas,
-            addingReplicas: adding,
-            removingReplicas: removing,
+    context.services.controller.request(
+      context.session.tenantId,
+      command,
+      (response) => {
+        const isAnswered = response?.kind === 'list-reassignments'
+        context.reply({
+          throttleTimeMs: 0,
+          errorCode: isAnswered ? response.error : ErrorCode.REQUEST_TIMED_OUT,
+          errorMessage: isAnswered ? response.message : 'The controller does not answer.',
+          topics: (isAnswered ? response.topics : []).map(({ name, partitions }) => ({
+            name,
+            partitions: partitions.map(({ index, replicas, adding, removing }) => ({
+              partitionIndex: index,
+              replicas,
+              addingReplicas: adding,
+              removingReplicas: removing,
+            })),
           })),
-        })),
-      })
-    })
+        })
+      },
+      { timeoutMs: request.timeoutMs },
+    )
   },
 })
 

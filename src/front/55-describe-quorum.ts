@@ -1,12 +1,13 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { asBrokerId, asCellId, type TopicId, ZERO_TOPIC_ID } from '../base/ids.ts'
+import type { QuorumView } from '../link/control.ts'
 import {
   type DescribeQuorumRequest,
   type DescribeQuorumResponseInput,
   describeQuorum,
 } from '../protocol/55-describe-quorum.ts'
 import { handler, type RequestContext } from './context.ts'
-import { CONTROLLER_NODE, nodesOf } from './nodes.ts'
+import { nodesOf } from './nodes.ts'
 import { within } from './within.ts'
 
 type Context = RequestContext<typeof describeQuorum>
@@ -15,13 +16,11 @@ type ReplicaState = Partition['currentVoters'][number]
 
 /** What Kafka calls the topic that its metadata log is. */
 const METADATA_TOPIC = '__cluster_metadata'
-/** The one voter is never elected anew. */
-const QUORUM_EPOCH = 0
 /** A broker that takes longer hangs: how far it is, is not known. */
 const ANSWER_MS = 500
 
 /**
- * The metadata log: broker 1 keeps it, the others follow. Told to the tenant of connections without credentials, which is whoever runs the engine; to any
+ * The metadata log: some brokers keep it, and are its voters, the others follow. Told to the tenant of connections without credentials, which is whoever runs the engine; to any
  * other it is the cluster's, which it may not describe. Neither depends on who else is there, or it would tell that.
  */
 export const describeQuorumHandler = handler({
@@ -35,43 +34,71 @@ export const describeQuorumHandler = handler({
       context.reply({ errorCode, errorMessage, topics: [], nodes: [] })
       return
     }
-    askEnds(context, (ends) => {
+    askNodes(context, (views) => {
+      const found = quorumOf(views, nodesOf(context).length)
       context.reply({
         errorCode: ErrorCode.NONE,
         errorMessage: '',
-        topics: topicsOf(request, () => quorum(context, ends)),
-        nodes: context.version >= 2 ? votersOf(context) : [],
+        topics: topicsOf(request, () => quorum(context, views, found)),
+        nodes: context.version >= 2 ? nodesAmong(context, found.voters) : [],
       })
     })
   },
 })
 
-/** Of each node in turn, up to where it has the log; null: not known. */
-function askEnds(context: Context, done: (ends: readonly (number | null)[]) => void): void {
+/** Of each node in turn, what it knows; null: it has not said. */
+type Views = readonly (QuorumView | null)[]
+type Quorum = Pick<QuorumView, 'term' | 'leader' | 'voters'>
+
+function askNodes(context: Context, done: (views: Views) => void): void {
   const { services, cellId } = context
-  const ends: (number | null)[] = nodesOf(context).map(() => null)
+  const views: (QuorumView | null)[] = nodesOf(context).map(() => null)
   let waiting = 1
   const settle = () => {
-    if (--waiting === 0) done(ends)
+    if (--waiting === 0) done(views)
   }
   for (const [at, { nodeId }] of nodesOf(context).entries()) {
     const broker = services.dispatcher.proxy(asCellId(cellId), asBrokerId(nodeId))
     if (broker === undefined) continue
     waiting++
-    within<number>(
+    within<QuorumView>(
       services,
       ANSWER_MS,
       {
-        ...{ questions: services.metadataEnds, broker },
+        ...{ questions: services.quorumViews, broker },
         question: (correlation) => ({ kind: 'describe-metadata', correlation }),
       },
-      (end) => {
-        ends[at] = end
+      (view) => {
+        views[at] = view
         settle()
       },
     )
   }
   settle()
+}
+
+/**
+ * As the leader of the latest term says, or, where it does not answer, whoever has heard of that term and keeps the log; where none of them answers, those that are
+ * to keep it.
+ */
+function quorumOf(views: Views, nodes: number): Quorum {
+  let found: Quorum = { term: 0, leader: 0, voters: [] }
+  let isLeaders = false
+  for (const [at, view] of views.entries()) {
+    if (view === null || view.voters.length === 0) continue
+    const isOwn = view.leader === at + 1
+    const isBetter = view.term === found.term && isOwn && !isLeaders
+    if (
+      view.term < found.term ||
+      (view.term === found.term && !isBetter && found.voters.length > 0)
+    )
+      continue
+    found = view
+    isLeaders = isOwn
+  }
+  if (found.voters.length === 0) return { ...found, voters: nodes < 3 ? [1] : [1, 2, 3] }
+  // whom the others take for the leader may have gone
+  return isLeaders ? found : { ...found, leader: 0 }
 }
 
 /** As Kafka, which knows of one quorum only: of anything asked beside it there is none, nor of itself then. */
@@ -93,32 +120,34 @@ function topicsOf(
   }))
 }
 
-function quorum(context: Context, ends: readonly (number | null)[]): Partition {
+function quorum(context: Context, views: Views, { term, leader, voters }: Quorum): Partition {
   const { clock, image } = context.services
   const nowMs = clock.wallMs()
   // they have answered one after the other, and entries may have come meanwhile
-  const highWatermark = ends.reduce<number>((max, end) => Math.max(max, end ?? 0), image.offset)
-  const leaderEnd = ends[CONTROLLER_NODE - 1] ?? null
+  const highWatermark = views.reduce<number>(
+    (max, view) => Math.max(max, view?.highWatermark ?? 0),
+    image.offset,
+  )
   const states = nodesOf(context).map(({ nodeId }, at): ReplicaState => {
-    const isLeader = nodeId === CONTROLLER_NODE
-    const end = isLeader && leaderEnd !== null ? highWatermark : (ends[at] ?? null)
+    const told = views[at]?.endOffset ?? null
+    const end = nodeId === leader && told !== null ? Math.max(told, highWatermark) : told
     return {
       replicaId: nodeId,
       replicaDirectoryId: directoryOf(context, nodeId),
       logEndOffset: end ?? -1,
       lastFetchTimestamp: end === null ? -1 : nowMs,
-      lastCaughtUpTimestamp: end === highWatermark ? nowMs : -1,
+      lastCaughtUpTimestamp: end !== null && end >= highWatermark ? nowMs : -1,
     }
   })
   return {
     partitionIndex: 0,
     errorCode: ErrorCode.NONE,
     errorMessage: '',
-    leaderId: leaderEnd === null ? -1 : CONTROLLER_NODE,
-    leaderEpoch: QUORUM_EPOCH,
+    leaderId: leader === 0 ? -1 : leader,
+    leaderEpoch: term,
     highWatermark,
-    currentVoters: states.filter(({ replicaId }) => replicaId === CONTROLLER_NODE),
-    observers: states.filter(({ replicaId }) => replicaId !== CONTROLLER_NODE),
+    currentVoters: states.filter(({ replicaId }) => voters.includes(replicaId)),
+    observers: states.filter(({ replicaId }) => !voters.includes(replicaId)),
   }
 }
 
@@ -130,9 +159,12 @@ function directoryOf({ services, cellId, version }: Context, nodeId: number): To
 }
 
 /** Any node takes what is for the controller. */
-const votersOf = (context: Context): DescribeQuorumResponseInput['nodes'] =>
+const nodesAmong = (
+  context: Context,
+  voters: readonly number[],
+): DescribeQuorumResponseInput['nodes'] =>
   nodesOf(context)
-    .filter(({ nodeId }) => nodeId === CONTROLLER_NODE)
+    .filter(({ nodeId }) => voters.includes(nodeId))
     .map(({ nodeId, host, port }) => ({
       nodeId,
       listeners: [{ name: 'PLAINTEXT', host, port }],

@@ -13,7 +13,7 @@ import type { TailReaders } from '../cell/tail-reader.ts'
 import { type BrokerConfigLayers, fixedLayers } from '../image/config-layers.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView } from '../image/view.ts'
-import type { DescribedLog, DescribedProducer } from '../link/control.ts'
+import type { DescribedLog, DescribedProducer, QuorumView } from '../link/control.ts'
 import type { TopicCounts } from '../link/topic-counts.ts'
 import type { KafkaConnection } from '../net/connection.ts'
 import type { InFlightBudget } from '../net/in-flight.ts'
@@ -72,8 +72,8 @@ export interface FrontServices {
   readonly controller: ControllerClient
   readonly producers: BrokerQuestions<ProducersAnswer>
   readonly logSizes: BrokerQuestions<readonly DescribedLog[]>
-  /** Up to where brokers have the metadata log. */
-  readonly metadataEnds: BrokerQuestions<number>
+  /** Up to where brokers have the metadata log, and who keeps it. */
+  readonly quorumViews: BrokerQuestions<QuorumView>
   readonly leaderMoves: LeaderMoves
   readonly tails: TailReaders
   readonly segments: SegmentReader

@@ -18,7 +18,7 @@ import { TailReaders } from '../cell/tail-reader.ts'
 import { applyMetadata, type MetadataImage } from '../image/image.ts'
 import type { LeadersMessage } from '../link/control.ts'
 import { FrontCounter } from '../link/counters.ts'
-import type { ControlEnvelope, ControlPort, PeerName } from '../link/ports.ts'
+import { brokerPeer, type ControlEnvelope, type ControlPort } from '../link/ports.ts'
 import { TopicCounts } from '../link/topic-counts.ts'
 import { type ConnectionLimits, ConnectionSet, defaultLimits } from '../net/connection-set.ts'
 import { InFlightBudget } from '../net/in-flight.ts'
@@ -55,8 +55,6 @@ export interface FrontAgentOptions {
   /** The buffer of a broker's ring logs; null where it is not in this process. */
   readonly arenaOf: (proxy: BrokerProxy) => SharedArrayBuffer | null
   readonly control: ControlPort
-  /** The thread that the controller runs on. */
-  readonly controllerPeer: PeerName
   readonly clock: Clock
   readonly random: Random
   /** Ids that clients see are drawn per tenant. */
@@ -289,7 +287,9 @@ export class FrontAgent {
     const { dispatcher, controller } = this.services
     switch (message.kind) {
       case 'metadata':
-        applyMetadata(this.#options.image, message)
+        // what comes from one that leads no more is ignored
+        if (applyMetadata(this.#options.image, message))
+          controller.onController(envelope.from, message.epoch)
         break
       case 'controller-response':
         controller.onResponse(message.correlation, message.response)
@@ -303,8 +303,8 @@ export class FrontAgent {
       case 'log-sizes':
         this.services.logSizes.onAnswer(message.correlation, message.logs)
         break
-      case 'metadata-end':
-        this.services.metadataEnds.onAnswer(message.correlation, message.endOffset)
+      case 'quorum':
+        this.services.quorumViews.onAnswer(message.correlation, message.quorum)
         break
       case 'leadership-moved':
         this.services.leaderMoves.onAnswer(message.correlation, message.error)
@@ -320,10 +320,9 @@ export class FrontAgent {
         this.services.tails.forget(asBrokerId(message.brokerId))
         this.services.producers.failDead()
         this.services.logSizes.failDead()
-        this.services.metadataEnds.failDead()
+        this.services.quorumViews.failDead()
         this.services.leaderMoves.failDead()
-        // The one voter runs on broker 1's thread.
-        if (message.cellId === 1 && message.brokerId === 1) controller.markGone()
+        controller.markGone(brokerPeer(asCellId(message.cellId), asBrokerId(message.brokerId)))
         break
       }
       default:
@@ -363,13 +362,13 @@ function makeServices(
   afterCallback: () => void,
 ): FrontServices {
   const { image, clock, random, logger, settings, records, arenaOf } = options
-  const controller = new ControllerClient(options.control, options.controllerPeer)
   const segmentLimits = options.segmentLimits ?? defaultSegmentReaderLimits
   const segments = new SegmentReader(options.files, segmentLimits)
   const fileBuffers = new BufferPool(options.fileReadBytes)
   const replyGate = new ReplyGate(replies, fileBuffers, limits.connectionBytesMax)
   replies.onRoom = () => replyGate.onRoom()
   const timers = new TimerQueue()
+  const controller = new ControllerClient({ control: options.control, clock, timers })
   const collectGarbage = options.collectGarbage ?? (() => {})
   const brokersMax = options.proxies.reduce((max, { brokerId }) => Math.max(max, brokerId), 0)
   return {
@@ -378,7 +377,7 @@ function makeServices(
     controller,
     producers: new BrokerQuestions(options.control),
     logSizes: new BrokerQuestions(options.control),
-    metadataEnds: new BrokerQuestions(options.control),
+    quorumViews: new BrokerQuestions(options.control),
     leaderMoves: new LeaderMoves(options.control),
     tails: new TailReaders(options.frontId),
     segments,

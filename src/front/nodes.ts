@@ -50,7 +50,7 @@ export function endpointsOf(context: RequestContext, leaders: Iterable<NamedLead
   return ids.size === 0 ? [] : nodesOf(context).filter(({ nodeId }) => ids.has(nodeId))
 }
 
-/** Which node clients take for the controller: broker 1, on whose thread it runs. Any node can be asked. */
+/** Which node clients take for the controller: any node can be asked, wherever it is. */
 export const CONTROLLER_NODE = 1
 
 /**

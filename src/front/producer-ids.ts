@@ -44,11 +44,11 @@ export class ProducerIds {
       (answer) => {
         const waiting = block.waiting
         block.waiting = []
-        if (answer?.kind !== 'allocate-producer-ids' || answer.error !== ErrorCode.NONE) {
-          const error =
-            answer?.kind === 'allocate-producer-ids'
-              ? answer.error
-              : ErrorCode.COORDINATOR_NOT_AVAILABLE
+        if (answer.kind !== 'allocate-producer-ids') return
+        if (answer.error !== ErrorCode.NONE) {
+          // nobody leads the controllers for now: clients know this one, and ask again
+          const isGone = answer.error === ErrorCode.REQUEST_TIMED_OUT
+          const error = isGone ? ErrorCode.COORDINATOR_NOT_AVAILABLE : answer.error
           for (const done of waiting) done(error, -1)
           return
         }

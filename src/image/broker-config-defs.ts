@@ -176,6 +176,23 @@ export const BROKER_CONFIG_DEFINITIONS: readonly ConfigDefinition[] = [
     documentation: 'The most partitions in one DescribeTopicPartitions response.',
   },
   {
+    name: 'metadata.log.max.record.bytes.between.snapshots',
+    type: 'LONG',
+    default: '20971520',
+    min: 1,
+    readOnly: true,
+    documentation: 'Bytes of entries of the metadata log after which it is replaced by a snapshot.',
+  },
+  {
+    name: 'metadata.log.max.snapshot.interval.ms',
+    type: 'LONG',
+    default: '3600000',
+    min: 0,
+    readOnly: true,
+    documentation:
+      'How long changes of the metadata may wait for a snapshot; 0 is for ever, if they are few.',
+  },
+  {
     name: 'num.io.threads',
     type: 'INT',
     default: '8',

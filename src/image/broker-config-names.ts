@@ -47,7 +47,6 @@ const NAMES = `
   log.cleaner.io.buffer.load.factor log.cleaner.io.buffer.size
   log.cleaner.io.max.bytes.per.second log.dir.failure.timeout.ms
   max.connections.per.ip.overrides metadata.log.dir
-  metadata.log.max.record.bytes.between.snapshots metadata.log.max.snapshot.interval.ms
   metadata.log.segment.bytes metadata.log.segment.ms metadata.max.idle.interval.ms
   metadata.max.retention.bytes metadata.max.retention.ms metric.reporters metrics.num.samples
   metrics.recording.level metrics.sample.window.ms num.recovery.threads.per.data.dir

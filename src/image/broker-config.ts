@@ -55,6 +55,8 @@ const HEEDED: ReadonlySet<string> = new Set([
   'group.max.session.timeout.ms',
   'group.max.size',
   'group.min.session.timeout.ms',
+  'metadata.log.max.record.bytes.between.snapshots',
+  'metadata.log.max.snapshot.interval.ms',
   'offset.metadata.max.bytes',
   'offsets.retention.check.interval.ms',
   'offsets.retention.minutes',

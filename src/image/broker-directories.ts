@@ -4,11 +4,11 @@ import { replicaIdOf } from '../base/replica-id.ts'
 import type { MetadataEntry } from './entry.ts'
 import type { BrokerDirectory } from './view.ts'
 
-type DirectoryEntry = Extract<MetadataEntry, { kind: 'broker-directory' }>
+export type DirectoryEntry = Extract<MetadataEntry, { kind: 'broker-directory' }>
 
 export class BrokerDirectories {
   /** Of each broker, in the order of its lives; those in which no partition was made are left out, but for the last. */
-  readonly #entries = new Map<number, DirectoryEntry[]>()
+  readonly #entries = new Map<number, readonly DirectoryEntry[]>()
 
   get(cellId: CellId, brokerId: BrokerId): BrokerDirectory | undefined {
     return this.#entries.get(keyOf(cellId, brokerId))?.at(-1)
@@ -21,18 +21,9 @@ export class BrokerDirectories {
     return replicaIdOf(brokerId, then?.life ?? 0)
   }
 
-  /** The same life again (another rack) takes the place of what was known of it. */
   add(entry: DirectoryEntry): void {
-    const { cellId, brokerId, directoryId, life, rack } = entry
-    const key = keyOf(cellId, brokerId)
-    const lives = [...(this.#entries.get(key) ?? [])]
-    let { firstPartition } = entry
-    if (lives.at(-1)?.life === life) firstPartition = lives.pop()!.firstPartition
-    // a directory that comes anew at every start must not fill every thread's memory
-    else if (lives.at(-1)?.firstPartition === firstPartition) lives.pop()
-    const kind = 'broker-directory'
-    lives.push({ kind, cellId, brokerId, directoryId, life, firstPartition, rack })
-    this.#entries.set(key, lives)
+    const key = keyOf(entry.cellId, entry.brokerId)
+    this.#entries.set(key, withLife(this.#entries.get(key) ?? [], entry))
   }
 
   /** What makes the same from nothing, in order. */
@@ -44,6 +35,22 @@ export class BrokerDirectories {
   clear(): void {
     this.#entries.clear()
   }
+}
+
+/** A broker's lives after this one, which may be the last of them again (another rack), and then takes its place. */
+export function withLife(
+  before: readonly DirectoryEntry[],
+  entry: DirectoryEntry,
+): readonly DirectoryEntry[] {
+  const { cellId, brokerId, directoryId, life, rack } = entry
+  const lives = [...before]
+  let { firstPartition } = entry
+  if (lives.at(-1)?.life === life) firstPartition = lives.pop()!.firstPartition
+  // a directory that comes anew at every start must not fill every thread's memory
+  else if (lives.at(-1)?.firstPartition === firstPartition) lives.pop()
+  const kind = 'broker-directory'
+  lives.push({ kind, cellId, brokerId, directoryId, life, firstPartition, rack })
+  return lives
 }
 
 const keyOf = (cellId: CellId, brokerId: BrokerId): number => cellId * 65_536 + brokerId

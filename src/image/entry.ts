@@ -5,8 +5,8 @@
  */
 import type { BrokerId, CellId, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
 
-/** 2: configs and partitions of topics change, brokers and groups have configs. 3: partitions have several replicas, which move, brokers' directories are known. */
-export const METADATA_FORMAT = 3
+/** 2: configs and partitions of topics change, brokers and groups have configs. 3: partitions have several replicas, which move, brokers' directories are known. 4: snapshots, and logs that begin with one. */
+export const METADATA_FORMAT = 4
 
 export interface PartitionPlacement {
   /** Brokers of the topic's cell that hold a replica, preferred leader first. */
@@ -113,5 +113,10 @@ export type MetadataEntry =
       /** `broker.rack`; null for none. */
       readonly rack: string | null
     }
+  /**
+   * Partition numbers below `next` have been given, those of topics that are gone as well: of snapshots, which hold nothing else of these. Never of a
+   * log. Format 4.
+   */
+  | { readonly kind: 'next-partition'; readonly next: PartitionNumber }
   /** Producer ids below `next` have been handed to fronts; per tenant. */
   | { readonly kind: 'producer-ids'; readonly tenantId: TenantId; readonly next: number }

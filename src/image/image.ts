@@ -53,10 +53,10 @@ export class MetadataImage implements MetadataView {
   readonly #directories = new BrokerDirectories()
   readonly #told = new ToldLeaders()
   readonly #moves = new ReplicaMoves()
-  /** One more than the highest partition number that has come. */
   #nextPartition = 1
   /** More messages of a snapshot follow. */
   #isPartial = false
+  #epoch = 0
 
   /** `brokerConfigs`: static broker configs that give topics their defaults. */
   constructor(brokerConfigs: ConfigValues = {}) {
@@ -65,6 +65,11 @@ export class MetadataImage implements MetadataView {
 
   get offset(): number {
     return this.#offset
+  }
+
+  /** The latest term of a controller that has been heard of; it stays when the image begins anew. */
+  get epoch(): number {
+    return this.#epoch
   }
 
   get clusterId(): string {
@@ -232,6 +237,11 @@ export class MetadataImage implements MetadataView {
     return this.#told.size
   }
 
+  /** One more than the highest partition number that has come. */
+  get nextPartition(): PartitionNumber {
+    return this.#nextPartition as PartitionNumber
+  }
+
   partitionNumbers(): Iterable<PartitionNumber> {
     return this.#partitions.numbers()
   }
@@ -280,6 +290,9 @@ export class MetadataImage implements MetadataView {
       case 'broker-directory':
         this.#directories.add(entry)
         break
+      case 'next-partition':
+        this.#nextPartition = Math.max(this.#nextPartition, entry.next)
+        break
       case 'producer-ids': {
         const tenant = this.#tenantOf(entry)
         invariant(entry.next >= tenant.nextProducerId, 'producer ids are never handed out twice')
@@ -314,6 +327,18 @@ export class MetadataImage implements MetadataView {
   seek(offset: number): void {
     invariant(offset >= this.#offset, 'an image never moves back')
     this.#offset = offset
+  }
+
+  /** What was applied from nothing on was a snapshot of the log at `offset`, of however many entries. */
+  restatedAt(offset: number): void {
+    this.#offset = offset
+    this.#told.prune((number) => !this.#isGone(number))
+  }
+
+  /** A controller leads in this term. */
+  noteEpoch(epoch: number): void {
+    invariant(epoch >= this.#epoch, 'terms of controllers rise')
+    this.#epoch = epoch
   }
 
   /** After each message; what was told of partitions that have gone is forgotten as soon as a snapshot is whole. */
@@ -425,9 +450,11 @@ export class MetadataImage implements MetadataView {
 
 /**
  * Applies a control message: `first` = 0 starts anew, else it must begin where the image ends. Throws {@link InvariantError} on
- * a gap. The image is whole unless the message says `more`.
+ * a gap. The image is whole unless the message says `more`. False, and nothing is done: it is of a controller that is none any more.
  */
-export function applyMetadata(image: MetadataImage, message: MetadataMessage): void {
+export function applyMetadata(image: MetadataImage, message: MetadataMessage): boolean {
+  if (message.epoch < image.epoch) return false
+  image.noteEpoch(message.epoch)
   if (message.first === 0 && image.offset !== 0) image.clear()
   if (message.first !== image.offset) {
     throw new InvariantError(
@@ -437,4 +464,5 @@ export function applyMetadata(image: MetadataImage, message: MetadataMessage): v
   for (const entry of message.entries) image.apply(entry)
   image.seek(message.offset)
   image.messageEnds(message)
+  return true
 }

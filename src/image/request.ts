@@ -1,17 +1,26 @@
 /** What a front asks of the controller on behalf of one tenant, and the answers. They travel as control messages (`link/`). */
 import type { MetadataEntry } from './entry.ts'
 
+/**
+ * `isRepeat`: the controller that was asked has gone without an answer, so that it may be done already, which is no error then. What needs no such word changes nothing when it
+ * is done once more, or knows by the ids that it names.
+ */
 export type ControllerRequest =
   | {
       readonly kind: 'create-topics'
       readonly validateOnly: boolean
       readonly topics: readonly NewTopic[]
     }
-  | { readonly kind: 'delete-topics'; readonly topics: readonly TopicRef[] }
+  | {
+      readonly kind: 'delete-topics'
+      readonly topics: readonly TopicRef[]
+      readonly isRepeat?: boolean
+    }
   | {
       readonly kind: 'create-partitions'
       readonly validateOnly: boolean
       readonly topics: readonly MorePartitions[]
+      readonly isRepeat?: boolean
     }
   | {
       readonly kind: 'alter-configs'
@@ -28,6 +37,7 @@ export type ControllerRequest =
       /** Else a partition keeps as many replicas as it has. */
       readonly allowReplicationFactorChange: boolean
       readonly topics: readonly ReassignedTopic[]
+      readonly isRepeat?: boolean
     }
   | {
       readonly kind: 'list-reassignments'
@@ -96,6 +106,8 @@ export interface ConfigChange {
 
 export interface NewTopic {
   readonly name: string
+  /** Drawn by who asks: a topic of that name and id was made by this very request, asked before. The controller draws one where there is none. */
+  readonly topicId?: string
   /** −1: the broker's default. */
   readonly partitions: number
   /** −1: the broker's default. */
@@ -105,7 +117,10 @@ export interface NewTopic {
   readonly configs: readonly { readonly name: string; readonly value: string | null }[]
 }
 
-export type TopicRef = { readonly name: string } | { readonly topicId: string }
+export type TopicRef = ({ readonly name: string } | { readonly topicId: string }) & {
+  /** Of the topic that is meant, as far as who asks knows. */
+  readonly knownId?: string
+}
 
 export interface TopicResult {
   readonly name: string | null
@@ -165,9 +180,13 @@ export type ControllerResponse =
       readonly count: number
     }
 
-/** Committed entries; `offset` is the position after the last of them. `first` = 0 starts an image anew. */
+/**
+ * Committed entries, from the controller that leads in term `epoch`; `offset` is the position after the last of them. `first` = 0 starts an image anew. Whoever has
+ * heard of a later term ignores it: it comes from a controller that does not know that it is none any more.
+ */
 export interface MetadataMessage {
   readonly kind: 'metadata'
+  readonly epoch: number
   readonly first: number
   readonly offset: number
   readonly entries: readonly MetadataEntry[]

@@ -1,4 +1,4 @@
-/** An image as entries: what a thread that joins is sent, what a snapshot of the metadata log will hold, and what is hashed. */
+/** An image as entries: what a thread that joins is sent, and what is hashed. Snapshots of the metadata log come from the controller's state. */
 import type { BrokerId, PartitionIndex } from '../base/ids.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from './entry.ts'
 import type { MetadataImage } from './image.ts'
@@ -22,18 +22,25 @@ export function* imageEntries(image: MetadataImage): IterableIterator<MetadataEn
     brokersPerCell: image.brokersPerCell,
   }
   yield* image.directories.entries()
+  let end = 1
   const tenants = [...image.tenants()].sort((a, b) => byKey(a.tenantId, b.tenantId))
   for (const tenant of tenants) {
     const { tenantId, name, clusterId, cellId, nextProducerId } = tenant
     yield { kind: 'tenant-created', tenantId, name, clusterId, cellId }
     yield* configEntries(tenant)
-    for (const topic of image.topics(tenantId)) yield* topicEntries(image, topic)
+    for (const topic of image.topics(tenantId)) {
+      end = Math.max(end, topic.numberOf((topic.partitionCount - 1) as PartitionIndex) + 1)
+      yield* topicEntries(image, topic)
+    }
     if (nextProducerId > 0) yield { kind: 'producer-ids', tenantId, next: nextProducerId }
   }
+  // of topics that are gone: this stands for the entries that made them
+  const next = image.nextPartition
+  if (next > end) yield { kind: 'next-partition', next }
 }
 
-/** `image` as the messages that start another one at the same offset. */
-export function snapshotMessages(image: MetadataImage): MetadataMessage[] {
+/** `image` as the messages, of the controller in term `epoch`, that start another one at the same offset. */
+export function snapshotMessages(image: MetadataImage, epoch: number): MetadataMessage[] {
   const entries = [...imageEntries(image)]
   const messages: MetadataMessage[] = []
   for (let first = 0; first < entries.length; first += SNAPSHOT_CHUNK_ENTRIES) {
@@ -41,7 +48,10 @@ export function snapshotMessages(image: MetadataImage): MetadataMessage[] {
     const more = first + chunk.length < entries.length
     // Each entry here stands for at least one of the log, so the chunks' offsets never pass the image's.
     const offset = more ? first + chunk.length : image.offset
-    messages.push({ kind: 'metadata', first, offset, entries: chunk, ...(more && { more }) })
+    messages.push({
+      ...{ kind: 'metadata', epoch, first, offset, entries: chunk },
+      ...(more && { more }),
+    } as const)
   }
   return messages
 }

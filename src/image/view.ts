@@ -63,6 +63,8 @@ export interface BrokerDirectory {
 export interface MetadataView {
   /** Position in the metadata log after the last entry applied. */
   readonly offset: number
+  /** The latest term of a controller that has been heard of. */
+  readonly epoch: number
   readonly clusterId: string
   readonly cells: number
   readonly brokersPerCell: number

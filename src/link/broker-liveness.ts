@@ -20,13 +20,15 @@
 import { type BrokerBeat, BrokerState, newBrokerBeat } from '../base/broker-beat.ts'
 
 /**
- * `absent`: never started. `starting`: started, and not serving yet. `reachable`: it turns, also while it stops. `hung`: it does not turn though it was
+ * `absent`: never started. `starting`: started, and does not turn yet. `joining`: it turns, and waits for the metadata before it serves. `reachable`: it turns, also while it stops. `hung`: it does not turn though it was
  * asked to. `gone`: its thread has exited, or it has stopped.
  */
-export type PeerStatus = 'absent' | 'starting' | 'reachable' | 'hung' | 'gone'
+export type PeerStatus = 'absent' | 'starting' | 'joining' | 'reachable' | 'hung' | 'gone'
 
 /** What a reader is told, from within {@link BrokerLiveness.look}. Brokers are named by index, from 0. */
 export interface LivenessListener {
+  /** From now on what is said about the metadata may arrive there. */
+  onJoining?(broker: number, incarnation: number): void
   /** From now on messages may arrive there; those of an earlier incarnation did not, or are forgotten. */
   onReachable(broker: number, incarnation: number): void
   /** Messages that are on their way may be lost. Of a new incarnation it is told before that one is reachable, too. */
@@ -117,12 +119,17 @@ export class BrokerLiveness {
     this.#lookedAtMs = nowMs
     let told = 0
     let isWaiting = false
+    let isAwaited = false
     for (const [broker, peer] of this.#peers.entries()) {
       if (broker === this.#options.self) continue
       if (this.#judge(broker, peer, source.read(broker, this.#beat), passedMs, isOnTime)) told++
-      isWaiting ||= peer.probedMs >= 0 && peer.status === 'reachable'
+      isWaiting ||= peer.probedMs >= 0 && isHeard(peer.status)
+      isAwaited ||= peer.status === 'starting' || peer.status === 'joining'
     }
-    this.#nextLookAtMs = nowMs + (isWaiting ? this.#timeoutMs / 10 : this.#idleLookMs)
+    const dueInMs = isWaiting ? this.#timeoutMs / 10 : this.#idleLookMs
+    // whoever elects with it waits for it: soon
+    const isSoon = isAwaited && this.#options.listener.onJoining !== undefined
+    this.#nextLookAtMs = nowMs + (isSoon ? LOOK_EVERY_MS : dueInMs)
     return told
   }
 
@@ -140,21 +147,21 @@ export class BrokerLiveness {
       peer.probedMs = -1
     } else this.#onSilence(broker, peer, passedMs, isOnTime)
     const before = peer.status
+    const { listener } = this.#options
     // of another thread: nothing of what was told to the one before has arrived there
-    if (isNew && before === 'reachable') this.#options.listener.onUnreachable(broker, 'gone')
+    if (isNew && isHeard(before)) listener.onUnreachable(broker, 'gone')
     peer.incarnation = beat.spawned
     peer.status = this.#statusOf(peer, beat)
     if (peer.status === before && !isNew) return false
-    if (peer.status === 'reachable') this.#options.listener.onReachable(broker, beat.spawned)
-    else if (before === 'reachable' && !isNew) {
-      this.#options.listener.onUnreachable(broker, peer.status)
-    }
+    if (peer.status === 'reachable') listener.onReachable(broker, beat.spawned)
+    else if (peer.status === 'joining') listener.onJoining?.(broker, beat.spawned)
+    else if (isHeard(before) && !isNew) listener.onUnreachable(broker, peer.status)
     return true
   }
 
   #onSilence(broker: number, peer: Peer, passedMs: number, isOnTime: boolean): void {
     peer.silentMs += passedMs
-    if (peer.status !== 'reachable') return
+    if (!isHeard(peer.status)) return
     if (isOnTime && peer.probedMs >= 0) peer.probedMs += passedMs
     else if (peer.silentMs >= this.#timeoutMs / 2 || peer.probedMs >= 0) {
       peer.probedMs = 0
@@ -168,6 +175,8 @@ export class BrokerLiveness {
     if (spawned === ended) return 'gone'
     if (incarnation !== spawned) return 'starting'
     switch (state) {
+      case BrokerState.JOINING:
+        return this.#isHung(peer) ? 'hung' : 'joining'
       case BrokerState.SERVING:
       case BrokerState.STOPPING:
         return this.#isHung(peer) ? 'hung' : 'reachable'
@@ -184,3 +193,6 @@ export class BrokerLiveness {
     return peer.silentMs >= this.#timeoutMs && peer.probedMs >= this.#timeoutMs / 4
   }
 }
+
+/** Its thread turns. */
+const isHeard = (status: PeerStatus): boolean => status === 'reachable' || status === 'joining'

@@ -120,6 +120,20 @@ export interface LeaderChange {
   readonly isr: readonly number[]
 }
 
+/** What a broker knows of the brokers that keep the metadata log. */
+export interface QuorumView {
+  /** Of its own copy; where it keeps none, of its image. */
+  readonly endOffset: number
+  /** Committed, as far as it knows. */
+  readonly highWatermark: number
+  /** Of the group, or of the controller that it has heard of last. */
+  readonly term: number
+  /** Who leads the group: 0 where it knows of nobody, or keeps no copy. */
+  readonly leader: number
+  /** Brokers; none where it keeps no copy. */
+  readonly voters: readonly number[]
+}
+
 /** Faults on demand, of an engine that was started with them allowed. Death is none of them: the server ends the thread where it stands. */
 export type ChaosFault =
   /** Every change to the broker's files fails with this code from now on; null: its disk is well again. */
@@ -137,10 +151,11 @@ export type ControlMessage =
       readonly tenantId: TenantId
       readonly request: ControllerRequest
     }
+  /** null: it does not lead, and nothing was done. */
   | {
       readonly kind: 'controller-response'
       readonly correlation: number
-      readonly response: ControllerResponse
+      readonly response: ControllerResponse | null
     }
   | MetadataMessage
   /** Front → broker: the producers of a partition. Rare, and too many for a reply in the ring. */
@@ -169,9 +184,9 @@ export type ControlMessage =
       /** In the order asked for. */
       readonly logs: readonly DescribedLog[]
     }
-  /** Front → broker: up to where it has the metadata log. */
+  /** Front → broker: up to where it has the metadata log, and who keeps that as far as it knows. */
   | { readonly kind: 'describe-metadata'; readonly correlation: number }
-  | { readonly kind: 'metadata-end'; readonly correlation: number; readonly endOffset: number }
+  | { readonly kind: 'quorum'; readonly correlation: number; readonly quorum: QuorumView }
   /**
    * A batch, a coordinator's request, or, between brokers, the producers of a snapshot: too large for the ring, and named by `bufferId` in the
    * record that follows.

@@ -54,6 +54,8 @@ export const BrokerGauge = {
   PARTITIONS_LEADERLESS_NOW: 30,
   /** 1 while others lead, as the disk is full that is this broker's alone. */
   YIELDS_NOW: 31,
+  /** The term in which this broker's controller leads; 0: it does not, or there is none. */
+  CONTROLLER_EPOCH_NOW: 32,
 } as const
 
 /** Where the slots of `net` begin, in the order of its `ConnectionCount`; 16 of them. */

@@ -2,15 +2,19 @@ import type { PartitionNumber } from '../base/ids.ts'
 import type { ControlHeader, ReadControls } from './control-entries-format.ts'
 import type { LogEnvironment } from './environment.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
+import { flushedWithStart } from './log-start.ts'
 import type { LogTail } from './log-tail.ts'
 import type { RecoveryPoint } from './recovery-points.ts'
+import type { Segment } from './segment.ts'
 
 /** What control entries have to know of the log that they belong to, which is open: a PartitionLog. */
 export interface ControlledLog {
   readonly environment: LogEnvironment
   readonly directory: string
   readonly partition: PartitionNumber
+  readonly logStartOffset: number
   readonly logEndOffset: number
+  readonly segments: readonly Segment[]
   readonly epochs: LeaderEpochs
   readonly cleanPoint: { readonly gapsTo: number }
   /** What the recovery points said before it was opened. */
@@ -26,12 +30,15 @@ export class ControlsOpening {
   readonly #log: ControlledLog
   readonly #header: ControlHeader
   readonly #read: ReadControls
+  readonly #isOrdered: boolean
   #endOffset: number
 
-  constructor(log: ControlledLog, header: ControlHeader, read: ReadControls) {
+  /** `isOrdered`: nothing was written after an entry before that was durable. */
+  constructor(log: ControlledLog, header: ControlHeader, read: ReadControls, isOrdered: boolean) {
     this.#log = log
     this.#header = header
     this.#read = read
+    this.#isOrdered = isOrdered
     this.#endOffset = log.logEndOffset
   }
 
@@ -58,12 +65,14 @@ export class ControlsOpening {
     for (let i = 1; i < controls.length; i++) {
       if (this.#offsetAt(i) < this.#offsetAt(i - 1)) return 'their positions do not ascend'
     }
-    const { powerLoss, flushedOffset } = this.#log.foundPoint
+    const { powerLoss } = this.#log.foundPoint
+    const flushedOffset = this.#flushedOffset
     // else what is bad lies beyond the end of the log
     if (badFrom !== null && this.goodCount() === controls.length) {
       if (!powerLoss && (hasMore || !isCutShort)) return `they are bad from byte ${badFrom} on`
       // a death leaves the beginning of the last write, which nothing in the log follows
-      if (powerLoss) this.#endsAt(Math.max(flushedOffset, this.#offsetAt(controls.length - 1)))
+      if (powerLoss && !this.#isOrdered)
+        this.#endsAt(Math.max(flushedOffset, this.#offsetAt(controls.length - 1)))
     }
     const stray = this.#strayOffset()
     if (stray < 0) return null
@@ -74,6 +83,11 @@ export class ControlsOpening {
     }
     this.#endsAt(stray)
     return null
+  }
+
+  /** The recovery points may have lost it: a log's start moves when all below is flushed, control entries too. */
+  get #flushedOffset(): number {
+    return Math.max(this.#log.foundPoint.flushedOffset, flushedWithStart(this.#log))
   }
 
   #endsAt(offset: number): void {
@@ -102,8 +116,9 @@ export class ControlsOpening {
    * came back. −1 for none. Below gaps that cleaning left an epoch may begin later than it did.
    */
   #strayOffset(): number {
-    const { epochs, cleanPoint } = this.#log
-    const begin = Math.max(this.#header.startOffset, cleanPoint.gapsTo)
+    const { epochs, cleanPoint, logStartOffset } = this.#log
+    // what lies below the log's start is gone, and its epochs may be
+    const begin = Math.max(this.#header.startOffset, cleanPoint.gapsTo, logStartOffset)
     const places = [begin, ...epochs.lines.map(({ startOffset }) => startOffset)]
     places.push(...this.#termOffsets().map(({ from }) => from))
     const stray = places.filter((offset) => {

@@ -71,10 +71,10 @@ export class ControlEntries {
 
   /**
    * Reads what is there, and drops what a death or a power cut has torn, or what lies beyond the log's end. Where a power cut may have
-   * taken an entry in the midst of the log, the log is cut back to where it is known: below its flushed offset nothing is missing. Throws
-   * for a newer version.
+   * taken an entry in the midst of the log, the log is cut back to where it is known: below its flushed offset nothing is missing. `isOrdered`: nothing was ever written
+   * after an entry before that was durable, so that none can be missing in the midst. Throws for a newer version.
    */
-  static open(log: ControlledLog): OpenedControls {
+  static open(log: ControlledLog, isOrdered = false): OpenedControls {
     const { disk } = log.environment
     const offsets = disk.list(log.directory).flatMap((name) => NAME.exec(name)?.[1] ?? [])
     const newest = offsets.sort().at(-1)
@@ -94,7 +94,7 @@ export class ControlEntries {
       )
     }
     const read = readControls(bytes, byteLength)
-    const opening = new ControlsOpening(log, header, read)
+    const opening = new ControlsOpening(log, header, read, isOrdered)
     const reason = opening.damage()
     if (reason !== null) return damaged(log, reason)
     if (opening.endOffset < log.logEndOffset) {

@@ -5,6 +5,7 @@ import type { FoundStarts } from './files.ts'
 import type { FlushBook } from './flush-book.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { evenWhenFull } from './retention.ts'
+import type { Segment } from './segment.ts'
 
 /** Of the empty file whose name says where a log begins; the highest counts. */
 export const LOG_START_SUFFIX = '.logstart'
@@ -13,6 +14,23 @@ export const LOG_START_SUFFIX = '.logstart'
 const DROPPED_SUFFIX = '.logstart-dropped'
 
 export type DeleteRecordsDone = (error: ErrorCode, lowWatermark: number) => void
+
+/** What was flushed when a log came to begin where it does: up to its start, and to the end of the batch that this lies in. Throws DiskError. */
+export function flushedWithStart({
+  logStartOffset,
+  logEndOffset,
+  segments,
+}: {
+  readonly logStartOffset: number
+  readonly logEndOffset: number
+  readonly segments: readonly Segment[]
+}): number {
+  const segment = segments.findLast(({ baseOffset }) => baseOffset < logStartOffset)
+  if (segment === undefined || logStartOffset >= logEndOffset) return logStartOffset
+  const batch = segment.findBatch(logStartOffset, segment.size)
+  const isWithin = batch !== null && batch.baseOffset < logStartOffset
+  return isWithin ? batch.lastOffset + 1 : logStartOffset
+}
 
 /**
  * DeleteRecords: moves the start of a log into or behind a segment. What is kept of it is the name of an empty file, which

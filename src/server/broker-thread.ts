@@ -1,4 +1,4 @@
-/** A broker's worker: the broker agent, and with broker 1 the controller, in a blocking duty cycle. */
+/** A broker's worker: the broker agent, and where it keeps the metadata a controller, in a blocking duty cycle. */
 import { BrokerState } from '../base/broker-beat.ts'
 import { asBrokerId, asCellId, asFrontId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
@@ -10,11 +10,13 @@ import { openDirectoryIdentity } from '../broker/directory-identity.ts'
 import { openBrokerEnvironment } from '../broker/environment.ts'
 import { FlushClient } from '../broker/flush-client.ts'
 import type { FrontRings } from '../broker/front-link.ts'
-import { replicasWithoutMetadata } from '../broker/lost-metadata.ts'
-import { MetadataLog } from '../broker/metadata-log.ts'
+import { metadataAmong, replicasWithoutMetadata } from '../broker/lost-metadata.ts'
+import type { MetadataFiles } from '../broker/replication/metadata-group.ts'
 import type { ControllerAgent, ControllerAgentOptions } from '../controller/agent.ts'
 import { StartRefusedError } from '../controller/refused.ts'
-import type { BrokerBack, ControlMessage } from '../link/control.ts'
+import { brokerConfigNumber } from '../image/broker-config.ts'
+import type { ConfigValues } from '../image/topic-config.ts'
+import type { BrokerBack, ControllerResponse, ControlMessage } from '../link/control.ts'
 import { BrokerGauge } from '../link/counters.ts'
 import {
   brokerPeer,
@@ -34,7 +36,7 @@ import { ThreadState } from '../shared/thread-status.ts'
 import { brokerDisk, isFullOnDemand, onChaos } from './broker-chaos.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { brokerRings, connectSuccessor } from './broker-peers.ts'
-import { askController, OWN_THREAD, registers } from './broker-registration.ts'
+import { askController, OWN_THREAD, type Registering, registers } from './broker-registration.ts'
 import { KEEP_AFTER_MS } from './code-cache.ts'
 import { brokerRow, defaultTenantRow } from './counter-rows.ts'
 import { diskMarkBytes, isAloneOnDisk, reserveFileBytes } from './disk-mark.ts'
@@ -42,6 +44,7 @@ import { type Agent, runDutyCycle } from './duty-cycle.ts'
 import { traceStart } from './start-trace.ts'
 import { SystemRandom } from './system-random.ts'
 import {
+  brokerBells,
   failed,
   openPolledPorts,
   type ThreadContext,
@@ -51,10 +54,13 @@ import {
   threadLogger,
   waitForGate,
 } from './thread.ts'
-import { brokerIds, CELL, CONTROLLER_BROKER, FLUSHER_PEER, FRONTS, KAFKA_FRONT } from './wiring.ts'
+import { brokerIds, CELL, FLUSHER_PEER, FRONTS, KAFKA_FRONT, quorumOf } from './wiring.ts'
 
 /** The reserve of a full disk is written this long after the broker's start, not during it. */
 const RESERVE_AFTER_MS = 1_000
+/** Of the metadata log: small enough that a snapshot leaves little of what it replaces. */
+const SEGMENT_BYTES_MAX = 16 * 2 ** 20
+const SEGMENT_BYTES_MIN = 64 * 2 ** 10
 
 type ControllerModule = typeof import('../controller/agent.ts')
 
@@ -64,7 +70,7 @@ type ControllerModule = typeof import('../controller/agent.ts')
  */
 export async function runBroker(data: ThreadData, keepCode: () => void): Promise<void> {
   // the last await: from here on this thread has no event loop
-  const controller = data.thread.brokerId === 1 ? await import('../controller/agent.ts') : null
+  const controller = keepsMetadata(data) ? await import('../controller/agent.ts') : null
   if (waitForGate(data) === null) return
   const context = threadContext(data)
   const control = openPolledPorts(data.channels)
@@ -76,6 +82,7 @@ export async function runBroker(data: ThreadData, keepCode: () => void): Promise
   try {
     const thread = buildAgents(context, control, controller, { keepCode, beats })
     context.status.setState(ThreadState.RUNNING)
+    say(beats, BrokerState.JOINING, data)
     runDutyCycle({
       ...context,
       agents: [
@@ -97,7 +104,6 @@ export async function runBroker(data: ThreadData, keepCode: () => void): Promise
 
 interface BrokerThread {
   readonly broker: BrokerAgent
-  readonly controller: ControllerAgent | null
   readonly agents: readonly Agent[]
   /** What nobody should wait for while it starts. */
   readonly afterStart: readonly Agent[]
@@ -119,13 +125,9 @@ function buildAgents(
   const nowMs = context.clock.monotonicMs()
   const afterStart = [
     later(nowMs + RESERVE_AFTER_MS, () => environment.space?.prepareReserve()),
-    // one for all: broker 1 also runs the controller, so it has called the most
+    // one for all: broker 1 mostly leads the controllers, so it has called the most
     ...(data.thread.brokerId === 1 ? [later(nowMs + KEEP_AFTER_MS, keepCode)] : []),
   ]
-  const metadataLog =
-    controllerModule === null
-      ? null
-      : MetadataLog.open({ environment, directory: `${root}/metadata` })
   let controller: ControllerAgent | null = null
   const { isNew: isNewDirectory, directoryId } = openDirectoryIdentity({ ...environment, root })
   const broker = new BrokerAgent({
@@ -147,11 +149,11 @@ function buildAgents(
       random: environment.random,
       logger,
     }),
-    companions: metadataLog === null ? [] : [metadataLog],
+    metadata: controllerModule === null ? null : metadataFiles(data, environment, controllerModule),
     onOtherMessage: (envelope) =>
-      onOtherMessage(envelope, { data, control, broker, controller, environment }),
+      onOtherMessage(envelope, { data, control, broker, controller, environment, registering }),
     askController: (tenantId, request) =>
-      askController({ control, controller: () => controller }, request, tenantId),
+      askController({ broker, control, controller: () => controller }, request, tenantId),
     onStopping: () => {
       beats.setState(BrokerState.STOPPING)
       controller?.stop()
@@ -162,26 +164,60 @@ function buildAgents(
     rack: data.settings.racks[brokerId] ?? null,
     controller: () => controller,
   })
-  if (controllerModule === null || metadataLog === null) {
-    return { broker, controller, agents: [broker, registering], afterStart }
+  if (controllerModule === null) {
+    return { broker, agents: [broker, registering], afterStart }
   }
   const { ControllerAgent } = controllerModule
+  const onResponse = (response: ControllerResponse | null) => registering.onResponse(response)
   controller = new ControllerAgent(
-    controllerOptions(data, environment, metadataLog, control, broker),
+    controllerOptions({ data, environment, control, broker, onResponse }),
   )
-  refuseToFormAnew(environment, metadataLog, data.settings.dataDir)
-  controller.start()
-  return { broker, controller, agents: [broker, metadataLog, controller, registering], afterStart }
+  return { broker, agents: [broker, controller, registering], afterStart }
 }
 
-/** The metadata went with this broker's directory, and the others have what it named: throws rather than have them removed as nobody's. */
-function refuseToFormAnew({ disk }: LogEnvironment, log: MetadataLog, dataDir: string): void {
-  if (log.endOffset > 0) return
-  const holds = replicasWithoutMetadata(disk, dataDir)
-  if (holds === null) return
-  throw new StartRefusedError(
-    `the metadata log in ${brokerPath(dataDir, CELL, CONTROLLER_BROKER)} is empty, but ${holds} holds replicas of topics: ` +
-      'restore that directory (the metadata has no other copy yet), or begin with another --data-dir',
+const keepsMetadata = ({ thread, settings }: ThreadData): boolean =>
+  quorumOf(settings.brokers).includes(asBrokerId(thread.brokerId))
+
+/**
+ * Broker 1 makes the metadata where nobody has any. What others have is joined; where they have replicas that nothing names any more, it throws rather than have them
+ * removed as nobody's.
+ */
+function metadataFiles(
+  { settings, thread }: ThreadData,
+  { disk }: LogEnvironment,
+  { lifeIn }: ControllerModule,
+): MetadataFiles {
+  const { brokers, dataDir } = settings
+  const brokerId = asBrokerId(thread.brokerId)
+  const voters = quorumOf(brokers)
+  const root = brokerPath(dataDir, CELL, brokerId)
+  const others = voters
+    .filter((voter) => voter !== brokerId)
+    .map((voter) => brokerPath(dataDir, CELL, voter))
+  const formsAlone = brokerId === voters[0] && metadataAmong(disk, others) === null
+  if (formsAlone && metadataAmong(disk, [root]) === null) {
+    const holds = replicasWithoutMetadata(disk, dataDir)
+    if (holds !== null) throw new StartRefusedError(lostMetadata(holds, root, others))
+  }
+  const { maxBytes } = snapshotSettings(brokerConfigValues(settings))
+  return {
+    ...{ root, voters, formsAlone, lifeIn: (entries) => lifeIn(entries, CELL, brokerId) },
+    segmentBytes: Math.min(SEGMENT_BYTES_MAX, Math.max(SEGMENT_BYTES_MIN, maxBytes / 2)),
+  }
+}
+
+function snapshotSettings(configs: ConfigValues) {
+  return {
+    maxBytes: brokerConfigNumber('metadata.log.max.record.bytes.between.snapshots', configs),
+    maxIntervalMs: brokerConfigNumber('metadata.log.max.snapshot.interval.ms', configs),
+  }
+}
+
+function lostMetadata(holds: string, root: string, others: readonly string[]): string {
+  const where = [root, ...others].join(' and ')
+  return (
+    `there is no metadata in ${where}, but ${holds} holds replicas of topics: ` +
+    'restore one of these directories, or begin with another --data-dir'
   )
 }
 
@@ -267,20 +303,28 @@ function counterRows({ data, index }: ThreadContext): CounterRows {
   }
 }
 
-function controllerOptions(
-  data: ThreadData,
-  { clock, random, logger }: LogEnvironment,
-  log: MetadataLog,
-  control: PolledPorts,
-  broker: BrokerAgent,
-): ControllerAgentOptions {
+function controllerOptions({
+  data,
+  environment: { clock, random, logger },
+  control,
+  broker,
+  onResponse,
+}: {
+  readonly data: ThreadData
+  readonly environment: LogEnvironment
+  readonly control: PolledPorts
+  readonly broker: BrokerAgent
+  /** To what this thread itself has asked. */
+  readonly onResponse: (response: ControllerResponse | null) => void
+}): ControllerAgentOptions {
   const { brokers, cells, defaultPartitions } = data.settings
+  const brokerConfigs = brokerConfigValues(data.settings)
   const others = brokerIds(brokers)
-    .slice(1)
+    .filter((id) => id !== data.thread.brokerId)
     .map((id) => brokerPeer(CELL, id))
   const fronts = FRONTS.map(frontPeer).filter((name) => hasThread(data.wiring, name))
   return {
-    log,
+    log: broker.metadata!,
     clock,
     random,
     logger,
@@ -288,15 +332,20 @@ function controllerOptions(
       cells,
       brokersPerCell: brokers,
       defaultPartitions,
-      brokerConfigs: brokerConfigValues(data.settings),
+      brokerConfigs,
+    },
+    snapshots: {
+      ...snapshotSettings(brokerConfigs),
+      store: broker.metadata!.snapshots,
+      isOnlyCopy: quorumOf(brokers).length === 1,
     },
     publish: (message) => {
       broker.onControl(message)
       for (const peer of [...others, ...fronts]) control.post(peer, message)
     },
     respond: (asker, correlation, response) => {
-      if (asker === OWN_THREAD) return
-      control.post(asker, { kind: 'controller-response', correlation, response })
+      if (asker === OWN_THREAD) onResponse(response)
+      else control.post(asker, { kind: 'controller-response', correlation, response })
     },
   }
 }
@@ -312,12 +361,13 @@ interface Receivers {
   readonly broker: BrokerAgent
   readonly controller: ControllerAgent | null
   readonly environment: LogEnvironment
+  readonly registering: Registering
 }
 
 /** What the broker agent leaves: news of peers, drills, options, and what is for the controller. */
 function onOtherMessage(
   { from, message }: ControlEnvelope,
-  { data, control, broker, controller, environment }: Receivers,
+  { data, control, broker, controller, environment, registering }: Receivers,
 ): void {
   switch (message.kind) {
     case 'broker-gone':
@@ -326,7 +376,7 @@ function onOtherMessage(
       return
     case 'broker-back':
       broker.replacePeer(connectSuccessor(data.wiring, message, control))
-      if (controller?.ready) bringUpToDate(controller, message, control)
+      if (controller?.serves) bringUpToDate(controller, message, control)
       return
     case 'chaos':
       if (message.chaos.fault === 'partition') {
@@ -342,12 +392,14 @@ function onOtherMessage(
     case 'pause':
       standStill(message.forMs)
       return
-    case 'controller-request':
-      if (controller === null) break
-      controller.onRequest(from, message.tenantId, message.correlation, message.request)
+    case 'controller-request': {
+      const { tenantId, correlation, request } = message
+      if (controller !== null) controller.onRequest(from, tenantId, correlation, request)
+      else control.post(from, { kind: 'controller-response', correlation, response: null })
       return
-    // that this broker is registered shows in the image
+    }
     case 'controller-response':
+      registering.onResponse(message.response)
       return
   }
   const { logger } = environment
@@ -364,9 +416,9 @@ function bringUpToDate(
   for (const message of controller.snapshot()) control.post(peer, message)
 }
 
-/** Tells the server once commands can be answered, and, on the controller's thread, metadata changed. */
+/** Tells the server once commands can be answered. */
 function announceReady(
-  { broker, controller }: BrokerThread,
+  { broker }: BrokerThread,
   control: PolledPorts,
   data: ThreadData,
   beats: BeatWriter,
@@ -375,15 +427,21 @@ function announceReady(
   return {
     nextTimerAtMs: Number.POSITIVE_INFINITY,
     doWork() {
-      if (announced || !broker.isReady || !(controller?.ready ?? true)) return 0
+      if (announced || !broker.isReady) return 0
       announced = true
-      beats.setState(BrokerState.SERVING)
+      say(beats, BrokerState.SERVING, data)
       const message: ControlMessage = { kind: 'ready', detail: {} }
       control.post(SERVER_PEER, message)
       traceStart(data.traceOriginMs, data.thread.name, 'ready')
       return 1
     },
   }
+}
+
+/** Says how far this thread is; its peers need not wait for their next look to see it. */
+function say(beats: BeatWriter, state: BrokerState, { wiring }: ThreadData): void {
+  beats.setState(state)
+  for (const bell of brokerBells(wiring)) new DoorbellRinger(bell).ring()
 }
 
 /** Says in every turn that this thread takes them. */

@@ -46,7 +46,7 @@ import {
   threadContext,
   threadLogger,
 } from './thread.ts'
-import { CELL, CONTROLLER_BROKER, KAFKA_FRONT, type RingPair } from './wiring.ts'
+import { CELL, KAFKA_FRONT, type RingPair } from './wiring.ts'
 
 /** Of the time that a stop may take; the rest is for the brokers' flushes. */
 const STOP_SHARE = 0.5
@@ -128,7 +128,6 @@ class KafkaFrontThread implements Agent {
       proxies: brokerProxies(this.#context, this.#control),
       arenaOf: ({ brokerId }) => wiring.arenas[brokerId - 1] ?? null,
       control: this.#watchedControl(),
-      controllerPeer: brokerPeer(CELL, asBrokerId(1)),
       clock: this.#context.clock,
       random,
       // one stream per asker: what one tenant draws tells nothing of another's
@@ -206,9 +205,7 @@ class KafkaFrontThread implements Agent {
     this.#control.disconnect(name)
     this.#control.connect({ name, port: port!, bell })
     wiring.arenas[brokerId - 1] = arena!
-    const { dispatcher, controller } = this.#agent.services
-    dispatcher.add(proxy)
-    if (brokerId === CONTROLLER_BROKER) controller.markBack()
+    this.#agent.services.dispatcher.add(proxy)
     this.#driver.kick()
   }
 

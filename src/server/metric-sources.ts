@@ -5,7 +5,7 @@ import { LoopCounter } from '../link/counters.ts'
 import { CounterReader } from '../shared/counter-table.ts'
 import { ThreadState } from '../shared/thread-status.ts'
 import { THREAD_ROW } from './counter-rows.ts'
-import { brokerSources } from './metrics-of-brokers.ts'
+import { brokerSources, controllerEpochs } from './metrics-of-brokers.ts'
 import { diskSources } from './metrics-of-disks.ts'
 import { frontSources } from './metrics-of-fronts.ts'
 import type { RecentLatency } from './recent-latencies.ts'
@@ -53,11 +53,16 @@ const counter: Gauge = (name, help, read) => ({ kind: 'counter', name, help, rea
 const ENGINE_STATES = ['starting', 'serving', 'degraded', 'stopping', 'failed'] as const
 
 function engineSources(
-  { settings, plan, version, startedAtMs }: ThreadData,
+  { settings, plan, version, startedAtMs, wiring }: ThreadData,
   { engineState, totals }: MetricsContext,
 ): MetricSource[] {
   const runs = ({ state }: ThreadTotal) => state === ThreadState.RUNNING
   const brokers = () => totals().filter(({ role }) => role === 'broker')
+  const epochs = controllerEpochs(wiring, settings.brokers)
+  const hasController = () => {
+    const found = epochs()
+    return brokers().some((thread) => runs(thread) && found[thread.brokerId - 1]! > 0)
+  }
   return [
     gauge('griot_build_info', 'Versions, as labels', () =>
       once(1, { version, node: process.versions.node }),
@@ -74,8 +79,10 @@ function engineSources(
     gauge('kafka_brokers', 'The same, by the name that kafka_exporter has for it', () =>
       once(brokers().filter(runs).length),
     ),
-    gauge('kafka_controller_kafkacontroller_activecontrollercount', '1 while it runs', () =>
-      once(brokers().some((thread) => thread.brokerId === 1 && runs(thread)) ? 1 : 0),
+    gauge(
+      'kafka_controller_kafkacontroller_activecontrollercount',
+      '1 while one of the brokers is it',
+      () => once(hasController() ? 1 : 0),
     ),
     gauge(
       'kafka_server_kafkaserver_brokerstate',

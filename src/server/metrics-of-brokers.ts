@@ -5,7 +5,7 @@ import { ERROR_CLASS_NAMES } from '../link/error-class.ts'
 import { CounterReader } from '../shared/counter-table.ts'
 import { brokerRow, tenantRows } from './counter-rows.ts'
 import type { ThreadData } from './thread.ts'
-import { brokerIds } from './wiring.ts'
+import { brokerIds, type EngineWiring } from './wiring.ts'
 
 type Row = readonly [
   kind: 'counter' | 'gauge',
@@ -35,7 +35,7 @@ export function brokerSources(data: ThreadData): MetricSource[] {
     ...fetchRows(ofTenants).map(perBroker),
     fetchedBytes(ids, ofTenants),
     ...logRows(own, data.plan.arenaBytes).map(perBroker),
-    ...metadataSources(own),
+    ...metadataSources(own, controllerEpochs(data.wiring, data.settings.brokers)),
   ]
 }
 
@@ -186,12 +186,30 @@ function logRows(own: Reading, ringBudgetBytes: number): Row[] {
 }
 
 /** Of the engine as a whole: as the broker that the controller runs with has it. */
-function metadataSources(own: Reading): MetricSource[] {
+/** Of each broker, the term in which it is the controller: 0 for all but one. Who was killed has not said that it leads no more. */
+export function controllerEpochs(wiring: EngineWiring, brokers: number): () => number[] {
+  const counters = new CounterReader(wiring.counters)
+  const rows = brokerIds(brokers).map(brokerRow)
+  return () => {
+    const said = rows.map((row) => counters.sum(row, BrokerGauge.CONTROLLER_EPOCH_NOW))
+    const latest = Math.max(...said)
+    return said.map((epoch) => (epoch === latest ? epoch : 0))
+  }
+}
+
+/** As the controller's broker knows: who is away, or has just come back, knows of less. */
+function metadataSources(own: Reading, epochs: () => number[]): MetricSource[] {
+  const controller = () =>
+    1 +
+    Math.max(
+      0,
+      epochs().findIndex((epoch) => epoch > 0),
+    )
   const gauge = (name: string, help: string, kind: number): MetricSource => ({
     kind: 'gauge',
     name: `kafka_controller_kafkacontroller_${name}`,
     help,
-    read: () => [{ labels: {}, value: own(kind)(1) }],
+    read: () => [{ labels: {}, value: own(kind)(controller()) }],
   })
   return [
     gauge('globaltopiccount', 'Topics of all tenants', BrokerGauge.TOPICS_NOW),
@@ -201,5 +219,11 @@ function metadataSources(own: Reading): MetricSource[] {
       'Partitions without a leader',
       BrokerGauge.PARTITIONS_LEADERLESS_NOW,
     ),
+    {
+      kind: 'gauge',
+      name: 'griot_controller_epoch',
+      help: 'Term in which this broker is the controller; 0: it is not',
+      read: () => epochs().map((value, at) => ({ labels: { broker: String(at + 1) }, value })),
+    },
   ]
 }

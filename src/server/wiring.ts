@@ -17,8 +17,8 @@ export const CELL: CellId = asCellId(1)
 export const KAFKA_FRONT = asFrontId(0)
 export const HTTP_FRONT = asFrontId(1)
 export const FRONTS = [KAFKA_FRONT, HTTP_FRONT] as const
-/** The controller's one voter shares this broker's thread. */
-export const CONTROLLER_BROKER = asBrokerId(1)
+/** The brokers that keep the metadata, each with a controller on its thread that may lead; the first is preferred. */
+export const quorumOf = (brokers: number): BrokerId[] => brokerIds(brokers >= 3 ? 3 : 1)
 export const FLUSHER_PEER: PeerName = 'flusher'
 
 export type ThreadRole = 'kafka-front' | 'http-front' | 'broker' | 'flusher'

@@ -67,6 +67,7 @@ describe('a deleted topic', () => {
     const [cluster, tenant, topic] = world.entries
     next.controller.post('broker-1-1', {
       kind: 'metadata',
+      epoch: 1,
       first: 0,
       offset: 2,
       entries: [cluster!, tenant!],
@@ -75,7 +76,7 @@ describe('a deleted topic', () => {
     next.run()
     expect(next.disk.exists(next.directory(1))).toBe(true)
     const rest = { first: 2, offset: 3, entries: [topic!] }
-    next.controller.post('broker-1-1', { kind: 'metadata', ...rest })
+    next.controller.post('broker-1-1', { kind: 'metadata', epoch: 1, ...rest })
     next.run()
     expect(next.disk.exists(next.directory(1))).toBe(true)
     for (const name of [`${TENANT}/notes`, 'metadata', 'lost+found']) {
@@ -195,6 +196,7 @@ describe('a stop', () => {
     const world = new World({ withMetadataLog: true })
     const [durable] = world.createTopic({ configs: { 'flush.messages': '1' } })
     const [quick] = world.createTopic()
+    world.run()
     world.metadataLog!.append([Uint8Array.of(1, 2, 3)])
     world.front.produce(durable!, plainBatch())
     world.front.produce(quick!, plainBatch())
@@ -225,7 +227,7 @@ describe('a stop', () => {
       next.run()
       expect(next.front.takeOne('located')).toMatchObject({ error: 0, highWatermark: 1 })
     }
-    expect(next.metadataLog!.endOffset).toBe(1)
+    expect(next.metadataLog!.committedOffset).toBe(1)
   })
 
   it('does not wait for a disk that hangs', () => {
@@ -247,6 +249,7 @@ describe('a stop', () => {
   it('comes to its end also when the disk takes no mark of it', () => {
     const world = new World({ withMetadataLog: true })
     const [partition] = world.createTopic()
+    world.run()
     world.metadataLog!.append([Uint8Array.of(1, 2, 3)])
     world.front.produce(partition!, plainBatch())
     world.run()
@@ -257,6 +260,7 @@ describe('a stop', () => {
     expect(world.toServer()).toEqual([{ kind: 'stopped' }])
     world.simulated.onOperation = null
     const next = world.restart({ withMetadataLog: true })
+    next.run()
     expect([
       next.metadataLog!.endOffset,
       next.environment.recoveryPoints.of(partition!).dirty,

@@ -130,7 +130,14 @@ describe('a coordinator', () => {
     const { world, made, partition } = start()
     const offset = world.entries.length
     const entries = world.entries
-    world.controller.post('broker-1-1', { kind: 'metadata', first: 0, offset, entries, more: true })
+    world.controller.post('broker-1-1', {
+      kind: 'metadata',
+      epoch: 1,
+      first: 0,
+      offset,
+      entries,
+      more: true,
+    })
     ask(world, partition, 'get')
     world.run()
     expect(answers(world)).toMatchObject([{ refused: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS }])
@@ -178,7 +185,13 @@ describe('a coordinator', () => {
     const kept = world.entries.filter(
       (entry) => entry.kind !== 'topic-created' || entry.name !== 'topic-3',
     )
-    const begin = { kind: 'metadata', first: 0, offset: 1, entries: kept.slice(0, 1) } as const
+    const begin = {
+      kind: 'metadata',
+      epoch: 1,
+      first: 0,
+      offset: 1,
+      entries: kept.slice(0, 1),
+    } as const
     // begun twice, before it is whole
     for (let i = 0; i < 2; i++) {
       world.controller.post('broker-1-1', { ...begin, more: true })
@@ -335,7 +348,13 @@ describe('a coordinator', () => {
     world.run()
     const { entries } = world
     const offset = entries.length
-    const part = { kind: 'metadata', first: 0, offset, entries: entries.slice(0, 1) } as const
+    const part = {
+      kind: 'metadata',
+      epoch: 1,
+      first: 0,
+      offset,
+      entries: entries.slice(0, 1),
+    } as const
     world.controller.post('broker-1-1', { ...part, offset: 1, more: true })
     ask(world, partition, 'get')
     world.clock.advance(1_000)

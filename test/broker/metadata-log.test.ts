@@ -1,27 +1,57 @@
 import { describe, expect, it } from 'vitest'
-import type { MetadataLog } from '../../src/broker/metadata-log.ts'
+import { ManualClock } from '../../src/base/clock.ts'
+import { silentLogger } from '../../src/base/log.ts'
+import { SeededRandom } from '../../src/base/random.ts'
+import { batchOf, METADATA_LOG_CONFIG, METADATA_PARTITION } from '../../src/broker/metadata-log.ts'
+import { OpenFiles } from '../../src/log/open-files.ts'
+import { newAppendOutcome } from '../../src/log/outcomes.ts'
+import { PartitionLog } from '../../src/log/partition-log.ts'
+import { RecoveryPoints } from '../../src/log/recovery-points.ts'
 import { SimulatedDisk } from '../../src/log/simulated-disk.ts'
-import type { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
+import { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
+import type { EntryLog } from '../../src/machine/entry-log.ts'
 import { openMetadataLog } from './metadata-world.ts'
 
 const entry = (n: number) => new TextEncoder().encode(`entry ${n}`.padEnd(20 + (n % 50), '.'))
 
 const open = openMetadataLog
 
-const contents = (log: MetadataLog, from = 0): [number, string][] => {
+/** As versions before did: one copy, no control entries, flushed when asked. */
+function writeWithoutGroup(disk: SimulatedDisk, values: readonly Uint8Array[]): void {
+  const flush = new SimulatedFlusher(disk)
+  const environment = {
+    ...{ disk, flush, files: new OpenFiles(disk, 8), rings: null, space: null },
+    ...{ clock: new ManualClock(), random: new SeededRandom(1), logger: silentLogger },
+    recoveryPoints: RecoveryPoints.open({
+      ...{ disk, flush, root: '/data/broker-1', logger: silentLogger },
+    }),
+  }
+  const log = PartitionLog.open({
+    environment,
+    directory: '/data/broker-1/metadata',
+    partition: METADATA_PARTITION,
+    config: { ...METADATA_LOG_CONFIG, flushMessages: Number.MAX_SAFE_INTEGER },
+    origin: 'broker',
+  })
+  for (const value of values) {
+    log.stage(batchOf([value], 0), 0, 0, newAppendOutcome())
+    log.write()
+  }
+  log.flushAll(() => log.close())
+  while (flush.pending > 0) flush.doWork()
+}
+
+const contents = (log: EntryLog, from = 0): [number, string][] => {
   const found: [number, string][] = []
-  log.read(from, (offset, bytes) => found.push([offset, new TextDecoder().decode(bytes.slice())]))
+  log.read(from, log.endOffset, (offset, bytes) =>
+    found.push([offset, new TextDecoder().decode(bytes.slice())]),
+  )
   return found
 }
 const entries = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, i) => entry(from + i))
 const expected = (from: number, to: number) =>
   entries(from, to).map((bytes, i) => [from + i, new TextDecoder().decode(bytes)])
-
-/** Lets the flusher finish. */
-function settle(flush: SimulatedFlusher): void {
-  for (let turns = 0; flush.pending > 0 && turns < 100; turns++) flush.doWork()
-}
 
 describe('the metadata log', () => {
   it('gives back the entries that it was given, from any offset', () => {
@@ -35,28 +65,36 @@ describe('the metadata log', () => {
     expect(contents(log, 4)).toEqual([])
   })
 
-  it('is durable when the flusher says so, up to what was there when it was asked', () => {
-    const { log, flush } = open(new SimulatedDisk())
+  it('is committed when the flusher says so, up to what was there when it was asked', () => {
+    const { log, flush, turn, settle } = open(new SimulatedDisk())
     log.append(entries(0, 2))
-    expect(log.durableOffset).toBe(0)
-    log.requestFlush()
+    expect(log.committedOffset).toBe(0)
+    turn()
     log.append(entries(2, 3))
-    expect(log.durableOffset).toBe(0)
-    settle(flush)
-    expect(log.durableOffset).toBe(2)
-    log.requestFlush()
-    settle(flush)
-    expect(log.durableOffset).toBe(3)
+    expect(log.committedOffset).toBe(0)
+    flush.doWork()
+    turn()
+    expect(log.committedOffset).toBe(2)
+    settle()
+    expect(log.committedOffset).toBe(3)
+  })
+
+  it('gives what of a range there is to be given', () => {
+    const { log } = open(new SimulatedDisk())
+    log.append(entries(0, 3))
+    log.append(entries(3, 5))
+    const found: number[] = []
+    log.read(1, 4, (offset) => found.push(offset))
+    expect(found).toEqual([1, 2, 3])
   })
 
   it('keeps across a power cut what was durable, and nothing by halves', () => {
     for (let seed = 1; seed <= 40; seed++) {
       const disk = new SimulatedDisk()
       const before = open(disk)
-      settle(before.flush)
       before.log.append(entries(0, 5))
-      before.log.requestFlush()
-      settle(before.flush)
+      before.settle()
+      expect(before.log.committedOffset).toBe(5)
       before.log.append(entries(5, 8))
       disk.powerCut(seed)
       const { log } = open(disk)
@@ -82,12 +120,33 @@ describe('the metadata log', () => {
 
   it('becomes durable though its indexes cannot be written: nobody would ask again', () => {
     const disk = new SimulatedDisk()
-    const { log, flush } = open(disk)
+    const { log, settle } = open(disk)
     disk.onOperation = ({ operation, path }) =>
       operation === 'write' && /index|snapshot/.test(path) ? { kind: 'error', code: 'EIO' } : null
     log.append(entries(0, 2))
-    log.requestFlush()
-    settle(flush)
-    expect([log.durableOffset, log.failure]).toEqual([2, null])
+    settle()
+    expect([log.committedOffset, log.failure]).toEqual([2, null])
+  })
+
+  it('that was written before there was a group goes on as its leader’s, with all that was in it', () => {
+    const disk = new SimulatedDisk()
+    disk.mkdirs('/data')
+    disk.flush('/')
+    writeWithoutGroup(disk, entries(0, 4))
+    for (const seed of [1, 2, 3]) {
+      const found: Uint8Array[][] = []
+      const { log, settle } = open(disk, (given) => {
+        found.push([...given])
+        return 3
+      })
+      expect([log.term > 0, log.committedOffset]).toEqual([true, 3 + seed])
+      expect(contents(log)).toEqual(expected(0, 3 + seed))
+      // in the life that the log tells, read once
+      if (seed === 1) expect(found).toEqual([entries(0, 4)])
+      else expect(found).toEqual([])
+      log.append([entry(3 + seed)])
+      settle()
+      disk.powerCut(seed)
+    }
   })
 })

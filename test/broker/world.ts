@@ -21,7 +21,7 @@ import {
 import type { CounterRows } from '../../src/broker/broker-counters.ts'
 import { openBrokerEnvironment } from '../../src/broker/environment.ts'
 import type { FrontRings } from '../../src/broker/front-link.ts'
-import { MetadataLog } from '../../src/broker/metadata-log.ts'
+import type { MetadataGroup } from '../../src/broker/replication/metadata-group.ts'
 import type { BrokerSettings } from '../../src/broker/settings.ts'
 import type { MetadataEntry } from '../../src/image/entry.ts'
 import type { ControlMessage } from '../../src/link/control.ts'
@@ -73,7 +73,6 @@ export class World {
   readonly fronts: FakeFront[] = []
   readonly lines: LogLine[] = []
   readonly environment: LogEnvironment
-  readonly metadataLog: MetadataLog | null
   readonly agent: BrokerAgent
   readonly arena: Arena
   readonly others: ControlMessage[] = []
@@ -116,9 +115,7 @@ export class World {
       diskMarkBytes: options.diskMarkBytes ?? 0,
       diskReserveBytes: options.diskReserveBytes ?? 0,
     })
-    this.metadataLog = options.withMetadataLog
-      ? MetadataLog.open({ environment: this.environment, directory: `${this.root}/metadata` })
-      : null
+    const metadata = { root: this.root, voters: [BROKER], formsAlone: true, lifeIn: () => 0 }
     this.agent = new BrokerAgent({
       cellId: CELL,
       brokerId: BROKER,
@@ -130,7 +127,7 @@ export class World {
       counters: options.counters ?? null,
       settings: options.settings ?? {},
       ...(options.newCoordinator === undefined ? {} : { newCoordinator: options.newCoordinator }),
-      companions: this.metadataLog === null ? [] : [this.metadataLog],
+      metadata: options.withMetadataLog === true ? metadata : null,
       onOtherMessage: ({ message }) => this.others.push(message),
     })
     this.entries = [...(options.entries ?? CLUSTER)]
@@ -139,8 +136,18 @@ export class World {
     this.#nextPartition = 1 + topics.reduce((sum, topic) => sum + topic.placements.length, 0)
     const { entries } = this
     if (entries.length === 0) return
-    const message = { kind: 'metadata', first: 0, offset: entries.length, entries } as const
+    const message = {
+      kind: 'metadata',
+      epoch: 1,
+      first: 0,
+      offset: entries.length,
+      entries,
+    } as const
     this.controller.post('broker-1-1', message)
+  }
+
+  get metadataLog(): MetadataGroup | null {
+    return this.agent.metadata
   }
 
   get front(): FakeFront {
@@ -175,7 +182,7 @@ export class World {
     const first = this.entries.length
     this.entries.push(...entries)
     const offset = this.entries.length
-    this.controller.post('broker-1-1', { kind: 'metadata', first, offset, entries })
+    this.controller.post('broker-1-1', { kind: 'metadata', epoch: 1, first, offset, entries })
   }
 
   /** A topic whose partitions this broker leads, unless `leaders` says otherwise; returns their numbers. */

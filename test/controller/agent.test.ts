@@ -16,7 +16,7 @@ import { FakeEntryLog } from './fake-entry-log.ts'
 
 type Event =
   | { kind: 'published'; message: MetadataMessage }
-  | { kind: 'answered'; correlation: number; response: ControllerResponse }
+  | { kind: 'answered'; correlation: number; response: ControllerResponse | null }
 
 /** An agent over a log, a follower that applies what is published, and what happened in order. */
 function harness(
@@ -43,11 +43,11 @@ function harness(
     },
   })
   const turn = () => {
-    log.finishFlush()
+    log.commit()
     return agent.doWork(0)
   }
   const start = () => {
-    agent.start()
+    agent.doWork(0)
     turn()
     return follower.defaultTenant!.tenantId
   }
@@ -69,17 +69,17 @@ const create = (...names: string[]): ControllerRequest => ({
 describe('ControllerAgent', () => {
   it('forms the cluster at first start, and publishes only once that is durable', () => {
     const { agent, log, events, follower } = harness()
-    agent.start()
+    agent.doWork(0)
     expect(log.entries.map((bytes, offset) => decodeEntry(bytes, offset).kind)).toEqual([
       'cluster-formed',
       'tenant-created',
     ])
     agent.doWork(0)
     expect(events).toEqual([])
-    expect(agent.ready).toBe(false)
-    log.finishFlush()
+    expect(agent.serves).toBe(false)
+    log.commit()
     agent.doWork(0)
-    expect(agent.ready).toBe(true)
+    expect(agent.serves).toBe(true)
     expect(events).toHaveLength(1)
     expect(follower.offset).toBe(2)
     expect(follower).toMatchObject({ cells: 1, brokersPerCell: 3 })
@@ -175,16 +175,14 @@ describe('ControllerAgent', () => {
     expect(agent.uncommittedChanges).toBe(0)
   })
 
-  it('flushes once for many requests, and answers a read-only one after what it saw', () => {
-    const { agent, log, events, start, turn } = harness()
+  it('decides many requests in a turn, and answers a read-only one after what it saw', () => {
+    const { agent, events, start, turn } = harness()
     const tenantId = start()
-    const flushes = log.flushesAsked
     events.length = 0
     for (let i = 0; i < 20; i++) agent.onRequest('front-0', tenantId, i, create(`t${i}`))
     agent.onRequest('front-0', tenantId, 20, create('t3'))
     agent.doWork(0)
     agent.doWork(0)
-    expect(log.flushesAsked).toBe(flushes + 1)
     expect(events).toEqual([])
     turn()
     expect(events.filter((event) => event.kind === 'published')).toHaveLength(1)
@@ -198,16 +196,14 @@ describe('ControllerAgent', () => {
   it('lets what comes during a flush wait for the next', () => {
     const { agent, log, events, start, turn } = harness()
     const tenantId = start()
-    const flushes = log.flushesAsked
     events.length = 0
     agent.onRequest('front-0', tenantId, 1, create('a'))
     agent.doWork(0)
     agent.onRequest('front-0', tenantId, 2, create('b'))
     agent.doWork(0)
-    expect(log.flushesAsked).toBe(flushes + 1)
-    turn()
+    log.committedOffset = log.endOffset - 1
+    agent.doWork(0)
     expect(events.filter((event) => event.kind === 'answered')).toHaveLength(1)
-    expect(log.flushesAsked).toBe(flushes + 2)
     turn()
     expect(events.filter((event) => event.kind === 'answered')).toHaveLength(2)
   })
@@ -240,15 +236,19 @@ describe('ControllerAgent', () => {
     }
   })
 
-  it('makes durable what kill -9 left unflushed before it shows it', () => {
+  it('shows what kill -9 left uncommitted once that is committed', () => {
     const first = harness()
     const tenantId = first.start()
     first.agent.onRequest('front-0', tenantId, 1, create('late'))
     first.agent.doWork(0)
-    const again = harness(first.log.reopened(false))
-    again.agent.start()
+    const log = first.log.reopened(false)
+    log.term = 0
+    log.committedOffset = first.log.committedOffset
+    const again = harness(log)
     again.agent.doWork(0)
     expect(again.events).toEqual([])
+    expect(again.agent.image.topicByName(tenantId, 'late')).toBeUndefined()
+    log.lead(2)
     again.turn()
     expect(again.follower.topicByName(tenantId, 'late')).toBeDefined()
   })
@@ -313,11 +313,121 @@ describe('ControllerAgent', () => {
     expect(answers.map((one) => one.correlation)).toEqual(Array.from({ length: 100 }, (_, i) => i))
   })
 
+  it('forgets what is not committed when its term ends, and goes on with what the next one has', () => {
+    const first = harness()
+    const tenantId = first.start()
+    const { agent, log, events } = first
+    agent.onRequest('front-0', tenantId, 1, create('lost'))
+    agent.doWork(0)
+    agent.onRequest('front-0', tenantId, 2, create('late'))
+    events.length = 0
+    // another controller, elected with the same log, has made another topic in its place
+    const other = harness(log.reopened(true), 3, 9)
+    other.start()
+    other.agent.onRequest('front-0', tenantId, 1, create('theirs'))
+    other.agent.doWork(0)
+    other.turn()
+    log.follow(other.log.entries.slice(log.committedOffset))
+    agent.doWork(0)
+    expect(agent.serves).toBe(false)
+    // what was appended may be committed or not; what was not even looked at is for the next one
+    expect(events).toMatchObject([
+      { correlation: 1, response: { results: [{ error: ErrorCode.NOT_CONTROLLER }] } },
+      { correlation: 2, response: null },
+    ])
+    expect(agent.uncommittedChanges).toBe(0)
+    expect(agent.image.hash()).toBe(other.agent.image.hash())
+    agent.onRequest('front-0', tenantId, 3, create('any'))
+    agent.doWork(0)
+    expect(events.at(-1)).toMatchObject({ correlation: 3, response: null })
+
+    // elected again, it knows what was committed meanwhile, and publishes all of it before it answers
+    log.lead(4)
+    events.length = 0
+    agent.onRequest('front-0', tenantId, 4, create('theirs'))
+    first.turn()
+    first.turn()
+    const [published, answered] = events
+    expect(published).toMatchObject({ message: { epoch: 4, first: 0, offset: log.endOffset } })
+    const exists = { error: ErrorCode.TOPIC_ALREADY_EXISTS }
+    expect(answered).toMatchObject({ correlation: 4, response: { results: [exists] } })
+    expect(first.follower.hash()).toBe(other.follower.hash())
+    expect(first.follower.topicByName(tenantId, 'lost')).toBeUndefined()
+  })
+
+  it('holds requests while it hands its leadership over', () => {
+    const { agent, log, events, start, turn } = harness()
+    const tenantId = start()
+    events.length = 0
+    log.takesEntries = false
+    agent.onRequest('front-0', tenantId, 1, create('held'))
+    agent.doWork(0)
+    expect([events, log.endOffset]).toEqual([[], 2])
+    // it was given up
+    log.takesEntries = true
+    turn()
+    turn()
+    expect(events.at(-1)).toMatchObject({ correlation: 1, response: { results: [{ error: 0 }] } })
+  })
+
+  it('gives up to another whose disk may be well, which is asked what was not done', () => {
+    const { agent, log, events, start, turn } = harness()
+    const tenantId = start()
+    events.length = 0
+    log.hasHeir = true
+    log.failNextAppend = new Error('EIO')
+    agent.onRequest('front-0', tenantId, 1, create('a'))
+    agent.onRequest('front-0', tenantId, 2, create('b'))
+    turn()
+    turn()
+    expect(events).toMatchObject([
+      { correlation: 1, response: null },
+      { correlation: 2, response: null },
+    ])
+    expect(log.endOffset).toBe(2)
+  })
+
+  it('is not heard by who has heard of a later term', () => {
+    const { log, follower, start, agent, turn } = harness()
+    const tenantId = start()
+    const told: MetadataMessage = {
+      kind: 'metadata',
+      ...{ epoch: 7, first: follower.offset, offset: follower.offset, entries: [] },
+    }
+    expect(applyMetadata(follower, told)).toBe(true)
+    const hash = follower.hash()
+    // it has stood still, and does not know
+    agent.onRequest('front-0', tenantId, 1, create('late'))
+    agent.doWork(0)
+    turn()
+    for (const message of agent.snapshot()) {
+      expect(applyMetadata(follower, structuredClone(message))).toBe(false)
+    }
+    expect([follower.hash(), log.endOffset]).toEqual([hash, 3])
+  })
+
+  it('applies a long log a bit at a time', () => {
+    const first = harness()
+    const tenantId = first.start()
+    for (let i = 0; i < 5_000; i++) {
+      first.agent.onRequest('front-0', tenantId, i, { kind: 'allocate-producer-ids', count: 1 })
+    }
+    for (let i = 0; i < 400; i++) first.turn()
+    expect(first.log.endOffset).toBeGreaterThan(5_000)
+    const log = first.log.reopened(true)
+    log.term = 0
+    const { agent } = harness(log)
+    agent.doWork(0)
+    expect(agent.image.offset).toBeLessThan(log.endOffset)
+    agent.doWork(0)
+    expect(agent.image.offset).toBe(log.endOffset)
+  })
+
   it('refuses another number of brokers, naming both', () => {
     const first = harness()
     first.start()
     const other = harness(first.log.reopened(false), 5)
-    expect(() => other.agent.start()).toThrow(
+    expect(() => other.agent.doWork(0)).toThrow(
       /formed with 3 brokers in one cell, but this start asks for 5 brokers in one cell.*--brokers 3/,
     )
     expect(other.log.appends).toBe(0)
@@ -330,7 +440,7 @@ describe('ControllerAgent', () => {
     const newer = log.entries[1]!.slice()
     newer[0] = METADATA_FORMAT + 1
     log.entries[1] = newer
-    expect(() => harness(log).agent.start()).toThrow(
+    expect(() => harness(log).agent.doWork(0)).toThrow(
       `offset 1 has format ${METADATA_FORMAT + 1}, this version reads`,
     )
   })

@@ -1,20 +1,27 @@
 import type { EntryLog } from '../../src/machine/entry-log.ts'
 
-/** An entry log in memory whose flushes finish when the test says so, and which can run out of disk. */
+/**
+ * A replicated log in memory: what is appended is committed when the test says so, a term begins and ends when it says so, and it can run out of disk. Begun as the
+ * leader's of term 1.
+ */
 export class FakeEntryLog implements EntryLog {
-  durableOffset = 0
+  committedOffset = 0
+  startOffset = 0
+  term = 1
+  takesEntries = true
   failure: string | null = null
-  flushesAsked = 0
   appends = 0
   failNextAppend: Error | null = null
+  /** Another would lead where this one gives up. */
+  hasHeir = false
   readonly entries: Uint8Array[] = []
-  #flushTo = 0
 
   get endOffset(): number {
     return this.entries.length
   }
 
   append(entries: readonly Uint8Array[]): number {
+    if (this.term === 0 || !this.takesEntries) throw new Error('only a leader appends')
     if (this.failNextAppend !== null) {
       const error = this.failNextAppend
       this.failNextAppend = null
@@ -25,27 +32,54 @@ export class FakeEntryLog implements EntryLog {
     return this.endOffset
   }
 
-  read(fromOffset: number, each: (offset: number, bytes: Uint8Array) => void): void {
-    for (let offset = fromOffset; offset < this.endOffset; offset++) {
+  read(
+    fromOffset: number,
+    toOffset: number,
+    each: (offset: number, bytes: Uint8Array) => void,
+  ): void {
+    if (fromOffset < this.startOffset) throw new Error('what is gone is not read')
+    for (let offset = fromOffset; offset < toOffset; offset++) {
       each(offset, this.entries[offset]!.slice())
     }
   }
 
-  requestFlush(): void {
-    this.flushesAsked++
-    this.#flushTo = this.endOffset
+  epochBefore(): number {
+    return this.term
   }
 
-  /** The flush that was asked for is done: it covers what was there when it was asked. */
-  finishFlush(): void {
-    this.durableOffset = Math.max(this.durableOffset, this.#flushTo)
+  deleteBelow(offset: number): void {
+    this.startOffset = offset
   }
 
-  /** The log as the next start finds it: with all that was written, or with what was flushed only. */
+  giveUp(): boolean {
+    if (this.hasHeir) this.follow()
+    return this.hasHeir
+  }
+
+  /** A majority has all that is here. */
+  commit(): void {
+    this.committedOffset = this.endOffset
+  }
+
+  /** Another leads: `entries` are what it has committed from the end of what was committed here on, in the place of what was not. */
+  follow(entries: readonly Uint8Array[] = []): void {
+    this.term = 0
+    this.entries.splice(this.committedOffset, Number.POSITIVE_INFINITY, ...entries)
+    if (entries.length > 0) this.commit()
+  }
+
+  /** Elected: all that is here is committed. */
+  lead(term: number): void {
+    this.term = term
+    this.takesEntries = true
+    this.commit()
+  }
+
+  /** The log as the next start finds it, elected anew: with all that was written, or with what was committed only. */
   reopened(powerCut: boolean): FakeEntryLog {
     const log = new FakeEntryLog()
-    log.entries.push(...this.entries.slice(0, powerCut ? this.durableOffset : this.endOffset))
-    log.durableOffset = this.durableOffset
+    log.entries.push(...this.entries.slice(0, powerCut ? this.committedOffset : this.endOffset))
+    log.lead(this.term + 1)
     return log
   }
 }

@@ -15,7 +15,7 @@ const CELL = 1 as CellId
 /** Whoever joins now has the same. */
 function expectSameAnew(image: MetadataImage): void {
   const anew = new MetadataImage()
-  for (const message of snapshotMessages(image)) applyMetadata(anew, structuredClone(message))
+  for (const message of snapshotMessages(image, 1)) applyMetadata(anew, structuredClone(message))
   expect(anew.hash()).toBe(image.hash())
   for (const number of image.partitionNumbers()) {
     expect(anew.replicasOf(number)).toEqual(image.replicasOf(number))

@@ -30,6 +30,7 @@ test('broker 1 keeps the log, and the others have all of it', () => {
     expect(answer).toMatchObject({ errorCode: 0, errorMessage: '' })
     const partition = answer.topics[0]!.partitions[0]!
     expect(partition).toMatchObject({ errorCode: 0, leaderId: 1, highWatermark: offset })
+    expect(partition.leaderEpoch).toBe(1)
     const state = (replicaId: number) => ({
       ...{ replicaId, logEndOffset: offset },
       replicaDirectoryId: version < 2 || replicaId !== 2 ? '0'.repeat(32) : directoryId,
@@ -73,7 +74,11 @@ test('a broker that has not read what the others have is behind', () => {
     const envelope = world.portOf(3).poll()!
     if (envelope.message.kind !== 'describe-metadata') continue
     const { correlation: token } = envelope.message
-    const answer = { kind: 'metadata-end', correlation: token, endOffset: before } as const
+    const answer = {
+      kind: 'quorum' as const,
+      correlation: token,
+      quorum: { endOffset: before, highWatermark: before, term: 1, leader: 0, voters: [] },
+    }
     world.portOf(3).post(envelope.from, answer)
     break
   }
@@ -90,7 +95,7 @@ test('nobody leads while broker 1 is gone', () => {
   world.run()
   expect(told(world)).toMatchObject({
     ...{ errorCode: 0, leaderId: -1, highWatermark: world.image.offset },
-    currentVoters: [{ replicaId: 1, logEndOffset: -1 }],
+    currentVoters: [1, 2, 3].map((replicaId) => ({ replicaId })),
   })
 })
 

@@ -299,7 +299,13 @@ it('while the image of a broker is begun anew, members are kept quiet and commit
   const [broker] = harness.brokers
   const messages = harness.controller.snapshot()
   const { entries } = messages[0]!
-  const part = { kind: 'metadata', first: 0, offset: 1, entries: entries.slice(0, 1) } as const
+  const part = {
+    kind: 'metadata',
+    epoch: 1,
+    first: 0,
+    offset: 1,
+    entries: entries.slice(0, 1),
+  } as const
   broker!.onControl({ ...part, more: true })
   const beat = { groupId: 'g', generationId: 1, memberId, groupInstanceId: null }
   expect(ask(harness, client, heartbeat, 4, beat)?.errorCode).toBe(ErrorCode.NONE)

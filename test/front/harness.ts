@@ -13,7 +13,6 @@ import { SeededRandom } from '../../src/base/random.ts'
 import { BrokerAgent } from '../../src/broker/broker-agent.ts'
 import { coordinatorKinds } from '../../src/broker/coordinator-kinds.ts'
 import { openBrokerEnvironment } from '../../src/broker/environment.ts'
-import { MetadataLog } from '../../src/broker/metadata-log.ts'
 import type { BrokerSettings } from '../../src/broker/settings.ts'
 import { RingBrokerProxy } from '../../src/cell/ring-broker-proxy.ts'
 import type { SegmentFile, SegmentFiles } from '../../src/cell/segment-files.ts'
@@ -113,16 +112,14 @@ export class Harness {
     void server
     const arenas: SharedArrayBuffer[] = []
     const ports: ControlPort[] = []
-    let metadataLog: MetadataLog | null = null
     for (let id = 1; id <= count; id++) {
       const broker = this.#makeBroker(id, options)
       arenas.push(broker.arena)
       ports.push(broker.port)
       this.#brokerPorts.push(broker.port)
-      metadataLog ??= broker.metadataLog
     }
     this.controller = new ControllerAgent({
-      log: metadataLog!,
+      log: this.brokers[0]!.metadata!,
       clock: this.clock,
       random: new SeededRandom(7),
       logger: this.#logger,
@@ -151,7 +148,6 @@ export class Harness {
       advertisedHost: null,
       advertisedPorts: Array.from({ length: count }, (_, i) => 9092 + i),
     }
-    this.controller.start()
     this.run()
   }
 
@@ -286,8 +282,6 @@ export class Harness {
       fronts: 1,
       diskMarkBytes: 0,
     })
-    const metadataLog =
-      id === 1 ? MetadataLog.open({ environment, directory: `${root}/metadata` }) : null
     this.brokers.push(
       new BrokerAgent({
         cellId: CELL,
@@ -311,7 +305,7 @@ export class Harness {
           logger: this.#logger,
         }),
         settings: options.brokerSettings ?? {},
-        companions: metadataLog === null ? [] : [metadataLog],
+        metadata: id === 1 ? { root, voters: [brokerId], formsAlone: true, lifeIn: () => 0 } : null,
         onOtherMessage: ({ from, message }) => {
           if (message.kind !== 'controller-request') return
           const { tenantId, correlation, request } = message
@@ -332,7 +326,7 @@ export class Harness {
         frames: this.#frames,
       }),
     )
-    return { arena: arena.sab, port, metadataLog }
+    return { arena: arena.sab, port }
   }
 
   #makeFront(options: HarnessOptions, arenas: readonly SharedArrayBuffer[]): FrontAgent {
@@ -342,7 +336,6 @@ export class Harness {
       proxies: this.proxies,
       arenaOf: (proxy) => arenas[proxy.brokerId - 1] ?? null,
       control: this.#frontPort,
-      controllerPeer: brokerPeer(CELL, asBrokerId(1)),
       clock: this.clock,
       random: new SeededRandom(3),
       randomFor: () => new SeededRandom(4),

@@ -101,16 +101,16 @@ describe('MetadataImage', () => {
     const replayed = imageOf(story)
     const fed = new MetadataImage()
     story.forEach((entry, first) => {
-      applyMetadata(fed, { kind: 'metadata', first, offset: first + 1, entries: [entry] })
+      applyMetadata(fed, { kind: 'metadata', epoch: 1, first, offset: first + 1, entries: [entry] })
     })
     expect(fed.hash()).toBe(replayed.hash())
     const joined = imageOf(story.slice(0, 3))
-    for (const message of snapshotMessages(replayed)) applyMetadata(joined, message)
+    for (const message of snapshotMessages(replayed, 1)) applyMetadata(joined, message)
     expect(joined.hash()).toBe(replayed.hash())
     expect(joined.offset).toBe(story.length)
     const next = topic(ZETA, 9, 'later', 8, [1])
     for (const image of [replayed, joined]) {
-      applyMetadata(image, { kind: 'metadata', first: 10, offset: 11, entries: [next] })
+      applyMetadata(image, { kind: 'metadata', epoch: 1, first: 10, offset: 11, entries: [next] })
     }
     expect(joined.hash()).toBe(replayed.hash())
   })
@@ -132,7 +132,7 @@ describe('MetadataImage', () => {
   it('cuts a large snapshot into messages that follow each other', () => {
     const image = imageOf([formed, tenant(ACME, 'default')])
     for (let n = 0; n < 12_000; n++) image.apply(topic(ACME, n + 1, `t${n}`, n + 1, [1]))
-    const messages = snapshotMessages(image)
+    const messages = snapshotMessages(image, 1)
     expect(messages.map((message) => [message.first, message.offset, message.more])).toEqual([
       [0, 5000, true],
       [5000, 10_000, true],
@@ -147,6 +147,7 @@ describe('MetadataImage', () => {
     const image = imageOf(story)
     const delta = (first: number) => ({
       kind: 'metadata' as const,
+      epoch: 1,
       first,
       offset: first,
       entries: [],

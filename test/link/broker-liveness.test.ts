@@ -29,13 +29,16 @@ class Cell {
   probes = 0
   looks = 0
 
-  constructor(brokers = 3, timeoutMs?: number) {
+  constructor(brokers = 3, timeoutMs?: number, hearsJoining = false) {
     this.region = formatBrokerBeats(newRegion(brokerBeatsBytes(brokers)), brokers)
     this.lives = new BrokerLives(this.region)
     this.reader = new BeatReader(this.region)
     this.liveness = new BrokerLiveness({
       ...{ brokers, self: SELF, ...(timeoutMs === undefined ? {} : { timeoutMs }) },
       listener: {
+        ...(hearsJoining
+          ? { onJoining: (broker: number, n: number) => this.told.push(`${broker} joins ${n}`) }
+          : {}),
         onReachable: (broker, incarnation) => this.told.push(`${broker} up ${incarnation}`),
         onUnreachable: (broker, status) => this.told.push(`${broker} ${status}`),
         probe: (broker) => {
@@ -203,6 +206,43 @@ describe('liveness of brokers', () => {
     cell.pass(600)
     expect(cell.take()).toEqual(['1 up 2'])
     expect(cell.liveness.incarnationOf(PEER)).toBe(2)
+  })
+
+  it('tells who wants to know that one turns and does not serve yet, soon, and judges it as the others', () => {
+    const cell = new Cell(3, undefined, true)
+    cell.pass(2_000)
+    cell.take()
+    cell.lives.ended(PEER)
+    cell.spawn(PEER, BrokerState.STARTING)
+    cell.pass(600)
+    expect(cell.take()).toEqual(['1 gone'])
+    cell.writers[PEER]!.setState(BrokerState.JOINING)
+    // whoever elects with it waits for it
+    cell.pass(25)
+    expect(cell.take()).toEqual(['1 joins 2'])
+    cell.turns[PEER] = false
+    cell.pass(3_000)
+    expect(cell.take()).toEqual(['1 hung'])
+    cell.turns[PEER] = true
+    cell.pass(1_000)
+    expect(cell.take()).toEqual(['1 joins 2'])
+    cell.writers[PEER]!.setState(BrokerState.SERVING)
+    cell.pass(600)
+    expect(cell.take()).toEqual(['1 up 2'])
+  })
+
+  it('tells the end of one that was joining, and nothing of it to who does not ask', () => {
+    for (const hearsJoining of [true, false]) {
+      const cell = new Cell(3, undefined, hearsJoining)
+      cell.pass(2_000)
+      cell.lives.ended(PEER)
+      cell.spawn(PEER, BrokerState.JOINING)
+      cell.pass(600)
+      cell.take()
+      cell.lives.ended(PEER)
+      cell.pass(600)
+      expect(cell.take()).toEqual(['1 gone'])
+    }
   })
 
   it('tells the end of one thread before the beginning of the next, however quick that was', () => {

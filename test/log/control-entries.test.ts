@@ -223,6 +223,33 @@ describe('a file of control entries that is bad', () => {
     expect(ControlEntries.open(again)).toMatchObject({ kind: 'damaged' })
   })
 
+  it('after a power cut leaves what the start of the log says that was flushed, whatever the recovery points have kept', () => {
+    const { broker, disk, flusher } = simulated()
+    const log = broker.open()
+    const controls = ControlEntries.create(log, HEADER)
+    controls.append([termStart(0, 1)])
+    append(log, batchOf(['a', 'b', 'c']), 1)
+    let error = -1
+    log.deleteRecords(2, (code) => {
+      error = code
+    })
+    settle(flusher)
+    expect([error, log.logStartOffset]).toEqual([0, 2])
+    controls.append([host(4, 1, [5])])
+    append(log, batchOf(['d']), 1)
+    disk.flush(log.segments[0]!.log.path)
+    disk.flush(FILE)
+    disk.flipBit(FILE, disk.size(FILE) - 1)
+    disk.powerCut(1)
+    flusher.forget()
+    broker.start()
+    const again = broker.open()
+    expect([again.foundPoint.flushedOffset, again.logStartOffset]).toEqual([0, 2])
+    expect(entriesOf(opened(again), again)).toEqual([])
+    // the batch in which it begins is flushed to its end
+    expect([again.logStartOffset, again.logEndOffset]).toEqual([2, 3])
+  })
+
   it('is damaged where the log has an epoch that no entry begins', () => {
     const world = written()
     append(world.log, batchOf(['d']), 3)

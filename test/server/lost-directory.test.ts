@@ -1,5 +1,5 @@
 /** A broker's directory is gone between two runs: what the others hold is filled in again, or left alone, and never removed as nobody's. */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
@@ -44,6 +44,12 @@ function replicasIn(broker: number): string[] {
   return tenants.flatMap((tenant) => readdirSync(path.join(root, tenant)))
 }
 
+/** Its copy of the metadata has entries. */
+function hasMetadata(broker: number): boolean {
+  const file = path.join(dataDir, `broker-${broker}`, 'metadata', '00000000000000000000.log')
+  return existsSync(file) && statSync(file).size > 0
+}
+
 describe('a broker’s directory that is lost', () => {
   test('is filled again from the others', async () => {
     const first = ['a', 'b', 'c']
@@ -76,7 +82,23 @@ describe('a broker’s directory that is lost', () => {
     await consumer.disconnect()
   }, 60_000)
 
-  test('with the metadata in it stops the start, and the others’ replicas stay', async () => {
+  test('with the metadata in it is no loss: the others have it, and it is filled again', async () => {
+    let kafka = await start()
+    const admin = kafka.admin()
+    await admin.connect()
+    await admin.createTopics({ topics: [{ topic: 't', numPartitions: 1, replicationFactor: 3 }] })
+    await admin.disconnect()
+    await produce(kafka, ['a'])
+    await expect.poll(() => [2, 3].every(hasMetadata), { timeout: 15_000 }).toBe(true)
+    await stop()
+    rmSync(path.join(dataDir, 'broker-1'), { recursive: true })
+    kafka = await start()
+    await produce(kafka, ['b'])
+    await expect.poll(() => hasMetadata(1), { timeout: 15_000 }).toBe(true)
+    await expect.poll(() => replicasIn(1).length, { timeout: 15_000 }).toBeGreaterThan(0)
+  }, 60_000)
+
+  test('with the last copy of the metadata stops the start, and replicas stay', async () => {
     const kafka = await start()
     const admin = kafka.admin()
     await admin.connect()
@@ -87,8 +109,11 @@ describe('a broker’s directory that is lost', () => {
     const before = [2, 3].map(replicasIn)
     expect(before.every((names) => names.length > 0)).toBe(true)
     rmSync(path.join(dataDir, 'broker-1'), { recursive: true })
+    for (const broker of [2, 3]) {
+      rmSync(path.join(dataDir, `broker-${broker}`, 'metadata'), { recursive: true, force: true })
+    }
     await expect(start()).rejects.toThrow(
-      /metadata log in .*broker-1 is empty, but .* holds replicas/,
+      /no metadata in .*broker-1 and .*broker-2.* holds replicas/,
     )
     expect([2, 3].map(replicasIn)).toEqual(before)
   }, 60_000)

@@ -220,12 +220,16 @@ test('an idempotent producer’s second try is a duplicate, not more records', a
 })
 
 test('the engine tells its state, its threads and its process', async () => {
+  // looked up twice a second
+  const controllers = 'kafka_controller_kafkacontroller_activecontrollercount'
+  await expect.poll(async () => (await scrape())(controllers)).toBe(1)
   const series = await scrape()
   const states = ['starting', 'serving', 'degraded', 'stopping', 'failed']
   expect(states.map((state) => series('griot_engine_state', { state }))).toEqual([0, 1, 0, 0, 0])
   expect(over(series, 'kafka_server_kafkaserver_brokerstate')).toBe(2 * 3)
   expect(series('kafka_controller_kafkacontroller_activebrokercount')).toBe(2)
-  expect(series('kafka_controller_kafkacontroller_activecontrollercount')).toBe(1)
+  expect(series('griot_controller_epoch', { broker: '1' })).toBeGreaterThan(0)
+  expect(series('griot_controller_epoch', { broker: '2' })).toBe(0)
   expect(series('griot_thread_state', { thread: 'broker-1-2', state: 'running' })).toBe(1)
   expect(series('griot_thread_state', { thread: 'broker-1-2', state: 'failed' })).toBe(0)
   expect(series('griot_thread_turns_total', { thread: 'broker-1-1' })).toBeGreaterThan(0)

@@ -68,7 +68,6 @@ export class FaultInjector {
     Object.assign(cluster.rings, { full: 0, late: 0 })
     for (const node of cluster.nodes) {
       node.isHung = false
-      if (node.isControllerStuck) cluster.kill(node, 'an operator restarts it')
       if (node.isUp) {
         node.flusher.slowMs = 0
         cluster.disk.dieAfter(node.id, Number.POSITIVE_INFINITY)
@@ -155,9 +154,9 @@ export class FaultInjector {
     }
   }
 
-  /** One at a time: the majority must have everything. The controller has no other replica yet, so its broker keeps its directory. */
+  /** One at a time: the majority must have everything. */
   #lose(node: SimNode): void {
-    if (node.id !== 1 && this.#mayLose) this.#empty(node, 'its directory is lost')
+    if (this.#mayLose) this.#empty(node, 'its directory is lost')
   }
 
   get #mayLose(): boolean {
@@ -177,7 +176,7 @@ export class FaultInjector {
     const { cluster, random, note } = this.#options
     // the others have all that was acknowledged, unless one of them is being filled anew
     if (this.#isRefilling && this.#options.isSettled()) this.#isRefilling = false
-    if (node.id === 1 || this.rotten !== 0 || this.#isRefilling) return
+    if (this.rotten !== 0 || this.#isRefilling) return
     const { disk } = cluster.disk
     cluster.kill(node, 'a bit of its disk flips')
     const segments = cluster.disk.segments(node.id)

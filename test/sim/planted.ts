@@ -83,11 +83,25 @@ export const PLANTED: readonly PlantedBug[] = [
     only: ['thread-death', 'cut', 'late-messages', 'hang'],
   },
   {
-    name: 'the controller answers before its entry is durable',
+    name: 'the controller answers before its entry is committed',
     file: 'controller/agent.ts',
-    find: 'const offset = Math.min(this.#log.durableOffset, first + this.#uncommitted.length)',
+    find: 'const offset = Math.min(this.#log.committedOffset, first + this.#uncommitted.length)',
     replace: 'const offset = Math.min(this.#log.endOffset, first + this.#uncommitted.length)',
     only: ['power-cut', 'topic-changes', 'slow-flush'],
+  },
+  {
+    name: 'a controller keeps what was not committed when its term ends',
+    file: 'controller/agent.ts',
+    find: 'this.#uncommitted = []\n    this.#registry.revert()',
+    replace: 'this.#uncommitted = []',
+    only: ['cut', 'hang', 'thread-death', 'topic-changes', 'slow-flush', 'eio'],
+  },
+  {
+    name: 'a broker whose directory was emptied forms the metadata anew',
+    file: 'broker/replication/metadata-opening.ts',
+    find: 'if (formsAlone) {',
+    replace: 'if (brokerId === 1) {',
+    only: ['lost-directory', 'topic-changes'],
   },
   {
     name: 'a coordinator answers before its records are committed',
@@ -122,9 +136,16 @@ export const PLANTED: readonly PlantedBug[] = [
 /** Not shown by 24 seeds of those faults, so far: what they break is not looked for closely enough, or needs more than three replicas. */
 export const UNCAUGHT: readonly PlantedBug[] = [
   {
+    name: 'metadata of a controller that is none any more is taken',
+    file: 'image/image.ts',
+    find: 'if (message.epoch < image.epoch) return false\n  image.noteEpoch(message.epoch)',
+    replace: '',
+    only: ['hang', 'thread-death', 'topic-changes'],
+  },
+  {
     name: 'a forgetful voter: votes are told before they are durable',
-    file: 'broker/replication/replica-group.ts',
-    find: 'if (this.#unstored > 0) this.#held.push(send)',
+    file: 'broker/replication/promises.ts',
+    find: 'if (this.areWaiting) this.#held.push(send)',
     replace: 'if (this.#unstored < 0) this.#held.push(send)',
     only: ['power-cut', 'thread-death', 'late-messages', 'slow-flush'],
   },

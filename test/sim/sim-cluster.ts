@@ -26,7 +26,7 @@ import { BROKERS, FRONT_PEER, SimNode } from './sim-node.ts'
 export interface ClusterListener {
   onLine(level: LogLevel, message: string, fields: LogFields): void
   onTrace(event: string): void
-  onPublish(message: MetadataMessage): void
+  onPublish(message: MetadataMessage, broker: BrokerId): void
   onLeaders(changes: readonly LeaderChange[], from: string): void
   /** After each turn of a broker that lives. */
   onTurned(node: SimNode): void
@@ -76,7 +76,7 @@ export class SimCluster {
     const context: NodeContext = {
       ...{ clock: this.clock, disk: this.disk, beats: this.#beats, settings },
       log: (level, message, fields) => listener.onLine(level, message, fields),
-      onPublish: (message) => listener.onPublish(message),
+      onPublish: (message, broker) => listener.onPublish(message, broker),
     }
     for (let id = 1; id <= BROKERS; id++) {
       const broker = asBrokerId(id)
@@ -288,7 +288,6 @@ export class SimCluster {
   #ended(node: SimNode): void {
     node.isUp = false
     node.isHung = false
-    node.controller = null
     node.flusher?.forget()
     this.disk.ended(node.id)
     this.#lives.ended(node.id - 1)

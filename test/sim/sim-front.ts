@@ -1,6 +1,8 @@
 /** A front without sockets: the production dispatcher and broker proxies, fed by control messages as `src/front/front-agent.ts` does it. */
 import { asBrokerId, asCellId, type BrokerId } from '../../src/base/ids.ts'
 import type { Region } from '../../src/base/region.ts'
+import { TimerQueue } from '../../src/base/timer-queue.ts'
+import { ControllerClient } from '../../src/cell/controller-client.ts'
 import { Dispatcher } from '../../src/cell/dispatcher.ts'
 import { RingBrokerProxy } from '../../src/cell/ring-broker-proxy.ts'
 import { applyMetadata, MetadataImage } from '../../src/image/image.ts'
@@ -15,7 +17,7 @@ import { CELL } from '../broker/world.ts'
 import type { SimClock } from './sim-clock.ts'
 import { BROKERS } from './sim-node.ts'
 
-type Answered = (response: ControllerResponse | null) => void
+type Answered = (response: ControllerResponse) => void
 
 /** The front's end of the rings with one broker. */
 export interface FrontEnd {
@@ -41,8 +43,8 @@ export class SimFront {
   readonly #liveness: BrokerLiveness
   readonly #beats: BeatReader
   readonly #hung = new Set<number>()
-  readonly #asked = new Map<number, Answered>()
-  #correlation = 0
+  readonly #timers = new TimerQueue()
+  readonly controller: ControllerClient
 
   constructor(context: FrontContext, ends: readonly { id: BrokerId; end: FrontEnd | null }[]) {
     this.#context = context
@@ -54,6 +56,7 @@ export class SimFront {
       },
     }
     this.dispatcher = new Dispatcher(this.image, [], clock)
+    this.controller = new ControllerClient({ control: this.#control, clock, timers: this.#timers })
     for (const { id, end } of ends) {
       if (end === null) this.#gone.add(brokerPeer(CELL, id))
       else this.#add(id, end)
@@ -66,17 +69,10 @@ export class SimFront {
     })
   }
 
-  /** To the controller; `null` where it is gone. */
+  /** To the controller, wherever it is; nothing happens before there is a tenant. */
   request(request: ControllerRequest, answered: Answered): void {
     const tenant = this.image.defaultTenant
-    if (tenant === undefined || this.#gone.has(brokerPeer(CELL, asBrokerId(1)))) {
-      answered(null)
-      return
-    }
-    const correlation = ++this.#correlation
-    this.#asked.set(correlation, answered)
-    const { tenantId } = tenant
-    this.post(asBrokerId(1), { kind: 'controller-request', correlation, tenantId, request })
+    if (tenant !== undefined) this.controller.request(tenant.tenantId, request, answered)
   }
 
   post(broker: BrokerId, message: ControlMessage): void {
@@ -87,10 +83,7 @@ export class SimFront {
     this.tasks.push(() => {
       this.#gone.add(brokerPeer(CELL, id))
       this.dispatcher.proxy(CELL, id)?.markGone()
-      if (id !== 1) return
-      const asked = [...this.#asked.values()]
-      this.#asked.clear()
-      for (const answered of asked) answered(null)
+      this.controller.markGone(brokerPeer(CELL, id))
     })
   }
 
@@ -105,6 +98,7 @@ export class SimFront {
     const { tasks } = this
     this.tasks = []
     for (const task of tasks) task()
+    this.#timers.fireDue(nowMs)
     this.#lookWhoHangs(nowMs)
     this.dispatcher.doWork(nowMs)
     this.dispatcher.flush()
@@ -133,14 +127,11 @@ export class SimFront {
   #onControl(from: string, message: ControlMessage): void {
     switch (message.kind) {
       case 'metadata':
-        applyMetadata(this.image, message)
+        if (applyMetadata(this.image, message)) this.controller.onController(from, message.epoch)
         break
-      case 'controller-response': {
-        const answered = this.#asked.get(message.correlation)
-        this.#asked.delete(message.correlation)
-        answered?.(message.response)
+      case 'controller-response':
+        this.controller.onResponse(message.correlation, message.response)
         break
-      }
       case 'coordinated':
         this.dispatcher
           .proxy(asCellId(message.cellId), asBrokerId(message.brokerId))

@@ -1,6 +1,6 @@
-/** A broker's thread: the broker agent, and on the first one the controller, wired as `src/server/broker-thread.ts` does it. */
+/** A broker's thread: the broker agent and a controller, wired as `src/server/broker-thread.ts` does it. */
 import { BrokerState } from '../../src/base/broker-beat.ts'
-import type { BrokerId } from '../../src/base/ids.ts'
+import { asBrokerId, type BrokerId } from '../../src/base/ids.ts'
 import type { LogFields, LogLevel } from '../../src/base/log.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import type { Region } from '../../src/base/region.ts'
@@ -10,12 +10,17 @@ import { coordinatorKinds } from '../../src/broker/coordinator-kinds.ts'
 import { openDirectoryIdentity } from '../../src/broker/directory-identity.ts'
 import { openBrokerEnvironment } from '../../src/broker/environment.ts'
 import type { FrontRings } from '../../src/broker/front-link.ts'
-import { MetadataLog } from '../../src/broker/metadata-log.ts'
-import { ControllerAgent } from '../../src/controller/agent.ts'
+import { metadataAmong } from '../../src/broker/lost-metadata.ts'
+import { ControllerAgent, lifeIn } from '../../src/controller/agent.ts'
 import type { MetadataMessage } from '../../src/image/request.ts'
 import { brokerPeer, type ControlEnvelope, type ControlPort } from '../../src/link/ports.ts'
 import type { LogEnvironment } from '../../src/log/environment.ts'
-import { OWN_THREAD, registers } from '../../src/server/broker-registration.ts'
+import {
+  askController,
+  OWN_THREAD,
+  type Registering,
+  registers,
+} from '../../src/server/broker-registration.ts'
 import type { Agent } from '../../src/server/duty-cycle.ts'
 import { Arena } from '../../src/shared/arena.ts'
 import { BeatReader, BeatWriter } from '../../src/shared/broker-beats.ts'
@@ -32,8 +37,8 @@ export interface NodeContext {
   readonly beats: Region
   readonly settings: NonNullable<BrokerAgentOptions['settings']>
   readonly log: (level: LogLevel, message: string, fields: LogFields) => void
-  /** Of everything published, before it is sent. */
-  readonly onPublish: (message: MetadataMessage) => void
+  /** Of everything published by the controller of a broker, before it is sent. */
+  readonly onPublish: (message: MetadataMessage, broker: BrokerId) => void
 }
 
 export class SimNode {
@@ -51,12 +56,12 @@ export class SimNode {
   isUp = false
   isHung = false
   agent!: BrokerAgent
-  controller: ControllerAgent | null = null
+  controller!: ControllerAgent
   environment!: LogEnvironment
   flusher!: SimFlusher
   #beats!: BeatWriter
   #agents: Agent[] = []
-  #metadataLog: MetadataLog | null = null
+  #registering!: Registering
 
   constructor(id: BrokerId, port: ControlPort, context: NodeContext) {
     this.id = id
@@ -83,7 +88,6 @@ export class SimNode {
     this.life++
     this.tasks = []
     this.isHung = false
-    this.controller = null
     const random = new SeededRandom(seed)
     this.#beats = new BeatWriter(beats, id - 1)
     this.flusher = new SimFlusher(disk.disk, random, () => clock.monotonicMs())
@@ -100,9 +104,9 @@ export class SimNode {
       diskReserveBytes: 0,
     })
     this.environment = environment
-    const directory = `${root}/metadata`
-    const metadataLog = id === 1 ? MetadataLog.open({ environment, directory }) : null
-    this.#metadataLog = metadataLog
+    const voters = Array.from({ length: BROKERS }, (_, i) => asBrokerId(i + 1))
+    const others = voters.filter((voter) => voter !== id).map(rootOf)
+    const formsAlone = id === voters[0] && metadataAmong(disk.disk, others) === null
     const { directoryId, isNew } = openDirectoryIdentity({ ...environment, root })
     this.agent = new BrokerAgent({
       ...{ cellId: CELL, brokerId: id, root, environment, flush: this.flusher, control, peers },
@@ -111,21 +115,20 @@ export class SimNode {
       fronts: [front],
       beats: new BeatReader(beats),
       newCoordinator: coordinatorKinds({ brokerConfigs: {}, random: environment.random, logger }),
-      companions: metadataLog === null ? [] : [metadataLog],
+      metadata: { root, voters, formsAlone, lifeIn: (entries) => lifeIn(entries, CELL, id) },
+      askController: (tenantId, request) => {
+        const { agent: broker } = this
+        askController({ broker, control, controller: () => this.controller }, request, tenantId)
+      },
       onOtherMessage: (envelope) => this.#onOther(envelope),
     })
-    const registering = registers({
+    this.#registering = registers({
       ...{ brokerId: id, directoryId, rack: null, broker: this.agent, control },
       controller: () => this.controller,
     })
-    this.#agents = [this.agent, registering]
-    if (metadataLog !== null) {
-      const controller = this.#newController(metadataLog)
-      this.controller = controller
-      this.#agents = [this.agent, metadataLog, controller, registering]
-      this.isUp = true
-      controller.start()
-    }
+    this.controller = this.#newController()
+    this.#agents = [this.agent, this.controller, this.#registering]
+    this.#beats.setState(BrokerState.JOINING)
     this.isUp = true
   }
 
@@ -136,46 +139,42 @@ export class SimNode {
     this.tasks = []
     for (const task of tasks) task()
     for (const agent of this.#agents) agent.doWork(nowMs)
-    const isServing = this.agent.isReady && (this.controller?.ready ?? true)
-    if (isServing) this.#beats.setState(BrokerState.SERVING)
-  }
-
-  /** Its metadata log takes nothing more before it is opened again, by an operator's restart. */
-  get isControllerStuck(): boolean {
-    return this.isUp && (this.#metadataLog?.failure ?? null) !== null
+    if (this.agent.isReady) this.#beats.setState(BrokerState.SERVING)
   }
 
   /** To one that begins anew: what is published from now on follows on it. */
   bringUpToDate(broker: BrokerId): void {
-    if (this.controller?.ready !== true) return
+    if (!this.controller.serves) return
     for (const message of this.controller.snapshot()) {
       this.control.post(brokerPeer(CELL, broker), message)
     }
   }
 
-  #newController(log: MetadataLog): ControllerAgent {
+  #newController(): ControllerAgent {
     const { clock, random, logger } = this.environment
     return new ControllerAgent({
-      ...{ log, clock, random, logger },
+      ...{ log: this.agent.metadata!, clock, random, logger },
       settings: { cells: 1, brokersPerCell: BROKERS, defaultPartitions: 1, brokerConfigs: {} },
       publish: (message) => {
-        this.#context.onPublish(message)
+        this.#context.onPublish(message, this.id)
         this.agent.onControl(message)
-        for (let id = 2; id <= BROKERS; id++) {
-          this.control.post(brokerPeer(CELL, id as BrokerId), message)
+        for (let id = 1; id <= BROKERS; id++) {
+          if (id !== this.id) this.control.post(brokerPeer(CELL, asBrokerId(id)), message)
         }
         this.control.post(FRONT_PEER, message)
       },
       respond: (asker, correlation, response) => {
-        if (asker === OWN_THREAD) return
-        this.control.post(asker, { kind: 'controller-response', correlation, response })
+        if (asker === OWN_THREAD) this.#registering.onResponse(response)
+        else this.control.post(asker, { kind: 'controller-response', correlation, response })
       },
     })
   }
 
   #onOther({ from, message }: ControlEnvelope): void {
-    if (message.kind === 'controller-request' && this.controller !== null) {
+    if (message.kind === 'controller-request') {
       this.controller.onRequest(from, message.tenantId, message.correlation, message.request)
+    } else if (message.kind === 'controller-response') {
+      this.#registering.onResponse(message.response)
     }
   }
 }

@@ -10,13 +10,8 @@ const TIMEOUT_MS = process.env.GRIOT_TEST_LONG ? 1_800_000 : 180_000
 /** Seeds that fail for reasons that are known and not mended yet; the simulator replays them. */
 const OPEN: ReadonlyMap<number, string> = new Map([
   [
-    5,
-    'a replica whose disk refused to keep a new log start does not try again: its log begins earlier',
-  ],
-  [21, 'a first batch is refused by a disk that fails, and the next one of its producer is taken'],
-  [
-    30,
-    'a power cut tears the control entries of a replica that has just been made: it stays closed',
+    412,
+    'a bit flips in the last batch of a log, which no recovery point covers: after a death of the thread it is taken for one that was not written to its end',
   ],
 ])
 

@@ -3,8 +3,10 @@ import type { PartitionNumber } from '../../src/base/ids.ts'
 import type { LogFields, LogLevel } from '../../src/base/log.ts'
 import type { SeededRandom } from '../../src/base/random.ts'
 import { replicaIdOf } from '../../src/base/replica-id.ts'
+import type { ReplicaGroup } from '../../src/broker/replication/replica-group.ts'
 import { CELL } from '../broker/world.ts'
 import { CommittedChecker } from './checkers/committed.ts'
+import { ControllersChecker } from './checkers/controllers.ts'
 import { ImagesChecker } from './checkers/images.ts'
 import { LeadersChecker } from './checkers/leaders.ts'
 import { Admin } from './clients/admin.ts'
@@ -63,6 +65,7 @@ export class Simulation {
   readonly #committed: CommittedChecker
   readonly #leaders = new LeadersChecker()
   readonly #images = new ImagesChecker()
+  readonly #controllers = new ControllersChecker()
   readonly #lines: string[] = []
   readonly #errors = new Map<string, number>()
   readonly #producers: (IdempotentProducer | PlainProducer)[] = []
@@ -94,7 +97,7 @@ export class Simulation {
       listener: {
         onLine: (level, message, fields) => this.#onLine(level, message, fields),
         onTrace: (event) => this.#note(event),
-        onPublish: () => {},
+        onPublish: ({ epoch }, broker) => this.#controllers.published(epoch, broker),
         onLeaders: (changes, from) => {
           this.#note(`leaders ${from} ${JSON.stringify(changes)}`)
           this.#leaders.told(changes, from)
@@ -189,7 +192,7 @@ export class Simulation {
     this.#committed.look(node, this.#injector?.rotten === node.id)
     const who = `broker ${node.id} of life ${node.life}`
     this.#images.look(who, node.agent.image)
-    if (node.controller?.ready) this.#images.look(`the controller of ${who}`, node.controller.image)
+    this.#images.look(`the controller of ${who}`, node.controller.image)
   }
 
   /** All faults end; within a bounded time everything is as it should be. */
@@ -227,7 +230,7 @@ export class Simulation {
   /** Why the cluster is not at rest, or null. */
   /** `isStrict`: also logs that are closed for want of work are not known to be whole. */
   #unsettled(isStrict = false): string | null {
-    const away = this.#whoIsAway()
+    const away = this.#whoIsAway() ?? this.#unsettledMetadata()
     if (away !== null) return away
     const numbers = [TOPIC, OFFSETS_TOPIC].flatMap((name) => this.admin.partitionsOf(name))
     for (const number of numbers) {
@@ -247,6 +250,25 @@ export class Simulation {
       }
     }
     return null
+  }
+
+  /** Each broker has a vote, in the life of its directory, and all of the log. */
+  #unsettledMetadata(): string | null {
+    const { cluster } = this
+    const { image } = cluster.front
+    const ids = cluster.nodes
+      .map(({ id }) => replicaIdOf(id, image.brokerDirectory(CELL, id)?.life ?? 0))
+      .sort()
+    const ends = new Set<string>()
+    for (const { id, agent } of cluster.nodes) {
+      const group = agent.metadata?.group ?? null
+      if (group === null) return `broker ${id} has the metadata closed`
+      const voters = [...group.raft.configuration.voters].sort()
+      if (voters.join() !== ids.join())
+        return `broker ${id} has voters ${voters} of the metadata, not ${ids}`
+      ends.add(`${group.raft.leader} ${group.log.logEndOffset} ${group.log.highWatermark}`)
+    }
+    return ends.size > 1 ? `copies of the metadata differ: ${[...ends].join(' | ')}` : null
   }
 
   #unsettledPartition(number: PartitionNumber, isStrict: boolean): string | null {
@@ -295,7 +317,9 @@ export class Simulation {
     const replicas = partitions.flatMap((number) =>
       this.cluster.nodes.map((node) => `  ${number} on ${describeReplica(node, number)}`),
     )
-    return [...this.#clients.map((client) => `  ${client.describe()}`), ...replicas].join('\n')
+    const copies = this.cluster.nodes.map((node) => `  metadata on ${describeMetadata(node)}`)
+    const clients = this.#clients.map((client) => `  ${client.describe()}`)
+    return [...clients, ...copies, ...replicas].join('\n')
   }
 
   #result(): SimulationResult {
@@ -336,15 +360,25 @@ export class Simulation {
   }
 }
 
+function describeMetadata({ id, isUp, isHung, agent, controller }: SimNode): string {
+  const group = agent.metadata?.group ?? null
+  const fate = `${id}: up ${isUp} hung ${isHung} serves ${controller.serves} image ${agent.image.epoch} ${agent.image.offset}`
+  return group === null
+    ? `${fate} closed ${agent.metadata?.failure}`
+    : `${fate} ${describeGroup(group)}`
+}
+
 function describeReplica(node: SimNode, number: PartitionNumber): string {
   const replica = node.isUp ? node.agent.replica(number) : undefined
   const fate = `${node.id}: up ${node.isUp} hung ${node.isHung}`
-  const log = replica?.log
-  const raft = replica?.group?.raft
-  if (log == null || raft === undefined) return `${fate} closed`
+  const group = replica?.group ?? null
+  return group === null ? `${fate} closed` : `${fate} ${describeGroup(group)}`
+}
+
+function describeGroup({ log, raft }: ReplicaGroup): string {
   const { role, term, leader, end, commit, unreachable, configuration } = raft
   const state = JSON.stringify({ role, term, leader, end, commit, ...configuration })
-  return `${fate} log ${log.logStartOffset}–${log.logEndOffset} hw ${log.highWatermark} ${log.failure} ${state} unreachable ${[...unreachable]}`
+  return `log ${log.logStartOffset}–${log.logEndOffset} hw ${log.highWatermark} ${log.failure} ${state} unreachable ${[...unreachable]}`
 }
 
 export const simulate = (options: SimulationOptions): SimulationResult =>

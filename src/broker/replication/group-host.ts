@@ -1,7 +1,10 @@
 import type { Logger } from '../../base/log.ts'
 import type { AppendPlace, SnapshotBase } from '../../link/raft-messages.ts'
 import type { HardState, Message, ReplicaId } from '../../raft/types.ts'
-import type { ReplicaFiles, ReplicaGroup } from './replica-group.ts'
+import type { ReplicaFiles } from './replica-files.ts'
+import type { ReplicaGroup } from './replica-group.ts'
+
+export type RestartReady = (failed: Error | null) => void
 
 /** What a group needs of its host. */
 export interface GroupHost {
@@ -16,6 +19,10 @@ export interface GroupHost {
   /** Opens the files anew: the log has begun anew. Those before were abandoned. null where that cannot be now. */
   reopen(group: ReplicaGroup): ReplicaFiles | null
   directoryOf(group: ReplicaGroup, replica: ReplicaId): string
+  /** Whether what is below `offset` may go, which is committed; no: it is asked again when the group is touched. */
+  mayBeginAt(group: ReplicaGroup, offset: number): boolean
+  /** The log is to begin anew at `offset`, as the leader's does, `from`: `ready` is called once, when it may, or with why it cannot. */
+  beforeRestart(group: ReplicaGroup, from: ReplicaId, offset: number, ready: RestartReady): void
   /** The role, the term or the leader is another, or what a leader knows of the commit. */
   onLeadership(group: ReplicaGroup): void
   /** More is committed. */

@@ -12,6 +12,13 @@ interface Start {
   readonly offset: number
 }
 
+/** What moves of a log's start need of its replica. */
+export interface StartHost {
+  /** Whether what is below `offset` may go. */
+  readonly mayBeginAt: (offset: number) => boolean
+  readonly onStart: (isKept: boolean) => void
+}
+
 /**
  * Where records were deleted up to, as entries of the group: every replica moves its log's start once that is committed, so that no leader
  * that follows brings back what was deleted. Who has asked is answered then. Of one replica, on the broker's thread.
@@ -66,15 +73,15 @@ export class LogStarts {
   }
 
   /**
-   * Everything below `position` is committed: the log's start follows. `onStart` is called when it has, or when the disk
+   * Everything below `position` is committed: the log's start follows, as soon as it may. `onStart` is called when it has, or when the disk
    * has refused to keep it: it is tried again with the next commit.
    */
-  commit(position: Position, log: PartitionLog, onStart: (isKept: boolean) => void): void {
+  commit(position: Position, log: PartitionLog, { mayBeginAt, onStart }: StartHost): void {
     this.#again(log, onStart)
     while (this.#starts.length > 0 && this.#starts[0]!.at < position) {
       const { at, offset } = this.#starts[0]!
       // what is below is committed, and not yet as durable here as the topic asks for
-      if (offset > log.highWatermark) return
+      if (offset > log.highWatermark || !mayBeginAt(offset)) return
       this.#starts.shift()
       const done = this.#waiting.get(at)
       this.#waiting.delete(at)

@@ -5,7 +5,7 @@ import type { Replica } from '../replica.ts'
 import type { ReplicaGroup } from './replica-group.ts'
 
 /** Leadership goes back to the preferred replica once its broker has lived for so long. */
-const PREFERRED_AFTER_MS = 5_000
+export const PREFERRED_AFTER_MS = 5_000
 /** One that does not take it (its disk may be full) is asked again after so long, with one partition: the others go on being served meanwhile. */
 const ASK_AGAIN_MS = 10_000
 
@@ -22,25 +22,21 @@ export interface PreferredLeadersOptions {
   readonly brokerId: BrokerId
   readonly image: MetadataView
   readonly currentIdOf: (replica: Replica, broker: BrokerId) => number
+  /** So long that broker can be reached without a break; 0 where it cannot. */
+  readonly reachableForMs: (broker: BrokerId) => number
 }
 
 /** Hands leaderships back to the replicas that are preferred, once they are fit. On the broker's thread. */
 export class PreferredLeaders {
   readonly #options: PreferredLeadersOptions
-  /** Since when each peer can be reached. */
-  readonly #reachableSinceMs = new Map<BrokerId, number>()
   readonly #begun = new Map<BrokerId, Begun>()
 
   constructor(options: PreferredLeadersOptions) {
     this.#options = options
   }
 
-  reachable(broker: BrokerId, sinceMs: number): void {
-    this.#reachableSinceMs.set(broker, sinceMs)
-  }
-
+  /** It cannot be reached. */
   gone(broker: BrokerId): void {
-    this.#reachableSinceMs.delete(broker)
     this.#begun.delete(broker)
   }
 
@@ -49,8 +45,7 @@ export class PreferredLeaders {
     const { raft } = group
     const preferred = this.#options.image.replicasOf(replica.number)[0]
     if (preferred === undefined || preferred === this.#options.brokerId) return false
-    const sinceMs = this.#reachableSinceMs.get(preferred)
-    if (sinceMs === undefined || nowMs - sinceMs < PREFERRED_AFTER_MS) return false
+    if (this.#options.reachableForMs(preferred) < PREFERRED_AFTER_MS) return false
     if (this.#doesNotTake(preferred, nowMs)) return false
     const id = this.#options.currentIdOf(replica, preferred)
     if ((raft.progressOf(id)?.match ?? 0) < raft.commit || !raft.takesProposals) return false

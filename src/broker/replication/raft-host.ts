@@ -8,18 +8,21 @@ import type { ReceivedMessage } from '../../link/raft-message-reader.ts'
 import type { AppendPlace, PlainMessage, SnapshotBase } from '../../link/raft-messages.ts'
 import type { DiskError } from '../../log/disk.ts'
 import type { HardStates } from '../../log/hard-states.ts'
-import { membersOf } from '../../raft/membership.ts'
 import type { RaftGroup } from '../../raft/raft-group.ts'
 import { type HardState, type Message, NO_REPLICA, type ReplicaId, Role } from '../../raft/types.ts'
 import type { BrokerLink, RaftSink } from '../broker-link.ts'
+import { METADATA_PARTITION } from '../metadata-log.ts'
 import { BelievedLeaders } from './believed-leaders.ts'
 import type { CopyThrottle } from './copy-throttle.ts'
-import type { GroupHost } from './group-host.ts'
+import type { GroupHost, RestartReady } from './group-host.ts'
+import type { GroupOwner } from './group-owner.ts'
 import { GroupTicks } from './group-ticks.ts'
 import { HardStateWrites } from './hard-state-writes.ts'
-import { LogFailedError, type ReplicaFiles, ReplicaGroup } from './replica-group.ts'
+import { Reachability } from './reachability.ts'
+import { LogFailedError, type ReplicaFiles } from './replica-files.ts'
+import { ReplicaGroup } from './replica-group.ts'
 
-export interface RaftHostOptions {
+export interface RaftHostOptions extends GroupOwner {
   readonly brokerId: BrokerId
   readonly links: readonly BrokerLink[]
   /** Opened when the first group is. Throws DiskError. */
@@ -27,24 +30,10 @@ export interface RaftHostOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** Log and control entries of this broker's replica of a partition, which a leader knows as `ledAs`, if that is not {@link NO_REPLICA}; null where it has none, or it cannot be opened now. */
-  readonly openFiles: (partition: PartitionNumber, ledAs: ReplicaId) => ReplicaFiles | null
-  /** The directory of a broker's replica of that partition. */
-  readonly directoryOf: (partition: PartitionNumber, broker: BrokerId) => string
   /** Bytes that a peer has sent by control message; null where they have not come. */
   readonly takeBuffer: (from: BrokerId, bufferId: number) => Uint8Array | null
-  /** By its first message, or because it was asked for. */
-  readonly onOpened: (group: ReplicaGroup) => void
-  /** Who leads is another, or whether it is this replica. */
-  readonly onLeadership: (group: ReplicaGroup) => void
-  /** More is committed: the log's high watermark has moved. */
-  readonly onCommit: (group: ReplicaGroup) => void
   /** Terms and votes cannot be kept any more: this broker is to end, and to be started anew. */
   readonly onBroken: (reason: DiskError) => void
-  /** The files that were opened make no group: they are to be closed. */
-  readonly onUnopened: (partition: PartitionNumber, reason: unknown) => void
-  /** The replica is given up until it is opened again: its disk, or a bug. */
-  readonly onFailed: (group: ReplicaGroup, reason: unknown) => void
   /** How fast replicas that do not keep up are copied; null: as fast as it goes. */
   readonly throttle?: CopyThrottle | null
 }
@@ -75,7 +64,9 @@ export class RaftHost implements GroupHost, RaftSink {
   readonly #options: RaftHostOptions
   readonly #links = new Map<BrokerId, BrokerLink>()
   readonly #groups = new Map<PartitionNumber, ReplicaGroup>()
-  readonly #unreachable = new Set<BrokerId>()
+  readonly #reachability = new Reachability()
+  /** The metadata's group is nobody's replica in the table. */
+  #metadata: GroupOwner | null = null
   /** Resignations that found no room: told in a later turn, or never once the broker cannot be reached. */
   readonly #owed = new Map<BrokerId, Map<PartitionNumber, PlainMessage>>()
   #dirty: ReplicaGroup[] = []
@@ -117,6 +108,17 @@ export class RaftHost implements GroupHost, RaftSink {
     return Math.min(this.#ticks.nextAtMs, this.#writes.nextAtMs, restedAtMs)
   }
 
+  /** Whose the metadata's group is; without one there is none here. Before the first turn. */
+  set metadata(owner: GroupOwner) {
+    this.#metadata = owner
+  }
+
+  #ownerOf(partition: PartitionNumber): GroupOwner {
+    return partition === METADATA_PARTITION && this.#metadata !== null
+      ? this.#metadata
+      : this.#options
+  }
+
   get(partition: PartitionNumber): ReplicaGroup | undefined {
     return this.#groups.get(partition)
   }
@@ -129,19 +131,20 @@ export class RaftHost implements GroupHost, RaftSink {
   open(partition: PartitionNumber, ledAs: ReplicaId = NO_REPLICA): ReplicaGroup | null {
     const known = this.#groups.get(partition)
     if (known !== undefined) return known
-    const files = this.#options.openFiles(partition, ledAs)
+    const owner = this.#ownerOf(partition)
+    const files = owner.openFiles(partition, ledAs)
     if (files === null) return null
     try {
       const group = this.#groupOf(partition, files)
       this.#groups.set(partition, group)
-      this.#options.onOpened(group)
-      this.#tellOfMembers(group)
+      owner.onOpened(group)
+      this.#reachability.tellOfMembers(group)
       this.touch(group)
       return group
     } catch (error) {
       if (!isOfOneGroup(error)) throw error
       files.controls.close()
-      this.#options.onUnopened(partition, error)
+      owner.onUnopened(partition, error)
       return null
     }
   }
@@ -149,7 +152,8 @@ export class RaftHost implements GroupHost, RaftSink {
   #groupOf(partition: PartitionNumber, files: ReplicaFiles): ReplicaGroup {
     const { random } = this.#options
     const hardStates = this.#options.hardStates()
-    if (!hardStates.isWhole) throw new LogFailedError('this broker may have forgotten its votes')
+    if (!hardStates.isWhole && files.isAlone !== true)
+      throw new LogFailedError('this broker may have forgotten its votes')
     const hardState = hardStates.get(partition)
     return new ReplicaGroup({
       ...{ partition, files, host: this, hardState },
@@ -196,21 +200,29 @@ export class RaftHost implements GroupHost, RaftSink {
 
   /** As its heartbeats say. Messages from before may be lost, so both sides are told of each break, and of its end. */
   setReachable(broker: BrokerId, isReachable: boolean): void {
-    if (isReachable) this.#unreachable.delete(broker)
-    else this.#unreachable.add(broker)
+    this.#reachability.set(broker, isReachable)
     if (!isReachable) {
       this.#owed.delete(broker)
       this.#believed.gone(broker)
     }
     for (const group of [...this.#groups.values()]) {
-      this.guard(group, () => {
-        if (!this.#tell(group, broker, isReachable)) return
-        // it asks again whom it could not ask before; or its turn has come
-        const isAsking = isReachable && group.raft.role === Role.PRE_CANDIDATE
-        if (isAsking || (!isReachable && isNext(group.raft))) group.raft.campaign()
-        this.touch(group)
-      })
+      this.guard(group, () => this.#onReachable(group, broker, isReachable))
     }
+  }
+
+  /** It turns, and serves no partitions yet: it needs the metadata for that, whose group hears it. */
+  setJoining(broker: BrokerId): void {
+    if (!this.#reachability.setJoining(broker)) return
+    const group = this.#groups.get(METADATA_PARTITION)
+    if (group !== undefined) this.guard(group, () => this.#onReachable(group, broker, true))
+  }
+
+  #onReachable(group: ReplicaGroup, broker: BrokerId, isReachable: boolean): void {
+    if (!this.#reachability.tell(group, broker, isReachable)) return
+    // it asks again whom it could not ask before; or its turn has come
+    const isAsking = isReachable && group.raft.role === Role.PRE_CANDIDATE
+    if (isAsking || (!isReachable && isNext(group.raft))) group.raft.campaign()
+    this.touch(group)
   }
 
   linkTo(broker: BrokerId): BrokerLink | undefined {
@@ -258,9 +270,9 @@ export class RaftHost implements GroupHost, RaftSink {
   }
 
   onRaft({ broker }: BrokerLink, received: ReceivedMessage): void {
-    // what it said before it was taken for dead is as good as lost
-    if (this.#unreachable.has(broker)) return
     const { partition, message } = received
+    // what it said before it was taken for dead is as good as lost
+    if (this.#reachability.isCutOff(broker, partition)) return
     const group = this.#groups.get(partition) ?? this.open(partition, ledAs(message))
     if (group === null || message.to !== group.raft.id) return
     const whole = this.#withProducers(broker, received)
@@ -286,8 +298,8 @@ export class RaftHost implements GroupHost, RaftSink {
   send(group: ReplicaGroup, message: Message, place: AppendPlace, base: SnapshotBase | null): void {
     const broker = brokerOf(message.to)
     const link = this.#links.get(broker)
-    if (link === undefined || this.#unreachable.has(broker)) return
     const { partition } = group
+    if (link === undefined || this.#reachability.isCutOff(broker, partition)) return
     if (message.type === 'append') {
       const granted = this.#throttle?.granted(group, message, this.#nowMs) ?? message
       const pieces = link.split(granted)
@@ -321,25 +333,40 @@ export class RaftHost implements GroupHost, RaftSink {
   }
 
   reopen({ partition }: ReplicaGroup): ReplicaFiles | null {
-    return this.#options.openFiles(partition, NO_REPLICA)
+    return this.#ownerOf(partition).openFiles(partition, NO_REPLICA)
   }
 
   directoryOf({ partition }: ReplicaGroup, replica: ReplicaId): string {
-    return this.#options.directoryOf(partition, brokerOf(replica))
+    return this.#ownerOf(partition).directoryOf(partition, brokerOf(replica))
+  }
+
+  mayBeginAt({ partition }: ReplicaGroup, offset: number): boolean {
+    return this.#ownerOf(partition).mayBeginAt?.(partition, offset) ?? true
+  }
+
+  beforeRestart(
+    { partition }: ReplicaGroup,
+    from: ReplicaId,
+    offset: number,
+    ready: RestartReady,
+  ): void {
+    const owner = this.#ownerOf(partition)
+    if (owner.beforeRestart === undefined) ready(null)
+    else owner.beforeRestart(partition, brokerOf(from), offset, ready)
   }
 
   onLeadership(group: ReplicaGroup): void {
-    this.#options.onLeadership(group)
+    this.#ownerOf(group.partition).onLeadership(group)
   }
 
   onCommit(group: ReplicaGroup): void {
-    this.#options.onCommit(group)
+    this.#ownerOf(group.partition).onCommit(group)
   }
 
   onFailed(group: ReplicaGroup, reason: unknown): void {
     if (this.#groups.get(group.partition) !== group) return
     this.close(group.partition)
-    this.#options.onFailed(group, reason)
+    this.#ownerOf(group.partition).onFailed(group, reason)
   }
 
   /** A snapshot's producers may have come by control message. */
@@ -348,28 +375,6 @@ export class RaftHost implements GroupHost, RaftSink {
     if (base === null || base.producers !== null) return received
     const producers = this.#options.takeBuffer(broker, base.bufferId)
     return producers === null ? null : { ...received, base: { ...base, producers } }
-  }
-
-  /** Whether that concerns the group. Also those that were members when it was told that they cannot be reached. */
-  #tell({ raft }: ReplicaGroup, broker: BrokerId, isReachable: boolean): boolean {
-    let isConcerned = false
-    for (const replica of concerned(raft)) {
-      if (brokerOf(replica) !== broker) continue
-      raft.setReachable(replica, isReachable)
-      isConcerned = true
-    }
-    return isConcerned
-  }
-
-  /** Other replicas are members now: what was told of their brokers before holds for them. */
-  #tellOfMembers(group: ReplicaGroup): void {
-    const { raft } = group
-    if (group.toldOf === raft.configuration) return
-    group.toldOf = raft.configuration
-    for (const replica of membersOf(raft.configuration)) {
-      const isReachable = !this.#unreachable.has(brokerOf(replica))
-      if (isReachable === raft.unreachable.has(replica)) raft.setReachable(replica, isReachable)
-    }
   }
 
   #tick(nowMs: number): number {
@@ -403,7 +408,7 @@ export class RaftHost implements GroupHost, RaftSink {
   /** Whether it is to be ticked, and has something to copy. */
   #sort(group: ReplicaGroup): void {
     if (this.#groups.get(group.partition) !== group) return
-    this.#tellOfMembers(group)
+    this.#reachability.tellOfMembers(group)
     if (group.hasWork && !this.#resting.has(group)) this.#copying.add(group)
     this.#ticks.set(group, group.raft.needsTicks, this.#nowMs)
   }
@@ -469,10 +474,6 @@ export const isNext = ({
 /** As whom the sender leads the receiver, if it does. */
 const ledAs = ({ type, to }: Message): ReplicaId =>
   type === 'append' || type === 'snapshot' ? to : NO_REPLICA
-
-/** Also the leader: it may be a member of a configuration that has not come here yet. */
-const concerned = ({ configuration, unreachable, leader }: RaftGroup): Set<ReplicaId> =>
-  new Set([...membersOf(configuration), ...unreachable, leader])
 
 /** Its disk, its log, or a bug: all but the simulator's way to end a process in the middle of a disk operation. */
 const isOfOneGroup = (error: unknown): boolean =>

@@ -24,7 +24,9 @@ import { BatchCopy, type CopyStep } from './batch-copy.ts'
 import type { BelievedLeader } from './believed-leaders.ts'
 import type { GroupHost } from './group-host.ts'
 import { firstOffsetOf, placeIn } from './log-places.ts'
-import { LogStarts } from './log-starts.ts'
+import { LogStarts, type StartHost } from './log-starts.ts'
+import { Promises } from './promises.ts'
+import { LogFailedError, type ReplicaFiles } from './replica-files.ts'
 import { UndurableControls } from './undurable-controls.ts'
 
 interface SnapshotIn {
@@ -34,19 +36,6 @@ interface SnapshotIn {
 
 /** Of snapshots in one turn. */
 const BASES_MAX = 4
-
-/** The log takes no appends until it is opened again. */
-export class LogFailedError extends Error {
-  override name = 'LogFailedError'
-}
-
-/** A replica's log and control entries, open. */
-export interface ReplicaFiles {
-  readonly log: PartitionLog
-  readonly controls: ControlEntries
-  /** Nothing was promised under its name, and nothing is before its files are durable. */
-  readonly isFresh: boolean
-}
 
 export interface ReplicaGroupOptions {
   readonly partition: PartitionNumber
@@ -69,8 +58,10 @@ export class ReplicaGroup {
   readonly #host: GroupHost
   readonly #copy: BatchCopy
   readonly #starts: LogStarts
-  readonly #onStart = (isKept: boolean) =>
-    isKept ? this.#host.touch(this) : this.#host.touchLater(this)
+  readonly #startHost: StartHost = {
+    mayBeginAt: (offset) => this.#host.mayBeginAt(this, offset),
+    onStart: (isKept) => (isKept ? this.#host.touch(this) : this.#host.touchLater(this)),
+  }
   #files: ReplicaFiles
   /** Of the term in which this replica leads, its start is written: batches may follow. */
   #ledTerm: Term = 0
@@ -81,15 +72,14 @@ export class ReplicaGroup {
   #leader: ReplicaId = NO_REPLICA
   #knewCommit = false
   #commitTerm: Term = -1
-  /** Messages that wait for a hard state, and how many of those are not durable. */
-  #held: (() => void)[] = []
-  #unstored = 0
+  readonly #promises = new Promises()
   #isRestarting = false
   /** Its files are being made durable: nothing is done until they are. */
   #isBeginning = false
   /** It has no hard state yet. With the first, what follows waits until that is durable: entries without one would be those of a replica that has forgotten. */
   #isUnvoted: boolean
   #parked: Ready | null = null
+  #isClosed = false
   #isFlushed = false
   /** What came with snapshots lately: Raft says later which of them counts. */
   #bases: SnapshotIn[] = []
@@ -134,6 +124,7 @@ export class ReplicaGroup {
       controls: () => this.#files.controls,
       directoryOf: (replica) => host.directoryOf(this, replica),
     })
+    this.#promises.holdTail(log, () => host.guard(this, () => this.#tailStored()))
     if (!files.isFresh) return
     this.#isBeginning = true
     controls.makeDurable(() => {
@@ -141,6 +132,12 @@ export class ReplicaGroup {
       this.#isBeginning = false
       host.touch(this)
     })
+  }
+
+  #tailStored(): void {
+    if (!this.#promises.tailStored()) return
+    this.hardStateStored()
+    this.#host.touch(this)
   }
 
   get log(): PartitionLog {
@@ -157,7 +154,14 @@ export class ReplicaGroup {
 
   /** Batches are taken: this replica leads, its term has begun in its log, and it is not handing leadership over. */
   get takesAppends(): boolean {
-    return this.#ledTerm === this.raft.term && this.raft.takesProposals && !this.#isRestarting
+    if (this.#isRestarting || this.#isHeld) return false
+    return this.#ledTerm === this.raft.term && this.raft.takesProposals
+  }
+
+  /** Control entries are not durable yet, which nothing may follow before. */
+  get #isHeld(): boolean {
+    if (this.#files.isOrdered !== true) return false
+    return this.#promises.isTailUndurable || this.#undurable.from !== Number.POSITIVE_INFINITY
   }
 
   /** What is committed includes all that was committed in earlier terms: reads may say where the log ends. */
@@ -176,7 +180,7 @@ export class ReplicaGroup {
 
   /** Something can be copied now. */
   get hasWork(): boolean {
-    return this.#copy.isActive && !this.#isRestarting
+    return this.#copy.isActive && !this.#isRestarting && !this.#isHeld
   }
 
   /** Nothing of it is under way, and everybody who is to have something has it: it may be closed until it is touched. */
@@ -187,7 +191,7 @@ export class ReplicaGroup {
       this.#isBeginning ||
       this.#copy.isActive ||
       this.#isRestarting ||
-      this.#unstored > 0 ||
+      this.#promises.areWaiting ||
       this.#deletes.length > 0
     if (isBusy || raft.needsTicks || raft.commit !== raft.end) return false
     if (raft.role !== Role.LEADER) return raft.leader !== NO_REPLICA
@@ -274,15 +278,13 @@ export class ReplicaGroup {
 
   /** A hard state that was asked for is durable. */
   hardStateStored(): void {
-    if (--this.#unstored > 0) return
+    if (!this.#promises.stored()) return
     if (this.#parked !== null) {
       const ready = this.#parked
       this.#parked = null
       this.#do(ready)
     }
-    const held = this.#held
-    this.#held = []
-    for (const send of held) send()
+    this.#promises.keep()
     this.raft.hardStateStored()
     this.#host.touch(this)
   }
@@ -294,6 +296,7 @@ export class ReplicaGroup {
 
   /** Copies a bit of what the leader has, at least a batch. */
   copySome(nowMs: number, bytesMax = Number.POSITIVE_INFINITY): CopyStep {
+    if (this.#isHeld) return 'waits'
     const step = this.#copy.step(nowMs, bytesMax)
     if (step === 'moved') this.#tellStored()
     return step
@@ -308,7 +311,7 @@ export class ReplicaGroup {
     this.#proposeDeletes()
     const ready = this.raft.ready()
     if (ready.hardState !== null) {
-      this.#unstored++
+      this.#promises.wait()
       this.#host.storeHardState(this, ready.hardState)
       if (this.#isUnvoted) {
         this.#isUnvoted = false
@@ -339,6 +342,8 @@ export class ReplicaGroup {
   }
 
   close(): void {
+    this.#isClosed = true
+    this.#promises.tailStored()
     for (const { done } of this.#deletes.splice(0)) done(ErrorCode.NOT_LEADER_OR_FOLLOWER, -1)
     this.#starts.refuseAll()
     this.#copy.stop()
@@ -368,7 +373,7 @@ export class ReplicaGroup {
     const isMore = log.commitTo(controls.offsetOf(ready.commit))
     this.#commitTerm = ready.commitTerm
     if (ready.role !== Role.LEADER) this.#starts.refuseAll()
-    this.#starts.commit(ready.commit, log, this.#onStart)
+    this.#starts.commit(ready.commit, log, this.#startHost)
     const { knowsCommit } = this
     const isChanged =
       ready.role !== this.#role ||
@@ -411,8 +416,7 @@ export class ReplicaGroup {
         this.#host.send(this, message, place, base)
       }
     }
-    if (this.#unstored > 0) this.#held.push(send)
-    else send()
+    this.#promises.say(send)
   }
 
   /** Where the range of an append begins in this log. Throws DiskError. */
@@ -454,13 +458,16 @@ export class ReplicaGroup {
     }
     const { producers } = base
     invariant(producers !== null, 'the host has taken the producers out of their buffer')
-    this.log.restartAt(base.offset, { controls: header, producers }, (failed) => {
-      this.#isRestarting = false
-      if (failed !== null) {
-        this.#host.onFailed(this, failed)
-        return
-      }
-      this.#host.guard(this, () => this.#goOn(ready))
+    const { log } = this
+    const restart = () =>
+      log.restartAt(base.offset, { controls: header, producers }, (failed) => {
+        this.#isRestarting = false
+        if (failed !== null) this.#host.onFailed(this, failed)
+        else this.#host.guard(this, () => this.#goOn(ready))
+      })
+    this.#host.beforeRestart(this, restore.from, base.offset, (failed) => {
+      if (failed !== null) this.#host.onFailed(this, failed)
+      else if (!this.#isClosed) this.#host.guard(this, restart)
     })
   }
 
@@ -473,6 +480,7 @@ export class ReplicaGroup {
     this.#files = files
     this.#logStartOffset = files.log.logStartOffset
     this.#undurable.clear()
+    this.#tailStored()
     this.#finish(ready)
     this.#host.touch(this)
   }

@@ -4,6 +4,7 @@ import type { MetadataView } from '../../image/view.ts'
 import type { Position } from '../../raft/types.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
+import { CommitLooks } from './commit-looks.ts'
 import type { ReplicaGroup } from './replica-group.ts'
 
 export interface ReplicaMovingOptions {
@@ -22,16 +23,6 @@ export interface ReplicaMovingOptions {
 const OPENED_PER_SWEEP = 64
 /** A partition with one replica that is never at rest for so long takes nothing new until it is. */
 const RAISE_AFTER_MS = 500
-/** So far behind a replica may be when it gets its vote. */
-const MOMENT_MS = 20
-
-interface CommitLook {
-  readonly term: number
-  readonly atMs: number
-  readonly commit: Position
-  readonly before: Position
-}
-
 /**
  * A broker's part in moves of replicas: wakes the groups that they are of, has logs that were nobody's but its own become a group's, and tells the
  * controller what is done. The steps are {@link moveMembership}'s. On the broker's thread.
@@ -40,8 +31,7 @@ export class ReplicaMoving {
   readonly #options: ReplicaMovingOptions
   /** Replicas whose logs are to be a group's, and since when. */
   readonly #raising = new Map<Replica, number>()
-  /** Of groups that this broker leads and that change: what was committed a moment ago. */
-  readonly #looks = new WeakMap<ReplicaGroup, CommitLook>()
+  readonly #looks = new CommitLooks()
 
   constructor(options: ReplicaMovingOptions) {
     this.#options = options
@@ -87,22 +77,9 @@ export class ReplicaMoving {
     return work
   }
 
-  /**
-   * How far a replica is to have got to be given a vote: what was committed a moment ago. While one replica alone commits what it writes, nobody else
-   * ever has it all.
-   */
+  /** See {@link CommitLooks}. */
   caughtUpTo(group: ReplicaGroup, nowMs: number): Position {
-    const { commit, term } = group.raft
-    const look = this.#looks.get(group)
-    if (look === undefined || look.term !== term) {
-      this.#looks.set(group, { term, atMs: nowMs, commit, before: commit })
-      return commit
-    }
-    if (nowMs - look.atMs >= MOMENT_MS) {
-      this.#looks.set(group, { term, atMs: nowMs, commit, before: look.commit })
-      return look.commit
-    }
-    return look.before
+    return this.#looks.caughtUpTo(group, nowMs)
   }
 
   /** Of a group that this broker leads and that {@link isSettled}; whether nothing more is to be done for it here. */

@@ -7,7 +7,7 @@ import type { PartitionLog } from '../../log/partition-log.ts'
 import { type HardState, NO_REPLICA, type ReplicaId, type TermLine } from '../../raft/types.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
-import { LogFailedError, type ReplicaFiles } from './replica-group.ts'
+import { LogFailedError, type ReplicaFiles } from './replica-files.ts'
 
 export interface ReplicaOpeningOptions {
   readonly cellId: CellId
@@ -199,7 +199,8 @@ export class ReplicaOpening {
   }
 }
 
-const REMEDY = 'remove the whole directory of this broker, and it is filled anew from the others'
+export const REMEDY =
+  'remove the whole directory of this broker, and it is filled anew from the others'
 
 /** Why a replica must not take part as what its files say that it is: it may have promised more, or less, than they tell. */
 function refusalOf(controls: ControlEntries, own: number, hasVoted: boolean): string | null {
@@ -210,7 +211,7 @@ function refusalOf(controls: ControlEntries, own: number, hasVoted: boolean): st
 }
 
 /** What was written before there was a group: the leader epochs are its terms. */
-function termsOf({ logEndOffset, epochs }: PartitionLog): TermLine[] {
+export function termsOf({ logEndOffset, epochs }: PartitionLog): TermLine[] {
   if (logEndOffset === 0) return []
   const later = epochs.lines.filter(({ epoch }) => epoch > 0)
   const lines = later.map(({ epoch, startOffset }) => ({ term: epoch, start: startOffset }))

@@ -1,6 +1,6 @@
 import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
 import type { MetadataView } from '../../image/view.ts'
-import { type BeatSource, BrokerLiveness, LIVENESS_TIMEOUT_MS } from '../../link/broker-liveness.ts'
+import type { BeatSource } from '../../link/broker-liveness.ts'
 import type { LeaderChange } from '../../link/control.ts'
 import type { ControlPort, PeerName } from '../../link/ports.ts'
 import { ProduceReason } from '../../link/produce-reason.ts'
@@ -9,6 +9,7 @@ import type { HardStates } from '../../log/hard-states.ts'
 import { HARD_STATES_FILE } from '../../log/hard-states-format.ts'
 import { NO_REPLICA, Role } from '../../raft/types.ts'
 import type { BrokerLink } from '../broker-link.ts'
+import { METADATA_PARTITION } from '../metadata-log.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
 import { CopyThrottle } from './copy-throttle.ts'
@@ -16,6 +17,8 @@ import { InSync } from './in-sync.ts'
 import { openVotes } from './kept-votes.ts'
 import { LeadershipMoves } from './leadership-moves.ts'
 import { isSettled, moveMembership } from './membership-moves.ts'
+import { type MetadataFiles, MetadataGroup } from './metadata-group.ts'
+import { Peers, STOOD_STILL_MS } from './peers.ts'
 import { PreferredLeaders } from './preferred-leaders.ts'
 import { isNext, RaftHost } from './raft-host.ts'
 import type { ReplicaGroup } from './replica-group.ts'
@@ -37,6 +40,8 @@ export interface ReplicationOptions {
   readonly control: ControlPort
   /** Which peers live; null: all of them, for ever. */
   readonly beats: BeatSource | null
+  /** Where this broker is one of those that may keep the metadata log. */
+  readonly metadata: MetadataFiles | null
   /** Of this broker's directory: until the image knows it, no replica of a group is opened. null: as if it did. */
   readonly directoryId: string | null
   /** It was drawn at this start: terms and votes that are kept here are another's. */
@@ -69,7 +74,8 @@ const MOVES_PER_SWEEP = 32
 export class Replication {
   readonly #options: ReplicationOptions
   readonly #host: RaftHost
-  readonly #liveness: BrokerLiveness | null
+  readonly #peers: Peers
+  readonly #metadata: MetadataGroup | null
   readonly #opening: ReplicaOpening
   readonly #inSync: InSync
   readonly #moves: LeadershipMoves
@@ -84,8 +90,6 @@ export class Replication {
   /** To be told with this turn. */
   #changes: LeaderChange[] = []
   readonly #preferred: PreferredLeaders
-  /** Peers that somebody has cut off on purpose. */
-  readonly #cut = new Set<BrokerId>()
   #hardStates: HardStates | null = null
   #isStopped = false
   #sweepAtMs = 0
@@ -110,6 +114,7 @@ export class Replication {
     this.#preferred = new PreferredLeaders({
       ...options,
       currentIdOf: ({ number }, broker) => this.#opening.currentIdOf(number, broker),
+      reachableForMs: (broker) => this.#peers.reachableForMs(broker),
     })
     this.#host = new RaftHost({
       ...{ brokerId, links, clock: environment.clock, random: environment.random },
@@ -143,23 +148,31 @@ export class Replication {
       groups: () => this.#host.groups(),
       touch: (group) => this.#host.touch(group),
     })
-    this.#liveness =
-      beats === null || links.length === 0
-        ? null
-        : new BrokerLiveness({
-            brokers: links.length + 1,
-            self: brokerId - 1,
-            listener: {
-              onReachable: (index) => this.#onReachable((index + 1) as BrokerId),
-              onUnreachable: (index) => this.peerGone((index + 1) as BrokerId),
-              probe: (index) => this.#host.linkTo((index + 1) as BrokerId)?.probe(),
-            },
-          })
-    for (const { broker } of links) {
-      // until it says that it serves
-      if (this.#liveness !== null) this.#host.setReachable(broker, false)
-      else this.#preferred.reachable(broker, 0)
-    }
+    this.#metadata = this.#newMetadata(options)
+    if (this.#metadata !== null) this.#host.metadata = this.#metadata
+    this.#peers = new Peers({
+      ...{ brokerId, links, beats, host: this.#host },
+      onGone: (broker) => this.#preferred.gone(broker),
+      onChange: () => this.#onReachability(),
+    })
+  }
+
+  #newMetadata(options: ReplicationOptions): MetadataGroup | null {
+    const { metadata } = options
+    if (metadata === null) return null
+    return new MetadataGroup({
+      ...options,
+      ...metadata,
+      host: this.#host,
+      hardStateOf: () => this.#openHardStates().get(METADATA_PARTITION),
+      isRegistered: () => this.isRegistered,
+      reachableForMs: (broker) => this.#peers.reachableForMs(broker),
+    })
+  }
+
+  /** The metadata log, where this broker is one of those that may keep it. */
+  get metadata(): MetadataGroup | null {
+    return this.#metadata
   }
 
   /** Partitions that this broker leads, of those that are open. */
@@ -178,32 +191,31 @@ export class Replication {
   get nextTimerAtMs(): number {
     const isSwept = this.#led.size > 0 || this.#replicaMoves.isBusy || this.#stepping.isBusy
     const sweepAtMs = isSwept ? this.#sweepAtMs : Number.POSITIVE_INFINITY
-    const lookAtMs = this.#liveness?.nextLookAtMs ?? Number.POSITIVE_INFINITY
-    const yieldAtMs = this.#stepping.nextTimerAtMs
     return Math.min(
       this.#host.nextTimerAtMs,
       sweepAtMs,
-      lookAtMs,
-      yieldAtMs,
+      this.#peers.nextLookAtMs,
+      this.#stepping.nextTimerAtMs,
       this.#moves.nextTimerAtMs,
+      this.#metadata?.nextTimerAtMs ?? Number.POSITIVE_INFINITY,
     )
   }
 
   /** Before a turn's commands: who lives. Throws where this broker cannot keep its votes. */
   look(nowMs: number): number {
-    const stoodStill = this.#nowMs > 0 && nowMs - this.#nowMs >= LIVENESS_TIMEOUT_MS
+    const stoodStill = this.#nowMs > 0 && nowMs - this.#nowMs >= STOOD_STILL_MS
     this.#nowMs = nowMs
-    const { beats } = this.#options
     if (this.#broken !== null) {
       throw new Error(`terms and votes cannot be kept any more: ${this.#broken}`)
     }
-    const told = this.#liveness === null ? 0 : this.#liveness.look(nowMs, beats!)
+    const told = this.#peers.look(nowMs)
     if (stoodStill) this.#resignAll(nowMs)
     return told
   }
 
   /** This thread took no turn for so long that the others took it for one that hangs: they may have elected, and nothing that it would answer is sure. */
   #resignAll(nowMs: number): void {
+    this.#metadata?.resign()
     for (const { group } of this.#led) {
       group?.raft.resign()
       if (group !== null) this.#host.touch(group)
@@ -213,7 +225,8 @@ export class Replication {
 
   /** What peers say, and what follows from it and from this turn's commands; then the fronts are told of leaders. */
   doWork(nowMs: number): number {
-    let work = this.#host.doWork(nowMs)
+    let work = this.#metadata?.doWork(nowMs) ?? 0
+    work += this.#host.doWork(nowMs)
     // what more than a majority is to hold is answered without a commit that moves
     for (const replica of this.#strict) if (replica.waiting.size > 0) this.#options.onMoved(replica)
     if (nowMs >= this.#sweepAtMs) {
@@ -329,17 +342,9 @@ export class Replication {
     if (isKept) this.#openHardStates().forget(number)
   }
 
-  /** The server says that its thread has ended. A next life that was seen before that is told of again. */
+  /** The server says that its thread has ended. */
   peerEnded(broker: BrokerId): void {
-    this.#liveness?.noteGone(broker - 1)
-    this.peerGone(broker)
-  }
-
-  /** Its thread has ended, or does not turn: it is not waited for. */
-  peerGone(broker: BrokerId): void {
-    this.#preferred.gone(broker)
-    this.#host.setReachable(broker, false)
-    this.#onReachability()
+    this.#peers.ended(broker)
   }
 
   /** Another thread is that peer now; whether it can be reached is told apart. */
@@ -349,13 +354,7 @@ export class Replication {
 
   /** Nothing that the two brokers say to each other arrives, as long as `isCut`. */
   cut(broker: BrokerId, isCut: boolean): void {
-    if (isCut) {
-      this.#cut.add(broker)
-      this.peerGone(broker)
-      return
-    }
-    this.#cut.delete(broker)
-    if (this.#liveness === null || this.#liveness.isReachable(broker - 1)) this.#onReachable(broker)
+    this.#peers.cut(broker, isCut)
   }
 
   /** From a front: hand that partition over to the replica of `to`. */
@@ -364,13 +363,6 @@ export class Replication {
     const move = { from, correlation, replica, startedAtMs: this.#nowMs }
     const group = this.#moves.begin(move, this.#opening.currentIdOf(number, to))
     if (group !== null) this.#host.touch(group)
-  }
-
-  #onReachable(broker: BrokerId): void {
-    if (this.#cut.has(broker)) return
-    this.#preferred.reachable(broker, this.#nowMs)
-    this.#host.setReachable(broker, true)
-    this.#onReachability()
   }
 
   /** Who keeps up may be others. */

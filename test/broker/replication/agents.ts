@@ -323,7 +323,7 @@ export class Agents {
   #tell(node: Node, entries: readonly MetadataEntry[], first: number): void {
     const offset = first + entries.length
     const to = brokerPeer(CELL, node.id)
-    this.controller.post(to, { kind: 'metadata', first, offset, entries })
+    this.controller.post(to, { kind: 'metadata', epoch: 1, first, offset, entries })
   }
 
   /** What brokers have told the front. */

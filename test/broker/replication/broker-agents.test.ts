@@ -244,7 +244,14 @@ describe('brokers that replicate', () => {
     const entries = agents.entries.slice(0, 2)
     for (const node of agents.nodes) {
       const to = brokerPeer(CELL, node.id)
-      agents.controller.post(to, { kind: 'metadata', first: 0, offset: 2, entries, more: true })
+      agents.controller.post(to, {
+        kind: 'metadata',
+        epoch: 1,
+        first: 0,
+        offset: 2,
+        entries,
+        more: true,
+      })
     }
     turn(3_000)
     const { voters } = agents.nodes[0]!.agent.replica(number!)!.group!.raft.configuration

@@ -8,8 +8,9 @@ import { SeededRandom } from '../../../src/base/random.ts'
 import { replicaIdOf } from '../../../src/base/replica-id.ts'
 import { BrokerLink } from '../../../src/broker/broker-link.ts'
 import { nextConfiguration } from '../../../src/broker/replication/next-configuration.ts'
-import { RaftHost } from '../../../src/broker/replication/raft-host.ts'
-import type { ReplicaFiles, ReplicaGroup } from '../../../src/broker/replication/replica-group.ts'
+import { RaftHost, type RaftHostOptions } from '../../../src/broker/replication/raft-host.ts'
+import type { ReplicaFiles } from '../../../src/broker/replication/replica-files.ts'
+import type { ReplicaGroup } from '../../../src/broker/replication/replica-group.ts'
 import { ControlEntries } from '../../../src/log/control-entries.ts'
 import { DiskError } from '../../../src/log/disk.ts'
 import { HardStates } from '../../../src/log/hard-states.ts'
@@ -20,22 +21,14 @@ import { PartitionLog } from '../../../src/log/partition-log.ts'
 import { RecoveryPoints } from '../../../src/log/recovery-points.ts'
 import { SimulatedDisk } from '../../../src/log/simulated-disk.ts'
 import { type ReplicaId, Role } from '../../../src/raft/types.ts'
-import { baseOffsetOf, lastOffsetOf, leaderEpochOf } from '../../../src/record/batch.ts'
 import { buildBatch } from '../../../src/record/builder.ts'
 import { newRegion } from '../../../src/shared/region.ts'
 import { formatRing, ringBytes } from '../../../src/shared/ring-layout.ts'
 import { RingReader } from '../../../src/shared/ring-reader.ts'
 import { RingWriter } from '../../../src/shared/ring-writer.ts'
 import { SlowFlusher } from '../../log/slow-flusher.ts'
+import { batchesOf, type Kept, tailOf } from './kept-batches.ts'
 import { describeNode, fullNowAndThen, Node, PARTITION } from './node.ts'
-
-/** A batch as the cluster is to keep it. */
-export interface Kept {
-  readonly base: number
-  readonly last: number
-  readonly epoch: number
-  readonly tail: string
-}
 
 export interface ClusterOptions {
   /** Brokers that have no replica at first. */
@@ -47,6 +40,8 @@ export interface ClusterOptions {
   readonly config?: Partial<LogConfig>
   readonly seed?: number
   readonly ringBytes?: number
+  /** What a broker's host asks besides. */
+  readonly hooks?: (node: Node) => Pick<RaftHostOptions, 'mayBeginAt' | 'beforeRestart'>
 }
 
 export class Cluster {
@@ -75,10 +70,12 @@ export class Cluster {
   #waiting: { node: Node; last: number; base: number; value: string }[] = []
   #values = 0
   readonly #ringBytes: number
+  readonly #hooks: ClusterOptions['hooks']
 
   constructor(count: number, options: ClusterOptions = {}) {
     this.random = new SeededRandom(options.seed ?? 1)
     this.#ringBytes = options.ringBytes ?? 16 * 1024
+    this.#hooks = options.hooks
     this.config = {
       ...DEFAULT_LOG_CONFIG,
       segmentBytes: 2_000,
@@ -141,6 +138,7 @@ export class Cluster {
       .filter((other) => other !== node)
       .map((other) => this.#link(node, other))
     node.host = new RaftHost({
+      ...this.#hooks?.(node),
       brokerId: node.id,
       links,
       hardStates: () => node.hardStates,
@@ -329,7 +327,7 @@ export class Cluster {
   }
 
   /** Appends as a produce would; false where this broker takes none. */
-  append(node: Node, records = 1): boolean {
+  append(node: Node, records = 1, given?: readonly Uint8Array[]): boolean {
     const group = node.group
     if (group === null || node.isPaused) return false
     try {
@@ -342,9 +340,9 @@ export class Cluster {
     const value = `v${++this.#values}`
     const timestampMs = this.clock.wallMs()
     const batch = buildBatch(
-      Array.from({ length: records }, (_, i) => ({
+      Array.from({ length: given?.length ?? records }, (_, i) => ({
         ...{ timestampMs, key: null },
-        value: new TextEncoder().encode(`${value}.${i}`.padEnd(40, '.')),
+        value: given?.[i] ?? new TextEncoder().encode(`${value}.${i}`.padEnd(40, '.')),
       })),
     )
     const out = newAppendOutcome()
@@ -359,21 +357,6 @@ export class Cluster {
       value: tailOf(batch, 0, batch.length),
     })
     return true
-  }
-
-  /** All batches of a replica's log below `endOffset`. */
-  batchesOf(log: PartitionLog, endOffset = Number.POSITIVE_INFINITY): Kept[] {
-    const kept: Kept[] = []
-    log.readBatches(log.logStartOffset, (bytes, at, size) => {
-      const last = lastOffsetOf(bytes, at)
-      if (last >= endOffset) return false
-      kept.push({
-        ...{ base: baseOffsetOf(bytes, at), last, epoch: leaderEpochOf(bytes, at) },
-        tail: tailOf(bytes, at, size),
-      })
-      return true
-    })
-    return kept
   }
 
   /** All are up, reach each other, and have the same; all that was acknowledged is there. */
@@ -398,7 +381,7 @@ export class Cluster {
     const ends = whole.map(({ group }) => [group!.log.logEndOffset, group!.log.highWatermark])
     expect(new Set(ends.flat()).size, `ends and watermarks ${JSON.stringify(ends)}`).toBe(1)
     for (const node of whole) this.checkCommitted(node)
-    const all = this.batchesOf(this.leader!.group!.log)
+    const all = batchesOf(this.leader!.group!.log)
     const start = this.leader!.group!.log.logStartOffset
     for (const [base, value] of this.acknowledged) {
       if (base >= start) expect(all.find((one) => one.base === base)?.tail).toBe(value)
@@ -410,7 +393,7 @@ export class Cluster {
     const group = node.host.get(PARTITION)
     if (!node.isUp || group === undefined) return
     let next = -1
-    for (const kept of this.batchesOf(group.log, group.log.highWatermark)) {
+    for (const kept of batchesOf(group.log, group.log.highWatermark)) {
       if (next >= 0) expect(kept.base, `offsets of broker ${node.id} have no gap`).toBe(next)
       next = kept.last + 1
       const known = this.committed.get(kept.base)
@@ -494,7 +477,3 @@ export class Cluster {
 }
 
 const keyOf = (a: Node, b: Node): string => `${Math.min(a.id, b.id)}-${Math.max(a.id, b.id)}`
-
-/** What of a batch its sender has made, as text: all but offsets and epoch. */
-const tailOf = (bytes: Uint8Array, at: number, size: number): string =>
-  Buffer.from(bytes.slice(at + 17, at + size)).toString('latin1')

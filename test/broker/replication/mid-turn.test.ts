@@ -64,7 +64,7 @@ describe('in the middle of a turn', () => {
     const offset = agents.entries.length
     const entry = { kind: 'topic-deleted', tenantId: TENANT, topicId: topicId(1) } as const
     agents.entries.push(entry)
-    inTheMiddle({ kind: 'metadata', first: offset, offset: offset + 1, entries: [entry] })
+    inTheMiddle({ kind: 'metadata', first: offset, offset: offset + 1, epoch: 1, entries: [entry] })
     agents.run(200)
     expect(failures()).toEqual([])
     const { UNKNOWN_TOPIC_OR_PARTITION } = ErrorCode
@@ -78,7 +78,7 @@ describe('in the middle of a turn', () => {
     const configs = { 'max.message.bytes': '1', 'segment.bytes': '1048576', 'flush.messages': '1' }
     const entry = { kind: 'topic-configs', tenantId: TENANT, topicId: topicId(1), configs } as const
     agents.entries.push(entry)
-    inTheMiddle({ kind: 'metadata', first: offset, offset: offset + 1, entries: [entry] })
+    inTheMiddle({ kind: 'metadata', first: offset, offset: offset + 1, epoch: 1, entries: [entry] })
     agents.run(200)
     expect(failures()).toEqual([])
     expect(answers().sort()).toEqual([ErrorCode.NONE, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION])

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Role } from '../../../src/raft/types.ts'
 import { Cluster } from './cluster.ts'
+import { batchesOf } from './kept-batches.ts'
 import { PARTITION } from './node.ts'
 
 describe('replicas of a partition', () => {
@@ -13,7 +14,7 @@ describe('replicas of a partition', () => {
     }
     cluster.run(20)
     expect(cluster.acknowledged.size).toBe(50)
-    const all = cluster.nodes.map(({ group }) => cluster.batchesOf(group!.log))
+    const all = cluster.nodes.map(({ group }) => batchesOf(group!.log))
     expect(all[0]).toHaveLength(50)
     expect(all[1]).toEqual(all[0])
     expect(all[2]).toEqual(all[0])

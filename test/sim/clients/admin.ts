@@ -5,6 +5,10 @@ import { CELL } from '../../broker/world.ts'
 import type { SimCluster } from '../sim-cluster.ts'
 import { safe } from '../sim-error.ts'
 
+const TRANSIENT: readonly number[] = [
+  ...[ErrorCode.NOT_CONTROLLER, ErrorCode.KAFKA_STORAGE_ERROR, ErrorCode.REQUEST_TIMED_OUT],
+]
+
 export class Admin {
   readonly #cluster: SimCluster
   readonly #configs: Readonly<Record<string, string>>
@@ -32,9 +36,10 @@ export class Admin {
       const { error, message } = response.results[0]!
       if (error === ErrorCode.NONE || error === ErrorCode.TOPIC_ALREADY_EXISTS) this.made.add(name)
       else {
-        const isTransient =
-          error === ErrorCode.NOT_CONTROLLER || error === ErrorCode.KAFKA_STORAGE_ERROR
-        safe(isTransient, () => `topic ${name} is refused: ${errorName(error)} ${message}`)
+        safe(
+          TRANSIENT.includes(error),
+          () => `topic ${name} is refused: ${errorName(error)} ${message}`,
+        )
       }
     })
   }

@@ -1,12 +1,7 @@
-/** Answers of the controller: small helpers, so that every refusal looks the same. */
+/** Answers of the controller: small helpers, so that every refusal looks the same, also where a front says it in the place of a controller that is gone. */
 import { ErrorCode } from '../base/error-code.ts'
 import { ZERO_TOPIC_ID } from '../base/ids.ts'
-import type {
-  ControllerRequest,
-  ControllerResponse,
-  Outcome,
-  TopicResult,
-} from '../image/request.ts'
+import type { ControllerRequest, ControllerResponse, Outcome, TopicResult } from './request.ts'
 
 export interface Refusal {
   readonly error: ErrorCode

@@ -1,0 +1,97 @@
+/** Requests that lead to entries of every kind, for tests of any history. */
+import type { TenantId } from '../../src/base/ids.ts'
+import type { SeededRandom } from '../../src/base/random.ts'
+import type { MetadataImage } from '../../src/image/image.ts'
+import type { ControllerRequest } from '../../src/image/request.ts'
+import { BROKER, GROUP, resource, SET, TOPIC } from './controller.ts'
+
+const BROKERS = 4
+
+/** `image` is of those who are asked: by it moves are ended that are under way. */
+export function someCommand(
+  image: MetadataImage,
+  tenantId: TenantId,
+  random: SeededRandom,
+): ControllerRequest {
+  const name = () => `t${random.below(5)}${random.chance(0.5) ? '.' : '_'}x`
+  const makers: (() => ControllerRequest)[] = [
+    () => created(random, name),
+    () => created(random, name),
+    () => ({ kind: 'delete-topics', topics: [{ name: name() }] }),
+    () => ({
+      kind: 'create-partitions',
+      validateOnly: false,
+      topics: [{ name: name(), count: 2 + random.below(9), assignments: null }],
+    }),
+    () => ({ kind: 'allocate-producer-ids', count: 1 + random.below(9) }),
+    () => configured(random, name()),
+    () => configured(random, name()),
+    () => registered(random),
+    () => moved(random, name()),
+    () => moved(random, name()),
+    () => settled(image, tenantId, random) ?? moved(random, name()),
+    () => ({ kind: 'list-reassignments', topics: null }),
+  ]
+  return makers[random.below(makers.length)]!()
+}
+
+const created = (random: SeededRandom, name: () => string): ControllerRequest => ({
+  kind: 'create-topics',
+  validateOnly: false,
+  topics: Array.from({ length: 1 + random.below(3) }, () => ({
+    name: name(),
+    partitions: 1 + random.below(5),
+    replicationFactor: 1 + random.below(3),
+    assignments: [],
+    configs: random.chance(0.3) ? [{ name: 'retention.ms', value: `${random.below(9)}` }] : [],
+  })),
+})
+
+function configured(random: SeededRandom, topic: string): ControllerRequest {
+  const [type, name, config] = (
+    [
+      [TOPIC, topic, 'retention.ms'],
+      [BROKER, random.chance(0.5) ? '1' : '', 'log.retention.ms'],
+      [GROUP, `g/${random.below(3)}`, 'consumer.session.timeout.ms'],
+    ] as const
+  )[random.below(3)]!
+  const operation = random.chance(0.4) ? 1 : SET
+  const change = [config, operation, String(45_000 + random.below(3))] as const
+  const resources = [resource(type, name, change)]
+  return { kind: 'alter-configs', incremental: true, validateOnly: false, nodeId: 1, resources }
+}
+
+const registered = (random: SeededRandom): ControllerRequest => ({
+  kind: 'register-broker',
+  cellId: 1,
+  brokerId: 1 + random.below(BROKERS),
+  directoryId: random.below(1_000).toString(16).padStart(32, '0'),
+  rack: random.chance(0.5) ? `r${random.below(2)}` : null,
+})
+
+function moved(random: SeededRandom, name: string): ControllerRequest {
+  const first = random.below(BROKERS)
+  const replicas = Array.from(
+    { length: 1 + random.below(3) },
+    (_, i) => ((first + i) % BROKERS) + 1,
+  )
+  const partitions = [{ index: random.below(4), replicas: random.chance(0.2) ? null : replicas }]
+  const topics = [{ name, partitions }]
+  return { kind: 'alter-reassignments', allowReplicationFactorChange: true, topics }
+}
+
+/** A leader's word that a move is done. */
+function settled(
+  image: MetadataImage,
+  tenantId: TenantId,
+  random: SeededRandom,
+): ControllerRequest | null {
+  const moving = [...image.movingPartitions()]
+  const number = moving[random.below(Math.max(1, moving.length))]
+  const partition = number === undefined ? undefined : image.partition(number)
+  if (number === undefined || partition?.topic.tenantId !== tenantId) return null
+  const { topic, index } = partition
+  const generation = image.moveGenerationOf(number)
+  const replicas = image.wantedReplicasOf(number)
+  return { kind: 'replicas-settled', topicId: topic.topicId, index, generation, replicas }
+}
