@@ -25,7 +25,10 @@ const SMALLER: Readonly<Record<string, readonly string[]>> = {
   'kill-leader': ['topics.replicationFactor=1', 'topics.configs={}'],
 }
 
-test.each(workloadNames())('%s: what one side counts is what the other has', async (name) => {
+/** What is written while another reads from the beginning again and again has no one count: see `move.test.ts`. */
+const counted = workloadNames().filter((name) => name !== 'move-replicas')
+
+test.each(counted)('%s: what one side counts is what the other has', async (name) => {
   const workload = readWorkload(name, SMALLER[name])
   const result = await run(workload, { keep: true, pids: [engine.pid] })
   await expectSameCounts(engine.bootstrap, workload, result)
