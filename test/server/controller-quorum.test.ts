@@ -48,6 +48,15 @@ const isWhole = (brokers: readonly string[], leader = 1) =>
     { timeout: 25_000, interval: 50 },
   )
 
+const REST_MS = 3_000
+
+/** Nobody is elected any more. After {@link isWhole}. */
+async function isAtRest(brokers: readonly string[]): Promise<void> {
+  const { leader, epoch } = await quorumOf(brokers)
+  await new Promise((resolve) => setTimeout(resolve, REST_MS))
+  expect(await quorumOf(brokers)).toMatchObject({ leader, epoch })
+}
+
 describe('the controller', () => {
   test('has three voters soon after the first start, and one where there are fewer brokers', async () => {
     const { griot } = await start()
@@ -89,6 +98,7 @@ describe('the controller', () => {
     console.log(`the controller's brokers killed: ${gaps.join('; ')}`)
     // elected away from broker 1 and back
     expect(epochs[0]).toBeGreaterThan(2)
+    await isAtRest(griot.brokers)
   }, 120_000)
 
   test('goes on while broker 1 hangs, is cut off from one, and while its disk fails', async () => {
@@ -115,6 +125,7 @@ describe('the controller', () => {
     }
     console.log(`broker 1 ${gaps.join('; ')}`)
     await isWhole(griot.brokers)
+    await isAtRest(griot.brokers)
   }, 120_000)
 
   test('is filled again where a directory was lost, each in turn, and forgets nothing', async () => {
