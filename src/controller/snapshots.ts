@@ -151,9 +151,10 @@ export class MetadataSnapshots {
     if (!this.#isChanged || !(isWanted || this.#isDue(nowMs))) return 0
     this.#bytes = 0
     this.#sinceMs = nowMs
-    this.#begunFor = committed
     const id = { offset: committed, epoch: this.#log.epochBefore(committed) }
-    return store.begin(id, encoded(restate())) ? 1 : 0
+    if (!store.begin(id, encoded(restate()))) return 0
+    this.#begunFor = committed
+    return 1
   }
 
   /** Of what was begun here, if it has ended since. */
