@@ -1,5 +1,6 @@
 /** Who keeps the metadata of a running engine, and a stream of changes to it by a real client, told apart from what became of them. */
-import type { Admin } from 'kafkajs'
+import { type Admin, Kafka, logLevel } from 'kafkajs'
+import { expect, vi } from 'vitest'
 import { KafkaClient } from '../../src/kafka-client/client.ts'
 import { describeQuorum } from '../../src/protocol/55-describe-quorum.ts'
 
@@ -36,6 +37,23 @@ export async function quorumOf(bootstrap: readonly string[]): Promise<Quorum> {
   } finally {
     client.close()
   }
+}
+
+/** All three vote, have everything, and broker 1 leads. */
+export const isWhole = (brokers: readonly string[], leader = 1) =>
+  vi.waitFor(
+    async () => {
+      const { leader: found, voters, lagging } = await quorumOf(brokers)
+      expect({ found, voters, lagging }).toEqual({ found: leader, voters: [1, 2, 3], lagging: [] })
+    },
+    { timeout: 25_000, interval: 50 },
+  )
+
+/** Connected, with as many tries as kafkajs has by default. */
+export const adminAt = async (brokers: readonly string[]): Promise<Admin> => {
+  const made = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin()
+  await made.connect()
+  return made
 }
 
 export interface Changes {
