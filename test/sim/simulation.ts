@@ -249,8 +249,18 @@ export class Simulation {
       const what = `terms of the metadata ${before}, then ${after}; ${controllers} controllers since all is well`
       throw new LivenessError(`controllers do not come to rest: ${what}\n${this.describe()}`)
     }
-    const why = this.#unsettled()
-    if (why !== null) throw new LivenessError(`no more at rest: ${why}\n${this.describe()}`)
+    this.#settleAgain()
+  }
+
+  /** Partitions that go to their preferred leaders by now are soon there. */
+  #settleAgain(): void {
+    const untilMs = this.cluster.nowMs + QUIET_MS
+    for (let why = this.#unsettled(); why !== null; why = this.#unsettled()) {
+      if (this.cluster.nowMs > untilMs) {
+        throw new LivenessError(`no more at rest: ${why}\n${this.describe()}`)
+      }
+      this.#step(5)
+    }
   }
 
   #checkEnd(): void {
