@@ -145,7 +145,8 @@ export class Replication {
     })
     this.#stepping = new SteppingDown({
       isFull: () => this.isYielding,
-      groups: () => this.#host.groups(),
+      // what the controller writes goes on when a disk is full
+      groups: () => this.#host.groups().filter(({ partition }) => partition !== METADATA_PARTITION),
       touch: (group) => this.#host.touch(group),
     })
     this.#metadata = this.#newMetadata(options)
