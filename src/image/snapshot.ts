@@ -12,8 +12,11 @@ export const SNAPSHOT_CHUNK_ENTRIES = 5_000
 
 const byKey = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
-/** Entries that make `image` from nothing, in an order that depends on the state alone. */
-export function* imageEntries(image: MetadataImage): IterableIterator<MetadataEntry> {
+/** Entries that make `image` from nothing, in an order that depends on the state alone, but for topics unless they are `sorted`. */
+export function* imageEntries(
+  image: MetadataImage,
+  { sorted }: { readonly sorted: boolean },
+): IterableIterator<MetadataEntry> {
   if (image.clusterId === '') return
   yield {
     kind: 'cluster-formed',
@@ -29,7 +32,7 @@ export function* imageEntries(image: MetadataImage): IterableIterator<MetadataEn
     const { tenantId, name, clusterId, cellId, nextProducerId } = tenant
     yield { kind: 'tenant-created', tenantId, name, clusterId, cellId }
     yield* configEntries(tenant)
-    for (const topic of image.topics(tenantId)) {
+    for (const topic of sorted ? tenant.topics() : tenant.unsortedTopics()) {
       end = Math.max(end, topic.numberOf((topic.partitionCount - 1) as PartitionIndex) + 1)
       yield* topicEntries(image, topic)
     }
@@ -45,7 +48,7 @@ export function imageHash(image: MetadataImage): string {
   // loaded only for this: it would take each thread 5 ms of its start
   const crypto = createRequire(import.meta.url)('node:crypto') as typeof import('node:crypto')
   const hash = crypto.createHash('sha256')
-  for (const entry of imageEntries(image)) hash.update(JSON.stringify(entry))
+  for (const entry of imageEntries(image, { sorted: true })) hash.update(JSON.stringify(entry))
   return hash.digest('hex')
 }
 
@@ -54,7 +57,7 @@ export function* snapshotMessages(
   image: MetadataImage,
   epoch: number,
 ): IterableIterator<MetadataMessage> {
-  const all = imageEntries(image)
+  const all = imageEntries(image, { sorted: false })
   let next = all.next()
   for (let first = 0; next.done !== true; ) {
     const entries: MetadataEntry[] = []
