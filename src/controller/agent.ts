@@ -160,7 +160,8 @@ export class ControllerAgent {
     const { term } = this.#log
     const wasDeposed = term !== this.#term && this.#term !== 0 ? this.#depose() : 0
     this.#term = term
-    if (this.#log.failure !== null) return wasDeposed + this.#onFailure()
+    if (this.#log.failure !== null)
+      return wasDeposed + this.#onFailure() + this.#announcements.sendOne()
     const applied = this.#phase === 'follows' ? this.#follow(nowMs) : 0
     if (term === 0) return wasDeposed + applied + this.#handBack()
     // what is here and not applied was committed in an earlier term
@@ -190,7 +191,7 @@ export class ControllerAgent {
     return [...this.#messages()]
   }
 
-  #messages(): Iterable<MetadataMessage> & Iterator<MetadataMessage> {
+  #messages(): IterableIterator<MetadataMessage> {
     return snapshotMessages(this.#image, this.#term)
   }
 

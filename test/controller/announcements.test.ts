@@ -156,6 +156,33 @@ describe('a controller with many topics', () => {
     expect(joined.topicCount).toBe(TOPICS + 2)
   })
 
+  it('deposed while it tells one, it tells all when it leads again, and that one nothing besides', () => {
+    const { agent, log: own, events, follower, joined, turn, join } = elected(log)
+    for (let turns = 0; turns < 3; turns++) turn()
+    join()
+    turn()
+    events.length = 0
+    own.follow()
+    agent.doWork(0)
+    own.lead(9)
+    for (let turns = 0; turns < 4; turns++) turn()
+    expect(events).toHaveLength(3)
+    for (const event of events) expect(event).toMatchObject({ to: 'all', message: { epoch: 9 } })
+    expect(agent.serves).toBe(true)
+    for (const image of [follower, joined]) expect(image.hash()).toBe(agent.image.hash())
+  })
+
+  it('tells one who comes later while the disk of its log fails, too', () => {
+    const { agent, log: own, events, joined, turn, join } = elected(log)
+    for (let turns = 0; turns < 3; turns++) turn()
+    own.failure = 'EIO'
+    events.length = 0
+    join()
+    for (let turns = 0; turns < 3; turns++) agent.doWork(0)
+    expect(events).toMatchObject([{ to: 'one' }, { to: 'one' }, { to: 'one' }])
+    expect(joined.hash()).toBe(agent.image.hash())
+  })
+
   it('tells nobody what it may not say: it does not lead', () => {
     const { agent, log: own, events, turn, join } = elected(log)
     for (let turns = 0; turns < 3; turns++) turn()
