@@ -150,10 +150,8 @@ export class SimNode {
 
   /** To one that begins anew: what is published from now on follows on it. */
   bringUpToDate(broker: BrokerId): void {
-    if (!this.controller.serves) return
-    for (const message of this.controller.snapshot()) {
-      this.control.post(brokerPeer(CELL, broker), message)
-    }
+    const peer = brokerPeer(CELL, broker)
+    this.controller.bringUpToDate(peer, (message) => this.control.post(peer, message))
   }
 
   #newController(): ControllerAgent {
