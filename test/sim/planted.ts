@@ -125,13 +125,6 @@ export const PLANTED: readonly PlantedBug[] = [
     only: ['thread-death', 'topic-changes', 'lost-directory'],
   },
   {
-    name: 'metadata of a controller that is none any more is taken',
-    file: 'image/image.ts',
-    find: 'if (message.epoch < image.epoch) return false\n  image.noteEpoch(message.epoch)',
-    replace: '',
-    only: ['cut', 'hang', 'mid-turn-death', 'topic-changes'],
-  },
-  {
     name: 'a coordinator answers before its records are committed',
     file: 'broker/coordinators.ts',
     find: 'const isCommitted = !this.#uncommitted.has(partition) && !partition.isStaged',
@@ -163,6 +156,14 @@ export const PLANTED: readonly PlantedBug[] = [
 
 /** Not shown by 24 seeds of those faults, so far: what they break is not looked for closely enough, or needs more than three replicas. */
 export const UNCAUGHT: readonly PlantedBug[] = [
+  // a broker must start anew while one that is cut off still takes itself for the controller: one seed of 200 has shown it
+  {
+    name: 'metadata of a controller that is none any more is taken',
+    file: 'image/image.ts',
+    find: 'if (message.epoch < image.epoch) return false\n  image.noteEpoch(message.epoch)',
+    replace: '',
+    only: ['cut', 'hang', 'mid-turn-death', 'topic-changes'],
+  },
   {
     name: 'a forgetful voter: votes are told before they are durable',
     file: 'broker/replication/promises.ts',
