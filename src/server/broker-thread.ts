@@ -333,7 +333,7 @@ function onOtherMessage(
       return
     case 'broker-back':
       broker.replacePeer(connectSuccessor(data.wiring, message, control))
-      if (controller?.serves) bringUpToDate(controller, message, control)
+      bringUpToDate(controller, message, control)
       return
     case 'chaos':
       if (message.chaos.fault === 'partition') {
@@ -365,12 +365,12 @@ function onOtherMessage(
 
 /** A broker that begins anew has no image; deltas that are published from now on follow on this one. */
 function bringUpToDate(
-  controller: ControllerAgent,
+  controller: ControllerAgent | null,
   { cellId, brokerId }: BrokerBack,
   control: PolledPorts,
 ): void {
   const peer = brokerPeer(asCellId(cellId), asBrokerId(brokerId))
-  for (const message of controller.snapshot()) control.post(peer, message)
+  controller?.bringUpToDate(peer, (message) => control.post(peer, message))
 }
 
 /** Tells the server once commands can be answered. */

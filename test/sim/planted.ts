@@ -104,6 +104,27 @@ export const PLANTED: readonly PlantedBug[] = [
     only: ['lost-directory', 'topic-changes'],
   },
   {
+    name: 'topics that an earlier try has deleted are unknown to the next controller',
+    file: 'controller/delete-topics.ts',
+    find: 'isRepeat && knownId !== undefined &&',
+    replace: 'isRepeat && knownId === undefined &&',
+    only: ['hang', 'thread-death', 'topic-changes', 'late-messages', 'slow-flush', 'cut'],
+  },
+  {
+    name: 'a topic that an earlier try has made is refused by the next controller',
+    file: 'controller/create-topics.ts',
+    find: 'if (there !== undefined && there.topicId === topicId) return made(there)',
+    replace: 'void made',
+    only: ['hang', 'thread-death', 'topic-changes', 'late-messages', 'slow-flush', 'cut'],
+  },
+  {
+    name: 'snapshots of the metadata forget which numbers deleted topics have had',
+    file: 'controller/restate.ts',
+    find: "yield { kind: 'next-partition', next: nextPartition }",
+    replace: 'void nextPartition',
+    only: ['thread-death', 'topic-changes', 'lost-directory'],
+  },
+  {
     name: 'a coordinator answers before its records are committed',
     file: 'broker/coordinators.ts',
     find: 'const isCommitted = !this.#uncommitted.has(partition) && !partition.isStaged',

@@ -33,6 +33,8 @@ describe('simulated brokers, controller, front and clients', () => {
       let faults = 0
       let commits = 0
       let read = 0
+      let snapshots = 0
+      let cuts = 0
       const failed: string[] = []
       for (let seed = 1; seed <= SEEDS; seed++) {
         if (OPEN.has(seed)) continue
@@ -42,6 +44,8 @@ describe('simulated brokers, controller, front and clients', () => {
         faults += result.faults
         commits += result.commits
         read += result.read
+        snapshots += result.snapshots
+        if (result.metadataStart > 0) cuts++
       }
       expect(failed).toEqual([])
       // a simulator in which nothing happens finds nothing
@@ -49,6 +53,8 @@ describe('simulated brokers, controller, front and clients', () => {
       expect(faults).toBeGreaterThan(SEEDS * 5)
       expect(commits).toBeGreaterThan(SEEDS * 20)
       expect(read).toBeGreaterThan(SEEDS * 100)
+      expect(snapshots).toBeGreaterThan(SEEDS * 4)
+      expect(cuts).toBeGreaterThan(SEEDS / 4)
     },
     TIMEOUT_MS,
   )

@@ -47,6 +47,10 @@ const SWEEP_MS = 1_000
 const STEP_MS = 10
 /** A replica that has failed is opened again after this. */
 const RETRY_MS = 1_000
+/** One that was offered leadership, and did not keep it, is offered it again after so long, and after twice as long each time … */
+const OFFER_AGAIN_MS = 10_000
+/** … up to this: what is wrong with it may last, and each change of controllers costs a pause. */
+const OFFER_AGAIN_MS_MAX = 600_000
 /** A replica whose disk has refused a write does not lead for so long. */
 const UNFIT_MS = 5_000
 /** Nobody leads for so long: it is said, since nothing can be changed, and no broker begins, before somebody does. */
@@ -80,6 +84,10 @@ export class MetadataGroup implements EntryLog, GroupOwner {
   /** Where the image was when the voters were those that there are to be; −1: they are not. Of a leader. */
   #settledAt = -1
   #sweepAtMs = 0
+  /** Leadership was offered to the preferred replica then, … */
+  #offeredAtMs = Number.NEGATIVE_INFINITY
+  /** … and not again before so long. */
+  #offerAgainMs = OFFER_AGAIN_MS
   #leaderlessSinceMs = Number.NaN
   #nowMs = 0
 
@@ -452,7 +460,14 @@ export class MetadataGroup implements EntryLog, GroupOwner {
     const { raft } = group
     const id = this.#idOf(group, preferred)
     const isAtRest = raft.commit === raft.end && (raft.progressOf(id)?.match ?? 0) >= raft.end
-    if (isAtRest && raft.transferTo(id)) host.touch(group)
+    const sinceMs = this.#nowMs - this.#offeredAtMs
+    if (!isAtRest || sinceMs < this.#offerAgainMs || !raft.transferTo(id)) return
+    const isSoon = sinceMs < 2 * OFFER_AGAIN_MS_MAX
+    this.#offerAgainMs = isSoon
+      ? Math.min(2 * this.#offerAgainMs, OFFER_AGAIN_MS_MAX)
+      : OFFER_AGAIN_MS
+    this.#offeredAtMs = this.#nowMs
+    host.touch(group)
   }
 
   #wanted(group: ReplicaGroup): number[] {
