@@ -183,6 +183,19 @@ describe('the only voter, in another life', () => {
       expect(struck).toBeGreaterThan(3)
     },
   )
+
+  it('whenever it alone has died while others learn', () => {
+    for (let steps = 8; steps < 40; steps++) {
+      const world = new World(steps)
+      world.run(steps)
+      if (world.raft(1)?.configuration.voters.length !== 1) continue
+      world.kill(1)
+      world.renew(world.cluster.node(1))
+      world.run(20)
+      world.start(1)
+      world.until(`steps ${steps}: three voters`, () => world.isWhole && world.life(1) === 1)
+    }
+  })
 })
 
 describe('a copy of another life', () => {
@@ -207,8 +220,8 @@ describe('a copy of another life', () => {
   })
 
   /** The `at`th change of broker 2's from its start on. */
-  function struckAt(at: number, how: (world: World) => SimulatedFault | null): World {
-    const world = withOtherLife(5)
+  function struckAt(at: number, how: (world: World) => SimulatedFault | null, seed = 5): World {
+    const world = withOtherLife(seed)
     let count = 0
     world.strike(2, () => (++count === at ? how(world) : null))
     world.start(2)
@@ -237,9 +250,9 @@ describe('a copy of another life', () => {
     }
   })
 
-  it('wherever the power went', () => {
+  it.each([5, 6, 7, 8])('wherever the power went (seed %i)', (seed) => {
     for (let at = first; at <= last; at++) {
-      const world = struckAt(at, death)
+      const world = struckAt(at, death, seed)
       world.cluster.killAll(true)
       world.until(`power cut at ${at}: three voters`, () => world.isWhole && world.life(2) > 0)
       expect(world.lines.join('\n')).not.toMatch(/lost entries/)
