@@ -464,13 +464,20 @@ export class ControllerAgent {
   }
 }
 
-/** In which life a broker is, as entries tell that were written by a controller without others; 0: they do not tell. */
-export function lifeIn(entries: Iterable<Uint8Array>, cellId: CellId, brokerId: BrokerId): number {
-  let [life, offset] = [0, 0]
-  for (const bytes of entries) {
-    const entry = decodeEntry(bytes, offset++)
-    if (entry.kind !== 'broker-directory') continue
+/**
+ * In which life a broker is, as entries tell that were written by a controller without others; 0: they do not tell. `visit` calls for each of them, in order: an old log is larger
+ * than what fits into memory.
+ */
+export function lifeIn(
+  visit: (each: (offset: number, bytes: Uint8Array) => void) => void,
+  cellId: CellId,
+  brokerId: BrokerId,
+): number {
+  let life = 0
+  visit((offset, bytes) => {
+    const entry = decodeEntry(bytes, offset)
+    if (entry.kind !== 'broker-directory') return
     if (entry.cellId === cellId && entry.brokerId === brokerId) life = entry.life
-  }
+  })
   return life
 }

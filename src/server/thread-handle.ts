@@ -106,7 +106,8 @@ export class ThreadHandle {
     worker.on('error', (error) => {
       reason = error.stack ?? error.message
     })
-    worker.once('exit', () => this.fail(this.#killedFor ?? reason))
+    // what it has said of its end may be on its way still
+    worker.once('exit', () => setImmediate(() => this.fail(this.#killedFor ?? reason)))
   }
 
   keepAlive(isWanted: boolean): void {
