@@ -151,7 +151,8 @@ export class BrokerAgent {
     this.#replication = this.#newReplication(options)
     this.#inbox = new ControlInbox(options.control, (envelope) => this.#onControl(envelope))
     const drainControl = () => this.#inbox.drainMidTurn()
-    const isWhole = () => !this.#follower.isPartial
+    const isWhole = () => this.#follower.isWhole
+    const isImageCurrent = () => this.#follower.isCurrent
     this.#partitions = new LeaderPartitions({
       brokerId,
       image,
@@ -160,7 +161,7 @@ export class BrokerAgent {
       links: this.#links,
       counters: new BrokerCounters(options.counters),
       drainControl,
-      isImageWhole: isWhole,
+      isImageWhole: isImageCurrent,
     })
     const partitions = this.#partitions
     this.#produce = new ProduceHandler(partitions, this.#buffers, drainControl)
@@ -175,7 +176,7 @@ export class BrokerAgent {
     this.#epochEnd = new EpochEndHandler(partitions)
     this.#handlers = this.#links.map((link) => this.#handlerOf(link))
     const flushesPending = () => options.flush.pending
-    const shared = { image, partitions, settings: this.#settings, flushesPending }
+    const shared = { image, isImageCurrent, partitions, settings: this.#settings, flushesPending }
     this.#questions = new Questions({ ...options, image, partitions })
     this.#maintenance = new Maintenance({ ...options, ...shared })
     this.#follower = new MetadataFollower({

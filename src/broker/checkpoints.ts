@@ -45,6 +45,9 @@ interface Making {
   writer: CheckpointWriter | null
 }
 
+/** Nothing is wrong with what is written here: what is copied cannot be read. */
+class SourceError extends CheckpointError {}
+
 const byOffset = (a: SnapshotId, b: SnapshotId) => a.offset - b.offset || a.epoch - b.epoch
 
 /**
@@ -112,8 +115,8 @@ export class Checkpoints implements SnapshotStore {
   }
 
   /**
-   * Takes over another replica's newest snapshot, checked while it is copied, a slice a turn; whatever is being written here is let go of. `done` is called
-   * once there is one here of `fromOffset` or later, durable, or with why there is none.
+   * Takes over another replica's newest snapshot, checked while it is copied, a slice a turn, or the older one where that cannot be read to its end; whatever is
+   * being written here is let go of. `done` is called once there is one here of `fromOffset` or later, durable, or with why there is none.
    */
   copyFrom(directory: string, fromOffset: number, done: Making['done']): void {
     if (this.covers(fromOffset)) {
@@ -122,15 +125,24 @@ export class Checkpoints implements SnapshotStore {
     }
     const { disk } = this.#options.environment
     this.#letGo()
-    const id = newestIn(disk, directory)
-    if (id === undefined || id.offset < fromOffset) {
-      done(new CheckpointError(`${directory} has no snapshot of offset ${fromOffset} or later`))
-    } else this.#begin(id, copies(disk, `${directory}/${checkpointName(id)}`, id), done)
+    const found = foundIn(disk, directory).filter(({ offset }) => offset >= fromOffset)
+    if (found.length > 0) this.#copy(directory, found.reverse(), done)
+    else done(new CheckpointError(`${directory} has no snapshot of offset ${fromOffset} or later`))
+  }
+
+  /** The first of `ids` that can be read. */
+  #copy(directory: string, [id, ...others]: readonly SnapshotId[], done: Making['done']): void {
+    const { disk } = this.#options.environment
+    const path = `${directory}/${checkpointName(id!)}`
+    this.#begin(id!, copies(disk, path, id!), (failed) => {
+      if (failed instanceof SourceError && others.length > 0) this.#copy(directory, others, done)
+      else done(failed)
+    })
   }
 
   search(fromOffset: number): void {
     const { environment, others = [] } = this.#options
-    const newest = (directory: string) => newestIn(environment.disk, directory)?.offset ?? -1
+    const newest = (directory: string) => foundIn(environment.disk, directory).at(-1)?.offset ?? -1
     // by turns, so that none which cannot be read is in the way of the others for ever
     const from = this.#searches++
     for (let i = 0; i < others.length; i++) {
@@ -290,16 +302,23 @@ const checkpointsIn = (disk: Disk, directory: string): SnapshotId[] =>
     .sort(byOffset)
 
 /** What cannot be looked at has none. */
-function newestIn(disk: Disk, directory: string): SnapshotId | undefined {
+function foundIn(disk: Disk, directory: string): SnapshotId[] {
   try {
-    return checkpointsIn(disk, directory).at(-1)
+    return checkpointsIn(disk, directory)
   } catch (error) {
     if (!(error instanceof DiskError)) throw error
-    return undefined
+    return []
   }
 }
 
-/** Each to be kept until it is written. */
+/** Each to be kept until it is written. Throws {@link SourceError}. */
 function* copies(disk: Disk, path: string, id: SnapshotId): IterableIterator<Uint8Array> {
-  for (const bytes of readCheckpoint(disk, path, id)) yield bytes.slice()
+  try {
+    for (const bytes of readCheckpoint(disk, path, id)) yield bytes.slice()
+  } catch (error) {
+    if (error instanceof CheckpointError || error instanceof DiskError) {
+      throw new SourceError(error.message)
+    }
+    throw error
+  }
 }

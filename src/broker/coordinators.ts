@@ -35,8 +35,6 @@ const WAITING_CALLS_MAX = 1_000
 const TIMERS_PER_TURN = 256
 /** A coordinator in which nobody lives and that nobody asks is dropped, and loaded again when it is needed. */
 const UNLOAD_AFTER_MS = 600_000
-/** Timers that fell due while the image was being begun anew are looked at again after this. */
-const IMAGE_RETRY_MS = 100
 
 /**
  * The coordinators whose partitions this broker leads: loaded from their logs at the first call, asked, and answered for once
@@ -67,7 +65,6 @@ export class Coordinators {
 
   /** Something is to be done in the next turn, whatever comes. */
   get hasWork(): boolean {
-    if (this.#loading.size === 0 || !this.#options.isImageWhole()) return false
     for (const { waitsForFlush } of this.#loading) if (!waitsForFlush) return true
     return false
   }
@@ -145,8 +142,6 @@ export class Coordinators {
     if (known?.ledTerm === replica.ledTerm) return known
     // others may have written since
     if (known !== undefined) this.#unload(known)
-    // to admit it may have taken in the first part of an image
-    if (!this.#options.isImageWhole()) return ErrorCode.COORDINATOR_LOAD_IN_PROGRESS
     const coordinator = this.#options.newCoordinator(replica.topic)
     if (coordinator === null) return ErrorCode.INVALID_REQUEST
     const log = this.#partitions.open(replica)
@@ -170,7 +165,6 @@ export class Coordinators {
   }
 
   #load(partition: CoordinatorPartition): number {
-    if (!this.#options.isImageWhole()) return 0
     const replica = this.#replicaOf(partition)
     if (replica === null) return 1
     const { table, nowMs, wallMs } = this.#partitions
@@ -451,12 +445,6 @@ export class Coordinators {
 
   #onTimer(partition: CoordinatorPartition, nowMs: number): void {
     partition.timer = null
-    if (!this.#options.isImageWhole()) {
-      const { timers } = this.#partitions.table
-      const again = (atMs: number) => this.#onTimer(partition, atMs)
-      partition.timer = timers.schedule(nowMs + IMAGE_RETRY_MS, again)
-      return
-    }
     const { coordinator } = partition
     if (nowMs >= partition.usedAtMs + UNLOAD_AFTER_MS) {
       if (this.#mayGo(partition)) {

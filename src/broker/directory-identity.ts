@@ -33,7 +33,12 @@ const TEXT = /^version=(\d+)\ndirectory\.id=([0-9a-f]{32})\n$/
 export function openDirectoryIdentity(options: DirectoryIdentityOptions): DirectoryIdentity {
   const { disk, root, flush, random } = options
   const path = `${root}/${IDENTITY_FILE}`
-  if (disk.exists(path)) return { directoryId: read(disk, path), isNew: false }
+  if (disk.exists(path)) {
+    const directoryId = read(disk, path)
+    // a thread that died as it was drawn may not have come to that
+    for (const one of [path, root]) flush.request(one, () => {})
+    return { directoryId, isNew: false }
+  }
   const directoryId = Array.from({ length: 4 }, () => hex(random.uint32())).join('')
   const text = `version=${VERSION}\ndirectory.id=${directoryId}\n`
   disk.writeFileAtomic(path, new TextEncoder().encode(text))

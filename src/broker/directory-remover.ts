@@ -7,6 +7,15 @@ interface Removal {
   readonly number: PartitionNumber | null
   readonly directory: string
   names: string[] | null
+  /** Some of it may be gone already. */
+  isBegun: boolean
+}
+
+export interface DirectoryRemoverOptions {
+  /** Files that are removed in a turn. */
+  readonly perTurn: number
+  /** Whether nothing names a directory that was found on disk: asked again when its turn has come. */
+  readonly isOrphan: (directory: string) => boolean
 }
 
 const RETRY_MS = 5_000
@@ -17,13 +26,13 @@ const RETRY_MS = 5_000
  */
 export class DirectoryRemover {
   readonly #environment: LogEnvironment
-  readonly #perTurn: number
+  readonly #options: DirectoryRemoverOptions
   readonly #queue: Removal[] = []
   #notBeforeMs = 0
 
-  constructor(environment: LogEnvironment, perTurn: number) {
+  constructor(environment: LogEnvironment, options: DirectoryRemoverOptions) {
     this.#environment = environment
-    this.#perTurn = perTurn
+    this.#options = options
   }
 
   get pending(): number {
@@ -40,12 +49,16 @@ export class DirectoryRemover {
   }
 
   add(number: PartitionNumber | null, directory: string): void {
-    this.#queue.push({ number, directory, names: null })
+    this.#queue.push({ number, directory, names: null, isBegun: false })
   }
 
   doWork(nowMs: number): number {
     const removal = this.#queue[0]
     if (removal === undefined || nowMs < this.#notBeforeMs) return 0
+    if (this.#isNeeded(removal)) {
+      this.#queue.shift()
+      return 1
+    }
     try {
       if (this.#removeSome(removal)) this.#queue.shift()
     } catch (error) {
@@ -58,11 +71,17 @@ export class DirectoryRemover {
     return 1
   }
 
+  /** What has been begun is finished: a replica must not come up with half of its files. */
+  #isNeeded({ number, directory, isBegun }: Removal): boolean {
+    return number === null && !isBegun && !this.#options.isOrphan(directory)
+  }
+
   /** True when the directory is gone. */
   #removeSome(removal: Removal): boolean {
     const { disk, recoveryPoints } = this.#environment
     removal.names ??= disk.list(removal.directory)
-    for (let i = 0; i < this.#perTurn; i++) {
+    removal.isBegun = true
+    for (let i = 0; i < this.#options.perTurn; i++) {
       const name = removal.names.pop()
       if (name === undefined) break
       this.#removeFile(`${removal.directory}/${name}`)

@@ -18,6 +18,8 @@ export interface MaintenanceOptions {
   readonly cellId: CellId
   readonly brokerId: BrokerId
   readonly image: MetadataView
+  /** It is whole, and no newer one has begun to come. */
+  readonly isImageCurrent: () => boolean
   readonly partitions: LeaderPartitions
   readonly settings: BrokerSettings
   /** Flushes asked for and not answered. */
@@ -48,7 +50,10 @@ export class Maintenance {
     const { environment, settings, image, partitions, root, cellId, brokerId } = options
     const { disk, clock } = environment
     const { table } = partitions
-    this.#remover = new DirectoryRemover(environment, settings.removalsPerTurn)
+    this.#remover = new DirectoryRemover(environment, {
+      perTurn: settings.removalsPerTurn,
+      isOrphan: (directory) => this.#orphans.isOrphan(directory),
+    })
     this.#orphans = new OrphanSearch({ disk, root, cellId, brokerId, image }, (directory) =>
       this.#onOrphan(directory),
     )
@@ -60,7 +65,7 @@ export class Maintenance {
   }
 
   get nextTimerAtMs(): number {
-    if (this.#toRecover.length > 0 || this.#searching) return 0
+    if (this.#toRecover.length > 0 || this.#maySearch) return 0
     return Math.min(
       this.#sweep.nextTimerAtMs,
       this.#remover.nextTimerAtMs,
@@ -119,12 +124,17 @@ export class Maintenance {
 
   doWork(nowMs: number): number {
     let work = this.#recoverOne()
-    if (this.#searching) work += this.#search()
+    if (this.#maySearch) work += this.#search()
     work += this.#remover.doWork(nowMs)
     work += this.#sweep.doWork(nowMs)
     work += this.#cleaner.doWork(nowMs)
     if (nowMs >= this.#tickAtMs) work += this.#tick(nowMs)
     return work
+  }
+
+  /** What an image that is still to come names must not be taken for an orphan; once it is whole, the search begins anew. */
+  get #maySearch(): boolean {
+    return this.#searching && this.#options.isImageCurrent()
   }
 
   #nextTickMs(): number {

@@ -19,7 +19,7 @@ export interface MetadataFollowerOptions {
   readonly onTopicsDeleted: (topics: readonly TopicView[]) => void
   /** Configs of some topics have changed. */
   readonly onConfigs: (isChanged: (topic: TopicView) => boolean) => void
-  /** The image was begun anew and is whole (again): whatever it does not name is gone. */
+  /** Another image, whole, has taken the place of the one before: whatever it does not name is gone. */
   readonly onWhole: () => void
 }
 
@@ -32,23 +32,19 @@ interface Gone {
 export class MetadataFollower {
   readonly #options: MetadataFollowerOptions
   #controller: PeerName | null = null
-  #isPartial = true
-  #isWhole = false
-  /** What the image held when it was begun anew. */
-  #before: TopicView[] = []
 
   constructor(options: MetadataFollowerOptions) {
     this.#options = options
   }
 
-  /** Whether the image has been whole since the start. */
+  /** An image has come: what is to be seen has been whole since. */
   get isWhole(): boolean {
-    return this.#isWhole
+    return this.#options.image.isWhole
   }
 
-  /** A snapshot has begun to come, and more of it follows. */
-  get isPartial(): boolean {
-    return this.#isPartial
+  /** And no newer one has begun to come: what is not named is not there. */
+  get isCurrent(): boolean {
+    return this.isWhole && !this.#options.image.isBegunAnew
   }
 
   /** Who has published last, of the latest term; null before the first. */
@@ -58,40 +54,34 @@ export class MetadataFollower {
 
   /** From a controller that is none any more it is ignored. */
   onMetadata(message: MetadataMessage, from: PeerName): void {
-    const { image, onGone, onConfigs, onWhole } = this.#options
+    const { image } = this.#options
     if (message.epoch < image.epoch) return
     this.#controller = from
-    if (message.first === 0) this.#beginAnew()
+    if (message.first === 0 || image.isBegunAnew) this.#takePart(message)
+    else this.#takeDelta(message)
+  }
+
+  /** Of an image that nobody sees before it is whole. */
+  #takePart(message: MetadataMessage): void {
+    const { image, onWhole } = this.#options
+    applyMetadata(image, message, (before) => {
+      onWhole()
+      const isGone = ({ tenantId, topicId }: TopicView) =>
+        image.topicById(tenantId, topicId) === undefined
+      this.#tellDeleted(Array.from(before.allTopics()).filter(isGone))
+    })
+  }
+
+  #takeDelta(message: MetadataMessage): void {
+    const { image, onGone, onConfigs } = this.#options
     // asked before the image forgets them
     const gone = message.entries.flatMap((entry) => this.#goneBy(entry))
     const deleted = message.entries.flatMap((entry) => this.#deletedBy(entry))
     applyMetadata(image, message)
     for (const { number, directory } of gone) onGone(number, directory)
-    if (this.#isPartial) this.#before.push(...deleted)
-    else this.#tellDeleted(deleted)
+    this.#tellDeleted(deleted)
     const isChanged = changedBy(message.entries)
-    if (isChanged !== null && !this.#isPartial) onConfigs(isChanged)
-    if (message.more === true || !this.#isPartial) return
-    this.#isPartial = false
-    this.#isWhole = true
-    onWhole()
-    const before = this.#before
-    this.#before = []
-    this.#tellDeleted(
-      before.filter(({ tenantId, topicId }) => image.topicById(tenantId, topicId) === undefined),
-    )
-  }
-
-  /** Once more before it is whole, perhaps: topics of then and of now are looked for. */
-  #beginAnew(): void {
-    const { image } = this.#options
-    this.#isPartial = true
-    const known = new Set(this.#before.map(({ topicId }) => topicId))
-    for (const { tenantId } of image.tenants()) {
-      for (const topic of image.topics(tenantId)) {
-        if (!known.has(topic.topicId)) this.#before.push(topic)
-      }
-    }
+    if (isChanged !== null) onConfigs(isChanged)
   }
 
   #tellDeleted(topics: readonly TopicView[]): void {

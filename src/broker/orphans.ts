@@ -38,15 +38,24 @@ export class OrphanSearch {
     const tenant = this.#tenants.pop()
     if (tenant === undefined) return 0
     const tenantId = tenant as TenantId
-    const { disk, root, image } = this.#options
+    const { disk, root } = this.#options
     for (const name of disk.list(`${root}/${tenant}`)) {
-      const [, topicId, index] = PARTITION.exec(name) ?? []
-      if (topicId === undefined) continue
-      const topic = image.topicById(tenantId, topicId as TopicId)
-      if (topic !== undefined && this.#isOurs(topic, Number(index))) continue
-      this.#found(`${root}/${tenant}/${name}`)
+      if (this.#isOrphan(tenantId, name)) this.#found(`${root}/${tenant}/${name}`)
     }
     return 1
+  }
+
+  /** Asked again of one that was found, before it is removed: its replica may have come back. */
+  isOrphan(directory: string): boolean {
+    const [tenant, name] = directory.slice(this.#options.root.length + 1).split('/')
+    return this.#isOrphan(tenant as TenantId, name!)
+  }
+
+  #isOrphan(tenantId: TenantId, name: string): boolean {
+    const [, topicId, index] = PARTITION.exec(name) ?? []
+    if (topicId === undefined) return false
+    const topic = this.#options.image.topicById(tenantId, topicId as TopicId)
+    return topic === undefined || !this.#isOurs(topic, Number(index))
   }
 
   #isOurs(topic: TopicView, index: number): boolean {

@@ -20,6 +20,7 @@ import type { EntryLog } from '../machine/entry-log.ts'
 import type { Decision } from '../machine/replicated-machine.ts'
 import type { SnapshotStore } from '../machine/snapshot-store.ts'
 import { TimelineRegistry } from '../machine/timeline.ts'
+import { Announcements } from './announcements.ts'
 import { decodeEntry, encodeEntry } from './entry-codec.ts'
 import { ControllerMachine, type ControllerSettings } from './machine.ts'
 import { StartRefusedError } from './refused.ts'
@@ -64,8 +65,11 @@ interface Parked extends Incoming {
   readonly response: ControllerResponse
 }
 
-/** `forms`: it leads, and what the cluster cannot be without is not committed yet. */
-type Phase = 'follows' | 'forms' | 'serves'
+/** `forms`: it leads, and what the cluster cannot be without is not committed yet. `publishes`: its image goes out, and stays as it is meanwhile. */
+type Phase = 'follows' | 'forms' | 'publishes' | 'serves'
+
+/** To whom an image goes that is published. */
+const EVERYBODY = ''
 
 export class ControllerAgent {
   readonly #options: ControllerAgentOptions
@@ -76,6 +80,7 @@ export class ControllerAgent {
   #machine: ControllerMachine
   /** At the position up to which committed entries are applied. */
   readonly #image: MetadataImage
+  readonly #announcements = new Announcements()
   readonly #parked = new CommitQueue<Parked>()
   #incoming: Incoming[] = []
   /** Appended in this term and not yet committed. */
@@ -155,20 +160,38 @@ export class ControllerAgent {
     const { term } = this.#log
     const wasDeposed = term !== this.#term && this.#term !== 0 ? this.#depose() : 0
     this.#term = term
-    if (this.#log.failure !== null) return wasDeposed + this.#onFailure()
+    if (this.#log.failure !== null)
+      return wasDeposed + this.#onFailure() + this.#announcements.sendOne()
     const applied = this.#phase === 'follows' ? this.#follow(nowMs) : 0
     if (term === 0) return wasDeposed + applied + this.#handBack()
     // what is here and not applied was committed in an earlier term
     if (this.#phase === 'follows' && this.#isWhole) this.#form()
     if (this.#phase === 'follows') return wasDeposed + applied
-    const committed = this.#commit()
-    if (this.#phase === 'forms' && this.#uncommitted.length === 0) this.#serve()
+    const committed = this.#announcements.areUnderWay ? 0 : this.#commit()
+    if (this.#phase === 'forms' && this.#uncommitted.length === 0) this.#publishAll()
+    const told = this.#announcements.sendOne()
+    if (this.#announcements.areUnderWay) return wasDeposed + applied + committed + told
+    if (this.#phase === 'publishes') this.#serve()
     const decided = this.#phase === 'serves' ? this.#decide() : 0
-    return wasDeposed + applied + committed + decided
+    return wasDeposed + applied + committed + told + decided
   }
 
-  /** The whole committed image, for an agent that joins later; deltas published after this call follow on it. Only of one that {@link serves}. */
+  /**
+   * The image, a message a turn, to an agent that joins later, `to`; deltas follow on it, and nothing is decided or answered before it is out. Of one that does not
+   * lead, nothing: who is elected next tells everybody.
+   */
+  bringUpToDate(to: string, send: (message: MetadataMessage) => void): void {
+    // it may have missed the beginning
+    if (this.#phase === 'publishes') this.#publishAll()
+    else if (this.serves) this.#announcements.begin(to, this.#messages(), send)
+  }
+
+  /** The same in one go: an agent that takes all of it before the next turn. */
   snapshot(): readonly MetadataMessage[] {
+    return [...this.#messages()]
+  }
+
+  #messages(): IterableIterator<MetadataMessage> {
     return snapshotMessages(this.#image, this.#term)
   }
 
@@ -265,15 +288,20 @@ export class ControllerAgent {
     for (const entry of formed) if (entry.kind === 'tenant-created') this.#logTenant(entry)
   }
 
+  #publishAll(): void {
+    this.#phase = 'publishes'
+    this.#announcements.begin(EVERYBODY, this.#messages(), this.#options.publish)
+  }
+
   #serve(): void {
     this.#phase = 'serves'
     this.#logFewReplicas()
-    for (const message of this.snapshot()) this.#options.publish(message)
   }
 
   /** Its term is over: what it has appended may be committed by another, or not. */
   #depose(): number {
     this.#phase = 'follows'
+    this.#announcements.drop()
     this.#uncommitted = []
     this.#registry.revert()
     return this.#failParked(NOT_CONTROLLER) + this.#handBack()
@@ -436,13 +464,20 @@ export class ControllerAgent {
   }
 }
 
-/** In which life a broker is, as entries tell that were written by a controller without others; 0: they do not tell. */
-export function lifeIn(entries: Iterable<Uint8Array>, cellId: CellId, brokerId: BrokerId): number {
-  let [life, offset] = [0, 0]
-  for (const bytes of entries) {
-    const entry = decodeEntry(bytes, offset++)
-    if (entry.kind !== 'broker-directory') continue
+/**
+ * In which life a broker is, as entries tell that were written by a controller without others; 0: they do not tell. `visit` calls for each of them, in order: an old log is larger
+ * than what fits into memory.
+ */
+export function lifeIn(
+  visit: (each: (offset: number, bytes: Uint8Array) => void) => void,
+  cellId: CellId,
+  brokerId: BrokerId,
+): number {
+  let life = 0
+  visit((offset, bytes) => {
+    const entry = decodeEntry(bytes, offset)
+    if (entry.kind !== 'broker-directory') return
     if (entry.cellId === cellId && entry.brokerId === brokerId) life = entry.life
-  }
+  })
   return life
 }

@@ -17,6 +17,8 @@ export interface SnapshotSettings {
 
 /** Between two looks for a snapshot that is missing here. */
 const SEARCH_AGAIN_MS = 1_000
+/** After one that could not be written: each attempt takes of the disk's reserve, and says why it has failed. */
+const WRITE_AGAIN_MS = 10_000
 
 /**
  * Owned by the agent, which says what comes into the log, and what is committed. The log begins with the older of the snapshots that are kept, once there
@@ -35,6 +37,11 @@ export class MetadataSnapshots {
   #sinceMs: number | null = null
   #nowMs = 0
   #isChanged = false
+  /** What the newest will end at when what was begun is whole; −1: nothing was, or its end has been seen. */
+  #begunFor = -1
+  /** The last one could not be written, and is still due. */
+  #isOwed = false
+  #writeAtMs = Number.NEGATIVE_INFINITY
   #hasLooked = false
   #searchAtMs = Number.NEGATIVE_INFINITY
   #loading: { readonly offset: number; readonly entries: Iterator<Uint8Array> } | null = null
@@ -48,11 +55,13 @@ export class MetadataSnapshots {
   /** The next turn that is needed if nothing else happens. */
   get nextTimerAtMs(): number {
     const { maxIntervalMs } = this.#settings
+    // nothing is done before the log is open again, which is not this one's to wait for
+    if (this.#log.failure !== null) return Number.POSITIVE_INFINITY
     if (this.#loading !== null) return 0
     if (this.#searchAtMs > this.#nowMs) return this.#searchAtMs
-    if (!this.#isChanged || maxIntervalMs === 0 || this.#store.isWriting) {
-      return Number.POSITIVE_INFINITY
-    }
+    if (!this.#isChanged || this.#store.isWriting) return Number.POSITIVE_INFINITY
+    if (this.#isOwed) return this.#writeAtMs
+    if (maxIntervalMs === 0) return Number.POSITIVE_INFINITY
     return (this.#sinceMs ?? this.#nowMs) + maxIntervalMs
   }
 
@@ -136,17 +145,30 @@ export class MetadataSnapshots {
     this.#cut()
     const last = store.kept.at(-1)?.offset ?? 0
     this.#isChanged = committed > last
+    this.#seeEnd(last, nowMs)
+    if (nowMs < this.#writeAtMs) return 0
     const isWanted = store.wantedFrom > last && committed >= store.wantedFrom
     if (!this.#isChanged || !(isWanted || this.#isDue(nowMs))) return 0
     this.#bytes = 0
     this.#sinceMs = nowMs
     const id = { offset: committed, epoch: this.#log.epochBefore(committed) }
-    return store.begin(id, encoded(restate())) ? 1 : 0
+    if (!store.begin(id, encoded(restate()))) return 0
+    this.#begunFor = committed
+    return 1
+  }
+
+  /** Of what was begun here, if it has ended since. */
+  #seeEnd(last: number, nowMs: number): void {
+    if (this.#begunFor > last) {
+      this.#isOwed = true
+      this.#writeAtMs = nowMs + WRITE_AGAIN_MS
+    } else if (this.#begunFor >= 0 || !this.#isChanged) this.#isOwed = false
+    this.#begunFor = -1
   }
 
   #isDue(nowMs: number): boolean {
     const { maxBytes, maxIntervalMs } = this.#settings
-    if (this.#bytes >= maxBytes) return true
+    if (this.#isOwed || this.#bytes >= maxBytes) return true
     return maxIntervalMs > 0 && nowMs - this.#sinceMs! >= maxIntervalMs
   }
 

@@ -31,10 +31,6 @@ export class BrokerDirectories {
     const keys = [...this.#entries.keys()].sort((a, b) => a - b)
     return keys.flatMap((key) => this.#entries.get(key)!)
   }
-
-  clear(): void {
-    this.#entries.clear()
-  }
 }
 
 /** A broker's lives after this one, which may be the last of them again (another rack), and then takes its place. */

@@ -2,7 +2,6 @@
  * The metadata image: what the cluster holds, at one position of the metadata log. One per thread; only {@link MetadataImage.apply}
  * changes it, everyone else takes {@link MetadataView}.
  */
-import { createRequire } from 'node:module'
 import { InvariantError, invariant } from '../base/assert.ts'
 import type {
   BrokerId,
@@ -26,7 +25,7 @@ import {
 } from './replica-moves.ts'
 import type { MetadataMessage } from './request.ts'
 import { TenantRow, TopicRow } from './rows.ts'
-import { imageEntries } from './snapshot.ts'
+import { imageHash } from './snapshot.ts'
 import { fixedTopicConfigs, type TopicConfigs } from './tenant-configs.ts'
 import { type ToldLeader, ToldLeaders } from './told-leaders.ts'
 import type { ConfigValues } from './topic-config.ts'
@@ -39,24 +38,24 @@ const NO_BROKERS: readonly BrokerId[] = []
 
 export class MetadataImage implements MetadataView {
   #offset = 0
-  #clusterId = ''
-  #cells = 0
-  #brokersPerCell = 0
-  readonly #configs: TopicConfigs
-  readonly #tenants = new Map<TenantId, TenantRow>()
-  readonly #tenantNames = new Map<string, TenantRow>()
-  readonly #topics = new Map<TopicId, TopicRow>()
+  #cluster = { clusterId: '', cells: 0, brokersPerCell: 0 }
+  #configs: TopicConfigs
+  #tenants = new Map<TenantId, TenantRow>()
+  #tenantNames = new Map<string, TenantRow>()
+  #topics = new Map<TopicId, TopicRow>()
   /** Topic rows by slot, which partition columns refer to; freed slots are used again. */
-  readonly #rows: (TopicRow | undefined)[] = []
-  readonly #freeRows: number[] = []
+  #rows: (TopicRow | undefined)[] = []
+  #freeRows: number[] = []
   #partitions = new PartitionTable()
-  readonly #directories = new BrokerDirectories()
-  readonly #told = new ToldLeaders()
-  readonly #moves = new ReplicaMoves()
+  #directories = new BrokerDirectories()
+  /** One of the image and of what is to take its place. */
+  #told = new ToldLeaders()
+  #moves = new ReplicaMoves()
   #nextPartition = 1
-  /** More messages of a snapshot follow. */
-  #isPartial = false
   #epoch = 0
+  /** What has come of the image that is to take this one's place: nobody sees it before it is whole. */
+  #next: MetadataImage | null = null
+  #isWhole = false
 
   /** `brokerConfigs`: static broker configs that give topics their defaults. */
   constructor(brokerConfigs: ConfigValues = {}) {
@@ -72,16 +71,26 @@ export class MetadataImage implements MetadataView {
     return this.#epoch
   }
 
+  /** A controller's image has come here, all of it; what is to be seen has been whole since. */
+  get isWhole(): boolean {
+    return this.#isWhole
+  }
+
+  /** A newer image has begun to come: there may be more than is to be seen here. */
+  get isBegunAnew(): boolean {
+    return this.#next !== null
+  }
+
   get clusterId(): string {
-    return this.#clusterId
+    return this.#cluster.clusterId
   }
 
   get cells(): number {
-    return this.#cells
+    return this.#cluster.cells
   }
 
   get brokersPerCell(): number {
-    return this.#brokersPerCell
+    return this.#cluster.brokersPerCell
   }
 
   get tenantCount(): number {
@@ -123,6 +132,11 @@ export class MetadataImage implements MetadataView {
 
   topics(tenantId: TenantId): readonly TopicRow[] {
     return this.#tenants.get(tenantId)?.topics() ?? []
+  }
+
+  /** Of all tenants, in no particular order. */
+  allTopics(): Iterable<TopicView> {
+    return this.#topics.values()
   }
 
   partition(number: PartitionNumber): PartitionView | undefined {
@@ -205,9 +219,8 @@ export class MetadataImage implements MetadataView {
     const move = this.#moves.get(number)
     if (move !== undefined && !move.isFirst) return []
     const first = move?.replicas ?? this.replicasOf(number)
-    const isAlone = move !== undefined && first.length === 1
     // what its broker had forgotten before there was a group, no group was promised
-    if (isAlone) return [replicaIdOf(first[0]!, move.firstLife)]
+    if (move !== undefined && first.length === 1) return [replicaIdOf(first[0]!, move.firstLife)]
     return first.map((broker) => this.#directories.replicaIdAt(cellId, broker, number))
   }
 
@@ -227,8 +240,15 @@ export class MetadataImage implements MetadataView {
   noteLeader(number: PartitionNumber, told: ToldLeader): boolean {
     const slot = this.#partitions.slotOf(number)
     if (slot < 0 && this.#isGone(number)) return false
-    if (!this.#told.note(number, told) || slot < 0 || !this.isReplicated(number)) return false
-    this.#partitions.setLeader(slot, told.leader, told.leaderEpoch)
+    if (!this.#told.note(number, told)) return false
+    if (this.#next !== null) this.#next.#setLeader(number, told)
+    return this.#setLeader(number, told)
+  }
+
+  #setLeader(number: PartitionNumber, { leader, leaderEpoch }: ToldLeader): boolean {
+    const slot = this.#partitions.slotOf(number)
+    if (slot < 0 || !this.isReplicated(number)) return false
+    this.#partitions.setLeader(slot, leader, leaderEpoch)
     return true
   }
 
@@ -247,11 +267,7 @@ export class MetadataImage implements MetadataView {
   }
 
   hash(): string {
-    // loaded only for this: it would take each thread 5 ms of its start
-    const crypto = createRequire(import.meta.url)('node:crypto') as typeof import('node:crypto')
-    const hash = crypto.createHash('sha256')
-    for (const entry of imageEntries(this)) hash.update(JSON.stringify(entry))
-    return hash.digest('hex')
+    return imageHash(this)
   }
 
   /** Applies the entry at `offset` and moves past it; throws {@link InvariantError} on what cannot follow. */
@@ -301,32 +317,14 @@ export class MetadataImage implements MetadataView {
       }
       default:
         entry satisfies never
-        throw new InvariantError(
-          `a metadata entry of unknown kind ${(entry as MetadataEntry).kind}`,
-        )
+        throw new InvariantError(`an entry of unknown kind ${(entry as MetadataEntry).kind}`)
     }
     this.#offset++
   }
 
   /** Back to nothing, before a snapshot. */
   clear(): void {
-    this.#partitions = new PartitionTable()
-    this.#tenants.clear()
-    this.#tenantNames.clear()
-    this.#topics.clear()
-    this.#rows.length = 0
-    this.#freeRows.length = 0
-    this.#directories.clear()
-    this.#moves.clear()
-    this.#nextPartition = 1
-    this.#clusterId = ''
-    this.#offset = 0
-  }
-
-  /** A snapshot has fewer entries than the log that it stands for: says where it ends. */
-  seek(offset: number): void {
-    invariant(offset >= this.#offset, 'an image never moves back')
-    this.#offset = offset
+    this.#exchange(this.#emptyOne())
   }
 
   /** What was applied from nothing on was a snapshot of the log at `offset`, of however many entries. */
@@ -341,11 +339,49 @@ export class MetadataImage implements MetadataView {
     this.#epoch = epoch
   }
 
-  /** After each message; what was told of partitions that have gone is forgotten as soon as a snapshot is whole. */
-  messageEnds(message: MetadataMessage): void {
-    const isSnapshot = message.first === 0 || this.#isPartial
-    this.#isPartial = message.more === true
-    if (isSnapshot && !this.#isPartial) this.#told.prune((number) => !this.#isGone(number))
+  /**
+   * The entries of a message. An image that begins anew is put together aside; with its last message it takes this one's place, in one go for everybody who reads
+   * here, and what was here before is returned. null: it is not that far, or the entries just follow.
+   */
+  take(message: MetadataMessage): MetadataImage | null {
+    const { first, offset, entries, more } = message
+    if (first === 0) this.#next = this.#emptyOne()
+    const image = this.#next ?? this
+    if (first !== image.#offset) {
+      throw new InvariantError(`metadata from ${first} cannot follow an image at ${image.#offset}`)
+    }
+    for (const entry of entries) image.apply(entry)
+    invariant(offset >= image.#offset, 'an image never moves back')
+    // a snapshot has fewer entries than the log that it stands for
+    image.#offset = offset
+    if (image === this || more === true) return null
+    this.#next = null
+    this.#exchange(image)
+    this.#isWhole = true
+    this.#told.prune((number) => !this.#isGone(number))
+    return image
+  }
+
+  #emptyOne(): MetadataImage {
+    const image = new MetadataImage()
+    image.#configs = this.#configs
+    image.#told = this.#told
+    return image
+  }
+
+  /** All that entries tell. */
+  #exchange(other: MetadataImage): void {
+    ;[this.#offset, other.#offset] = [other.#offset, this.#offset]
+    ;[this.#cluster, other.#cluster] = [other.#cluster, this.#cluster]
+    ;[this.#tenants, other.#tenants] = [other.#tenants, this.#tenants]
+    ;[this.#tenantNames, other.#tenantNames] = [other.#tenantNames, this.#tenantNames]
+    ;[this.#topics, other.#topics] = [other.#topics, this.#topics]
+    ;[this.#rows, other.#rows] = [other.#rows, this.#rows]
+    ;[this.#freeRows, other.#freeRows] = [other.#freeRows, this.#freeRows]
+    ;[this.#partitions, other.#partitions] = [other.#partitions, this.#partitions]
+    ;[this.#directories, other.#directories] = [other.#directories, this.#directories]
+    ;[this.#moves, other.#moves] = [other.#moves, this.#moves]
+    ;[this.#nextPartition, other.#nextPartition] = [other.#nextPartition, this.#nextPartition]
   }
 
   /** Numbers rise and are never used again: what is not there below the highest is no more. */
@@ -354,19 +390,17 @@ export class MetadataImage implements MetadataView {
   }
 
   #formCluster(entry: Extract<MetadataEntry, { kind: 'cluster-formed' }>): void {
-    invariant(this.#clusterId === '', 'a cluster is formed once')
+    invariant(this.clusterId === '', 'a cluster is formed once')
     if (entry.format > METADATA_FORMAT) {
       throw new InvariantError(
         `the metadata log has format ${entry.format}, this version reads up to ${METADATA_FORMAT}`,
       )
     }
-    this.#clusterId = entry.clusterId
-    this.#cells = entry.cells
-    this.#brokersPerCell = entry.brokersPerCell
+    this.#cluster = entry
   }
 
   #createTenant(entry: Extract<MetadataEntry, { kind: 'tenant-created' }>): void {
-    invariant(this.#clusterId !== '', 'the cluster is formed before its first tenant')
+    invariant(this.clusterId !== '', 'the cluster is formed before its first tenant')
     invariant(!this.#tenants.has(entry.tenantId), 'a tenant id is used once')
     invariant(!this.#tenantNames.has(entry.name), 'a tenant name is used once')
     const row = new TenantRow(entry, this.#configs)
@@ -449,20 +483,17 @@ export class MetadataImage implements MetadataView {
 }
 
 /**
- * Applies a control message: `first` = 0 starts anew, else it must begin where the image ends. Throws {@link InvariantError} on
- * a gap. The image is whole unless the message says `more`. False, and nothing is done: it is of a controller that is none any more.
+ * Applies a control message: `first` = 0 begins anew, else it must begin where the image, or what has come of the next one, ends. Throws {@link InvariantError} on a
+ * gap. `onWhole` is told what was there before, once another image has taken its place. False, and nothing is done: it is of a controller that is none any more.
  */
-export function applyMetadata(image: MetadataImage, message: MetadataMessage): boolean {
+export function applyMetadata(
+  image: MetadataImage,
+  message: MetadataMessage,
+  onWhole?: (before: MetadataImage) => void,
+): boolean {
   if (message.epoch < image.epoch) return false
   image.noteEpoch(message.epoch)
-  if (message.first === 0 && image.offset !== 0) image.clear()
-  if (message.first !== image.offset) {
-    throw new InvariantError(
-      `metadata from ${message.first} cannot follow an image at ${image.offset}`,
-    )
-  }
-  for (const entry of message.entries) image.apply(entry)
-  image.seek(message.offset)
-  image.messageEnds(message)
+  const before = image.take(message)
+  if (before !== null) onWhole?.(before)
   return true
 }

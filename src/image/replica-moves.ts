@@ -43,11 +43,6 @@ export class ReplicaMoves {
     this.#moves.delete(number)
     this.#pending.delete(number)
   }
-
-  clear(): void {
-    this.#moves.clear()
-    this.#pending.clear()
-  }
 }
 
 /** What an entry says. */

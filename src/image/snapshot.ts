@@ -1,4 +1,5 @@
 /** An image as entries: what a thread that joins is sent, and what is hashed. Snapshots of the metadata log come from the controller's state. */
+import { createRequire } from 'node:module'
 import type { BrokerId, PartitionIndex } from '../base/ids.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from './entry.ts'
 import type { MetadataImage } from './image.ts'
@@ -11,8 +12,11 @@ export const SNAPSHOT_CHUNK_ENTRIES = 5_000
 
 const byKey = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
-/** Entries that make `image` from nothing, in an order that depends on the state alone. */
-export function* imageEntries(image: MetadataImage): IterableIterator<MetadataEntry> {
+/** Entries that make `image` from nothing, in an order that depends on the state alone, but for topics unless they are `sorted`. */
+export function* imageEntries(
+  image: MetadataImage,
+  { sorted }: { readonly sorted: boolean },
+): IterableIterator<MetadataEntry> {
   if (image.clusterId === '') return
   yield {
     kind: 'cluster-formed',
@@ -28,7 +32,7 @@ export function* imageEntries(image: MetadataImage): IterableIterator<MetadataEn
     const { tenantId, name, clusterId, cellId, nextProducerId } = tenant
     yield { kind: 'tenant-created', tenantId, name, clusterId, cellId }
     yield* configEntries(tenant)
-    for (const topic of image.topics(tenantId)) {
+    for (const topic of sorted ? tenant.topics() : tenant.unsortedTopics()) {
       end = Math.max(end, topic.numberOf((topic.partitionCount - 1) as PartitionIndex) + 1)
       yield* topicEntries(image, topic)
     }
@@ -39,21 +43,33 @@ export function* imageEntries(image: MetadataImage): IterableIterator<MetadataEn
   if (next > end) yield { kind: 'next-partition', next }
 }
 
-/** `image` as the messages, of the controller in term `epoch`, that start another one at the same offset. */
-export function snapshotMessages(image: MetadataImage, epoch: number): MetadataMessage[] {
-  const entries = [...imageEntries(image)]
-  const messages: MetadataMessage[] = []
-  for (let first = 0; first < entries.length; first += SNAPSHOT_CHUNK_ENTRIES) {
-    const chunk = entries.slice(first, first + SNAPSHOT_CHUNK_ENTRIES)
-    const more = first + chunk.length < entries.length
-    // Each entry here stands for at least one of the log, so the chunks' offsets never pass the image's.
-    const offset = more ? first + chunk.length : image.offset
-    messages.push({
-      ...{ kind: 'metadata', epoch, first, offset, entries: chunk },
-      ...(more && { more }),
-    } as const)
+/** Equal for equal states, however they were reached. */
+export function imageHash(image: MetadataImage): string {
+  // loaded only for this: it would take each thread 5 ms of its start
+  const crypto = createRequire(import.meta.url)('node:crypto') as typeof import('node:crypto')
+  const hash = crypto.createHash('sha256')
+  for (const entry of imageEntries(image, { sorted: true })) hash.update(JSON.stringify(entry))
+  return hash.digest('hex')
+}
+
+/** `image` as the messages, of the controller in term `epoch`, that start another one at the same offset. Each is made when it is asked for: until the last, `image` must not change. */
+export function* snapshotMessages(
+  image: MetadataImage,
+  epoch: number,
+): IterableIterator<MetadataMessage> {
+  const all = imageEntries(image, { sorted: false })
+  let next = all.next()
+  for (let first = 0; next.done !== true; ) {
+    const entries: MetadataEntry[] = []
+    for (; next.done !== true && entries.length < SNAPSHOT_CHUNK_ENTRIES; next = all.next()) {
+      entries.push(next.value)
+    }
+    // each entry here stands for at least one of the log, so the messages' offsets never pass the image's
+    const end = first + entries.length
+    if (next.done === true) yield { kind: 'metadata', epoch, first, offset: image.offset, entries }
+    else yield { kind: 'metadata', epoch, first, offset: end, entries, more: true }
+    first = end
   }
-  return messages
 }
 
 function* configEntries({ tenantId, configs }: TenantRow): IterableIterator<MetadataEntry> {

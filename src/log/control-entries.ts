@@ -15,7 +15,7 @@ import {
   type StoredControl,
 } from './control-entries-format.ts'
 import { type ControlledLog, ControlsOpening } from './control-entries-opening.ts'
-import { DiskError } from './disk.ts'
+import { type Disk, DiskError } from './disk.ts'
 import type { LogEnvironment } from './environment.ts'
 import type { FileHandle } from './open-files.ts'
 
@@ -69,6 +69,14 @@ export class ControlEntries {
     return new ControlEntries(log, path, header, bytes, [])
   }
 
+  /** Which replica a directory's control entries are of, by the newest file; null where there is none, or its header is torn. Throws DiskError, or for a newer version. */
+  static replicaIn(disk: Disk, directory: string): ReplicaId | null {
+    const newest = offsetsIn(disk, directory).at(-1)
+    if (newest === undefined) return null
+    const path = `${directory}/${newest}${CONTROL_ENTRIES_SUFFIX}`
+    return decodeControlHeader(disk.readFile(path), path)?.header.replicaId ?? null
+  }
+
   /**
    * Reads what is there, and drops what a death or a power cut has torn, or what lies beyond the log's end. Where a power cut may have
    * taken an entry in the midst of the log, the log is cut back to where it is known: below its flushed offset nothing is missing. `isOrdered`: nothing was ever written
@@ -76,8 +84,8 @@ export class ControlEntries {
    */
   static open(log: ControlledLog, isOrdered = false): OpenedControls {
     const { disk } = log.environment
-    const offsets = disk.list(log.directory).flatMap((name) => NAME.exec(name)?.[1] ?? [])
-    const newest = offsets.sort().at(-1)
+    const offsets = offsetsIn(disk, log.directory)
+    const newest = offsets.at(-1)
     if (newest === undefined) return { kind: 'none' }
     const path = `${log.directory}/${newest}${CONTROL_ENTRIES_SUFFIX}`
     const bytes = disk.readFile(path)
@@ -284,24 +292,16 @@ export class ControlEntries {
       lines: this.#linesFrom(position),
       configuration: this.#configurationAt(position),
     }
-    const headerBytes = encodeControlHeader(header)
-    const kept: StoredControl[] = []
-    const pieces = [headerBytes]
-    let crc = controlHeaderCrc(headerBytes)
-    let endByte = headerBytes.length
-    for (const { entry } of this.#controls.slice(gone)) {
-      const bytes = encodeControl(entry, crc)
-      pieces.push(bytes)
-      crc = controlCrc(bytes)
-      endByte += bytes.length
-      kept.push({ entry, crc, endByte })
-    }
+    const next = fileOf(
+      header,
+      this.#controls.slice(gone).map(({ entry }) => entry),
+    )
     const path = `${directory}/${segmentName(header.startOffset, CONTROL_ENTRIES_SUFFIX)}`
     // an opening removes it where a death leaves it
     const draft = `${path}.tmp`
     const file = environment.disk.open(draft, 'create')
     try {
-      file.write(pieces, 0)
+      file.write(next.pieces, 0)
     } finally {
       file.close()
     }
@@ -311,16 +311,12 @@ export class ControlEntries {
       this.#isRewriting = false
       if (this.#closed) return
       if (failed !== null || changes !== this.#changes) this.#tryRemove(draft)
-      else this.#replace(draft, path, { header, headerBytes, kept })
+      else this.#replace(draft, path, next)
     })
   }
 
   /** `draft` is durable, and says what this file says. */
-  #replace(
-    draft: string,
-    path: string,
-    next: { header: ControlHeader; headerBytes: Uint8Array; kept: StoredControl[] },
-  ): void {
+  #replace(draft: string, path: string, next: WholeFile): void {
     const log = this.#log
     const old = this.#path
     try {
@@ -344,6 +340,41 @@ export class ControlEntries {
     log.environment.flush.request(log.directory, (failed) => {
       if (failed === null && !this.#closed && this.#path !== old) this.#tryRemove(old)
     })
+  }
+
+  /**
+   * The only voter that there is goes by another name from now on, in all that is kept here: another file takes the place of this one. It is durable with the next round of flushes.
+   * The log and all positions stay as they are, so that those who copy from it go on.
+   */
+  rename(replicaId: ReplicaId): void {
+    const before = this.replicaId
+    const renamed = ({ voters, learners }: Configuration): Configuration => ({
+      voters: voters.map((voter) => (voter === before ? replicaId : voter)),
+      learners: learners.filter((learner) => learner !== replicaId),
+    })
+    const { environment, directory, tail } = this.#log
+    const header = {
+      ...{ ...this.#header, replicaId },
+      configuration: renamed(this.#header.configuration),
+    }
+    const entries = this.#controls.map(({ entry }) =>
+      entry.kind === 'membership'
+        ? { ...entry, configuration: renamed(entry.configuration) }
+        : entry,
+    )
+    const next = fileOf(header, entries)
+    this.#file.release()
+    evenWhenFull(environment, () =>
+      environment.disk.writeFileAtomic(this.#path, joined(next.pieces)),
+    )
+    this.#file = environment.files.handle(this.#path, 'append')
+    this.#header = header
+    this.#headerBytes = next.headerBytes
+    this.#controls = next.kept
+    this.#isUncut = false
+    this.#changes++
+    tail.flushAlso(this.#path, true)
+    tail.flushAlso(directory, true)
   }
 
   #removeFile(offset: string): void {
@@ -407,6 +438,46 @@ export class ControlEntries {
 /** Control entries are Raft's own: they go on when the disk is full, at the end from the reserve. */
 const evenWhenFull = <Result>({ space }: LogEnvironment, work: () => Result): Result =>
   space === null ? work() : space.withLastReserve(work)
+
+/** Names of the files that a directory has, without their ends, the newest last. */
+const offsetsIn = (disk: Disk, directory: string): string[] =>
+  disk
+    .list(directory)
+    .flatMap((name) => NAME.exec(name)?.[1] ?? [])
+    .sort()
+
+/** A file as it is begun with all that is to be in it. */
+interface WholeFile {
+  readonly header: ControlHeader
+  readonly headerBytes: Uint8Array
+  readonly kept: StoredControl[]
+  readonly pieces: Uint8Array[]
+}
+
+function fileOf(header: ControlHeader, entries: readonly ControlEntry[]): WholeFile {
+  const headerBytes = encodeControlHeader(header)
+  const pieces = [headerBytes]
+  let crc = controlHeaderCrc(headerBytes)
+  let endByte = headerBytes.length
+  const kept = entries.map((entry) => {
+    const bytes = encodeControl(entry, crc)
+    pieces.push(bytes)
+    crc = controlCrc(bytes)
+    endByte += bytes.length
+    return { entry, crc, endByte }
+  })
+  return { header, headerBytes, kept, pieces }
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
+}
 
 function report(log: ControlledLog, message: string): void {
   const { directory, partition, environment } = log

@@ -175,6 +175,15 @@ export class RecoveryPoints {
     this.#lostFlushes.delete(partition)
   }
 
+  /** The same; `done` once no start will find it named, whatever becomes of the power. Throws DiskError. */
+  removeDurably(partition: PartitionNumber, done: (failed: DiskError | null) => void): void {
+    this.remove(partition)
+    this.#flush.request(this.#path(this.#generation), (failed) => {
+      if (failed !== null) done(failed)
+      else this.#flush.request(this.#root, done)
+    })
+  }
+
   /** At the end of a clean stop, after all logs: the file is brought to what is known, and handed to the flusher. */
   close(): void {
     if (this.#bytes > HEADER_BYTES + 2 * ENTRY_BYTES * (this.#known.size + 64)) this.#begin()

@@ -10,12 +10,7 @@ import { openDirectoryIdentity } from '../broker/directory-identity.ts'
 import { openBrokerEnvironment } from '../broker/environment.ts'
 import { FlushClient } from '../broker/flush-client.ts'
 import type { FrontRings } from '../broker/front-link.ts'
-import { metadataAmong, replicasWithoutMetadata } from '../broker/lost-metadata.ts'
-import type { MetadataFiles } from '../broker/replication/metadata-group.ts'
 import type { ControllerAgent, ControllerAgentOptions } from '../controller/agent.ts'
-import { StartRefusedError } from '../controller/refused.ts'
-import { brokerConfigNumber } from '../image/broker-config.ts'
-import type { ConfigValues } from '../image/topic-config.ts'
 import type { BrokerBack, ControllerResponse, ControlMessage } from '../link/control.ts'
 import { BrokerGauge } from '../link/counters.ts'
 import {
@@ -41,6 +36,12 @@ import { KEEP_AFTER_MS } from './code-cache.ts'
 import { brokerRow, defaultTenantRow } from './counter-rows.ts'
 import { diskMarkBytes, isAloneOnDisk, reserveFileBytes } from './disk-mark.ts'
 import { type Agent, runDutyCycle } from './duty-cycle.ts'
+import {
+  metadataFiles,
+  refuseForeignDirectory,
+  refuseKnownDirectory,
+  snapshotSettings,
+} from './metadata-files.ts'
 import { traceStart } from './start-trace.ts'
 import { SystemRandom } from './system-random.ts'
 import {
@@ -58,9 +59,6 @@ import { brokerIds, CELL, FLUSHER_PEER, FRONTS, KAFKA_FRONT, quorumOf } from './
 
 /** The reserve of a full disk is written this long after the broker's start, not during it. */
 const RESERVE_AFTER_MS = 1_000
-/** Of the metadata log: small enough that a snapshot leaves little of what it replaces. */
-const SEGMENT_BYTES_MAX = 16 * 2 ** 20
-const SEGMENT_BYTES_MIN = 64 * 2 ** 10
 
 type ControllerModule = typeof import('../controller/agent.ts')
 
@@ -104,6 +102,7 @@ export async function runBroker(data: ThreadData, keepCode: () => void): Promise
 
 interface BrokerThread {
   readonly broker: BrokerAgent
+  readonly directoryId: string
   readonly agents: readonly Agent[]
   /** What nobody should wait for while it starts. */
   readonly afterStart: readonly Agent[]
@@ -128,6 +127,7 @@ function buildAgents(
     // one for all: broker 1 mostly leads the controllers, so it has called the most
     ...(data.thread.brokerId === 1 ? [later(nowMs + KEEP_AFTER_MS, keepCode)] : []),
   ]
+  refuseForeignDirectory(data, environment)
   let controller: ControllerAgent | null = null
   const { isNew: isNewDirectory, directoryId } = openDirectoryIdentity({ ...environment, root })
   const broker = new BrokerAgent({
@@ -165,61 +165,18 @@ function buildAgents(
     controller: () => controller,
   })
   if (controllerModule === null) {
-    return { broker, agents: [broker, registering], afterStart }
+    return { broker, directoryId, agents: [broker, registering], afterStart }
   }
   const { ControllerAgent } = controllerModule
   const onResponse = (response: ControllerResponse | null) => registering.onResponse(response)
   controller = new ControllerAgent(
     controllerOptions({ data, environment, control, broker, onResponse }),
   )
-  return { broker, agents: [broker, controller, registering], afterStart }
+  return { broker, directoryId, agents: [broker, controller, registering], afterStart }
 }
 
 const keepsMetadata = ({ thread, settings }: ThreadData): boolean =>
   quorumOf(settings.brokers).includes(asBrokerId(thread.brokerId))
-
-/**
- * Broker 1 makes the metadata where nobody has any. What others have is joined; where they have replicas that nothing names any more, it throws rather than have them
- * removed as nobody's.
- */
-function metadataFiles(
-  { settings, thread }: ThreadData,
-  { disk }: LogEnvironment,
-  { lifeIn }: ControllerModule,
-): MetadataFiles {
-  const { brokers, dataDir } = settings
-  const brokerId = asBrokerId(thread.brokerId)
-  const voters = quorumOf(brokers)
-  const root = brokerPath(dataDir, CELL, brokerId)
-  const others = voters
-    .filter((voter) => voter !== brokerId)
-    .map((voter) => brokerPath(dataDir, CELL, voter))
-  const formsAlone = brokerId === voters[0] && metadataAmong(disk, others) === null
-  if (formsAlone && metadataAmong(disk, [root]) === null) {
-    const holds = replicasWithoutMetadata(disk, dataDir)
-    if (holds !== null) throw new StartRefusedError(lostMetadata(holds, root, others))
-  }
-  const { maxBytes } = snapshotSettings(brokerConfigValues(settings))
-  return {
-    ...{ root, voters, formsAlone, lifeIn: (entries) => lifeIn(entries, CELL, brokerId) },
-    segmentBytes: Math.min(SEGMENT_BYTES_MAX, Math.max(SEGMENT_BYTES_MIN, maxBytes / 2)),
-  }
-}
-
-function snapshotSettings(configs: ConfigValues) {
-  return {
-    maxBytes: brokerConfigNumber('metadata.log.max.record.bytes.between.snapshots', configs),
-    maxIntervalMs: brokerConfigNumber('metadata.log.max.snapshot.interval.ms', configs),
-  }
-}
-
-function lostMetadata(holds: string, root: string, others: readonly string[]): string {
-  const where = [root, ...others].join(' and ')
-  return (
-    `there is no metadata in ${where}, but ${holds} holds replicas of topics: ` +
-    'restore one of these directories, or begin with another --data-dir'
-  )
-}
 
 function openEnvironment(
   { data, clock }: ThreadContext,
@@ -376,7 +333,7 @@ function onOtherMessage(
       return
     case 'broker-back':
       broker.replacePeer(connectSuccessor(data.wiring, message, control))
-      if (controller?.serves) bringUpToDate(controller, message, control)
+      bringUpToDate(controller, message, control)
       return
     case 'chaos':
       if (message.chaos.fault === 'partition') {
@@ -408,17 +365,17 @@ function onOtherMessage(
 
 /** A broker that begins anew has no image; deltas that are published from now on follow on this one. */
 function bringUpToDate(
-  controller: ControllerAgent,
+  controller: ControllerAgent | null,
   { cellId, brokerId }: BrokerBack,
   control: PolledPorts,
 ): void {
   const peer = brokerPeer(asCellId(cellId), asBrokerId(brokerId))
-  for (const message of controller.snapshot()) control.post(peer, message)
+  controller?.bringUpToDate(peer, (message) => control.post(peer, message))
 }
 
 /** Tells the server once commands can be answered. */
 function announceReady(
-  { broker }: BrokerThread,
+  { broker, directoryId }: BrokerThread,
   control: PolledPorts,
   data: ThreadData,
   beats: BeatWriter,
@@ -429,6 +386,7 @@ function announceReady(
     doWork() {
       if (announced || !broker.isReady) return 0
       announced = true
+      refuseKnownDirectory(data, broker, directoryId)
       say(beats, BrokerState.SERVING, data)
       const message: ControlMessage = { kind: 'ready', detail: {} }
       control.post(SERVER_PEER, message)

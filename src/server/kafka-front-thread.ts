@@ -68,12 +68,13 @@ class KafkaFrontThread implements Agent {
   readonly #told: ControlEnvelope[] = []
   #listeners: readonly KafkaListener[] = []
   #phase: 'waiting' | 'opening' | 'serving' | 'stopping' | 'stopped' = 'waiting'
-  #isImageWhole = false
+  readonly #image: MetadataImage
   #stopByMs = Number.POSITIVE_INFINITY
 
   constructor(data: ThreadData) {
     const context = threadContext(data)
     this.#context = context
+    this.#image = new MetadataImage(brokerConfigValues(data.settings))
     this.#control = openEventPorts(data.channels, () => this.#driver.kick())
     this.#watch = new BrokerWatch(data.wiring, (brokerId, isHung) => {
       const message = { kind: 'broker-hung', cellId: CELL, brokerId, isHung } as const
@@ -112,7 +113,7 @@ class KafkaFrontThread implements Agent {
 
   doWork(nowMs: number): number {
     const work = this.#watch.look(nowMs) + this.#agent.doWork(nowMs)
-    if (this.#phase === 'waiting' && this.#isImageWhole) void this.#open()
+    if (this.#phase === 'waiting' && this.#image.isWhole) void this.#open()
     const isOver = this.#agent.stopped || nowMs >= this.#stopByMs
     if (this.#phase === 'stopping' && isOver) void this.#close()
     return work
@@ -124,7 +125,7 @@ class KafkaFrontThread implements Agent {
     const random = new SystemRandom()
     return new FrontAgent({
       frontId: KAFKA_FRONT,
-      image: new MetadataImage(brokerConfigs),
+      image: this.#image,
       proxies: brokerProxies(this.#context, this.#control),
       arenaOf: ({ brokerId }) => wiring.arenas[brokerId - 1] ?? null,
       control: this.#watchedControl(),
@@ -158,13 +159,12 @@ class KafkaFrontThread implements Agent {
     })
   }
 
-  /** The agent's port, looked into for the moment at which the first image is whole. */
+  /** The agent's port, with what this thread has found out itself, and looked into for brokers that have gone. */
   #watchedControl(): ControlPort {
     return {
       poll: () => {
         const envelope = this.#told.shift() ?? this.#control.poll()
         const message = envelope?.message
-        if (message?.kind === 'metadata' && message.more !== true) this.#isImageWhole = true
         if (message?.kind === 'broker-gone') {
           this.#control.disconnect(brokerPeer(CELL, asBrokerId(message.brokerId)))
         }

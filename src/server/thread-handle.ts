@@ -106,7 +106,11 @@ export class ThreadHandle {
     worker.on('error', (error) => {
       reason = error.stack ?? error.message
     })
-    worker.once('exit', () => this.fail(this.#killedFor ?? reason))
+    worker.once('exit', () => {
+      if (this.#killedFor !== null) this.fail(this.#killedFor)
+      // what it has said of its end may be on its way still
+      else setImmediate(() => this.fail(reason))
+    })
   }
 
   keepAlive(isWanted: boolean): void {

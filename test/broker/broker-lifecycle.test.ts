@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
+import type { MetadataMessage } from '../../src/image/request.ts'
 import { FetchSource } from '../../src/link/commands.ts'
 import { idempotentBatch, plainBatch } from './batches.ts'
-import { ROOT, TENANT, World } from './world.ts'
+import { CLUSTER, ROOT, TENANT, World } from './world.ts'
 
 describe('a deleted topic', () => {
   it('answers who waits for it, and its files go, a few per turn', () => {
@@ -82,6 +83,50 @@ describe('a deleted topic', () => {
     for (const name of [`${TENANT}/notes`, 'metadata', 'lost+found']) {
       expect(next.disk.exists(`${ROOT}/${name}`)).toBe(true)
     }
+  })
+
+  it('is not looked for while a newer image comes, and none of that is taken for one', () => {
+    const world = new World()
+    for (let n = 1; n <= 2; n++) {
+      const [partition] = world.createTopic()
+      world.front.produce(partition!, plainBatch())
+      world.run()
+    }
+    world.simulated.kill()
+    const next = new World({ disk: world.disk, entries: [] })
+    const [cluster, tenant, one, two] = world.entries
+    const publish = (message: Omit<MetadataMessage, 'kind'>) =>
+      next.controller.post('broker-1-1', { kind: 'metadata', ...message })
+    // one that is whole, by which the search begins, and the next controller's, both in one turn
+    publish({ epoch: 1, first: 0, offset: 3, entries: [cluster!, tenant!, one!] })
+    publish({ epoch: 2, first: 0, offset: 2, entries: [cluster!, tenant!], more: true })
+    next.run()
+    expect([1, 2].map((n) => next.disk.exists(next.directory(n)))).toEqual([true, true])
+    expect(next.agent.nextTimerAtMs).toBeGreaterThan(next.clock.monotonicMs())
+    publish({ epoch: 2, first: 2, offset: 4, entries: [two!] })
+    next.run()
+    expect([1, 2].map((n) => next.disk.exists(next.directory(n)))).toEqual([false, true])
+  })
+
+  it('that is named again before its turn has come stays, one that is begun is removed', () => {
+    const world = new World({ settings: { removalsPerTurn: 1 } })
+    for (let n = 1; n <= 3; n++) {
+      const [partition] = world.createTopic()
+      world.front.produce(partition!, plainBatch())
+      world.run()
+      for (const name of ['more', 'most']) world.disk.mkdirs(`${world.directory(n)}/${name}`)
+    }
+    world.simulated.kill()
+    const settings = { removalsPerTurn: 1 }
+    const next = new World({ disk: world.disk, entries: CLUSTER, settings })
+    next.turn()
+    next.turn()
+    const before = world.directory(1)
+    expect(next.disk.exists(before)).toBe(true)
+    next.publish(...world.entries.slice(CLUSTER.length, CLUSTER.length + 2))
+    next.run()
+    const isThere = [1, 2, 3].map((n) => next.disk.exists(next.directory(n)))
+    expect(isThere).toEqual([false, true, false])
   })
 })
 

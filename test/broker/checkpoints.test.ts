@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../../src/base/clock.ts'
 import { Checkpoints, PART } from '../../src/broker/checkpoints.ts'
+import { DiskError } from '../../src/log/disk.ts'
 import { DiskSpace } from '../../src/log/disk-space.ts'
 import { SimulatedDisk } from '../../src/log/simulated-disk.ts'
 import { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
@@ -232,27 +233,68 @@ describe('another replica’s snapshot', () => {
     expect(open(disk).store.kept).toEqual([id(9)])
   })
 
-  it('is not taken where it is damaged, or none is late enough', () => {
+  const NEWEST = `${THEIRS}/00000000000000000009-0000000003.checkpoint`
+  const damage = (disk: SimulatedDisk) => {
+    const bytes = disk.readFile(NEWEST).slice()
+    bytes[bytes.length - 200]! ^= 1
+    disk.writeFileAtomic(NEWEST, bytes)
+  }
+
+  it('is not taken where it is damaged or gone, or none is late enough', () => {
     const { disk, store, work, ends, copy } = world()
     copy(10)
     expect(ends[0]).toBe(`${THEIRS} has no snapshot of offset 10 or later`)
-    const path = `${THEIRS}/00000000000000000009-0000000003.checkpoint`
-    const bytes = disk.readFile(path).slice()
-    bytes[bytes.length - 200]! ^= 1
-    disk.writeFileAtomic(path, bytes)
-    copy(4)
+    damage(disk)
+    copy(7)
     work()
-    expect(ends[1]).toContain(`${path} is damaged`)
+    expect(ends[1]).toContain(`${NEWEST} is damaged`)
     expect(store.kept).toEqual([])
     expect(names(disk)).toEqual([])
-    copy(4)
-    disk.remove(path)
+    copy(7)
+    disk.remove(NEWEST)
     work()
     expect(ends[2]).toContain('ENOENT')
+    copy(7)
+    expect(ends[3]).toBe(`${THEIRS} has no snapshot of offset 7 or later`)
+  })
+
+  it.each([
+    ['is damaged', damage],
+    ['is gone when it is read', (disk: SimulatedDisk) => disk.remove(NEWEST)],
+    [
+      'cannot be read',
+      (disk: SimulatedDisk) => {
+        const open = disk.open.bind(disk)
+        disk.open = (path, mode) => {
+          if (path === NEWEST) throw new DiskError('EIO', path, 'read')
+          return open(path, mode)
+        }
+      },
+    ],
+  ])('is the older one where the newest %s: it is kept for just that', (_, spoil) => {
+    const { disk, store, work, ends, copy, lines } = world()
+    copy(4)
+    spoil(disk)
+    work()
+    expect(ends).toEqual([null])
+    expect(store.kept).toEqual([id(5)])
+    expect(textsOf(store.newest(4, FOREVER)!.entries())).toEqual(textsOf(entriesOf(5, 2_000)))
+    expect(names(disk)).toEqual(['00000000000000000005-0000000003.checkpoint'])
+    expect(lines.join()).toContain(NEWEST)
+  })
+
+  it('is not asked for one by one where this disk is what fails', () => {
+    const { disk, ends, copy, work } = world()
+    const opened: string[] = []
+    disk.onOperation = ({ operation, path }) => {
+      if (operation === 'open' && path.endsWith(PART)) opened.push(path)
+      return operation === 'write' && path.endsWith(PART) ? { kind: 'error', code: 'EIO' } : null
+    }
     copy(4)
     work()
-    expect(ends[3]).toBe(null)
-    expect(store.kept).toEqual([id(5)])
+    expect(ends).toEqual([expect.stringContaining('EIO')])
+    expect(opened).toHaveLength(1)
+    expect(names(disk)).toEqual([])
   })
 })
 

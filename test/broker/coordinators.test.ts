@@ -1,9 +1,22 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
+import type { MetadataEntry } from '../../src/image/entry.ts'
+import type { MetadataMessage } from '../../src/image/request.ts'
 import { SimulatedDisk } from '../../src/log/simulated-disk.ts'
 import { heartbeat } from '../../src/protocol/12-heartbeat.ts'
 import { encodeRequest, joinFrame } from '../../src/protocol/codec.ts'
 import { answers, ask, Counting, failing, heldFlusher, start } from './counting.ts'
+import { World } from './world.ts'
+
+/** An image in two messages, the first of which names nothing but the cluster. */
+const inTwo = (entries: readonly MetadataEntry[]): MetadataMessage[] => {
+  const [first, ...rest] = entries
+  const { length } = entries
+  return [
+    { kind: 'metadata', epoch: 1, first: 0, offset: 1, entries: [first!], more: true },
+    { kind: 'metadata', epoch: 1, first: 1, offset: length, entries: rest },
+  ]
+}
 
 describe('a coordinator', () => {
   it('is made at the first call, and answers once what it decided is in its log', () => {
@@ -126,22 +139,19 @@ describe('a coordinator', () => {
     expect(made[0]!.values).toEqual(['a', 'c'])
   })
 
-  it('is not loaded while a part of the image is still to come', () => {
-    const { world, made, partition } = start()
-    const offset = world.entries.length
-    const entries = world.entries
-    world.controller.post('broker-1-1', {
-      kind: 'metadata',
-      epoch: 1,
-      first: 0,
-      offset,
-      entries,
-      more: true,
-    })
-    ask(world, partition, 'get')
-    world.run()
-    expect(answers(world)).toMatchObject([{ refused: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS }])
+  it('is not loaded while a part of the first image is still to come', () => {
+    const { world, made, partition, newCoordinator } = start()
+    const next = new World({ disk: world.disk, entries: [], newCoordinator })
+    const [part, rest] = inTwo(world.entries)
+    next.controller.post('broker-1-1', part!)
+    ask(next, partition, 'get')
+    next.run()
+    expect(answers(next)).toMatchObject([{ refused: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS }])
     expect(made).toHaveLength(0)
+    next.controller.post('broker-1-1', rest!)
+    ask(next, partition, 'get')
+    next.run()
+    expect(answers(next)).toMatchObject([{ code: 0 }])
   })
 
   it('answers by its timer', () => {
@@ -342,30 +352,25 @@ describe('a coordinator', () => {
     expect(answers(next)).toEqual([{ correlation: asked, code: 3 }])
   })
 
-  it('is neither told that it is loaded nor asked while the image is begun anew', () => {
+  it('goes on by the image that was there while another is begun', () => {
     const { world, made, partition } = start()
-    ask(world, partition, 'later')
+    const [other] = world.createTopic({ internal: true })
+    const later = ask(world, partition, 'later')
     world.run()
-    const { entries } = world
-    const offset = entries.length
-    const part = {
-      kind: 'metadata',
-      epoch: 1,
-      first: 0,
-      offset,
-      entries: entries.slice(0, 1),
-    } as const
-    world.controller.post('broker-1-1', { ...part, offset: 1, more: true })
-    ask(world, partition, 'get')
-    world.clock.advance(1_000)
-    world.run()
-    expect(answers(world)).toMatchObject([{ refused: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS }])
-    expect(made[0]!.values).toEqual([])
-    const rest = { ...part, first: 1, entries: entries.slice(1) }
-    world.controller.post('broker-1-1', rest)
+    const [part, rest] = inTwo(world.entries)
+    world.controller.post('broker-1-1', part!)
+    const asked = [ask(world, other!, 'get'), ask(world, partition, 'put:a')]
     world.pass(1_000)
-    expect(answers(world)).toMatchObject([{ code: 0 }])
-    expect(made[0]!.values).toEqual(['timer'])
+    expect(answers(world)).toEqual([
+      ...asked.map((correlation) => ({ correlation, code: 0 })),
+      { correlation: later, code: 1 },
+    ])
+    world.controller.post('broker-1-1', rest!)
+    world.pass(1_000)
+    expect(made.map(({ values, deleted }) => [values, deleted])).toEqual([
+      [['a', 'timer'], []],
+      [[], []],
+    ])
   })
 
   it('is not dropped before it has looked once for what has expired, however seldom it does', () => {

@@ -32,6 +32,16 @@ describe('the identity of a directory', () => {
     expect(open()).toBe(id)
   })
 
+  it('outlives a power cut as well when the thread that drew it died before its flush', () => {
+    const { disk, flush, open } = world()
+    const drawn = open()
+    flush.forget()
+    expect(open()).toBe(drawn)
+    while (flush.doWork() > 0);
+    for (let seed = 1; seed <= 10; seed++) disk.powerCut(seed)
+    expect(open()).toBe(drawn)
+  })
+
   it('is another one when the file is gone', () => {
     const { disk, path, open } = world()
     const id = open()

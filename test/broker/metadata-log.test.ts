@@ -105,6 +105,38 @@ describe('the metadata log', () => {
     }
   })
 
+  it('that was written before there was a group is told entry by entry, and never held as a whole', () => {
+    const disk = new SimulatedDisk()
+    disk.mkdirs('/data')
+    const written = Array.from({ length: 40 }, () => new Uint8Array(1 << 20))
+    writeWithoutGroup(disk, written)
+    let readBytes = 0
+    const openFile = disk.open.bind(disk)
+    disk.open = (path, mode) => {
+      const file = openFile(path, mode)
+      const read = file.read.bind(file)
+      file.read = (target, targetOffset, length, position) => {
+        const done = read(target, targetOffset, length, position)
+        if (path.endsWith('.log')) readBytes += done
+        return done
+      }
+      return file
+    }
+    const steps: number[] = []
+    open(disk, (visit) => {
+      let from = readBytes
+      visit(() => {
+        steps.push(readBytes - from)
+        from = readBytes
+      })
+      return 0
+    })
+    expect(steps.length).toBe(40)
+    // each was read for its own sake, and not before it was asked for
+    expect(steps.reduce((sum, bytes) => sum + bytes, 0)).toBeGreaterThan(38 * 2 ** 20)
+    expect(Math.max(...steps)).toBeLessThan(8 * 2 ** 20)
+  })
+
   it('throws when the disk refuses, and is as it was before', () => {
     const disk = new SimulatedDisk()
     const { log } = open(disk)
@@ -135,8 +167,10 @@ describe('the metadata log', () => {
     writeWithoutGroup(disk, entries(0, 4))
     for (const seed of [1, 2, 3]) {
       const found: Uint8Array[][] = []
-      const { log, settle } = open(disk, (given) => {
-        found.push([...given])
+      const { log, settle } = open(disk, (visit) => {
+        const given: Uint8Array[] = []
+        visit((_, bytes) => given.push(bytes.slice()))
+        found.push(given)
         return 3
       })
       expect([log.term > 0, log.committedOffset]).toEqual([true, 3 + seed])

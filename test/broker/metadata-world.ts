@@ -3,7 +3,10 @@ import { asBrokerId, asCellId } from '../../src/base/ids.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { openBrokerEnvironment } from '../../src/broker/environment.ts'
 import { METADATA_PARTITION } from '../../src/broker/metadata-log.ts'
-import { MetadataGroup } from '../../src/broker/replication/metadata-group.ts'
+import {
+  MetadataGroup,
+  type MetadataGroupOptions,
+} from '../../src/broker/replication/metadata-group.ts'
 import { RaftHost } from '../../src/broker/replication/raft-host.ts'
 import { MetadataImage } from '../../src/image/image.ts'
 import { MemoryPorts } from '../../src/link/ports.ts'
@@ -17,7 +20,7 @@ export const METADATA_DIRECTORY = `${ROOT}/metadata`
 /** A metadata log with one voter, alone on a broker's disk, that leads; `settle` lets group and flusher finish, `turn` only the group. */
 export function openMetadataLog(
   disk: SimulatedDisk,
-  lifeIn: (entries: Iterable<Uint8Array>) => number = () => 0,
+  lifeIn: MetadataGroupOptions['lifeIn'] = () => 0,
   segmentBytes?: number,
 ) {
   const flush = new SimulatedFlusher(disk)

@@ -30,6 +30,9 @@ import { rootOf, type SimDisk, SimFlusher } from './sim-disk.ts'
 
 export const BROKERS = 3
 export const FRONT_PEER = 'front-0'
+/** A few entries: each seed writes snapshots, loads them, copies them, and cuts the metadata's log. */
+const SNAPSHOT_BYTES = 300
+const METADATA_SEGMENT_BYTES = 900
 
 export interface NodeContext {
   readonly clock: SimClock
@@ -115,7 +118,10 @@ export class SimNode {
       fronts: [front],
       beats: new BeatReader(beats),
       newCoordinator: coordinatorKinds({ brokerConfigs: {}, random: environment.random, logger }),
-      metadata: { root, voters, formsAlone, lifeIn: (entries) => lifeIn(entries, CELL, id) },
+      metadata: {
+        ...{ root, voters, formsAlone, lifeIn: (entries) => lifeIn(entries, CELL, id) },
+        segmentBytes: METADATA_SEGMENT_BYTES,
+      },
       askController: (tenantId, request) => {
         const { agent: broker } = this
         askController({ broker, control, controller: () => this.controller }, request, tenantId)
@@ -144,10 +150,8 @@ export class SimNode {
 
   /** To one that begins anew: what is published from now on follows on it. */
   bringUpToDate(broker: BrokerId): void {
-    if (!this.controller.serves) return
-    for (const message of this.controller.snapshot()) {
-      this.control.post(brokerPeer(CELL, broker), message)
-    }
+    const peer = brokerPeer(CELL, broker)
+    this.controller.bringUpToDate(peer, (message) => this.control.post(peer, message))
   }
 
   #newController(): ControllerAgent {
@@ -155,6 +159,9 @@ export class SimNode {
     return new ControllerAgent({
       ...{ log: this.agent.metadata!, clock, random, logger },
       settings: { cells: 1, brokersPerCell: BROKERS, defaultPartitions: 1, brokerConfigs: {} },
+      snapshots: {
+        ...{ store: this.agent.metadata!.snapshots, maxBytes: SNAPSHOT_BYTES, maxIntervalMs: 0 },
+      },
       publish: (message) => {
         this.#context.onPublish(message, this.id)
         this.agent.onControl(message)

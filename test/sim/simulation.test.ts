@@ -7,13 +7,12 @@ const SEEDS = process.env.GRIOT_TEST_LONG ? 500 : 15
 const NEAR_SEEDS = process.env.GRIOT_TEST_LONG ? 100 : 5
 const TIMEOUT_MS = process.env.GRIOT_TEST_LONG ? 1_800_000 : 180_000
 
-/** Seeds that fail for reasons that are known and not mended yet; the simulator replays them. */
-const OPEN: ReadonlyMap<number, string> = new Map([
-  [
-    412,
-    'a bit flips in the last batch of a log, which no recovery point covers: after a death of the thread it is taken for one that was not written to its end',
-  ],
-])
+/**
+ * Seeds that fail for reasons that are known and not mended yet; the simulator replays them. Known, and shown by none of the first 500 since controllers keep
+ * snapshots: a bit flips in the last batch of a log, which no recovery point covers, and after a death of the thread it is taken for one that was not written to
+ * its end.
+ */
+const OPEN: ReadonlyMap<number, string> = new Map()
 
 /** All that fail are told, not only the first. */
 function tried(seed: number, failed: string[], readsFollowers = false): SimulationResult | null {
@@ -33,6 +32,8 @@ describe('simulated brokers, controller, front and clients', () => {
       let faults = 0
       let commits = 0
       let read = 0
+      let snapshots = 0
+      let cuts = 0
       const failed: string[] = []
       for (let seed = 1; seed <= SEEDS; seed++) {
         if (OPEN.has(seed)) continue
@@ -42,6 +43,8 @@ describe('simulated brokers, controller, front and clients', () => {
         faults += result.faults
         commits += result.commits
         read += result.read
+        snapshots += result.snapshots
+        if (result.metadataStart > 0) cuts++
       }
       expect(failed).toEqual([])
       // a simulator in which nothing happens finds nothing
@@ -49,6 +52,8 @@ describe('simulated brokers, controller, front and clients', () => {
       expect(faults).toBeGreaterThan(SEEDS * 5)
       expect(commits).toBeGreaterThan(SEEDS * 20)
       expect(read).toBeGreaterThan(SEEDS * 100)
+      expect(snapshots).toBeGreaterThan(SEEDS * 4)
+      expect(cuts).toBeGreaterThan(SEEDS / 4)
     },
     TIMEOUT_MS,
   )

@@ -39,6 +39,10 @@ export interface SimulationResult {
   readonly terms: number
   readonly faults: number
   readonly commits: number
+  /** Of the metadata, written or copied. */
+  readonly snapshots: number
+  /** Where the metadata's log begins at the end. */
+  readonly metadataStart: number
   readonly read: number
   /** By those who read from the replica of one broker, out of that. */
   readonly readNear: number
@@ -51,6 +55,12 @@ export interface SimulationResult {
 export const STEPS = 1_500
 const START_STEPS_MAX = 3_000
 const LIVENESS_MS = 60_000
+/** Until the preferred one leads: at most so long is one that was ill not fit to. */
+const PREFERRED_MS = 15_000
+/** What comes to rest stays so. */
+const QUIET_MS = 3_000
+/** Controllers from the end of all faults on: each broker in turn, and the one that is to be, some of them twice. */
+const CONTROLLERS_MAX = 12
 const LINES_KEPT = 40
 const TOPIC = 'sim'
 
@@ -74,6 +84,7 @@ export class Simulation {
   readonly #committers: Committer[] = []
   readonly #injector: FaultInjector
   #fronts = 0
+  #snapshots = 0
   #digest = 2_166_136_261
 
   constructor(options: SimulationOptions) {
@@ -199,6 +210,7 @@ export class Simulation {
   #settle(): void {
     this.#note('all is well again')
     this.#injector.heal()
+    const termsBefore = this.#controllers.terms
     const untilMs = this.cluster.nowMs + LIVENESS_MS
     for (let i = 0, isFinishing = false; ; i++) {
       if (!isFinishing && this.#whoIsAway() === null) {
@@ -213,7 +225,42 @@ export class Simulation {
       }
       this.#step(i < 2_000 ? 1 : 5)
     }
+    this.#stayQuiet(termsBefore)
     this.#checkEnd()
+  }
+
+  /** Broker 1 becomes the controller, then nobody is elected any more: an election that leads to the next is none that helps. */
+  #stayQuiet(termsBefore: number): void {
+    const { cluster } = this
+    const terms = () => cluster.nodes.map(({ agent }) => agent.metadata!.group?.raft.term)
+    const untilMs = cluster.nowMs + PREFERRED_MS
+    while (!cluster.node(1).controller.serves) {
+      if (cluster.nowMs > untilMs) {
+        throw new LivenessError(`broker 1 is not the controller\n${this.describe()}`)
+      }
+      this.#step(5)
+    }
+    const restAtMs = cluster.nowMs
+    const before = terms().join()
+    while (cluster.nowMs < restAtMs + QUIET_MS) this.#step(5)
+    const after = terms().join()
+    const controllers = this.#controllers.terms - termsBefore
+    if (before !== after || controllers > CONTROLLERS_MAX) {
+      const what = `terms of the metadata ${before}, then ${after}; ${controllers} controllers since all is well`
+      throw new LivenessError(`controllers do not come to rest: ${what}\n${this.describe()}`)
+    }
+    this.#settleAgain()
+  }
+
+  /** Partitions that go to their preferred leaders by now are soon there. */
+  #settleAgain(): void {
+    const untilMs = this.cluster.nowMs + QUIET_MS
+    for (let why = this.#unsettled(); why !== null; why = this.#unsettled()) {
+      if (this.cluster.nowMs > untilMs) {
+        throw new LivenessError(`no more at rest: ${why}\n${this.describe()}`)
+      }
+      this.#step(5)
+    }
   }
 
   #checkEnd(): void {
@@ -332,6 +379,8 @@ export class Simulation {
       terms: this.#leaders.terms,
       faults: this.#injector.struck,
       commits: sum(this.#committers.map(({ commits }) => commits)),
+      snapshots: this.#snapshots,
+      metadataStart: this.cluster.node(1).agent.metadata!.startOffset,
       read: sum(this.#readers.map(({ read }) => read)),
       readNear: sum(this.#readers.map(({ readNear }) => readNear)),
       digest: (this.#digest >>> 0).toString(16).padStart(8, '0'),
@@ -341,6 +390,7 @@ export class Simulation {
 
   #onLine(level: LogLevel, message: string, fields: LogFields): void {
     this.#note(`${level} ${message} ${JSON.stringify(fields)}`)
+    if (message === 'Snapshot of the metadata') this.#snapshots++
     if (level === 'error') this.#errors.set(message, (this.#errors.get(message) ?? 0) + 1)
     const text = JSON.stringify(fields)
     safe(

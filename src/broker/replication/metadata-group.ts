@@ -2,6 +2,7 @@ import { InvariantError, invariant } from '../../base/assert.ts'
 import { ErrorCode, errorName } from '../../base/error-code.ts'
 import type { BrokerId } from '../../base/ids.ts'
 import { brokerOf } from '../../base/replica-id.ts'
+import { StartRefusedError } from '../../controller/refused.ts'
 import type { MetadataView } from '../../image/view.ts'
 import type { QuorumView } from '../../link/control.ts'
 import { DiskError } from '../../log/disk.ts'
@@ -27,7 +28,7 @@ const LEADERLESS =
 /** What the thread gives a broker that may keep the metadata. */
 export type MetadataFiles = Pick<
   MetadataGroupOptions,
-  'root' | 'voters' | 'formsAlone' | 'lifeIn' | 'segmentBytes'
+  'root' | 'voters' | 'formsAlone' | 'unreadable' | 'lifeIn' | 'segmentBytes'
 >
 
 export interface MetadataGroupOptions extends Omit<MetadataOpeningOptions, 'onFlushed'> {
@@ -46,6 +47,10 @@ const SWEEP_MS = 1_000
 const STEP_MS = 10
 /** A replica that has failed is opened again after this. */
 const RETRY_MS = 1_000
+/** One that was offered leadership, and did not keep it, is offered it again after so long, and after twice as long each time … */
+const OFFER_AGAIN_MS = 10_000
+/** … up to this: what is wrong with it may last, and each change of controllers costs a pause. */
+const OFFER_AGAIN_MS_MAX = 600_000
 /** A replica whose disk has refused a write does not lead for so long. */
 const UNFIT_MS = 5_000
 /** Nobody leads for so long: it is said, since nothing can be changed, and no broker begins, before somebody does. */
@@ -73,10 +78,16 @@ export class MetadataGroup implements EntryLog, GroupOwner {
   #unfitUntilMs = 0
   #hasCampaigned = false
   #hasOpened = false
+  /** Its files have another name for it than it was opened with. */
+  #isRenamed = false
   #isStopping = false
   /** Where the image was when the voters were those that there are to be; −1: they are not. Of a leader. */
   #settledAt = -1
   #sweepAtMs = 0
+  /** Leadership was offered to the preferred replica then, … */
+  #offeredAtMs = Number.NEGATIVE_INFINITY
+  /** … and not again before so long. */
+  #offerAgainMs = OFFER_AGAIN_MS
   #leaderlessSinceMs = Number.NaN
   #nowMs = 0
 
@@ -144,7 +155,8 @@ export class MetadataGroup implements EntryLog, GroupOwner {
     if (this.#isStopping) return Number.POSITIVE_INFINITY
     if (this.snapshots.hasWork) return 0
     if (this.#group === null) {
-      return this.#opening.needsImage ? Number.POSITIVE_INFINITY : this.#failedUntilMs
+      const waits = this.#opening.needsImage || this.#opening.isEmptying
+      return waits ? Number.POSITIVE_INFINITY : this.#failedUntilMs
     }
     const unfitUntilMs = this.#group.raft.mayLead ? Number.POSITIVE_INFINITY : this.#unfitUntilMs
     const sweepAtMs = this.#isSwept ? this.#sweepAtMs : Number.POSITIVE_INFINITY
@@ -165,6 +177,7 @@ export class MetadataGroup implements EntryLog, GroupOwner {
     }
     const group: ReplicaGroup = this.#group
     host.guard(group, () => this.#look(group))
+    if (this.#isRenamed) this.#openAgain()
     return written
   }
 
@@ -326,7 +339,7 @@ export class MetadataGroup implements EntryLog, GroupOwner {
 
   /** What nobody else has: the start fails. Else it is tried again, and the others go on. */
   #fail(reason: unknown): void {
-    if (isEndOfProcess(reason)) throw reason
+    if (isEndOfProcess(reason) || reason instanceof StartRefusedError) throw reason
     const { environment, formsAlone } = this.#options
     if (!this.#hasOpened && formsAlone) throw reason
     this.#failedUntilMs = this.#nowMs + RETRY_MS
@@ -361,6 +374,8 @@ export class MetadataGroup implements EntryLog, GroupOwner {
     const { host } = this.#options
     if (this.#nowMs >= log.nextTimerAtMs) log.onTimer(this.#nowMs)
     if (this.#hasOthers) this.#opening.checkLife(raft.id)
+    else this.#rename(group)
+    if (this.#isRenamed) return
     const mayLead = this.#nowMs >= this.#unfitUntilMs
     if (raft.mayLead !== mayLead) {
       raft.mayLead = mayLead
@@ -373,6 +388,33 @@ export class MetadataGroup implements EntryLog, GroupOwner {
       host.touch(group)
     }
     if (this.#nowMs >= this.#sweepAtMs || this.#hasNews) this.#move(group)
+  }
+
+  /**
+   * The only voter, whose directory has come into another life since, goes on as that one: nobody else has a vote to be asked for under its old name, or can tell of one. With a second
+   * voter it would be too late for that. As it knows from the image that it has published itself.
+   */
+  #rename({ raft, controls }: ReplicaGroup): void {
+    const { image, brokerId, environment, root } = this.#options
+    const own = this.#opening.idOf(brokerId)
+    const isSure = this.term !== 0 && image.epoch === raft.term && raft.isMembershipCommitted
+    if (own === null || own === raft.id || !isSure) return
+    controls.rename(own)
+    this.#isRenamed = true
+    environment.logger.log('info', 'The metadata goes on under the new id of its directory', {
+      ...{ directory: metadataPath(root), before: raft.id, replicaId: own },
+    })
+  }
+
+  #openAgain(): void {
+    this.#isRenamed = false
+    this.#hasCampaigned = false
+    const { host } = this.#options
+    host.close(METADATA_PARTITION)
+    this.#group = null
+    this.#log?.close()
+    this.#log = null
+    host.open(METADATA_PARTITION)
   }
 
   /** A leader that is not the preferred one, or whose voters are not those that there are to be. */
@@ -390,6 +432,11 @@ export class MetadataGroup implements EntryLog, GroupOwner {
     const { raft } = group
     this.#sweepAtMs = this.#nowMs + SWEEP_MS
     if (!this.takesEntries) return
+    if (!this.#hasOthers && !this.#options.isRegistered()) {
+      // the name that the others are to know it by is another, perhaps
+      this.#sweepAtMs = this.#nowMs + STEP_MS
+      return
+    }
     const wanted = this.#wanted(group)
     this.#settledAt = isSettled(group, wanted) ? this.#options.image.offset : -1
     if (this.#settledAt >= 0) {
@@ -397,9 +444,10 @@ export class MetadataGroup implements EntryLog, GroupOwner {
       return
     }
     const caughtUpTo = this.#looks.caughtUpTo(group, this.#nowMs)
+    // before the step: whoever it takes in is told of only after it
+    const isHeld = wanted.some((replica) => raft.unreachable.has(replica))
     moveMembership(group, wanted, (broker) => this.#idOf(group, broker), caughtUpTo)
     this.#noteOthers(group)
-    const isHeld = wanted.some((replica) => raft.unreachable.has(replica))
     if (!isHeld) this.#sweepAtMs = this.#nowMs + STEP_MS
     this.#options.host.touch(group)
   }
@@ -412,7 +460,14 @@ export class MetadataGroup implements EntryLog, GroupOwner {
     const { raft } = group
     const id = this.#idOf(group, preferred)
     const isAtRest = raft.commit === raft.end && (raft.progressOf(id)?.match ?? 0) >= raft.end
-    if (isAtRest && raft.transferTo(id)) host.touch(group)
+    const sinceMs = this.#nowMs - this.#offeredAtMs
+    if (!isAtRest || sinceMs < this.#offerAgainMs || !raft.transferTo(id)) return
+    const isSoon = sinceMs < 2 * OFFER_AGAIN_MS_MAX
+    this.#offerAgainMs = isSoon
+      ? Math.min(2 * this.#offerAgainMs, OFFER_AGAIN_MS_MAX)
+      : OFFER_AGAIN_MS
+    this.#offeredAtMs = this.#nowMs
+    host.touch(group)
   }
 
   #wanted(group: ReplicaGroup): number[] {

@@ -2,11 +2,13 @@ import type { BrokerId, CellId } from '../../base/ids.ts'
 import { replicaIdOf } from '../../base/replica-id.ts'
 import type { MetadataView } from '../../image/view.ts'
 import { ControlEntries } from '../../log/control-entries.ts'
-import type { FlushPort } from '../../log/disk.ts'
+import { CONTROL_ENTRIES_SUFFIX } from '../../log/control-entries-format.ts'
+import type { DiskError, FlushPort } from '../../log/disk.ts'
 import type { LogEnvironment } from '../../log/environment.ts'
 import { PartitionLog } from '../../log/partition-log.ts'
 import { type HardState, NO_REPLICA, type ReplicaId } from '../../raft/types.ts'
 import { CHECKPOINT_SUFFIX } from '../checkpoint-file.ts'
+import { refuseForeignMetadata } from '../directory-owner.ts'
 import {
   METADATA_LOG_CONFIG,
   METADATA_PARTITION,
@@ -27,8 +29,10 @@ export interface MetadataOpeningOptions {
   readonly image: MetadataView
   /** No other broker has a copy: where this one has no group's log it makes one, alone, of what it has. Else it joins that of the others. */
   readonly formsAlone: boolean
-  /** In which life this broker is, as a log tells that was written before there was a group. */
-  readonly lifeIn: (entries: Iterable<Uint8Array>) => number
+  /** A directory of another one that cannot be read, so that it may have a copy. */
+  readonly unreadable?: string | null
+  /** In which life this broker is, as a log tells that was written before there was a group; it is given one that calls for each entry, in order. */
+  readonly lifeIn: (visit: (each: (offset: number, bytes: Uint8Array) => void) => void) => number
   /** Term and vote as they were kept; null where there are none. */
   readonly hardStateOf: () => HardState | null
   /** What a snapshot leaves of the log is less than two segments beyond what it must; 16 MiB unless given. */
@@ -44,6 +48,9 @@ class OtherLifeError extends LogFailedError {}
 export class MetadataOpening {
   readonly #options: MetadataOpeningOptions
   #needsImage = false
+  /** Of a copy of another life: all but what says so is removed, and that is being made durable, or is. */
+  #emptying: 'under way' | 'durable' | null = null
+  #emptyingFailed: DiskError | null = null
 
   constructor(options: MetadataOpeningOptions) {
     this.#options = options
@@ -52,6 +59,11 @@ export class MetadataOpening {
   /** There is no copy here yet, and what it is called is to come from the image. */
   get needsImage(): boolean {
     return this.#needsImage
+  }
+
+  /** A copy of another life is being removed: {@link open} says null until a flush has ended. */
+  get isEmptying(): boolean {
+    return this.#emptying === 'under way'
   }
 
   /** Of a broker's replica as the image knows it; null where it does not. */
@@ -71,10 +83,31 @@ export class MetadataOpening {
   }
 
   /**
-   * null: the image has to come first. `ledAs`: what a leader takes this replica for, else {@link NO_REPLICA}; with files of another life it begins anew then, as a
-   * majority that has elected a leader without it has all that was committed. Throws DiskError, or {@link LogFailedError} for files that must not take part.
+   * null: the image has to come first, or a flush. `ledAs`: what a leader takes this replica for, else {@link NO_REPLICA}; with files of another life it begins anew then, as a
+   * majority that has elected a leader without it has all that was committed. Throws DiskError, {@link LogFailedError} for files that must not take part, or StartRefusedError
+   * for those of another broker.
    */
   open(ledAs: ReplicaId): ReplicaFiles | null {
+    const { environment, root } = this.#options
+    refuseForeignMetadata(environment.disk, this.#options)
+    const failed = this.#emptyingFailed
+    this.#emptyingFailed = null
+    if (failed !== null) throw failed
+    if (this.#emptying === 'under way') return null
+    if (this.#emptying === 'durable') {
+      this.#removeControls()
+      this.#emptying = null
+    }
+    const isLed = ledAs !== NO_REPLICA && ledAs === this.idOf(this.#options.brokerId)
+    const found = isLed ? ControlEntries.replicaIn(environment.disk, metadataPath(root)) : null
+    if (found !== null && found !== ledAs) {
+      this.#empty()
+      return null
+    }
+    return this.#openFiles()
+  }
+
+  #openFiles(): ReplicaFiles | null {
     const log = this.#openLog()
     try {
       const controls = this.#controlsOf(log)
@@ -86,24 +119,41 @@ export class MetadataOpening {
       }
     } catch (error) {
       log.abandon()
-      const isLed = ledAs !== NO_REPLICA && ledAs === this.idOf(this.#options.brokerId)
-      if (!isLed || !(error instanceof OtherLifeError)) throw error
-      this.#removeFiles()
-      return this.open(NO_REPLICA)
+      throw error
     }
     log.close()
     return null
   }
 
-  /** But for snapshots: what they hold is committed, whoever wrote them. */
-  #removeFiles(): void {
+  /**
+   * Removes what a replica of another life has left, but for snapshots: what they hold is committed, whoever wrote them. Its control entries, which say that it is another's, go once the rest
+   * is durably gone: wherever a death or a power cut strikes it is begun again, or there is nothing left.
+   */
+  #empty(): void {
     const { environment, root } = this.#options
-    const { disk, recoveryPoints } = environment
+    const { disk, flush, recoveryPoints } = environment
     const directory = metadataPath(root)
     for (const name of disk.list(directory)) {
-      if (!name.endsWith(CHECKPOINT_SUFFIX)) disk.remove(`${directory}/${name}`)
+      const stays = name.endsWith(CHECKPOINT_SUFFIX) || name.endsWith(CONTROL_ENTRIES_SUFFIX)
+      if (!stays) disk.remove(`${directory}/${name}`)
     }
-    recoveryPoints.remove(METADATA_PARTITION)
+    const done = (failed: DiskError | null) => {
+      this.#emptying = failed === null ? 'durable' : null
+      this.#emptyingFailed = failed
+    }
+    recoveryPoints.removeDurably(METADATA_PARTITION, (failed) => {
+      if (failed !== null) done(failed)
+      else flush.request(directory, done)
+    })
+    this.#emptying = 'under way'
+  }
+
+  #removeControls(): void {
+    const { environment, root } = this.#options
+    const directory = metadataPath(root)
+    for (const name of environment.disk.list(directory)) {
+      if (name.endsWith(CONTROL_ENTRIES_SUFFIX)) environment.disk.remove(`${directory}/${name}`)
+    }
   }
 
   #openLog(): PartitionLog {
@@ -141,6 +191,8 @@ export class MetadataOpening {
     if (opened.kind === 'none') return this.#begin(log, null)
     if (opened.kind !== 'open') return this.#begin(log, opened)
     const { controls } = opened
+    // it may have been given another name, which must not be lost once others have a vote
+    log.tail.flushAlso(log.directory)
     // alone it has promised nobody anything
     if (hasNeverHadOthers(controls, log)) return controls
     try {
@@ -159,11 +211,8 @@ export class MetadataOpening {
    * Of a log without what a group has agreed on. Where nobody else has a copy, nobody was promised anything: it forms a group, of all that is here. Else it joins that
    * of the others, unless it has been part of it: then it may have forgotten.
    */
-  #begin(
-    log: PartitionLog,
-    damage: { readonly reason: string; readonly path?: string } | null,
-  ): ControlEntries | null {
-    const { brokerId, environment, formsAlone, hardStateOf } = this.#options
+  #begin(log: PartitionLog, damage: { readonly reason: string } | null): ControlEntries | null {
+    const { brokerId, formsAlone, unreadable = null, hardStateOf } = this.#options
     const { foundPoint, logEndOffset } = log
     if (formsAlone) {
       const replicaId = replicaIdOf(brokerId, logEndOffset > 0 ? this.#formerLife(log) : 0)
@@ -174,12 +223,17 @@ export class MetadataOpening {
     const isTorn = foundPoint.powerLoss && foundPoint.flushedOffset === 0
     const hasVoted = (hardStateOf()?.vote ?? NO_REPLICA) !== NO_REPLICA
     const holds = logEndOffset > 0 || damage !== null
+    if (holds && damage === null && unreadable !== null) {
+      throw new LogFailedError(
+        `whether its log is that of a group is not known, as ${unreadable} cannot be read: start again once it can`,
+      )
+    }
     if (hasVoted || (holds && !isTorn)) {
       const why = damage?.reason ?? 'its log is not that of the group which the other brokers keep'
       throw new LogFailedError(`${why}: ${REMEDY}`)
     }
     log.truncateTo(0)
-    if (damage?.path !== undefined) environment.disk.remove(damage.path)
+    this.#removeControls()
     const own = this.idOf(brokerId)
     this.#needsImage = own === null
     return own === null ? null : this.#create(log, own, [], true)
@@ -194,9 +248,7 @@ export class MetadataOpening {
   }
 
   #formerLife(log: PartitionLog): number {
-    const entries: Uint8Array[] = []
-    readEntries(log, 0, log.logEndOffset, (_, bytes) => entries.push(bytes.slice()))
-    return this.#options.lifeIn(entries)
+    return this.#options.lifeIn((each) => readEntries(log, 0, log.logEndOffset, each))
   }
 }
 

@@ -123,7 +123,7 @@ export class RaftHost implements GroupHost, RaftSink {
     return this.#groups.get(partition)
   }
 
-  groups(): Iterable<ReplicaGroup> {
+  groups(): ReplicaGroup[] {
     return [...this.#groups.values()]
   }
 

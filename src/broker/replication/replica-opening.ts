@@ -190,7 +190,7 @@ export class ReplicaOpening {
   directoryOf(number: PartitionNumber, broker: BrokerId): string {
     const { image, rootOf, table, brokerId } = this.#options
     const open = table.get(number)
-    // also while the image begins anew
+    // also when the image does not name it any more
     if (open !== undefined) return rootOf(broker) + open.directory.slice(rootOf(brokerId).length)
     const partition = image.partition(number)
     if (partition === undefined) throw new LogFailedError('its topic is gone')

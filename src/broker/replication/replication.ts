@@ -145,7 +145,8 @@ export class Replication {
     })
     this.#stepping = new SteppingDown({
       isFull: () => this.isYielding,
-      groups: () => this.#host.groups(),
+      // what the controller writes goes on when a disk is full
+      groups: () => this.#host.groups().filter(({ partition }) => partition !== METADATA_PARTITION),
       touch: (group) => this.#host.touch(group),
     })
     this.#metadata = this.#newMetadata(options)
@@ -452,7 +453,7 @@ export class Replication {
       this.#tellInSync(replica, group)
       this.#lookAtStrictness(replica, group)
       const wanted = this.#opening.wantedIds(replica.number)
-      // the image begins anew, and does not name it yet
+      // the image does not name it any more
       if (wanted.length === 0) continue
       const isDone = isSettled(group, wanted)
       if (!isDone || !this.#replicaMoves.settled(replica, group)) this.#moving.add(replica)

@@ -5,6 +5,11 @@ import { safe } from '../sim-error.ts'
 export class ControllersChecker {
   readonly #brokers = new Map<number, BrokerId>()
 
+  /** So far. */
+  get terms(): number {
+    return this.#brokers.size
+  }
+
   published(epoch: number, broker: BrokerId): void {
     const known = this.#brokers.get(epoch) ?? broker
     safe(known === broker, () => `brokers ${known} and ${broker} are controllers of term ${epoch}`)
