@@ -2,7 +2,7 @@ import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
 import { partitionPath } from '../base/paths.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
 import type { MetadataView } from '../image/view.ts'
-import { DiskError, type FlushPort } from '../log/disk.ts'
+import { DiskError, type FlushPort, isEndOfProcess } from '../log/disk.ts'
 import type { LogEnvironment } from '../log/environment.ts'
 import { PartitionLog } from '../log/partition-log.ts'
 import { Replica } from './replica.ts'
@@ -415,9 +415,6 @@ export class ReplicaTable {
   }
 }
 
-/** The simulator's way to end a process in the middle of a disk operation: nobody may survive it. */
-const isEndOfProcess = (error: unknown): boolean =>
-  error instanceof Error && error.name === 'SimulatedCrash'
 const describe = (error: unknown): string => (error instanceof Error ? error.message : `${error}`)
 const stackOf = (error: unknown): string | undefined =>
   error instanceof Error ? error.stack : undefined

@@ -113,7 +113,7 @@ class Planner {
     const { name, topicId } = topic
     const there = this.#state.topicByName(this.#tenantId, name)
     // by this very request, whose answer was lost with the controller that was asked
-    if (there !== undefined && there.topicId === topicId) return made(there)
+    if (there !== undefined && there.topicId === topicId) return madeTopic(there)
     const refusal = this.#refuseName(name) ?? this.#refuseConfigs(topic.configs)
     if (refusal !== null) return refusedTopic(name, refusal)
     const placements = this.#place(topic)
@@ -237,7 +237,8 @@ class Planner {
   }
 }
 
-const made = (topic: TopicState): TopicResult => ({
+/** Of a topic that is there, as its creation was answered. */
+export const madeTopic = (topic: TopicState): TopicResult => ({
   ...{ name: topic.name, topicId: topic.topicId, error: ErrorCode.NONE, message: null },
   partitions: topic.partitionCount,
   replicationFactor: topic.replicas[0]?.length ?? 0,

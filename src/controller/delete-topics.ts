@@ -4,6 +4,7 @@ import type { TenantId, TopicId } from '../base/ids.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import type { ControllerRequest, TopicRef, TopicResult } from '../image/request.ts'
 import { refuse, refusedTopic } from '../image/results.ts'
+import { madeTopic } from './create-topics.ts'
 import type { ControllerState, TopicState } from './state.ts'
 
 type DeleteTopics = Extract<ControllerRequest, { kind: 'delete-topics' }>
@@ -96,12 +97,4 @@ function times(values: readonly string[]): Map<string, number> {
   return counts
 }
 
-const deleted = (topic: TopicState): TopicResult => ({
-  name: topic.name,
-  topicId: topic.topicId,
-  error: ErrorCode.NONE,
-  message: null,
-  partitions: topic.partitionCount,
-  replicationFactor: topic.replicas[0]?.length ?? 0,
-  configs: {},
-})
+const deleted = (topic: TopicState): TopicResult => ({ ...madeTopic(topic), configs: {} })

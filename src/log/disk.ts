@@ -30,6 +30,10 @@ export class DiskError extends Error {
   }
 }
 
+/** The simulator's way to end a process in the middle of a disk operation: nobody may survive it. */
+export const isEndOfProcess = (error: unknown): boolean =>
+  error instanceof Error && error.name === 'SimulatedCrash'
+
 /** `read`: must exist. `append`: read and write, made if missing. `create`: read and write, emptied if there. */
 export type OpenMode = 'read' | 'append' | 'create'
 

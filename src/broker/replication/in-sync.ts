@@ -1,5 +1,6 @@
 import type { BrokerId } from '../../base/ids.ts'
 import { brokerOf } from '../../base/replica-id.ts'
+import { majorityOf } from '../../raft/membership.ts'
 import { type Position, type ReplicaId, Role } from '../../raft/types.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaGroup } from './replica-group.ts'
@@ -73,18 +74,18 @@ export class InSync {
     const { group } = replica
     if (group === null) return 0
     const needed = this.#neededBy(replica, group)
-    if (needed <= majority(group)) return Number.POSITIVE_INFINITY
+    if (needed <= majorityOf(group.raft.configuration)) return Number.POSITIVE_INFINITY
     return group.controls.offsetOf(this.#heldBy(group, needed))
   }
 
   /** Its min.insync.replicas are more than a majority. */
   isStrict(replica: Replica, group: ReplicaGroup): boolean {
-    return this.#neededBy(replica, group) > majority(group)
+    return this.#neededBy(replica, group) > majorityOf(group.raft.configuration)
   }
 
   #neededBy({ topic }: Replica, group: ReplicaGroup): number {
     const { minInsyncReplicas } = topic.effectiveAt(this.#brokerId)
-    return Math.max(majority(group), minInsyncReplicas)
+    return Math.max(majorityOf(group.raft.configuration), minInsyncReplicas)
   }
 
   /** The end that `count` voters have, this one among them. */
@@ -95,6 +96,3 @@ export class InSync {
     return ends.sort((a, b) => b - a)[count - 1] ?? 0
   }
 }
-
-const majority = ({ raft }: ReplicaGroup): number =>
-  Math.floor(raft.configuration.voters.length / 2) + 1

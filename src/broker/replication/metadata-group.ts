@@ -5,7 +5,7 @@ import { brokerOf } from '../../base/replica-id.ts'
 import { StartRefusedError } from '../../controller/refused.ts'
 import type { MetadataView } from '../../image/view.ts'
 import type { QuorumView } from '../../link/control.ts'
-import { DiskError } from '../../log/disk.ts'
+import { DiskError, isEndOfProcess } from '../../log/disk.ts'
 import { newAppendOutcome } from '../../log/outcomes.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
 import type { EntryLog } from '../../machine/entry-log.ts'
@@ -21,6 +21,7 @@ import { PREFERRED_AFTER_MS } from './preferred-leaders.ts'
 import { isNext, type RaftHost } from './raft-host.ts'
 import type { ReplicaFiles } from './replica-files.ts'
 import type { ReplicaGroup } from './replica-group.ts'
+import { heirsOf } from './yielding.ts'
 
 const LEADERLESS =
   'nobody leads the controllers, so that nothing can be created or changed, and no broker begins: most of those that keep the metadata must be there, with their directories'
@@ -232,13 +233,7 @@ export class MetadataGroup implements EntryLog, GroupOwner {
     const group = this.#group
     if (group === null || group.raft.role !== Role.LEADER) return this.#hasOthers
     const { raft } = group
-    const heirs = raft.configuration.voters.filter(
-      (voter) =>
-        voter !== raft.id &&
-        !raft.unreachable.has(voter) &&
-        (raft.progressOf(voter)?.match ?? 0) >= raft.commit,
-    )
-    if (heirs.length === 0) return false
+    if (heirsOf(raft).length === 0) return false
     raft.mayLead = false
     this.#unfitUntilMs = this.#nowMs + UNFIT_MS
     this.resign()
@@ -491,7 +486,3 @@ export function quorumView(group: MetadataGroup | null, image: MetadataView): Qu
   const told = { endOffset: offset, highWatermark: offset, term: epoch, leader: 0, voters: [] }
   return group?.view ?? told
 }
-
-/** The simulator's way to end a process in the middle of a disk operation. */
-const isEndOfProcess = (error: unknown): boolean =>
-  error instanceof Error && error.name === 'SimulatedCrash'

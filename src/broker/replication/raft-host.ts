@@ -6,7 +6,7 @@ import type { Random } from '../../base/random.ts'
 import { brokerOf } from '../../base/replica-id.ts'
 import type { ReceivedMessage } from '../../link/raft-message-reader.ts'
 import type { AppendPlace, PlainMessage, SnapshotBase } from '../../link/raft-messages.ts'
-import type { DiskError } from '../../log/disk.ts'
+import { type DiskError, isEndOfProcess } from '../../log/disk.ts'
 import type { HardStates } from '../../log/hard-states.ts'
 import type { RaftGroup } from '../../raft/raft-group.ts'
 import { type HardState, type Message, NO_REPLICA, type ReplicaId, Role } from '../../raft/types.ts'
@@ -142,7 +142,7 @@ export class RaftHost implements GroupHost, RaftSink {
       this.touch(group)
       return group
     } catch (error) {
-      if (!isOfOneGroup(error)) throw error
+      if (isEndOfProcess(error)) throw error
       files.controls.close()
       owner.onUnopened(partition, error)
       return null
@@ -451,7 +451,7 @@ export class RaftHost implements GroupHost, RaftSink {
     try {
       work()
     } catch (error) {
-      if (!isOfOneGroup(error)) throw error
+      if (isEndOfProcess(error)) throw error
       this.onFailed(group, error)
     }
   }
@@ -474,7 +474,3 @@ export const isNext = ({
 /** As whom the sender leads the receiver, if it does. */
 const ledAs = ({ type, to }: Message): ReplicaId =>
   type === 'append' || type === 'snapshot' ? to : NO_REPLICA
-
-/** Its disk, its log, or a bug: all but the simulator's way to end a process in the middle of a disk operation. */
-const isOfOneGroup = (error: unknown): boolean =>
-  !(error instanceof Error && error.name === 'SimulatedCrash')
