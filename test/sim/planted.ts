@@ -113,8 +113,8 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     name: 'a topic that an earlier try has made is refused by the next controller',
     file: 'controller/create-topics.ts',
-    find: 'if (there !== undefined && there.topicId === topicId) return made(there)',
-    replace: 'void made',
+    find: 'if (there !== undefined && there.topicId === topicId) return madeTopic(there)',
+    replace: 'void there',
     only: ['hang', 'thread-death', 'topic-changes', 'late-messages', 'slow-flush', 'cut'],
   },
   {
