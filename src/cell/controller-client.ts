@@ -1,13 +1,16 @@
+import { invariant } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import type { TenantId } from '../base/ids.ts'
 import type { Timer, TimerQueue } from '../base/timer-queue.ts'
-import type { ControllerRequest, ControllerResponse } from '../image/request.ts'
+import type { ControllerRequest, ControllerResponse, ResponseTo } from '../image/request.ts'
 import { type Refusal, refuse, refuseAll } from '../image/results.ts'
 import type { ControlPort, PeerName } from '../link/ports.ts'
 
 /** Called once. REQUEST_TIMED_OUT: whether it was done is not known, or nobody was there to do it. */
-export type ControllerDone = (response: ControllerResponse) => void
+export type ControllerDone<Request extends ControllerRequest> = (
+  response: ResponseTo<Request>,
+) => void
 
 export interface ControllerClientOptions {
   readonly control: ControlPort
@@ -29,7 +32,7 @@ const TIMEOUT_MS_MIN = 1_000
 interface Waiting {
   readonly tenantId: TenantId
   request: ControllerRequest
-  readonly done: ControllerDone
+  readonly done: (response: ControllerResponse) => void
   timer: Timer | null
 }
 
@@ -63,17 +66,23 @@ export class ControllerClient {
     return this.#peer
   }
 
-  request(
+  request<Request extends ControllerRequest>(
     tenantId: TenantId,
-    request: ControllerRequest,
-    done: ControllerDone,
+    request: Request,
+    done: ControllerDone<Request>,
     { timeoutMs = TIMEOUT_MS_MAX }: ControllerRequestOptions = {},
   ): void {
+    const waiting: Waiting = {
+      ...{ tenantId, request, timer: null },
+      done(response) {
+        invariant(response.kind === request.kind, 'a controller answers what it was asked')
+        done(response as ResponseTo<Request>)
+      },
+    }
     if (this.outstanding >= WAITING_MAX) {
-      done(refuseAll(request, TIMED_OUT))
+      this.#refuse(waiting, TIMED_OUT)
       return
     }
-    const waiting: Waiting = { tenantId, request, done, timer: null }
     const { clock, timers } = this.#options
     const bounded = Math.min(Math.max(timeoutMs, TIMEOUT_MS_MIN), TIMEOUT_MS_MAX)
     waiting.timer = timers.schedule(clock.monotonicMs() + bounded, () => this.#timedOut(waiting))

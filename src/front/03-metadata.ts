@@ -26,6 +26,9 @@ type Asked = NonNullable<MetadataRequest['topics']>
 /** From this version on ids in requests count; versions 10 and 11 have the field, but it was never served. */
 const BY_ID_FROM = 12
 
+/** Clients wait for all else that they have asked for, too, and much longer than an election takes. */
+const CREATE_WAIT_MS = 5_000
+
 export const metadataHandler = handler({
   api: metadata,
   scopes: ['topicName', 'topicId'],
@@ -49,7 +52,7 @@ export const metadataHandler = handler({
     const asked = onceEach(topics)
     const missingNames = request.allowAutoTopicCreation ? namesToCreate(context, asked) : []
     if (missingNames.length === 0 || missingNames.length > TOPICS_PER_REQUEST_MAX) {
-      answer(context, request, asked, null)
+      answer(context, request, asked, new Map())
       return
     }
     createTopics(context, missingNames, (refused) => answer(context, request, asked, refused))
@@ -79,7 +82,7 @@ function namesToCreate(context: Context, topics: Asked): string[] {
   return [...names]
 }
 
-type Refused = ReadonlyMap<string, number> | null
+type Refused = ReadonlyMap<string, number>
 
 function createTopics(
   context: Context,
@@ -94,10 +97,12 @@ function createTopics(
     return { name, partitions: -1, replicationFactor: -1, assignments: [], configs: [] }
   })
   const request = { kind: 'create-topics', validateOnly: false, topics } as const
-  context.services.controller.request(context.session.tenantId, request, (response) => {
-    const results = response?.kind === 'create-topics' ? response.results : null
-    done(results === null ? null : refusals(results))
-  })
+  context.services.controller.request(
+    context.session.tenantId,
+    request,
+    ({ results }) => done(refusals(results)),
+    { timeoutMs: CREATE_WAIT_MS },
+  )
 }
 
 function refusals(results: readonly TopicResult[]): Map<string, number> {
@@ -105,7 +110,9 @@ function refusals(results: readonly TopicResult[]): Map<string, number> {
   for (const { name, error } of results) {
     // Somebody else was quicker: it is there now.
     if (error === ErrorCode.NONE || error === ErrorCode.TOPIC_ALREADY_EXISTS) continue
-    if (name !== null) refused.set(name, error)
+    // it may be on its way, as Kafka says: clients ask again
+    const isOpen = error === ErrorCode.REQUEST_TIMED_OUT
+    if (name !== null) refused.set(name, isOpen ? ErrorCode.LEADER_NOT_AVAILABLE : error)
   }
   return refused
 }
@@ -123,7 +130,7 @@ function answer(context: Context, request: MetadataRequest, topics: Asked, refus
         : image.topicByName(tenantId, name ?? '')
       if (topic !== undefined) return topicAnswer(context, topic, request)
       if (byId) return missing(ErrorCode.UNKNOWN_TOPIC_ID, null, topicId, OPERATIONS_UNKNOWN)
-      const error = refused?.get(name ?? '') ?? errorOfMissing(name ?? '')
+      const error = refused.get(name ?? '') ?? errorOfMissing(name ?? '')
       return missing(error, name, ZERO_TOPIC_ID, topicOperations(request))
     }),
   )

@@ -46,13 +46,8 @@ export const createTopicsHandler = handler({
     context.services.controller.request(
       context.session.tenantId,
       command,
-      (response) => {
-        const answers =
-          response?.kind === 'create-topics'
-            ? response.results.map((result) => answerOf(result, context))
-            : topics.map(({ name }) =>
-                failure(name, ErrorCode.REQUEST_TIMED_OUT, 'The controller does not answer.'),
-              )
+      ({ results }) => {
+        const answers = results.map((result) => answerOf(result, context))
         context.reply({ throttleTimeMs: 0, topics: [...answers, ...refused] })
       },
       { timeoutMs: request.timeoutMs },

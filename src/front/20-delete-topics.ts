@@ -18,7 +18,7 @@ export const deleteTopicsHandler = handler({
     const { topics, refused } = topicsOf(request, context)
     if (topics.length > TOPICS_PER_REQUEST_MAX) {
       const message = tooManyTopics(topics.length)
-      const refuse = (ref: TopicRef) => unanswered(ref, ErrorCode.POLICY_VIOLATION, message)
+      const refuse = (ref: TopicRef) => unasked(ref, ErrorCode.POLICY_VIOLATION, message)
       context.reply({ throttleTimeMs: 0, responses: [...topics.map(refuse), ...refused] })
       return
     }
@@ -30,13 +30,8 @@ export const deleteTopicsHandler = handler({
     context.services.controller.request(
       context.session.tenantId,
       command,
-      (response) => {
-        const responses =
-          response?.kind === 'delete-topics'
-            ? response.results.map(answerOf)
-            : topics.map((ref) => unanswered(ref))
-        context.reply({ throttleTimeMs: 0, responses: [...responses, ...refused] })
-      },
+      ({ results }) =>
+        context.reply({ throttleTimeMs: 0, responses: [...results.map(answerOf), ...refused] }),
       { timeoutMs: request.timeoutMs },
     )
   },
@@ -83,11 +78,7 @@ const answerOf = (result: TopicResult): Answer => ({
   errorMessage: result.message,
 })
 
-const unanswered = (
-  ref: TopicRef,
-  errorCode: number = ErrorCode.REQUEST_TIMED_OUT,
-  errorMessage = 'The controller does not answer.',
-): Answer => ({
+const unasked = (ref: TopicRef, errorCode: number, errorMessage: string): Answer => ({
   name: 'name' in ref ? ref.name : null,
   topicId: ('topicId' in ref ? ref.topicId : ZERO_TOPIC_ID) as TopicId,
   errorCode,

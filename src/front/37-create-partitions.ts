@@ -28,18 +28,11 @@ export const createPartitionsHandler = handler({
       context.session.tenantId,
       command,
       (response) => {
-        const results =
-          response?.kind === 'create-partitions'
-            ? response.results.map(({ name, error, message }) => ({
-                name,
-                errorCode: error,
-                errorMessage: message,
-              }))
-            : topics.map(({ name }) => ({
-                name,
-                errorCode: ErrorCode.REQUEST_TIMED_OUT,
-                errorMessage: 'The controller does not answer.',
-              }))
+        const results = response.results.map(({ name, error, message }) => ({
+          name,
+          errorCode: error,
+          errorMessage: message,
+        }))
         context.reply({ throttleTimeMs: 0, results })
       },
       { timeoutMs: request.timeoutMs },

@@ -59,13 +59,7 @@ export function alterByController<A extends Api, Config>(
     }),
   )
   const request = { kind: 'alter-configs', ...flags, nodeId, resources } as const
-  context.services.controller.request(context.session.tenantId, request, (response) => {
-    const results = response?.kind === 'alter-configs' ? response.results : null
-    answer((index) => results?.[index] ?? UNANSWERED)
+  context.services.controller.request(context.session.tenantId, request, ({ results }) => {
+    answer((index) => results[index]!)
   })
-}
-
-const UNANSWERED = {
-  error: ErrorCode.REQUEST_TIMED_OUT,
-  message: 'The controller does not answer.',
 }

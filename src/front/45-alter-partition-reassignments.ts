@@ -36,10 +36,6 @@ export const alterPartitionReassignmentsHandler = handler({
       context.session.tenantId,
       command,
       (response) => {
-        if (response?.kind !== 'alter-reassignments') {
-          reply(ErrorCode.REQUEST_TIMED_OUT, 'The controller does not answer.', [])
-          return
-        }
         const responses = response.topics.map(({ name, partitions }) => ({
           name,
           partitions: partitions.map(({ index, error, message }) => ({

@@ -1,4 +1,3 @@
-import { ErrorCode } from '../base/error-code.ts'
 import { listPartitionReassignments } from '../protocol/46-list-partition-reassignments.ts'
 import { handler } from './context.ts'
 
@@ -18,12 +17,11 @@ export const listPartitionReassignmentsHandler = handler({
       context.session.tenantId,
       command,
       (response) => {
-        const isAnswered = response?.kind === 'list-reassignments'
         context.reply({
           throttleTimeMs: 0,
-          errorCode: isAnswered ? response.error : ErrorCode.REQUEST_TIMED_OUT,
-          errorMessage: isAnswered ? response.message : 'The controller does not answer.',
-          topics: (isAnswered ? response.topics : []).map(({ name, partitions }) => ({
+          errorCode: response.error,
+          errorMessage: response.message,
+          topics: response.topics.map(({ name, partitions }) => ({
             name,
             partitions: partitions.map(({ index, replicas, adding, removing }) => ({
               partitionIndex: index,

@@ -1,7 +1,7 @@
 import type { TenantId } from '../base/ids.ts'
 import type { ControllerClient } from '../cell/controller-client.ts'
 import { brokerConfigNumber, brokerConfigValue } from '../image/broker-config.ts'
-import type { ControllerResponse, NewTopic } from '../image/request.ts'
+import type { NewTopic, TopicResult } from '../image/request.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
 import type { RateLimitedLog } from '../net/rate-limited-log.ts'
@@ -53,9 +53,9 @@ export class InternalTopics {
     const topics = [this.#newOffsetsTopic()]
     const request = { kind: 'create-topics', validateOnly: false, topics } as const
     // whatever the answer is: another may have made it at the same time
-    this.#controller.request(tenantId, request, (response) => {
+    this.#controller.request(tenantId, request, ({ results }) => {
       const made = this.findOffsets(tenantId) ?? null
-      if (made === null) this.#tellRefusal(tenantId, response)
+      if (made === null) this.#tellRefusal(tenantId, results)
       const all = this.#waiting.get(tenantId) ?? []
       this.#waiting.delete(tenantId)
       for (const one of all) one(made)
@@ -63,9 +63,8 @@ export class InternalTopics {
   }
 
   /** Clients only see that there is no coordinator yet, and ask again and again. */
-  #tellRefusal(tenantId: TenantId, response: ControllerResponse | null): void {
-    const result = response?.kind === 'create-topics' ? response.results[0] : undefined
-    const reason = result?.message ?? 'the controller does not answer'
+  #tellRefusal(tenantId: TenantId, [result]: readonly TopicResult[]): void {
+    const reason = result?.message ?? 'it is not seen here yet'
     this.#log.log('error', `${OFFSETS_TOPIC} cannot be made: ${reason}`, { tenant: tenantId })
   }
 

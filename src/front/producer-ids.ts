@@ -44,7 +44,6 @@ export class ProducerIds {
       (answer) => {
         const waiting = block.waiting
         block.waiting = []
-        if (answer.kind !== 'allocate-producer-ids') return
         if (answer.error !== ErrorCode.NONE) {
           // nobody leads the controllers for now: clients know this one, and ask again
           const isGone = answer.error === ErrorCode.REQUEST_TIMED_OUT

@@ -140,6 +140,12 @@ export interface Outcome {
   readonly message: string | null
 }
 
+/** A request is answered in kind, also where all of it is refused. */
+export type ResponseTo<Request extends ControllerRequest> = Extract<
+  ControllerResponse,
+  { readonly kind: Request['kind'] }
+>
+
 export type ControllerResponse =
   | { readonly kind: 'create-partitions'; readonly results: readonly Outcome[] }
   /** In the order of the request's topics, and of their partitions. */

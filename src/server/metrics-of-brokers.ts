@@ -185,7 +185,6 @@ function logRows(own: Reading, ringBudgetBytes: number): Row[] {
   ]
 }
 
-/** Of the engine as a whole: as the broker that the controller runs with has it. */
 /** Of each broker, the term in which it is the controller: 0 for all but one. Who was killed has not said that it leads no more. */
 export function controllerEpochs(wiring: EngineWiring, brokers: number): () => number[] {
   const counters = new CounterReader(wiring.counters)

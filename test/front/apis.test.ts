@@ -180,6 +180,27 @@ describe('Metadata', () => {
     ).toBe(3)
   })
 
+  test('of a topic that no controller makes says that it has no leader yet, before its client gives up', () => {
+    const world = new Harness({ brokers: 2 })
+    world.createTopic('there')
+    world.hung.add(1)
+    const client = world.connect()
+    const topics = [{ name: 'x' }, { name: 'there' }]
+    const correlation = client.send(metadata, 9, { topics })
+    world.pass(4_000, 50)
+    expect(client.answer(metadata, correlation)).toBeUndefined()
+    world.pass(1_100, 50)
+    const told = client.answer(metadata, correlation)!.topics
+    expect(told.map(({ name, errorCode }) => [name, errorCode])).toEqual([
+      ['x', 5],
+      ['there', 0],
+    ])
+    world.hung.delete(1)
+    world.run()
+    const again = call(world, client, metadata, 9, { topics })
+    expect(again.topics.map(({ errorCode }) => errorCode)).toEqual([0, 0])
+  })
+
   test('of a name that no topic can have says so', () => {
     const world = new Harness()
     const { topics } = call(world, world.connect(), metadata, 9, { topics: [{ name: 'a b' }] })

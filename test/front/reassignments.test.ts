@@ -4,6 +4,7 @@ import { alterPartitionReassignmentsHandler } from '../../src/front/45-alter-par
 import { listPartitionReassignmentsHandler } from '../../src/front/46-list-partition-reassignments.ts'
 import type { AnyHandler, RequestContext } from '../../src/front/context.ts'
 import type { ControllerRequest, ControllerResponse } from '../../src/image/request.ts'
+import { refuseAll } from '../../src/image/results.ts'
 import { alterPartitionReassignments } from '../../src/protocol/45-alter-partition-reassignments.ts'
 import { listPartitionReassignments } from '../../src/protocol/46-list-partition-reassignments.ts'
 import type { Api, RequestInputOf, RequestOf, ResponseOf } from '../../src/protocol/api.ts'
@@ -17,7 +18,9 @@ import {
 import { decodeRequestHeader } from '../../src/protocol/header.ts'
 import { requireScopes } from '../../src/tenant/scope.ts'
 
-/** Has the handler answer a request as it comes from the wire; null: the controller is gone. */
+const NOBODY = { error: 7, message: 'The controller does not answer.' }
+
+/** Has the handler answer a request as it comes from the wire; null: no controller does, and its client refuses for it. */
 function handled<A extends Api>(
   handler: AnyHandler,
   api: A,
@@ -39,10 +42,10 @@ function handled<A extends Api>(
         request(
           tenantId: string,
           request: ControllerRequest,
-          done: (response: ControllerResponse | null) => void,
+          done: (response: ControllerResponse) => void,
         ) {
           asked.push({ tenantId, request })
-          done(answer)
+          done(answer ?? refuseAll(request, NOBODY))
         },
       },
     },
@@ -133,7 +136,11 @@ describe('AlterPartitionReassignments', () => {
 
   test('says when the controller does not answer', () => {
     const { told } = alter(1, { topics }, null)
-    expect(told).toMatchObject({ errorCode: 7, errorMessage: 'The controller does not answer.' })
+    const partitions = told.responses.flatMap(({ partitions }) => partitions)
+    expect(partitions).toHaveLength(topics.flatMap(({ partitions }) => partitions).length)
+    for (const partition of partitions) {
+      expect(partition).toMatchObject({ errorCode: NOBODY.error, errorMessage: NOBODY.message })
+    }
   })
 
   test('is refused before the controller sees it when it names too much', () => {
@@ -200,6 +207,6 @@ describe('ListPartitionReassignments', () => {
 
   test('says when the controller does not answer', () => {
     const { told } = list(null, null)
-    expect(told).toMatchObject({ errorCode: 7, errorMessage: 'The controller does not answer.' })
+    expect(told).toMatchObject({ errorCode: NOBODY.error, errorMessage: NOBODY.message })
   })
 })
