@@ -1,5 +1,6 @@
 /** Moves of replicas, as the front passes them on and tells of them; a controller that answers as the test says. */
 import { describe, expect, test } from 'vitest'
+import { ErrorCode } from '../../src/base/error-code.ts'
 import { alterPartitionReassignmentsHandler } from '../../src/front/45-alter-partition-reassignments.ts'
 import { listPartitionReassignmentsHandler } from '../../src/front/46-list-partition-reassignments.ts'
 import type { AnyHandler, RequestContext } from '../../src/front/context.ts'
@@ -18,7 +19,7 @@ import {
 import { decodeRequestHeader } from '../../src/protocol/header.ts'
 import { requireScopes } from '../../src/tenant/scope.ts'
 
-const NOBODY = { error: 7, message: 'The controller does not answer.' }
+const NOBODY = { error: ErrorCode.REQUEST_TIMED_OUT, message: 'The controller does not answer.' }
 
 /** Has the handler answer a request as it comes from the wire; null: no controller does, and its client refuses for it. */
 function handled<A extends Api>(
@@ -139,7 +140,7 @@ describe('AlterPartitionReassignments', () => {
     const partitions = told.responses.flatMap(({ partitions }) => partitions)
     expect(partitions).toHaveLength(topics.flatMap(({ partitions }) => partitions).length)
     for (const partition of partitions) {
-      expect(partition).toMatchObject({ errorCode: NOBODY.error, errorMessage: NOBODY.message })
+      expect(partition).toMatchObject({ errorCode: 7, errorMessage: NOBODY.message })
     }
   })
 
@@ -207,6 +208,6 @@ describe('ListPartitionReassignments', () => {
 
   test('says when the controller does not answer', () => {
     const { told } = list(null, null)
-    expect(told).toMatchObject({ errorCode: NOBODY.error, errorMessage: NOBODY.message })
+    expect(told).toMatchObject({ errorCode: 7, errorMessage: NOBODY.message })
   })
 })

@@ -230,6 +230,30 @@ describe('a consumer that tells its rack', () => {
   })
 })
 
+/** What a group's only consumer reads, by offset: kafkajs goes back to what it has committed when it joins anew, as it does when its commit's coordinator dies. */
+class Reading {
+  readonly read: string[] = []
+  /** Offsets that were skipped, or read again without a join, or with another value. */
+  readonly wrong: string[] = []
+  #next = 0
+  #mayGoBack = false
+
+  joined(): void {
+    this.#mayGoBack = true
+  }
+
+  take(offset: number, value: string): void {
+    const isBack = offset < this.#next
+    if (offset > this.#next || (isBack && !this.#mayGoBack)) {
+      this.wrong.push(`${offset} after ${this.#next - 1}`)
+    }
+    if (isBack && this.read[offset] !== value) this.wrong.push(`${value} at ${offset}`)
+    this.#mayGoBack = false
+    this.read[offset] = value
+    this.#next = offset + 1
+  }
+}
+
 describe('while brokers fail', () => {
   test('a port whose node cannot be read from serves what the leader has', async () => {
     const wires = await start()
@@ -271,29 +295,17 @@ describe('while brokers fail', () => {
     await start()
     const kafka = engine.client()
     const producer = await engine.producer()
-    // by offset: kafkajs reads again what it has not committed when it joins its group anew, as it does when its commit's coordinator dies
-    const read: string[] = []
-    let next = 0
-    let mayGoBack = false
-    const wrong: string[] = []
-    const take = (offset: number, value: string) => {
-      if (offset > next || (offset < next && !mayGoBack)) wrong.push(`${offset} after ${next - 1}`)
-      if (offset < read.length && read[offset] !== value) wrong.push(`${value} at ${offset}`)
-      mayGoBack = false
-      read[offset] = value
-      next = offset + 1
-    }
+    const reading = new Reading()
+    const { read, wrong } = reading
     const consumer: Consumer = kafka.consumer({
       ...{ groupId: 'far', rackId: 'c', maxWaitTimeInMs: 200, metadataMaxAge: 1_000 },
     })
     ends.push(() => consumer.disconnect())
     await consumer.connect()
     await consumer.subscribe({ topic: TOPIC, fromBeginning: true })
-    consumer.on(consumer.events.GROUP_JOIN, () => {
-      mayGoBack = true
-    })
+    consumer.on(consumer.events.GROUP_JOIN, () => reading.joined())
     await consumer.run({
-      eachMessage: async ({ message }) => take(Number(message.offset), `${message.value}`),
+      eachMessage: async ({ message }) => reading.take(Number(message.offset), `${message.value}`),
     })
     let sent = 0
     const write = async (count: number) => {
