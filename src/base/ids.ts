@@ -28,6 +28,8 @@ export type PartitionIndex = Brand<number, 'PartitionIndex'>
 export type PartitionNumber = Brand<number, 'PartitionNumber'>
 
 export const asTenantId = (hex: string) => hex as TenantId
+/** Of what brokers ask for themselves. */
+export const NO_TENANT = asTenantId('')
 export const asTopicId = (hex: string) => hex as TopicId
 export const asCellId = (n: number) => n as CellId
 export const asBrokerId = (n: number) => n as BrokerId

@@ -1,6 +1,12 @@
 import { InvariantError } from '../base/assert.ts'
 import { ErrorCode } from '../base/error-code.ts'
-import type { BrokerId, CellId, PartitionNumber, TenantId } from '../base/ids.ts'
+import {
+  type BrokerId,
+  type CellId,
+  NO_TENANT,
+  type PartitionNumber,
+  type TenantId,
+} from '../base/ids.ts'
 import type { HostedCoordinator } from '../coordinator/hosted.ts'
 import { MetadataImage } from '../image/image.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
@@ -24,9 +30,10 @@ import { BrokerCounters, type CounterRows } from './broker-counters.ts'
 import { BrokerLink, type BrokerRings } from './broker-link.ts'
 import { BrokerStop } from './broker-stop.ts'
 import { ControlInbox } from './control-inbox.ts'
-import { CoordinateHandler } from './coordinate.ts'
-import { type CallToken, CoordinatorAnswers } from './coordinator-answers.ts'
-import { Coordinators } from './coordinators.ts'
+import type { CoordinateHandler } from './coordinate.ts'
+import { coordination } from './coordination.ts'
+import type { CallToken } from './coordinator-answers.ts'
+import type { Coordinators } from './coordinators.ts'
 import { DeleteRecordsHandler } from './delete-records.ts'
 import { EpochEndHandler } from './epoch-end.ts'
 import { FrontLink, type FrontRings } from './front-link.ts'
@@ -229,6 +236,11 @@ export class BrokerAgent {
     return this.#replication.isRegistered
   }
 
+  /** The controller knows another directory of this broker, and not yet this one. */
+  get isKnownByAnother(): boolean {
+    return this.#replication.isKnownByAnother
+  }
+
   /** What is in use here of a partition. For tests. */
   replica(number: PartitionNumber): Replica | undefined {
     return this.#table.get(number)
@@ -346,6 +358,8 @@ export class BrokerAgent {
     } else if (message.kind === 'move-leadership') {
       const { correlation, partition, to } = message
       this.#replication.moveLeadership(from, correlation, partition, to as BrokerId)
+    } else if (message.kind === 'wake-groups') {
+      this.#replication.wake(message.partitions)
     } else if (message.kind === 'topic-stats-request') {
       this.#topicStats.onRequest(from, message)
     } else if (message.kind === 'stop') {
@@ -395,6 +409,10 @@ export class BrokerAgent {
         const generation = this.#image.moveGenerationOf(number)
         const settled = { kind: 'replicas-settled', topicId, index, generation, replicas } as const
         options.askController?.(tenantId, settled)
+      },
+      onFilled: (directoryId) => {
+        const filled = { kind: 'directory-filled', cellId, brokerId, directoryId } as const
+        options.askController?.(NO_TENANT, filled)
       },
       onStale: (number, directory) => this.#removeStale(number, directory),
       isRemoving: (directory) => this.#maintenance.isRemoving(directory),
@@ -465,32 +483,4 @@ export class BrokerAgent {
     }
     this.#options.onStopping?.()
   }
-}
-
-function coordination(
-  { control, cellId, brokerId, environment, newCoordinator }: BrokerAgentOptions,
-  partitions: LeaderPartitions,
-  buffers: BatchBuffers,
-  image: MetadataView,
-  isImageWhole: () => boolean,
-) {
-  const { logger, clock } = environment
-  const answers = new CoordinatorAnswers(control, cellId, brokerId)
-  const table = new Coordinators({
-    partitions,
-    answers,
-    logger,
-    clock,
-    newCoordinator: (topic) => newCoordinator?.(topic, image) ?? null,
-    isImageWhole,
-  })
-  const { drainControl } = partitions
-  const handler = new CoordinateHandler({
-    coordinators: table,
-    answers,
-    buffers,
-    drainControl,
-    logger,
-  })
-  return { table, handler }
 }

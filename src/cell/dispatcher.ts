@@ -62,17 +62,20 @@ export class Dispatcher {
   /**
    * The broker to name to clients as leader, or to ask by control message; 0 where there is none. While nobody is known to lead one of
    * several replicas, the first that lives: every port serves every partition, and a client that is told of no leader would wait in vain.
-   * Once nobody has led it for longer than elections take, there is none.
+   * Once nobody has led it for longer than elections take, there is none; nor where too few replicas are left of it.
    */
   nodeOf(cellId: CellId, partition: PartitionNumber): BrokerId | 0 {
     const leader = this.#image.leaderOf(partition)
     if (!this.#image.isReplicated(partition)) {
       return this.#cells[cellId]?.[leader]?.alive === true ? leader : 0
     }
-    if (this.#replicated[cellId]?.isLeaderless(partition)) return 0
-    if (leader !== 0 && this.#answering(cellId, leader) !== undefined) return leader
-    const living = (broker: BrokerId) => this.#answering(cellId, broker) !== undefined
-    return this.#image.replicasOf(partition).find(living) ?? 0
+    if (this.#replicated[cellId]?.isLeaderless(partition) || this.#image.isLost(partition)) return 0
+    // whom nobody has named, and who may have an emptied directory, is not who leads
+    const isTold = this.#image.leaderEpochOf(partition) > 0
+    const mayLead = (broker: BrokerId) =>
+      this.#answering(cellId, broker) !== undefined && !this.#image.mayLack(partition, broker)
+    if (isTold && leader !== 0 && this.#answering(cellId, leader) !== undefined) return leader
+    return this.#image.replicasOf(partition).find(mayLead) ?? 0
   }
 
   /** The replicas of a broker, to be read from: undefined where it is gone, or hangs. */

@@ -3,6 +3,7 @@ import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId, CellId, TenantId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { brokerConfigNumber } from '../image/broker-config.ts'
+import { brokerKey } from '../image/broker-directories.ts'
 import { METADATA_FORMAT, type MetadataEntry } from '../image/entry.ts'
 import { DEFAULT_TENANT_NAME } from '../image/image.ts'
 import type { ControllerRequest, ControllerResponse } from '../image/request.ts'
@@ -18,9 +19,9 @@ import { newClusterId, newTenantId } from './new-ids.ts'
 import { REPLICATION_IS_SERVED, replicasMade, usualReplicas } from './placement.ts'
 import { listReassignments, planReassignments, planSettled } from './reassign.ts'
 import { StartRefusedError } from './refused.ts'
-import { planRegisterBroker } from './register-broker.ts'
+import { planDirectoryFilled, planRegisterBroker } from './register-broker.ts'
 import { restated } from './restate.ts'
-import { brokerKey, ControllerState } from './state.ts'
+import { ControllerState } from './state.ts'
 
 /** The most producer ids that one request may take: a front asks for blocks of a thousand. */
 export const PRODUCER_IDS_PER_REQUEST_MAX = 100_000
@@ -82,6 +83,9 @@ export class ControllerMachine
   decide(command: ControllerCommand): Decision<MetadataEntry, ControllerResponse> {
     const { tenantId, request } = command
     if (request.kind === 'register-broker') return this.#registerBroker(request)
+    if (request.kind === 'directory-filled') {
+      return decided(request.kind, planDirectoryFilled(this.#state, request))
+    }
     if (!this.#state.tenants.has(tenantId)) {
       const refusal = refuse(ErrorCode.UNKNOWN_SERVER_ERROR, 'The tenant does not exist.')
       return { entries: [], response: refuseAll(request, refusal) }
@@ -118,11 +122,8 @@ export class ControllerMachine
         const { kind } = request
         return { entries: [], response: { kind, error: ErrorCode.NONE, message: null, topics } }
       }
-      case 'replicas-settled': {
-        const entry = planSettled(this.#state, tenantId, request)
-        const response = { kind: request.kind, error: ErrorCode.NONE, message: null }
-        return { entries: entry === null ? [] : [entry], response }
-      }
+      case 'replicas-settled':
+        return decided(request.kind, planSettled(this.#state, tenantId, request))
       case 'allocate-producer-ids':
         return this.#allocateProducerIds(tenantId, request.count)
       default:
@@ -214,8 +215,7 @@ export class ControllerMachine
   ): Decision<MetadataEntry, ControllerResponse> {
     const plan = planRegisterBroker(this.#state, request)
     if (plan !== null && 'error' in plan) return { entries: [], response: refuseAll(request, plan) }
-    const response = { kind: request.kind, error: ErrorCode.NONE, message: null }
-    return { entries: plan === null ? [] : [plan], response }
+    return decided(request.kind, plan)
   }
 
   #allocateProducerIds(
@@ -234,6 +234,14 @@ export class ControllerMachine
     }
   }
 }
+
+const decided = (
+  kind: 'register-broker' | 'directory-filled' | 'replicas-settled',
+  entry: MetadataEntry | null,
+): Decision<MetadataEntry, ControllerResponse> => ({
+  entries: entry === null ? [] : [entry],
+  response: { kind, error: ErrorCode.NONE, message: null },
+})
 
 const describe = (brokers: number, cells: number): string =>
   `${brokers} ${brokers === 1 ? 'broker' : 'brokers'} in ${cells === 1 ? 'one cell' : `each of ${cells} cells`}`

@@ -1,6 +1,7 @@
 /** AlterPartitionReassignments and its like (KIP-455): the checks and words of Kafka's ReplicationControlManager. Looks at the state and returns entries. */
 import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId, TenantId, TopicId } from '../base/ids.ts'
+import { brokerKey } from '../image/broker-directories.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import {
   holdersOf,
@@ -19,7 +20,7 @@ import type {
 } from '../image/request.ts'
 import { type Refusal, refuse } from '../image/results.ts'
 import { refuseNodes } from './create-topics.ts'
-import { brokerKey, type ControllerState, type TopicState } from './state.ts'
+import type { ControllerState, TopicState } from './state.ts'
 
 type Request<Kind extends ControllerRequest['kind']> = Extract<ControllerRequest, { kind: Kind }>
 type Response<Kind extends ControllerResponse['kind']> = Extract<ControllerResponse, { kind: Kind }>

@@ -1,10 +1,11 @@
 /** A broker that starts says which directory it has. Looks at the state and returns an entry where that is news; changes nothing. */
 import { ErrorCode } from '../base/error-code.ts'
 import { asBrokerId, asCellId } from '../base/ids.ts'
+import { brokerKey } from '../image/broker-directories.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import type { ControllerRequest } from '../image/request.ts'
 import { type Refusal, refuse } from '../image/results.ts'
-import { brokerKey, type ControllerState } from './state.ts'
+import type { ControllerState } from './state.ts'
 
 type RegisterBroker = Extract<ControllerRequest, { kind: 'register-broker' }>
 type BrokerDirectoryEntry = Extract<MetadataEntry, { kind: 'broker-directory' }>
@@ -27,7 +28,19 @@ export function planRegisterBroker(
   if (isSame && known.rack === rack) return null
   const life = known === undefined ? 0 : known.life + (isSame ? 0 : 1)
   const firstPartition = state.nextPartition.value
-  return { kind: 'broker-directory', cellId, brokerId, directoryId, life, firstPartition, rack }
+  const isFilled = isSame ? known.isFilled : life === 0
+  const entry = { cellId, brokerId, directoryId, life, firstPartition, rack, isFilled }
+  return { kind: 'broker-directory', ...entry }
+}
+
+/** Of a directory that its broker does not have any more it says nothing. */
+export function planDirectoryFilled(
+  state: ControllerState,
+  { cellId, brokerId, directoryId }: Extract<ControllerRequest, { kind: 'directory-filled' }>,
+): BrokerDirectoryEntry | null {
+  const known = state.brokers.get(brokerKey(asCellId(cellId), asBrokerId(brokerId)))
+  if (known?.directoryId !== directoryId || known.isFilled) return null
+  return { ...known.lives.at(-1)!, isFilled: true }
 }
 
 function refuseRegistration(state: ControllerState, request: RegisterBroker): Refusal | null {

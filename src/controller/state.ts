@@ -8,7 +8,7 @@ import {
   type TenantId,
   type TopicId,
 } from '../base/ids.ts'
-import { withLife } from '../image/broker-directories.ts'
+import { brokerKey, type KnownDirectory, withLife } from '../image/broker-directories.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from '../image/entry.ts'
 import { isPending, moveOf, type ReplicaMove } from '../image/replica-moves.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
@@ -61,8 +61,10 @@ export interface BrokerState {
   /** How often the broker has come with another directory. */
   readonly life: number
   readonly rack: string | null
+  /** It has what the directories before it had. */
+  readonly isFilled: boolean
   /** This one, and those before in which partitions were made. */
-  readonly lives: readonly Entry<'broker-directory'>[]
+  readonly lives: readonly KnownDirectory[]
 }
 
 /** What a snapshot is made from. */
@@ -79,8 +81,6 @@ export interface CommittedState {
 }
 
 /** A broker among all cells. */
-export const brokerKey = (cellId: CellId, brokerId: BrokerId): number => cellId * 65_536 + brokerId
-
 const named = (tenantId: TenantId, name: string): string => `${tenantId}/${name}`
 const unnamed = ([key, configs]: readonly [string, ConfigValues]) => {
   const end = key.indexOf('/')
@@ -270,10 +270,10 @@ export class ControllerState {
         this.#setGroupConfigs(entry)
         break
       case 'broker-directory': {
-        const { directoryId, life, rack } = entry
         const key = brokerKey(entry.cellId, entry.brokerId)
         const lives = withLife(this.brokers.get(key)?.lives ?? [], entry)
-        this.brokers.set(key, { directoryId, life, rack, lives })
+        const { directoryId, life, rack, isFilled } = lives.at(-1)!
+        this.brokers.set(key, { directoryId, life, rack, isFilled, lives })
         break
       }
       case 'next-partition':

@@ -15,7 +15,8 @@ import {
   type SegmentReaderLimits,
 } from '../cell/segment-reader.ts'
 import { TailReaders } from '../cell/tail-reader.ts'
-import { applyMetadata, type MetadataImage } from '../image/image.ts'
+import { applyMetadata } from '../image/apply-metadata.ts'
+import type { MetadataImage } from '../image/image.ts'
 import type { LeadersMessage } from '../link/control.ts'
 import { FrontCounter } from '../link/counters.ts'
 import { brokerPeer, type ControlEnvelope, type ControlPort } from '../link/ports.ts'

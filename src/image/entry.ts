@@ -99,7 +99,8 @@ export type MetadataEntry =
     }
   /**
    * The directory of a broker, as it is from now on; with another id it is another life (`base/replica-id.ts`): what was promised in the one before may be
-   * forgotten. Partitions from `firstPartition` on were made after this. Format 3.
+   * forgotten. Partitions from `firstPartition` on were made after this; of those before it, the broker has all that it is to have once `isFilled`, which entries of
+   * versions without it lack. Format 3.
    */
   | {
       readonly kind: 'broker-directory'
@@ -112,6 +113,7 @@ export type MetadataEntry =
       readonly firstPartition: PartitionNumber
       /** `broker.rack`; null for none. */
       readonly rack: string | null
+      readonly isFilled?: boolean
     }
   /**
    * Partition numbers below `next` have been given, those of topics that are gone as well: of snapshots, which hold nothing else of these. Never of a

@@ -12,7 +12,7 @@ import type {
   TopicId,
 } from '../base/ids.ts'
 import { replicaIdOf } from '../base/replica-id.ts'
-import { BrokerDirectories } from './broker-directories.ts'
+import { BrokerDirectories, type DirectoryEntry } from './broker-directories.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from './entry.ts'
 import { PartitionTable } from './partition-table.ts'
 import {
@@ -24,11 +24,12 @@ import {
   toldReplicas,
 } from './replica-moves.ts'
 import type { MetadataMessage } from './request.ts'
-import { TenantRow, TopicRow } from './rows.ts'
+import { TenantRow, type TopicRow } from './rows.ts'
 import { imageHash } from './snapshot.ts'
 import { fixedTopicConfigs, type TopicConfigs } from './tenant-configs.ts'
 import { type ToldLeader, ToldLeaders } from './told-leaders.ts'
 import type { ConfigValues } from './topic-config.ts'
+import { TopicRows } from './topic-rows.ts'
 import type { BrokerDirectory, MetadataView, PartitionView, TenantView, TopicView } from './view.ts'
 
 /** The tenant of clients that do not authenticate. */
@@ -42,10 +43,7 @@ export class MetadataImage implements MetadataView {
   #configs: TopicConfigs
   #tenants = new Map<TenantId, TenantRow>()
   #tenantNames = new Map<string, TenantRow>()
-  #topics = new Map<TopicId, TopicRow>()
-  /** Topic rows by slot, which partition columns refer to; freed slots are used again. */
-  #rows: (TopicRow | undefined)[] = []
-  #freeRows: number[] = []
+  #topics = new TopicRows()
   #partitions = new PartitionTable()
   #directories = new BrokerDirectories()
   /** One of the image and of what is to take its place. */
@@ -98,7 +96,7 @@ export class MetadataImage implements MetadataView {
   }
 
   get topicCount(): number {
-    return this.#topics.size
+    return this.#topics.count
   }
 
   get partitionCount(): number {
@@ -136,14 +134,14 @@ export class MetadataImage implements MetadataView {
 
   /** Of all tenants, in no particular order. */
   allTopics(): Iterable<TopicView> {
-    return this.#topics.values()
+    return this.#topics.all()
   }
 
   partition(number: PartitionNumber): PartitionView | undefined {
     const slot = this.#partitions.slotOf(number)
     if (slot < 0) return undefined
     return {
-      topic: this.#rows[this.#partitions.topicAt(slot)]!,
+      topic: this.#topics.at(this.#partitions.topicAt(slot))!,
       index: this.#partitions.indexAt(slot) as PartitionIndex,
       leader: this.#partitions.leaderAt(slot),
       leaderEpoch: this.#partitions.leaderEpochAt(slot),
@@ -153,7 +151,7 @@ export class MetadataImage implements MetadataView {
 
   topicOf(number: PartitionNumber): TopicView | undefined {
     const slot = this.#partitions.slotOf(number)
-    return slot < 0 ? undefined : this.#rows[this.#partitions.topicAt(slot)]
+    return slot < 0 ? undefined : this.#topics.at(this.#partitions.topicAt(slot))
   }
 
   leaderOf(number: PartitionNumber): BrokerId | 0 {
@@ -210,7 +208,21 @@ export class MetadataImage implements MetadataView {
   }
 
   isrOf(number: PartitionNumber): readonly BrokerId[] {
-    return this.#told.get(number)?.isr ?? this.replicasOf(number)
+    const known = this.#told.get(number)?.isr ?? null
+    if (known !== null || this.#directories.areFilled) return known ?? this.replicasOf(number)
+    return this.replicasOf(number).filter((broker) => !this.mayLack(number, broker))
+  }
+
+  mayLack(number: PartitionNumber, broker: BrokerId): boolean {
+    if (this.#directories.areFilled || !this.isReplicated(number)) return false
+    return this.#directories.mayLack(this.topicOf(number)!.cellId, broker, number)
+  }
+
+  isLost(number: PartitionNumber): boolean {
+    if (this.#directories.areFilled || (this.#told.get(number)?.leader ?? 0) !== 0) return false
+    const replicas = this.replicasOf(number)
+    const lacking = replicas.filter((broker) => this.mayLack(number, broker)).length
+    return 2 * lacking >= replicas.length && lacking > 0
   }
 
   firstReplicaIds(number: PartitionNumber): readonly number[] {
@@ -303,18 +315,18 @@ export class MetadataImage implements MetadataView {
       case 'group-configs':
         this.#tenantOf(entry).changeConfigs().setGroup(entry.groupId, entry.configs)
         break
-      case 'broker-directory':
+      case 'broker-directory': {
+        const before = this.#directories.get(entry.cellId, entry.brokerId)
         this.#directories.add(entry)
+        if (this.#isWhole) this.#onDirectory(entry, before)
         break
+      }
       case 'next-partition':
         this.#nextPartition = Math.max(this.#nextPartition, entry.next)
         break
-      case 'producer-ids': {
-        const tenant = this.#tenantOf(entry)
-        invariant(entry.next >= tenant.nextProducerId, 'producer ids are never handed out twice')
-        tenant.nextProducerId = entry.next
+      case 'producer-ids':
+        this.#tenantOf(entry).handOutProducerIds(entry.next)
         break
-      }
       default:
         entry satisfies never
         throw new InvariantError(`an entry of unknown kind ${(entry as MetadataEntry).kind}`)
@@ -358,8 +370,20 @@ export class MetadataImage implements MetadataView {
     this.#next = null
     this.#exchange(image)
     this.#isWhole = true
+    for (const directory of this.#directories.last()) {
+      this.#onDirectory(directory, image.brokerDirectory(directory.cellId, directory.brokerId))
+    }
     this.#told.prune((number) => !this.#isGone(number))
     return image
+  }
+
+  /** One that is another than `before` has not what its broker's replicas had, whoever may have said so. */
+  #onDirectory(now: DirectoryEntry, before: BrokerDirectory | undefined): void {
+    if (before === undefined || before.life === now.life) return
+    const isConcerned = (number: PartitionNumber) => this.mayLack(number, now.brokerId)
+    for (const [number, told] of this.#told.withoutReplica(now.brokerId, isConcerned)) {
+      this.#setLeader(number, told)
+    }
   }
 
   #emptyOne(): MetadataImage {
@@ -376,8 +400,6 @@ export class MetadataImage implements MetadataView {
     ;[this.#tenants, other.#tenants] = [other.#tenants, this.#tenants]
     ;[this.#tenantNames, other.#tenantNames] = [other.#tenantNames, this.#tenantNames]
     ;[this.#topics, other.#topics] = [other.#topics, this.#topics]
-    ;[this.#rows, other.#rows] = [other.#rows, this.#rows]
-    ;[this.#freeRows, other.#freeRows] = [other.#freeRows, this.#freeRows]
     ;[this.#partitions, other.#partitions] = [other.#partitions, this.#partitions]
     ;[this.#directories, other.#directories] = [other.#directories, this.#directories]
     ;[this.#moves, other.#moves] = [other.#moves, this.#moves]
@@ -411,12 +433,9 @@ export class MetadataImage implements MetadataView {
   #createTopic(entry: Extract<MetadataEntry, { kind: 'topic-created' }>): void {
     const tenant = this.#tenants.get(entry.tenantId)
     invariant(tenant, 'a topic belongs to a tenant that exists')
-    invariant(!this.#topics.has(entry.topicId), 'a topic id is used once')
+    invariant(this.#topics.get(entry.topicId) === undefined, 'a topic id is used once')
     invariant(tenant.topicByName(entry.name) === undefined, 'a topic name is used once per tenant')
-    const slot = this.#freeRows.pop() ?? this.#rows.length
-    const row = new TopicRow(entry, tenant, slot)
-    this.#rows[slot] = row
-    this.#topics.set(entry.topicId, row)
+    const row = this.#topics.add(entry, tenant)
     tenant.add(row)
     this.#place(row, 0, entry.firstPartition, entry.placements)
   }
@@ -475,25 +494,7 @@ export class MetadataImage implements MetadataView {
       this.#told.forget(number)
       this.#moves.delete(number)
     }
-    this.#topics.delete(entry.topicId)
+    this.#topics.remove(row)
     this.#tenants.get(entry.tenantId)!.remove(row)
-    this.#rows[row.slot] = undefined
-    this.#freeRows.push(row.slot)
   }
-}
-
-/**
- * Applies a control message: `first` = 0 begins anew, else it must begin where the image, or what has come of the next one, ends. Throws {@link InvariantError} on a
- * gap. `onWhole` is told what was there before, once another image has taken its place. False, and nothing is done: it is of a controller that is none any more.
- */
-export function applyMetadata(
-  image: MetadataImage,
-  message: MetadataMessage,
-  onWhole?: (before: MetadataImage) => void,
-): boolean {
-  if (message.epoch < image.epoch) return false
-  image.noteEpoch(message.epoch)
-  const before = image.take(message)
-  if (before !== null) onWhole?.(before)
-  return true
 }

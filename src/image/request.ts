@@ -54,6 +54,13 @@ export type ControllerRequest =
       readonly directoryId: string
       readonly rack: string | null
     }
+  /** Of a broker whose directory is another than before: its replicas have what they had. The tenant of the request means nothing. */
+  | {
+      readonly kind: 'directory-filled'
+      readonly cellId: number
+      readonly brokerId: number
+      readonly directoryId: string
+    }
   /** Of the broker that leads a partition whose replicas are being moved: its group has just these voters, committed. */
   | {
       readonly kind: 'replicas-settled'
@@ -175,7 +182,7 @@ export type ControllerResponse =
   | { readonly kind: 'create-topics'; readonly results: readonly TopicResult[] }
   | { readonly kind: 'delete-topics'; readonly results: readonly TopicResult[] }
   | {
-      readonly kind: 'register-broker' | 'replicas-settled'
+      readonly kind: 'register-broker' | 'directory-filled' | 'replicas-settled'
       readonly error: number
       readonly message: string | null
     }

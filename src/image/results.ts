@@ -73,6 +73,7 @@ export function refuseAll(request: ControllerRequest, refusal: Refusal): Control
     case 'allocate-producer-ids':
       return { kind: request.kind, error: refusal.error, first: -1, count: 0 }
     case 'register-broker':
+    case 'directory-filled':
     case 'replicas-settled':
       return { kind: request.kind, error: refusal.error, message: refusal.message }
     default:

@@ -19,8 +19,7 @@ export class TenantRow implements TenantView {
   readonly name: string
   readonly clusterId: string
   readonly cellId: CellId
-  /** Producer ids below have been handed out. */
-  nextProducerId = 0
+  #nextProducerId = 0
   #partitionCount = 0
   /** Made at the first topic: most of many tenants are idle. */
   #topics: Map<string, TopicRow> | null = null
@@ -43,6 +42,16 @@ export class TenantRow implements TenantView {
 
   get partitionCount(): number {
     return this.#partitionCount
+  }
+
+  /** Producer ids below have been handed out. */
+  get nextProducerId(): number {
+    return this.#nextProducerId
+  }
+
+  handOutProducerIds(next: number): void {
+    invariant(next >= this.#nextProducerId, 'producer ids are never handed out twice')
+    this.#nextProducerId = next
   }
 
   /** What was set while running. */

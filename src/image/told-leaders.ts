@@ -29,6 +29,21 @@ export class ToldLeaders {
     return true
   }
 
+  /** Of partitions that are concerned, `broker` has not its replica any more: neither does it lead nor keep up. Returns what is changed. */
+  withoutReplica(
+    broker: BrokerId,
+    isConcerned: (number: PartitionNumber) => boolean,
+  ): [PartitionNumber, ToldLeader][] {
+    const changed: [PartitionNumber, ToldLeader][] = []
+    for (const [number, { leader, leaderEpoch, isr }] of this.#told) {
+      if (!isr.includes(broker) || !isConcerned(number)) continue
+      const rest = isr.filter((one) => one !== broker)
+      changed.push([number, { leader: leader === broker ? 0 : leader, leaderEpoch, isr: rest }])
+    }
+    for (const [number, told] of changed) this.#told.set(number, told)
+    return changed
+  }
+
   /** The partition is gone. */
   forget(number: PartitionNumber): void {
     this.#told.delete(number)

@@ -58,6 +58,10 @@ export interface BrokerDirectory {
   readonly directoryId: string
   readonly life: number
   readonly rack: string | null
+  /** Partitions from this number on were made after it came. */
+  readonly firstPartition: PartitionNumber
+  /** It has what the directories before it had, as its broker has said. */
+  readonly isFilled: boolean
 }
 
 export interface MetadataView {
@@ -106,8 +110,12 @@ export interface MetadataView {
   movingPartitions(): ReadonlySet<PartitionNumber>
   /** Its log is a Raft group's, which elects its leader: {@link leaderOf} is what this thread was told of that last. */
   isReplicated(number: PartitionNumber): boolean
-  /** Replicas that keep up, as the leader has told; of who was told nothing, all. */
+  /** Replicas that keep up, as the leader has told; of who was told nothing, all but those that {@link mayLack} it. */
   isrOf(number: PartitionNumber): readonly BrokerId[]
+  /** The broker's directory is another than when the partition was made, and is not known to have what the ones before had: it may have nothing of the partition. */
+  mayLack(number: PartitionNumber, broker: BrokerId): boolean
+  /** Of a replicated partition: so few of its replicas are left that nobody can lead it, unless a leader has said that it is. */
+  isLost(number: PartitionNumber): boolean
   /**
    * The ids (`base/replica-id.ts`) of the replicas with which a replicated partition began: who may vote in a group that has no entries yet. None once
    * its replicas have moved: then it has entries.

@@ -226,6 +226,18 @@ export type ControlMessage =
     }
   | ({ readonly kind: 'chaos-answer'; readonly correlation: number } & ChaosAnswer)
   | LeadersMessage
+  /** Broker → others that hold these partitions: its replicas of them lack what they had, so somebody is to lead, and to see to that. */
+  | { readonly kind: 'wake-groups'; readonly partitions: readonly PartitionNumber[] }
+  /**
+   * Broker → server: how many of its replicas are not filled anew yet, its directory being another than before, and of how many of these nobody was found to lead the partition:
+   * none, until it says so.
+   */
+  | {
+      readonly kind: 'filling'
+      readonly brokerId: number
+      readonly left: number
+      readonly leaderless: number
+    }
   /** Front → the broker that leads `partition`: hands it over to the replica of `to`, if that can be now. Answered by `leadership-moved`. */
   | {
       readonly kind: 'move-leadership'

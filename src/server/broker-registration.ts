@@ -1,6 +1,6 @@
 /** How the controller gets to know which directory a broker has. On the broker's thread. */
 import { ErrorCode } from '../base/error-code.ts'
-import { asTenantId } from '../base/ids.ts'
+import { NO_TENANT } from '../base/ids.ts'
 import type { BrokerAgent } from '../broker/broker-agent.ts'
 import type { ControllerAgent } from '../controller/agent.ts'
 import type { ControllerRequest, ControllerResponse } from '../link/control.ts'
@@ -12,7 +12,6 @@ import { CELL } from './wiring.ts'
 const ASK_AGAIN_MS = 1_000
 /** Whom the controller on this very thread answers. */
 export const OWN_THREAD = ''
-const NO_TENANT = asTenantId('')
 
 export interface Registration {
   readonly brokerId: number

@@ -385,8 +385,10 @@ function announceReady(
     nextTimerAtMs: Number.POSITIVE_INFINITY,
     doWork() {
       if (announced || !broker.isReady) return 0
-      announced = true
       refuseKnownDirectory(data, broker, directoryId)
+      // else clients would be told of replicas that went with the directory before
+      if (broker.isKnownByAnother) return 0
+      announced = true
       say(beats, BrokerState.SERVING, data)
       const message: ControlMessage = { kind: 'ready', detail: {} }
       control.post(SERVER_PEER, message)

@@ -1,5 +1,9 @@
 /** What the engine says of itself: one state with its reasons, told to the HTTP front whenever it changes. Server's thread. */
+import type { ControlMessage } from '../link/control.ts'
+
 export type StateName = 'starting' | 'serving' | 'degraded' | 'failed' | 'stopping'
+
+type Filling = Extract<ControlMessage, { kind: 'filling' }>
 
 export class EngineState {
   readonly #tell: (state: StateName, reason: string) => void
@@ -31,7 +35,18 @@ export class EngineState {
     this.#publish()
   }
 
+  /** A broker's directory is another than before: so many replicas lack what they had, and of so many partitions nobody was found to lead. */
+  setFilling({ brokerId, left, leaderless }: Filling): void {
+    const what = `broker ${brokerId} has another directory than before: ${replicas(left)} not filled anew yet`
+    const lost = `of ${partitions(leaderless)} too few replicas are left, or reachable, to elect a leader`
+    const reason = leaderless === 0 ? what : `${what}; ${lost}`
+    this.setReason(`filling ${brokerId}`, left === 0 ? null : reason)
+  }
+
   #publish(): void {
     this.#tell(this.phase, this.reason)
   }
 }
+
+const replicas = (count: number): string => (count === 1 ? '1 replica is' : `${count} replicas are`)
+const partitions = (count: number): string => (count === 1 ? '1 partition' : `${count} partitions`)

@@ -398,6 +398,9 @@ export class Engine {
         this.#state.setReason(`disk ${directory}`, writable ? null : reason)
         return
       }
+      case 'filling':
+        this.#state.setFilling(message)
+        return
       case 'broker-hung':
         this.#hung.onHung(message.brokerId, message.isHung)
         return
@@ -428,6 +431,8 @@ export class Engine {
     if (isBroker && this.#count((broker) => !broker.isGone) > 0) {
       const { exited } = this.#threads.get(name)!
       this.#restarts.onGone(asBrokerId(brokerId), exited, isOnDemand)
+      // its successor says so again
+      this.#state.setFilling({ kind: 'filling', brokerId, left: 0, leaderless: 0 })
       const what = 'its partitions are not served until it is started anew'
       this.#state.setReason(name, `broker ${brokerId} died: ${what}`)
       return

@@ -5,8 +5,9 @@ import { type LogFields, type Logger, silentLogger } from '../../src/base/log.ts
 import { SeededRandom } from '../../src/base/random.ts'
 import { ControllerAgent } from '../../src/controller/agent.ts'
 import { decodeEntry, encodeEntry } from '../../src/controller/entry-codec.ts'
+import { applyMetadata } from '../../src/image/apply-metadata.ts'
 import { METADATA_FORMAT } from '../../src/image/entry.ts'
-import { applyMetadata, MetadataImage } from '../../src/image/image.ts'
+import { MetadataImage } from '../../src/image/image.ts'
 import type {
   ControllerRequest,
   ControllerResponse,

@@ -60,7 +60,11 @@ function controller(brokersPerCell: number, more: object = {}) {
     if (response.kind !== 'register-broker') throw new Error('another kind of answer')
     return { entries, error: response.error, message: response.message }
   }
-  return { machine, registry, image, create, grow, lists, register }
+  const fill = (brokerId: number, id: string) => {
+    const directoryId = id.repeat(32)
+    return ask({ kind: 'directory-filled', cellId: 1, brokerId, directoryId }, NOBODY).entries
+  }
+  return { machine, registry, image, create, grow, lists, register, fill }
 }
 
 const assigned = (...nodes: readonly number[][]): Partial<NewTopic> => ({
@@ -231,6 +235,25 @@ describe('placement', () => {
   })
 })
 
+describe('a directory that is filled', () => {
+  it('is so until the broker comes with another, and is said of the one that it has', () => {
+    const one = controller(3)
+    one.register(2, 'a')
+    expect(one.fill(2, 'a')).toEqual([])
+    one.create('x')
+    expect(one.register(2, 'b').entries).toMatchObject([{ life: 1, isFilled: false }])
+    expect(one.fill(2, 'a')).toEqual([])
+    expect(one.fill(3, 'b')).toEqual([])
+    expect(one.register(2, 'b', 'r').entries).toMatchObject([{ life: 1, isFilled: false }])
+    one.create('y')
+    const [filled] = one.fill(2, 'b')
+    expect(filled).toMatchObject({ life: 1, rack: 'r', firstPartition: 2, isFilled: true })
+    expect(one.fill(2, 'b')).toEqual([])
+    expect(one.register(2, 'b').entries).toMatchObject([{ life: 1, isFilled: true }])
+    expect(one.register(2, 'c').entries).toMatchObject([{ life: 2, isFilled: false }])
+  })
+})
+
 describe('a broker that registers', () => {
   it('begins another life with another directory, and only then', () => {
     const one = controller(3)
@@ -239,7 +262,7 @@ describe('a broker that registers', () => {
     expect(entries).toEqual([
       {
         ...{ kind: 'broker-directory', cellId: 1, brokerId: 2, directoryId: 'a'.repeat(32) },
-        ...{ life: 0, firstPartition: 5, rack: null },
+        ...{ life: 0, firstPartition: 5, rack: null, isFilled: true },
       },
     ])
     expect(one.register(2, 'a').entries).toEqual([])

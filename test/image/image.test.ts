@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { PartitionIndex, PartitionNumber } from '../../src/base/ids.ts'
+import { applyMetadata } from '../../src/image/apply-metadata.ts'
 import type { MetadataEntry } from '../../src/image/entry.ts'
-import { applyMetadata, MetadataImage } from '../../src/image/image.ts'
+import { MetadataImage } from '../../src/image/image.ts'
 import { imageEntries, snapshotMessages } from '../../src/image/snapshot.ts'
 import { ACME, deleted, formed, tenant, topic, topicId, ZETA } from './support.ts'
 

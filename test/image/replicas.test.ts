@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { BrokerId, CellId, PartitionNumber } from '../../src/base/ids.ts'
 import { replicaIdOf } from '../../src/base/replica-id.ts'
+import { applyMetadata } from '../../src/image/apply-metadata.ts'
 import type { MetadataEntry } from '../../src/image/entry.ts'
-import { applyMetadata, MetadataImage } from '../../src/image/image.ts'
+import { MetadataImage } from '../../src/image/image.ts'
 import { SNAPSHOT_CHUNK_ENTRIES, snapshotMessages } from '../../src/image/snapshot.ts'
 import { ACME, deleted, formed, tenant, topic, topicId } from './support.ts'
 
@@ -130,6 +131,70 @@ describe('directories of brokers', () => {
     expect(image.brokerDirectory(CELL, broker(2))).toMatchObject({ life: 1, rack: null })
     expect(image.brokerDirectory(CELL, broker(3))).toBeUndefined()
   })
+
+  const filled = (id: number, life: number) =>
+    ({ ...directory(id, life, 9), isFilled: true }) as MetadataEntry
+
+  it('that are others than before have not what they had, until that is said', () => {
+    const image = imageOf(directory(2, 0, 1), replicated(1, 1, [2, 3, 1], [1, 2, 3]))
+    const told = [1, 2].map(number)
+    expect(told.map((n) => image.mayLack(n, broker(2)))).toEqual([false, false])
+    image.apply(directory(2, 1, 3))
+    image.apply(replicated(2, 3, [3, 2, 1]))
+    const all = [1, 2, 3].map(number)
+    expect(all.map((n) => image.mayLack(n, broker(2)))).toEqual([true, true, false])
+    expect(all.map((n) => image.isrOf(n))).toEqual([
+      [3, 1],
+      [1, 3],
+      [3, 2, 1],
+    ])
+    // whoever leads knows better
+    image.noteLeader(number(1), led(3, 4, 3, 1, 2))
+    expect(image.isrOf(number(1))).toEqual([3, 1, 2])
+    image.apply(filled(2, 1))
+    expect(all.map((n) => image.mayLack(n, broker(2)))).toEqual([false, false, false])
+    expect(image.isrOf(number(2))).toEqual([1, 2, 3])
+    const other = imageOf()
+    anew(other, image)
+    expect(other.hash()).toBe(image.hash())
+    expect(other.brokerDirectory(CELL, broker(2))).toMatchObject({ life: 1, isFilled: true })
+  })
+
+  it('leave a partition without a leader where most of its replicas were in them', () => {
+    const image = imageOf(directory(1, 0, 1), directory(2, 0, 1), directory(3, 0, 1))
+    image.apply(replicated(1, 1, [2, 3, 1], [1, 2]))
+    image.apply(topic(ACME, 2, 'plain', 3, [2]))
+    const lost = () => [1, 2, 3].map((n) => image.isLost(number(n)))
+    expect(lost()).toEqual([false, false, false])
+    image.apply(directory(2, 1, 4))
+    expect(lost()).toEqual([false, true, false])
+    image.apply(directory(3, 1, 4))
+    expect(lost()).toEqual([true, true, false])
+    // broker 2 had been filled with it before
+    image.noteLeader(number(1), led(2, 4, 2, 1))
+    expect(lost()).toEqual([false, true, false])
+    image.apply(filled(2, 1))
+    image.noteLeader(number(1), led(0, 4))
+    expect(lost()).toEqual([false, false, false])
+  })
+
+  it.each(['by an entry', 'by an image that begins anew'])(
+    'that are exchanged while others serve neither lead nor keep up what they did, told %s',
+    (how) => {
+      const before = [directory(2, 0, 1), replicated(1, 1, [2, 3, 1], [1, 2, 3])]
+      const image = imageOf()
+      anew(image, imageOf(...before))
+      image.noteLeader(number(1), led(2, 4, 2, 3, 1))
+      image.noteLeader(number(2), led(1, 5, 1, 2))
+      if (how === 'by an entry') image.apply(directory(2, 1, 3))
+      else anew(image, imageOf(...before, directory(2, 1, 3)))
+      expect([image.leaderOf(number(1)), image.isrOf(number(1))]).toEqual([0, [3, 1]])
+      expect([image.leaderOf(number(2)), image.isrOf(number(2))]).toEqual([1, [1]])
+      expect(image.leaderEpochOf(number(1))).toBe(4)
+      image.noteLeader(number(1), led(3, 5, 3, 1))
+      expect(image.leaderOf(number(1))).toBe(3)
+    },
+  )
 
   it('keep their life when only the rack changes', () => {
     const image = imageOf(directory(1, 0, 1), directory(1, 1, 1), replicated(1, 1, [1, 2]))

@@ -74,6 +74,8 @@ describe('a broker’s directory that is lost', () => {
     await admin.createTopics({ topics: [{ topic: 't', numPartitions: 1, replicationFactor: 3 }] })
     await admin.disconnect()
     await produce(kafka, first)
+    // one of two copies with a vote would be no majority
+    await threeVote()
     await stop()
     rmSync(path.join(dataDir, 'broker-2'), { recursive: true })
     kafka = await start()

@@ -159,7 +159,7 @@ export const UNCAUGHT: readonly PlantedBug[] = [
   // a broker must start anew while one that is cut off still takes itself for the controller: one seed of 200 has shown it
   {
     name: 'metadata of a controller that is none any more is taken',
-    file: 'image/image.ts',
+    file: 'image/apply-metadata.ts',
     find: 'if (message.epoch < image.epoch) return false\n  image.noteEpoch(message.epoch)',
     replace: '',
     only: ['cut', 'hang', 'mid-turn-death', 'topic-changes'],

@@ -61,6 +61,9 @@ export class SimCluster {
   readonly #fronts = new Map<BrokerId, FrontEnd>()
   readonly #restartAtMs = new Map<BrokerId, number>()
   readonly #cuts: [SimNode, SimNode][] = []
+  /** So long after its start a thread takes its first turn: what the others tell it may be there by then. */
+  firstTurnAfterMs = 0
+  readonly #firstTurnAtMs = new Map<BrokerId, number>()
   #later: { readonly dueMs: number; readonly what: () => void }[] = []
 
   constructor({ seed, settings, listener }: ClusterOptions) {
@@ -230,6 +233,7 @@ export class SimCluster {
       this.#onEnd(node, error)
       return null
     }
+    this.#firstTurnAtMs.set(node.id, this.nowMs + this.firstTurnAfterMs)
     for (const handOver of handOvers) handOver()
     for (const [a, b] of this.#cuts) {
       if (a === node) node.agent.cut(b.id, true)
@@ -256,6 +260,7 @@ export class SimCluster {
 
   #turn(node: SimNode): void {
     if (!node.isUp || node.isHung) return
+    if (this.nowMs < (this.#firstTurnAtMs.get(node.id) ?? 0)) return
     try {
       node.turn(this.nowMs)
     } catch (error) {

@@ -145,7 +145,8 @@ export class SimNode {
     this.tasks = []
     for (const task of tasks) task()
     for (const agent of this.#agents) agent.doWork(nowMs)
-    if (this.agent.isReady) this.#beats.setState(BrokerState.SERVING)
+    if (this.agent.isReady && !this.agent.isKnownByAnother)
+      this.#beats.setState(BrokerState.SERVING)
   }
 
   /** To one that begins anew: what is published from now on follows on it. */

@@ -117,6 +117,8 @@ export class Simulation {
         onFrontGone: () => this.#onFrontGone(),
       },
     })
+    // what the others tell a thread may be there before its first turn, or not
+    this.cluster.firstTurnAfterMs = seed % 3 === 0 ? 5 : 0
     this.admin = new Admin(this.cluster, this.#topicConfigs())
     this.#injector = new FaultInjector({
       ...{ cluster: this.cluster, swarm: this.swarm, random: this.#random, admin: this.admin },
@@ -292,6 +294,8 @@ export class Simulation {
     for (const node of cluster.nodes) {
       if (!node.isUp || node.isHung) return `broker ${node.id} is not up`
       if (!node.agent.isRegistered) return `broker ${node.id} is not registered`
+      const isFilled = node.agent.image.brokerDirectory(CELL, node.id)?.isFilled
+      if (isFilled !== true) return `broker ${node.id} has not said that it lacks nothing`
       if (node.agent.image.offset !== cluster.front.image.offset) {
         return `broker ${node.id} has not the front's image`
       }

@@ -13,6 +13,8 @@ export interface GroupOwner {
   readonly openFiles: (partition: PartitionNumber, ledAs: ReplicaId) => ReplicaFiles | null
   /** The directory of a broker's replica of that partition. */
   readonly directoryOf: (partition: PartitionNumber, broker: BrokerId) => string
+  /** The replica is of an earlier life of its broker's directory, and nobody will hear of it again; none is unless given. */
+  readonly isOfThePast?: (partition: PartitionNumber, replica: ReplicaId) => boolean
   /** By its first message, or because it was asked for. */
   readonly onOpened: (group: ReplicaGroup) => void
   /** Who leads is another, or whether it is this replica. */

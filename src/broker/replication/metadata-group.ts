@@ -138,6 +138,12 @@ export class MetadataGroup implements EntryLog, GroupOwner {
     return this.#group
   }
 
+  /** This broker votes, as what it is in this directory, and that is committed. */
+  get isVoter(): boolean {
+    const raft = this.#group?.raft
+    return raft?.configuration.voters.includes(raft.id) === true && raft.isMembershipCommitted
+  }
+
   /** For DescribeQuorum; null while it is not open. */
   get view(): QuorumView | null {
     if (this.#group === null) return null
@@ -329,7 +335,8 @@ export class MetadataGroup implements EntryLog, GroupOwner {
   }
 
   #noteOthers({ raft }: ReplicaGroup): void {
-    this.#hasOthers = raft.configuration.voters.some((voter) => voter !== raft.id)
+    const { voters } = raft.configuration
+    this.#hasOthers = voters.length !== 1 || voters[0] !== raft.id
   }
 
   /** What nobody else has: the start fails. Else it is tried again, and the others go on. */

@@ -29,6 +29,8 @@ export interface MetadataOpeningOptions {
   readonly image: MetadataView
   /** No other broker has a copy: where this one has no group's log it makes one, alone, of what it has. Else it joins that of the others. */
   readonly formsAlone: boolean
+  /** The image knows this broker's directory. */
+  readonly isRegistered: () => boolean
   /** A directory of another one that cannot be read, so that it may have a copy. */
   readonly unreadable?: string | null
   /** In which life this broker is, as a log tells that was written before there was a group; it is given one that calls for each entry, in order. */
@@ -234,7 +236,8 @@ export class MetadataOpening {
     }
     log.truncateTo(0)
     this.#removeControls()
-    const own = this.idOf(brokerId)
+    // an image that knows the directory before this one names another replica, which may have promised something
+    const own = this.#options.isRegistered() ? this.idOf(brokerId) : null
     this.#needsImage = own === null
     return own === null ? null : this.#create(log, own, [], true)
   }

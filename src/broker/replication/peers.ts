@@ -1,10 +1,13 @@
-import type { BrokerId } from '../../base/ids.ts'
+import type { BrokerId, CellId } from '../../base/ids.ts'
+import type { MetadataView } from '../../image/view.ts'
 import { type BeatSource, BrokerLiveness, LIVENESS_TIMEOUT_MS } from '../../link/broker-liveness.ts'
 import type { BrokerLink } from '../broker-link.ts'
 import type { RaftHost } from './raft-host.ts'
 
 export interface PeersOptions {
+  readonly cellId: CellId
   readonly brokerId: BrokerId
+  readonly image: MetadataView
   readonly links: readonly BrokerLink[]
   /** Which peers live; null: all of them, for ever. */
   readonly beats: BeatSource | null
@@ -15,7 +18,7 @@ export interface PeersOptions {
   readonly onChange: () => void
 }
 
-/** Which of the other brokers this one hears, and since when: by their beats, what the server says, and drills. The host is told. On the broker's thread. */
+/** Which of the other brokers this one hears, since when, and in which lives: by their beats, what the server says, drills, and the image. The host is told. On the broker's thread. */
 export class Peers {
   readonly #options: PeersOptions
   readonly #liveness: BrokerLiveness | null
@@ -23,6 +26,9 @@ export class Peers {
   readonly #reachableSinceMs = new Map<BrokerId, number>()
   /** Peers that somebody has cut off on purpose. */
   readonly #cut = new Set<BrokerId>()
+  /** Of their directories, as of that offset of the image. */
+  readonly #lives = new Map<BrokerId, number>()
+  #seenOffset = -1
   #nowMs = 0
 
   constructor(options: PeersOptions) {
@@ -52,6 +58,10 @@ export class Peers {
     return this.#liveness?.nextLookAtMs ?? Number.POSITIVE_INFINITY
   }
 
+  isReachable(broker: BrokerId): boolean {
+    return this.#reachableSinceMs.has(broker)
+  }
+
   /** So long it can be reached without a break; 0 where it cannot. */
   reachableForMs(broker: BrokerId): number {
     const sinceMs = this.#reachableSinceMs.get(broker)
@@ -61,7 +71,21 @@ export class Peers {
   /** In every turn. Returns how much has changed. */
   look(nowMs: number): number {
     this.#nowMs = nowMs
+    this.#lookAtDirectories()
     return this.#liveness === null ? 0 : this.#liveness.look(nowMs, this.#options.beats!)
+  }
+
+  /** One whose directory is another now is not the replica any more that a group knew, which nobody will hear of again. */
+  #lookAtDirectories(): void {
+    const { image, cellId, links, host } = this.#options
+    if (image.offset === this.#seenOffset) return
+    this.#seenOffset = image.offset
+    for (const { broker } of links) {
+      const life = image.brokerDirectory(cellId, broker)?.life
+      if (life === undefined || life === this.#lives.get(broker)) continue
+      this.#lives.set(broker, life)
+      host.lifeChanged(broker)
+    }
   }
 
   /** The server says that its thread has ended. A next life that was seen before that is told of again. */

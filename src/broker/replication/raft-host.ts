@@ -64,7 +64,7 @@ export class RaftHost implements GroupHost, RaftSink {
   readonly #options: RaftHostOptions
   readonly #links = new Map<BrokerId, BrokerLink>()
   readonly #groups = new Map<PartitionNumber, ReplicaGroup>()
-  readonly #reachability = new Reachability()
+  readonly #reachability: Reachability
   /** The metadata's group is nobody's replica in the table. */
   #metadata: GroupOwner | null = null
   /** Resignations that found no room: told in a later turn, or never once the broker cannot be reached. */
@@ -84,6 +84,9 @@ export class RaftHost implements GroupHost, RaftSink {
   constructor(options: RaftHostOptions) {
     this.#options = options
     this.logger = options.logger
+    this.#reachability = new Reachability(
+      (partition, replica) => this.#ownerOf(partition).isOfThePast?.(partition, replica) ?? false,
+    )
     this.#throttle = options.throttle ?? null
     const { hardStates, onBroken } = options
     this.#writes = new HardStateWrites({
@@ -123,8 +126,9 @@ export class RaftHost implements GroupHost, RaftSink {
     return this.#groups.get(partition)
   }
 
-  groups(): ReplicaGroup[] {
-    return [...this.#groups.values()]
+  /** Not the metadata's: what the controller writes goes on when a disk is full. */
+  groupsOfTopics(): ReplicaGroup[] {
+    return [...this.#groups.values()].filter(({ partition }) => partition !== METADATA_PARTITION)
   }
 
   /** The group of this broker's replica, opened if it is not; null where there is none to be had. */
@@ -215,6 +219,18 @@ export class RaftHost implements GroupHost, RaftSink {
     if (!this.#reachability.setJoining(broker)) return
     const group = this.#groups.get(METADATA_PARTITION)
     if (group !== undefined) this.guard(group, () => this.#onReachable(group, broker, true))
+  }
+
+  /** The broker's directory is another than before: replicas that were there are not. */
+  lifeChanged(broker: BrokerId): void {
+    for (const group of [...this.#groups.values()]) {
+      this.guard(group, () => {
+        const isReachable = !this.#reachability.isCutOff(broker, group.partition)
+        if (!this.#reachability.tell(group, broker, isReachable)) return
+        if (isNext(group.raft)) group.raft.campaign()
+        this.touch(group)
+      })
+    }
   }
 
   #onReachable(group: ReplicaGroup, broker: BrokerId, isReachable: boolean): void {

@@ -11,6 +11,12 @@ export class Reachability {
   readonly #unreachable = new Set<BrokerId>()
   /** Of these, those that hear what is said in the metadata's group: they turn, and serve no partitions yet. */
   readonly #joining = new Set<BrokerId>()
+  readonly #isOfThePast: (partition: PartitionNumber, replica: ReplicaId) => boolean
+
+  /** `isOfThePast`: of a replica that will not be heard of again, whether its broker is there or not. */
+  constructor(isOfThePast: (partition: PartitionNumber, replica: ReplicaId) => boolean) {
+    this.#isOfThePast = isOfThePast
+  }
 
   set(broker: BrokerId, isReachable: boolean): void {
     this.#joining.delete(broker)
@@ -32,11 +38,11 @@ export class Reachability {
   }
 
   /** Whether that concerns the group. Also those that were members when it was told that they cannot be reached. */
-  tell({ raft }: ReplicaGroup, broker: BrokerId, isReachable: boolean): boolean {
+  tell({ raft, partition }: ReplicaGroup, broker: BrokerId, isReachable: boolean): boolean {
     let isConcerned = false
     for (const replica of concerned(raft)) {
       if (brokerOf(replica) !== broker) continue
-      raft.setReachable(replica, isReachable)
+      raft.setReachable(replica, isReachable && !this.#isOfThePast(partition, replica))
       isConcerned = true
     }
     return isConcerned
@@ -44,11 +50,12 @@ export class Reachability {
 
   /** Other replicas are members now: what was told of their brokers before holds for them. */
   tellOfMembers(group: ReplicaGroup): void {
-    const { raft } = group
+    const { raft, partition } = group
     if (group.toldOf === raft.configuration) return
     group.toldOf = raft.configuration
     for (const replica of membersOf(raft.configuration)) {
-      const isReachable = !this.isCutOff(brokerOf(replica), group.partition)
+      const isThere = !this.isCutOff(brokerOf(replica), partition)
+      const isReachable = isThere && !this.#isOfThePast(partition, replica)
       if (isReachable === raft.unreachable.has(replica)) raft.setReachable(replica, isReachable)
     }
   }

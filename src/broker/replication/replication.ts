@@ -1,7 +1,7 @@
 import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
-import type { MetadataView } from '../../image/view.ts'
+import { brokerOf } from '../../base/replica-id.ts'
+import type { BrokerDirectory, MetadataView } from '../../image/view.ts'
 import type { BeatSource } from '../../link/broker-liveness.ts'
-import type { LeaderChange } from '../../link/control.ts'
 import type { ControlPort, PeerName } from '../../link/ports.ts'
 import { ProduceReason } from '../../link/produce-reason.ts'
 import type { LogEnvironment } from '../../log/environment.ts'
@@ -16,15 +16,18 @@ import { CopyThrottle } from './copy-throttle.ts'
 import { InSync } from './in-sync.ts'
 import { openVotes } from './kept-votes.ts'
 import { LeadershipMoves } from './leadership-moves.ts'
+import { Leaderships } from './leaderships.ts'
 import { isSettled, moveMembership } from './membership-moves.ts'
 import { type MetadataFiles, MetadataGroup } from './metadata-group.ts'
 import { Peers, STOOD_STILL_MS } from './peers.ts'
 import { PreferredLeaders } from './preferred-leaders.ts'
 import { isNext, RaftHost } from './raft-host.ts'
+import { ReplicaFilling } from './replica-filling.ts'
 import type { ReplicaGroup } from './replica-group.ts'
 import { ReplicaMoving } from './replica-moving.ts'
 import { ReplicaOpening } from './replica-opening.ts'
 import { SteppingDown } from './stepping-down.ts'
+import { WakeRequests } from './wake-requests.ts'
 
 export interface ReplicationOptions {
   readonly cellId: CellId
@@ -56,6 +59,8 @@ export interface ReplicationOptions {
   readonly onRaised: (replica: Replica) => void
   /** The group of a partition whose replicas are moved has these voters from now on: for the controller. */
   readonly onSettled: (replica: Replica, voters: readonly BrokerId[]) => void
+  /** This directory has the replicas that the ones before had: for the controller. */
+  readonly onFilled: (directoryId: string) => void
   /** The directory is of a replica that was moved away: it is to be removed, and what was voted with it forgotten. */
   readonly onStale: (number: PartitionNumber, directory: string) => void
   /** What was in a replica's directory before is being removed. */
@@ -64,6 +69,8 @@ export interface ReplicationOptions {
 
 /** How often it is looked who keeps up, and whose leadership is to go back. */
 const SWEEP_MS = 1_000
+/** Whether the next step can be taken towards other voters. */
+const MOVE_EVERY_MS = 10
 /** Leadership goes back of so many partitions at a time, so that nobody notices. */
 const MOVES_PER_SWEEP = 32
 
@@ -80,27 +87,26 @@ export class Replication {
   readonly #inSync: InSync
   readonly #moves: LeadershipMoves
   readonly #replicaMoves: ReplicaMoving
-  /** Replicas here that lead, and whose leadership the fronts were told of. */
-  readonly #led = new Set<Replica>()
-  /** Of these, those whose voters are not those that there are to be. */
+  readonly #filling: ReplicaFilling
+  readonly #wakeRequests = new WakeRequests()
+  readonly #leaderships: Leaderships
+  /** Replicas that lead, and whose voters are not those that there are to be. */
   readonly #moving = new Set<Replica>()
-  /** Of these, those whose min.insync.replicas are more than a majority. */
-  readonly #strict = new Set<Replica>()
   readonly #stepping: SteppingDown
-  /** To be told with this turn. */
-  #changes: LeaderChange[] = []
   readonly #preferred: PreferredLeaders
   #hardStates: HardStates | null = null
   #isStopped = false
   #sweepAtMs = 0
+  #moveAtMs = Number.POSITIVE_INFINITY
   #nowMs = 0
   /** Why terms and votes cannot be kept. */
   #broken: string | null = null
 
   constructor(options: ReplicationOptions) {
     this.#options = options
-    const { brokerId, environment, links, beats } = options
+    const { brokerId, environment, links } = options
     this.#inSync = new InSync(brokerId)
+    this.#leaderships = new Leaderships({ ...options, inSync: this.#inSync })
     this.#opening = new ReplicaOpening({
       ...options,
       hardStateOf: (number) => this.#openHardStates().get(number),
@@ -109,6 +115,14 @@ export class Replication {
     this.#replicaMoves = new ReplicaMoving({
       ...options,
       wake: (replica) => void this.lead(replica),
+    })
+    this.#filling = new ReplicaFilling({
+      ...options,
+      isRegistered: () => this.isRegistered,
+      isReachable: (broker) => this.#peers.isReachable(broker),
+      currentIdOf: (number, broker) => this.#opening.currentIdOf(number, broker),
+      hasMetadata: () => this.#metadata?.isVoter !== false,
+      open: (replica) => this.open(replica),
     })
     this.#moves = new LeadershipMoves(options.control)
     this.#preferred = new PreferredLeaders({
@@ -125,6 +139,8 @@ export class Replication {
           ? this.#opening.files(number, this.#nowMs, ledAs)
           : null,
       directoryOf: (number, broker) => this.#opening.directoryOf(number, broker),
+      isOfThePast: (number, replica) =>
+        this.#opening.currentIdOf(number, brokerOf(replica)) !== replica,
       takeBuffer: options.takeBuffer,
       throttle: new CopyThrottle({
         ...options,
@@ -145,16 +161,15 @@ export class Replication {
     })
     this.#stepping = new SteppingDown({
       isFull: () => this.isYielding,
-      // what the controller writes goes on when a disk is full
-      groups: () => this.#host.groups().filter(({ partition }) => partition !== METADATA_PARTITION),
+      groups: () => this.#host.groupsOfTopics(),
       touch: (group) => this.#host.touch(group),
     })
     this.#metadata = this.#newMetadata(options)
     if (this.#metadata !== null) this.#host.metadata = this.#metadata
     this.#peers = new Peers({
-      ...{ brokerId, links, beats, host: this.#host },
+      ...{ ...options, host: this.#host },
       onGone: (broker) => this.#preferred.gone(broker),
-      onChange: () => this.#onReachability(),
+      onChange: () => this.#leaderships.onReachability(this.#nowMs),
     })
   }
 
@@ -178,23 +193,35 @@ export class Replication {
 
   /** Partitions that this broker leads, of those that are open. */
   get ledCount(): number {
-    return this.#led.size
+    return this.#leaderships.led.size
   }
 
   /** The image knows this broker's directory. */
   get isRegistered(): boolean {
-    const { directoryId, image, cellId, brokerId } = this.#options
-    if (directoryId === null) return true
-    return image.brokerDirectory(cellId, brokerId)?.directoryId === directoryId
+    const { directoryId } = this.#options
+    return directoryId === null || this.#known?.directoryId === directoryId
+  }
+
+  /** It knows another of this broker, and not yet this one. */
+  get isKnownByAnother(): boolean {
+    return this.#known !== undefined && !this.isRegistered
+  }
+
+  get #known(): BrokerDirectory | undefined {
+    const { image, cellId, brokerId } = this.#options
+    return image.brokerDirectory(cellId, brokerId)
   }
 
   /** Monotonic milliseconds at which the next turn is due. */
   get nextTimerAtMs(): number {
-    const isSwept = this.#led.size > 0 || this.#replicaMoves.isBusy || this.#stepping.isBusy
+    const isSwept = this.ledCount > 0 || this.#replicaMoves.isBusy || this.#stepping.isBusy
     const sweepAtMs = isSwept ? this.#sweepAtMs : Number.POSITIVE_INFINITY
+    if (!this.#wakeRequests.isEmpty) return 0
     return Math.min(
+      this.#filling.nextTimerAtMs,
       this.#host.nextTimerAtMs,
       sweepAtMs,
+      this.#moveAtMs,
       this.#peers.nextLookAtMs,
       this.#stepping.nextTimerAtMs,
       this.#moves.nextTimerAtMs,
@@ -217,7 +244,7 @@ export class Replication {
   /** This thread took no turn for so long that the others took it for one that hangs: they may have elected, and nothing that it would answer is sure. */
   #resignAll(nowMs: number): void {
     this.#metadata?.resign()
-    for (const { group } of this.#led) {
+    for (const { group } of this.#leaderships.led) {
       group?.raft.resign()
       if (group !== null) this.#host.touch(group)
     }
@@ -228,22 +255,19 @@ export class Replication {
   doWork(nowMs: number): number {
     let work = this.#metadata?.doWork(nowMs) ?? 0
     work += this.#host.doWork(nowMs)
-    // what more than a majority is to hold is answered without a commit that moves
-    for (const replica of this.#strict) if (replica.waiting.size > 0) this.#options.onMoved(replica)
+    this.#leaderships.lookAtStrict()
     if (nowMs >= this.#sweepAtMs) {
       this.#sweepAtMs = nowMs + SWEEP_MS
       this.#sweep()
     }
     this.#stepping.look(nowMs)
     for (const replica of this.#moving) this.#move(replica)
+    this.#moveAtMs = this.#moving.size > 0 ? nowMs + MOVE_EVERY_MS : Number.POSITIVE_INFINITY
     work += this.#replicaMoves.doWork(nowMs)
+    if (!this.#isStopped) work += this.#filling.doWork(nowMs)
+    work += this.#wakeSome(nowMs)
     work += this.#moves.doWork(nowMs)
-    if (this.#changes.length === 0) return work
-    const leaders = this.#changes
-    this.#changes = []
-    const { control, fronts, cellId } = this.#options
-    for (const front of fronts) control.post(front, { kind: 'leaders', cellId, leaders })
-    return work + leaders.length
+    return work + this.#leaderships.tell()
   }
 
   /** The group of a replica, opened if it is not; null where that cannot be now. */
@@ -331,6 +355,24 @@ export class Replication {
     this.#isStopped = true
   }
 
+  /** Their replicas elsewhere lack something: whoever leads them sees to that. */
+  wake(partitions: readonly PartitionNumber[]): void {
+    this.#wakeRequests.add(partitions)
+  }
+
+  #wakeSome(nowMs: number): number {
+    const { table, image, brokerId } = this.#options
+    const numbers = this.#wakeRequests.take()
+    for (const number of numbers) {
+      const isHere = image.isReplicated(number) && image.holdersOf(number).includes(brokerId)
+      const replica = isHere && !this.#isStopped ? table.admit(number) : undefined
+      if (replica?.isReplicated !== true) continue
+      table.touch(replica, nowMs)
+      if (this.lead(replica) === ProduceReason.NONE) this.#moving.add(replica)
+    }
+    return numbers.length
+  }
+
   isHeldHere(replica: Replica): boolean {
     return this.#opening.isHeldHere(replica)
   }
@@ -366,13 +408,6 @@ export class Replication {
     if (group !== null) this.#host.touch(group)
   }
 
-  /** Who keeps up may be others. */
-  #onReachability(): void {
-    for (const replica of this.#led) {
-      if (replica.group !== null) this.#tellInSync(replica, replica.group)
-    }
-  }
-
   #openHardStates(): HardStates {
     const { environment, rootOf, brokerId, isNewDirectory } = this.#options
     this.#hardStates ??= openVotes(environment, rootOf(brokerId), isNewDirectory)
@@ -406,52 +441,24 @@ export class Replication {
     const isOver = raft.role !== Role.LEADER || raft.term !== replica.ledTerm
     if (replica.ledTerm !== 0 && isOver) this.#depose(replica, false)
     if (replica.ledTerm === 0 && leads(group)) {
-      replica.ledTerm = raft.term
-      this.#led.add(replica)
-      this.#inSync.begin(group)
-      this.#lookAtStrictness(replica, group)
-      this.#tellLeader(replica, group)
+      this.#leaderships.begin(replica, group, this.#nowMs)
+      if (!isSettled(group, this.#opening.wantedIds(replica.number))) this.#moving.add(replica)
     }
     return replica
   }
 
-  #tellLeader(replica: Replica, group: ReplicaGroup): void {
-    const isr = this.#inSync.of(group, this.#nowMs)
-    replica.toldIsr = isr.join()
-    const { brokerId } = this.#options
-    const { number, ledTerm } = replica
-    this.#changes.push({ partition: number, leader: brokerId, leaderEpoch: ledTerm, isr })
-  }
-
-  #tellInSync(replica: Replica, group: ReplicaGroup): void {
-    const isLeader = group.raft.role === Role.LEADER
-    if (!isLeader || this.#inSync.of(group, this.#nowMs).join() === replica.toldIsr) return
-    this.#tellLeader(replica, group)
-    this.#options.onMoved(replica)
-  }
-
-  /** `isQuiet`: it is closed for want of work, and leads again when it is touched. */
   #depose(replica: Replica, isQuiet: boolean): void {
-    const leaderEpoch = replica.ledTerm
-    replica.ledTerm = 0
-    this.#led.delete(replica)
     this.#moving.delete(replica)
-    this.#strict.delete(replica)
-    if (replica.group !== null) this.#inSync.end(replica.group)
-    if (isQuiet) return
-    this.#changes.push({ partition: replica.number, leader: 0, leaderEpoch, isr: [] })
-    this.#options.onDeposed(replica)
+    this.#leaderships.end(replica, isQuiet)
   }
 
   #sweep(): void {
     this.#replicaMoves.sweep(this.#nowMs)
     let moves = MOVES_PER_SWEEP
-    for (const replica of this.#led) {
+    for (const replica of this.#leaderships.led) {
       const { group } = replica
       if (group === null) continue
-      this.#inSync.look(group, this.#nowMs)
-      this.#tellInSync(replica, group)
-      this.#lookAtStrictness(replica, group)
+      this.#leaderships.look(replica, group, this.#nowMs)
       const wanted = this.#opening.wantedIds(replica.number)
       // the image does not name it any more
       if (wanted.length === 0) continue
@@ -463,11 +470,6 @@ export class Replication {
     }
   }
 
-  #lookAtStrictness(replica: Replica, group: ReplicaGroup): void {
-    if (this.#inSync.isStrict(replica, group)) this.#strict.add(replica)
-    else this.#strict.delete(replica)
-  }
-
   #move(replica: Replica): void {
     const { group } = replica
     const wanted = this.#opening.wantedIds(replica.number)
@@ -476,15 +478,18 @@ export class Replication {
       return
     }
     if (isSettled(group, wanted)) {
-      if (this.#replicaMoves.settled(replica, group)) this.#moving.delete(replica)
+      if (!this.#replicaMoves.settled(replica, group)) return
+      this.#moving.delete(replica)
+      this.#leaderships.look(replica, group, this.#nowMs)
       return
     }
     this.#host.guard(group, () => {
       const currentIdOf = (broker: BrokerId) => this.#opening.currentIdOf(replica.number, broker)
       const caughtUpTo = this.#replicaMoves.caughtUpTo(group, this.#nowMs)
-      moveMembership(group, wanted, currentIdOf, caughtUpTo)
-      // also where it found out that it has no majority
-      this.#host.touch(group)
+      const { role } = group.raft
+      const isStep = moveMembership(group, wanted, currentIdOf, caughtUpTo)
+      // it may have found out that it has no majority
+      if (isStep || group.raft.role !== role) this.#host.touch(group)
     })
   }
 }

@@ -198,6 +198,22 @@ describe('the only voter, in another life', () => {
   })
 })
 
+describe('a directory that was emptied while the others served', () => {
+  it('waits for its own life to be known, and is filled', () => {
+    const world = new World(3)
+    world.until('three voters', () => world.isWhole)
+    world.kill(2)
+    world.run(50)
+    const node = world.cluster.node(2)
+    world.cluster.disk.empty(node.id)
+    // the image, which knows the directory before, is there before the controller has heard of this one
+    world.cluster.firstTurnAfterMs = 20
+    world.start(2)
+    world.until('three voters', () => world.life(2) === 1 && world.isWhole)
+    expect(world.raft(2)?.id).toBe(replicaIdOf(2 as never, 1))
+  })
+})
+
 describe('a copy of another life', () => {
   let first = 0
   let last = 0

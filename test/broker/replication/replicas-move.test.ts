@@ -163,6 +163,26 @@ describe('replicas that move', () => {
     expectOn([4, 5, 6])
   })
 
+  it('keep nobody busy while the broker that they are to go to is away', () => {
+    const { agents, mover, producer, turnUntil } = world({ replicas: [1, 2, 3] })
+    turnUntil('some are written', () => producer.acknowledged.size > 10)
+    producer.isDone = true
+    turnUntil('all is answered', () => producer.unanswered === 0)
+    agents.kill(agents.node(4))
+    mover.move('topic-1', [1, 2, 4])
+    agents.run(2_000)
+    // a turn each 10 ms, whatever the time until then
+    let due = 0
+    for (let ms = 0; ms < 1_000; ms++) {
+      const { agent } = agents.node(1)
+      if (agent.nextTimerAtMs <= agents.clock.monotonicMs()) due++
+      agents.run(1)
+    }
+    expect(due).toBeLessThan(300)
+    agents.start(agents.node(4))
+    turnUntil('it has moved', () => agents.node(4).agent.image.movingPartitions().size === 0)
+  })
+
   it('stay where they were when that is undone, however far it has got', () => {
     for (const turns of [1, 300, 1_010, 1_030, 1_060, 1_100]) {
       const { number, mover, turn, turnUntil, image, isMoved, expectOn } = world({

@@ -1,0 +1,36 @@
+/** Puts together what coordinates in a broker's partitions, and who answers for it. */
+import type { MetadataView } from '../image/view.ts'
+import type { BatchBuffers } from './batch-buffers.ts'
+import type { BrokerAgentOptions } from './broker-agent.ts'
+import { CoordinateHandler } from './coordinate.ts'
+import { CoordinatorAnswers } from './coordinator-answers.ts'
+import { Coordinators } from './coordinators.ts'
+import type { LeaderPartitions } from './leader-partitions.ts'
+
+export function coordination(
+  { control, cellId, brokerId, environment, newCoordinator }: BrokerAgentOptions,
+  partitions: LeaderPartitions,
+  buffers: BatchBuffers,
+  image: MetadataView,
+  isImageWhole: () => boolean,
+) {
+  const { logger, clock } = environment
+  const answers = new CoordinatorAnswers(control, cellId, brokerId)
+  const table = new Coordinators({
+    partitions,
+    answers,
+    logger,
+    clock,
+    newCoordinator: (topic) => newCoordinator?.(topic, image) ?? null,
+    isImageWhole,
+  })
+  const { drainControl } = partitions
+  const handler = new CoordinateHandler({
+    coordinators: table,
+    answers,
+    buffers,
+    drainControl,
+    logger,
+  })
+  return { table, handler }
+}

@@ -1,0 +1,323 @@
+import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
+import type { LogFields, LogLevel } from '../../base/log.ts'
+import { partitionPath } from '../../base/paths.ts'
+import type { MetadataView } from '../../image/view.ts'
+import { brokerPeer, type ControlPort, SERVER_PEER } from '../../link/ports.ts'
+import { ControlEntries } from '../../log/control-entries.ts'
+import { isEndOfProcess } from '../../log/disk.ts'
+import type { LogEnvironment } from '../../log/environment.ts'
+import { NO_REPLICA } from '../../raft/types.ts'
+import type { Replica } from '../replica.ts'
+import type { ReplicaTable } from '../replica-table.ts'
+import type { ReplicaGroup } from './replica-group.ts'
+
+export interface ReplicaFillingOptions {
+  readonly cellId: CellId
+  readonly brokerId: BrokerId
+  /** The directory of a broker of this cell. */
+  readonly rootOf: (broker: BrokerId) => string
+  readonly environment: LogEnvironment
+  readonly image: MetadataView
+  readonly table: ReplicaTable
+  readonly control: ControlPort
+  /** The image knows this broker's directory. */
+  readonly isRegistered: () => boolean
+  readonly isReachable: (broker: BrokerId) => boolean
+  /** Of a broker's replica of that partition, if it is made now. */
+  readonly currentIdOf: (number: PartitionNumber, broker: BrokerId) => number
+  /** This broker keeps no metadata log, or votes in its group again. */
+  readonly hasMetadata: () => boolean
+  /** Opens the group of a replica as it is; null where that cannot be now. */
+  readonly open: (replica: Replica) => ReplicaGroup | null
+  /** For the controller: this directory has what the ones before had. */
+  readonly onFilled: (directoryId: string) => void
+}
+
+/** One that has been asked for. */
+interface Asked {
+  /** Not even a voter as far as its own files tell. */
+  readonly isLacking: boolean
+  /** When it was seen last that somebody leads. */
+  ledAtMs: number
+  askedAtMs: number
+}
+
+/** Partition numbers gone through in a turn. */
+const SCANNED_PER_TURN = 256
+const LOOK_EVERY_MS = 100
+/** Groups opened at each look, to see whether they lack anything. */
+const OPENED_PER_LOOK = 16
+/** Partitions that others are asked for at a time. */
+const ASKED_MAX = 64
+const ASK_AGAIN_MS = 2_000
+/** Without a leader for so long, it makes room for others. */
+const LEADERLESS_AFTER_MS = 10_000
+/** And is tried again so often, with so many others at each look. */
+const LEADERLESS_AGAIN_MS = 5_000
+const LEADERLESS_PER_LOOK = 8
+/** Partitions named in the log as lost, of each life. */
+const NAMED_MAX = 10
+
+const FILLING = 'Another directory than before: its replicas are filled anew by the other brokers'
+const FILLED = 'The directory has all replicas again that the one before it had'
+const LOST =
+  'Too few replicas of a partition are left to elect a leader, as the directories of the others were emptied before they had been filled again: what it holds is not served any more, and the topic is to be deleted'
+
+/**
+ * A broker whose directory is another than before has its replicas filled anew, whether anybody uses them or not: it asks those that hold a partition
+ * to wake its group, whose leader does the rest (`membership-moves.ts`), a bounded number at a time, and tells the controller when nothing is lacking. On the broker's thread.
+ */
+export class ReplicaFilling {
+  readonly #options: ReplicaFillingOptions
+  /** The directory that is being filled. */
+  #directoryId: string | null = null
+  #beganAtMs = 0
+  #hasLogged = false
+  #nextNumber = 0
+  /** There are files of this life of it, which may or may not be all. Neither list is in any order. */
+  #unchecked: PartitionNumber[] = []
+  #lacking: PartitionNumber[] = []
+  readonly #asked = new Map<PartitionNumber, Asked>()
+  /** Nobody was found to lead them: when they were tried last, the longest ago first. */
+  readonly #leaderless = new Map<PartitionNumber, number>()
+  /** Others are to wake them with this look. */
+  #toAsk: PartitionNumber[] = []
+  #filled = 0
+  #named = 0
+  #lookAtMs = 0
+  #confirmAtMs = 0
+  #told = '0 0'
+
+  constructor(options: ReplicaFillingOptions) {
+    this.#options = options
+  }
+
+  /** Monotonic milliseconds at which the next turn is due. */
+  get nextTimerAtMs(): number {
+    if (this.#directoryId === null) return Number.POSITIVE_INFINITY
+    return this.#isScanned ? this.#lookAtMs : 0
+  }
+
+  doWork(nowMs: number): number {
+    const { image, cellId, brokerId, isRegistered } = this.#options
+    if (!isRegistered()) return 0
+    const directory = image.brokerDirectory(cellId, brokerId)
+    if (directory === undefined || directory.isFilled) return this.#end(nowMs)
+    if (directory.directoryId !== this.#directoryId) this.#begin(directory.directoryId, nowMs)
+    if (!this.#isScanned) return this.#scan()
+    if (nowMs < this.#lookAtMs) return 0
+    this.#lookAtMs = nowMs + LOOK_EVERY_MS
+    this.#logBegin()
+    this.#lookAtAsked(nowMs)
+    this.#lookAtLeaderless(nowMs)
+    this.#takeMore(nowMs)
+    this.#ask(nowMs)
+    this.#tell()
+    const isDone = this.#left + this.#asked.size + this.#unchecked.length === 0
+    if (isDone && nowMs >= this.#confirmAtMs) {
+      this.#confirmAtMs = nowMs + ASK_AGAIN_MS
+      this.#options.onFilled(directory.directoryId)
+    }
+    return 1
+  }
+
+  #begin(directoryId: string, nowMs: number): void {
+    this.#directoryId = directoryId
+    this.#beganAtMs = nowMs
+    this.#nextNumber = 0
+    this.#hasLogged = false
+    this.#unchecked = []
+    this.#lacking = []
+    this.#asked.clear()
+    this.#leaderless.clear()
+    this.#filled = 0
+    this.#named = 0
+    this.#confirmAtMs = 0
+  }
+
+  /** The controller has taken down that nothing is lacking, or nothing ever was. */
+  #end(nowMs: number): number {
+    this.#tell()
+    if (this.#directoryId === null) return 0
+    this.#directoryId = null
+    if (this.#hasLogged) {
+      const fields = { partitions: this.#filled, tookMs: Math.round(nowMs - this.#beganAtMs) }
+      this.#log('info', FILLED, fields)
+    }
+    return 1
+  }
+
+  get #isScanned(): boolean {
+    const { image, cellId, brokerId } = this.#options
+    return this.#nextNumber >= (image.brokerDirectory(cellId, brokerId)?.firstPartition ?? 0)
+  }
+
+  /** Numbers rise with time: what was made before this directory came. */
+  #scan(): number {
+    const { image, cellId, brokerId } = this.#options
+    const end = image.brokerDirectory(cellId, brokerId)?.firstPartition ?? 0
+    const until = Math.min(end, this.#nextNumber + SCANNED_PER_TURN)
+    for (; this.#nextNumber < until; this.#nextNumber++) {
+      const number = this.#nextNumber as PartitionNumber
+      if (!this.#isHere(number)) continue
+      if (this.#hasFiles(number)) this.#unchecked.push(number)
+      else this.#lacking.push(number)
+    }
+    return 1
+  }
+
+  /** Those of an earlier life are in the way of nobody but who opens them: they go when a leader fills the replica anew. */
+  #hasFiles(number: PartitionNumber): boolean {
+    const { image, brokerId, environment, rootOf, currentIdOf } = this.#options
+    const { topic, index } = image.partition(number)!
+    const directory = partitionPath(rootOf(brokerId), topic.tenantId, topic.topicId, index)
+    try {
+      return ControlEntries.replicaIn(environment.disk, directory) === currentIdOf(number, brokerId)
+    } catch (error) {
+      // whoever opens it finds out, and says so
+      if (isEndOfProcess(error)) throw error
+      return false
+    }
+  }
+
+  /** It is to have a replica here, of several. */
+  #isHere(number: PartitionNumber): boolean {
+    const { image, brokerId, cellId } = this.#options
+    const topic = image.topicOf(number)
+    if (topic?.cellId !== cellId || !image.isReplicated(number)) return false
+    return image.wantedReplicasOf(number).includes(brokerId)
+  }
+
+  #logBegin(): void {
+    if (this.#hasLogged || this.#lacking.length === 0) return
+    this.#hasLogged = true
+    this.#log('warn', FILLING, { partitions: this.#lacking.length })
+  }
+
+  #lookAtAsked(nowMs: number): void {
+    for (const [number, asked] of this.#asked) {
+      if (!this.#isHere(number)) this.#asked.delete(number)
+      else if (this.#isFilled(number)) {
+        this.#asked.delete(number)
+        if (asked.isLacking) this.#filled++
+      } else if (this.#isLed(number)) asked.ledAtMs = nowMs
+      else if (nowMs - asked.ledAtMs >= LEADERLESS_AFTER_MS) {
+        this.#asked.delete(number)
+        this.#leaderless.set(number, nowMs)
+        this.#nameLost(number)
+      }
+    }
+  }
+
+  #lookAtLeaderless(nowMs: number): void {
+    let looks = LEADERLESS_PER_LOOK
+    for (const [number, triedAtMs] of this.#leaderless) {
+      if (looks-- === 0 || nowMs - triedAtMs < LEADERLESS_AGAIN_MS) return
+      this.#leaderless.delete(number)
+      if (!this.#isHere(number)) continue
+      if (this.#isFilled(number)) this.#filled++
+      else if (this.#isLed(number)) this.#add(number, true, nowMs)
+      else {
+        this.#leaderless.set(number, nowMs)
+        this.#toAsk.push(number)
+      }
+    }
+  }
+
+  /** As many more as others may be asked for at a time. */
+  #takeMore(nowMs: number): void {
+    let opened = 0
+    while (this.#asked.size < ASKED_MAX) {
+      const number = opened < OPENED_PER_LOOK ? this.#unchecked.pop() : undefined
+      if (number !== undefined) {
+        opened++
+        this.#check(number, nowMs)
+      } else {
+        const next = this.#lacking.pop()
+        if (next === undefined) return
+        if (this.#isHere(next)) this.#add(next, true, nowMs)
+      }
+    }
+  }
+
+  /** Its files may tell that it has what it had. */
+  #check(number: PartitionNumber, nowMs: number): void {
+    if (!this.#isHere(number) || this.#isFilled(number)) return
+    const group = this.#options.table.get(number)?.group
+    const isVoter = group?.raft.configuration.voters.includes(group.raft.id) === true
+    this.#add(number, !isVoter, nowMs)
+  }
+
+  #add(number: PartitionNumber, isLacking: boolean, nowMs: number): void {
+    const askedAtMs = Number.NEGATIVE_INFINITY
+    this.#asked.set(number, { isLacking, ledAtMs: nowMs, askedAtMs })
+  }
+
+  /** It votes as what it is in this directory, and that is committed. A group that has been closed since, as it has nothing to do, is opened. */
+  #isFilled(number: PartitionNumber): boolean {
+    const { table, brokerId, currentIdOf, open } = this.#options
+    let group = table.get(number)?.group ?? null
+    if (group === null && this.#hasFiles(number)) group = open(table.admit(number)!)
+    const raft = group?.raft
+    if (raft === undefined || raft.id !== currentIdOf(number, brokerId)) return false
+    return raft.configuration.voters.includes(raft.id) && raft.isMembershipCommitted
+  }
+
+  #isLed(number: PartitionNumber): boolean {
+    const raft = this.#options.table.get(number)?.group?.raft
+    return raft !== undefined && raft.leader !== NO_REPLICA
+  }
+
+  #ask(nowMs: number): void {
+    for (const [number, asked] of this.#asked) {
+      if (nowMs - asked.askedAtMs < ASK_AGAIN_MS || this.#isLed(number)) continue
+      asked.askedAtMs = nowMs
+      this.#toAsk.push(number)
+    }
+    const { image, control, cellId, brokerId, isReachable } = this.#options
+    const perBroker = new Map<BrokerId, PartitionNumber[]>()
+    for (const number of this.#toAsk.splice(0)) {
+      for (const broker of image.holdersOf(number)) {
+        if (broker === brokerId || !isReachable(broker)) continue
+        const partitions = perBroker.get(broker) ?? []
+        partitions.push(number)
+        perBroker.set(broker, partitions)
+      }
+    }
+    for (const [broker, partitions] of perBroker) {
+      control.post(brokerPeer(cellId, broker), { kind: 'wake-groups', partitions })
+    }
+  }
+
+  get #left(): number {
+    let left = this.#lacking.length + this.#leaderless.size
+    if (this.#directoryId !== null && !this.#options.hasMetadata()) left++
+    for (const { isLacking } of this.#asked.values()) if (isLacking) left++
+    return left
+  }
+
+  #tell(): void {
+    const { control, brokerId } = this.#options
+    const [left, leaderless] = [this.#left, this.#leaderless.size]
+    const told = `${left} ${leaderless}`
+    if (told === this.#told) return
+    this.#told = told
+    control.post(SERVER_PEER, { kind: 'filling', brokerId, left, leaderless })
+  }
+
+  #nameLost(number: PartitionNumber): void {
+    const { image } = this.#options
+    if (!image.isLost(number) || this.#named >= NAMED_MAX) return
+    this.#named++
+    const { topic, index } = image.partition(number)!
+    this.#log('error', LOST, {
+      ...{ tenantId: topic.tenantId, topic: topic.name, partition: index },
+      more: this.#named === NAMED_MAX ? 'others are not named' : undefined,
+    })
+  }
+
+  #log(level: LogLevel, message: string, fields: LogFields): void {
+    const { environment, cellId, brokerId } = this.#options
+    environment.logger.log(level, message, { cellId, brokerId, ...fields })
+  }
+}

@@ -1,0 +1,160 @@
+/** Directories of brokers are emptied between two runs, and nobody uses the partitions: they are filled anew all the same, and clients and operators are told how it stands. */
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ZERO_TOPIC_ID } from '../../src/base/ids.ts'
+import { produce } from '../../src/protocol/00-produce.ts'
+import { metadata } from '../../src/protocol/03-metadata.ts'
+import { deleteTopics } from '../../src/protocol/20-delete-topics.ts'
+import { batch, ChaosEngine } from './chaos-engine.ts'
+import { isWhole } from './quorum.ts'
+
+let dataDir: string
+let engine: ChaosEngine
+beforeEach(() => {
+  dataDir = mkdtempSync(path.join(os.tmpdir(), 'griot-emptied-'))
+})
+afterEach(async () => {
+  await engine.close()
+  rmSync(dataDir, { recursive: true, force: true })
+})
+
+const start = async (brokers: number) => {
+  engine = await ChaosEngine.start(brokers, { dataDir })
+}
+
+const empty = (broker: number) =>
+  rmSync(path.join(dataDir, `broker-${broker}`), { recursive: true })
+
+/** Replicas that there are in a broker's directory, as `topic id-partition`. */
+function replicasIn(broker: number): string[] {
+  const root = path.join(dataDir, `broker-${broker}`)
+  if (!existsSync(root)) return []
+  const tenants = readdirSync(root).filter((name) => /^[0-9a-f]{16}$/.test(name))
+  return tenants.flatMap((tenant) => readdirSync(path.join(root, tenant))).sort()
+}
+
+const makeTopic = (topic: string, numPartitions: number) =>
+  engine.withAdmin((admin) =>
+    admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 3 }] }),
+  )
+
+const partitionsOf = (topic: string) =>
+  engine.withAdmin(async (admin) => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+    return topics[0]!.partitions
+  })
+
+async function writeToEach(topic: string, partitions: number, value: string): Promise<void> {
+  const producer = await engine.producer()
+  const messages = Array.from({ length: partitions }, (_, partition) => ({ partition, value }))
+  await producer.send({ topic, messages })
+}
+
+/** What there is in the topic, by partition. */
+async function readAll(topic: string, count: number): Promise<string[]> {
+  const consumer = engine.client().consumer({ groupId: `g${Math.random()}` })
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  const read: string[] = []
+  await consumer.run({
+    eachMessage: async ({ partition, message: { value } }) =>
+      void read.push(`${partition} ${value}`),
+  })
+  await expect.poll(() => read.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(count)
+  await consumer.disconnect()
+  return read.sort()
+}
+
+test('a broker’s directory is filled anew though nobody uses the partitions, and then the next may go', async () => {
+  const written = 120
+  const quiet = 30
+  await start(3)
+  await makeTopic('written', written)
+  await makeTopic('quiet', quiet)
+  await writeToEach('written', written, 'a')
+  // copies without a vote are those of a group that was broker 1 alone
+  await isWhole(engine.griot.brokers)
+  const replicas = [1, 2, 3].map(replicasIn)
+  expect(replicas[0]!.length).toBeGreaterThanOrEqual(written)
+  for (const broker of [1, 2, 3]) {
+    await engine.close()
+    empty(broker)
+    await start(3)
+    const toFill = new Set(replicasIn(broker))
+    for (const { leader, isr, partitionId } of await partitionsOf('written')) {
+      if (toFill.size > 0 || replicasIn(broker).length > 0) break
+      expect(leader, `partition ${partitionId}`).not.toBe(broker)
+      expect(isr, `partition ${partitionId}`).not.toContain(broker)
+    }
+    await engine.healthIs(`broker ${broker} has another directory than before`, 2_000)
+    await engine.healthIs('serving', 30_000)
+    const there = replicasIn(broker)
+    for (const replica of replicas[broker - 1]!) expect(there).toContain(replica)
+    for (const { isr } of await partitionsOf('written')) expect(isr.toSorted()).toEqual([1, 2, 3])
+  }
+  expect(await readAll('written', written)).toEqual(
+    Array.from({ length: written }, (_, i) => `${i} a`).sort(),
+  )
+}, 60_000)
+
+describe('more directories are emptied than a partition can lose', () => {
+  test('it has no leader, and everybody is told so; the others are served', async () => {
+    await start(5)
+    const topics = [
+      { topic: 'lost', replicaAssignment: [{ partition: 0, replicas: [4, 5, 1] }] },
+      { topic: 'kept', replicaAssignment: [{ partition: 0, replicas: [5, 1, 2] }] },
+    ]
+    await engine.withAdmin((admin) => admin.createTopics({ topics }))
+    for (const { topic } of topics) await writeToEach(topic, 1, 'a')
+    await engine.close()
+    empty(4)
+    empty(5)
+    await start(5)
+    const wire = await engine.wire()
+    const rowOf = async (name: string) => {
+      const { topics } = await wire.request(metadata, 9, {
+        topics: [{ name, topicId: ZERO_TOPIC_ID }],
+        includeClusterAuthorizedOperations: false,
+        includeTopicAuthorizedOperations: false,
+      })
+      return topics[0]!.partitions[0]!
+    }
+    expect(await rowOf('lost')).toMatchObject({ errorCode: 5, leaderId: -1, isrNodes: [1] })
+    // kafkajs asks for all topics first, and gives up where one of them has no leader
+    const produced = await wire.request(produce, 9, {
+      ...{ acks: -1, timeoutMs: 10_000 },
+      topicData: [
+        {
+          ...{ name: 'kept', topicId: ZERO_TOPIC_ID },
+          partitionData: [{ index: 0, records: batch('b') }],
+        },
+      ],
+    })
+    expect(produced.responses[0]!.partitionResponses[0]).toMatchObject({ errorCode: 0 })
+    expect(await engine.endsOf('kept')).toEqual(['2'])
+    await engine.healthIs('of 1 partition too few replicas are left', 20_000)
+    expect(await rowOf('lost')).toMatchObject({ errorCode: 5, leaderId: -1, isrNodes: [1] })
+    expect((await rowOf('kept')).isrNodes.toSorted()).toEqual([1, 2, 5])
+    // nothing else can be done about it
+    const request = { topics: [], topicNames: ['lost'], timeoutMs: 10_000 }
+    const deleted = await wire.request(deleteTopics, 5, request)
+    expect(deleted.responses).toMatchObject([{ errorCode: 0 }])
+    await engine.healthIs('serving', 10_000)
+  }, 60_000)
+})
+
+test('a directory that is emptied under a running engine is filled anew, too', async () => {
+  await start(3)
+  await makeTopic('written', 20)
+  await writeToEach('written', 20, 'a')
+  await isWhole(engine.griot.brokers)
+  const before = replicasIn(2)
+  empty(2)
+  await engine.chaos.killBroker(2)
+  await engine.healthIs('broker 2 has another directory than before', 20_000)
+  await engine.healthIs('serving', 20_000)
+  expect(replicasIn(2)).toEqual(before)
+  for (const { isr } of await partitionsOf('written')) expect(isr.toSorted()).toEqual([1, 2, 3])
+}, 60_000)
