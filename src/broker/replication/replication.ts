@@ -176,11 +176,6 @@ export class Replication {
     return this.#metadata
   }
 
-  /** Partitions that this broker leads, of those that are open. */
-  get ledCount(): number {
-    return this.#led.size
-  }
-
   /** The image knows this broker's directory. */
   get isRegistered(): boolean {
     const { directoryId, image, cellId, brokerId } = this.#options
