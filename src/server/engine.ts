@@ -428,7 +428,8 @@ export class Engine {
     if (isBroker && this.#count((broker) => !broker.isGone) > 0) {
       const { exited } = this.#threads.get(name)!
       this.#restarts.onGone(asBrokerId(brokerId), exited, isOnDemand)
-      const what = 'its partitions are not served until it is started anew'
+      const what =
+        'until it is started anew, partitions that it alone has are not served; those with most of their replicas elsewhere are led there'
       this.#state.setReason(name, `broker ${brokerId} died: ${what}`)
       return
     }
