@@ -60,6 +60,27 @@ describe('griot chaos', () => {
     })
   }, 40_000)
 
+  test('makes the log name the topics that it costs, as their tenants do', async () => {
+    await start('--chaos')
+    const [, address] = (await engine!.prints(/Kafka +(127\.0\.0\.1:\d+)/))!
+    const cluster = ['-b', address!]
+    await griot(['topic', 'create', 'orders', '-p', '2', '-r', '1', ...cluster])
+    const produce = ['produce', 'orders', '-p', '1', '--value', 'a', ...cluster]
+    expect(await griot(produce)).toMatchObject({ code: 0 })
+    await chaos('fail-disk', '2')
+    // refused, and sent again, for as long as it lives
+    const producer = new GriotProcess(produce)
+    const named = await vi.waitFor(() => {
+      const lines = engine!.stderr.split('\n')
+      return JSON.parse(lines.find((line) => line.includes('"topic":"orders"'))!)
+    }, 10_000)
+    await producer.kill('SIGKILL')
+    expect(named).toMatchObject({
+      ...{ level: 'error', thread: 'broker-1-2', tenant: 'default' },
+      ...{ partition: 1, directory: expect.stringMatching(/\/[0-9a-f]{32}-1$/) },
+    })
+  }, 30_000)
+
   test('says what the engine refuses', async () => {
     const url = await start('--chaos')
     const none = await chaos('kill-broker', '3', '--json')
