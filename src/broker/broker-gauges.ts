@@ -1,4 +1,3 @@
-import type { BrokerId } from '../base/ids.ts'
 import type { MetadataView } from '../image/view.ts'
 import { BrokerGauge } from '../link/counters.ts'
 import type { LogEnvironment } from '../log/environment.ts'
@@ -6,14 +5,13 @@ import type { LeaderPartitions } from './leader-partitions.ts'
 
 export interface BrokerGaugesOptions {
   readonly environment: LogEnvironment
-  readonly brokerId: BrokerId
   readonly image: MetadataView
   readonly partitions: LeaderPartitions
   /** Flushes asked for and not answered. */
   readonly flushesPending: () => number
 }
 
-/** All open logs and all partitions are looked at no more often than this. */
+/** All open logs are looked at no more often than this. */
 const SCAN_MS = 1_000
 
 /** What is looked up now and then rather than counted as it happens. On the broker's thread. */
@@ -62,23 +60,10 @@ export class BrokerGauges {
   }
 
   #countPartitions(): void {
-    const { image, brokerId, partitions } = this.#options
-    if (image.offset === this.#scannedOffset) return
+    const { image, partitions } = this.#options
     this.#scannedOffset = image.offset
-    let led = 0
-    let leaderless = 0
-    for (const number of image.partitionNumbers()) {
-      const leader = image.leaderOf(number)
-      if (image.isReplicated(number)) continue
-      if (leader === brokerId) led++
-      else if (leader === 0) leaderless++
-    }
     const { counters } = partitions
-    // of those with several replicas, what is open: nobody leads what nobody uses
-    led += partitions.replication.ledCount
-    counters.setOwn(BrokerGauge.PARTITIONS_LED_NOW, led)
     counters.setOwn(BrokerGauge.TOPICS_NOW, image.topicCount)
     counters.setOwn(BrokerGauge.PARTITIONS_NOW, image.partitionCount)
-    counters.setOwn(BrokerGauge.PARTITIONS_LEADERLESS_NOW, leaderless)
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import type { PartitionNumber } from '../base/ids.ts'
-import type { Logger } from '../base/log.ts'
+import type { LogFields, Logger } from '../base/log.ts'
 import type {
   CoordinatorAnswer,
   CoordinatorCall,
@@ -198,14 +198,22 @@ export class Coordinators {
     return 1
   }
 
-  #logLoaded({ number, tenantId, records, startedAtMs }: CoordinatorPartition): void {
+  #logLoaded(partition: CoordinatorPartition): void {
     const { logger, clock } = this.#options
+    const { records, startedAtMs } = partition
     logger.log('info', 'Coordinator: its log is loaded', {
-      tenantId,
-      partition: number,
+      ...this.#placeOf(partition),
       records,
       tookMs: Math.round(clock.monotonicMs() - startedAtMs),
     })
+  }
+
+  /** As log lines name it. */
+  #placeOf({ number, tenantId }: CoordinatorPartition): LogFields {
+    const replica = this.#partitions.table.get(number)
+    if (replica === undefined) return { tenantId, number }
+    const { topic, index, directory } = replica
+    return { tenantId, topic: topic.name, partition: index, directory }
   }
 
   #handle(partition: CoordinatorPartition, call: CoordinatorCall<CallToken>): void {
@@ -222,8 +230,7 @@ export class Coordinators {
     } catch (error) {
       const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
       this.#options.logger.log('error', 'a coordinator failed', {
-        tenantId: partition.tenantId,
-        partition: partition.number,
+        ...this.#placeOf(partition),
         error: message,
       })
       if (asker !== undefined) this.#refuse(partition, asker, ErrorCode.UNKNOWN_SERVER_ERROR)
@@ -303,11 +310,8 @@ export class Coordinators {
     step: CoordinatorStep<CallToken>,
     reason: string,
   ): void {
-    const { number, tenantId } = partition
-    this.#options.logger.log('error', `Coordinator: records were not appended: ${reason}`, {
-      tenantId,
-      partition: number,
-    })
+    const message = `Coordinator: records were not appended: ${reason}`
+    this.#options.logger.log('error', message, this.#placeOf(partition))
     for (const { token } of step.answers) {
       this.#refuse(partition, token, ErrorCode.COORDINATOR_NOT_AVAILABLE)
     }
@@ -348,11 +352,8 @@ export class Coordinators {
   }
 
   #onWriteFailed(partition: CoordinatorPartition, error: Error): void {
-    const { number, tenantId } = partition
-    this.#options.logger.log('error', `Coordinator: its log was not written: ${error.message}`, {
-      tenantId,
-      partition: number,
-    })
+    const message = `Coordinator: its log was not written: ${error.message}`
+    this.#options.logger.log('error', message, this.#placeOf(partition))
     this.#unload(partition)
   }
 

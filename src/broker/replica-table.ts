@@ -179,8 +179,7 @@ export class ReplicaTable {
     if (isEndOfProcess(error)) throw error
     const { environment, failedRetryMs } = this.#options
     environment.logger.log('error', `Partition failed: ${describe(error)}`, {
-      tenantId: replica.topic.tenantId,
-      topic: replica.topic.topicId,
+      topic: replica.topic.name,
       partition: replica.index,
       directory: replica.directory,
       retryInMs: failedRetryMs,

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
+import { likelyLeader } from '../image/likely-leader.ts'
 import type { MetadataView } from '../image/view.ts'
 import type { BrokerProxy, MemberProxy, ReplicaReads } from './broker-proxy.ts'
 import type { HeldCounts } from './held-commands.ts'
@@ -69,13 +70,9 @@ export class Dispatcher {
     if (!this.#image.isReplicated(partition)) {
       return this.#cells[cellId]?.[leader]?.alive === true ? leader : 0
     }
-    if (this.#replicated[cellId]?.isLeaderless(partition) || this.#image.isLost(partition)) return 0
-    // whom nobody has named, and who may have an emptied directory, is not who leads
-    const isTold = this.#image.leaderEpochOf(partition) > 0
-    const mayLead = (broker: BrokerId) =>
-      this.#answering(cellId, broker) !== undefined && !this.#image.mayLack(partition, broker)
-    if (isTold && leader !== 0 && this.#answering(cellId, leader) !== undefined) return leader
-    return this.#image.replicasOf(partition).find(mayLead) ?? 0
+    if (this.#replicated[cellId]?.isLeaderless(partition)) return 0
+    const isAnswering = (broker: BrokerId) => this.#answering(cellId, broker) !== undefined
+    return likelyLeader(this.#image, partition, isAnswering)
   }
 
   /** The replicas of a broker, to be read from: undefined where it is gone, or hangs. */

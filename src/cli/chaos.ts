@@ -113,9 +113,15 @@ async function run(options: ChaosOptions, orderOf: () => Order): Promise<void> {
 }
 
 /** What is at fault on demand now. Throws {@link FailedError} where the engine refused. */
-function faultsOf({ url, status, body }: EngineAnswer): readonly string[] {
+function faultsOf({ url, status, body, hadToken }: EngineAnswer): readonly string[] {
   const { detail, faults } = body as { detail?: string; faults?: readonly string[] }
   if (status === 200 && Array.isArray(faults)) return faults
+  if (status === 401) {
+    const what = hadToken ? 'refuses that operator token' : 'wants the operator token'
+    throw new FailedError(
+      `${url} ${what}: it is in the data directory of its engine (--data-dir DIR), or given with --token-file FILE or GRIOT_TOKEN`,
+    )
+  }
   if (status === 404) {
     throw new FailedError(
       `${url} takes no such orders: ask the admin address, or --data-dir, of an engine of this version`,

@@ -14,6 +14,10 @@ import { askProven, JSON_BODY, NotProvenError } from './engine-proof.ts'
 export const DEFAULT_URL = 'http://127.0.0.1:8082'
 export const DEFAULT_DATA_DIR = './griot-data'
 
+/** What to do where there is none. */
+const ELSEWHERE =
+  '`griot start` starts one; --url http://HOST:PORT or --data-dir DIR says where another is (or GRIOT_URL, GRIOT_DATA_DIR)'
+
 const REQUEST_TIMEOUT_MS = 10_000
 
 /** What every command that asks an engine takes. */
@@ -29,6 +33,8 @@ export interface EngineAnswer {
   readonly url: string
   readonly status: number
   readonly body: unknown
+  /** As of {@link EngineText}. */
+  readonly hadToken: boolean
 }
 
 export interface EngineText {
@@ -71,13 +77,17 @@ export async function tellEngine(
   return parseAnswer(await askEngineText(target, path, env, REQUEST_TIMEOUT_MS, sent))
 }
 
-function parseAnswer({ url, status, text }: EngineText): EngineAnswer {
+function parseAnswer({ url, status, text, hadToken }: EngineText): EngineAnswer {
   try {
-    return { url, status, body: JSON.parse(text) }
+    return { url, status, body: JSON.parse(text), hadToken }
   } catch {
-    throw new EngineUnreachableError(`no engine answers at ${url}: what answers is not griot`)
+    throw new EngineUnreachableError(notGriotAt(url))
   }
 }
+
+/** Something else answers there. */
+export const notGriotAt = (url: string): string =>
+  `no engine answers at ${url}: what answers is not griot; ${ELSEWHERE}`
 
 /**
  * GETs `path` of the engine, or POSTs a body to it. The operator token is looked for and sent only when the engine asks for it, and proves to have it where
@@ -104,7 +114,8 @@ export async function askEngineText(
     if (error instanceof NotProvenError) {
       throw new EngineUnreachableError(`what answers at ${base} ${error.message}`)
     }
-    throw new EngineUnreachableError(`no engine answers at ${base}: ${reasonOf(error, timeoutMs)}`)
+    const reason = reasonOf(error, timeoutMs)
+    throw new EngineUnreachableError(`no engine answers at ${base}: ${reason}; ${ELSEWHERE}`)
   }
 }
 
@@ -153,7 +164,7 @@ function engineUrl({ url, dataDir, isAssumed }: EngineTarget, env: Env): EngineA
   }
   const endpoints = readEndpoints(named)
   if (endpoints === null) {
-    throw new EngineUnreachableError(`no engine runs in data directory ${named}`)
+    throw new EngineUnreachableError(`no engine runs in data directory ${named}; ${ELSEWHERE}`)
   }
   if (endpoints.adminUrl === null) {
     throw new EngineUnreachableError(

@@ -6,6 +6,7 @@ import {
   type EngineAnswer,
   type EngineTarget,
   EngineUnreachableError,
+  notGriotAt,
   wantsJson,
 } from './engine-url.ts'
 import { ExitCode } from './exit-code.ts'
@@ -43,7 +44,7 @@ async function notFound(target: EngineTarget, { url }: EngineAnswer): Promise<Er
   const live = await askEngineText(target, '/health/live')
   return new EngineUnreachableError(
     live.status === 404
-      ? `no engine answers at ${url}: what answers is not griot`
+      ? notGriotAt(url)
       : `${url} tells only /health/live (${live.status === 200 ? 'alive' : 'threads hang'}): ask the admin address, or --data-dir`,
   )
 }

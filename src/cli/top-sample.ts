@@ -3,7 +3,12 @@ import type { KafkaClient } from '../kafka-client/client.ts'
 import { UnsupportedApiError } from '../kafka-client/errors.ts'
 import { committedOffsets, describeGroup, listAllGroups } from '../kafka-client/groups.ts'
 import { findOffsets, keyOf, OffsetAt } from '../kafka-client/offsets.ts'
-import { askEngineText, type EngineTarget, EngineUnreachableError } from './engine-url.ts'
+import {
+  askEngineText,
+  type EngineTarget,
+  EngineUnreachableError,
+  notGriotAt,
+} from './engine-url.ts'
 import { parseMetrics, type ScrapedNumber } from './metrics-text.ts'
 
 export interface TopicLook {
@@ -139,7 +144,7 @@ export async function scrape(engine: EngineTarget | null): Promise<Scrape> {
     }
     if (status !== 200) return without(`the engine at ${url} answered ${status} for /metrics`)
     const numbers = parseMetrics(text)
-    if (!numbers.has(BUSY)) return without(`no engine answers at ${url}: what answers is not griot`)
+    if (!numbers.has(BUSY)) return without(notGriotAt(url))
     return { numbers, missing: null }
   } catch (error) {
     if (!(error instanceof EngineUnreachableError)) throw error

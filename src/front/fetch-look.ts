@@ -6,6 +6,7 @@ import { FetchSource } from '../link/commands.ts'
 import type { LocatedReply } from '../link/replies.ts'
 import type { FetchContext } from './fetch-asked.ts'
 import type { FetchPart } from './fetch-part.ts'
+import { EPOCH_UNKNOWN, epochToTell } from './nodes.ts'
 
 /** From this version on topics are named by id. */
 const TOPIC_IDS_FROM = 13
@@ -34,7 +35,9 @@ export function resolvePart(context: FetchContext, part: FetchPart): number {
   if (!toLeader(context, part)) return ErrorCode.NOT_LEADER_OR_FOLLOWER
   const epoch = part.currentLeaderEpoch
   if (epoch < 0) return ErrorCode.NONE
-  const known = image.leaderEpochOf(part.partition)
+  const known = epochToTell(image, part.partition)
+  // nobody has said who leads: a broker is asked, and judges
+  if (known === EPOCH_UNKNOWN) return ErrorCode.NONE
   if (epoch < known) return ErrorCode.FENCED_LEADER_EPOCH
   return epoch > known ? ErrorCode.UNKNOWN_LEADER_EPOCH : ErrorCode.NONE
 }

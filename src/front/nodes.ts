@@ -1,4 +1,5 @@
 import type { BrokerId, PartitionNumber } from '../base/ids.ts'
+import type { MetadataView } from '../image/view.ts'
 import type { RequestContext } from './context.ts'
 
 /** A node as a client is told of it. */
@@ -27,6 +28,18 @@ export function nodesOf(context: RequestContext): Node[] {
 export const rackOf = ({ services, cellId }: RequestContext, nodeId: number): string | null =>
   services.image.brokerDirectory(cellId, nodeId as BrokerId)?.rack ?? null
 
+/** What clients take for an epoch that is not known. */
+export const EPOCH_UNKNOWN = -1
+
+/**
+ * The leader epoch as clients are told: unknown while nobody has said who leads one of several replicas. 0 would be before what a client has seen in
+ * an earlier life of the engine, and Java's goes by nothing that is older.
+ */
+export function epochToTell(image: MetadataView, partition: PartitionNumber): number {
+  const epoch = image.leaderEpochOf(partition)
+  return epoch === 0 && image.isReplicated(partition) ? EPOCH_UNKNOWN : epoch
+}
+
 /** Who leads, as an error that says who does not names it (KIP-951). */
 export interface NamedLeader {
   readonly leaderId: number
@@ -39,8 +52,9 @@ export function leaderToName(
   partition: PartitionNumber,
 ): NamedLeader | null {
   const { image, dispatcher } = services
-  if (!dispatcher.isLed(cellId, partition)) return null
-  return { leaderId: image.leaderOf(partition), leaderEpoch: image.leaderEpochOf(partition) }
+  const leaderEpoch = epochToTell(image, partition)
+  if (leaderEpoch === EPOCH_UNKNOWN || !dispatcher.isLed(cellId, partition)) return null
+  return { leaderId: image.leaderOf(partition), leaderEpoch }
 }
 
 /** Where the leaders are that an answer names. */

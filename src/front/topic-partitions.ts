@@ -3,6 +3,7 @@ import { ErrorCode } from '../base/error-code.ts'
 import type { PartitionIndex } from '../base/ids.ts'
 import type { TopicView } from '../image/view.ts'
 import type { FrontServices } from './context.ts'
+import { epochToTell } from './nodes.ts'
 
 export interface PartitionRow {
   readonly errorCode: number
@@ -36,7 +37,7 @@ export function partitionRows(
       errorCode: led ? ErrorCode.NONE : ErrorCode.LEADER_NOT_AVAILABLE,
       partitionIndex: index,
       leaderId: led ? leader : -1,
-      leaderEpoch: image.leaderEpochOf(number),
+      leaderEpoch: epochToTell(image, number),
       replicaNodes: replicas,
       // without a leader nobody has left it: those who live and were not in it have not caught up
       isrNodes: alive(image.leaderOf(number)) ? inSync.filter(alive) : inSync,

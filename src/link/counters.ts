@@ -29,7 +29,7 @@ export const BrokerCounter = {
   PRODUCES_REFUSED: 16,
 } as const
 
-/** Stored by broker threads in the row that stands for the broker itself. */
+/** Stored by broker threads in the row that stands for the broker itself. 21 and 30 were partitions led, and without a leader. */
 export const BrokerGauge = {
   LOGS_OPEN_NOW: 7,
   LOGS_OPENED: 8,
@@ -38,7 +38,6 @@ export const BrokerGauge = {
   TURN_COMMANDS: 11,
   /** Of logs opened since the start. */
   LOG_BYTES_NOW: 20,
-  PARTITIONS_LED_NOW: 21,
   RING_BYTES_NOW: 22,
   /** Rings that ended and that a socket still refers to. */
   RINGS_RETIRED_NOW: 23,
@@ -51,7 +50,6 @@ export const BrokerGauge = {
   /** Of the whole engine, as this broker's image has them. */
   TOPICS_NOW: 28,
   PARTITIONS_NOW: 29,
-  PARTITIONS_LEADERLESS_NOW: 30,
   /** 1 while others lead, as the disk is full that is this broker's alone. */
   YIELDS_NOW: 31,
   /** The term in which this broker's controller leads; 0: it does not, or there is none. */

@@ -323,9 +323,9 @@ export class PartitionLog implements ReadableLog {
       read()
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
-      this.environment.logger.log('error', `Log cannot be read: ${error.message}`, {
-        partition: this.partition,
-      })
+      const { directory, partition } = this
+      const fields = { directory, partition }
+      this.environment.logger.log('error', `Log cannot be read: ${error.message}`, fields)
       out.error = ErrorCode.KAFKA_STORAGE_ERROR
     }
   }

@@ -10,6 +10,7 @@ import { openDirectoryIdentity } from '../broker/directory-identity.ts'
 import { openBrokerEnvironment } from '../broker/environment.ts'
 import { FlushClient } from '../broker/flush-client.ts'
 import type { FrontRings } from '../broker/front-link.ts'
+import { TopicNamingLogger } from '../broker/topic-naming-logger.ts'
 import type { ControllerAgent, ControllerAgentOptions } from '../controller/agent.ts'
 import type { BrokerBack, ControllerResponse, ControlMessage } from '../link/control.ts'
 import { BrokerGauge } from '../link/counters.ts'
@@ -119,7 +120,7 @@ function buildAgents(
   const root = brokerPath(data.settings.dataDir, CELL, brokerId)
   const counters = counterRows(context)
   const flush = createFlushClient(context, counters)
-  const logger = threadLogger(data, control)
+  const logger = new TopicNamingLogger(threadLogger(data, control))
   const environment = openEnvironment(context, root, flush, control, logger)
   const nowMs = context.clock.monotonicMs()
   const afterStart = [
@@ -159,6 +160,7 @@ function buildAgents(
       controller?.stop()
     },
   })
+  logger.image = broker.image
   const registering = registers({
     ...{ brokerId, directoryId, broker, control },
     rack: data.settings.racks[brokerId] ?? null,

@@ -35,6 +35,15 @@ export class EngineState {
     this.#publish()
   }
 
+  /** A broker's thread has ended; `key` is that of the reason, for when it is started anew. */
+  setDied(key: string, brokerId: number): void {
+    // its successor says so again
+    this.setReason(`filling ${brokerId}`, null)
+    const what =
+      'until it is started anew, partitions that it alone has are not served; those with most of their replicas elsewhere are led there'
+    this.setReason(key, `broker ${brokerId} died: ${what}`)
+  }
+
   /** A broker's directory is another than before: so many replicas lack what they had, and of so many partitions nobody was found to lead. */
   setFilling({ brokerId, left, leaderless }: Filling): void {
     const what = `broker ${brokerId} has another directory than before: ${replicas(left)} not filled anew yet`

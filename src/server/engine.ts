@@ -431,10 +431,7 @@ export class Engine {
     if (isBroker && this.#count((broker) => !broker.isGone) > 0) {
       const { exited } = this.#threads.get(name)!
       this.#restarts.onGone(asBrokerId(brokerId), exited, isOnDemand)
-      // its successor says so again
-      this.#state.setFilling({ kind: 'filling', brokerId, left: 0, leaderless: 0 })
-      const what = 'its partitions are not served until it is started anew'
-      this.#state.setReason(name, `broker ${brokerId} died: ${what}`)
+      this.#state.setDied(name, brokerId)
       return
     }
     if (name === 'front-1') {

@@ -3,7 +3,7 @@
 import { addChaosRoute } from '../admin/chaos-route.ts'
 import { EngineHealth } from '../admin/engine-health.ts'
 import { addHealthRoutes, addLiveRoute } from '../admin/health-routes.ts'
-import { addMetricsRoute, type SourcesOnRequest } from '../admin/metrics-route.ts'
+import { addMetricsRoute } from '../admin/metrics-route.ts'
 import { OperatorTokenGuard } from '../admin/operator-token.ts'
 import type { Clock } from '../base/clock.ts'
 import { asBrokerId } from '../base/ids.ts'
@@ -45,7 +45,7 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const logger = threadLogger(data, control)
   const servers: NodeHttpServer[] = []
   const guard = new OperatorTokenGuard()
-  const questions = new ScrapeQuestions(data, control)
+  const questions = new ScrapeQuestions(data, control, () => context.clock.monotonicMs())
   const chaos = new ChaosClient(control)
   const totals = new ThreadTotals(data.wiring)
   const latencies = new RecentLatencies(new CounterReader(data.wiring.counters))
@@ -89,9 +89,8 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   driver.start()
   const router = createRouter(
     data,
-    { health, totals, latencies, guard, chaos },
+    { health, totals, latencies, guard, chaos, questions },
     context.clock,
-    questions.sources,
   )
   const addresses = addressesOf(data, router, health)
   const detail: Record<string, number> = {}
@@ -169,13 +168,13 @@ interface Sources {
   readonly latencies: RecentLatencies
   readonly guard: OperatorTokenGuard
   readonly chaos: ChaosClient
+  readonly questions: ScrapeQuestions
 }
 
 function createRouter(
   data: ThreadData,
-  { health, totals, latencies, guard, chaos }: Sources,
+  { health, totals, latencies, guard, chaos, questions }: Sources,
   clock: Clock,
-  onRequest: SourcesOnRequest,
 ): HttpRouter {
   const router = new HttpRouter()
   const info = {
@@ -189,8 +188,9 @@ function createRouter(
     engineState: () => health.report().status,
     totals: () => totals.look(clock.monotonicMs()),
     latencies: () => latencies.read(),
+    partitions: questions.partitions,
   })
-  addMetricsRoute(router, sources, (handler) => guard.beyondLoopback(handler), onRequest)
+  addMetricsRoute(router, sources, (handler) => guard.beyondLoopback(handler), questions.sources)
   addChaosRoute(router, (handler) => guard.always(handler), chaos.ask)
   return router
 }

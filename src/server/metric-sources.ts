@@ -8,6 +8,8 @@ import { THREAD_ROW } from './counter-rows.ts'
 import { brokerSources, controllerEpochs } from './metrics-of-brokers.ts'
 import { diskSources } from './metrics-of-disks.ts'
 import { frontSources } from './metrics-of-fronts.ts'
+import { partitionSources } from './metrics-of-partitions.ts'
+import type { PartitionCounts } from './partition-census.ts'
 import type { RecentLatency } from './recent-latencies.ts'
 import type { ThreadData } from './thread.ts'
 import type { ThreadTotal } from './thread-totals.ts'
@@ -17,6 +19,7 @@ export interface MetricsContext {
   readonly engineState: () => string
   readonly totals: () => readonly ThreadTotal[]
   readonly latencies: () => readonly RecentLatency[]
+  readonly partitions: () => Promise<PartitionCounts>
 }
 
 export function metricSources(data: ThreadData, context: MetricsContext): MetricSource[] {
@@ -25,6 +28,7 @@ export function metricSources(data: ThreadData, context: MetricsContext): Metric
     ...frontSources(data),
     recentLatencies(context),
     ...brokerSources(data),
+    ...partitionSources(data.settings.brokers, context.partitions),
     ...diskSources(data),
     ...threadSources(context),
     ...loopSources(data),

@@ -122,18 +122,6 @@ function logRows(own: Reading, ringBudgetBytes: number): Row[] {
   return [
     [
       'gauge',
-      'kafka_server_replicamanager_leadercount',
-      'Partitions led',
-      own(B.PARTITIONS_LED_NOW),
-    ],
-    [
-      'gauge',
-      'kafka_server_replicamanager_partitioncount',
-      'Partitions that the broker has a replica of: those that it leads, while a partition has one replica',
-      own(B.PARTITIONS_LED_NOW),
-    ],
-    [
-      'gauge',
       'kafka_server_replicamanager_offlinereplicacount',
       'Replicas whose log has failed and has not been opened again',
       own(B.PARTITIONS_FAILED_NOW),
@@ -213,11 +201,6 @@ function metadataSources(own: Reading, epochs: () => number[]): MetricSource[] {
   return [
     gauge('globaltopiccount', 'Topics of all tenants', BrokerGauge.TOPICS_NOW),
     gauge('globalpartitioncount', 'Partitions of all tenants', BrokerGauge.PARTITIONS_NOW),
-    gauge(
-      'offlinepartitionscount',
-      'Partitions without a leader',
-      BrokerGauge.PARTITIONS_LEADERLESS_NOW,
-    ),
     {
       kind: 'gauge',
       name: 'griot_controller_epoch',

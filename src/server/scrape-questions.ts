@@ -12,6 +12,7 @@ import type { ControlMessage, LeadersMessage } from '../link/control.ts'
 import type { ControlPort } from '../link/ports.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import type { GroupStatsClient } from './group-stats-client.ts'
+import { PartitionCensus, type PartitionCounts } from './partition-census.ts'
 import type { ThreadData } from './thread.ts'
 import { TopicStatsClient } from './topic-stats-client.ts'
 import { HTTP_FRONT } from './wiring.ts'
@@ -24,15 +25,22 @@ export class ScrapeQuestions {
   /** Names and leaders. */
   readonly #image: MetadataImage
   readonly #topics: TopicStatsClient
+  readonly #census: PartitionCensus
   #groups: GroupStatsClient | null = null
   #loading: Promise<GroupStatsClient> | null = null
 
-  constructor(data: ThreadData, control: ControlPort) {
+  constructor(data: ThreadData, control: ControlPort, monotonicMs: () => number) {
     this.#data = data
     this.#control = control
     this.#commandRings = data.wiring.fronts[HTTP_FRONT]!.map(({ requests }) => requests)
     this.#image = new MetadataImage(brokerConfigValues(data.settings))
     this.#topics = new TopicStatsClient(this.#image, control)
+    this.#census = new PartitionCensus({
+      image: this.#image,
+      brokers: data.settings.brokers,
+      monotonicMs,
+      pause: () => new Promise((resolve) => setImmediate(resolve)),
+    })
   }
 
   /** What a scrape gets besides, by its query. */
@@ -45,8 +53,11 @@ export class ScrapeQuestions {
     ]
   }
 
+  readonly partitions = (): Promise<PartitionCounts> => this.#census.counts()
+
   /** Takes what is for scrapes; all else is left alone. */
   onMessage(message: ControlMessage): void {
+    this.#census.onMessage(message)
     if (message.kind === 'metadata') applyMetadata(this.#image, message)
     else if (message.kind === 'leaders') this.#noteLeaders(message)
     else if (message.kind === 'topic-stats') this.#topics.onAnswer(message)

@@ -117,6 +117,8 @@ describe('a partition that fails', () => {
       { kind: 'woken', partition: two, error: 0, highWatermark: 2 },
     ])
     expect(world.complaints()).toEqual(['Partition failed: undefined is not a function'])
+    const { fields } = world.lines.find(({ message }) => message.startsWith('Partition failed'))!
+    expect(fields).toMatchObject({ topic: world.agent.image.topicOf(one!)!.name, partition: 0 })
 
     world.front.locate(one!, 0)
     world.run()

@@ -120,6 +120,9 @@ describe('a coordinator', () => {
     expect(answers(world)).toMatchObject([{ code: 1 }])
     expect(made).toHaveLength(3)
     expect(world.complaints()).toEqual(['a coordinator failed'])
+    const { fields } = world.lines.find(({ message }) => message === 'a coordinator failed')!
+    const { name } = world.agent.image.topicOf(partition)!
+    expect(fields).toMatchObject({ topic: name, partition: 0, directory: expect.any(String) })
   })
 
   it('whose record its log refuses goes on without it', () => {

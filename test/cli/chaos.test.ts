@@ -1,5 +1,5 @@
 /** `griot chaos` against `griot start`, with and without `--chaos`. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -60,6 +60,27 @@ describe('griot chaos', () => {
     })
   }, 40_000)
 
+  test('makes the log name the topics that it costs, as their tenants do', async () => {
+    await start('--chaos')
+    const [, address] = (await engine!.prints(/Kafka +(127\.0\.0\.1:\d+)/))!
+    const cluster = ['-b', address!]
+    await griot(['topic', 'create', 'orders', '-p', '2', '-r', '1', ...cluster])
+    const produce = ['produce', 'orders', '-p', '1', '--value', 'a', ...cluster]
+    expect(await griot(produce)).toMatchObject({ code: 0 })
+    await chaos('fail-disk', '2')
+    // refused, and sent again, for as long as it lives
+    const producer = new GriotProcess(produce)
+    const named = await vi.waitFor(() => {
+      const lines = engine!.stderr.split('\n')
+      return JSON.parse(lines.find((line) => line.includes('"topic":"orders"'))!)
+    }, 10_000)
+    await producer.kill('SIGKILL')
+    expect(named).toMatchObject({
+      ...{ level: 'error', thread: 'broker-1-2', tenant: 'default' },
+      ...{ partition: 1, directory: expect.stringMatching(/\/[0-9a-f]{32}-1$/) },
+    })
+  }, 30_000)
+
   test('says what the engine refuses', async () => {
     const url = await start('--chaos')
     const none = await chaos('kill-broker', '3', '--json')
@@ -68,8 +89,13 @@ describe('griot chaos', () => {
     expect(JSON.parse(none.stdout)).toEqual({ error: { message } })
     // an address that somebody names does not get the token of the directory that happens to be here
     const tokenless = await griot(['chaos', 'heal', '--url', url])
-    expect(tokenless).toMatchObject({
-      ...{ code: 1, stderr: expect.stringContaining('/admin/chaos wants the operator token') },
+    const inDirectory = 'it is in the data directory of its engine (--data-dir DIR)'
+    const wants = `griot: ${url} wants the operator token: ${inDirectory}`
+    expect(tokenless).toMatchObject({ code: 1, stderr: expect.stringContaining(wants) })
+    const other = ['--token-file', path.join(directory, 'other-token')]
+    writeFileSync(other[1]!, '0123456789abcdef-other\n')
+    expect(await griot(['chaos', 'heal', '--url', url, ...other])).toMatchObject({
+      ...{ code: 1, stderr: expect.stringContaining(`${url} refuses that operator token: it is`) },
     })
     const tokenFile = path.join(dataDir(), 'operator-token')
     const named = await griot(['chaos', 'heal', '--url', url, '--token-file', tokenFile])
@@ -85,7 +111,10 @@ describe('griot chaos', () => {
     await engine!.kill('SIGTERM')
     engine = null
     expect(await chaos('heal')).toMatchObject({
-      ...{ code: 1, stderr: `griot: no engine runs in data directory ${dataDir()}\n` },
+      code: 1,
+      stderr: expect.stringMatching(
+        /^griot: no engine runs in data directory .*; .*--url http:\/\/HOST:PORT or --data-dir DIR says where another is/,
+      ),
     })
   }, 30_000)
 

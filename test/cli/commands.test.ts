@@ -43,14 +43,14 @@ test('griot health ends with 1 and the reasons when the engine is not well', asy
   engine.close()
 })
 
-test('griot health says where nobody answers', async () => {
+test('griot health says where nobody answers, and how to name another engine', async () => {
   const { port, close } = await takePort()
   close()
   const url = `http://127.0.0.1:${port}`
   const asked = await griot(['health', '--url', url])
   expect(asked).toMatchObject({
     code: 1,
-    stderr: `griot: no engine answers at ${url}: ECONNREFUSED\n`,
+    stderr: `griot: no engine answers at ${url}: ECONNREFUSED; \`griot start\` starts one; --url http://HOST:PORT or --data-dir DIR says where another is (or GRIOT_URL, GRIOT_DATA_DIR)\n`,
   })
   const json = await griot(['health', '--url', url, '--json'])
   expect(JSON.parse(json.stdout)).toMatchObject({ status: 'unreachable' })

@@ -117,7 +117,7 @@ describe('griot start', () => {
     const gone = await griot(['health'], { GRIOT_DATA_DIR: dataDir })
     expect([gone.code, gone.stderr]).toEqual([
       1,
-      `griot: no engine runs in data directory ${dataDir}\n`,
+      expect.stringContaining(`griot: no engine runs in data directory ${dataDir}; `),
     ])
   })
 

@@ -45,7 +45,8 @@ test('a dead broker degrades the engine, the last one that lives ends its servic
   await start(2)
   expect(await health()).toEqual([200, 'serving'])
   await kill('broker-1-2')
-  const reason = 'broker 2 died: its partitions are not served until it is started anew'
+  const reason =
+    'broker 2 died: until it is started anew, partitions that it alone has are not served; those with most of their replicas elsewhere are led there'
   const degraded = [200, 'degraded', reason]
   await vi.waitFor(async () => expect(await health()).toEqual(degraded), { interval: 5 })
   await vi.waitFor(async () => expect(await health()).toEqual([200, 'serving']), 10_000)

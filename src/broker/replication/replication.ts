@@ -191,11 +191,6 @@ export class Replication {
     return this.#metadata
   }
 
-  /** Partitions that this broker leads, of those that are open. */
-  get ledCount(): number {
-    return this.#leaderships.led.size
-  }
-
   /** The image knows this broker's directory. */
   get isRegistered(): boolean {
     const { directoryId } = this.#options
@@ -214,7 +209,8 @@ export class Replication {
 
   /** Monotonic milliseconds at which the next turn is due. */
   get nextTimerAtMs(): number {
-    const isSwept = this.ledCount > 0 || this.#replicaMoves.isBusy || this.#stepping.isBusy
+    const isSwept =
+      this.#leaderships.led.size > 0 || this.#replicaMoves.isBusy || this.#stepping.isBusy
     const sweepAtMs = isSwept ? this.#sweepAtMs : Number.POSITIVE_INFINITY
     if (!this.#wakeRequests.isEmpty) return 0
     return Math.min(

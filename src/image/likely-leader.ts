@@ -1,0 +1,20 @@
+import type { BrokerId, PartitionNumber } from '../base/ids.ts'
+import type { MetadataView } from './view.ts'
+
+/**
+ * Who leads a replicated partition, as far as a thread knows: who is told to, if it lives; else the first living replica that has what there is of it, which whoever asks next
+ * finds elected. 0: nobody, or so few replicas are left that nobody can.
+ */
+export function likelyLeader(
+  image: MetadataView,
+  number: PartitionNumber,
+  isAlive: (broker: BrokerId) => boolean,
+): BrokerId | 0 {
+  if (image.isLost(number)) return 0
+  const leader = image.leaderOf(number)
+  // whom nobody has named, and who may have an emptied directory, is not who leads
+  const isTold = image.leaderEpochOf(number) > 0
+  if (isTold && leader !== 0 && isAlive(leader)) return leader
+  const mayLead = (broker: BrokerId) => isAlive(broker) && !image.mayLack(number, broker)
+  return image.replicasOf(number).find(mayLead) ?? 0
+}
