@@ -21,6 +21,8 @@ export interface DiskSpaceOptions {
 
 const CHECK_EVERY_MS = 100
 const CHECK_EVERY_BYTES = 64 * 2 ** 20
+/** A disk that fails every write is not to fill the log. */
+const SAY_EVERY_MS = 10_000
 const RESERVE_NAME = 'reserve'
 /** Kept, beside the reserve, for what a broker cannot live without. */
 const LAST_RESERVE_NAME = 'reserve-last'
@@ -36,6 +38,9 @@ export class DiskSpace {
   #checkedAtMs = Number.NEGATIVE_INFINITY
   #bytesSince = 0
   #complained = false
+  /** Writes that failed, but for want of space, since that was said last. */
+  #failed = 0
+  #saidAtMs = Number.NEGATIVE_INFINITY
   #markBytes: number | null
 
   constructor(options: DiskSpaceOptions) {
@@ -82,11 +87,25 @@ export class DiskSpace {
     this.#checkIfDue()
   }
 
-  /** A write failed with `error`: for want of space, produce is refused until there is some. */
+  /** A write failed with `error`: for want of space, produce is refused until there is some. Anything else is said, once in a while. */
   failed(error: DiskError): void {
-    if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') return
+    if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') {
+      this.#say(error)
+      return
+    }
     this.#checkedAtMs = this.#options.clock.monotonicMs()
     this.#set(false, `${error.operation} failed with ${error.code}`)
+  }
+
+  #say(error: DiskError): void {
+    const { clock, logger, directory } = this.#options
+    this.#failed++
+    const nowMs = clock.monotonicMs()
+    if (nowMs - this.#saidAtMs < SAY_EVERY_MS) return
+    this.#saidAtMs = nowMs
+    const fields = { directory, failed: this.#failed }
+    this.#failed = 0
+    logger.log('error', `A write failed: ${error.message}`, fields)
   }
 
   /**
