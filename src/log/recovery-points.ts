@@ -42,6 +42,7 @@ export interface RecoveryPointsOptions {
 
 const NAME = /^recovery-points\.(\d+)$/
 
+type Done = (failed: DiskError | null) => void
 type State = 'dirty' | 'clean' | 'suspect' | 'suspectClean'
 interface Known {
   state: State
@@ -74,6 +75,9 @@ export class RecoveryPoints {
   #unnamedSuspect = false
   /** A flush of the file has failed: none that follows proves anything of it. */
   #isDoubtful = false
+  #isFlushing = false
+  /** For the next round. */
+  #waiting: Done[] = []
   #generation = 0
   #file: DiskFile | null = null
   #bytes = 0
@@ -134,11 +138,7 @@ export class RecoveryPoints {
    * A log is to end at `offset`, below what may be told of it: `done` once no power cut takes back that no more than this is durable. What is noted meanwhile may lie
    * beyond again: see {@link mayTellBeyond}. Throws DiskError.
    */
-  lower(
-    partition: PartitionNumber,
-    offset: number,
-    done: (failed: DiskError | null) => void,
-  ): void {
+  lower(partition: PartitionNumber, offset: number, done: Done): void {
     this.markDirty(partition, Math.min(this.of(partition).flushedOffset, offset))
     const known = this.#known.get(partition)
     const notes = known?.notes
@@ -207,14 +207,36 @@ export class RecoveryPoints {
   }
 
   /** The same; `done` once no start will find it named, whatever becomes of the power. Throws DiskError. */
-  removeDurably(partition: PartitionNumber, done: (failed: DiskError | null) => void): void {
+  removeDurably(partition: PartitionNumber, done: Done): void {
     this.remove(partition)
     this.#makeDurable(done)
   }
 
-  /** All that has been noted. Throws DiskError. */
-  #makeDurable(done: (failed: DiskError | null) => void): void {
-    if (this.#isDoubtful) this.#begin()
+  /** All that has been noted: one round for all who ask while another is under way. */
+  #makeDurable(done: Done): void {
+    this.#waiting.push(done)
+    if (!this.#isFlushing) this.#flushAll()
+  }
+
+  #flushAll(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    this.#isFlushing = true
+    this.#flushFile((failed) => {
+      this.#isFlushing = false
+      for (const done of waiting) done(failed)
+      if (this.#waiting.length > 0 && !this.#isFlushing) this.#flushAll()
+    })
+  }
+
+  #flushFile(done: Done): void {
+    try {
+      if (this.#isDoubtful) this.#begin()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      done(error)
+      return
+    }
     const path = this.#path(this.#generation)
     const end = (failed: DiskError | null) => {
       // removed is what another, which says all that is known, has followed durably
