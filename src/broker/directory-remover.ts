@@ -28,6 +28,8 @@ export class DirectoryRemover {
   readonly #environment: LogEnvironment
   readonly #options: DirectoryRemoverOptions
   readonly #queue: Removal[] = []
+  /** Whose files are gone, while a power cut may bring back what the recovery points said of them: another replica there would be taken for a damaged one. */
+  readonly #leaving = new Set<string>()
   #notBeforeMs = 0
 
   constructor(environment: LogEnvironment, options: DirectoryRemoverOptions) {
@@ -45,6 +47,7 @@ export class DirectoryRemover {
   }
 
   has(directory: string): boolean {
+    if (this.#leaving.has(directory)) return true
     return this.#queue.some((removal) => removal.directory === directory)
   }
 
@@ -87,8 +90,11 @@ export class DirectoryRemover {
       this.#removeFile(`${removal.directory}/${name}`)
     }
     if (removal.names.length > 0) return false
-    disk.removeDirectory(removal.directory)
-    if (removal.number !== null) recoveryPoints.remove(removal.number)
+    const { directory, number } = removal
+    disk.removeDirectory(directory)
+    if (number === null) return true
+    this.#leaving.add(directory)
+    recoveryPoints.removeDurably(number, () => this.#leaving.delete(directory))
     return true
   }
 

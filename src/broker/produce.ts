@@ -11,6 +11,7 @@ import { ProduceReason } from '../link/produce-reason.ts'
 import { faultOfWrite } from '../log/batch-stager.ts'
 import type { DiskError } from '../log/disk.ts'
 import { type AppendOutcome, newAppendOutcome } from '../log/outcomes.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
 import type { RingReader } from '../shared/ring-reader.ts'
 import type { BatchBuffers } from './batch-buffers.ts'
 import type { FrontLink } from './front-link.ts'
@@ -165,8 +166,10 @@ export class ProduceHandler {
     const isOfDisk = fault === 'diskFull' || fault === 'writeFailed'
     if (fault === 'writeFailed')
       this.#partitions.counters.add(replica.topic.tenantId, BrokerCounter.WRITES_FAILED, 1)
+    // that may end with the log
+    const reason = reasonOfUnwritten(replica.log)
     if (replica.isReplicated && isOfDisk && replication.refused(replica, fault === 'diskFull')) {
-      this.#reason = ProduceReason.electing
+      this.#reason = reason
       return ErrorCode.NOT_LEADER_OR_FOLLOWER
     }
     this.#reason = ProduceReason[fault ?? 'NONE']
@@ -211,9 +214,9 @@ export class ProduceHandler {
     const partitions = this.#partitions
     partitions.counters.add(replica.topic.tenantId, BrokerCounter.WRITES_FAILED, 1)
     if (replica.isReplicated) {
-      const { electing } = ProduceReason
       const code = ErrorCode.NOT_LEADER_OR_FOLLOWER
-      partitions.refuseUnwritten(replica, logEndOffset, code, electing)
+      const reason = reasonOfUnwritten(replica.log)
+      partitions.refuseUnwritten(replica, logEndOffset, code, reason)
       this.#giveUpAfter(replica)
       return
     }
@@ -266,3 +269,7 @@ function batchInRing(reader: RingReader, at: number, command: ProduceCommand): U
   const start = at + PRODUCE_HEADER_BYTES
   return reader.bytes.subarray(start, start + command.byteLength)
 }
+
+/** To the front. Where what a failed write left could not be removed, the next opening finds it, and its group may commit it: it is to be sent to nobody else. */
+const reasonOfUnwritten = (log: PartitionLog | null): ProduceReason =>
+  log === null || log.failure !== null ? ProduceReason.leadershipLost : ProduceReason.electing

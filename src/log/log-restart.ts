@@ -2,6 +2,7 @@
  * How a replica gives up its log for one that begins at an offset beyond it, so that whenever a process or the power goes away there is
  * the old log or the new one:
  *
+ *   0. where the recovery points may say that more is durable than the offset, they say less, and durably; then the log is cut back to it;
  *   1. what the new log begins with is written under names that end in `-restart`, and made durable;
  *   2. the empty file `<offset>.restart` is made, and made durable: from here on nothing below that offset is of this log;
  *   3. the log is opened again: that removes what is below, renames what was prepared, and begins an empty segment.
@@ -75,20 +76,30 @@ export class LogRestart {
       this.#isUnderWay = failed === null
       done(failed)
     }
+    const prepare = () => this.#step(end, () => this.#begin(offset, given, end))
     this.#step(end, () => {
-      // beyond that offset nothing is committed: left there, it would be part of the new log
-      log.truncateTo(offset)
-      log.producers.removeSnapshots((at) => at >= offset)
-      log.tail.makeDirectory()
-      log.tail.markDirty()
-      if (producers !== undefined) this.#prepare(segmentName(offset, '.snapshot'), producers)
-      if (controls !== undefined) {
-        this.#prepare(segmentName(offset, CONTROL_ENTRIES_SUFFIX), encodeControlHeader(controls))
-      }
-      log.requestFlush((failed) => {
-        if (failed !== null || log.closed) end(failed ?? this.#closed())
-        else this.#mark(offset, end)
+      const isToldFirst = log.announceCut(offset, (failed) => {
+        if (failed !== null) end(failed)
+        else prepare()
       })
+      if (!isToldFirst) prepare()
+    })
+  }
+
+  #begin(offset: number, { controls, producers }: RestartWith, end: RestartDone): void {
+    const log = this.#log
+    // beyond that offset nothing is committed: left there, it would be part of the new log
+    log.truncateTo(offset)
+    log.producers.removeSnapshots((at) => at >= offset)
+    log.tail.makeDirectory()
+    log.tail.markDirty()
+    if (producers !== undefined) this.#prepare(segmentName(offset, '.snapshot'), producers)
+    if (controls !== undefined) {
+      this.#prepare(segmentName(offset, CONTROL_ENTRIES_SUFFIX), encodeControlHeader(controls))
+    }
+    log.requestFlush((failed) => {
+      if (failed !== null || log.closed) end(failed ?? this.#closed())
+      else this.#mark(offset, end)
     })
   }
 

@@ -230,10 +230,42 @@ export class LogTail {
     for (const path of producers.rewriteSnapshots(durableOffset, restartedAt)) this.#book.add(path)
   }
 
-  /** Forgets everything from the batch that holds `offset` on, which is in the log. Throws DiskError. */
-  cutBack(offset: number): void {
-    const log = this.#log
-    const { segments } = log
+  /**
+   * Before {@link cutBack}. A power cut that leaves the log cut back, and takes what the recovery points were told of that, would leave a damaged one. False where none
+   * can; else `done` is called once, when none can any more, or with why that is not known. Until then the log takes no appends. Throws DiskError.
+   */
+  announceCut(offset: number, done: (failed: DiskError | null) => void): boolean {
+    const { environment, partition } = this.#log
+    const { recoveryPoints } = environment
+    const end = offset < this.#endOffset ? this.#endOfCut(offset).end : offset
+    if (!recoveryPoints.mayTellBeyond(partition, end)) return false
+    evenWhenFull(this.#log, () =>
+      recoveryPoints.lower(partition, end, (failed) => {
+        if (failed !== null) done(failed)
+        else this.#announceAgain(offset, done)
+      }),
+    )
+    this.#dirty = true
+    return true
+  }
+
+  /** A flush round may have ended meanwhile, and have said that more is durable. */
+  #announceAgain(offset: number, done: (failed: DiskError | null) => void): void {
+    const { closed, directory, failure } = this.#log
+    let failed: DiskError | null = null
+    try {
+      if (closed || failure !== null) failed = new DiskError('ECANCELED', directory, 'truncate')
+      else if (this.announceCut(offset, done)) return
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      failed = error
+    }
+    done(failed)
+  }
+
+  /** Where a log of at least one segment ends without the batch that holds `offset`. */
+  #endOfCut(offset: number) {
+    const { segments } = this.#log
     const index = Math.max(
       0,
       segments.findLastIndex((segment) => segment.baseOffset < offset),
@@ -241,6 +273,14 @@ export class LogTail {
     const last = segments[index]!
     const place = last.findBatch(offset, last.size)
     const end = place?.baseOffset ?? segments[index + 1]?.baseOffset ?? this.#endOffset
+    return { last, place, end }
+  }
+
+  /** Forgets everything from the batch that holds `offset` on, which is in the log. Throws DiskError. */
+  cutBack(offset: number): void {
+    const log = this.#log
+    const { segments } = log
+    const { last, place, end } = this.#endOfCut(offset)
     this.#book.touched()
     // Before anything is gone: a log that ends below what was durable is damaged.
     this.#tellDirty(Math.min(log.durableOffset, end))

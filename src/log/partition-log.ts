@@ -436,6 +436,11 @@ export class PartitionLog implements ReadableLog {
     this.#durability.request(true, done)
   }
 
+  /** Before {@link truncateTo} of a log that was opened a while ago: see {@link LogTail.announceCut}. */
+  announceCut(offset: number, done: (failed: DiskError | null) => void): boolean {
+    return this.segments.length > 0 && this.tail.announceCut(offset, done)
+  }
+
   /** Forgets everything from the batch that holds `offset` on. Throws DiskError. */
   truncateTo(offset: number): void {
     invariant(!this.hasStaged, 'truncateTo with batches staged')

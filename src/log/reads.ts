@@ -2,12 +2,16 @@
 import { ErrorCode } from '../base/error-code.ts'
 import {
   baseOffsetOf,
+  computedCrcOf,
   lastOffsetOf,
   leaderEpochOf,
   maxTimestampOf,
+  storedCrcOf,
   timestampTypeOf,
 } from '../record/batch.ts'
 import type { RingLogWriter } from '../shared/ring-log-writer.ts'
+import type { CleanPoint } from './clean-point.ts'
+import { DiskError } from './disk.ts'
 import type { LogPoint } from './durability.ts'
 import type { DamagedRange } from './files.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
@@ -31,6 +35,7 @@ export interface ReadableLog {
   readonly segments: readonly Segment[]
   readonly damaged: readonly DamagedRange[]
   readonly epochs: LeaderEpochs
+  readonly cleanPoint: Pick<CleanPoint, 'gapsTo'>
   readonly logStartOffset: number
   readonly logEndOffset: number
   /** The end of what may be read. */
@@ -83,22 +88,43 @@ export function locate(
   else locateInFiles(log, offset, maxBytes, out)
 }
 
-/** Visits the batches from the one that holds `offset` on, up to the log end, until `visit` says false. Throws DiskError. */
+/**
+ * Visits the batches from the one that holds `offset` on, up to the log end, until `visit` says false. Who reads a log itself goes by what is in it: each batch is checked,
+ * and what is bad or missing is no end of the log but an error (EBADMSG). Throws DiskError.
+ */
 export function readBatches(
   log: ReadableLog,
   offset: number,
   visit: (bytes: Uint8Array, at: number, byteLength: number) => boolean,
 ): void {
   const walker = new BatchWalker(256 * 1024, true)
+  const { gapsTo } = log.cleanPoint
+  let due = offset
   let more = true
   for (const [index, segment] of log.segments.entries()) {
-    const next = log.segments[index + 1]
-    if (!more || (next !== undefined && next.baseOffset <= offset)) continue
+    const end = log.segments[index + 1]?.baseOffset ?? log.logEndOffset
+    if (!more) break
+    if (end <= offset) continue
+    let isFirst = offset > segment.baseOffset
+    if (!isFirst) due = Math.max(due, segment.baseOffset)
     const start = segment.findBatch(offset, segment.size)?.position ?? segment.size
-    walker.walk(segment.log, start, segment.size, (batch) => {
-      more = visit(batch.bytes, batch.at, batch.size)
+    const reached = walker.walk(segment.log, start, segment.size, ({ bytes, at, size }) => {
+      const base = baseOffsetOf(bytes, at)
+      const last = lastOffsetOf(bytes, at)
+      // no CRC covers the offsets
+      const follows = base === due || (base > due ? base <= gapsTo : isFirst && last >= due)
+      const isGood = follows && last >= base && last < end
+      if (!isGood || storedCrcOf(bytes, at) !== computedCrcOf(bytes, at)) return false
+      isFirst = false
+      due = last + 1
+      more = visit(bytes, at, size)
       return more
     })
+    if (!more) break
+    if (reached < segment.size || (due < end && end > gapsTo)) {
+      throw new DiskError('EBADMSG', segment.log.path, 'read')
+    }
+    due = end
   }
 }
 

@@ -42,12 +42,17 @@ export interface RecoveryPointsOptions {
 
 const NAME = /^recovery-points\.(\d+)$/
 
+type Done = (failed: DiskError | null) => void
 type State = 'dirty' | 'clean' | 'suspect' | 'suspectClean'
 interface Known {
   state: State
   offset: number
   /** Of the last WRITTEN that was not taken back; 0 for none. */
   written: number
+  /** What a power cut may leave of it is no offset beyond: an entry that lowers it counts for that once it is durable. */
+  highest: number
+  /** Entries since the start. */
+  notes: number
 }
 
 /**
@@ -68,6 +73,11 @@ export class RecoveryPoints {
   readonly #lostFlushes = new Map<number, number>()
   readonly #scratch = new Uint8Array(ENTRY_BYTES)
   #unnamedSuspect = false
+  /** A flush of the file has failed: none that follows proves anything of it. */
+  #isDoubtful = false
+  #isFlushing = false
+  /** For the next round. */
+  #waiting: Done[] = []
   #generation = 0
   #file: DiskFile | null = null
   #bytes = 0
@@ -117,6 +127,27 @@ export class RecoveryPoints {
   markFlushed(partition: PartitionNumber, flushedOffset: number): void {
     const state = this.#known.get(partition)?.state ?? 'dirty'
     this.#note(EntryKind.FLUSHED, partition, flushedOffset, state)
+  }
+
+  /** Whether a power cut may leave word that the partition's log was durable beyond `offset`. */
+  mayTellBeyond(partition: PartitionNumber, offset: number): boolean {
+    return (this.#known.get(partition)?.highest ?? 0) > offset
+  }
+
+  /**
+   * A log is to end at `offset`, below what may be told of it: `done` once no power cut takes back that no more than this is durable. What is noted meanwhile may lie
+   * beyond again: see {@link mayTellBeyond}. Throws DiskError.
+   */
+  lower(partition: PartitionNumber, offset: number, done: Done): void {
+    this.markDirty(partition, Math.min(this.of(partition).flushedOffset, offset))
+    const known = this.#known.get(partition)
+    const notes = known?.notes
+    this.#makeDurable((failed) => {
+      if (failed === null && known !== undefined && known.notes === notes) {
+        known.highest = known.offset
+      }
+      done(failed)
+    })
   }
 
   /**
@@ -176,12 +207,48 @@ export class RecoveryPoints {
   }
 
   /** The same; `done` once no start will find it named, whatever becomes of the power. Throws DiskError. */
-  removeDurably(partition: PartitionNumber, done: (failed: DiskError | null) => void): void {
+  removeDurably(partition: PartitionNumber, done: Done): void {
     this.remove(partition)
-    this.#flush.request(this.#path(this.#generation), (failed) => {
-      if (failed !== null) done(failed)
-      else this.#flush.request(this.#root, done)
+    this.#makeDurable(done)
+  }
+
+  /** All that has been noted: one round for all who ask while another is under way. */
+  #makeDurable(done: Done): void {
+    this.#waiting.push(done)
+    if (!this.#isFlushing) this.#flushAll()
+  }
+
+  #flushAll(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    this.#isFlushing = true
+    this.#flushFile((failed) => {
+      this.#isFlushing = false
+      for (const done of waiting) done(failed)
+      if (this.#waiting.length > 0 && !this.#isFlushing) this.#flushAll()
     })
+  }
+
+  #flushFile(done: Done): void {
+    try {
+      if (this.#isDoubtful) this.#begin()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      done(error)
+      return
+    }
+    const path = this.#path(this.#generation)
+    const end = (failed: DiskError | null) => {
+      // removed is what another, which says all that is known, has followed durably
+      const counts = failed !== null && this.#disk.exists(path)
+      if (counts) this.#isDoubtful = true
+      done(counts ? failed : null)
+    }
+    const flushNames = (failed: DiskError | null) => {
+      if (failed === null) this.#flush.request(this.#root, end, true)
+      else end(failed)
+    }
+    this.#flush.request(path, flushNames, true)
   }
 
   /** At the end of a clean stop, after all logs: the file is brought to what is known, and handed to the flusher. */
@@ -196,11 +263,14 @@ export class RecoveryPoints {
     const known = this.#known.get(partition)
     if (known?.state === state && known.offset === offset && known.written === 0) return
     this.#append(kind, partition, offset)
-    if (known === undefined) this.#known.set(partition, { state, offset, written: 0 })
-    else {
+    if (known === undefined) {
+      this.#known.set(partition, { state, offset, written: 0, highest: offset, notes: 1 })
+    } else {
       known.state = state
       known.offset = offset
       known.written = 0
+      known.highest = Math.max(known.highest, offset)
+      known.notes++
     }
     if (this.#bytes > this.#compactBytes) this.#begin()
   }
@@ -227,6 +297,7 @@ export class RecoveryPoints {
     const generations = this.#generations()
     this.#generation = generations.at(-1) ?? 0
     let base: Header | null = null
+    const highest = new Map<number, number>()
     for (const generation of generations) {
       const path = this.#path(generation)
       const bytes = this.#disk.readFile(path)
@@ -241,8 +312,14 @@ export class RecoveryPoints {
         this.#known.clear()
         base = header
       }
-      readEntries(bytes, (kind, partition, offset) => this.#replay(kind, partition, offset))
+      readEntries(bytes, (kind, partition, offset) => {
+        this.#replay(kind, partition, offset)
+        if (kind === EntryKind.WRITTEN) return
+        highest.set(partition, Math.max(highest.get(partition) ?? 0, offset))
+      })
     }
+    // after the death of a process, none of it need be durable
+    for (const [partition, known] of this.#known) known.highest = highest.get(partition) ?? 0
     const sameBoot = base !== null && base.bootId !== null && base.bootId === this.#bootId
     const unknown = base === null && this.#disk.list(this.#root).length > 0
     this.#unnamedSuspect = unknown || (base?.unnamedSuspect ?? false)
@@ -264,7 +341,9 @@ export class RecoveryPoints {
   }
 
   #replay(kind: EntryKind, partition: number, offset: number): void {
-    const set = (state: State) => void this.#known.set(partition, { state, offset, written: 0 })
+    const set = (state: State) => {
+      this.#known.set(partition, { state, offset, written: 0, highest: offset, notes: 0 })
+    }
     const known = this.#known.get(partition)
     switch (kind) {
       case EntryKind.DIRTY:
@@ -320,11 +399,9 @@ export class RecoveryPoints {
     this.#file = file
     this.#bytes = at
     this.#generation++
-    this.#flush.request(path, (failed) => {
-      if (failed !== null) return
-      this.#flush.request(this.#root, (also) => {
-        if (also === null) this.#removeFiles(older)
-      })
+    this.#isDoubtful = false
+    this.#makeDurable((failed) => {
+      if (failed === null) this.#removeFiles(older)
     })
   }
 

@@ -141,15 +141,23 @@ export class ReplicaLog {
     return isNews ? { end: this.#agreedEnd, isRefused: false } : null
   }
 
+  /** What this log has beyond stays where both agree (Raft, section 7): the leader may have been told of it. */
   onSnapshot(message: Snapshot): Agreement {
-    if (message.start <= this.#commit) return { end: this.#commit, isRefused: false }
+    const { start, lines } = message
+    if (start <= this.#commit) return { end: this.#commit, isRefused: false }
+    if (this.view.agreesAt(start, lines.at(-1)?.term ?? 0)) {
+      this.#agreedEnd = Math.max(this.#agreedEnd, start)
+      this.#leaderCommit = Math.max(this.#leaderCommit, start)
+      this.#followCommit()
+      return { end: this.#agreedEnd, isRefused: false }
+    }
     this.dropIncoming()
     this.#truncateTo = null
     this.#controls = []
     this.view.restore(message)
     this.#restore = message
-    this.#commit = this.#storedEnd = this.#agreedEnd = message.start
-    return { end: message.start, isRefused: false }
+    this.#commit = this.#storedEnd = this.#agreedEnd = start
+    return { end: start, isRefused: false }
   }
 
   /** The leader goes on where what is being copied ends. True when that is all there is to it. */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
+import { DiskError } from '../../src/log/disk.ts'
 import { LocateSource } from '../../src/log/outcomes.ts'
+import { baseOffsetOf } from '../../src/record/batch.ts'
 import { append, batchOf, checkIndexes, newLocate, simulated, storedBatches } from './support.ts'
 
 const SEGMENTS = { segmentBytes: 1000, indexIntervalBytes: 100 }
@@ -45,6 +47,32 @@ describe('damage', () => {
     // at every start: what is asked of it fails, and somebody will wonder why
     const { level, message } = broker.lines.at(-1)!
     expect([level, message]).toEqual(['error', expect.stringMatching(/: segment \d+ was found/)])
+  })
+
+  it('below what recovery looks at is an error for who reads the log itself, not the end of it', () => {
+    // base offset, length, magic, CRC, a record; of the first batch, one in the midst, the last of a segment
+    const flips = [1, 11, 16, 17, 100].flatMap((at) => [0, 3, 7].map((batch) => ({ at, batch })))
+    for (const { at, batch } of flips) {
+      const { disk, flusher, broker, log } = written()
+      log.flushAll(() => {})
+      while (flusher.doWork() > 0);
+      log.close()
+      const segment = log.segments.findLast(({ baseOffset }) => baseOffset <= batch)!
+      const { position } = segment.findBatch(batch, segment.size)!
+      disk.flipBit(segment.path('.log'), position + at, 6)
+      const again = broker.open(SEGMENTS)
+      expect(again.failure).toBe(null)
+      const where = JSON.stringify({ at, batch })
+      const read: number[] = []
+      const readAll = () =>
+        again.readBatches(0, (bytes, from) => {
+          read.push(baseOffsetOf(bytes, from))
+          return true
+        })
+      expect(readAll, where).toThrow(DiskError)
+      expect(read, where).toEqual(Array.from({ length: batch }, (_, i) => i))
+      again.close()
+    }
   })
 
   it('by which a whole log is gone is an error that is logged', () => {

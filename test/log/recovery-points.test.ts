@@ -112,6 +112,39 @@ describe('recovery points', () => {
     expect(open().of(P2)).toMatchObject({ writtenOffset: 0, powerLoss: false })
   })
 
+  it('know what a power cut may leave of them, until less is durable', () => {
+    const { disk, flush, open } = world()
+    const points = open()
+    points.markDirty(P1, 0)
+    points.markFlushed(P1, 50)
+    const told: unknown[] = []
+    const lower = () => points.lower(P1, 20, (failed) => told.push(failed))
+    lower()
+    expect(points.of(P1)).toMatchObject({ dirty: true, flushedOffset: 20 })
+    expect([points.mayTellBeyond(P1, 49), points.mayTellBeyond(P1, 50)]).toEqual([true, false])
+    points.markFlushed(P1, 30)
+    while (flush.doWork() > 0);
+    expect(points.mayTellBeyond(P1, 20)).toBe(true)
+    lower()
+    while (flush.doWork() > 0);
+    expect([told, points.mayTellBeyond(P1, 20)]).toEqual([[null, null], false])
+    for (let seed = 1; seed < 10; seed++) {
+      disk.powerCut(seed)
+      expect(open().of(P1).flushedOffset).toBe(20)
+    }
+    const after = open()
+    after.markFlushed(P1, 40)
+    after.markDirty(P1, 10)
+    disk.kill()
+    flush.forget()
+    // the file of a life before need not be durable
+    const last = open()
+    expect([last.of(P1).flushedOffset, last.mayTellBeyond(P1, 10)]).toEqual([10, true])
+    last.lower(P1, 10, (failed) => told.push(failed))
+    while (flush.doWork() > 0);
+    expect([told.length, last.mayTellBeyond(P1, 10)]).toEqual([3, false])
+  })
+
   it('have every partition checked after a reboot, named or not, clean or not', () => {
     const { disk, flush, open } = world()
     const points = open()

@@ -377,23 +377,6 @@ describe('a follower', () => {
     expect(sent(group, 'append-reply')).toMatchObject([{ isRefused: true, end: 10, lastTerm: 1 }])
   })
 
-  test('begins with what replaces a log, unless it has that already', () => {
-    const snapshot: Message = {
-      ...{ from: 2, to: 1, term: 3, type: 'snapshot', start: 50, configuration: THREE },
-      lines: [{ term: 2, start: 49 }],
-    }
-    const behind = make({ lines: [{ term: 1, start: 0 }], end: 10 })
-    behind.step(snapshot)
-    expect(behind.ready()).toMatchObject({
-      ...{ restore: { start: 50 }, commit: 50 },
-      messages: [{ type: 'append-reply', end: 50, isRefused: false }],
-    })
-    const ahead = make({ lines: [{ term: 2, start: 0 }], end: 60, commit: 55 })
-    ahead.step(snapshot)
-    expect(ahead.ready()).toMatchObject({ restore: null, messages: [{ end: 55 }] })
-    expect(ahead.end).toBe(60)
-  })
-
   test('tells a leader of an older term that it is one no more', () => {
     const group = make({ term: 5 })
     group.step(append({ term: 4 }))

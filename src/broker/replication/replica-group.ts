@@ -2,11 +2,10 @@ import { invariant } from '../../base/assert.ts'
 import { ErrorCode } from '../../base/error-code.ts'
 import type { PartitionNumber } from '../../base/ids.ts'
 import type { ReceivedMessage } from '../../link/raft-message-reader.ts'
-import { type AppendPlace, NO_PLACE, type SnapshotBase } from '../../link/raft-messages.ts'
+import { type AppendPlace, NO_PLACE } from '../../link/raft-messages.ts'
 import type { ControlEntries } from '../../log/control-entries.ts'
 import type { DeleteRecordsDone } from '../../log/log-start.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
-import { encodeProducerSnapshot } from '../../log/producer-snapshot.ts'
 import { membersOf } from '../../raft/membership.ts'
 import { RaftGroup } from '../../raft/raft-group.ts'
 import {
@@ -27,15 +26,8 @@ import { firstOffsetOf, placeIn } from './log-places.ts'
 import { LogStarts, type StartHost } from './log-starts.ts'
 import { Promises } from './promises.ts'
 import { LogFailedError, type ReplicaFiles } from './replica-files.ts'
+import { SnapshotBases, snapshotBaseOf } from './snapshot-bases.ts'
 import { UndurableControls } from './undurable-controls.ts'
-
-interface SnapshotIn {
-  readonly message: Message
-  readonly base: NonNullable<ReceivedMessage['base']>
-}
-
-/** Of snapshots in one turn. */
-const BASES_MAX = 4
 
 export interface ReplicaGroupOptions {
   readonly partition: PartitionNumber
@@ -73,7 +65,8 @@ export class ReplicaGroup {
   #knewCommit = false
   #commitTerm: Term = -1
   readonly #promises = new Promises()
-  #isRestarting = false
+  /** Its log is about to be cut back or to begin anew: nothing is done until that is done. */
+  #isChanging = false
   /** Its files are being made durable: nothing is done until they are. */
   #isBeginning = false
   /** It has no hard state yet. With the first, what follows waits until that is durable: entries without one would be those of a replica that has forgotten. */
@@ -81,8 +74,7 @@ export class ReplicaGroup {
   #parked: Ready | null = null
   #isClosed = false
   #isFlushed = false
-  /** What came with snapshots lately: Raft says later which of them counts. */
-  #bases: SnapshotIn[] = []
+  readonly #bases = new SnapshotBases()
   readonly #undurable = new UndurableControls()
   /** As the group knows it. */
   #logStartOffset: number
@@ -154,7 +146,7 @@ export class ReplicaGroup {
 
   /** Batches are taken: this replica leads, its term has begun in its log, and it is not handing leadership over. */
   get takesAppends(): boolean {
-    if (this.#isRestarting || this.#isHeld) return false
+    if (this.#isChanging || this.#isHeld) return false
     return this.#ledTerm === this.raft.term && this.raft.takesProposals
   }
 
@@ -175,12 +167,12 @@ export class ReplicaGroup {
    */
   get isReadable(): boolean {
     const { leader, term } = this.raft
-    return leader !== NO_REPLICA && this.#commitTerm === term && !this.#isRestarting
+    return leader !== NO_REPLICA && this.#commitTerm === term && !this.#isChanging
   }
 
   /** Something can be copied now. */
   get hasWork(): boolean {
-    return this.#copy.isActive && !this.#isRestarting && !this.#isHeld
+    return this.#copy.isActive && !this.#isChanging && !this.#isHeld
   }
 
   /** Nothing of it is under way, and everybody who is to have something has it: it may be closed until it is touched. */
@@ -190,7 +182,7 @@ export class ReplicaGroup {
       this.#parked !== null ||
       this.#isBeginning ||
       this.#copy.isActive ||
-      this.#isRestarting ||
+      this.#isChanging ||
       this.#promises.areWaiting ||
       this.#deletes.length > 0
     if (isBusy || raft.needsTicks || raft.commit !== raft.end) return false
@@ -201,11 +193,10 @@ export class ReplicaGroup {
     )
   }
 
-  step({ message, place, base }: ReceivedMessage): void {
+  step(received: ReceivedMessage): void {
+    const { message, place } = received
     if (message.type === 'append') this.#copy.noteAppend(message.from, place)
-    if (message.type === 'snapshot' && base !== null) {
-      this.#bases = [...this.#bases.slice(1 - BASES_MAX), { message, base: { ...base } }]
-    }
+    this.#bases.note(received)
     this.raft.step(message)
   }
 
@@ -304,7 +295,7 @@ export class ReplicaGroup {
 
   /** Does what Raft says is to be done since the last time. Throws DiskError, and then this replica is to be opened again. */
   advance(): void {
-    if (this.#isRestarting || this.#parked !== null) return
+    if (this.#isChanging || this.#parked !== null) return
     if (this.log.failure !== null) throw new LogFailedError(this.log.failure)
     if (this.#isBeginning) return
     if (this.log.logStartOffset !== this.#logStartOffset) this.startMoved()
@@ -324,10 +315,30 @@ export class ReplicaGroup {
 
   /** But for its hard state. */
   #do(ready: Ready): void {
+    if (ready.truncateTo === null || !this.#announceCut(ready, ready.truncateTo))
+      this.#change(ready)
+  }
+
+  /** Whether what Raft drops stays until no power cut can leave a log that seems to have lost it: the rest of the Ready waits for that. */
+  #announceCut(ready: Ready, position: Position): boolean {
+    const { log, controls } = this.#files
+    this.#copy.stop()
+    this.#isChanging = true
+    const isWaiting = log.announceCut(controls.offsetOf(position), (failed) => {
+      this.#isChanging = false
+      if (failed !== null) this.#host.onFailed(this, failed)
+      else if (!this.#isClosed) this.#host.guard(this, () => this.#change(ready))
+      this.#host.touch(this)
+    })
+    if (!isWaiting) this.#isChanging = false
+    return isWaiting
+  }
+
+  #change(ready: Ready): void {
     if (ready.truncateTo !== null) this.#truncate(ready.truncateTo)
     if (ready.restore !== null) this.#restart(ready)
     else this.#finish(ready)
-    if (!this.#isFlushed || this.#isRestarting) return
+    if (!this.#isFlushed || this.#isChanging) return
     this.#isFlushed = false
     this.#tellStored()
   }
@@ -352,7 +363,6 @@ export class ReplicaGroup {
 
   #truncate(position: number): void {
     const { log, controls } = this.#files
-    this.#copy.stop()
     // data first: control entries that lie beyond the end are dropped when a log is opened, data beyond lost entries would be damage
     log.truncateTo(controls.offsetOf(position))
     controls.truncate(position)
@@ -412,7 +422,7 @@ export class ReplicaGroup {
     const send = () => {
       for (const message of messages) {
         const place = message.type === 'append' ? this.placeOf(message) : NO_PLACE
-        const base = message.type === 'snapshot' ? this.#snapshotBase(message.start) : null
+        const base = message.type === 'snapshot' ? snapshotBaseOf(this.#files, message.start) : null
         this.#host.send(this, message, place, base)
       }
     }
@@ -431,23 +441,12 @@ export class ReplicaGroup {
     return placeIn(log, offset)
   }
 
-  #snapshotBase(start: number): SnapshotBase {
-    const { controls, log } = this.#files
-    const offset = controls.offsetOf(start)
-    log.producers.ensureLoaded()
-    // those that have written since are found in what is copied
-    const before = log.producers.table.entries().filter(({ lastOffset }) => lastOffset < offset)
-    const producers = encodeProducerSnapshot(before)
-    return { offset, controlsBefore: controls.controlsBefore(start), producers }
-  }
-
   /** The log is given up for one that begins with the snapshot; what follows in the Ready waits for that. */
   #restart(ready: Ready): void {
     const restore = ready.restore!
-    const base = this.#bases.find(({ message }) => message === restore)?.base
-    this.#bases = []
+    const base = this.#bases.take(restore)
     if (base === undefined) throw new LogFailedError('a snapshot has come without its base')
-    this.#isRestarting = true
+    this.#isChanging = true
     this.#copy.stop()
     const header = {
       replicaId: this.raft.id,
@@ -461,7 +460,7 @@ export class ReplicaGroup {
     const { log } = this
     const restart = () =>
       log.restartAt(base.offset, { controls: header, producers }, (failed) => {
-        this.#isRestarting = false
+        this.#isChanging = false
         if (failed !== null) this.#host.onFailed(this, failed)
         else this.#host.guard(this, () => this.#goOn(ready))
       })

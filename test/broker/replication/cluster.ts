@@ -9,7 +9,7 @@ import { replicaIdOf } from '../../../src/base/replica-id.ts'
 import { BrokerLink } from '../../../src/broker/broker-link.ts'
 import { nextConfiguration } from '../../../src/broker/replication/next-configuration.ts'
 import { RaftHost, type RaftHostOptions } from '../../../src/broker/replication/raft-host.ts'
-import type { ReplicaFiles } from '../../../src/broker/replication/replica-files.ts'
+import { LogFailedError, type ReplicaFiles } from '../../../src/broker/replication/replica-files.ts'
 import type { ReplicaGroup } from '../../../src/broker/replication/replica-group.ts'
 import { ControlEntries } from '../../../src/log/control-entries.ts'
 import { DiskError } from '../../../src/log/disk.ts'
@@ -333,7 +333,7 @@ export class Cluster {
     try {
       if (!group.aboutToAppend()) return false
     } catch (error) {
-      if (!(error instanceof DiskError)) throw error
+      if (!(error instanceof DiskError) && !(error instanceof LogFailedError)) throw error
       node.host.onFailed(group, error)
       return false
     }

@@ -1,6 +1,7 @@
 /** Replicas whose disks refuse some of what they are asked for, or lose what was not flushed. */
 import { describe, expect, it } from 'vitest'
 import type { PartitionNumber } from '../../../src/base/ids.ts'
+import { ProduceReason } from '../../../src/link/produce-reason.ts'
 import { HARD_STATES_FILE } from '../../../src/log/hard-states-format.ts'
 import { idempotentBatch, plainBatch } from '../batches.ts'
 import { Agents, type Node } from './agents.ts'
@@ -54,6 +55,41 @@ describe('replicas on disks that fail', () => {
     agents.run(200)
     expect(complaintsOf(agents)).toEqual([])
     expectAlike(agents, number!)
+  })
+
+  it('do not say that nothing was appended where what a failed write left cannot be removed', () => {
+    for (const [bytes, removes] of [
+      [6_000, true],
+      [6_000, false],
+      // written where it is, not with the turn
+      [40_000, true],
+      [40_000, false],
+    ] as const) {
+      const agents = new Agents()
+      const [number] = agents.createTopic()
+      const leader = leaderOf(agents, number!)
+      leader.front.produce(number!, plainBatch(1, 6_000))
+      agents.run(20)
+      leader.front.take()
+      const before = agents.logOf(leader, number!)!.logEndOffset
+      agents.disk.onOperation = ({ path, operation }) => {
+        if (!path.startsWith(`${leader.root}/`)) return null
+        const isIndex = operation === 'write' && path.endsWith('.index')
+        const isRemoval = operation === 'truncate' && path.endsWith('.log')
+        return isIndex || (isRemoval && !removes) ? { kind: 'error', code: 'EIO' } : null
+      }
+      leader.front.produce(number!, plainBatch(1, bytes))
+      agents.run(1)
+      const reason = removes ? ProduceReason.electing : ProduceReason.leadershipLost
+      const where = `${bytes} ${removes}`
+      expect(leader.front.takeOne('produced'), where).toMatchObject({ error: 6, reason })
+      agents.killAll(false)
+      agents.disk.onOperation = null
+      agents.run(50)
+      leaderOf(agents, number!)
+      const end = agents.logOf(leader, number!)!.logEndOffset
+      expect(end > before, where).toBe(!removes)
+    }
   })
 
   it('hand over where the disk refuses a new segment, too', () => {

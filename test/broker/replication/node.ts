@@ -20,8 +20,7 @@ export class Node {
   /** Takes no turns: as a thread that hangs. */
   isPaused = false
   /**
-   * It looks as if it had lost what was durable, for one because a power cut has taken the note that the log was cut back: such a replica neither votes
-   * nor copies, and is to come back under another id.
+   * It looks as if it had lost what was durable: such a replica neither votes nor copies, and is to come back under another id.
    */
   isForgetful = false
   /** Of its directory: one that was emptied is another. */

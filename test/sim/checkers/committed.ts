@@ -1,10 +1,11 @@
 /** Looks at every replica after each turn: what has come below its high watermark is compared with the partition's history. */
 import type { PartitionNumber } from '../../../src/base/ids.ts'
+import { DiskError } from '../../../src/log/disk.ts'
 import type { PartitionLog } from '../../../src/log/partition-log.ts'
 import { lastOffsetOf } from '../../../src/record/batch.ts'
 import { safe } from '../sim-error.ts'
 import type { SimNode } from '../sim-node.ts'
-import { isWhole, PartitionHistory } from './history.ts'
+import { PartitionHistory } from './history.ts'
 
 /** How far a replica's log was looked at: of this object, as another one may be of another thread. */
 interface Seen {
@@ -84,13 +85,17 @@ export class CommittedChecker {
     const from = Math.max(seen.checkedTo, logStartOffset)
     if (from >= highWatermark) return
     const history = this.history(number)
-    log.readBatches(from, (bytes, at) => {
-      const next = lastOffsetOf(bytes, at) + 1
-      if (next > highWatermark) return false
-      if (!isRotten || isWhole(bytes, at)) history.see(who, bytes, at)
-      seen.checkedTo = next
-      return next < highWatermark
-    })
+    try {
+      log.readBatches(from, (bytes, at) => {
+        const next = lastOffsetOf(bytes, at) + 1
+        if (next > highWatermark) return false
+        history.see(who, bytes, at)
+        seen.checkedTo = next
+        return next < highWatermark
+      })
+    } catch (error) {
+      if (!isRotten || !(error instanceof DiskError)) throw error
+    }
     safe(
       isRotten || seen.checkedTo >= highWatermark,
       () =>

@@ -24,7 +24,7 @@ export interface CommittedBatch {
 
 const decoder = new TextDecoder()
 
-export const isWhole = (bytes: Uint8Array, at: number): boolean =>
+const isWhole = (bytes: Uint8Array, at: number): boolean =>
   storedCrcOf(bytes, at) === computedCrcOf(bytes, at)
 
 export function batchAt(bytes: Uint8Array, at: number): CommittedBatch {
