@@ -116,10 +116,7 @@ class Planning {
 }
 
 function undone(now: ReplicaMove): ReplicaMove | Refusal {
-  if (now.target === null) {
-    const message = 'No partition reassignment is in progress.'
-    return refuse(ErrorCode.NO_REASSIGNMENT_IN_PROGRESS, message)
-  }
+  if (now.target === null) return refuse(ErrorCode.NO_REASSIGNMENT_IN_PROGRESS, null)
   const leaving = without([...now.leaving, ...now.target], now.replicas)
   return { ...now, target: null, leaving }
 }

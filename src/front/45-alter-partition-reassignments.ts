@@ -1,4 +1,5 @@
 import { ErrorCode } from '../base/error-code.ts'
+import type { ControllerResponse } from '../image/request.ts'
 import {
   type AlterPartitionReassignmentsResponseInput,
   alterPartitionReassignments,
@@ -7,6 +8,7 @@ import { handler } from './context.ts'
 import { refuseExcess } from './limits.ts'
 
 type Responses = AlterPartitionReassignmentsResponseInput['responses']
+type Altered = Extract<ControllerResponse, { kind: 'alter-reassignments' }>
 
 /** Begins and undoes moves of replicas; answered once the controller has noted what is to be, long before it is. */
 export const alterPartitionReassignmentsHandler = handler({
@@ -23,6 +25,11 @@ export const alterPartitionReassignmentsHandler = handler({
         ...{ throttleTimeMs: 0, errorCode, errorMessage, responses },
         ...(context.version >= 1 ? { allowReplicationFactorChange } : {}),
       })
+    if (topics.length === 0) {
+      // Kafka's text where nobody has set one
+      reply(ErrorCode.NONE, '', [])
+      return
+    }
     const excess = refuseExcess(
       'topics',
       topics.map(({ partitions }) => ({ assignments: partitions })),
@@ -31,22 +38,32 @@ export const alterPartitionReassignmentsHandler = handler({
       reply(ErrorCode.POLICY_VIOLATION, excess, [])
       return
     }
+    if (request.timeoutMs <= 0) {
+      // nothing is begun
+      const error = ErrorCode.REQUEST_TIMED_OUT
+      const refused = topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ index }) => ({ index, error, message: null })),
+      }))
+      reply(error, null, responsesOf(refused))
+      return
+    }
     const command = { kind: 'alter-reassignments', allowReplicationFactorChange, topics } as const
     context.services.controller.request(
       context.session.tenantId,
       command,
-      (response) => {
-        const responses = response.topics.map(({ name, partitions }) => ({
-          name,
-          partitions: partitions.map(({ index, error, message }) => ({
-            partitionIndex: index,
-            errorCode: error,
-            errorMessage: message,
-          })),
-        }))
-        reply(ErrorCode.NONE, null, responses)
-      },
+      (response) => reply(ErrorCode.NONE, null, responsesOf(response.topics)),
       { timeoutMs: request.timeoutMs },
     )
   },
 })
+
+const responsesOf = (topics: Altered['topics']): Responses =>
+  topics.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions.map(({ index, error, message }) => ({
+      partitionIndex: index,
+      errorCode: error,
+      errorMessage: message,
+    })),
+  }))

@@ -151,9 +151,8 @@ describe('AlterPartitionReassignments', () => {
     expect(alter('x', [])).toBe(`${invalid} an empty replica list.`)
     expect(alter('x', [1, 2, 7])).toBe(`${invalid} broker 7, but no such broker is registered.`)
     expect(alter('x', [1, 2, 2])).toBe(`${invalid} the broker 2 more than once.`)
-    expect(alter('x', null)).toBe(
-      'NO_REASSIGNMENT_IN_PROGRESS: No partition reassignment is in progress.',
-    )
+    // no words but the code's own
+    expect(alter('x', null)).toBe('NO_REASSIGNMENT_IN_PROGRESS')
     expect(alter('x', [1, 2], { allowsChange: false })).toBe(
       'INVALID_REPLICATION_FACTOR: The replication factor is changed from 3 to 2',
     )

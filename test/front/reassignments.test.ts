@@ -144,6 +144,33 @@ describe('AlterPartitionReassignments', () => {
     }
   })
 
+  test('is refused before the controller sees it when there is no time for it', () => {
+    for (const version of [0, 1]) {
+      for (const timeoutMs of [0, -1]) {
+        const { asked, told } = alter(version, { topics, timeoutMs }, null)
+        expect(asked).toEqual([])
+        expect(told).toMatchObject({ errorCode: 7, errorMessage: null })
+        expect(told.responses).toMatchObject([
+          {
+            name: 't',
+            partitions: [
+              { partitionIndex: 0, errorCode: 7, errorMessage: null },
+              { partitionIndex: 1, errorCode: 7, errorMessage: null },
+            ],
+          },
+        ])
+      }
+    }
+  })
+
+  test('is answered at once when it names nothing, whatever time there is', () => {
+    for (const timeoutMs of [0, 5_000]) {
+      const { asked, told } = alter(1, { topics: [], timeoutMs }, null)
+      expect(asked).toEqual([])
+      expect(told).toMatchObject({ errorCode: 0, errorMessage: '', responses: [] })
+    }
+  })
+
   test('is refused before the controller sees it when it names too much', () => {
     const partitions = Array.from({ length: 10_001 }, (_, partitionIndex) => ({
       partitionIndex,
