@@ -101,9 +101,9 @@ export interface BrokerAgentOptions {
 }
 
 /** Commands taken from one front before the next has its turn. */
-const SLICE = 8
-/** A turn in which commands have taken longer takes no more: each may make files, and who takes no turns is taken for one that hangs. */
-const COMMANDS_MS = 50
+const SLICE = 4
+/** A turn in which commands have taken longer takes no more: what they have written is told, and what peers say is heard, only at its end. */
+const COMMANDS_MS = 10
 const TIMERS_PER_TURN = 256
 
 /**

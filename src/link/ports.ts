@@ -58,6 +58,10 @@ class Channels {
     channel.port.close()
   }
 
+  isConnected(channel: PeerChannel): boolean {
+    return this.#byName.get(channel.name) === channel
+  }
+
   post(to: PeerName, message: ControlMessage, transfer: readonly MessagePort[] = []): void {
     const channel = this.#byName.get(to)
     invariant(channel !== undefined, 'control message to a peer that was never connected')
@@ -118,6 +122,7 @@ export class EventPorts implements ControlPort {
   readonly #channels = new Channels()
   readonly #inbox: ControlEnvelope[] = []
   readonly #onArrival: () => void
+  readonly #onClosed: (name: PeerName) => void
   readonly #unref: boolean
   #head = 0
 
@@ -125,8 +130,11 @@ export class EventPorts implements ControlPort {
     readonly onArrival: () => void
     readonly channels?: readonly PeerChannel[]
     readonly unref?: boolean
+    /** A peer has closed its end, or its thread runs no more, which shows here long before its exit; all that it has sent has arrived. */
+    readonly onClosed?: (name: PeerName) => void
   }) {
     this.#onArrival = options.onArrival
+    this.#onClosed = options.onClosed ?? (() => {})
     this.#unref = options.unref ?? false
     for (const channel of options.channels ?? []) this.connect(channel)
   }
@@ -136,6 +144,9 @@ export class EventPorts implements ControlPort {
     channel.port.on('message', (message: ControlMessage) => {
       this.#inbox.push({ from: channel.name, message })
       this.#onArrival()
+    })
+    channel.port.once('close', () => {
+      if (this.#channels.isConnected(channel)) this.#onClosed(channel.name)
     })
     if (this.#unref) channel.port.unref()
   }

@@ -4,7 +4,7 @@
  * Nothing that two threads share has a second life: the successor shares rings, a channel and an arena with the others that nobody has used before, so nobody who
  * is late can write into what is its own, read it for what was his, or send a client bytes that it has written over. In order:
  *
- *   1. fronts, other brokers and the flusher are told that it is gone: they fail what they had asked of it, let go of its channel, and read its rings no more;
+ *   1. as soon as it runs no more, fronts, other brokers and the flusher are told that it is gone: they fail what they had asked of it, let go of its channel, and read its rings no more;
  *   2. its thread has exited, which closes its files, and the flusher has said that nothing of its is being flushed or removed;
  *   3. after a while (250 ms, twice as long each time up to 30 s, from the beginning again once one has lived for a minute) the next
  *      incarnation is started, on its data directory, which it recovers as after the death of a process;
@@ -52,6 +52,8 @@ interface Life {
   startedAtMs: number
   /** Ends in a row that came soon. */
   failures: number
+  /** They were told that it is gone: resolves when the flusher has let go of it. */
+  dropped: Promise<void> | null
   onDropped: (() => void) | null
   cancelTimer: (() => void) | null
 }
@@ -65,6 +67,24 @@ export class BrokerRestarts {
     this.#options = options
   }
 
+  /** The thread of `broker` runs no more, and is about to exit: {@link onGone} follows. */
+  announce(broker: BrokerId): void {
+    this.#announce(broker, this.#lifeOf(broker))
+  }
+
+  #announce(brokerId: BrokerId, life: Life): Promise<void> {
+    if (life.dropped !== null) return life.dropped
+    life.dropped = new Promise<void>((resolve) => {
+      life.onDropped = resolve
+    })
+    const gone = { kind: 'broker-gone', cellId: CELL, brokerId } as const
+    const own = brokerPeer(CELL, brokerId)
+    for (const { name } of this.#options.wiring().threads) {
+      if (name !== own) this.#options.tell(name, gone)
+    }
+    return life.dropped
+  }
+
   /**
    * The thread of `broker` has died, or said that it cannot go on; `exited` resolves once it is no more. `isOnDemand`: somebody wanted
    * that, so it says nothing about how its next life will be.
@@ -74,11 +94,8 @@ export class BrokerRestarts {
     const nowMs = hostMonotonicMs()
     if (nowMs - life.startedAtMs >= LIVED_MS) life.failures = 0
     if (!isOnDemand) life.failures++
-    const dropped = new Promise<void>((resolve) => {
-      life.onDropped = resolve
-    })
-    const gone = { kind: 'broker-gone', cellId: CELL, brokerId: broker } as const
-    for (const { name } of this.#options.wiring().threads) this.#options.tell(name, gone)
+    const dropped = this.#announce(broker, life)
+    life.dropped = null
     const waited = new Promise<void>((resolve) => {
       const waitMs = isOnDemand ? RESTART_AFTER_MS : delayMs(life.failures)
       life.cancelTimer = hostTimer(waitMs, resolve)
@@ -100,7 +117,8 @@ export class BrokerRestarts {
   #lifeOf(broker: BrokerId): Life {
     const known = this.#lives.get(broker)
     if (known !== undefined) return known
-    const life: Life = { startedAtMs: 0, failures: 0, onDropped: null, cancelTimer: null }
+    const never = { dropped: null, onDropped: null, cancelTimer: null }
+    const life: Life = { startedAtMs: 0, failures: 0, ...never }
     this.#lives.set(broker, life)
     return life
   }

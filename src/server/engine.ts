@@ -22,7 +22,7 @@ import { removeEndpoints, writeEndpoints } from './endpoints.ts'
 import { EngineState } from './engine-state.ts'
 import { hostWallMs } from './host-time.ts'
 import { HungBrokers } from './hung-brokers.ts'
-import { type OpenListener, openToOthers } from './listeners.ts'
+import { type OpenListener, warnOfOpenListeners } from './listeners.ts'
 import { liveSettings } from './live-settings.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
 import { operatorToken } from './operator-token.ts'
@@ -139,7 +139,9 @@ export class Engine {
     this.#lives = new BrokerLives(this.#wiring.beats)
     setThreadLogLevel(this.#wiring, settings.logLevel)
     const ends = connectThreads(this.#wiring)
-    this.#control = openEventPorts(ends.get(SERVER_PEER)!, () => this.#onControl(), true)
+    this.#control = openEventPorts(ends.get(SERVER_PEER)!, () => this.#onControl(), {
+      ...{ unref: true, onClosed: (name) => this.#onClosed(name) },
+    })
     this.#state = new EngineState((state, reason) =>
       this.#tell('front-1', { kind: 'engine-state', state, reason }),
     )
@@ -276,7 +278,7 @@ export class Engine {
     this.httpUrl = urlOf(settings.httpListen, http.httpPort)
     this.adminUrl = urlOf(settings.adminListen, http.adminPort) ?? this.httpUrl
     this.#tellWhere()
-    this.#warnOfOpenListeners()
+    warnOfOpenListeners(this.listeners, this.#options.logger)
     this.#isUp = true
     this.#state.setPhase('serving')
     this.#trace('ready')
@@ -294,14 +296,6 @@ export class Engine {
         reason,
       })
     }
-  }
-
-  #warnOfOpenListeners(): void {
-    const listeners = openToOthers(this.listeners)
-    if (listeners.length === 0) return
-    const message =
-      'Kafka clients on other machines can read and write everything: there is no authentication yet'
-    this.#options.logger.log('warn', message, { kafkaListen: listeners.join(',') })
   }
 
   #threadData(thread: ThreadData['thread'], channels: ThreadData['channels']): ThreadData {
@@ -327,13 +321,21 @@ export class Engine {
     const thread = this.#threads.get(name)!
     if (brokerId > 0) this.#lives.spawning(brokerId - 1)
     thread.spawn(data)
-    if (brokerId > 0) void thread.exited.then(() => this.#onBrokerExit(brokerId - 1))
+    if (brokerId > 0) void thread.exited.then(() => this.#onBrokerEnd(brokerId))
   }
 
   /** Its peers see it in shared memory, at once. */
-  #onBrokerExit(index: number): void {
-    this.#lives.ended(index)
+  #onBrokerEnd(brokerId: number): void {
+    this.#lives.ended(brokerId - 1)
     for (const bell of brokerBells(this.#wiring)) new DoorbellRinger(bell).ring()
+  }
+
+  /** A thread runs no more; it takes it a while to exit, and why it has ended is known only then. Nobody is to wait for that. */
+  #onClosed(name: string): void {
+    const { brokerId } = this.#wiring.threads.find((thread) => thread.name === name)!
+    if (brokerId === 0 || !this.#isUp || this.#threads.get(name)!.isGone) return
+    this.#onBrokerEnd(brokerId)
+    this.#restarts.announce(asBrokerId(brokerId))
   }
 
   /** Another thread for a broker whose thread has exited; resolves when it is ready. */

@@ -1,4 +1,5 @@
 /** The addresses that an engine listens on: how several are written, what clients of each are told, and whether they collide. */
+import type { Logger } from '../base/log.ts'
 import { formatHostPort, type HostPort, hostsOverlap, isLoopback } from '../net/address.ts'
 import type { EngineSettings } from './options.ts'
 import { type Advertised, parseAdvertised, parseHostPort, parseList } from './units.ts'
@@ -57,6 +58,14 @@ export const openToOthers = (listeners: readonly OpenListener[]): string[] =>
   listeners
     .filter(({ host }) => !isLoopback(host))
     .map(({ host, ports }) => formatHostPort({ host, port: ports[0]! }))
+
+export function warnOfOpenListeners(listeners: readonly OpenListener[], logger: Logger): void {
+  const open = openToOthers(listeners)
+  if (open.length === 0) return
+  const message =
+    'Kafka clients on other machines can read and write everything: there is no authentication yet'
+  logger.log('warn', message, { kafkaListen: open.join(',') })
+}
 
 /** Consecutive ports of one listener, for messages. */
 interface Range {

@@ -72,8 +72,8 @@ export const openPolledPorts = (channels: readonly ChannelEnd[]): PolledPorts =>
 export const openEventPorts = (
   channels: readonly ChannelEnd[],
   onArrival: () => void,
-  unref = false,
-): EventPorts => new EventPorts({ channels: peerChannels(channels), onArrival, unref })
+  more: Pick<ConstructorParameters<typeof EventPorts>[0], 'unref' | 'onClosed'> = {},
+): EventPorts => new EventPorts({ channels: peerChannels(channels), onArrival, ...more })
 
 /** What all roles need of their place in the wiring. */
 export interface ThreadContext {

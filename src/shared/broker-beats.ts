@@ -12,7 +12,7 @@ import { checkVersion, type Region, wordsOf } from './region.ts'
  *        +-----------------------------------------------+
  *    128 × (1 + n):  broker of index n
  *      0 | spawned: incarnation started last, from 1     | SERVER, before it starts the thread
- *      4 | ended: incarnation whose thread has exited    | SERVER, after its exit event
+ *      4 | ended: incarnation whose thread runs no more  | SERVER, after its channel has closed
  *        +-----------------------------------------------+
  *     64 | incarnation that stores these                 | the THREAD of broker n, every word: a successor
  *     68 | state                                         | begins only after its predecessor's exit
@@ -73,7 +73,7 @@ export class BrokerLives {
     return incarnation
   }
 
-  /** The thread that was started last has exited. */
+  /** The thread that was started last runs no more: it may not have exited yet. */
   ended(broker: number): void {
     const words = this.#words
     const row = rowOf(words, broker)

@@ -1,4 +1,4 @@
-import { MessageChannel } from 'node:worker_threads'
+import { MessageChannel, Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
 import { asBrokerId, asCellId, asFrontId } from '../../src/base/ids.ts'
 import type { ControlMessage } from '../../src/link/control.ts'
@@ -45,6 +45,42 @@ const eventually = async (isTrue: () => boolean) => {
   for (let i = 0; i < 200 && !isTrue(); i++) await new Promise((done) => setTimeout(done, 5))
   expect(isTrue()).toBe(true)
 }
+
+describe('a thread that ends', () => {
+  it('is told of to who has an event loop, after all that it has sent, and long before its exit is', async () => {
+    const code = `
+      const { workerData, parentPort } = require('node:worker_threads')
+      workerData.postMessage({ kind: 'stopped' })
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)`
+    const { port1, port2 } = new MessageChannel()
+    const worker = new Worker(code, { eval: true, workerData: port2, transferList: [port2] })
+    const seen: string[] = []
+    const ports = new EventPorts({
+      onArrival: () => seen.push('message'),
+      channels: [{ name: 'broker-1-1', port: port1, bell: null }],
+      onClosed: (name) => seen.push(`${name} closed`),
+    })
+    closing.push(() => ports.close())
+    worker.once('exit', () => seen.push('exit'))
+    await eventually(() => seen.length === 1)
+    await worker.terminate()
+    expect(seen).toEqual(['message', 'broker-1-1 closed', 'exit'])
+  })
+
+  it('is not told of where its channel was given up', async () => {
+    const { port1, port2 } = new MessageChannel()
+    const closed: string[] = []
+    const ports = new EventPorts({
+      onArrival: () => {},
+      channels: [{ name: 'broker-1-1', port: port1, bell: null }],
+      onClosed: (name) => closed.push(name),
+    })
+    ports.disconnect('broker-1-1')
+    await new Promise((done) => port2.once('close', done))
+    await new Promise((done) => setImmediate(done))
+    expect(closed).toEqual([])
+  })
+})
 
 describe('polled ports', () => {
   it('hand out messages in order per sender, in turn over senders, with the sender named', () => {

@@ -79,6 +79,24 @@ describe('a broker whose thread has died', () => {
     expect(toldOf('broker-back').slice(3)).toEqual(['front-0', 'front-1'])
   })
 
+  test('is told of once, as soon as it runs no more, and what is said before its exit counts', async () => {
+    const { restarts, toldOf, starts } = makeServer()
+    for (let death = 1; death <= 2; death++) {
+      restarts.announce(TWO)
+      expect(toldOf('broker-gone')).toHaveLength(5 * death)
+      restarts.announce(TWO)
+      restarts.onDropped(TWO)
+      let exit = () => {}
+      restarts.onGone(TWO, new Promise((resolve) => (exit = resolve)), true)
+      expect(toldOf('broker-gone')).toHaveLength(5 * death)
+      await pause(300)
+      expect(starts).toHaveLength(death - 1)
+      exit()
+      await vi.waitFor(() => expect(starts).toHaveLength(death))
+      // its thread is there again, and dies as well
+    }
+  })
+
   test('is not waited for longer and longer where that was wanted', async () => {
     const { restarts, dead, starts } = makeServer()
     for (let death = 1; death <= 4; death++) {
