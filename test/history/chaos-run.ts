@@ -16,6 +16,8 @@ export interface ChaosOptions {
   /** Of the histories; must be there. */
   readonly directory: string
   readonly rounds: number
+  /** Rounds before those, in which nothing is done: how long clients wait on such a machine anyway. None unless given. */
+  readonly calmRounds?: number
   /** Each is done this long after the one before began, or when that is over. The first after as long, and as long quiet at the end. */
   readonly everyMs: number
   /** Does something to the cluster; calls `mark` right before, with a name for it. */
@@ -47,6 +49,10 @@ export interface ChaosResult {
 }
 
 const WARM_UP_MS = 20_000
+/** The mark of a round in which nothing is done. */
+const CALM = 'nothing'
+const isCalm = (name: string) => name === CALM
+const isEvent = (name: string) => name !== CALM
 
 class Workloads {
   readonly kafkajs: KafkajsWorkload | null
@@ -111,6 +117,10 @@ export async function runUnderChaos(options: ChaosOptions): Promise<ChaosResult>
   try {
     const mark = (name: string) => history.write({ kind: 'mark', name, atMs: nowMs() })
     await workloads.warmedUp()
+    for (let round = 0; round < (options.calmRounds ?? 0); round++) {
+      mark(CALM)
+      await sleep(everyMs)
+    }
     let beganMs = nowMs()
     // beside the events, since a rebalance may take longer than they are apart
     let membership = Promise.resolve()
@@ -137,7 +147,7 @@ export async function runUnderChaos(options: ChaosOptions): Promise<ChaosResult>
   const paths = [ownPath, ...(workloads.librdkafka?.historyPaths ?? [])]
   const report = await checkHistoryFiles(paths)
   const source = () => mergeHistories(paths)
-  const gaps = await measureGaps(source, { windowMs: everyMs })
+  const gaps = await measureGaps(source, { windowMs: everyMs, isEvent })
   const byClient: string[] = []
   for (const [client, isThere] of [
     ['js', options.kafkajs],
@@ -145,10 +155,13 @@ export async function runUnderChaos(options: ChaosOptions): Promise<ChaosResult>
   ] as const) {
     if (!isThere) continue
     const isClient = (name: string) => name === client
-    const own = await measureGaps(source, { windowMs: everyMs, isClient })
     const name = client === 'js' ? 'kafkajs' : 'librdkafka'
+    const own = await measureGaps(source, { windowMs: everyMs, isClient, isEvent })
     byClient.push(describeGaps(`${name}, idempotent`, own.idempotent))
     byClient.push(describeGaps(`${name}, plain`, own.plain))
+    if (!options.calmRounds) continue
+    const calm = await measureGaps(source, { windowMs: everyMs, isClient, isEvent: isCalm })
+    byClient.push(describeGaps(`${name}, idempotent, while nothing is done`, calm.idempotent))
   }
   const { errors } = workloads
   const restarts = workloads.kafkajs?.restarts.list() ?? []

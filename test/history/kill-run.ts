@@ -28,6 +28,8 @@ import { runUnderChaos } from './chaos-run.ts'
 import { sleep } from './workload.ts'
 
 const BROKERS = 3
+/** Before the faults: what clients wait for anyway. */
+const CALM_ROUNDS = 20
 const TOPIC = 'kill-run'
 const ORDERS = ['kill', 'pause', 'fail-disk', 'full-disk', 'slow-disk', 'partition'] as const
 const FAULTS = [...ORDERS, 'process', 'directory'] as const
@@ -145,7 +147,7 @@ async function run(directory: string, fault: Fault): Promise<number> {
     await makeTopic(engine.bootstrap)
     const { report, errors, summary } = await runUnderChaos({
       ...{ bootstrap: engine.bootstrap, topic: TOPIC, partitions: Number(options.partitions) },
-      ...{ directory, rounds, everyMs },
+      ...{ directory, rounds, everyMs, calmRounds: Math.min(CALM_ROUNDS, rounds) },
       kafkajs: options.clients.includes('kafkajs'),
       librdkafka: options.clients.includes('librdkafka') && hasLibrdkafka(),
       event: async (mark) => {
