@@ -18,4 +18,10 @@ export const replicaIdOf = (broker: BrokerId, life = 0, generation = 0): number 
 /** When the replica came to its broker. */
 export const generationOf = (replica: number): number => Math.floor(replica / (LIVES * BROKERS))
 
+const lifeOf = (replica: number): number => Math.floor(replica / BROKERS) % LIVES
+
+/** Of two replicas of one broker: `one` was before `other`, and nobody hears of it again. */
+export const isBefore = (one: number, other: number): boolean =>
+  lifeOf(one) < lifeOf(other) || generationOf(one) < generationOf(other)
+
 export const brokerOf = (replica: number): BrokerId => asBrokerId(replica % BROKERS)

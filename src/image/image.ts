@@ -215,6 +215,7 @@ export class MetadataImage implements MetadataView {
 
   mayLack(number: PartitionNumber, broker: BrokerId): boolean {
     if (this.#directories.areFilled || !this.isReplicated(number)) return false
+    if (this.#told.keepsUp(number, broker)) return false
     return this.#directories.mayLack(this.topicOf(number)!.cellId, broker, number)
   }
 
@@ -380,10 +381,9 @@ export class MetadataImage implements MetadataView {
   /** One that is another than `before` has not what its broker's replicas had, whoever may have said so. */
   #onDirectory(now: DirectoryEntry, before: BrokerDirectory | undefined): void {
     if (before === undefined || before.life === now.life) return
-    const isConcerned = (number: PartitionNumber) => this.mayLack(number, now.brokerId)
-    for (const [number, told] of this.#told.withoutReplica(now.brokerId, isConcerned)) {
-      this.#setLeader(number, told)
-    }
+    const { cellId, brokerId } = now
+    const mayLack = (number: PartitionNumber) => this.#directories.mayLack(cellId, brokerId, number)
+    for (const told of this.#told.withoutReplica(brokerId, mayLack)) this.#setLeader(...told)
   }
 
   #emptyOne(): MetadataImage {

@@ -12,9 +12,9 @@ export function likelyLeader(
 ): BrokerId | 0 {
   if (image.isLost(number)) return 0
   const leader = image.leaderOf(number)
-  // whom nobody has named, and who may have an emptied directory, is not who leads
-  const isTold = image.leaderEpochOf(number) > 0
-  if (isTold && leader !== 0 && isAlive(leader)) return leader
   const mayLead = (broker: BrokerId) => isAlive(broker) && !image.mayLack(number, broker)
+  // at epoch 0 nobody has named it: it is who is preferred, or has the only replica yet
+  const isTold = image.leaderEpochOf(number) > 0
+  if (leader !== 0 && (isTold ? isAlive(leader) : mayLead(leader))) return leader
   return image.replicasOf(number).find(mayLead) ?? 0
 }

@@ -19,9 +19,15 @@ export class ToldLeaders {
     return this.#told.get(number)
   }
 
-  /** False where a later epoch is known, or just this. An epoch has one leader, whose last word counts. */
-  note(number: PartitionNumber, told: ToldLeader): boolean {
+  /** The leader that was told of last says that the broker has its replica, and keeps up. */
+  keepsUp(number: PartitionNumber, broker: BrokerId): boolean {
+    return this.#told.get(number)?.isr.includes(broker) === true
+  }
+
+  /** False where a later epoch is known, or just this. An epoch has one leader, whose last word counts; who kept up with it did so when it leads no more. */
+  note(number: PartitionNumber, now: ToldLeader): boolean {
     const known = this.#told.get(number)
+    const told = now.leader === 0 && known !== undefined ? { ...now, isr: known.isr } : now
     if (known !== undefined) {
       if (known.leaderEpoch > told.leaderEpoch || isSame(known, told)) return false
     }

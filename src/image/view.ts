@@ -112,7 +112,7 @@ export interface MetadataView {
   isReplicated(number: PartitionNumber): boolean
   /** Replicas that keep up, as the leader has told; of who was told nothing, all but those that {@link mayLack} it. */
   isrOf(number: PartitionNumber): readonly BrokerId[]
-  /** The broker's directory is another than when the partition was made, and is not known to have what the ones before had: it may have nothing of the partition. */
+  /** The broker's directory is another than when the partition was made, nobody has said that it has all that the ones before had, and no leader that it has this: it may have nothing of the partition. */
   mayLack(number: PartitionNumber, broker: BrokerId): boolean
   /** Of a replicated partition: so few of its replicas are left that nobody can lead it, unless a leader has said that it is. */
   isLost(number: PartitionNumber): boolean

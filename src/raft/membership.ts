@@ -13,6 +13,14 @@ export function majorityEnd(
 
 export const majorityOf = ({ voters }: Configuration): number => (voters.length >> 1) + 1
 
+export const canReachMajority = (
+  configuration: Configuration,
+  unreachable: ReadonlySet<ReplicaId>,
+): boolean => {
+  const there = configuration.voters.filter((voter) => !unreachable.has(voter))
+  return there.length >= majorityOf(configuration)
+}
+
 export type Tally = 'won' | 'lost' | 'open'
 
 /** Of an election: `voteOf` is undefined where nobody has answered. */

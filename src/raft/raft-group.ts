@@ -1,7 +1,7 @@
 import { invariant } from '../base/assert.ts'
 import { FIRST_PATIENCE, FIRST_TERM, firstVoteOf, openingState } from './first-term.ts'
 import { Leadership } from './leadership.ts'
-import { membersOf, whyNotNext } from './membership.ts'
+import { canReachMajority, membersOf, whyNotNext } from './membership.ts'
 import type { Progress } from './progress.ts'
 import type { RaftGroupOptions } from './raft-group-options.ts'
 import { type Agreement, ReplicaLog } from './replica-log.ts'
@@ -140,7 +140,9 @@ export class RaftGroup {
   /** Something is waited for that may never come: call {@link tick} now and then. */
   get needsTicks(): boolean {
     if (this.#leadership !== null) return this.#leadership.needsTicks
-    return this.#mayCampaign && this.#leader === NO_REPLICA
+    if (!this.#mayCampaign || this.#leader !== NO_REPLICA) return false
+    // else an election is lost before it begins, and the host says when that changes
+    return canReachMajority(this.#log.view.configuration, this.#unreachable)
   }
 
   tick(): void {

@@ -128,8 +128,11 @@ export class BrokerRestarts {
     const { isAlive, wiring, start, tell, onBack } = this.#options
     const own = brokerPeer(CELL, broker)
     const others = wiring().threads.filter(({ name, role }) => name !== own && role !== 'flusher')
-    const living = others.filter(({ name }) => isAlive(name))
-    const gone = others.filter(({ name }) => !isAlive(name)).map(({ name }) => name)
+    // one of which it was told that it runs no more has not exited yet
+    const isThere = ({ name, brokerId }: (typeof others)[number]) =>
+      isAlive(name) && (this.#lives.get(asBrokerId(brokerId))?.dropped ?? null) === null
+    const living = others.filter(isThere)
+    const gone = others.filter((thread) => !isThere(thread)).map(({ name }) => name)
     const server = new MessageChannel()
     const channels: ChannelEnd[] = [{ peer: SERVER_PEER, port: server.port2, bell: null }]
     const ports = new Map<PeerName, MessagePort>()

@@ -4,6 +4,7 @@ import { replicaIdOf } from '../../src/base/replica-id.ts'
 import { applyMetadata } from '../../src/image/apply-metadata.ts'
 import type { MetadataEntry } from '../../src/image/entry.ts'
 import { MetadataImage } from '../../src/image/image.ts'
+import { likelyLeader } from '../../src/image/likely-leader.ts'
 import { SNAPSHOT_CHUNK_ENTRIES, snapshotMessages } from '../../src/image/snapshot.ts'
 import { ACME, deleted, formed, tenant, topic, topicId } from './support.ts'
 
@@ -195,6 +196,36 @@ describe('directories of brokers', () => {
       expect(image.leaderOf(number(1))).toBe(3)
     },
   )
+
+  it('that are not known to be filled hide no partition of which a leader has said that they have it', () => {
+    const image = imageOf()
+    const before = [directory(1, 0, 1), directory(2, 0, 1), directory(3, 0, 1)]
+    anew(image, imageOf(...before, replicated(1, 1, [1, 2, 3])))
+    const alive = (...brokers: number[]) =>
+      likelyLeader(image, number(1), (b) => brokers.includes(b))
+    image.apply(directory(2, 1, 2))
+    image.noteLeader(number(1), led(1, 5, 1, 2, 3))
+    image.apply(directory(3, 1, 2))
+    expect(alive(3)).toBe(0)
+    expect(alive(2, 3)).toBe(2)
+    image.noteLeader(number(1), led(1, 5, 1, 2, 3))
+    expect(alive(2, 3)).toBe(2)
+    expect(alive(3)).toBe(3)
+    // who kept up did so when the leader gives up
+    image.noteLeader(number(1), led(0, 5))
+    expect(image.isrOf(number(1))).toEqual([1, 2, 3])
+    expect([image.isLost(number(1)), alive(3)]).toEqual([false, 3])
+  })
+
+  it('leave a partition that gets more replicas with the one that it has, until a leader is told of', () => {
+    const image = imageOf(directory(1, 0, 1), replicated(1, 1, [1, 2]))
+    image.apply({
+      ...{ kind: 'partition-reassigned', tenantId: ACME, topicId: topicId(1), index: 0 },
+      ...{ generation: 1, replicas: [1].map(broker), target: [2, 3, 1].map(broker), leaving: [] },
+      ...{ joined: [], isFirst: true, firstLife: 0 },
+    } as never)
+    expect(likelyLeader(image, number(1), () => true)).toBe(1)
+  })
 
   it('keep their life when only the rack changes', () => {
     const image = imageOf(directory(1, 0, 1), directory(1, 1, 1), replicated(1, 1, [1, 2]))

@@ -97,6 +97,17 @@ describe('a broker whose thread has died', () => {
     }
   })
 
+  test('is gone for one that is started before it has exited', async () => {
+    const { restarts, starts } = makeServer()
+    restarts.announce(asBrokerId(3))
+    restarts.onGone(TWO, Promise.resolve(), true)
+    restarts.onDropped(TWO)
+    await vi.waitFor(() => expect(starts).toHaveLength(1))
+    const { channels, gone } = starts[0]!.ends
+    expect(gone).toEqual(['broker-1-3'])
+    expect(channels.map(({ peer }) => peer)).not.toContain('broker-1-3')
+  })
+
   test('is not waited for longer and longer where that was wanted', async () => {
     const { restarts, dead, starts } = makeServer()
     for (let death = 1; death <= 4; death++) {

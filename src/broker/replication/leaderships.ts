@@ -66,6 +66,13 @@ export class Leaderships {
     }
   }
 
+  /** A front that hears of another directory takes back what it was told of the one before, and may have been told of this one already. */
+  tellAgain(nowMs: number): void {
+    for (const replica of this.#led) {
+      if (replica.group !== null) this.#tell(replica, replica.group, nowMs)
+    }
+  }
+
   /** Now and then, of one that leads: who keeps up, and what its configs ask for. */
   look(replica: Replica, group: ReplicaGroup, nowMs: number): void {
     this.#options.inSync.look(group, nowMs)

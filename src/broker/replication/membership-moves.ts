@@ -1,5 +1,6 @@
 import type { BrokerId } from '../../base/ids.ts'
-import { brokerOf } from '../../base/replica-id.ts'
+import { brokerOf, isBefore } from '../../base/replica-id.ts'
+import { membersOf } from '../../raft/membership.ts'
 import type { Position, ReplicaId } from '../../raft/types.ts'
 import { nextConfiguration } from './next-configuration.ts'
 import type { ReplicaGroup } from './replica-group.ts'
@@ -15,7 +16,10 @@ export function moveMembership(
   currentIdOf: (broker: BrokerId) => ReplicaId,
   caughtUpTo: Position = raft.commit,
 ): boolean {
-  const isOfThePast = (replica: ReplicaId) => currentIdOf(brokerOf(replica)) !== replica
+  const isOfThePast = (replica: ReplicaId) => isBefore(replica, currentIdOf(brokerOf(replica)))
+  const isNewer = (replica: ReplicaId) => isBefore(currentIdOf(brokerOf(replica)), replica)
+  // the image here is older than what has been done by it elsewhere
+  if (membersOf(raft.configuration).some(isNewer)) return false
   for (const voter of raft.configuration.voters) {
     const isHeard = voter !== raft.id && !raft.unreachable.has(voter)
     if (isHeard && isOfThePast(voter)) raft.setReachable(voter, false)

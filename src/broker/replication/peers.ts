@@ -14,6 +14,8 @@ export interface PeersOptions {
   readonly host: RaftHost
   /** What was begun with that one is over. */
   readonly onGone: (broker: BrokerId) => void
+  /** A peer's directory is another. */
+  readonly onLife: () => void
   /** Who keeps up may be others. */
   readonly onChange: () => void
 }
@@ -83,8 +85,10 @@ export class Peers {
     for (const { broker } of links) {
       const life = image.brokerDirectory(cellId, broker)?.life
       if (life === undefined || life === this.#lives.get(broker)) continue
+      const isFirst = !this.#lives.has(broker)
       this.#lives.set(broker, life)
       host.lifeChanged(broker)
+      if (!isFirst) this.#options.onLife()
     }
   }
 

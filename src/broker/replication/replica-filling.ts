@@ -42,8 +42,22 @@ interface Asked {
   askedAtMs: number
 }
 
-/** Partition numbers gone through in a turn. */
-const SCANNED_PER_TURN = 256
+/** Nobody was found to lead it. */
+interface Leaderless {
+  /** So often; asked for in vain for as long as the others are is twice. */
+  tries: number
+  /** Not before. */
+  nextAtMs: number
+  /** With what comes of the last try. */
+  isAsked: boolean
+}
+
+const leaderless = (tries: number, nextAtMs: number): Leaderless => ({
+  ...{ tries, nextAtMs, isAsked: false },
+})
+
+/** Partition numbers gone through in a turn: of each that is here a directory is looked at. */
+const SCANNED_PER_TURN = 64
 const LOOK_EVERY_MS = 100
 /** Groups opened at each look, to see whether they lack anything. */
 const OPENED_PER_LOOK = 16
@@ -52,16 +66,21 @@ const ASKED_MAX = 64
 const ASK_AGAIN_MS = 2_000
 /** Without a leader for so long, it makes room for others. */
 const LEADERLESS_AFTER_MS = 10_000
-/** And is tried again so often, with so many others at each look. */
+/** And is tried again after so long, twice as long each time, with so many others at each look; each keeps a group awake for a while. */
 const LEADERLESS_AGAIN_MS = 5_000
+const LEADERLESS_AGAIN_MAX_MS = 300_000
 const LEADERLESS_PER_LOOK = 8
+/** A group that was woken and can elect a leader has one by then. */
+const LED_AFTER_MS = 2_000
+/** Of them, those looked at whether their time has come. */
+const LEADERLESS_LOOKS = 64
 /** Partitions named in the log as lost, of each life. */
 const NAMED_MAX = 10
 
 const FILLING = 'Another directory than before: its replicas are filled anew by the other brokers'
 const FILLED = 'The directory has all replicas again that the one before it had'
 const LOST =
-  'Too few replicas of a partition are left to elect a leader, as the directories of the others were emptied before they had been filled again: what it holds is not served any more, and the topic is to be deleted'
+  'Nobody leads a partition though all its brokers are there: the directories of most of them were emptied before they had been filled again, and what the rest holds is not served'
 
 /**
  * A broker whose directory is another than before has its replicas filled anew, whether anybody uses them or not: it asks those that hold a partition
@@ -78,12 +97,12 @@ export class ReplicaFilling {
   #unchecked: PartitionNumber[] = []
   #lacking: PartitionNumber[] = []
   readonly #asked = new Map<PartitionNumber, Asked>()
-  /** Nobody was found to lead them: when they were tried last, the longest ago first. */
-  readonly #leaderless = new Map<PartitionNumber, number>()
+  /** Of so many replicas the directories were emptied that there may be no leader, or none was found: in the way of none that can be filled. */
+  readonly #leaderless = new Map<PartitionNumber, Leaderless>()
   /** Others are to wake them with this look. */
   #toAsk: PartitionNumber[] = []
   #filled = 0
-  #named = 0
+  readonly #named = new Set<PartitionNumber>()
   #lookAtMs = 0
   #confirmAtMs = 0
   #told = '0 0'
@@ -96,6 +115,20 @@ export class ReplicaFilling {
   get nextTimerAtMs(): number {
     if (this.#directoryId === null) return Number.POSITIVE_INFINITY
     return this.#isScanned ? this.#lookAtMs : 0
+  }
+
+  /** It has something of the partition, as far as its own files tell: others that lack it may ask for that. */
+  mayHelp({ number, group }: Replica): boolean {
+    const { image, brokerId } = this.#options
+    return !image.mayLack(number, brokerId) || group !== null || this.#hasFiles(number)
+  }
+
+  /** Other brokers can be reached than before: what had no leader may find one. */
+  onReachability(): void {
+    for (const one of this.#leaderless.values()) {
+      one.nextAtMs = 0
+      one.isAsked = false
+    }
   }
 
   doWork(nowMs: number): number {
@@ -131,7 +164,7 @@ export class ReplicaFilling {
     this.#asked.clear()
     this.#leaderless.clear()
     this.#filled = 0
-    this.#named = 0
+    this.#named.clear()
     this.#confirmAtMs = 0
   }
 
@@ -161,6 +194,7 @@ export class ReplicaFilling {
       const number = this.#nextNumber as PartitionNumber
       if (!this.#isHere(number)) continue
       if (this.#hasFiles(number)) this.#unchecked.push(number)
+      else if (image.isLost(number)) this.#leaderless.set(number, leaderless(0, 0))
       else this.#lacking.push(number)
     }
     return 1
@@ -203,25 +237,40 @@ export class ReplicaFilling {
       } else if (this.#isLed(number)) asked.ledAtMs = nowMs
       else if (nowMs - asked.ledAtMs >= LEADERLESS_AFTER_MS) {
         this.#asked.delete(number)
-        this.#leaderless.set(number, nowMs)
-        this.#nameLost(number)
+        this.#leaderless.set(number, leaderless(2, nowMs + LEADERLESS_AGAIN_MS))
       }
     }
   }
 
   #lookAtLeaderless(nowMs: number): void {
-    let looks = LEADERLESS_PER_LOOK
-    for (const [number, triedAtMs] of this.#leaderless) {
-      if (looks-- === 0 || nowMs - triedAtMs < LEADERLESS_AGAIN_MS) return
+    let tries = LEADERLESS_PER_LOOK
+    let looks = Math.min(LEADERLESS_LOOKS, this.#leaderless.size)
+    for (const [number, one] of this.#leaderless) {
+      if (looks-- === 0) return
       this.#leaderless.delete(number)
       if (!this.#isHere(number)) continue
-      if (this.#isFilled(number)) this.#filled++
+      if (nowMs < one.nextAtMs || tries === 0) this.#leaderless.set(number, one)
+      else if (this.#isFilled(number)) this.#filled++
       else if (this.#isLed(number)) this.#add(number, true, nowMs)
       else {
-        this.#leaderless.set(number, nowMs)
-        this.#toAsk.push(number)
+        tries--
+        this.#tryAgain(number, one, nowMs)
       }
     }
+  }
+
+  /** At the back of those that wait: others are asked, or it is seen that this was in vain. */
+  #tryAgain(number: PartitionNumber, one: Leaderless, nowMs: number): void {
+    this.#leaderless.set(number, one)
+    one.isAsked = !one.isAsked
+    if (one.isAsked) {
+      this.#toAsk.push(number)
+      one.nextAtMs = nowMs + LED_AFTER_MS
+      return
+    }
+    if (++one.tries > 1) this.#nameLost(number)
+    const pauseMs = LEADERLESS_AGAIN_MS * 2 ** (one.tries - 1)
+    one.nextAtMs = nowMs + Math.min(LEADERLESS_AGAIN_MAX_MS, pauseMs)
   }
 
   /** As many more as others may be asked for at a time. */
@@ -298,21 +347,26 @@ export class ReplicaFilling {
 
   #tell(): void {
     const { control, brokerId } = this.#options
-    const [left, leaderless] = [this.#left, this.#leaderless.size]
-    const told = `${left} ${leaderless}`
+    const left = this.#left
+    let lost = 0
+    for (const { tries } of this.#leaderless.values()) if (tries > 1) lost++
+    const told = `${left} ${lost}`
     if (told === this.#told) return
     this.#told = told
-    control.post(SERVER_PEER, { kind: 'filling', brokerId, left, leaderless })
+    control.post(SERVER_PEER, { kind: 'filling', brokerId, left, leaderless: lost })
   }
 
+  /** Where a broker is away, it may be what is missing. */
   #nameLost(number: PartitionNumber): void {
-    const { image } = this.#options
-    if (!image.isLost(number) || this.#named >= NAMED_MAX) return
-    this.#named++
+    const { image, brokerId, isReachable } = this.#options
+    if (this.#named.size >= NAMED_MAX || this.#named.has(number) || !image.isLost(number)) return
+    const others = image.holdersOf(number).filter((broker) => broker !== brokerId)
+    if (!others.every(isReachable)) return
+    this.#named.add(number)
     const { topic, index } = image.partition(number)!
     this.#log('error', LOST, {
       ...{ tenantId: topic.tenantId, topic: topic.name, partition: index },
-      more: this.#named === NAMED_MAX ? 'others are not named' : undefined,
+      more: this.#named.size === NAMED_MAX ? 'others are not named' : undefined,
     })
   }
 

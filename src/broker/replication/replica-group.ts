@@ -6,7 +6,7 @@ import { type AppendPlace, NO_PLACE } from '../../link/raft-messages.ts'
 import type { ControlEntries } from '../../log/control-entries.ts'
 import type { DeleteRecordsDone } from '../../log/log-start.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
-import { membersOf } from '../../raft/membership.ts'
+import { canReachMajority, membersOf } from '../../raft/membership.ts'
 import { RaftGroup } from '../../raft/raft-group.ts'
 import {
   type Configuration,
@@ -185,7 +185,10 @@ export class ReplicaGroup {
       this.#isChanging ||
       this.#promises.areWaiting ||
       this.#deletes.length > 0
-    if (isBusy || raft.needsTicks || raft.commit !== raft.end) return false
+    if (isBusy || raft.needsTicks) return false
+    // nobody can lead it: whoever has more, or asks for it, opens it again
+    if (!canReachMajority(raft.configuration, raft.unreachable)) return raft.role !== Role.LEADER
+    if (raft.commit !== raft.end) return false
     if (raft.role !== Role.LEADER) return raft.leader !== NO_REPLICA
     // one that cannot be reached now is owed what it lacks
     return membersOf(raft.configuration).every(

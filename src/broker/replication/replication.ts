@@ -1,5 +1,5 @@
 import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
-import { brokerOf } from '../../base/replica-id.ts'
+import { brokerOf, isBefore } from '../../base/replica-id.ts'
 import type { BrokerDirectory, MetadataView } from '../../image/view.ts'
 import type { BeatSource } from '../../link/broker-liveness.ts'
 import type { ControlPort, PeerName } from '../../link/ports.ts'
@@ -140,7 +140,7 @@ export class Replication {
           : null,
       directoryOf: (number, broker) => this.#opening.directoryOf(number, broker),
       isOfThePast: (number, replica) =>
-        this.#opening.currentIdOf(number, brokerOf(replica)) !== replica,
+        isBefore(replica, this.#opening.currentIdOf(number, brokerOf(replica))),
       takeBuffer: options.takeBuffer,
       throttle: new CopyThrottle({
         ...options,
@@ -153,9 +153,7 @@ export class Replication {
       },
       onLeadership: (group) => this.#onChanged(group),
       onCommit: (group) => this.#onCommit(group),
-      onBroken: ({ message }) => {
-        this.#broken = message
-      },
+      onBroken: ({ message }) => void (this.#broken = message),
       onUnopened: (number, reason) => this.#onFailed(number, reason),
       onFailed: ({ partition }, reason) => this.#onFailed(partition, reason),
     })
@@ -169,8 +167,14 @@ export class Replication {
     this.#peers = new Peers({
       ...{ ...options, host: this.#host },
       onGone: (broker) => this.#preferred.gone(broker),
-      onChange: () => this.#leaderships.onReachability(this.#nowMs),
+      onLife: () => this.#leaderships.tellAgain(this.#nowMs),
+      onChange: () => this.#onReachability(),
     })
+  }
+
+  #onReachability(): void {
+    this.#leaderships.onReachability(this.#nowMs)
+    this.#filling.onReachability()
   }
 
   #newMetadata(options: ReplicationOptions): MetadataGroup | null {
@@ -214,7 +218,7 @@ export class Replication {
     const sweepAtMs = isSwept ? this.#sweepAtMs : Number.POSITIVE_INFINITY
     if (!this.#wakeRequests.isEmpty) return 0
     return Math.min(
-      this.#filling.nextTimerAtMs,
+      this.#isStopped ? Number.POSITIVE_INFINITY : this.#filling.nextTimerAtMs,
       this.#host.nextTimerAtMs,
       sweepAtMs,
       this.#moveAtMs,
@@ -257,8 +261,9 @@ export class Replication {
       this.#sweep()
     }
     this.#stepping.look(nowMs)
-    for (const replica of this.#moving) this.#move(replica)
-    this.#moveAtMs = this.#moving.size > 0 ? nowMs + MOVE_EVERY_MS : Number.POSITIVE_INFINITY
+    let isHeld = true
+    for (const replica of this.#moving) if (!this.#move(replica)) isHeld = false
+    this.#moveAtMs = isHeld ? Number.POSITIVE_INFINITY : nowMs + MOVE_EVERY_MS
     work += this.#replicaMoves.doWork(nowMs)
     if (!this.#isStopped) work += this.#filling.doWork(nowMs)
     work += this.#wakeSome(nowMs)
@@ -362,7 +367,8 @@ export class Replication {
     for (const number of numbers) {
       const isHere = image.isReplicated(number) && image.holdersOf(number).includes(brokerId)
       const replica = isHere && !this.#isStopped ? table.admit(number) : undefined
-      if (replica?.isReplicated !== true) continue
+      // what this broker lacks itself is no help
+      if (replica?.isReplicated !== true || !this.#filling.mayHelp(replica)) continue
       table.touch(replica, nowMs)
       if (this.lead(replica) === ProduceReason.NONE) this.#moving.add(replica)
     }
@@ -466,18 +472,15 @@ export class Replication {
     }
   }
 
-  #move(replica: Replica): void {
+  /** False: it goes on by itself, and may be done the next moment. True: it is done, or waits for somebody who cannot be reached. */
+  #move(replica: Replica): boolean {
     const { group } = replica
     const wanted = this.#opening.wantedIds(replica.number)
-    if (group === null || wanted.length === 0) {
-      this.#moving.delete(replica)
-      return
-    }
+    if (group === null || wanted.length === 0) return this.#moving.delete(replica)
     if (isSettled(group, wanted)) {
-      if (!this.#replicaMoves.settled(replica, group)) return
-      this.#moving.delete(replica)
+      if (!this.#replicaMoves.settled(replica, group)) return false
       this.#leaderships.look(replica, group, this.#nowMs)
-      return
+      return this.#moving.delete(replica)
     }
     this.#host.guard(group, () => {
       const currentIdOf = (broker: BrokerId) => this.#opening.currentIdOf(replica.number, broker)
@@ -487,6 +490,7 @@ export class Replication {
       // it may have found out that it has no majority
       if (isStep || group.raft.role !== role) this.#host.touch(group)
     })
+    return wanted.some((id) => group.raft.unreachable.has(id))
   }
 }
 

@@ -142,7 +142,7 @@ describe('a directory that was emptied', () => {
     agents.run(12_000)
     expect(server(agents).at(-1)).toMatchObject({ left: 10, leaderless: 10 })
     // one copy of two is left: that may be all there is
-    expect(logged(agents, /Too few replicas/)).toEqual([])
+    expect(logged(agents, /Nobody leads a partition/)).toEqual([])
     agents.start(one)
     agents.start(three)
     agents.runUntil('it is filled', () => isFilled(agents, 2), 12_000)
@@ -152,13 +152,38 @@ describe('a directory that was emptied', () => {
 })
 
 describe('two directories of three that were emptied', () => {
+  it('leave what nobody can lead, which holds up nothing else, and whose rest sleeps again', () => {
+    const agents = new Agents({ brokers: 4, settings: { dehydrateAfterMs: 1_000 } })
+    const good = agents.createTopic({ partitions: 12, replicas: [1, 2, 4] })
+    agents.createTopic({ partitions: 200, replicas: [1, 2, 3] })
+    const { front } = agents.node(1)
+    for (let number = 1; number <= 212; number++)
+      front.produce(number as never, idempotentBatch(1, 0))
+    agents.runUntil('all are led', () => agents.leaders.size === 212, 20_000)
+    agents.runUntil('all sleep', () => asleep(agents), 30_000)
+    const [one, two, three] = agents.nodes as [Node, Node, Node]
+    lose(agents, two, three)
+    const seen = new Set<PartitionNumber>()
+    agents.runUntil('what can be filled is', () => {
+      for (const number of good) if (agents.logOf(two, number) !== null) seen.add(number)
+      return seen.size === good.length
+    })
+    agents.run(60_000)
+    expect(server(agents).findLast(({ brokerId }) => brokerId === 2)).toMatchObject({
+      ...{ left: 200, leaderless: 200 },
+    })
+    // tried ever more seldom, and by one that has something of it
+    expect(one.agent.openLogs).toBeLessThan(60)
+    expect(two.agent.openLogs).toBeLessThan(60)
+  }, 120_000)
+
   it('leave what nobody can lead: a few are named, all are counted, and the others are filled', () => {
     const { agents } = quiet(12, 4, [1, 2, 3])
     agents.createTopic({ partitions: 5, replicas: [1, 2, 4] })
     const [, two, three] = agents.nodes as [Node, Node, Node, Node]
     lose(agents, two, three)
     agents.run(12_000)
-    const lost = logged(agents, /Too few replicas/)
+    const lost = logged(agents, /Nobody leads a partition/)
     expect(lost.filter(({ fields }) => fields.broker === 2)).toHaveLength(10)
     expect(lost[0]).toMatchObject({ level: 'error', fields: { topic: 'topic-1' } })
     const said = server(agents)
