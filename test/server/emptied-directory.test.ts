@@ -68,8 +68,8 @@ async function readAll(topic: string, count: number): Promise<string[]> {
 }
 
 test('a broker’s directory is filled anew though nobody uses the partitions, and then the next may go', async () => {
-  const written = 120
-  const quiet = 30
+  const written = 60
+  const quiet = 20
   let looked = 0
   await start(3)
   await makeTopic('written', written)
