@@ -3,9 +3,11 @@ import { DiskError } from '../log/disk.ts'
 import type { LogEnvironment } from '../log/environment.ts'
 
 interface Removal {
-  /** null: unknown, the directory was found on disk. */
+  /** null: its topic is gone, and with it what was kept under its number. */
   readonly number: PartitionNumber | null
   readonly directory: string
+  /** It was come upon, and nobody said that it is to go. */
+  isFound: boolean
   names: string[] | null
   /** Some of it may be gone already. */
   isBegun: boolean
@@ -14,8 +16,10 @@ interface Removal {
 export interface DirectoryRemoverOptions {
   /** Files that are removed in a turn. */
   readonly perTurn: number
-  /** Whether nothing names a directory that was found on disk: asked again when its turn has come. */
+  /** Whether nothing names a directory that was found: asked again when its turn has come. */
   readonly isOrphan: (directory: string) => boolean
+  /** Term and vote of a replica that was found, before its files go. */
+  readonly forget: (number: PartitionNumber) => void
 }
 
 const RETRY_MS = 5_000
@@ -28,8 +32,8 @@ export class DirectoryRemover {
   readonly #environment: LogEnvironment
   readonly #options: DirectoryRemoverOptions
   readonly #queue: Removal[] = []
-  /** Whose files are gone, while a power cut may bring back what the recovery points said of them: another replica there would be taken for a damaged one. */
-  readonly #leaving = new Set<string>()
+  /** By directory: those that wait, and those whose files are gone while a power cut may bring back what the recovery points said of them. Another replica there would be taken for a damaged one. */
+  readonly #removals = new Map<string, Removal>()
   #notBeforeMs = 0
 
   constructor(environment: LogEnvironment, options: DirectoryRemoverOptions) {
@@ -47,19 +51,34 @@ export class DirectoryRemover {
   }
 
   has(directory: string): boolean {
-    if (this.#leaving.has(directory)) return true
-    return this.#queue.some((removal) => removal.directory === directory)
+    return this.#removals.has(directory)
   }
 
-  add(number: PartitionNumber | null, directory: string): void {
-    this.#queue.push({ number, directory, names: null, isBegun: false })
+  /** Its topic was deleted, or it was moved away. */
+  add(number: PartitionNumber, directory: string): void {
+    this.#put(number, directory, false)
+  }
+
+  /** It was come upon, on disk or in the recovery points. */
+  addFound(number: PartitionNumber | null, directory: string): void {
+    this.#put(number, directory, true)
+  }
+
+  #put(number: PartitionNumber | null, directory: string, isFound: boolean): void {
+    const known = this.#removals.get(directory)
+    if (known === undefined) {
+      const removal = { number, directory, isFound, names: null, isBegun: false }
+      this.#removals.set(directory, removal)
+      this.#queue.push(removal)
+    } else if (!isFound) known.isFound = false
   }
 
   doWork(nowMs: number): number {
     const removal = this.#queue[0]
     if (removal === undefined || nowMs < this.#notBeforeMs) return 0
-    if (this.#isNeeded(removal)) {
+    if (!this.#isDue(removal)) {
       this.#queue.shift()
+      this.#removals.delete(removal.directory)
       return 1
     }
     try {
@@ -75,8 +94,13 @@ export class DirectoryRemover {
   }
 
   /** What has been begun is finished: a replica must not come up with half of its files. */
-  #isNeeded({ number, directory, isBegun }: Removal): boolean {
-    return number === null && !isBegun && !this.#options.isOrphan(directory)
+  #isDue(removal: Removal): boolean {
+    const { number, directory, isFound, isBegun } = removal
+    if (!isFound || isBegun) return true
+    if (!this.#options.isOrphan(directory)) return false
+    removal.isBegun = true
+    if (number !== null) this.#options.forget(number)
+    return true
   }
 
   /** True when the directory is gone. */
@@ -92,9 +116,8 @@ export class DirectoryRemover {
     if (removal.names.length > 0) return false
     const { directory, number } = removal
     disk.removeDirectory(directory)
-    if (number === null) return true
-    this.#leaving.add(directory)
-    recoveryPoints.removeDurably(number, () => this.#leaving.delete(directory))
+    if (number === null) this.#removals.delete(directory)
+    else recoveryPoints.removeDurably(number, () => this.#removals.delete(directory))
     return true
   }
 

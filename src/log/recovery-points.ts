@@ -112,6 +112,11 @@ export class RecoveryPoints {
     }
   }
 
+  /** Partitions that are named, clean or not. */
+  partitions(): number[] {
+    return [...this.#known.keys()]
+  }
+
   /** Partitions that are named as not clean: those worth opening soon after a start. */
   dirtyPartitions(): number[] {
     const isOpen = (state: State) => state === 'dirty' || state === 'suspect'

@@ -2,6 +2,8 @@ import { expect, it } from 'vitest'
 import { DirectoryRemover } from '../../src/broker/directory-remover.ts'
 import { append, batchOf, PARTITION, ROOT, simulated } from '../log/support.ts'
 
+const OPTIONS = { perTurn: 64, isOrphan: () => false, forget: () => {} }
+
 it('a replica that is moved away and back is not taken for damaged, whenever the power goes', () => {
   for (let seed = 1; seed <= 40; seed++) {
     const { broker, disk, flusher } = simulated(false)
@@ -17,7 +19,7 @@ it('a replica that is moved away and back is not taken for damaged, whenever the
     for (const name of disk.list(ROOT)) {
       if (name.startsWith('recovery-points')) disk.flush(`${ROOT}/${name}`)
     }
-    const remover = new DirectoryRemover(broker.environment, { perTurn: 64, isOrphan: () => false })
+    const remover = new DirectoryRemover(broker.environment, OPTIONS)
     remover.add(PARTITION, log.directory)
     for (let now = 0; remover.pending > 0; now++) remover.doWork(now)
     expect([disk.list(log.directory), remover.has(log.directory)]).toEqual([[], true])
