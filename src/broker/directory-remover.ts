@@ -18,6 +18,8 @@ export interface DirectoryRemoverOptions {
   readonly perTurn: number
   /** Whether nothing names a directory that was found: asked again when its turn has come. */
   readonly isOrphan: (directory: string) => boolean
+  /** Another replica of that partition may come here: its topic is still there. */
+  readonly mayReturn: (number: PartitionNumber) => boolean
   /** Term and vote of a replica that was found, before its files go. */
   readonly forget: (number: PartitionNumber) => void
 }
@@ -34,6 +36,7 @@ export class DirectoryRemover {
   readonly #queue: Removal[] = []
   /** By directory: those that wait, and those whose files are gone while a power cut may bring back what the recovery points said of them. Another replica there would be taken for a damaged one. */
   readonly #removals = new Map<string, Removal>()
+  #nowMs = 0
   #notBeforeMs = 0
 
   constructor(environment: LogEnvironment, options: DirectoryRemoverOptions) {
@@ -74,6 +77,7 @@ export class DirectoryRemover {
   }
 
   doWork(nowMs: number): number {
+    this.#nowMs = nowMs
     const removal = this.#queue[0]
     if (removal === undefined || nowMs < this.#notBeforeMs) return 0
     if (!this.#isDue(removal)) {
@@ -86,9 +90,8 @@ export class DirectoryRemover {
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#environment.logger.log('warn', `A deleted topic's files stay for now: ${error.message}`)
-      this.#notBeforeMs = nowMs + RETRY_MS
-      removal.names = null
-      this.#queue.push(this.#queue.shift()!)
+      this.#queue.shift()
+      this.#retry(removal)
     }
     return 1
   }
@@ -116,9 +119,30 @@ export class DirectoryRemover {
     if (removal.names.length > 0) return false
     const { directory, number } = removal
     disk.removeDirectory(directory)
-    if (number === null) this.#removals.delete(directory)
-    else recoveryPoints.removeDurably(number, () => this.#removals.delete(directory))
+    if (number !== null && this.#options.mayReturn(number)) {
+      recoveryPoints.removeDurably(number, (failed) => this.#onForgotten(removal, failed))
+      return true
+    }
+    // a number never comes back: nobody need wait for a flush
+    if (number !== null) recoveryPoints.remove(number)
+    this.#removals.delete(directory)
     return true
+  }
+
+  #onForgotten(removal: Removal, failed: DiskError | null): void {
+    if (failed === null) {
+      this.#removals.delete(removal.directory)
+      return
+    }
+    const why = `A replica that was moved away cannot come back for now: ${failed.message}`
+    this.#environment.logger.log('warn', why, { directory: removal.directory })
+    this.#retry(removal)
+  }
+
+  #retry(removal: Removal): void {
+    this.#notBeforeMs = this.#nowMs + RETRY_MS
+    removal.names = null
+    this.#queue.push(removal)
   }
 
   #removeFile(path: string): void {

@@ -59,6 +59,7 @@ export class Maintenance {
     this.#remover = new DirectoryRemover(environment, {
       perTurn: settings.removalsPerTurn,
       isOrphan: (directory) => this.#orphans.isOrphan(directory),
+      mayReturn: (number) => image.topicOf(number) !== undefined,
       forget: options.forget,
     })
     const found: OrphanFound = (directory, number) => this.#onOrphan(directory, number)
