@@ -256,6 +256,26 @@ describe('replicas that move', () => {
     expectOn([1, 2, 3])
   })
 
+  it.each([
+    ['lived', false],
+    ['was away', true],
+  ])('come back to a broker that %s when they went, and died when they were gone', (_, isAway) => {
+    const { agents, mover, turn, turnUntil, isMoved, expectOn } = world({ replicas: [1, 2, 3] })
+    turn(100)
+    const two = agents.node(2)
+    if (isAway) agents.kill(two)
+    mover.move('topic-1', [1, 4, 3])
+    turnUntil('2 has made room for 4', () => isMoved([1, 4, 3]))
+    if (isAway) agents.start(two)
+    turnUntil('it is gone there', () => !agents.disk.exists(agents.directory(two, 1)))
+    agents.kill(two)
+    mover.move('topic-1', [1, 2, 3])
+    turn(100)
+    agents.start(two)
+    turnUntil('it is moved back', () => isMoved([1, 2, 3]))
+    expectOn([1, 2, 3])
+  })
+
   it('come back where only the recovery points still told of them', () => {
     const { agents, mover, turn, turnUntil, isMoved, expectOn } = world({ replicas: [1, 2, 3] })
     turn(100)
