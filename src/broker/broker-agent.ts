@@ -185,7 +185,8 @@ export class BrokerAgent {
     const flushesPending = () => options.flush.pending
     const shared = { image, isImageCurrent, partitions, settings: this.#settings, flushesPending }
     this.#questions = new Questions({ ...options, image, partitions })
-    this.#maintenance = new Maintenance({ ...options, ...shared })
+    const forget = (number: PartitionNumber) => this.#replication.forget(number)
+    this.#maintenance = new Maintenance({ ...options, ...shared, forget })
     this.#follower = new MetadataFollower({
       image,
       cellId,

@@ -3,9 +3,11 @@ import { DiskError } from '../log/disk.ts'
 import type { LogEnvironment } from '../log/environment.ts'
 
 interface Removal {
-  /** null: unknown, the directory was found on disk. */
+  /** null: its topic is gone, and with it what was kept under its number. */
   readonly number: PartitionNumber | null
   readonly directory: string
+  /** It was come upon, and nobody said that it is to go. */
+  isFound: boolean
   names: string[] | null
   /** Some of it may be gone already. */
   isBegun: boolean
@@ -14,8 +16,12 @@ interface Removal {
 export interface DirectoryRemoverOptions {
   /** Files that are removed in a turn. */
   readonly perTurn: number
-  /** Whether nothing names a directory that was found on disk: asked again when its turn has come. */
+  /** Whether nothing names a directory that was found: asked again when its turn has come. */
   readonly isOrphan: (directory: string) => boolean
+  /** Another replica of that partition may come here: its topic is still there. */
+  readonly mayReturn: (number: PartitionNumber) => boolean
+  /** Term and vote of a replica that was found, before its files go. */
+  readonly forget: (number: PartitionNumber) => void
 }
 
 const RETRY_MS = 5_000
@@ -28,8 +34,9 @@ export class DirectoryRemover {
   readonly #environment: LogEnvironment
   readonly #options: DirectoryRemoverOptions
   readonly #queue: Removal[] = []
-  /** Whose files are gone, while a power cut may bring back what the recovery points said of them: another replica there would be taken for a damaged one. */
-  readonly #leaving = new Set<string>()
+  /** By directory: those that wait, and those whose files are gone while a power cut may bring back what the recovery points said of them. Another replica there would be taken for a damaged one. */
+  readonly #removals = new Map<string, Removal>()
+  #nowMs = 0
   #notBeforeMs = 0
 
   constructor(environment: LogEnvironment, options: DirectoryRemoverOptions) {
@@ -47,19 +54,35 @@ export class DirectoryRemover {
   }
 
   has(directory: string): boolean {
-    if (this.#leaving.has(directory)) return true
-    return this.#queue.some((removal) => removal.directory === directory)
+    return this.#removals.has(directory)
   }
 
-  add(number: PartitionNumber | null, directory: string): void {
-    this.#queue.push({ number, directory, names: null, isBegun: false })
+  /** Its topic was deleted, or it was moved away. */
+  add(number: PartitionNumber, directory: string): void {
+    this.#put(number, directory, false)
+  }
+
+  /** It was come upon, on disk or in the recovery points. */
+  addFound(number: PartitionNumber | null, directory: string): void {
+    this.#put(number, directory, true)
+  }
+
+  #put(number: PartitionNumber | null, directory: string, isFound: boolean): void {
+    const known = this.#removals.get(directory)
+    if (known === undefined) {
+      const removal = { number, directory, isFound, names: null, isBegun: false }
+      this.#removals.set(directory, removal)
+      this.#queue.push(removal)
+    } else if (!isFound) known.isFound = false
   }
 
   doWork(nowMs: number): number {
+    this.#nowMs = nowMs
     const removal = this.#queue[0]
     if (removal === undefined || nowMs < this.#notBeforeMs) return 0
-    if (this.#isNeeded(removal)) {
+    if (!this.#isDue(removal)) {
       this.#queue.shift()
+      this.#removals.delete(removal.directory)
       return 1
     }
     try {
@@ -67,16 +90,20 @@ export class DirectoryRemover {
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#environment.logger.log('warn', `A deleted topic's files stay for now: ${error.message}`)
-      this.#notBeforeMs = nowMs + RETRY_MS
-      removal.names = null
-      this.#queue.push(this.#queue.shift()!)
+      this.#queue.shift()
+      this.#retry(removal)
     }
     return 1
   }
 
   /** What has been begun is finished: a replica must not come up with half of its files. */
-  #isNeeded({ number, directory, isBegun }: Removal): boolean {
-    return number === null && !isBegun && !this.#options.isOrphan(directory)
+  #isDue(removal: Removal): boolean {
+    const { number, directory, isFound, isBegun } = removal
+    if (!isFound || isBegun) return true
+    if (!this.#options.isOrphan(directory)) return false
+    removal.isBegun = true
+    if (number !== null) this.#options.forget(number)
+    return true
   }
 
   /** True when the directory is gone. */
@@ -92,10 +119,30 @@ export class DirectoryRemover {
     if (removal.names.length > 0) return false
     const { directory, number } = removal
     disk.removeDirectory(directory)
-    if (number === null) return true
-    this.#leaving.add(directory)
-    recoveryPoints.removeDurably(number, () => this.#leaving.delete(directory))
+    if (number !== null && this.#options.mayReturn(number)) {
+      recoveryPoints.removeDurably(number, (failed) => this.#onForgotten(removal, failed))
+      return true
+    }
+    // a number never comes back: nobody need wait for a flush
+    if (number !== null) recoveryPoints.remove(number)
+    this.#removals.delete(directory)
     return true
+  }
+
+  #onForgotten(removal: Removal, failed: DiskError | null): void {
+    if (failed === null) {
+      this.#removals.delete(removal.directory)
+      return
+    }
+    const why = `A replica that was moved away cannot come back for now: ${failed.message}`
+    this.#environment.logger.log('warn', why, { directory: removal.directory })
+    this.#retry(removal)
+  }
+
+  #retry(removal: Removal): void {
+    this.#notBeforeMs = this.#nowMs + RETRY_MS
+    removal.names = null
+    this.#queue.push(removal)
   }
 
   #removeFile(path: string): void {

@@ -1,4 +1,5 @@
 import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
+import { partitionPath } from '../base/paths.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
 import { DiskError } from '../log/disk.ts'
 import type { LogEnvironment } from '../log/environment.ts'
@@ -7,7 +8,7 @@ import { DirectoryRemover } from './directory-remover.ts'
 import type { LeaderPartitions } from './leader-partitions.ts'
 import { LogCleaner } from './log-cleaner.ts'
 import { METADATA_PARTITION } from './metadata-log.ts'
-import { OrphanSearch } from './orphans.ts'
+import { type OrphanFound, OrphanSearch } from './orphans.ts'
 import type { Replica } from './replica.ts'
 import { RetentionSweep } from './retention-sweep.ts'
 import type { BrokerSettings } from './settings.ts'
@@ -24,11 +25,15 @@ export interface MaintenanceOptions {
   readonly settings: BrokerSettings
   /** Flushes asked for and not answered. */
   readonly flushesPending: () => number
+  /** Term and vote of a replica that is none any more. */
+  readonly forget: (number: PartitionNumber) => void
 }
 
 const TICK_MS = 500
 /** Logs closed or begun to be flushed per tick and turn. */
 const DEHYDRATE_PER_TURN = 16
+/** Entries of the recovery points that the image does not name here, looked at per turn. */
+const FORGET_PER_TURN = 64
 
 /**
  * What a broker does in the gaps, a bounded bit per turn: recovers what a crash left unchecked, removes deleted topics' files,
@@ -41,6 +46,7 @@ export class Maintenance {
   readonly #sweep: RetentionSweep
   readonly #cleaner: LogCleaner
   #toRecover: PartitionNumber[] = []
+  #toForget: PartitionNumber[] = []
   #searching = false
   #tickAtMs = 0
   readonly #gauges: BrokerGauges
@@ -53,10 +59,11 @@ export class Maintenance {
     this.#remover = new DirectoryRemover(environment, {
       perTurn: settings.removalsPerTurn,
       isOrphan: (directory) => this.#orphans.isOrphan(directory),
+      mayReturn: (number) => image.topicOf(number) !== undefined,
+      forget: options.forget,
     })
-    this.#orphans = new OrphanSearch({ disk, root, cellId, brokerId, image }, (directory) =>
-      this.#onOrphan(directory),
-    )
+    const found: OrphanFound = (directory, number) => this.#onOrphan(directory, number)
+    this.#orphans = new OrphanSearch({ disk, root, cellId, brokerId, image }, found)
     this.#gauges = new BrokerGauges(options)
     const periodMs = settings.retentionSweepMs
     this.#sweep = new RetentionSweep({ brokerId, image, table, disk, clock, periodMs })
@@ -101,25 +108,28 @@ export class Maintenance {
 
   /** The image is whole: only now is a directory that it does not name an orphan. */
   onImageWhole(): void {
-    const { environment, image, brokerId } = this.#options
-    const { recoveryPoints, logger } = environment
-    const isHere = (number: PartitionNumber) =>
-      image.topicOf(number) !== undefined &&
-      (!image.isReplicated(number) || image.holdersOf(number).includes(brokerId))
-    const named = (recoveryPoints.dirtyPartitions() as PartitionNumber[]).filter(
-      (number) => number !== METADATA_PARTITION,
+    const { recoveryPoints, logger } = this.#options.environment
+    const dirty = recoveryPoints.dirtyPartitions() as PartitionNumber[]
+    this.#toRecover = dirty.filter(
+      (number) => number !== METADATA_PARTITION && this.#isHere(number),
     )
-    this.#toRecover = named.filter(isHere)
+    const known = recoveryPoints.partitions() as PartitionNumber[]
+    this.#toForget = known.filter(
+      (number) => number !== METADATA_PARTITION && !this.#isHere(number),
+    )
     try {
-      for (const number of named) {
-        if (!isHere(number)) recoveryPoints.remove(number)
-      }
       this.#orphans.begin()
       this.#searching = true
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       logger.log('warn', `Deleted topics' files are not looked for: ${error.message}`)
     }
+  }
+
+  #isHere(number: PartitionNumber): boolean {
+    const { image, brokerId } = this.#options
+    if (image.topicOf(number) === undefined) return false
+    return !image.isReplicated(number) || image.holdersOf(number).includes(brokerId)
   }
 
   doWork(nowMs: number): number {
@@ -175,6 +185,7 @@ export class Maintenance {
 
   #search(): number {
     try {
+      if (this.#toForget.length > 0) return this.#forgetSome()
       const looked = this.#orphans.step()
       this.#searching = looked > 0
       return looked
@@ -185,9 +196,27 @@ export class Maintenance {
     }
   }
 
-  #onOrphan(directory: string): void {
+  /** What the recovery points tell of replicas that are not here, whether their files are or not. Throws DiskError. */
+  #forgetSome(): number {
+    const { environment, image, root, forget } = this.#options
+    for (const number of this.#toForget.splice(-FORGET_PER_TURN)) {
+      if (this.#isHere(number)) continue
+      const partition = image.partition(number)
+      if (partition === undefined) {
+        // its number never comes back: nothing of it need be durable
+        environment.recoveryPoints.remove(number)
+        forget(number)
+      } else {
+        const { topic, index } = partition
+        this.#remover.addFound(number, partitionPath(root, topic.tenantId, topic.topicId, index))
+      }
+    }
+    return 1
+  }
+
+  #onOrphan(directory: string, number: PartitionNumber | null): void {
     const { logger } = this.#options.environment
     logger.log('info', 'Removing a directory that belongs to no topic any more', { directory })
-    this.#remover.add(null, directory)
+    this.#remover.addFound(number, directory)
   }
 }

@@ -1,9 +1,19 @@
-import type { BrokerId, CellId, PartitionIndex, TenantId, TopicId } from '../base/ids.ts'
+import type {
+  BrokerId,
+  CellId,
+  PartitionIndex,
+  PartitionNumber,
+  TenantId,
+  TopicId,
+} from '../base/ids.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
 import type { Disk } from '../log/disk.ts'
 
 const TENANT = /^[0-9a-f]{16}$/
 const PARTITION = /^([0-9a-f]{32})-(\d+)$/
+
+/** `number`: of a replica that is elsewhere now, and may come back; null where the topic is gone. */
+export type OrphanFound = (directory: string, number: PartitionNumber | null) => void
 
 export interface OrphanSearchOptions {
   readonly disk: Disk
@@ -19,10 +29,10 @@ export interface OrphanSearchOptions {
  */
 export class OrphanSearch {
   readonly #options: OrphanSearchOptions
-  readonly #found: (directory: string) => void
+  readonly #found: OrphanFound
   #tenants: string[] = []
 
-  constructor(options: OrphanSearchOptions, found: (directory: string) => void) {
+  constructor(options: OrphanSearchOptions, found: OrphanFound) {
     this.#options = options
     this.#found = found
   }
@@ -40,7 +50,8 @@ export class OrphanSearch {
     const tenantId = tenant as TenantId
     const { disk, root } = this.#options
     for (const name of disk.list(`${root}/${tenant}`)) {
-      if (this.#isOrphan(tenantId, name)) this.#found(`${root}/${tenant}/${name}`)
+      if (!this.#isOrphan(tenantId, name)) continue
+      this.#found(`${root}/${tenant}/${name}`, this.#numberOf(tenantId, name))
     }
     return 1
   }
@@ -49,6 +60,14 @@ export class OrphanSearch {
   isOrphan(directory: string): boolean {
     const [tenant, name] = directory.slice(this.#options.root.length + 1).split('/')
     return this.#isOrphan(tenant as TenantId, name!)
+  }
+
+  #numberOf(tenantId: TenantId, name: string): PartitionNumber | null {
+    const [, topicId, index] = PARTITION.exec(name)!
+    const { cellId, image } = this.#options
+    const topic = image.topicById(tenantId, topicId as TopicId)
+    if (topic?.cellId !== cellId || Number(index) >= topic.partitionCount) return null
+    return topic.numberOf(Number(index) as PartitionIndex)
   }
 
   #isOrphan(tenantId: TenantId, name: string): boolean {

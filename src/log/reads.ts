@@ -32,6 +32,7 @@ import { BatchWalker, shortWalker } from './walk.ts'
 
 /** A log as its readers see it. */
 export interface ReadableLog {
+  readonly directory: string
   readonly segments: readonly Segment[]
   readonly damaged: readonly DamagedRange[]
   readonly epochs: LeaderEpochs
@@ -106,7 +107,12 @@ export function readBatches(
     if (!more) break
     if (end <= offset) continue
     let isFirst = offset > segment.baseOffset
-    if (!isFirst) due = Math.max(due, segment.baseOffset)
+    if (!isFirst) {
+      // what was before the first one was deleted, is a gap, or was set aside
+      const isLost = segment.baseOffset > Math.max(due, log.logStartOffset, gapsTo)
+      if (isLost) throw new DiskError('EBADMSG', segment.log.path, 'read')
+      due = Math.max(due, segment.baseOffset)
+    }
     const start = segment.findBatch(offset, segment.size)?.position ?? segment.size
     const reached = walker.walk(segment.log, start, segment.size, ({ bytes, at, size }) => {
       const base = baseOffsetOf(bytes, at)
@@ -125,6 +131,10 @@ export function readBatches(
       throw new DiskError('EBADMSG', segment.log.path, 'read')
     }
     due = end
+  }
+  // set aside at the end, or all there was
+  if (more && log.damaged.some(({ to }) => to > due)) {
+    throw new DiskError('EBADMSG', log.directory, 'read')
   }
 }
 

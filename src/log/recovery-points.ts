@@ -79,6 +79,12 @@ export class RecoveryPoints {
   /** For the next round. */
   #waiting: Done[] = []
   #generation = 0
+  /** What is before the file that counts, to be removed once that is durable. */
+  #older: readonly number[] = []
+  /** The first that this process has begun, the last that was durable, and the one that is being flushed; 0 for none. */
+  #first = 0
+  #durable = 0
+  #inFlight = 0
   #file: DiskFile | null = null
   #bytes = 0
 
@@ -110,6 +116,11 @@ export class RecoveryPoints {
       powerLoss: state === 'suspect' || state === 'suspectClean',
       wasClean: state === 'clean' || state === 'suspectClean',
     }
+  }
+
+  /** Partitions that are named, clean or not. */
+  partitions(): number[] {
+    return [...this.#known.keys()]
   }
 
   /** Partitions that are named as not clean: those worth opening soon after a start. */
@@ -218,6 +229,7 @@ export class RecoveryPoints {
     if (!this.#isFlushing) this.#flushAll()
   }
 
+  /** After one that failed none begins by itself: whoever asks next begins anew, with another file. */
   #flushAll(): void {
     const waiting = this.#waiting
     this.#waiting = []
@@ -225,7 +237,8 @@ export class RecoveryPoints {
     this.#flushFile((failed) => {
       this.#isFlushing = false
       for (const done of waiting) done(failed)
-      if (this.#waiting.length > 0 && !this.#isFlushing) this.#flushAll()
+      const isBehind = failed === null && this.#durable < this.#generation
+      if ((this.#waiting.length > 0 || isBehind) && !this.#isFlushing) this.#flushAll()
     })
   }
 
@@ -237,18 +250,26 @@ export class RecoveryPoints {
       done(error)
       return
     }
-    const path = this.#path(this.#generation)
+    const generation = this.#generation
+    this.#inFlight = generation
     const end = (failed: DiskError | null) => {
-      // removed is what another, which says all that is known, has followed durably
-      const counts = failed !== null && this.#disk.exists(path)
-      if (counts) this.#isDoubtful = true
-      done(counts ? failed : null)
+      this.#inFlight = 0
+      if (failed === null) this.#becameDurable(generation)
+      else if (generation === this.#generation) this.#isDoubtful = true
+      done(failed)
     }
     const flushNames = (failed: DiskError | null) => {
       if (failed === null) this.#flush.request(this.#root, end, true)
       else end(failed)
     }
-    this.#flush.request(path, flushNames, true)
+    this.#flush.request(this.#path(generation), flushNames, true)
+  }
+
+  #becameDurable(generation: number): void {
+    this.#durable = generation
+    const older = this.#older.filter((one) => one < generation)
+    this.#older = this.#older.filter((one) => one >= generation)
+    this.#removeFiles(older)
   }
 
   /** At the end of a clean stop, after all logs: the file is brought to what is known, and handed to the flusher. */
@@ -370,7 +391,7 @@ export class RecoveryPoints {
     }
   }
 
-  /** Writes a new file with what is known; the older ones go once it is durable. */
+  /** Writes a new file with what is known; the older ones go once it is durable, but for those that never were. */
   #begin(): void {
     this.#disk.mkdirs(this.#root)
     const older = this.#generations()
@@ -400,9 +421,13 @@ export class RecoveryPoints {
     this.#bytes = at
     this.#generation++
     this.#isDoubtful = false
-    this.#makeDurable((failed) => {
-      if (failed === null) this.#removeFiles(older)
-    })
+    this.#first ||= this.#generation
+    // a power cut might have taken them as well: without a flush that succeeds there are no more and more of them
+    const isKept = (one: number) =>
+      one < this.#first || one === this.#durable || one === this.#inFlight
+    this.#older = older.filter(isKept)
+    this.#removeFiles(older.filter((one) => !isKept(one)))
+    if (!this.#isFlushing) this.#flushAll()
   }
 
   /** What cannot be removed is read before newer ones, and tried again with the next file. */

@@ -78,6 +78,7 @@ class Opening {
       recovered = !this.#isClean(last)
       if (recovered) this.#recover()
     } else if (point.writtenOffset > 0 && this.#files.damagedBases.length === 0) {
+      this.#damaged.push({ from: 0, to: point.writtenOffset })
       this.#failure = `no segment is left of a log that was whole to offset ${point.writtenOffset}`
     }
     const told = recovered ? this.#failure : null

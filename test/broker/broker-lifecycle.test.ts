@@ -53,6 +53,27 @@ describe('a deleted topic', () => {
     )
   })
 
+  it('while the broker was away leaves nothing in the recovery points, were it clean or not', () => {
+    const world = new World({ settings: { dehydrateAfterMs: 1_000 } })
+    const [clean] = world.createTopic()
+    world.front.produce(clean!, plainBatch())
+    world.run()
+    world.pass(20_000)
+    const [dirty] = world.createTopic()
+    const [kept] = world.createTopic()
+    for (const partition of [dirty!, kept!]) world.front.produce(partition, plainBatch())
+    world.run()
+    const { recoveryPoints } = world.environment
+    expect(recoveryPoints.partitions().sort()).toEqual([clean, dirty, kept])
+    expect(recoveryPoints.dirtyPartitions()).toEqual([dirty, kept])
+    world.simulated.kill()
+    world.deleteTopic(1)
+    world.deleteTopic(2)
+    const next = world.restart()
+    expect(next.disk.exists(next.directory(1))).toBe(false)
+    expect(next.environment.recoveryPoints.partitions()).toEqual([kept])
+  })
+
   it('is looked for only when the image is whole, and what is not named like ours is left alone', () => {
     const world = new World()
     const [partition] = world.createTopic()

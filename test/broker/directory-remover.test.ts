@@ -2,6 +2,34 @@ import { expect, it } from 'vitest'
 import { DirectoryRemover } from '../../src/broker/directory-remover.ts'
 import { append, batchOf, PARTITION, ROOT, simulated } from '../log/support.ts'
 
+const OPTIONS = {
+  perTurn: 64,
+  isOrphan: () => false,
+  mayReturn: () => true,
+  forget: () => {},
+}
+
+/** A log that was closed clean, and counts of the flushes of the recovery points since. */
+function closed() {
+  const { broker, disk, flusher } = simulated(false)
+  const log = broker.open()
+  append(log, batchOf(['a', 'b']))
+  log.flushAll(() => {})
+  const settle = () => {
+    while (flusher.doWork() > 0);
+  }
+  settle()
+  log.close()
+  settle()
+  const world = { broker, disk, settle, directory: log.directory, flushes: 0, isFailing: false }
+  disk.onOperation = ({ operation, path }) => {
+    if (operation !== 'flush' || !path.includes('recovery-points')) return null
+    world.flushes++
+    return world.isFailing ? { kind: 'error', code: 'EIO' } : null
+  }
+  return world
+}
+
 it('a replica that is moved away and back is not taken for damaged, whenever the power goes', () => {
   for (let seed = 1; seed <= 40; seed++) {
     const { broker, disk, flusher } = simulated(false)
@@ -17,7 +45,7 @@ it('a replica that is moved away and back is not taken for damaged, whenever the
     for (const name of disk.list(ROOT)) {
       if (name.startsWith('recovery-points')) disk.flush(`${ROOT}/${name}`)
     }
-    const remover = new DirectoryRemover(broker.environment, { perTurn: 64, isOrphan: () => false })
+    const remover = new DirectoryRemover(broker.environment, OPTIONS)
     remover.add(PARTITION, log.directory)
     for (let now = 0; remover.pending > 0; now++) remover.doWork(now)
     expect([disk.list(log.directory), remover.has(log.directory)]).toEqual([[], true])
@@ -30,4 +58,61 @@ it('a replica that is moved away and back is not taken for damaged, whenever the
     broker.start()
     expect(broker.open(config).failure).toBe(null)
   }
+})
+
+it('a directory stays taken until what the recovery points said of it is durably gone, however often that fails', () => {
+  const world = closed()
+  const { broker, directory, settle } = world
+  const remover = new DirectoryRemover(broker.environment, OPTIONS)
+  world.isFailing = true
+  remover.add(PARTITION, directory)
+  let nowMs = 0
+  const passTo = (untilMs: number) => {
+    for (; nowMs < untilMs; nowMs += 100) {
+      remover.doWork(nowMs)
+      settle()
+    }
+  }
+  for (let tries = 1; tries <= 4; tries++) {
+    passTo(tries * 5_000)
+    expect([remover.has(directory), world.flushes]).toEqual([true, tries])
+    expect(remover.nextTimerAtMs).toBe(tries * 5_000)
+  }
+  world.isFailing = false
+  passTo(25_000)
+  expect([remover.has(directory), remover.nextTimerAtMs]).toEqual([false, Number.POSITIVE_INFINITY])
+})
+
+it('a deleted topic is taken from the recovery points without a flush', () => {
+  const world = closed()
+  const { broker, directory, settle, disk } = world
+  const remover = new DirectoryRemover(broker.environment, { ...OPTIONS, mayReturn: () => false })
+  remover.add(PARTITION, directory)
+  remover.doWork(0)
+  settle()
+  expect([remover.has(directory), remover.pending, world.flushes]).toEqual([false, 0, 0])
+  expect(broker.environment.recoveryPoints.partitions()).toEqual([])
+  expect(disk.exists(directory)).toBe(false)
+})
+
+it('what was found is asked about once more, and what its replica has voted is forgotten before its files go', () => {
+  const { broker, directory, disk, settle } = closed()
+  const forgotten: [number, boolean][] = []
+  let isOrphan = false
+  const remover = new DirectoryRemover(broker.environment, {
+    ...OPTIONS,
+    isOrphan: () => isOrphan,
+    forget: (number) => forgotten.push([number, disk.list(directory).length > 0]),
+  })
+  remover.addFound(PARTITION, directory)
+  remover.doWork(0)
+  expect([remover.has(directory), forgotten, disk.exists(directory)]).toEqual([false, [], true])
+  isOrphan = true
+  remover.addFound(PARTITION, directory)
+  remover.addFound(PARTITION, directory)
+  expect(remover.pending).toBe(1)
+  remover.doWork(0)
+  expect([forgotten, disk.exists(directory)]).toEqual([[[PARTITION, true]], false])
+  settle()
+  expect([remover.has(directory), remover.pending]).toEqual([false, 0])
 })

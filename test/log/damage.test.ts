@@ -75,6 +75,74 @@ describe('damage', () => {
     }
   })
 
+  it.each([0, 1, 2])(
+    'by which segment %i is set aside is an error for who reads the log itself',
+    (which) => {
+      const { disk, flusher, broker, log } = written()
+      const { baseOffset } = log.segments[which]!
+      const next = log.segments[which + 1]!.baseOffset
+      disk.flipBit(log.segments[which]!.path('.log'), 150, 3)
+      disk.kill()
+      flusher.forget()
+      broker.start()
+      const again = broker.open(SEGMENTS)
+      expect(again.segments.some((segment) => segment.baseOffset === baseOffset)).toBe(false)
+      const readFrom = (offset: number) => {
+        const read: number[] = []
+        try {
+          again.readBatches(offset, (bytes, from) => {
+            read.push(baseOffsetOf(bytes, from))
+            return true
+          })
+        } catch (error) {
+          if (!(error instanceof DiskError)) throw error
+          return { code: error.code, read }
+        }
+        return { code: null, read }
+      }
+      const before = Array.from({ length: baseOffset }, (_, i) => i)
+      expect(readFrom(0)).toEqual({ code: 'EBADMSG', read: before })
+      for (let offset = baseOffset; offset < next; offset++) {
+        expect(readFrom(offset), `from ${offset}`).toEqual({ code: 'EBADMSG', read: [] })
+      }
+      expect(readFrom(next).code).toBe(null)
+      expect(readFrom(next).read.at(-1)).toBe(11)
+    },
+  )
+
+  it('by which the only segment is set aside is no empty log', () => {
+    const { disk, flusher, broker } = simulated(false)
+    const log = broker.open()
+    for (let i = 0; i < 3; i++) append(log, batchOf([`${i}`.padEnd(200, '.')]))
+    disk.flipBit(log.segments[0]!.path('.log'), 150, 3)
+    disk.kill()
+    flusher.forget()
+    for (let i = 0; i < 2; i++) {
+      broker.start()
+      const again = broker.open()
+      expect([again.segments.length, again.failure]).toEqual([0, expect.stringMatching(/damaged/)])
+      expect(() => storedBatches(again)).toThrow(/EBADMSG/)
+      again.close()
+    }
+  })
+
+  it('is none where a log begins later than asked for', () => {
+    const { broker, log, flusher } = written()
+    let isDone = false
+    log.deleteRecords(7, () => (isDone = true))
+    for (let i = 0; i < 20 && !isDone; i++) while (flusher.doWork() > 0);
+    const bases = (from: number) => storedBatches(log, from).map(({ base }) => base)
+    expect([isDone, log.logStartOffset, log.segments[0]!.baseOffset]).toEqual([true, 7, 6])
+    expect([bases(0), bases(6)]).toEqual([bases(6), [6, 7, 8, 9, 10, 11]])
+    expect(bases(7)).toEqual([7, 8, 9, 10, 11])
+    log.restartAt(20, {}, () => {})
+    while (flusher.doWork() > 0);
+    log.abandon()
+    const next = broker.open(SEGMENTS)
+    append(next, batchOf(['new']))
+    expect(storedBatches(next, 0).map(({ base }) => base)).toEqual([20])
+  })
+
   it('by which a whole log is gone is an error that is logged', () => {
     const { disk, flusher, broker, log } = written()
     log.requestFlush()
@@ -85,7 +153,9 @@ describe('damage', () => {
     disk.removeDirectory(log.directory)
     broker.start()
     broker.lines.length = 0
-    expect(broker.open(SEGMENTS).failure).toMatch(/no segment is left/)
+    const again = broker.open(SEGMENTS)
+    expect(again.failure).toMatch(/no segment is left/)
+    expect(() => storedBatches(again)).toThrow(/EBADMSG/)
     expect(broker.lines).toMatchObject([
       { level: 'error', message: expect.stringMatching(/^Log is damaged: no segment is left/) },
     ])
@@ -105,6 +175,7 @@ describe('damage', () => {
     const again = broker.open(SEGMENTS)
     expect(again.failure).toMatch(/damaged/)
     expect(disk.list(again.directory).some((name) => name.endsWith('.damaged-0'))).toBe(true)
+    expect(() => storedBatches(again)).toThrow(/EBADMSG/)
   })
 
   it('in the last batch alone is a torn write, and cut off', () => {

@@ -79,6 +79,21 @@ describe('terms and votes', () => {
     expect(disk.operations - before).toBe(1)
   })
 
+  it('of a group that is gone are forgotten at once, or with the next write that the disk takes', () => {
+    const { disk, open, kill } = world()
+    const states = open(1 << 20)
+    for (let i = 1; i <= 3; i++) states.set(P(i), 1, 1)
+    states.write()
+    states.forget(P(1))
+    disk.onOperation = ({ operation }) =>
+      operation === 'write' ? { kind: 'error', code: 'EIO' } : null
+    states.forget(P(2))
+    disk.onOperation = null
+    expect([states.hasStaged, states.write(), states.hasStaged]).toEqual([true, null, false])
+    kill()
+    expect([1, 2, 3].map((n) => open().get(P(n)))).toEqual([null, null, { term: 1, vote: 1 }])
+  })
+
   it('of groups that are gone are forgotten, and their room is used again', () => {
     const { open, kill, settle } = world()
     const states = open(1 << 20)

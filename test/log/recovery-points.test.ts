@@ -178,6 +178,67 @@ describe('recovery points', () => {
     expect(open().of(P1).flushedOffset).toBe(100)
   })
 
+  it('do not try by themselves to be durable where flushes fail, and leave no more and more files', () => {
+    const { disk, flush, open } = world()
+    const settle = (turnsMax = 50) => {
+      let turns = 0
+      while (flush.doWork() > 0 && turns < turnsMax) turns++
+      return turns
+    }
+    open()
+    settle()
+    const points = open(1_000)
+    const fail = () => ({ kind: 'error', code: 'EIO' }) as const
+    disk.onOperation = ({ operation }) => (operation === 'flush' ? fail() : null)
+    settle()
+    const told: (string | null)[] = []
+    const lower = (offset: number) =>
+      points.lower(P1, offset, (failed) => told.push(failed?.code ?? null))
+    points.markDirty(P1, 1_000)
+    for (let i = 1; i <= 200; i++) {
+      lower(1_000 - i)
+      // now and then a file is full, before the flush of it has failed or after that
+      for (let k = 0; k < i; k++) points.markDirty(P2, i * 1_000 + k)
+      if (i % 3 === 0) lower(1_000 - i)
+      expect(settle(), `try ${i}`).toBeLessThan(10)
+    }
+    expect(new Set(told)).toEqual(new Set(['EIO']))
+    expect(disk.list('/b').length).toBeLessThan(5)
+    disk.onOperation = null
+    settle()
+    expect(points.mayTellBeyond(P1, 800)).toBe(true)
+    lower(800)
+    settle()
+    expect([told.at(-1), points.mayTellBeyond(P1, 800)]).toEqual([null, false])
+    expect(disk.list('/b').length).toBe(1)
+    disk.powerCut(1)
+    flush.forget()
+    expect(open().of(P1).flushedOffset).toBe(800)
+  })
+
+  it('keep what was durable once, whatever fails and wherever the power is cut later', () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const { disk, flush, open } = world()
+      const points = open()
+      points.markClean(P1, 77)
+      let isTold = false
+      points.removeDurably(P2, () => (isTold = true))
+      while (flush.doWork() > 0);
+      expect(isTold).toBe(true)
+      disk.onOperation = ({ operation }) =>
+        operation === 'flush' ? { kind: 'error', code: 'EIO' } : null
+      for (let i = 0; i < seed % 5; i++) {
+        points.markDirty(P2, i)
+        points.removeDurably(P2, () => {})
+        while (flush.doWork() > 0);
+      }
+      disk.powerCut(seed)
+      flush.forget()
+      disk.onOperation = null
+      expect(open().of(P1).flushedOffset, `seed ${seed}`).toBe(77)
+    }
+  })
+
   it('are written before the first write of a partition that was clean', () => {
     const { broker, flusher, disk } = simulated()
     let log = broker.open()

@@ -232,6 +232,65 @@ describe('replicas that move', () => {
     }
   })
 
+  it.each([
+    ['while they are written', false],
+    ['with a log that is closed', true],
+  ])('come back to a broker that was away when they went, %s', (_, isQuiet) => {
+    const { agents, number, producer, mover, turn, turnUntil, isMoved, expectOn } = world({
+      replicas: [1, 2, 3],
+    })
+    turn(100)
+    producer.isDone = isQuiet
+    const isClosed = () => !isQuiet || agents.node(2).agent.openLogs === 0
+    turnUntil('it is closed', isClosed, 400_000)
+    agents.kill(agents.node(2))
+    producer.isDone = false
+    mover.move('topic-1', [1, 4, 3])
+    turnUntil('2 has made room for 4', () => isMoved([1, 4, 3]))
+    agents.start(agents.node(2))
+    turnUntil('it is gone there', () => !agents.disk.exists(agents.directory(agents.node(2), 1)))
+    turn(100)
+    expect(agents.node(2).environment.recoveryPoints.partitions()).not.toContain(number)
+    mover.move('topic-1', [1, 2, 3])
+    turnUntil('it is moved back', () => isMoved([1, 2, 3]))
+    expectOn([1, 2, 3])
+  })
+
+  it.each([
+    ['lived', false],
+    ['was away', true],
+  ])('come back to a broker that %s when they went, and died when they were gone', (_, isAway) => {
+    const { agents, mover, turn, turnUntil, isMoved, expectOn } = world({ replicas: [1, 2, 3] })
+    turn(100)
+    const two = agents.node(2)
+    if (isAway) agents.kill(two)
+    mover.move('topic-1', [1, 4, 3])
+    turnUntil('2 has made room for 4', () => isMoved([1, 4, 3]))
+    if (isAway) agents.start(two)
+    turnUntil('it is gone there', () => !agents.disk.exists(agents.directory(two, 1)))
+    agents.kill(two)
+    mover.move('topic-1', [1, 2, 3])
+    turn(100)
+    agents.start(two)
+    turnUntil('it is moved back', () => isMoved([1, 2, 3]))
+    expectOn([1, 2, 3])
+  })
+
+  it('come back where only the recovery points still told of them', () => {
+    const { agents, mover, turn, turnUntil, isMoved, expectOn } = world({ replicas: [1, 2, 3] })
+    turn(100)
+    agents.kill(agents.node(2))
+    mover.move('topic-1', [1, 4, 3])
+    turnUntil('2 has made room for 4', () => isMoved([1, 4, 3]))
+    // as a death between the last file and the word of it leaves it
+    agents.disk.removeDirectory(agents.directory(agents.node(2), 1))
+    agents.start(agents.node(2))
+    turn(500)
+    mover.move('topic-1', [1, 2, 3])
+    turnUntil('it is moved back', () => isMoved([1, 2, 3]))
+    expectOn([1, 2, 3])
+  })
+
   it('are removed by a broker that was away when they went', () => {
     const { agents, mover, turn, turnUntil, isMoved, expectOn } = world({ replicas: [1, 2, 3] })
     turn(100)
