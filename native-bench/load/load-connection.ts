@@ -38,7 +38,7 @@ export class LoadConnection {
       },
     })
     this.#socket.once('connect', onConnect)
-    this.#socket.on('error', (error) => this.#fail(error.message))
+    this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(reasonOf(error)))
     this.#socket.on('close', () => this.#fail('the broker closed the connection'))
   }
 
@@ -122,4 +122,10 @@ export class LoadConnection {
     }
     this.#filled = left
   }
+}
+
+/** A write that was on its way sees that a broker has gone before the end of the connection is read. */
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  const isGone = code === 'ECONNRESET' || code === 'EPIPE'
+  return isGone ? `the broker closed the connection (${message})` : message
 }

@@ -80,7 +80,6 @@ export interface CommittedState {
   readonly producerIds: readonly (readonly [TenantId, number])[]
 }
 
-/** A broker among all cells. */
 const named = (tenantId: TenantId, name: string): string => `${tenantId}/${name}`
 const unnamed = ([key, configs]: readonly [string, ConfigValues]) => {
   const end = key.indexOf('/')
