@@ -70,10 +70,10 @@ const LEADERLESS_AFTER_MS = 10_000
 const LEADERLESS_AGAIN_MS = 5_000
 const LEADERLESS_AGAIN_MAX_MS = 300_000
 const LEADERLESS_PER_LOOK = 8
-/** A group that was woken and can elect a leader has one by then. */
-const LED_AFTER_MS = 2_000
 /** Of them, those looked at whether their time has come. */
 const LEADERLESS_LOOKS = 64
+/** A group that was woken and can elect a leader has one by then. */
+const LED_AFTER_MS = 2_000
 /** Partitions named in the log as lost, of each life. */
 const NAMED_MAX = 10
 
@@ -223,9 +223,10 @@ export class ReplicaFilling {
   }
 
   #logBegin(): void {
-    if (this.#hasLogged || this.#lacking.length === 0) return
+    const partitions = this.#lacking.length + this.#leaderless.size
+    if (this.#hasLogged || partitions === 0) return
     this.#hasLogged = true
-    this.#log('warn', FILLING, { partitions: this.#lacking.length })
+    this.#log('warn', FILLING, { partitions })
   }
 
   #lookAtAsked(nowMs: number): void {
