@@ -3,26 +3,10 @@ import { describe, expect, test } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
 import { fetch } from '../../src/protocol/01-fetch.ts'
 import { metadata } from '../../src/protocol/03-metadata.ts'
-import { createTopics } from '../../src/protocol/19-create-topics.ts'
 import { describeTopicPartitions } from '../../src/protocol/75-describe-topic-partitions.ts'
 import { call } from './call.ts'
-import { Harness } from './harness.ts'
-
-/** As after a start: nobody has said who leads `triple`, which has three replicas; `single` has one. */
-function makeWorld(): Harness {
-  const world = new Harness({ brokers: 3, isReplicated: true })
-  const client = world.connect()
-  for (const [name, replicationFactor] of [
-    ['single', 1],
-    ['triple', 3],
-  ] as const) {
-    const topic = { name, numPartitions: 1, replicationFactor, assignments: [], configs: [] }
-    client.send(createTopics, 7, { topics: [topic] })
-    world.run()
-  }
-  client.connection.close()
-  return world
-}
+import type { Harness } from './harness.ts'
+import { replicatedWorld } from './replicated-world.ts'
 
 /** As Metadata and DescribeTopicPartitions tell it. */
 function epochsOf(world: Harness, name: string): number[] {
@@ -36,7 +20,7 @@ function epochsOf(world: Harness, name: string): number[] {
 
 describe('the leader epoch that clients are told', () => {
   test('is unknown, −1, until somebody has said who leads one of several replicas', () => {
-    const world = makeWorld()
+    const world = replicatedWorld()
     expect(epochsOf(world, 'triple')).toEqual([-1, -1])
     world.tellLeader('triple', 0, 2, 5)
     expect(epochsOf(world, 'triple')).toEqual([5, 5])
@@ -45,12 +29,12 @@ describe('the leader epoch that clients are told', () => {
   })
 
   test('is 0 from the beginning where there is one replica', () => {
-    expect(epochsOf(makeWorld(), 'single')).toEqual([0, 0])
+    expect(epochsOf(replicatedWorld(), 'single')).toEqual([0, 0])
   })
 })
 
 test('a fetch by one who has seen a later epoch asks a broker, before anybody has said who leads', () => {
-  const world = makeWorld()
+  const world = replicatedWorld()
   const topicId = world.image.topicByName(world.image.defaultTenant!.tenantId, 'triple')!.topicId
   const client = world.connect()
   const partition = { partition: 0, currentLeaderEpoch: 5, fetchOffset: 0 }

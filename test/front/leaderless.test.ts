@@ -3,27 +3,13 @@ import { describe, expect, test } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
 import { produce } from '../../src/protocol/00-produce.ts'
 import { metadata } from '../../src/protocol/03-metadata.ts'
-import { createTopics } from '../../src/protocol/19-create-topics.ts'
-import { Harness } from './harness.ts'
+import { replicatedWorld } from './replicated-world.ts'
 import { batchOf, sendProduce } from './requests.ts'
 
 const TIMEOUT_MAX_MS = 2 ** 31 - 1
 const HUNDRED_KB = 100_000
 
-function world() {
-  const made = new Harness({ brokers: 3, isReplicated: true, inFlightBytes: 8 * 2 ** 20 })
-  const client = made.connect()
-  for (const [name, replicationFactor] of [
-    ['single', 1],
-    ['triple', 3],
-  ] as const) {
-    const topic = { name, numPartitions: 1, replicationFactor, assignments: [], configs: [] }
-    client.send(createTopics, 7, { topics: [topic] })
-    made.run()
-  }
-  client.connection.close()
-  return made
-}
+const world = () => replicatedWorld({ inFlightBytes: 8 * 2 ** 20 })
 
 describe('a partition that nobody leads', () => {
   test('keeps nothing of clients that have gone, however long they would have waited', () => {

@@ -44,3 +44,7 @@ export const isSettled = ({ raft }: ReplicaGroup, wanted: readonly ReplicaId[]):
   if (learners.length > 0 || voters.length !== wanted.length) return false
   return wanted.every((replica) => voters.includes(replica))
 }
+
+/** The replica votes, and that is committed. */
+export const isVoter = ({ raft }: ReplicaGroup): boolean =>
+  raft.configuration.voters.includes(raft.id) && raft.isMembershipCommitted

@@ -15,7 +15,7 @@ import { batchOf, METADATA_PARTITION, metadataPath, readEntries } from '../metad
 import { CommitLooks } from './commit-looks.ts'
 import type { RestartReady } from './group-host.ts'
 import type { GroupOwner } from './group-owner.ts'
-import { isSettled, moveMembership } from './membership-moves.ts'
+import { isSettled, isVoter, moveMembership } from './membership-moves.ts'
 import { MetadataOpening, type MetadataOpeningOptions } from './metadata-opening.ts'
 import { PREFERRED_AFTER_MS } from './preferred-leaders.ts'
 import { isNext, type RaftHost } from './raft-host.ts'
@@ -140,8 +140,7 @@ export class MetadataGroup implements EntryLog, GroupOwner {
 
   /** This broker votes, as what it is in this directory, and that is committed. */
   get isVoter(): boolean {
-    const raft = this.#group?.raft
-    return raft?.configuration.voters.includes(raft.id) === true && raft.isMembershipCommitted
+    return this.#group !== null && isVoter(this.#group)
   }
 
   /** For DescribeQuorum; null while it is not open. */

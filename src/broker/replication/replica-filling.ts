@@ -1,30 +1,26 @@
-import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
+import type { BrokerId, PartitionNumber } from '../../base/ids.ts'
 import type { LogFields, LogLevel } from '../../base/log.ts'
-import { partitionPath } from '../../base/paths.ts'
-import type { MetadataView } from '../../image/view.ts'
 import { brokerPeer, type ControlPort, SERVER_PEER } from '../../link/ports.ts'
 import { ControlEntries } from '../../log/control-entries.ts'
 import { isEndOfProcess } from '../../log/disk.ts'
 import type { LogEnvironment } from '../../log/environment.ts'
 import { NO_REPLICA } from '../../raft/types.ts'
 import type { Replica } from '../replica.ts'
-import type { ReplicaTable } from '../replica-table.ts'
+import { isVoter } from './membership-moves.ts'
 import type { ReplicaGroup } from './replica-group.ts'
+import type { ReplicaOpeningOptions } from './replica-opening.ts'
 
-export interface ReplicaFillingOptions {
-  readonly cellId: CellId
-  readonly brokerId: BrokerId
-  /** The directory of a broker of this cell. */
-  readonly rootOf: (broker: BrokerId) => string
+export interface ReplicaFillingOptions
+  extends Pick<ReplicaOpeningOptions, 'cellId' | 'brokerId' | 'image' | 'table'> {
   readonly environment: LogEnvironment
-  readonly image: MetadataView
-  readonly table: ReplicaTable
   readonly control: ControlPort
   /** The image knows this broker's directory. */
   readonly isRegistered: () => boolean
   readonly isReachable: (broker: BrokerId) => boolean
-  /** Of a broker's replica of that partition, if it is made now. */
-  readonly currentIdOf: (number: PartitionNumber, broker: BrokerId) => number
+  /** Of this broker's replica of that partition, if it is made now. */
+  readonly ownIdOf: (number: PartitionNumber) => number
+  /** Of that replica. */
+  readonly directoryOf: (number: PartitionNumber) => string
   /** This broker keeps no metadata log, or votes in its group again. */
   readonly hasMetadata: () => boolean
   /** Opens the group of a replica as it is; null where that cannot be now. */
@@ -202,11 +198,9 @@ export class ReplicaFilling {
 
   /** Those of an earlier life are in the way of nobody but who opens them: they go when a leader fills the replica anew. */
   #hasFiles(number: PartitionNumber): boolean {
-    const { image, brokerId, environment, rootOf, currentIdOf } = this.#options
-    const { topic, index } = image.partition(number)!
-    const directory = partitionPath(rootOf(brokerId), topic.tenantId, topic.topicId, index)
+    const { environment, ownIdOf, directoryOf } = this.#options
     try {
-      return ControlEntries.replicaIn(environment.disk, directory) === currentIdOf(number, brokerId)
+      return ControlEntries.replicaIn(environment.disk, directoryOf(number)) === ownIdOf(number)
     } catch (error) {
       // whoever opens it finds out, and says so
       if (isEndOfProcess(error)) throw error
@@ -305,12 +299,10 @@ export class ReplicaFilling {
 
   /** It votes as what it is in this directory, and that is committed. A group that has been closed since, as it has nothing to do, is opened. */
   #isFilled(number: PartitionNumber): boolean {
-    const { table, brokerId, currentIdOf, open } = this.#options
+    const { table, ownIdOf, open } = this.#options
     let group = table.get(number)?.group ?? null
     if (group === null && this.#hasFiles(number)) group = open(table.admit(number)!)
-    const raft = group?.raft
-    if (raft === undefined || raft.id !== currentIdOf(number, brokerId)) return false
-    return raft.configuration.voters.includes(raft.id) && raft.isMembershipCommitted
+    return group !== null && group.raft.id === ownIdOf(number) && isVoter(group)
   }
 
   #isLed(number: PartitionNumber): boolean {

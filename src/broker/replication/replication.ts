@@ -120,7 +120,8 @@ export class Replication {
       ...options,
       isRegistered: () => this.isRegistered,
       isReachable: (broker) => this.#peers.isReachable(broker),
-      currentIdOf: (number, broker) => this.#opening.currentIdOf(number, broker),
+      ownIdOf: (number) => this.#opening.currentIdOf(number, options.brokerId),
+      directoryOf: (number) => this.#opening.directoryOf(number, options.brokerId),
       hasMetadata: () => this.#metadata?.isVoter !== false,
       open: (replica) => this.open(replica),
     })
