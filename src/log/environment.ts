@@ -22,7 +22,7 @@ export interface LogEnvironment {
   readonly recoveryPoints: RecoveryPoints
   /** Kafka's log.retention.check.interval.ms; 300,000 unless given. */
   readonly retentionCheckMs?: number
-  /** Bytes of a log between notes of how far it is whole, so that recovery is short; 64 MB unless given. */
+  /** Bytes of a log between notes of how far it is whole, so that recovery is short; 16 MB unless given. */
   readonly noteEveryBytes?: number
   /** Unflushed bytes of a log that are flushed without being asked for; 1 GB unless given. */
   readonly flushEveryBytes?: number

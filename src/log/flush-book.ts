@@ -5,7 +5,7 @@ import { evenWhenFull } from './retention.ts'
 import type { Segment } from './segment.ts'
 
 /** Between two entries of a log in the recovery points: so much of it is read after the death of a process. */
-const NOTE_EVERY_BYTES = 64 * 2 ** 20
+const NOTE_EVERY_BYTES = 16 * 2 ** 20
 /** From flush to flush of a log that asks for none: as much as Kafka's, which are flushed when a segment is rolled. */
 const FLUSH_EVERY_BYTES = 2 ** 30
 
@@ -40,6 +40,11 @@ export class FlushBook implements DurabilityHost {
   /** End offset up to which everything, indexes and snapshot too, is durable; −1 for not known. */
   get cleanAt(): number {
     return this.#cleanAt
+  }
+
+  /** The log is opened: what no flush is known to have covered counts as if it had just been written. */
+  found(): void {
+    for (const { flushed, size } of this.#log.segments) if (!flushed) this.unflushedBytes += size
   }
 
   /** Something has changed: the log is not clean. */

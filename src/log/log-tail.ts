@@ -6,7 +6,11 @@ import type { LogRing } from './log-ring.ts'
 import type { LogTimers } from './log-timers.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { evenWhenFull } from './retention.ts'
+import { asksForFlushes } from './rules.ts'
 import { Segment } from './segment.ts'
+
+/** Of so many a snapshot costs next to nothing beside what is written between two notes. */
+const PRODUCERS_PER_NOTE = 4_000
 
 export interface LogTailOptions {
   readonly endOffset: number
@@ -41,6 +45,8 @@ export class LogTail {
   #hasEpochFile: boolean
   /** Its only epoch, which began with the log, is told by its batches alone: see {@link LogTail.assignEpoch}. */
   #owesEpochs = false
+  /** Since the last snapshot of the producers. */
+  #notes = 0
 
   constructor(log: PartitionLog, options: LogTailOptions) {
     this.#log = log
@@ -200,11 +206,16 @@ export class LogTail {
     this.#timers.appended()
   }
 
-  /** So that an opening after the death of the process finds little to read; a snapshot ends the replay of producers. */
+  /** So that an opening after the death of the process finds little to read; a snapshot ends the replay of producers, and is larger where there are many. */
   #noteWritten(): void {
+    const { producers, segments } = this.#log
     try {
       this.#storeOwedEpochs()
-      this.#snapshotProducers()
+      if (++this.#notes > producers.table.size / PRODUCERS_PER_NOTE) {
+        this.#notes = 0
+        this.#snapshotProducers()
+        producers.removeStray(segments)
+      }
       this.#book.noteWritten(this.#endOffset, this.#durability.isFlushing)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
@@ -220,14 +231,25 @@ export class LogTail {
     log.producers.removeStray(log.segments)
   }
 
-  /** What recovery mended goes with the next flush, and the checks of this start are not repeated. Throws DiskError. */
+  /**
+   * What recovery has read, and has written again, is whole: the checks of this start are not repeated after the next death. It is made durable where the topic asks for
+   * that, or where what lies in the files may be what a flush has failed to write. Throws DiskError.
+   */
   keepMended(durableOffset: number, restartedAt: number): void {
-    const { directory, producers } = this.#log
+    const { config, directory, foundPoint, producers, segments } = this.#log
+    // what a power cut leaves beside the log may be of batches that it has taken
+    if (foundPoint.powerLoss) producers.removeUnproven(durableOffset, restartedAt)
     producers.ensureLoaded()
     this.markDirty()
     this.#book.addDirectories()
     this.#book.add(`${directory}/${EPOCH_FILE}`)
     for (const path of producers.rewriteSnapshots(durableOffset, restartedAt)) this.#book.add(path)
+    if (producers.wantsSnapshot) {
+      this.#snapshotProducers()
+      producers.removeStray(segments)
+    }
+    if (foundPoint.powerLoss || asksForFlushes(config)) this.#durability.request(true)
+    else this.#book.noteWritten(this.#endOffset, this.#durability.isFlushing)
   }
 
   /**

@@ -118,6 +118,7 @@ export class PartitionLog implements ReadableLog {
     this.#book = new FlushBook(this, () => this.#flushed())
     const durable = Math.min(point.flushedOffset, endOffset)
     this.#markSegments(durable, opened.recovered)
+    this.#book.found()
     const end = logPoint(this.segments, endOffset)
     this.#durability = new Durability(environment.flush, this.#book, end, durable)
     this.#durability.flushMessages = config.flushMessages
@@ -143,10 +144,9 @@ export class PartitionLog implements ReadableLog {
     this.#start = new LogStart(this, this.#book, opened.starts)
     this.#restart = new LogRestart(this, this.#book)
     if (this.#failure === null) this.#start.dropBeyondEnd()
-    if (opened.recovered && this.#failure === null) {
+    if (opened.recovered && this.#failure === null)
       this.tail.keepMended(durable, opened.restartedAt)
-      this.#durability.request(true)
-    } else if (durable < endOffset) this.#durability.request(false)
+    else if (durable < endOffset) this.#durability.request(false)
     if (this.#failure === null) this.#start.settle()
   }
 

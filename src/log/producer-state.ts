@@ -19,6 +19,10 @@ import { shortWalker } from './walk.ts'
 
 /** Who has not written for so long sends nothing again: clients give up after minutes. */
 const RESENT_MS = 600_000
+/** An opening that has replayed so many batches leaves a snapshot, so that the next need not. */
+const REPLAYED_MAX = 1_000
+/** Beside those at the start of segments: the newest, and the one before for when the log is cut back below that. */
+const NEWEST_KEPT = 2
 
 const refusedBatch: ProducerBatch = {
   producerId: -1,
@@ -50,6 +54,8 @@ export class ProducerState {
   /** Where the table is to be loaded for, before anything is done with it; −1 once it is. */
   #loadAt: number
   #segments: readonly Segment[]
+  /** Batches that the last loading has read after its snapshot. */
+  #replayed = 0
   /** Whether the table differs from the newest snapshot. */
   #snapshotOffset = -1
   #forgottenTold = 0
@@ -72,6 +78,11 @@ export class ProducerState {
     return this.#snapshots
   }
 
+  /** There was much to read after the newest snapshot: another one is worth its file. */
+  get wantsSnapshot(): boolean {
+    return this.#replayed >= REPLAYED_MAX
+  }
+
   path(offset: number): string {
     return `${this.#directory}/${segmentName(offset, '.snapshot')}`
   }
@@ -91,6 +102,7 @@ export class ProducerState {
       this.#snapshotOffset = offset
       break
     }
+    this.#replayed = 0
     this.#replay(from, endOffset, nowMs)
     // only now: a table that could not be read would take every sequence
     this.#loadAt = -1
@@ -112,6 +124,7 @@ export class ProducerState {
         readProducerBatch(batch.bytes, batch.at, batchOf)
         const lastOffset = lastOffsetOf(batch.bytes, batch.at)
         if (lastOffset >= endOffset) return false
+        this.#replayed++
         if (batchOf.producerId >= 0 && !isControl(batch.bytes, batch.at)) {
           const timestampMs = maxTimestampOf(batch.bytes, batch.at)
           this.table.append(batchOf, lastOffset, timestampMs, nowMs)
@@ -160,6 +173,14 @@ export class ProducerState {
   }
 
   /**
+   * After a power cut: of what is not known to be durable below `durableOffset`, a snapshot may be of batches that are not there, or are others now. But for the one with
+   * which the log began anew.
+   */
+  removeUnproven(durableOffset: number, restartedAt: number): void {
+    this.removeSnapshots((offset) => offset > durableOffset && offset !== restartedAt)
+  }
+
+  /**
    * Writes the snapshots of `from` and more again, as their flush may have failed; returns the paths. But for the one with which the log
    * began anew: that was made durable before it counted, and nothing else says what it says. Throws DiskError.
    */
@@ -174,11 +195,11 @@ export class ProducerState {
     return paths
   }
 
-  /** Keeps the snapshots at the start of a segment, and the newest. */
+  /** Keeps the snapshots at the start of a segment, and the newest ones. */
   removeStray(segments: readonly Segment[]): void {
-    const newest = this.#snapshots.at(-1)
-    const bases = new Set(segments.map((segment) => segment.baseOffset))
-    this.removeSnapshots((offset) => offset !== newest && !bases.has(offset))
+    const kept = new Set(this.#snapshots.slice(-NEWEST_KEPT))
+    for (const segment of segments) kept.add(segment.baseOffset)
+    this.removeSnapshots((offset) => !kept.has(offset))
   }
 
   removeSnapshots(isGone: (offset: number) => boolean): void {

@@ -74,3 +74,9 @@ export function retentionDueAtMs(segments: readonly Segment[], config: LogConfig
 
 const isOld = (segment: Segment, retentionMs: number, nowMs: number): boolean =>
   retentionMs >= 0 && nowMs - segment.newestMs() > retentionMs
+
+/** The topic is to be flushed beyond what the system does by itself: Kafka's flush.messages and flush.ms; what is cleaned must be durable first. */
+export const asksForFlushes = ({ cleanupPolicy, flushMessages, flushMs }: LogConfig): boolean =>
+  cleanupPolicy.compact ||
+  flushMessages < Number.MAX_SAFE_INTEGER ||
+  flushMs < Number.MAX_SAFE_INTEGER

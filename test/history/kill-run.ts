@@ -11,12 +11,12 @@
  *   --partitions N    (3)
  *   --clients NAMES   kafkajs,librdkafka
  *   --seed N          which brokers
- *   --data-dir DIR    keeps data and histories there
+ *   --data-dir DIR    keeps data, histories and the engine's log there
  *   --config NAME=V   a config of the topic (more than once)
  *
  * Ends with 0 when the checker finds nothing, and no client was given an error.
  */
-import { existsSync } from 'node:fs'
+import { createWriteStream, existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -138,9 +138,13 @@ async function run(directory: string, fault: Fault): Promise<number> {
   const everyMs = Number(options.every)
   const rounds = Math.max(1, Math.round((Number(options.seconds) * 1_000) / everyMs))
   const engine = await EngineProcess.create(join(directory, 'data'), BROKERS, [
-    ...['--chaos', '--log-level', 'error'],
+    ...['--chaos', '--log-level', kept === undefined ? 'error' : 'info'],
     ...['--broker-config', 'group.initial.rebalance.delay.ms=0'],
   ])
+  if (kept !== undefined) {
+    const log = createWriteStream(join(directory, 'engine.log'))
+    engine.onStderr = (text) => log.write(text)
+  }
   await engine.start()
   try {
     const operator = await Operator.of(engine)

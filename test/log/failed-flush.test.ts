@@ -111,6 +111,7 @@ describe('after a flush that failed', () => {
 
       broker.start()
       const again = broker.open({ indexIntervalBytes: 100 })
+      again.requestFlush()
       settle(flusher)
       expect([again.failure, again.durableOffset]).toEqual([null, 14])
       disk.powerCut(seed)
