@@ -434,6 +434,7 @@ export class BrokerAgent {
     const isShort = replica.waiting.size > 0 && this.#replication.hasTooFew(replica)
     if (isShort) this.#partitions.refuseTooFew(replica)
     this.#partitions.moved(replica)
+    this.#coordinators.onCommit(replica)
   }
 
   #onGone(number: PartitionNumber, directory: string): void {

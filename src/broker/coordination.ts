@@ -22,6 +22,9 @@ export function coordination(
     logger,
     clock,
     newCoordinator: (topic) => newCoordinator?.(topic, image) ?? null,
+    onRotten: (replica) => {
+      if (replica.isReplicated) partitions.replication.stepping.distrust(replica, partitions.nowMs)
+    },
     isImageWhole,
   })
   const { drainControl } = partitions

@@ -7,6 +7,7 @@ import type {
 } from '../coordinator/hosted.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { CommitQueue } from '../machine/commit-queue.ts'
+import { baseOffsetOf } from '../record/batch.ts'
 import { RecordCursor } from '../record/records.ts'
 import type { CallToken } from './coordinator-answers.ts'
 
@@ -28,10 +29,10 @@ export class CoordinatorPartition {
   hasFired = false
   /** Records below are replayed. */
   nextOffset: number
-  /** Records replayed while loading. */
+  /** Records replayed while loading, since it was begun, or since its broker leads. */
   records = 0
-  /** Monotonic ms at which loading began, within the turn. */
-  readonly startedAtMs: number
+  /** Monotonic ms at which that began, within the turn. */
+  startedAtMs = 0
   /** Records wait for the write at the end of this turn. */
   isStaged = false
   usedAtMs: number
@@ -43,11 +44,9 @@ export class CoordinatorPartition {
     number: PartitionNumber,
     tenantId: string,
     coordinator: HostedCoordinator<CallToken>,
-    logStartOffset: number,
+    { logStartOffset }: Pick<PartitionLog, 'logStartOffset'>,
     nowMs: number,
-    startedAtMs: number,
   ) {
-    this.startedAtMs = startedAtMs
     this.number = number
     this.tenantId = tenantId
     this.coordinator = coordinator
@@ -55,10 +54,12 @@ export class CoordinatorPartition {
     this.usedAtMs = nowMs
   }
 
-  /** Replays about `bytesMax` of the log, whole batches; true once there is no more. Throws DiskError. */
-  load(log: PartitionLog, bytesMax: number): boolean {
+  /** Replays about `bytesMax` of the log, whole batches, up to `endOffset`, between two batches; true once there is no more. Throws DiskError. */
+  load(log: PartitionLog, bytesMax: number, endOffset = log.logEndOffset): boolean {
+    if (this.nextOffset >= endOffset) return true
     let left = bytesMax
     log.readBatches(this.nextOffset, (bytes, at, byteLength) => {
+      if (baseOffsetOf(bytes, at) >= endOffset) return false
       const cursor = new RecordCursor(bytes, at)
       while (cursor.next()) {
         if (cursor.offset < this.nextOffset) continue
@@ -72,7 +73,7 @@ export class CoordinatorPartition {
     })
     if (left <= 0) return false
     // cleaning leaves gaps, at the end too
-    this.nextOffset = log.logEndOffset
+    this.nextOffset = endOffset
     return true
   }
 }

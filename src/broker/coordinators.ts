@@ -12,9 +12,10 @@ import type { TopicView } from '../image/view.ts'
 import { newAppendOutcome } from '../log/outcomes.ts'
 import { buildBatch } from '../record/builder.ts'
 import type { CallToken, CoordinatorAnswers } from './coordinator-answers.ts'
-import { CoordinatorPartition } from './coordinator-partition.ts'
+import type { CoordinatorPartition } from './coordinator-partition.ts'
 import type { LeaderPartitions } from './leader-partitions.ts'
 import type { Replica } from './replica.ts'
+import { isRottenLog, StandbyCoordinators } from './standby-coordinators.ts'
 
 export interface CoordinatorsOptions {
   readonly partitions: LeaderPartitions
@@ -24,6 +25,8 @@ export interface CoordinatorsOptions {
   readonly clock: Clock
   /** Of the partitions of an internal topic; null for a topic that has none. */
   readonly newCoordinator: (topic: TopicView) => HostedCoordinator<CallToken> | null
+  /** The log of that replica is damaged: it cannot be loaded from it. */
+  readonly onRotten: (replica: Replica) => void
   /** The image holds every topic of the tenant: a coordinator forgets what belongs to topics that it does not find. */
   readonly isImageWhole: () => boolean
 }
@@ -50,11 +53,13 @@ export class Coordinators {
   #staged: CoordinatorPartition[] = []
   /** With answers that wait for their commit. */
   readonly #uncommitted = new Set<CoordinatorPartition>()
+  readonly #standbys: StandbyCoordinators
   readonly #outcome = newAppendOutcome()
 
   constructor(options: CoordinatorsOptions) {
     this.#options = options
     this.#partitions = options.partitions
+    this.#standbys = new StandbyCoordinators(options)
   }
 
   /** Those that are loaded or being loaded. */
@@ -65,6 +70,7 @@ export class Coordinators {
 
   /** Something is to be done in the next turn, whatever comes. */
   get hasWork(): boolean {
+    if (this.#standbys.hasWork) return true
     for (const { waitsForFlush } of this.#loading) if (!waitsForFlush) return true
     return false
   }
@@ -86,10 +92,16 @@ export class Coordinators {
     else this.#refuse(partition, token, ErrorCode.COORDINATOR_LOAD_IN_PROGRESS)
   }
 
+  /** More is committed of a replica that follows: should this broker lead it, it coordinates at once. */
+  onCommit(replica: Replica): void {
+    if (replica.topic.internal && replica.ledTerm === 0) this.#standbys.onCommit(replica)
+  }
+
   /** Loads a bit, writes what this turn has staged, sends what is committed; returns how much was done. */
   doWork(): number {
     let work = 0
     for (const partition of this.#loading) work += this.#load(partition)
+    work += this.#standbys.doWork(this.#partitions.nowMs)
     work += this.#writeStaged()
     for (const partition of this.#uncommitted) work += this.#settle(partition)
     return work + this.#options.answers.post()
@@ -97,6 +109,7 @@ export class Coordinators {
 
   /** Its log has failed, its topic was deleted, or another broker leads it. */
   drop(number: PartitionNumber): void {
+    this.#standbys.drop(number)
     const partition = this.#byNumber(number)
     if (partition !== undefined) this.#unload(partition)
   }
@@ -123,6 +136,7 @@ export class Coordinators {
   stop(): void {
     this.#writeStaged()
     for (const partition of [...this.all()]) this.#unload(partition)
+    this.#standbys.clear()
     this.#options.answers.post()
   }
 
@@ -142,20 +156,12 @@ export class Coordinators {
     if (known?.ledTerm === replica.ledTerm) return known
     // others may have written since
     if (known !== undefined) this.#unload(known)
-    const coordinator = this.#options.newCoordinator(replica.topic)
-    if (coordinator === null) return ErrorCode.INVALID_REQUEST
     const log = this.#partitions.open(replica)
     if (log === null || log.failure !== null) return ErrorCode.COORDINATOR_NOT_AVAILABLE
-    const { tenantId } = replica.topic
-    const { nowMs } = this.#partitions
-    const partition = new CoordinatorPartition(
-      number,
-      tenantId,
-      coordinator,
-      log.logStartOffset,
-      nowMs,
-      this.#options.clock.monotonicMs(),
-    )
+    const partition = this.#standbys.take(replica, log, this.#partitions.nowMs)
+    if (partition === null) return ErrorCode.INVALID_REQUEST
+    partition.startedAtMs = this.#options.clock.monotonicMs()
+    partition.records = 0
     partition.ledTerm = replica.ledTerm
     replica.isCoordinated = true
     this.#loading.add(partition)
@@ -181,7 +187,12 @@ export class Coordinators {
     const isGood = table.guard(replica, nowMs, () => {
       // before the replay: what lies there already needs no history
       partition.coordinator.commit(log.acknowledgedOffset)
-      isWhole = partition.load(log, LOAD_BYTES_PER_TURN)
+      try {
+        isWhole = partition.load(log, LOAD_BYTES_PER_TURN)
+      } catch (error) {
+        if (isRottenLog(error)) this.#options.onRotten(replica)
+        throw error
+      }
     })
     if (!isGood || !isWhole) return 1
     this.#loading.delete(partition)

@@ -98,7 +98,8 @@ export class ProduceHandler {
   /** Writes and settles every partition that has something staged; returns how many. */
   writeStaged(): number {
     const count = this.#writeAll()
-    for (const replica of this.#failing.splice(0)) this.#partitions.replication.giveUp(replica)
+    const { stepping } = this.#partitions.replication
+    for (const replica of this.#failing.splice(0)) stepping.giveUp(replica, this.#partitions.nowMs)
     return count
   }
 
@@ -162,13 +163,13 @@ export class ProduceHandler {
 
   /** Of several replicas another may have a disk that takes it, and the front sends it there. */
   #refusedBy(replica: Replica, { error, fault }: AppendOutcome): number {
-    const { replication } = this.#partitions
+    const { stepping } = this.#partitions.replication
     const isOfDisk = fault === 'diskFull' || fault === 'writeFailed'
     if (fault === 'writeFailed')
       this.#partitions.counters.add(replica.topic.tenantId, BrokerCounter.WRITES_FAILED, 1)
     // that may end with the log
     const reason = reasonOfUnwritten(replica.log)
-    if (replica.isReplicated && isOfDisk && replication.refused(replica, fault === 'diskFull')) {
+    if (replica.isReplicated && isOfDisk && stepping.refuses(replica, fault === 'diskFull')) {
       this.#reason = reason
       return ErrorCode.NOT_LEADER_OR_FOLLOWER
     }

@@ -69,6 +69,6 @@ export interface HostedCoordinator<T> {
   commit(offset: number): void
   /** The end: what is answered to everybody who waits. The object is not used afterwards. */
   stop(): readonly CoordinatorAnswer<T>[]
-  /** Nothing lives in it but what its log holds: it can be dropped, and loaded again when it is needed. */
+  /** Nothing lives in it but what its log holds, or, before it is loaded, its log tells of nobody who does: it can be dropped, and loaded again when it is needed. */
   readonly isQuiet: boolean
 }

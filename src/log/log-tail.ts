@@ -216,7 +216,7 @@ export class LogTail {
         this.#snapshotProducers()
         producers.removeStray(segments)
       }
-      this.#book.noteWritten(this.#endOffset, this.#durability.isFlushing)
+      this.#noteWhole(this.#endOffset)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
     }
@@ -249,7 +249,7 @@ export class LogTail {
       producers.removeStray(segments)
     }
     if (foundPoint.powerLoss || asksForFlushes(config)) this.#durability.request(true)
-    else this.#book.noteWritten(this.#endOffset, this.#durability.isFlushing)
+    else this.#noteWhole(this.#endOffset)
   }
 
   /**
@@ -261,12 +261,14 @@ export class LogTail {
     const { recoveryPoints } = environment
     const end = offset < this.#endOffset ? this.#endOfCut(offset).end : offset
     if (!recoveryPoints.mayTellBeyond(partition, end)) return false
-    evenWhenFull(this.#log, () =>
+    const { writtenOffset } = recoveryPoints.of(partition)
+    evenWhenFull(this.#log, () => {
       recoveryPoints.lower(partition, end, (failed) => {
         if (failed !== null) done(failed)
         else this.#announceAgain(offset, done)
-      }),
-    )
+      })
+      this.#noteWhole(writtenOffset)
+    })
     this.#dirty = true
     return true
   }
@@ -304,6 +306,7 @@ export class LogTail {
     const { segments } = log
     const { last, place, end } = this.#endOfCut(offset)
     this.#book.touched()
+    const { writtenOffset } = log.environment.recoveryPoints.of(log.partition)
     // Before anything is gone: a log that ends below what was durable is damaged.
     this.#tellDirty(Math.min(log.durableOffset, end))
     this.#ring?.giveUpRing()
@@ -318,5 +321,11 @@ export class LogTail {
     const point = logPoint(segments, this.#endOffset)
     this.#durability.truncated(point)
     log.bound?.truncated(point)
+    this.#noteWhole(Math.min(writtenOffset, this.#endOffset))
+  }
+
+  /** Again, after word of something else: the next opening is not to read all that was not flushed. Throws DiskError. */
+  #noteWhole(offset: number): void {
+    this.#book.noteWritten(offset, this.#durability.isFlushing)
   }
 }

@@ -156,6 +156,27 @@ describe('of openings after deaths of the process', () => {
     expect(counted.of(() => broker.open(CONFIG))).toBeLessThan(log.sizeBytes / 4)
   })
 
+  it('one that follows on a log which was cut back reads what was written since', () => {
+    const { broker, counted, die } = begun()
+    die()
+    let log = broker.open(CONFIG)
+    write(log, 20)
+    log.truncateTo(log.logEndOffset - 5)
+    const other = { producerId: 6, producerEpoch: 0 }
+    for (let i = 0; i < 20; i++) append(log, batchOf(['y'], { ...other, baseSequence: i }))
+    const end = log.logEndOffset
+    die()
+    expect(counted.of(() => (log = broker.open(CONFIG)))).toBeLessThan(log.sizeBytes / 4)
+    expect([log.logEndOffset, log.failure]).toEqual([end, null])
+    // cut back below what was noted as whole: that much is read
+    log.truncateTo(MANY - 100)
+    for (let i = 20; i < 40; i++) append(log, batchOf(['y'], { ...other, baseSequence: i }))
+    die()
+    log = broker.open(CONFIG)
+    expect([log.logEndOffset, log.failure]).toEqual([MANY - 80, null])
+    checkIndexes(log)
+  })
+
   it.each([
     ['flush.messages', { flushMessages: 1 }],
     ['flush.ms', { flushMs: 60_000 }],

@@ -8,14 +8,16 @@ import type { ReplicaGroup } from './replica-group.ts'
 export const PREFERRED_AFTER_MS = 5_000
 /** One that does not take it (its disk may be full) is asked again after so long, with one partition: the others go on being served meanwhile. */
 const ASK_AGAIN_MS = 10_000
+/** And then after twice as long each time, but no longer than this. */
+const ASK_AGAIN_MAX_MS = 80_000
 
 /** What was begun last for a broker. */
 interface Begun {
   readonly group: ReplicaGroup
   readonly term: number
   readonly atMs: number
-  /** It has not taken what it was offered before: nothing else is offered at the same time. */
-  readonly isTrial: boolean
+  /** So many offers in a row it has not taken before this one: nothing else is offered at the same time. */
+  readonly refusals: number
 }
 
 export interface PreferredLeadersOptions {
@@ -49,9 +51,10 @@ export class PreferredLeaders {
     if (this.#doesNotTake(preferred, nowMs)) return false
     const id = this.#options.currentIdOf(replica, preferred)
     if ((raft.progressOf(id)?.match ?? 0) < raft.commit || !raft.takesProposals) return false
-    const isTrial = this.#begun.has(preferred) && this.#begun.get(preferred)!.atMs < nowMs
+    const before = this.#begun.get(preferred)
     if (!raft.transferTo(id)) return false
-    this.#begun.set(preferred, { group, term: raft.term, atMs: nowMs, isTrial })
+    const refusals = before === undefined || before.atMs === nowMs ? 0 : before.refusals + 1
+    this.#begun.set(preferred, { group, term: raft.term, atMs: nowMs, refusals })
     return true
   }
 
@@ -59,9 +62,12 @@ export class PreferredLeaders {
   #doesNotTake(broker: BrokerId, nowMs: number): boolean {
     const begun = this.#begun.get(broker)
     if (begun === undefined) return false
-    if (begun.atMs === nowMs) return begun.isTrial
+    if (begun.atMs === nowMs) return begun.refusals > 0
     const { role, term } = begun.group.raft
-    if (role === Role.LEADER && term === begun.term) return nowMs - begun.atMs < ASK_AGAIN_MS
+    if (role === Role.LEADER && term === begun.term) {
+      const pauseMs = Math.min(ASK_AGAIN_MS * 2 ** begun.refusals, ASK_AGAIN_MAX_MS)
+      return nowMs - begun.atMs < pauseMs
+    }
     this.#begun.delete(broker)
     return false
   }

@@ -92,7 +92,8 @@ export class Replication {
   readonly #leaderships: Leaderships
   /** Replicas that lead, and whose voters are not those that there are to be. */
   readonly #moving = new Set<Replica>()
-  readonly #stepping: SteppingDown
+  /** What this broker's disk makes of its leaderships. */
+  readonly stepping: SteppingDown
   readonly #preferred: PreferredLeaders
   #hardStates: HardStates | null = null
   #isStopped = false
@@ -150,7 +151,7 @@ export class Replication {
       onOpened: (group) => {
         const replica = options.table.get(group.partition)
         if (replica !== undefined) replica.group = group
-        this.#stepping.opened(group)
+        this.stepping.opened(group)
       },
       onLeadership: (group) => this.#onChanged(group),
       onCommit: (group) => this.#onCommit(group),
@@ -158,11 +159,7 @@ export class Replication {
       onUnopened: (number, reason) => this.#onFailed(number, reason),
       onFailed: ({ partition }, reason) => this.#onFailed(partition, reason),
     })
-    this.#stepping = new SteppingDown({
-      isFull: () => this.isYielding,
-      groups: () => this.#host.groupsOfTopics(),
-      touch: (group) => this.#host.touch(group),
-    })
+    this.stepping = this.#newStepping()
     this.#metadata = this.#newMetadata(options)
     if (this.#metadata !== null) this.#host.metadata = this.#metadata
     this.#peers = new Peers({
@@ -170,6 +167,15 @@ export class Replication {
       onGone: (broker) => this.#preferred.gone(broker),
       onLife: () => this.#leaderships.tellAgain(this.#nowMs),
       onChange: () => this.#onReachability(),
+    })
+  }
+
+  #newStepping(): SteppingDown {
+    return new SteppingDown({
+      isFull: () => this.isYielding,
+      groups: () => this.#host.groupsOfTopics(),
+      groupOf: (number) => this.#host.get(number),
+      touch: (group) => this.#host.touch(group),
     })
   }
 
@@ -215,7 +221,7 @@ export class Replication {
   /** Monotonic milliseconds at which the next turn is due. */
   get nextTimerAtMs(): number {
     const isSwept =
-      this.#leaderships.led.size > 0 || this.#replicaMoves.isBusy || this.#stepping.isBusy
+      this.#leaderships.led.size > 0 || this.#replicaMoves.isBusy || this.stepping.isBusy
     const sweepAtMs = isSwept ? this.#sweepAtMs : Number.POSITIVE_INFINITY
     if (!this.#wakeRequests.isEmpty) return 0
     return Math.min(
@@ -224,7 +230,7 @@ export class Replication {
       sweepAtMs,
       this.#moveAtMs,
       this.#peers.nextLookAtMs,
-      this.#stepping.nextTimerAtMs,
+      this.stepping.nextTimerAtMs,
       this.#moves.nextTimerAtMs,
       this.#metadata?.nextTimerAtMs ?? Number.POSITIVE_INFINITY,
     )
@@ -261,7 +267,7 @@ export class Replication {
       this.#sweepAtMs = nowMs + SWEEP_MS
       this.#sweep()
     }
-    this.#stepping.look(nowMs)
+    this.stepping.look(nowMs)
     let isHeld = true
     for (const replica of this.#moving) if (!this.#move(replica)) isHeld = false
     this.#moveAtMs = isHeld ? Number.POSITIVE_INFINITY : nowMs + MOVE_EVERY_MS
@@ -313,16 +319,6 @@ export class Replication {
     if (group === null) return
     this.#host.guard(group, () => group.appended())
     this.#host.touch(group)
-  }
-
-  /** The disk has refused what was to be written. */
-  giveUp(replica: Replica): void {
-    this.#stepping.giveUp(replica, this.#nowMs)
-  }
-
-  /** Its disk takes no more: true where another can lead, and is to. */
-  refused(replica: Replica, isFull: boolean): boolean {
-    return this.#stepping.refuses(replica, isFull)
   }
 
   /** This broker's own disk is full: it leads as little as it can. */

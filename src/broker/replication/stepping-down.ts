@@ -37,6 +37,12 @@ export class SteppingDown {
     this.#options.touch(group)
   }
 
+  /** It cannot do what its leader must: it leads no more, whether others can or not. */
+  distrust(replica: Replica, nowMs: number): void {
+    this.#unfit.distrust(replica.number)
+    this.look(nowMs)
+  }
+
   /** The disk takes no more of a batch that was to be staged: true where another can lead, and is to. `isFull`: for want of space. */
   refuses(replica: Replica, isFull: boolean): boolean {
     const { group } = replica
@@ -51,7 +57,7 @@ export class SteppingDown {
   look(nowMs: number): void {
     for (const replica of this.#refused) this.giveUp(replica, nowMs)
     this.#refused.clear()
-    this.#unfit.look(nowMs, this.#options.touch)
+    this.#unfit.look(nowMs, this.#options)
     this.#yielding.look(nowMs, ({ partition }) => this.#unfit.has(partition))
   }
 }

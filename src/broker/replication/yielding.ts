@@ -1,3 +1,4 @@
+import type { PartitionNumber } from '../../base/ids.ts'
 import type { RaftGroup } from '../../raft/raft-group.ts'
 import { NO_REPLICA, type ReplicaId, Role } from '../../raft/types.ts'
 import type { ReplicaGroup } from './replica-group.ts'
@@ -11,6 +12,7 @@ export interface YieldingOptions {
   /** The disk is full, and no other broker's is: see {@link DiskSpace.isFullAlone}. */
   readonly isFull: () => boolean
   readonly groups: () => Iterable<ReplicaGroup>
+  readonly groupOf: (number: PartitionNumber) => ReplicaGroup | undefined
   readonly touch: (group: ReplicaGroup) => void
 }
 

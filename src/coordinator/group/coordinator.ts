@@ -88,6 +88,7 @@ export class GroupCoordinator<T> {
   readonly #state: GroupState
   readonly #ctx: GroupContext<T>
   readonly #logger: Logger
+  #isLoaded = false
   /** The last step that was handed out: the one that may still fail. */
   #last: StepBuilder<T> | null = null
   #take: ((step: GroupStep<T>) => void) | null = null
@@ -113,6 +114,7 @@ export class GroupCoordinator<T> {
    * topics must be known by now: offsets of those that `topics` does not know are deleted.
    */
   onLoaded(nowMs: number, wallMs: number): GroupStep<T> {
+    this.#isLoaded = true
     return this.#inStep(nowMs, wallMs, () => {
       const ctx = this.#ctx
       for (const [groupId, record] of this.#state.groups.entries()) {
@@ -229,9 +231,11 @@ export class GroupCoordinator<T> {
     return answers
   }
 
-  /** No group has members or waits for any: what is here is what the log holds. */
+  /** No group has members or waits for any: what is here is what the log holds. Before {@link onLoaded}: by what was replayed. */
   get isQuiet(): boolean {
-    return this.#ctx.live.size === 0
+    if (this.#isLoaded) return this.#ctx.live.size === 0
+    for (const [, { members }] of this.#state.groups.entries()) if (members.length > 0) return false
+    return true
   }
 
   get gauges(): GroupGauges {
