@@ -1,5 +1,6 @@
 import { invariant } from '../base/assert.ts'
-import { FIRST_PATIENCE, FIRST_TERM, firstVoteOf, openingState } from './first-term.ts'
+import { Ballot } from './ballot.ts'
+import { FIRST_PATIENCE } from './first-term.ts'
 import { Leadership } from './leadership.ts'
 import { canReachMajority, membersOf, whyNotNext } from './membership.ts'
 import type { Progress } from './progress.ts'
@@ -38,20 +39,14 @@ export class RaftGroup {
   readonly #unreachable = new Set<ReplicaId>()
   /** Of the host: false as long as it could not do what a leader has to. It votes all the same. */
   mayLead = true
-  #term: Term
-  #vote: ReplicaId
+  readonly #ballot: Ballot
   #role: Role = Role.FOLLOWER
   #leader: ReplicaId = NO_REPLICA
   #leadership: Leadership | null = null
   readonly #votes: Votes
   #ticks = 0
   #electionTicks: number
-  /** It has every vote of the first term, and has not led it. */
-  #mayBegin: boolean
-  /** What it has voted so far is durable. */
-  #isVoteKept = false
   // since the last Ready
-  #isHardStateNew: boolean
   #messages: Message[] = []
 
   constructor(options: RaftGroupOptions) {
@@ -59,18 +54,15 @@ export class RaftGroup {
     this.id = id
     this.#options = options
     this.#log = new ReplicaLog(log, commit)
-    const first = firstVoteOf(hardState, log)
-    this.#isHardStateNew = first !== null
-    this.#mayBegin = first?.vote === id
-    ;({ term: this.#term, vote: this.#vote } = openingState(hardState, first))
+    this.#ballot = new Ballot(id, hardState, log)
     this.#leader = options.leader ?? NO_REPLICA
-    this.#electionTicks = options.electionTicks() * (first === null ? 1 : FIRST_PATIENCE)
+    this.#electionTicks = options.electionTicks() * (this.#ballot.isFirst ? FIRST_PATIENCE : 1)
     this.#votes = new Votes(id, options.isAfterPowerLoss === true)
-    invariant(this.#log.view.lastTerm <= this.#term, 'no entry is of a later term')
+    invariant(this.#log.view.lastTerm <= this.#ballot.term, 'no entry is of a later term')
   }
 
   get term(): Term {
-    return this.#term
+    return this.#ballot.term
   }
 
   get role(): Role {
@@ -118,6 +110,12 @@ export class RaftGroup {
     return this.#leadership?.progressOf(replica)
   }
 
+  /** Nobody leads, and who has this replica's vote may be about to; {@link NO_REPLICA}: none has, or it cannot be reached. */
+  get awaited(): ReplicaId {
+    const { awaited } = this.#ballot
+    return this.#unreachable.has(awaited) ? NO_REPLICA : awaited
+  }
+
   get #isVoter(): boolean {
     return this.#log.view.configuration.voters.includes(this.id)
   }
@@ -156,26 +154,32 @@ export class RaftGroup {
     if (++this.#ticks >= this.#electionTicks) this.campaign()
     else if (this.#role === Role.PRE_CANDIDATE && this.#ticks <= ASK_AGAIN_TICKS) {
       // who has not answered may have held on to the leader that is lost: it did not know of that yet
-      this.#ask('pre-vote', this.#term + 1, false, (voter) => !this.#votes.has(voter))
+      this.#ask('pre-vote', this.#ballot.term + 1, false)
     }
   }
 
-  /** Asks whether it would be elected, and then to be: at once, without waiting for ticks. */
-  campaign(): void {
+  /** Asks whether it would be elected, and then to be: at once. `isLeaderDead`: its leader runs no more, for certain: nobody is asked before, nor holds on to it. */
+  campaign(isLeaderDead = false): void {
     if (this.#role === Role.LEADER || !this.#mayCampaign) return
+    // after a power loss the longest log is looked for first
+    if (isLeaderDead && !this.#ballot.mayBegin && !this.#votes.isToHearAll) {
+      this.#runForTerm(true)
+      return
+    }
     this.#resetTicks()
+    this.#ballot.awaitNobody()
     this.#leader = NO_REPLICA
-    this.#role = this.#mayBegin ? Role.CANDIDATE : Role.PRE_CANDIDATE
+    this.#role = this.#ballot.mayBegin ? Role.CANDIDATE : Role.PRE_CANDIDATE
     this.#log.dropIncoming()
-    if (!this.#mayBegin) this.#askForVotes('pre-vote', this.#term + 1, false)
+    if (!this.#ballot.mayBegin) this.#askForVotes('pre-vote', this.#ballot.term + 1, false)
     // its own vote is told by leading: not before that is kept
-    else if (this.#isVoteKept) this.#lead()
+    else if (this.#ballot.isKept) this.#lead()
   }
 
   /** The host: every hard state of the Readys so far is durable. */
   hardStateStored(): void {
-    this.#isVoteKept = !this.#isHardStateNew
-    if (this.#mayBegin && this.#role === Role.CANDIDATE) this.campaign()
+    this.#ballot.stored()
+    if (this.#ballot.mayBegin && this.#role === Role.CANDIDATE) this.campaign()
   }
 
   /** From the heartbeats of its broker: all are taken for reachable until the host says otherwise. */
@@ -184,11 +188,11 @@ export class RaftGroup {
     if (isReachable) this.#unreachable.delete(replica)
     else this.#unreachable.add(replica)
     if (this.#leadership === null) {
-      if (replica === this.#leader && !isReachable) this.#follow(this.#term, NO_REPLICA)
+      if (replica === this.#leader && !isReachable) this.#follow(this.#ballot.term, NO_REPLICA)
       return
     }
     this.#leadership.setReachable(replica, isReachable)
-    if (!this.#leadership.hasMajority) this.#resign()
+    if (!this.#leadership.hasMajority) this.resign()
   }
 
   /** Entries of the leader's own, `width` positions wide; their start, or −1 where it takes none. The host writes them. */
@@ -196,7 +200,7 @@ export class RaftGroup {
     invariant(Number.isSafeInteger(width) && width > 0, 'an entry has a width')
     if (!this.takesProposals) return -1
     const start = this.#log.view.end
-    this.#log.extend(this.#term, start + width)
+    this.#log.extend(this.#ballot.term, start + width)
     return start
   }
 
@@ -204,7 +208,7 @@ export class RaftGroup {
   proposeControl(payload: unknown): Position {
     if (!this.takesProposals) return -1
     const at = this.#log.view.end
-    this.#log.extendBy({ kind: 'host', at, term: this.#term, payload })
+    this.#log.extendBy({ kind: 'host', at, term: this.#ballot.term, payload })
     return at
   }
 
@@ -218,14 +222,13 @@ export class RaftGroup {
   ): string | null {
     const leadership = this.#leadership
     if (leadership === null || !this.takesProposals) return 'this replica does not lead'
-    const refusal = whyNotNext(this.id, configuration, {
-      log: this.#log,
-      startedAt: leadership.startedAt,
-      isCaughtUp: (voter) => (leadership.progressOf(voter)?.match ?? 0) >= caughtUpTo,
-    })
+    const matchOf = (voter: ReplicaId) => leadership.progressOf(voter)?.match ?? 0
+    const isCaughtUp = (voter: ReplicaId) => matchOf(voter) >= caughtUpTo
+    const known = { log: this.#log, startedAt: leadership.startedAt, isCaughtUp }
+    const refusal = whyNotNext(this.id, configuration, known)
     if (refusal !== null) return refusal
     const at = this.#log.view.end
-    this.#log.extendBy({ kind: 'membership', at, term: this.#term, configuration })
+    this.#log.extendBy({ kind: 'membership', at, term: this.#ballot.term, configuration })
     leadership.onConfiguration()
     return null
   }
@@ -237,7 +240,11 @@ export class RaftGroup {
 
   /** Leads no more, and says so: its host cannot go on with its log. */
   resign(): void {
-    if (this.#leadership !== null) this.#resign()
+    if (this.#leadership === null) return
+    for (const replica of membersOf(this.#log.view.configuration)) {
+      if (replica !== this.id) this.#send({ ...this.#to(replica), type: 'resign' })
+    }
+    this.#follow(this.#ballot.term, NO_REPLICA)
   }
 
   /**
@@ -270,9 +277,9 @@ export class RaftGroup {
       return
     }
     if (isCandidate && (from === this.#leader || this.isDormant))
-      this.#follow(this.#term, NO_REPLICA)
-    if (term > this.#term && !this.#isOfLaterTerm(message)) return
-    if (term < this.#term) {
+      this.#follow(this.#ballot.term, NO_REPLICA)
+    if (term > this.#ballot.term && !this.#isOfLaterTerm(message)) return
+    if (term < this.#ballot.term) {
       this.#onOldTerm(message)
       return
     }
@@ -283,7 +290,7 @@ export class RaftGroup {
         break
       case 'pre-vote-reply':
         // granted for an earlier election: not for this one
-        if (message.isGranted && term !== this.#term + 1) break
+        if (message.isGranted && term !== this.#ballot.term + 1) break
         if (this.#role === Role.PRE_CANDIDATE) this.#onVote(message)
         break
       case 'vote-reply':
@@ -302,7 +309,7 @@ export class RaftGroup {
         this.#advance()
         break
       case 'resign':
-        if (from === this.#leader) this.#follow(this.#term, NO_REPLICA)
+        if (from === this.#leader) this.#follow(this.#ballot.term, NO_REPLICA)
         break
       case 'timeout-now':
         if (this.#mayCampaign && this.#role !== Role.LEADER) this.#runForTerm(true)
@@ -313,16 +320,15 @@ export class RaftGroup {
   ready(): Ready {
     this.#leadership?.send(this.#log.commit, this.#messages)
     const ready: Ready = {
-      hardState: this.#isHardStateNew ? { term: this.#term, vote: this.#vote } : null,
+      hardState: this.#ballot.take(),
       ...this.#log.takeChanges(),
       messages: this.#messages,
       commit: this.#log.commit,
       commitTerm: this.#log.view.lines.termAt(this.#log.commit - 1),
       role: this.#role,
-      term: this.#term,
+      term: this.#ballot.term,
       leader: this.#leader,
     }
-    this.#isHardStateNew = false
     this.#messages = []
     return ready
   }
@@ -340,7 +346,7 @@ export class RaftGroup {
     }
     // a pre-vote is of a term that may never come
     if (type === 'pre-vote') return true
-    if (type === 'pre-vote-reply' && message.isGranted) return term === this.#term + 1
+    if (type === 'pre-vote-reply' && message.isGranted) return term === this.#ballot.term + 1
     const isLeader = type === 'append' || type === 'snapshot' || type === 'timeout-now'
     this.#follow(term, isLeader ? from : NO_REPLICA)
     return true
@@ -349,10 +355,9 @@ export class RaftGroup {
   #onOldTerm(message: Message): void {
     const { type, from } = message
     // of an election that this replica is ahead of; or of a leader that does not know that it is one no more
-    if (type === 'pre-vote' || type === 'vote') {
-      const replyType = type === 'vote' ? 'vote-reply' : 'pre-vote-reply'
-      this.#send({ ...this.#to(from), type: replyType, isGranted: false })
-    } else if (type === 'append' || type === 'snapshot')
+    if (type === 'pre-vote' || type === 'vote')
+      this.#send({ ...this.#to(from), type: `${type}-reply`, isGranted: false })
+    else if (type === 'append' || type === 'snapshot')
       this.#tell(from, { end: this.#log.view.end, isRefused: true })
   }
 
@@ -360,22 +365,27 @@ export class RaftGroup {
     const { from, term, type } = message
     const isUpToDate = this.#log.isReachedBy(message)
     if (type === 'pre-vote') {
-      const isGranted = term > this.#term && isUpToDate
-      const answered = isGranted ? term : this.#term
+      const isGranted = term > this.#ballot.term && isUpToDate
+      const answered = isGranted ? term : this.#ballot.term
       this.#send({ ...this.#to(from), term: answered, type: 'pre-vote-reply', isGranted })
       // it cannot be elected, and this one can: no need to wait for ticks
       const isFree = this.#role === Role.FOLLOWER && this.#leader === NO_REPLICA
-      if (!isUpToDate && isFree) this.campaign()
+      if (!isUpToDate && isFree && this.awaited === NO_REPLICA) this.campaign()
       return
     }
-    const isFree = this.#vote === from || (this.#vote === NO_REPLICA && this.#leader === NO_REPLICA)
+    const { vote } = this.#ballot
+    const isFree = vote === from || (vote === NO_REPLICA && this.#leader === NO_REPLICA)
     const isGranted = isFree && isUpToDate
     if (isGranted) {
-      this.#setHardState(this.#term, from)
+      this.#ballot.giveTo(from)
       this.#role = Role.FOLLOWER
       this.#resetTicks()
     }
     this.#send({ ...this.#to(from), type: 'vote-reply', isGranted })
+    if (isUpToDate || !isFree || this.#role !== Role.FOLLOWER) return
+    // likewise, where the other has no majority without it
+    const others = new Set([...this.#unreachable, this.id])
+    if (!canReachMajority(this.#log.view.configuration, others)) this.campaign(message.isTransfer)
   }
 
   #onVote({ from, isGranted }: Of<'pre-vote-reply' | 'vote-reply'>): void {
@@ -387,7 +397,7 @@ export class RaftGroup {
     if (this.#role === Role.FOLLOWER || this.#role === Role.LEADER) return
     const isPreVote = this.#role === Role.PRE_CANDIDATE
     const result = this.#votes.tally(this.#log.view.configuration, isPreVote)
-    if (result === 'lost') this.#follow(this.#term, NO_REPLICA)
+    if (result === 'lost') this.#follow(this.#ballot.term, NO_REPLICA)
     if (result !== 'won') return
     if (isPreVote) this.#runForTerm(false)
     else this.#lead()
@@ -398,59 +408,49 @@ export class RaftGroup {
     this.#log.dropIncoming()
     this.#role = Role.CANDIDATE
     this.#leader = NO_REPLICA
-    this.#setHardState(this.#term + 1, this.id)
-    this.#askForVotes('vote', this.#term, isTransfer)
+    this.#ballot.set(this.#ballot.term + 1, this.id)
+    this.#askForVotes('vote', this.#ballot.term, isTransfer)
   }
 
   #askForVotes(type: 'pre-vote' | 'vote', term: Term, isTransfer: boolean): void {
     this.#votes.begin()
-    this.#ask(type, term, isTransfer, () => true)
+    this.#ask(type, term, isTransfer)
     this.#count()
   }
 
-  #ask(
-    type: 'pre-vote' | 'vote',
-    term: Term,
-    isTransfer: boolean,
-    isAsked: (voter: ReplicaId) => boolean,
-  ): void {
+  /** Voters that have not answered. */
+  #ask(type: 'pre-vote' | 'vote', term: Term, isTransfer: boolean): void {
     const { lastTerm, end, configuration } = this.#log.view
     for (const voter of configuration.voters) {
-      if (voter === this.id || !isAsked(voter)) continue
+      if (this.#votes.has(voter)) continue
       this.#send({ ...this.#to(voter), type, term, lastTerm, end, isTransfer })
     }
   }
 
   #lead(): void {
     this.#votes.waitNoMore()
-    this.#mayBegin = false
+    this.#ballot.mayBegin = false
     this.#role = Role.LEADER
     this.#leader = this.id
     const startedAt = this.#log.view.end
-    this.#log.extendBy({ kind: 'term-start', at: startedAt, term: this.#term })
+    this.#log.extendBy({ kind: 'term-start', at: startedAt, term: this.#ballot.term })
     this.#leadership = new Leadership({
-      ...{ id: this.id, term: this.#term, log: this.#log.view, startedAt },
+      ...{ id: this.id, term: this.#ballot.term, log: this.#log.view, startedAt },
       unreachable: this.#unreachable,
     })
-    if (!this.#leadership.hasMajority) this.#resign()
-  }
-
-  #resign(): void {
-    for (const replica of membersOf(this.#log.view.configuration)) {
-      if (replica !== this.id) this.#send({ ...this.#to(replica), type: 'resign' })
-    }
-    this.#follow(this.#term, NO_REPLICA)
+    if (!this.#leadership.hasMajority) this.resign()
   }
 
   #followLeader(from: ReplicaId): void {
     this.#votes.waitNoMore()
     invariant(this.#role !== Role.LEADER, 'a term has one leader')
-    if (this.#role !== Role.FOLLOWER || this.#leader !== from) this.#follow(this.#term, from)
+    if (this.#role !== Role.FOLLOWER || this.#leader !== from) this.#follow(this.#ballot.term, from)
   }
 
   #follow(term: Term, leader: ReplicaId): void {
-    if (term > this.#term) this.#setHardState(term, NO_REPLICA)
+    if (term > this.#ballot.term) this.#ballot.set(term, NO_REPLICA)
     this.#leadership = null
+    this.#ballot.awaitNobody()
     this.#log.forgetLeader()
     this.#role = Role.FOLLOWER
     this.#leader = leader
@@ -467,15 +467,7 @@ export class RaftGroup {
     if (this.#isVoter || this.#log.view.membershipAt >= this.#log.commit) return
     // a leader that was removed is done once that is committed (thesis, 4.2.2), and says so before it goes
     leadership.send(this.#log.commit, this.#messages)
-    this.#resign()
-  }
-
-  #setHardState(term: Term, vote: ReplicaId): void {
-    if (term === this.#term && vote === this.#vote) return
-    this.#term = term
-    this.#vote = vote
-    this.#isHardStateNew = true
-    this.#mayBegin &&= term === FIRST_TERM
+    this.resign()
   }
 
   #resetTicks(): void {
@@ -495,6 +487,6 @@ export class RaftGroup {
   }
 
   #to(to: ReplicaId): { from: ReplicaId; to: ReplicaId; term: Term } {
-    return { from: this.id, to, term: this.#term }
+    return { from: this.id, to, term: this.#ballot.term }
   }
 }

@@ -62,7 +62,7 @@ export type Message =
       readonly type: 'pre-vote' | 'vote'
       readonly lastTerm: Term
       readonly end: Position
-      /** The leader has asked for this election: nobody holds on to it. */
+      /** The leader has asked for this election, or runs no more: nobody holds on to it. */
       readonly isTransfer: boolean
     })
   | (Between & { readonly type: 'pre-vote-reply' | 'vote-reply'; readonly isGranted: boolean })

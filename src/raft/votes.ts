@@ -21,6 +21,11 @@ export class Votes {
     this.#votes = new Map([[this.#self, true]])
   }
 
+  /** An election waits for all voters: the first after a power loss. */
+  get isToHearAll(): boolean {
+    return this.#hearAllTicks > 0
+  }
+
   has(voter: ReplicaId): boolean {
     return this.#votes.has(voter)
   }
@@ -41,7 +46,7 @@ export class Votes {
   }
 
   tally(configuration: Configuration, isPreVote: boolean): Tally {
-    if (isPreVote && this.#hearAllTicks > 0) {
+    if (isPreVote && this.isToHearAll) {
       // whoever refuses has more: it was asked, and asks itself
       if ([...this.#votes.values()].includes(false)) return 'lost'
       if (configuration.voters.some((voter) => !this.#votes.has(voter))) return 'open'

@@ -50,8 +50,9 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     name: 'records are deleted by an entry that goes before what is staged',
     file: 'broker/replication/replica-group.ts',
-    find: 'this.#deletes.push({ target, done })',
-    replace: 'this.#deletes.push({ target, done })\n    this.#proposeDeletes()',
+    find: 'this.#starts.ask(target, done)',
+    replace:
+      'this.#starts.ask(target, done)\n    this.#starts.propose((payload) => this.raft.proposeControl(payload))',
     only: ['delete-records'],
   },
   {
@@ -141,8 +142,8 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     name: 'a replica votes twice in a term',
     file: 'raft/raft-group.ts',
-    find: 'this.#vote === from || (this.#vote === NO_REPLICA && this.#leader === NO_REPLICA)',
-    replace: 'this.#vote >= 0',
+    find: 'vote === from || (vote === NO_REPLICA && this.#leader === NO_REPLICA)',
+    replace: 'vote >= 0',
     only: ['cut', 'late-messages', 'thread-death'],
   },
   {

@@ -28,6 +28,8 @@ export class LogStarts {
   #starts: Start[] = []
   /** The latest that is committed and that the disk has not kept; −1 for none. */
   #refused = -1
+  /** Asked for, and not proposed yet. */
+  readonly #asked: { readonly offset: number; readonly done: DeleteRecordsDone }[] = []
   readonly #waiting = new Map<Position, DeleteRecordsDone>()
 
   constructor(recovered: readonly ControlEntry[]) {
@@ -41,16 +43,23 @@ export class LogStarts {
     return offset <= log.logStartOffset ? ErrorCode.NONE : null
   }
 
-  static payload(offset: number): Uint8Array {
-    const bytes = new Uint8Array(PAYLOAD_BYTES)
-    bytes[0] = LOG_START
-    new DataView(bytes.buffer).setFloat64(1, offset, true)
-    return bytes
+  /** Something is to be proposed. */
+  get isAsked(): boolean {
+    return this.#asked.length > 0
   }
 
-  /** `done` waits for the entry at `at`, which was proposed. */
-  wait(at: Position, done: DeleteRecordsDone): void {
-    this.#waiting.set(at, done)
+  /** The log is to begin at `offset`: proposed once what is staged is written, since what batches are given counts on the positions before them. */
+  ask(offset: number, done: DeleteRecordsDone): void {
+    this.#asked.push({ offset, done })
+  }
+
+  /** `propose` gives an entry its position, or refuses it with −1. */
+  propose(propose: (payload: Uint8Array) => Position): void {
+    for (const { offset, done } of this.#asked.splice(0)) {
+      const at = propose(payloadOf(offset))
+      if (at < 0) done(ErrorCode.NOT_LEADER_OR_FOLLOWER, -1)
+      else this.#waiting.set(at, done)
+    }
   }
 
   /** Entries were written to this replica's log. */
@@ -118,6 +127,19 @@ export class LogStarts {
     this.#waiting.clear()
     for (const done of waiting) done(ErrorCode.NOT_LEADER_OR_FOLLOWER, -1)
   }
+
+  /** This replica is closed. */
+  close(): void {
+    for (const { done } of this.#asked.splice(0)) done(ErrorCode.NOT_LEADER_OR_FOLLOWER, -1)
+    this.refuseAll()
+  }
+}
+
+function payloadOf(offset: number): Uint8Array {
+  const bytes = new Uint8Array(PAYLOAD_BYTES)
+  bytes[0] = LOG_START
+  new DataView(bytes.buffer).setFloat64(1, offset, true)
+  return bytes
 }
 
 /** null: an entry of a kind that this version does not know. */

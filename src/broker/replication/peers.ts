@@ -95,7 +95,7 @@ export class Peers {
   /** The server says that its thread has ended. A next life that was seen before that is told of again. */
   ended(broker: BrokerId): void {
     this.#liveness?.noteGone(broker - 1)
-    this.#onGone(broker)
+    this.#onGone(broker, true)
   }
 
   /** Nothing that the two brokers say to each other arrives, as long as `isCut`. */
@@ -123,9 +123,9 @@ export class Peers {
   }
 
   /** Its thread has ended, or does not turn: it is not waited for. */
-  #onGone(broker: BrokerId): void {
+  #onGone(broker: BrokerId, isDead = false): void {
     this.#reachableSinceMs.delete(broker)
-    this.#options.host.setReachable(broker, false)
+    this.#options.host.setReachable(broker, false, isDead)
     this.#options.onGone(broker)
     this.#options.onChange()
   }

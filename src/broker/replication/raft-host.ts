@@ -202,15 +202,18 @@ export class RaftHost implements GroupHost, RaftSink {
     }
   }
 
-  /** As its heartbeats say. Messages from before may be lost, so both sides are told of each break, and of its end. */
-  setReachable(broker: BrokerId, isReachable: boolean): void {
+  /**
+   * As its heartbeats say. Messages from before may be lost, so both sides are told of each break, and of its end. `isDead`: it cannot be reached since its thread runs
+   * no more.
+   */
+  setReachable(broker: BrokerId, isReachable: boolean, isDead = false): void {
     this.#reachability.set(broker, isReachable)
     if (!isReachable) {
       this.#owed.delete(broker)
       this.#believed.gone(broker)
     }
     for (const group of [...this.#groups.values()]) {
-      this.guard(group, () => this.#onReachable(group, broker, isReachable))
+      this.guard(group, () => this.#onReachable(group, broker, isReachable, isDead))
     }
   }
 
@@ -233,11 +236,13 @@ export class RaftHost implements GroupHost, RaftSink {
     }
   }
 
-  #onReachable(group: ReplicaGroup, broker: BrokerId, isReachable: boolean): void {
+  #onReachable(group: ReplicaGroup, broker: BrokerId, isReachable: boolean, isDead = false): void {
+    const { raft } = group
+    const isLeaderDead = isDead && brokerOf(raft.leader) === broker
     if (!this.#reachability.tell(group, broker, isReachable)) return
     // it asks again whom it could not ask before; or its turn has come
-    const isAsking = isReachable && group.raft.role === Role.PRE_CANDIDATE
-    if (isAsking || (!isReachable && isNext(group.raft))) group.raft.campaign()
+    const isAsking = isReachable && raft.role === Role.PRE_CANDIDATE
+    if (isAsking || (!isReachable && isNext(raft))) raft.campaign(isLeaderDead)
     this.touch(group)
   }
 
@@ -474,18 +479,13 @@ export class RaftHost implements GroupHost, RaftSink {
 }
 
 /** Whose turn it is where nobody leads, so that they do not all ask at once: the first voter that can be reached. The others wait for their ticks. */
-export const isNext = ({
-  id,
-  configuration,
-  unreachable,
-  leader,
-  role,
-  mayLead,
-}: RaftGroup): boolean =>
-  leader === NO_REPLICA &&
-  role === Role.FOLLOWER &&
-  mayLead &&
-  configuration.voters.find((voter) => !unreachable.has(voter)) === id
+export const isNext = (raft: RaftGroup): boolean => {
+  const { id, configuration, unreachable, leader, role, mayLead, awaited } = raft
+  // where somebody is about to lead it would be in its way
+  const isLeaderless = leader === NO_REPLICA && awaited === NO_REPLICA
+  const isFree = isLeaderless && role === Role.FOLLOWER && mayLead
+  return isFree && configuration.voters.find((voter) => !unreachable.has(voter)) === id
+}
 
 /** As whom the sender leads the receiver, if it does. */
 const ledAs = ({ type, to }: Message): ReplicaId =>

@@ -78,8 +78,6 @@ export class ReplicaGroup {
   readonly #undurable = new UndurableControls()
   /** As the group knows it. */
   #logStartOffset: number
-  /** Starts that are asked for, and are proposed once what is staged is written. */
-  readonly #deletes: { readonly target: number; readonly done: DeleteRecordsDone }[] = []
   /** Where the last append to the leader's own log began: what followers are sent next, nearly always. */
   #tailPlace: AppendPlace = NO_PLACE
   /** Of the host: it is to be looked at in this turn. */
@@ -184,7 +182,7 @@ export class ReplicaGroup {
       this.#copy.isActive ||
       this.#isChanging ||
       this.#promises.areWaiting ||
-      this.#deletes.length > 0
+      this.#starts.isAsked
     if (isBusy || raft.needsTicks) return false
     // nobody can lead it: whoever has more, or asks for it, opens it again
     if (!canReachMajority(raft.configuration, raft.unreachable)) return raft.role !== Role.LEADER
@@ -198,6 +196,11 @@ export class ReplicaGroup {
 
   step(received: ReceivedMessage): void {
     const { message, place } = received
+    // it was asked for before this replica's own vote is durable, and counts with that
+    if (message.type === 'vote-reply' && this.#promises.areWaiting) {
+      this.#promises.say(() => this.raft.step(message))
+      return
+    }
     if (message.type === 'append') this.#copy.noteAppend(message.from, place)
     this.#bases.note(received)
     this.raft.step(message)
@@ -242,17 +245,8 @@ export class ReplicaGroup {
       done(error, error === ErrorCode.NONE ? this.log.logStartOffset : -1)
       return
     }
-    // not now: batches may be staged, and what they are given counts on the positions before them
-    this.#deletes.push({ target, done })
+    this.#starts.ask(target, done)
     this.#host.touch(this)
-  }
-
-  #proposeDeletes(): void {
-    for (const { target, done } of this.#deletes.splice(0)) {
-      const at = this.raft.proposeControl(LogStarts.payload(target))
-      if (at < 0) done(ErrorCode.NOT_LEADER_OR_FOLLOWER, -1)
-      else this.#starts.wait(at, done)
-    }
   }
 
   /** The log begins later than it did: what is gone was committed. */
@@ -302,7 +296,7 @@ export class ReplicaGroup {
     if (this.log.failure !== null) throw new LogFailedError(this.log.failure)
     if (this.#isBeginning) return
     if (this.log.logStartOffset !== this.#logStartOffset) this.startMoved()
-    this.#proposeDeletes()
+    this.#starts.propose((payload) => this.raft.proposeControl(payload))
     const ready = this.raft.ready()
     if (ready.hardState !== null) {
       this.#promises.wait()
@@ -358,8 +352,7 @@ export class ReplicaGroup {
   close(): void {
     this.#isClosed = true
     this.#promises.tailStored()
-    for (const { done } of this.#deletes.splice(0)) done(ErrorCode.NOT_LEADER_OR_FOLLOWER, -1)
-    this.#starts.refuseAll()
+    this.#starts.close()
     this.#copy.stop()
     this.controls.close()
   }
@@ -420,16 +413,24 @@ export class ReplicaGroup {
     this.#host.touch(this)
   }
 
+  /**
+   * To ask for votes promises nothing: where nobody leads that goes at once, while this replica's own vote is made durable. Should it die before that is, it has not led, and may ask
+   * again in the same term or give its vote to another. Nothing that was said to it before reaches its next life.
+   */
   #sendAll(messages: readonly Message[]): void {
-    if (messages.length === 0) return
-    const send = () => {
-      for (const message of messages) {
-        const place = message.type === 'append' ? this.placeOf(message) : NO_PLACE
-        const base = message.type === 'snapshot' ? snapshotBaseOf(this.#files, message.start) : null
-        this.#host.send(this, message, place, base)
-      }
+    const isLed = this.#leader !== NO_REPLICA && !this.raft.unreachable.has(this.#leader)
+    const isAtOnce = ({ type }: Message) => type === 'vote' && !isLed
+    this.#send(messages.filter(isAtOnce))
+    const others = messages.filter((message) => !isAtOnce(message))
+    if (others.length > 0) this.#promises.say(() => this.#send(others))
+  }
+
+  #send(messages: readonly Message[]): void {
+    for (const message of messages) {
+      const place = message.type === 'append' ? this.placeOf(message) : NO_PLACE
+      const base = message.type === 'snapshot' ? snapshotBaseOf(this.#files, message.start) : null
+      this.#host.send(this, message, place, base)
     }
-    this.#promises.say(send)
   }
 
   /** Where the range of an append begins in this log. Throws DiskError. */
