@@ -185,7 +185,7 @@ export class BrokerAgent {
     const flushesPending = () => options.flush.pending
     const shared = { image, isImageCurrent, partitions, settings: this.#settings, flushesPending }
     this.#questions = new Questions({ ...options, image, partitions })
-    const forget = (number: PartitionNumber) => this.#replication.forget(number)
+    const forget = (...of: Parameters<Replication['forget']>) => this.#replication.forget(...of)
     this.#maintenance = new Maintenance({ ...options, ...shared, forget })
     this.#follower = new MetadataFollower({
       image,
@@ -446,7 +446,7 @@ export class BrokerAgent {
   }
 
   #removeStale(number: PartitionNumber, directory: string): void {
-    this.#replication.forget(number)
+    this.#replication.forget(number, null)
     this.#maintenance.removeDirectory(number, directory)
   }
 

@@ -1,4 +1,5 @@
 import type { PartitionNumber } from '../base/ids.ts'
+import { CONTROL_ENTRIES_SUFFIX } from '../log/control-entries-format.ts'
 import { DiskError } from '../log/disk.ts'
 import type { LogEnvironment } from '../log/environment.ts'
 
@@ -11,7 +12,11 @@ interface Removal {
   names: string[] | null
   /** Some of it may be gone already. */
   isBegun: boolean
+  /** What was voted with it is durably forgotten. */
+  isForgotten: boolean
 }
+
+type Done = (failed: DiskError | null) => void
 
 export interface DirectoryRemoverOptions {
   /** Files that are removed in a turn. */
@@ -20,8 +25,8 @@ export interface DirectoryRemoverOptions {
   readonly isOrphan: (directory: string) => boolean
   /** Another replica of that partition may come here: its topic is still there. */
   readonly mayReturn: (number: PartitionNumber) => boolean
-  /** Term and vote of a replica that was found, before its files go. */
-  readonly forget: (number: PartitionNumber) => void
+  /** Term and vote of the replica; `done` is called once, when no power cut brings them back, or with why that is not known. null: nobody waits for it. */
+  readonly forget: (number: PartitionNumber, done: Done | null) => void
 }
 
 const RETRY_MS = 5_000
@@ -70,7 +75,14 @@ export class DirectoryRemover {
   #put(number: PartitionNumber | null, directory: string, isFound: boolean): void {
     const known = this.#removals.get(directory)
     if (known === undefined) {
-      const removal = { number, directory, isFound, names: null, isBegun: false }
+      const removal = {
+        number,
+        directory,
+        isFound,
+        names: null,
+        isBegun: false,
+        isForgotten: false,
+      }
       this.#removals.set(directory, removal)
       this.#queue.push(removal)
     } else if (!isFound) known.isFound = false
@@ -85,6 +97,7 @@ export class DirectoryRemover {
       this.#removals.delete(removal.directory)
       return 1
     }
+    if (!removal.isForgotten && !this.#forget(removal)) return 1
     try {
       if (this.#removeSome(removal)) this.#queue.shift()
     } catch (error) {
@@ -97,20 +110,47 @@ export class DirectoryRemover {
   }
 
   /** What has been begun is finished: a replica must not come up with half of its files. */
-  #isDue(removal: Removal): boolean {
-    const { number, directory, isFound, isBegun } = removal
-    if (!isFound || isBegun) return true
-    if (!this.#options.isOrphan(directory)) return false
+  #isDue({ directory, isFound, isBegun }: Removal): boolean {
+    return !isFound || isBegun || this.#options.isOrphan(directory)
+  }
+
+  /**
+   * Before the first file goes: a vote without files would keep another replica out that comes here. A number that never comes back is not waited for. False where that takes a
+   * while, or has failed.
+   */
+  #forget(removal: Removal): boolean {
+    const { number } = removal
     removal.isBegun = true
-    if (number !== null) this.#options.forget(number)
-    return true
+    if (number === null || !this.#options.mayReturn(number)) {
+      if (number !== null) this.#options.forget(number, null)
+      removal.isForgotten = true
+      return true
+    }
+    this.#queue.shift()
+    this.#options.forget(number, (failed) =>
+      this.#settled(removal, failed, () => {
+        removal.isForgotten = true
+        this.#queue.unshift(removal)
+      }),
+    )
+    return removal.isForgotten
+  }
+
+  /** What must be durable before a replica may come back is, or is tried again. */
+  #settled(removal: Removal, failed: DiskError | null, goOn: () => void): void {
+    if (failed === null) {
+      goOn()
+      return
+    }
+    const why = `A replica that was moved away cannot come back for now: ${failed.message}`
+    this.#environment.logger.log('warn', why, { directory: removal.directory })
+    this.#retry(removal)
   }
 
   /** True when the directory is gone. */
   #removeSome(removal: Removal): boolean {
     const { disk, recoveryPoints } = this.#environment
-    removal.names ??= disk.list(removal.directory)
-    removal.isBegun = true
+    removal.names ??= disk.list(removal.directory).sort(lastFirst)
     for (let i = 0; i < this.#options.perTurn; i++) {
       const name = removal.names.pop()
       if (name === undefined) break
@@ -120,23 +160,15 @@ export class DirectoryRemover {
     const { directory, number } = removal
     disk.removeDirectory(directory)
     if (number !== null && this.#options.mayReturn(number)) {
-      recoveryPoints.removeDurably(number, (failed) => this.#onForgotten(removal, failed))
+      recoveryPoints.removeDurably(number, (failed) =>
+        this.#settled(removal, failed, () => this.#removals.delete(directory)),
+      )
       return true
     }
     // a number never comes back: nobody need wait for a flush
     if (number !== null) recoveryPoints.remove(number)
     this.#removals.delete(directory)
     return true
-  }
-
-  #onForgotten(removal: Removal, failed: DiskError | null): void {
-    if (failed === null) {
-      this.#removals.delete(removal.directory)
-      return
-    }
-    const why = `A replica that was moved away cannot come back for now: ${failed.message}`
-    this.#environment.logger.log('warn', why, { directory: removal.directory })
-    this.#retry(removal)
   }
 
   #retry(removal: Removal): void {
@@ -155,3 +187,7 @@ export class DirectoryRemover {
     }
   }
 }
+
+/** What tells which replica it was goes last: without it what is left would be one that has forgotten. */
+const lastFirst = (a: string, b: string): number => rank(b) - rank(a)
+const rank = (name: string): number => (name.endsWith(CONTROL_ENTRIES_SUFFIX) ? 1 : 0)

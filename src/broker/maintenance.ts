@@ -4,7 +4,7 @@ import type { MetadataView, TopicView } from '../image/view.ts'
 import { DiskError } from '../log/disk.ts'
 import type { LogEnvironment } from '../log/environment.ts'
 import { BrokerGauges } from './broker-gauges.ts'
-import { DirectoryRemover } from './directory-remover.ts'
+import { DirectoryRemover, type DirectoryRemoverOptions } from './directory-remover.ts'
 import type { LeaderPartitions } from './leader-partitions.ts'
 import { LogCleaner } from './log-cleaner.ts'
 import { METADATA_PARTITION } from './metadata-log.ts'
@@ -26,7 +26,7 @@ export interface MaintenanceOptions {
   /** Flushes asked for and not answered. */
   readonly flushesPending: () => number
   /** Term and vote of a replica that is none any more. */
-  readonly forget: (number: PartitionNumber) => void
+  readonly forget: DirectoryRemoverOptions['forget']
 }
 
 const TICK_MS = 500
@@ -205,7 +205,7 @@ export class Maintenance {
       if (partition === undefined) {
         // its number never comes back: nothing of it need be durable
         environment.recoveryPoints.remove(number)
-        forget(number)
+        forget(number, null)
       } else {
         const { topic, index } = partition
         this.#remover.addFound(number, partitionPath(root, topic.tenantId, topic.topicId, index))

@@ -120,12 +120,13 @@ export class HardStates {
     if (this.#put(partition, term, vote)) this.#staged.add(partition)
   }
 
-  /** The group was deleted, or its replica has another id now. Written at once, before its files go: who finds a vote without files must not believe in that replica. */
-  forget(partition: PartitionNumber): void {
-    if (!this.#drop(partition)) return
-    this.#staged.add(partition)
-    // what cannot be written now goes with the next write
-    if (this.#file !== null) this.write()
+  /**
+   * The group was deleted, or its replica has another id now. Written at once, before its files go: who finds a vote without files must not believe in that replica.
+   * Returns why that failed: it goes with the next write then.
+   */
+  forget(partition: PartitionNumber): DiskError | null {
+    if (this.#drop(partition)) this.#staged.add(partition)
+    return this.#file !== null && this.hasStaged ? this.write() : null
   }
 
   #put(partition: number, term: Term, vote: ReplicaId): boolean {

@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest'
 import { DirectoryRemover } from '../../src/broker/directory-remover.ts'
+import { DiskError } from '../../src/log/disk.ts'
 import { append, batchOf, PARTITION, ROOT, simulated } from '../log/support.ts'
 
 const OPTIONS = {
   perTurn: 64,
   isOrphan: () => false,
   mayReturn: () => true,
-  forget: () => {},
+  forget: (_number: number, done: ((failed: null) => void) | null) => done?.(null),
 }
 
 /** A log that was closed clean, and counts of the flushes of the recovery points since. */
@@ -102,7 +103,10 @@ it('what was found is asked about once more, and what its replica has voted is f
   const remover = new DirectoryRemover(broker.environment, {
     ...OPTIONS,
     isOrphan: () => isOrphan,
-    forget: (number) => forgotten.push([number, disk.list(directory).length > 0]),
+    forget: (number, done) => {
+      forgotten.push([number, disk.list(directory).length > 0])
+      done?.(null)
+    },
   })
   remover.addFound(PARTITION, directory)
   remover.doWork(0)
@@ -115,4 +119,33 @@ it('what was found is asked about once more, and what its replica has voted is f
   expect([forgotten, disk.exists(directory)]).toEqual([[[PARTITION, true]], false])
   settle()
   expect([remover.has(directory), remover.pending]).toEqual([false, 0])
+})
+
+it('no file goes before what was voted is durably forgotten, and what tells which replica it was goes last', () => {
+  const { broker, disk, directory } = closed()
+  const tell = disk.open(`${directory}/${'0'.repeat(20)}.control-entries`, 'create')
+  tell.close()
+  const before = disk.list(directory)
+  const asked: ((failed: DiskError | null) => void)[] = []
+  const remover = new DirectoryRemover(broker.environment, {
+    ...OPTIONS,
+    perTurn: 1,
+    forget: (_number, done) => asked.push(done!),
+  })
+  remover.add(PARTITION, directory)
+  for (let now = 0; now < 100; now++) remover.doWork(now)
+  expect([asked.length, disk.list(directory)]).toEqual([1, before])
+  // it cannot be made durable: tried again after a while, and nothing goes until then
+  asked[0]!(new DiskError('EIO', '/', 'flush'))
+  for (let now = 100; now < 6_000; now += 100) remover.doWork(now)
+  expect([asked.length, disk.list(directory)]).toEqual([2, before])
+  asked[1]!(null)
+  let left = before
+  for (let now = 6_000; remover.pending > 0; now++) {
+    if (left.length > 0) expect(disk.list(directory)).toContain(`${'0'.repeat(20)}.control-entries`)
+    remover.doWork(now)
+    left = disk.list(directory)
+  }
+  expect(left).toEqual([])
+  expect(asked).toHaveLength(2)
 })

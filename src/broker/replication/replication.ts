@@ -4,6 +4,7 @@ import type { BrokerDirectory, MetadataView } from '../../image/view.ts'
 import type { BeatSource } from '../../link/broker-liveness.ts'
 import type { ControlPort, PeerName } from '../../link/ports.ts'
 import { ProduceReason } from '../../link/produce-reason.ts'
+import type { DiskError } from '../../log/disk.ts'
 import type { LogEnvironment } from '../../log/environment.ts'
 import type { HardStates } from '../../log/hard-states.ts'
 import { HARD_STATES_FILE } from '../../log/hard-states-format.ts'
@@ -376,12 +377,15 @@ export class Replication {
     return this.#opening.isHeldHere(replica)
   }
 
-  /** The topic is gone, and what was voted in the partition's group with it. */
-  forget(number: PartitionNumber): void {
+  /** The topic is gone, and what was voted in the partition's group with it; `done` is called once, when that is durable or cannot be made so. */
+  forget(number: PartitionNumber, done: ((failed: DiskError | null) => void) | null): void {
     this.#host.forget(number)
     const { environment, rootOf, brokerId } = this.#options
     const isKept = environment.disk.exists(`${rootOf(brokerId)}/${HARD_STATES_FILE}`)
-    if (isKept) this.#openHardStates().forget(number)
+    const failed = isKept ? this.#openHardStates().forget(number) : null
+    if (done === null) return
+    if (isKept && failed === null) this.#openHardStates().requestFlush(done)
+    else done(failed)
   }
 
   /** The server says that its thread has ended. */
