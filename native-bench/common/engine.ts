@@ -22,12 +22,16 @@ export interface OwnEngine {
 }
 
 /** Throws when the engine ends, or is not ready in time; both ports are the system's choice. `nodeOptions` are for Node itself. */
-export async function startEngine(nodeOptions: readonly string[] = []): Promise<OwnEngine> {
+export async function startEngine(
+  nodeOptions: readonly string[] = [],
+  brokers = 1,
+): Promise<OwnEngine> {
   const program = join(root, 'dist/griot.cjs')
   if (!existsSync(program)) throw new Error(`${program} is not there: npm run build`)
   const sandbox = new Sandbox(tmpdir(), 'griot-bench-')
   const from = performance.now()
-  const options = ['--data-dir', sandbox.directory(), '--brokers', '1', '--log-level', 'warn']
+  const options = ['--data-dir', sandbox.directory(), '--log-level', 'warn']
+  options.push('--brokers', String(brokers))
   const child = sandbox.spawn(
     process.execPath,
     [...nodeOptions, program, 'start', ...options, ...ANY_PORTS],

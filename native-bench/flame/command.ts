@@ -45,7 +45,9 @@ async function run(workload: string, options: Options): Promise<void> {
   if (spawnSync('perf', ['--version']).status !== 0) {
     throw new Error('perf is not here: install it (linux-perf, linux-tools) to draw a flame graph')
   }
-  const engine = await startEngine(['--perf-basic-prof'])
+  const asked = readWorkload(workload)
+  const brokers = Math.max(...asked.topics.map(({ replicationFactor }) => replicationFactor))
+  const engine = await startEngine(['--perf-basic-prof'], brokers)
   const { sandbox } = engine
   // Node's names for compiled functions
   sandbox.removeAtEnd(`/tmp/perf-${engine.pid}.map`)
@@ -53,7 +55,7 @@ async function run(workload: string, options: Options): Promise<void> {
   const failed = new AbortController()
   try {
     const data = join(sandbox.directory(), 'perf.data')
-    const load = runWorkload(readWorkload(workload), {
+    const load = runWorkload(asked, {
       bootstrap: engine.bootstrap,
       warmupSeconds: options.warmup,
       measureSeconds: options.seconds + 1,

@@ -65,6 +65,11 @@ export class BrokerLink implements RingHandler {
     return this.#dropped
   }
 
+  /** It goes as it is, as nearly always. */
+  fits(message: Append): boolean {
+    return appendBytes(message) <= this.recordBytesMax
+  }
+
   /** The append as pieces that fit, for each of which the sender looks up its place: itself, nearly always. */
   split(message: Append): readonly Append[] {
     return splitAppend(message, this.recordBytesMax)

@@ -57,7 +57,7 @@ export class CommitBound {
     while (this.#points.length > 0 && this.#points.at(-1)!.offset >= end.offset) this.#points.pop()
     const { segment, offset } = this.#committed
     if (segment === null || this.#log.segments.includes(segment)) return
-    this.#committed = { ...end, offset }
+    this.#committed = { offset, segment: end.segment, position: end.position }
   }
 
   /** Where the batches end whose offsets are all below `offset`: that may be below it. */

@@ -171,9 +171,13 @@ export class Leadership {
     progress.isWaiting = isProbing
     progress.toldCommit = this.#commit
     if (!isProbing) progress.next = log.end
+    const { id, term } = this.#options
+    // field by field: of a spread V8 makes a new shape each time, and this is sent all the time
     out.push({
-      ...this.#to(replica),
       type: 'append',
+      from: id,
+      to: replica,
+      term,
       start: next,
       previousTerm: log.lines.termAt(next - 1),
       end: log.end,

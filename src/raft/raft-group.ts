@@ -319,9 +319,14 @@ export class RaftGroup {
   /** What is to be done since the last one. */
   ready(): Ready {
     this.#leadership?.send(this.#log.commit, this.#messages)
+    const hardState = this.#ballot.take()
+    const { truncateTo, restore, controls, copy } = this.#log.takeChanges()
     const ready: Ready = {
-      hardState: this.#ballot.take(),
-      ...this.#log.takeChanges(),
+      hardState,
+      truncateTo,
+      restore,
+      controls,
+      copy,
       messages: this.#messages,
       commit: this.#log.commit,
       commitTerm: this.#log.view.lines.termAt(this.#log.commit - 1),
@@ -478,8 +483,10 @@ export class RaftGroup {
   #tell(to: ReplicaId, agreement: Agreement | null): void {
     if (agreement === null) return
     const lastTerm = this.#log.view.lines.termAt(agreement.end - 1)
+    const { end, isRefused } = agreement
+    const { from, term } = this.#to(to)
     const { commit } = this.#log
-    this.#send({ ...this.#to(to), type: 'append-reply', ...agreement, lastTerm, commit })
+    this.#send({ type: 'append-reply', from, to, term, end, isRefused, lastTerm, commit })
   }
 
   #send(message: Message): void {

@@ -58,8 +58,10 @@ export class ReplicaLog {
 
   takeChanges(): LogChanges {
     const changes: LogChanges = {
-      ...{ truncateTo: this.#truncateTo, restore: this.#restore },
-      ...{ controls: this.#controls, copy: this.#copy },
+      truncateTo: this.#truncateTo,
+      restore: this.#restore,
+      controls: this.#controls,
+      copy: this.#copy,
     }
     this.#truncateTo = this.#restore = this.#copy = null
     this.#controls = []
@@ -183,9 +185,21 @@ export class ReplicaLog {
       ...before(incoming.controls, ({ at }) => at),
       ...from(message.controls, ({ at }) => at),
     ]
-    this.#incoming = { ...incoming, end: message.end, lines, controls }
-    this.#controls.push(...message.controls.filter(({ at }) => at >= incoming.end))
+    const { type, to, previousTerm, commit } = incoming
     const { from: leader, term, end } = message
+    this.#incoming = {
+      type,
+      from: leader,
+      to,
+      term,
+      start: incoming.start,
+      previousTerm,
+      end,
+      lines,
+      controls,
+      commit,
+    }
+    this.#controls.push(...message.controls.filter(({ at }) => at >= incoming.end))
     this.#copy = { leader, term, start: this.view.end, end, lines }
     return true
   }

@@ -50,7 +50,8 @@ export class BatchCopy {
     if (leader !== this.#leader) this.#forgetPeer()
     this.#leader = leader
     if (place.batchBaseOffset < 0) return
-    this.#place = { ...place }
+    const { segmentBaseOffset, filePosition, batchBaseOffset, gapsTo } = place
+    this.#place = { segmentBaseOffset, filePosition, batchBaseOffset, gapsTo }
     this.#gapsTo = place.gapsTo
   }
 

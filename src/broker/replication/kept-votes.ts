@@ -1,6 +1,7 @@
 import type { LogEnvironment } from '../../log/environment.ts'
 import { HardStates } from '../../log/hard-states.ts'
 import { HARD_STATES_FILE } from '../../log/hard-states-format.ts'
+import { type HardState, NO_REPLICA, type Term } from '../../raft/types.ts'
 import { forgetDirectoryIdentity } from '../directory-identity.ts'
 
 /**
@@ -19,3 +20,10 @@ export function openVotes(
   if (!votes.isWhole) forgetDirectoryIdentity(disk, directory)
   return votes
 }
+
+/**
+ * A power cut may leave an entry of a term that was not durable itself. Nobody was told anything in that term then: no message goes out
+ * before the hard state that came with it.
+ */
+export const atLeast = (state: HardState | null, term: Term): HardState | null =>
+  (state?.term ?? 0) < term ? { term, vote: NO_REPLICA } : state

@@ -323,8 +323,11 @@ export class RaftHost implements GroupHost, RaftSink {
     if (link === undefined || this.#reachability.isCutOff(broker, partition)) return
     if (message.type === 'append') {
       const granted = this.#throttle?.granted(group, message, this.#nowMs) ?? message
-      const pieces = link.split(granted)
-      for (const piece of pieces) {
+      if (granted === message && link.fits(message)) {
+        link.append(partition, message, place)
+        return
+      }
+      for (const piece of link.split(granted)) {
         link.append(partition, piece, piece === message ? place : group.placeOf(piece))
       }
     } else if (message.type === 'snapshot') {

@@ -10,6 +10,7 @@ import { canReachMajority, membersOf } from '../../raft/membership.ts'
 import { RaftGroup } from '../../raft/raft-group.ts'
 import {
   type Configuration,
+  type ControlEntry,
   type HardState,
   type Message,
   NO_REPLICA,
@@ -22,6 +23,7 @@ import {
 import { BatchCopy, type CopyStep } from './batch-copy.ts'
 import type { BelievedLeader } from './believed-leaders.ts'
 import type { GroupHost } from './group-host.ts'
+import { atLeast } from './kept-votes.ts'
 import { firstOffsetOf, placeIn } from './log-places.ts'
 import { LogStarts, type StartHost } from './log-starts.ts'
 import { Promises } from './promises.ts'
@@ -296,7 +298,7 @@ export class ReplicaGroup {
     if (this.log.failure !== null) throw new LogFailedError(this.log.failure)
     if (this.#isBeginning) return
     if (this.log.logStartOffset !== this.#logStartOffset) this.startMoved()
-    this.#starts.propose((payload) => this.raft.proposeControl(payload))
+    if (this.#starts.isAsked) this.#starts.propose((payload) => this.raft.proposeControl(payload))
     const ready = this.raft.ready()
     if (ready.hardState !== null) {
       this.#promises.wait()
@@ -368,9 +370,7 @@ export class ReplicaGroup {
 
   #finish(ready: Ready): void {
     const { controls, log } = this.#files
-    controls.append(ready.controls)
-    this.#starts.noted(ready.controls)
-    this.#undurable.appended(ready.controls, log, () => this.flushed())
+    if (ready.controls.length > 0) this.#append(ready.controls)
     if (ready.role === Role.LEADER) {
       this.#lead(ready)
     } else if (ready.copy !== null) this.#copy.begin(ready.copy)
@@ -392,6 +392,13 @@ export class ReplicaGroup {
     this.#leader = ready.leader
     if (isChanged) this.#host.onLeadership(this)
     if (isMore) this.#host.onCommit(this)
+  }
+
+  #append(entries: readonly ControlEntry[]): void {
+    const { controls, log } = this.#files
+    controls.append(entries)
+    this.#starts.noted(entries)
+    this.#undurable.appended(entries, log, () => this.flushed())
   }
 
   #lead(ready: Ready): void {
@@ -418,11 +425,14 @@ export class ReplicaGroup {
    * again in the same term or give its vote to another. Nothing that was said to it before reaches its next life.
    */
   #sendAll(messages: readonly Message[]): void {
+    if (!this.#promises.areWaiting) {
+      this.#send(messages)
+      return
+    }
     const isLed = this.#leader !== NO_REPLICA && !this.raft.unreachable.has(this.#leader)
     const isAtOnce = ({ type }: Message) => type === 'vote' && !isLed
     this.#send(messages.filter(isAtOnce))
-    const others = messages.filter((message) => !isAtOnce(message))
-    if (others.length > 0) this.#promises.say(() => this.#send(others))
+    this.#promises.say(() => this.#send(messages.filter((message) => !isAtOnce(message))))
   }
 
   #send(messages: readonly Message[]): void {
@@ -488,10 +498,3 @@ export class ReplicaGroup {
     this.#host.touch(this)
   }
 }
-
-/**
- * A power cut may leave an entry of a term that was not durable itself. Nobody was told anything in that term then: no message goes out
- * before the hard state that came with it.
- */
-const atLeast = (state: HardState | null, term: Term): HardState | null =>
-  (state?.term ?? 0) < term ? { term, vote: NO_REPLICA } : state
