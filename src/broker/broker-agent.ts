@@ -442,6 +442,7 @@ export class BrokerAgent {
     const isThere = this.#image.topicOf(number) !== undefined
     const error = isThere ? ErrorCode.NOT_LEADER_OR_FOLLOWER : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     if (replica !== undefined) this.#removeReplica(replica, error)
+    else this.#coordinators.drop(number)
     this.#removeStale(number, directory)
   }
 
@@ -467,6 +468,7 @@ export class BrokerAgent {
       else if (isElsewhere) this.#onGone(number, directory)
       else replica.topic = topic
     }
+    this.#coordinators.dropGone((number) => this.#image.topicOf(number) !== undefined)
     this.#onConfigs(() => true)
     this.#maintenance.onImageWhole()
   }

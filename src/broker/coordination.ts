@@ -23,7 +23,7 @@ export function coordination(
     clock,
     newCoordinator: (topic) => newCoordinator?.(topic, image) ?? null,
     onRotten: (replica) => {
-      if (replica.isReplicated) partitions.replication.stepping.distrust(replica, partitions.nowMs)
+      if (replica.isReplicated) partitions.replication.stepping.distrust(replica)
     },
     isImageWhole,
   })

@@ -23,6 +23,8 @@ export class CoordinatorPartition {
   /** Those that are not answered: each is, once, whatever becomes of the coordinator. */
   readonly open = new Set<CallToken>()
   isLoaded = false
+  /** By the last {@link load}. */
+  loadedBytes = 0
   /** Not loaded yet, because what its log holds is not committed. */
   waitsForFlush = false
   /** A timer of the coordinator has fired since it was loaded. */
@@ -56,8 +58,8 @@ export class CoordinatorPartition {
 
   /** Replays about `bytesMax` of the log, whole batches, up to `endOffset`, between two batches; true once there is no more. Throws DiskError. */
   load(log: PartitionLog, bytesMax: number, endOffset = log.logEndOffset): boolean {
+    this.loadedBytes = 0
     if (this.nextOffset >= endOffset) return true
-    let left = bytesMax
     log.readBatches(this.nextOffset, (bytes, at, byteLength) => {
       if (baseOffsetOf(bytes, at) >= endOffset) return false
       const cursor = new RecordCursor(bytes, at)
@@ -68,10 +70,10 @@ export class CoordinatorPartition {
         this.records++
         this.nextOffset = cursor.offset + 1
       }
-      left -= byteLength
-      return left > 0
+      this.loadedBytes += byteLength
+      return this.loadedBytes < bytesMax
     })
-    if (left <= 0) return false
+    if (this.loadedBytes >= bytesMax) return false
     // cleaning leaves gaps, at the end too
     this.nextOffset = endOffset
     return true

@@ -114,6 +114,11 @@ export class Coordinators {
     if (partition !== undefined) this.#unload(partition)
   }
 
+  /** The image is whole: what it does not name here is gone. */
+  dropGone(isHere: (number: PartitionNumber) => boolean): void {
+    this.#standbys.dropGone(isHere)
+  }
+
   /** Those that are loaded later look for themselves what is gone. */
   onTopicsDeleted(topics: readonly TopicView[]): void {
     const { nowMs, wallMs } = this.#partitions

@@ -16,7 +16,7 @@ export interface StandbyCoordinatorsOptions {
   readonly onRotten: (replica: Replica) => void
 }
 
-/** Of followers' logs, replayed per turn: nobody waits for it. */
+/** Of all followers' logs together, replayed per turn: nobody waits for it. */
 const REPLAY_BYTES_PER_TURN = 256 * 1024
 /** One in which nobody lives, and to which nothing was written for so long, is dropped. */
 const DROP_AFTER_MS = 600_000
@@ -63,9 +63,15 @@ export class StandbyCoordinators {
   doWork(nowMs: number): number {
     if (nowMs >= this.#lookAtMs) this.#dropIdle(nowMs)
     let work = 0
+    let left = REPLAY_BYTES_PER_TURN
     for (const replica of this.#behind) {
+      if (left <= 0) break
       work++
-      if (!this.#catchUp(replica, nowMs)) this.#behind.delete(replica)
+      this.#behind.delete(replica)
+      const bytes = this.#catchUp(replica, nowMs, left)
+      // there is more: at the back, so that each has its turn
+      if (bytes >= left) this.#behind.add(replica)
+      left -= bytes
     }
     return work
   }
@@ -82,6 +88,11 @@ export class StandbyCoordinators {
     for (const replica of this.#behind) if (replica.number === number) this.#behind.delete(replica)
   }
 
+  /** Of partitions that are not here any more, whether something of them is in use or not. */
+  dropGone(isHere: (number: PartitionNumber) => boolean): void {
+    for (const number of this.#standbys.keys()) if (!isHere(number)) this.drop(number)
+  }
+
   clear(): void {
     this.#standbys.clear()
     this.#behind.clear()
@@ -95,24 +106,26 @@ export class StandbyCoordinators {
     }
   }
 
-  /** True where there is more to be replayed. */
-  #catchUp(replica: Replica, nowMs: number): boolean {
+  /** Replays about `bytesMax`; returns how much it was, less where there is no more. */
+  #catchUp(replica: Replica, nowMs: number, bytesMax: number): number {
     const { log, ledTerm } = replica
     const isFollower = ledTerm === 0 && log !== null && log.failure === null
-    if (!isFollower || nowMs < (this.#unreadable.get(log) ?? 0)) return false
+    if (!isFollower || nowMs < (this.#unreadable.get(log) ?? 0)) return 0
     const standby = this.#standbyOf(replica, log, nowMs)
-    if (standby === null) return false
+    if (standby === null) return 0
+    const { partition } = standby
     standby.touchedAtMs = nowMs
     try {
       const { highWatermark } = log
       // before the replay: what lies there already needs no history
-      standby.partition.coordinator.commit(highWatermark)
-      return !standby.partition.load(log, REPLAY_BYTES_PER_TURN, highWatermark)
+      partition.coordinator.commit(highWatermark)
+      partition.load(log, bytesMax, highWatermark)
+      return partition.loadedBytes
     } catch (error) {
       if (isEndOfProcess(error)) throw error
       this.#standbys.delete(replica.number)
       this.#onUnreadable(replica, log, error, nowMs)
-      return false
+      return 0
     }
   }
 

@@ -12,6 +12,8 @@ export interface LogPoint {
 export interface DurabilityHost {
   /** A round is about to be asked for: what it flushes may be lost with it. Throws DiskError when that cannot be noted. */
   onRound(): void
+  /** It has ended, well or not, whatever has become of this log. */
+  onRoundEnd(): void
   /** Paths whose flush makes durable what is written now; with `everything`, also what recovery could do without. */
   collect(everything: boolean): string[]
   /** Everything below `point` is durable; `everything` as it was collected. */
@@ -138,6 +140,7 @@ export class Durability {
     const paths = this.#failed === null ? this.#host.collect(everything) : []
     this.#ended = () => {
       if (--this.#remaining > 0) return
+      this.#host.onRoundEnd()
       const failed = this.#failed ?? this.#lostMeanwhile()
       if (failed !== null) this.#lose(failed)
       else if (epoch === this.#epoch) {

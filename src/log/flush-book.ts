@@ -68,7 +68,12 @@ export class FlushBook implements DurabilityHost {
 
   onRound(): void {
     const { environment, partition } = this.#log
-    evenWhenFull(this.#log, () => environment.recoveryPoints.withdrawWritten(partition))
+    evenWhenFull(this.#log, () => environment.recoveryPoints.roundBegins(partition))
+  }
+
+  onRoundEnd(): void {
+    const { environment, partition } = this.#log
+    environment.recoveryPoints.roundEnded(partition)
   }
 
   /** `path` was made or changed: it goes with the next round. */

@@ -236,7 +236,7 @@ export class LogTail {
    * that, or where what lies in the files may be what a flush has failed to write. Throws DiskError.
    */
   keepMended(durableOffset: number, restartedAt: number): void {
-    const { config, directory, foundPoint, producers, segments } = this.#log
+    const { config, directory, foundPoint, producers } = this.#log
     // what a power cut leaves beside the log may be of batches that it has taken
     if (foundPoint.powerLoss) producers.removeUnproven(durableOffset, restartedAt)
     producers.ensureLoaded()
@@ -244,12 +244,20 @@ export class LogTail {
     this.#book.addDirectories()
     this.#book.add(`${directory}/${EPOCH_FILE}`)
     for (const path of producers.rewriteSnapshots(durableOffset, restartedAt)) this.#book.add(path)
-    if (producers.wantsSnapshot) {
-      this.#snapshotProducers()
-      producers.removeStray(segments)
-    }
+    if (producers.wantsSnapshot) this.#trySnapshot()
     if (foundPoint.powerLoss || asksForFlushes(config)) this.#durability.request(true)
     else this.#noteWhole(this.#endOffset)
+  }
+
+  /** What it would save is no reason not to open a log. */
+  #trySnapshot(): void {
+    const { producers, segments } = this.#log
+    try {
+      this.#snapshotProducers()
+      producers.removeStray(segments)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+    }
   }
 
   /**

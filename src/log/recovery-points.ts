@@ -71,6 +71,8 @@ export class RecoveryPoints {
   readonly #known = new Map<number, Known>()
   /** Flushes that failed since the start, of partitions where there were any. */
   readonly #lostFlushes = new Map<number, number>()
+  /** Flush rounds under way, also of logs that are closed by now. */
+  readonly #rounds = new Map<number, number>()
   readonly #scratch = new Uint8Array(ENTRY_BYTES)
   #unnamedSuspect = false
   /** A flush of the file has failed: none that follows proves anything of it. */
@@ -162,23 +164,32 @@ export class RecoveryPoints {
   }
 
   /**
-   * Offsets below are in the hands of the operating system, and no flush of them is under way: after a process death they need not be
-   * read again. Throws DiskError.
+   * Offsets below are in the hands of the operating system: after a process death they need not be read again. Not noted while a flush of them is under way. Throws DiskError.
    */
   markWritten(partition: PartitionNumber, offset: number): void {
     const known = this.#known.get(partition)
-    if (known?.state !== 'dirty' || offset <= known.written) return
+    if (known?.state !== 'dirty' || offset <= known.written || this.#rounds.has(partition)) return
     this.#append(EntryKind.WRITTEN, partition, offset)
     known.written = offset
     if (this.#bytes > this.#compactBytes) this.#begin()
   }
 
-  /** Before a flush of the partition's files is asked for: what it loses must be found by the next opening. Throws DiskError. */
-  withdrawWritten(partition: PartitionNumber): void {
+  /**
+   * A flush of the partition's files is about to be asked for: what it loses must be found by the next opening, so nothing counts as written before {@link roundEnded}. Also
+   * where this throws DiskError.
+   */
+  roundBegins(partition: PartitionNumber): void {
+    this.#rounds.set(partition, (this.#rounds.get(partition) ?? 0) + 1)
     const known = this.#known.get(partition)
     if (known === undefined || known.written === 0) return
     this.#append(kindOf[known.state], partition, known.offset)
     known.written = 0
+  }
+
+  roundEnded(partition: PartitionNumber): void {
+    const left = this.#rounds.get(partition)! - 1
+    if (left > 0) this.#rounds.set(partition, left)
+    else this.#rounds.delete(partition)
   }
 
   /**

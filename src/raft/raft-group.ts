@@ -410,6 +410,7 @@ export class RaftGroup {
 
   #runForTerm(isTransfer: boolean): void {
     this.#resetTicks()
+    this.#electionTicks *= this.#votes.nextPatience()
     this.#log.dropIncoming()
     this.#role = Role.CANDIDATE
     this.#leader = NO_REPLICA

@@ -4,16 +4,27 @@ import type { Configuration, ReplicaId } from './types.ts'
 /** So long the first election after a power loss waits for voters that do not answer. */
 const HEAR_ALL_TICKS = 100
 
+/** Elections in a row that elect nobody follow each other ever more slowly, up to so many times: what voters need (a slow disk) may take longer than a candidate waits. */
+const PATIENCE_MAX = 64
+
 /** Who has answered a candidate, and what that makes. */
 export class Votes {
   readonly #self: ReplicaId
   #votes = new Map<ReplicaId, boolean>()
   /** Ticks for which an election yet waits for all voters. */
   #hearAllTicks: number
+  #patience = 1
 
   constructor(self: ReplicaId, isAfterPowerLoss: boolean) {
     this.#self = self
     this.#hearAllTicks = isAfterPowerLoss ? HEAR_ALL_TICKS : 0
+  }
+
+  /** For the next election: times as long as otherwise. */
+  nextPatience(): number {
+    const patience = this.#patience
+    this.#patience = Math.min(2 * patience, PATIENCE_MAX)
+    return patience
   }
 
   /** Another election: it votes for itself. */
@@ -40,9 +51,10 @@ export class Votes {
     return this.#hearAllTicks > 0 && --this.#hearAllTicks === 0
   }
 
-  /** Somebody has been elected since the start. */
+  /** Somebody has been elected. */
   waitNoMore(): void {
     this.#hearAllTicks = 0
+    this.#patience = 1
   }
 
   tally(configuration: Configuration, isPreVote: boolean): Tally {

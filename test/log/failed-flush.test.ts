@@ -122,6 +122,31 @@ describe('after a flush that failed', () => {
     }
   })
 
+  it('a log that was opened while an earlier flush of it was under way is not said to be whole', () => {
+    const { disk, flusher, broker } = linux()
+    const log = broker.open()
+    for (let i = 0; i < 10; i++) append(log, batch(i))
+    log.requestFlush()
+    settle(flusher)
+    for (let i = 10; i < 20; i++) append(log, batch(i))
+    // it takes long; meanwhile the partition fails, and is opened again in the same process
+    log.requestFlush()
+    log.abandon()
+    const again = broker.open()
+    expect(again.logEndOffset).toBe(20)
+    // the flush fails, and the process dies before it can say so
+    const { path } = again.active!.log
+    disk.onOperation = ({ operation }) =>
+      operation === 'flush' ? { kind: 'error', code: 'EIO' } : null
+    expect(() => disk.flush(path)).toThrow('EIO')
+    disk.kill()
+    flusher.forget()
+    disk.evict(path)
+    broker.start()
+    const last = broker.open()
+    expect([last.logEndOffset, last.failure, bases(last)]).toEqual([10, null, upTo(10)])
+  })
+
   it('a log that fails takes no later flush for success', () => {
     const { disk, flusher, broker } = linux()
     const log = broker.open(EACH)

@@ -263,7 +263,10 @@ export class SimulatedCluster {
     replica.copy = null
     for (const other of this.all) {
       if (other === replica || !other.isUp) continue
+      const { leader } = other.group
       other.group.setReachable(replica.id, false)
+      // as a host that knows for certain has one do, or, with bad luck, all
+      if (leader === replica.id && this.random.below(2) === 0) other.group.campaign(true)
       this.settle(other)
     }
   }

@@ -64,9 +64,9 @@ export const PLANTED: readonly PlantedBug[] = [
   },
   {
     name: 'followers are sent to where the last append would have been without a new segment',
-    file: 'broker/replication/replica-group.ts',
-    find: 'if (batchBaseOffset === offset && isThere)',
-    replace: 'if (batchBaseOffset === offset)',
+    file: 'broker/replication/log-places.ts',
+    find: 'return batchBaseOffset === offset && isThere ?',
+    replace: 'return batchBaseOffset === offset ?',
     only: ['cut', 'full-rings', 'late-messages', 'delete-records', 'dehydration'],
   },
   {

@@ -1,3 +1,4 @@
+import type { PartitionNumber } from '../../base/ids.ts'
 import type { DiskError } from '../../log/disk.ts'
 import type { HardStates } from '../../log/hard-states.ts'
 import type { ReplicaGroup } from './replica-group.ts'
@@ -21,6 +22,8 @@ export class HardStateWrites {
   readonly #options: HardStateWritesOptions
   /** Whose hard states are set and not written. */
   #unwritten: ReplicaGroup[] = []
+  /** How many are set of a partition and not durable, whatever has become of its group since. */
+  readonly #undurable = new Map<PartitionNumber, number>()
   /** Not before, after a write that failed. */
   #writeAtMs = 0
   #firstFailedAtMs: number | null = null
@@ -34,14 +37,16 @@ export class HardStateWrites {
     return this.#unwritten.length > 0 ? this.#writeAtMs : Number.POSITIVE_INFINITY
   }
 
-  add(group: ReplicaGroup): void {
-    this.#unwritten.push(group)
+  /** What is set of it may be lost: a group that is opened with that must not speak before it is durable. */
+  isUndurable(partition: PartitionNumber): boolean {
+    return this.#undurable.has(partition)
   }
 
-  /** It is closed. */
-  forget(group: ReplicaGroup): void {
-    if (!this.#unwritten.includes(group)) return
-    this.#unwritten = this.#unwritten.filter((one) => one !== group)
+  /** Also of one that is closed since, or whose hard state is set already: it is told when all that was set so far is durable. */
+  add(group: ReplicaGroup): void {
+    this.#unwritten.push(group)
+    const { partition } = group
+    this.#undurable.set(partition, (this.#undurable.get(partition) ?? 0) + 1)
   }
 
   write(nowMs: number): void {
@@ -60,8 +65,18 @@ export class HardStateWrites {
     const groups = this.#unwritten
     this.#unwritten = []
     hardStates.requestFlush((error) => {
-      if (error !== null) onBroken(error)
-      else for (const group of groups) stored(group)
+      if (error !== null) {
+        onBroken(error)
+        return
+      }
+      for (const { partition } of groups) this.#isDurable(partition)
+      for (const group of groups) stored(group)
     })
+  }
+
+  #isDurable(partition: PartitionNumber): void {
+    const left = this.#undurable.get(partition)! - 1
+    if (left > 0) this.#undurable.set(partition, left)
+    else this.#undurable.delete(partition)
   }
 }

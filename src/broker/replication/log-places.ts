@@ -1,5 +1,7 @@
 import { type AppendPlace, NO_PLACE } from '../../link/raft-messages.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
+import type { Message } from '../../raft/types.ts'
+import type { ReplicaFiles } from './replica-files.ts'
 
 /** Of the batch that holds the log's start, which may lie within it: a follower begins with whole batches. Throws DiskError. */
 export function firstOffsetOf(log: PartitionLog): number {
@@ -58,4 +60,37 @@ export function endWithin(log: PartitionLog, from: number, bytes: number): numbe
   const end = placeIn(log, low).batchBaseOffset
   // a single batch is larger: it goes all the same, up to where the next one begins
   return end > from ? end : high
+}
+
+/** Where what followers are sent lies in a leader's log. Of one replica, on the broker's thread. */
+export class AppendPlaces {
+  /** Where the last append of its own began: what is sent next, nearly always. */
+  #tail: AppendPlace = NO_PLACE
+
+  /** Before an append. */
+  noteTail({ active, cleanPoint, logEndOffset }: PartitionLog): void {
+    this.#tail = {
+      segmentBaseOffset: active?.baseOffset ?? -1,
+      filePosition: active?.size ?? 0,
+      batchBaseOffset: active === undefined ? -1 : logEndOffset,
+      gapsTo: cleanPoint.gapsTo,
+    }
+  }
+
+  forgetTail(): void {
+    this.#tail = NO_PLACE
+  }
+
+  /** Where the range of an append begins. Throws DiskError. */
+  of(
+    { controls, log }: ReplicaFiles,
+    { start, end }: Extract<Message, { type: 'append' }>,
+  ): AppendPlace {
+    const offset = controls.offsetOf(start)
+    if (end === start || controls.offsetOf(end) === offset) return NO_PLACE
+    const { batchBaseOffset, segmentBaseOffset } = this.#tail
+    // with that append a new segment may have begun, and the one before may have been cleaned or removed since
+    const isThere = segmentBaseOffset === log.active?.baseOffset
+    return batchBaseOffset === offset && isThere ? this.#tail : placeIn(log, offset)
+  }
 }

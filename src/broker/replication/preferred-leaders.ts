@@ -8,16 +8,23 @@ import type { ReplicaGroup } from './replica-group.ts'
 export const PREFERRED_AFTER_MS = 5_000
 /** One that does not take it (its disk may be full) is asked again after so long, with one partition: the others go on being served meanwhile. */
 const ASK_AGAIN_MS = 10_000
-/** And then after twice as long each time, but no longer than this. */
-const ASK_AGAIN_MAX_MS = 80_000
+/** A partition that was not taken is offered again after twice as long each time, but no longer than this: it may be its alone that cannot be led there. */
+const REST_MAX_MS = 80_000
 
 /** What was begun last for a broker. */
 interface Begun {
   readonly group: ReplicaGroup
   readonly term: number
   readonly atMs: number
-  /** So many offers in a row it has not taken before this one: nothing else is offered at the same time. */
+  /** It has not taken what it was offered before: nothing else is offered at the same time. */
+  readonly isTrial: boolean
+  isRefused: boolean
+}
+
+/** What was not taken of a group, in a row. */
+interface Rest {
   readonly refusals: number
+  readonly untilMs: number
 }
 
 export interface PreferredLeadersOptions {
@@ -32,6 +39,7 @@ export interface PreferredLeadersOptions {
 export class PreferredLeaders {
   readonly #options: PreferredLeadersOptions
   readonly #begun = new Map<BrokerId, Begun>()
+  readonly #rests = new WeakMap<ReplicaGroup, Rest>()
 
   constructor(options: PreferredLeadersOptions) {
     this.#options = options
@@ -48,13 +56,13 @@ export class PreferredLeaders {
     const preferred = this.#options.image.replicasOf(replica.number)[0]
     if (preferred === undefined || preferred === this.#options.brokerId) return false
     if (this.#options.reachableForMs(preferred) < PREFERRED_AFTER_MS) return false
-    if (this.#doesNotTake(preferred, nowMs)) return false
+    if (this.#doesNotTake(preferred, nowMs) || this.#isResting(group, nowMs)) return false
     const id = this.#options.currentIdOf(replica, preferred)
     if ((raft.progressOf(id)?.match ?? 0) < raft.commit || !raft.takesProposals) return false
     const before = this.#begun.get(preferred)
+    const isTrial = before !== undefined && before.atMs < nowMs
     if (!raft.transferTo(id)) return false
-    const refusals = before === undefined || before.atMs === nowMs ? 0 : before.refusals + 1
-    this.#begun.set(preferred, { group, term: raft.term, atMs: nowMs, refusals })
+    this.#begun.set(preferred, { group, term: raft.term, atMs: nowMs, isTrial, isRefused: false })
     return true
   }
 
@@ -62,13 +70,24 @@ export class PreferredLeaders {
   #doesNotTake(broker: BrokerId, nowMs: number): boolean {
     const begun = this.#begun.get(broker)
     if (begun === undefined) return false
-    if (begun.atMs === nowMs) return begun.refusals > 0
+    if (begun.atMs === nowMs) return begun.isTrial
     const { role, term } = begun.group.raft
     if (role === Role.LEADER && term === begun.term) {
-      const pauseMs = Math.min(ASK_AGAIN_MS * 2 ** begun.refusals, ASK_AGAIN_MAX_MS)
-      return nowMs - begun.atMs < pauseMs
+      this.#noteRefusal(begun, nowMs)
+      return nowMs - begun.atMs < ASK_AGAIN_MS
     }
     this.#begun.delete(broker)
     return false
+  }
+  #isResting(group: ReplicaGroup, nowMs: number): boolean {
+    return nowMs < (this.#rests.get(group)?.untilMs ?? 0)
+  }
+
+  #noteRefusal(begun: Begun, nowMs: number): void {
+    if (begun.isRefused) return
+    begun.isRefused = true
+    const refusals = (this.#rests.get(begun.group)?.refusals ?? 0) + 1
+    const restMs = Math.min(ASK_AGAIN_MS * 2 ** refusals, REST_MAX_MS)
+    this.#rests.set(begun.group, { refusals, untilMs: nowMs + restMs })
   }
 }

@@ -141,6 +141,11 @@ export class RaftHost implements GroupHost, RaftSink {
     try {
       const group = this.#groupOf(partition, files)
       this.#groups.set(partition, group)
+      // what it was opened with was set in an earlier life of the group
+      if (this.#writes.isUndurable(partition)) {
+        group.waitForHardState()
+        this.#writes.add(group)
+      }
       owner.onOpened(group)
       this.#reachability.tellOfMembers(group)
       this.touch(group)
@@ -179,7 +184,6 @@ export class RaftHost implements GroupHost, RaftSink {
     this.#later.delete(group)
     this.#ticks.set(group, false, this.#nowMs)
     if (group.isQueued) this.#dirty = this.#dirty.filter((one) => one !== group)
-    this.#writes.forget(group)
     group.close()
   }
 
@@ -409,7 +413,8 @@ export class RaftHost implements GroupHost, RaftSink {
     }
     const groups = this.#ticks.due(nowMs)
     for (const group of groups) {
-      this.guard(group, () => group.raft.tick())
+      // what it waits for itself is not waited for by others either
+      if (!group.waitsForDisk) this.guard(group, () => group.raft.tick())
       this.touch(group)
     }
     return groups.length

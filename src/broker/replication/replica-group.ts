@@ -24,7 +24,7 @@ import { BatchCopy, type CopyStep } from './batch-copy.ts'
 import type { BelievedLeader } from './believed-leaders.ts'
 import type { GroupHost } from './group-host.ts'
 import { atLeast } from './kept-votes.ts'
-import { firstOffsetOf, placeIn } from './log-places.ts'
+import { AppendPlaces, firstOffsetOf } from './log-places.ts'
 import { LogStarts, type StartHost } from './log-starts.ts'
 import { Promises } from './promises.ts'
 import { LogFailedError, type ReplicaFiles } from './replica-files.ts'
@@ -80,8 +80,7 @@ export class ReplicaGroup {
   readonly #undurable = new UndurableControls()
   /** As the group knows it. */
   #logStartOffset: number
-  /** Where the last append to the leader's own log began: what followers are sent next, nearly always. */
-  #tailPlace: AppendPlace = NO_PLACE
+  readonly #places = new AppendPlaces()
   /** Of the host: it is to be looked at in this turn. */
   isQueued = false
   /** Of the host: whose members' brokers it was told of. */
@@ -170,6 +169,11 @@ export class ReplicaGroup {
     return leader !== NO_REPLICA && this.#commitTerm === term && !this.#isChanging
   }
 
+  /** What it has promised is not durable yet, or what it has asked for cannot count before that is. */
+  get waitsForDisk(): boolean {
+    return this.#promises.areWaiting
+  }
+
   /** Something can be copied now. */
   get hasWork(): boolean {
     return this.#copy.isActive && !this.#isChanging && !this.#isHeld
@@ -215,13 +219,7 @@ export class ReplicaGroup {
   aboutToAppend(): boolean {
     if (this.takesAppends && !this.#isWritten) this.advance()
     if (!this.takesAppends || !this.#isWritten) return false
-    const { active, logEndOffset } = this.log
-    this.#tailPlace = {
-      segmentBaseOffset: active?.baseOffset ?? -1,
-      filePosition: active?.size ?? 0,
-      batchBaseOffset: active === undefined ? -1 : logEndOffset,
-      gapsTo: this.log.cleanPoint.gapsTo,
-    }
+    this.#places.noteTail(this.log)
     return true
   }
 
@@ -264,6 +262,11 @@ export class ReplicaGroup {
   flushed(): void {
     this.#isFlushed = true
     this.#host.touch(this)
+  }
+
+  /** That with which it begins is not durable: it says nothing before {@link hardStateStored}. */
+  waitForHardState(): void {
+    this.#promises.wait()
   }
 
   /** A hard state that was asked for is durable. */
@@ -406,7 +409,7 @@ export class ReplicaGroup {
     if (this.#ledTerm === ready.term) return
     this.#ledTerm = ready.term
     this.#startedAt = ready.controls.findLast(({ kind }) => kind === 'term-start')!.at
-    this.#tailPlace = NO_PLACE
+    this.#places.forgetTail()
   }
 
   #tellStored(): void {
@@ -444,15 +447,8 @@ export class ReplicaGroup {
   }
 
   /** Where the range of an append begins in this log. Throws DiskError. */
-  placeOf({ start, end }: Extract<Message, { type: 'append' }>): AppendPlace {
-    const { controls, log } = this.#files
-    const offset = controls.offsetOf(start)
-    if (end === start || controls.offsetOf(end) === offset) return NO_PLACE
-    const { batchBaseOffset, segmentBaseOffset } = this.#tailPlace
-    // with that append a new segment may have begun, and the one before may have been cleaned or removed since
-    const isThere = segmentBaseOffset === log.active?.baseOffset
-    if (batchBaseOffset === offset && isThere) return this.#tailPlace
-    return placeIn(log, offset)
+  placeOf(message: Extract<Message, { type: 'append' }>): AppendPlace {
+    return this.#places.of(this.#files, message)
   }
 
   /** The log is given up for one that begins with the snapshot; what follows in the Ready waits for that. */

@@ -380,6 +380,7 @@ export class Replication {
   /** The topic is gone, and what was voted in the partition's group with it; `done` is called once, when that is durable or cannot be made so. */
   forget(number: PartitionNumber, done: ((failed: DiskError | null) => void) | null): void {
     this.#host.forget(number)
+    this.stepping.forget(number)
     const { environment, rootOf, brokerId } = this.#options
     const isKept = environment.disk.exists(`${rootOf(brokerId)}/${HARD_STATES_FILE}`)
     const failed = isKept ? this.#openHardStates().forget(number) : null

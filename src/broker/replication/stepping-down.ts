@@ -1,3 +1,4 @@
+import type { PartitionNumber } from '../../base/ids.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaGroup } from './replica-group.ts'
 import { UnfitReplicas } from './unfit-replicas.ts'
@@ -27,6 +28,7 @@ export class SteppingDown {
 
   opened(group: ReplicaGroup): void {
     this.#yielding.opened(group)
+    if (this.#unfit.has(group.partition)) group.raft.mayLead = false
   }
 
   /** The disk has refused what was to be written: another is to lead, whose disk may be well. */
@@ -37,10 +39,14 @@ export class SteppingDown {
     this.#options.touch(group)
   }
 
-  /** It cannot do what its leader must: it leads no more, whether others can or not. */
-  distrust(replica: Replica, nowMs: number): void {
-    this.#unfit.distrust(replica.number)
-    this.look(nowMs)
+  /** It cannot do what its leader must: with the next {@link look} it leads no more, unless nobody else can. */
+  distrust({ number }: Replica): void {
+    this.#unfit.distrust(number)
+  }
+
+  /** There is no such replica here any more. */
+  forget(number: PartitionNumber): void {
+    this.#unfit.forget(number)
   }
 
   /** The disk takes no more of a batch that was to be staged: true where another can lead, and is to. `isFull`: for want of space. */

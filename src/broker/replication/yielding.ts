@@ -6,7 +6,7 @@ import type { ReplicaGroup } from './replica-group.ts'
 /** Groups are looked at so often while the disk is full. */
 const LOOK_MS = 500
 /** A group that nobody has led for so long is led by this replica all the same: others may be no better off. */
-const LEADERLESS_MS = 1_500
+export const LEADERLESS_MS = 1_500
 
 export interface YieldingOptions {
   /** The disk is full, and no other broker's is: see {@link DiskSpace.isFullAlone}. */

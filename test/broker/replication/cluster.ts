@@ -185,7 +185,9 @@ export class Cluster {
     node.log = null
     node.flusher.forget()
     this.#waiting = this.#waiting.filter((one) => one.node !== node)
-    for (const other of this.up) other.host.setReachable(node.id, false)
+    // told by the server, or found out by its beats
+    const isDead = this.random.chance(0.5)
+    for (const other of this.up) other.host.setReachable(node.id, false, isDead)
   }
 
   /** The process dies with all brokers, or the power goes. */

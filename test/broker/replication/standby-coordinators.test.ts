@@ -1,8 +1,19 @@
 /** Followers replay coordinators' logs as they are committed: who leads next coordinates at once. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import type { PartitionNumber } from '../../../src/base/ids.ts'
+import { StandbyCoordinators } from '../../../src/broker/standby-coordinators.ts'
+import { brokerPeer } from '../../../src/link/ports.ts'
+import { buildBatch } from '../../../src/record/builder.ts'
+import { append, simulated } from '../../log/support.ts'
+import { idempotentBatch } from '../batches.ts'
+import { CELL } from '../world.ts'
 import type { Agents, Node } from './agents.ts'
 import { ask, leader, world } from './coordinators-world.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 /** Writes `count` records by the leader's coordinator. */
 function put(agents: Agents, node: Node, partition: PartitionNumber, count: number): void {
@@ -181,5 +192,126 @@ describe('a log that is damaged where a coordinator must read it', () => {
     }
     expect(new Set(led)).toEqual(new Set([next.id]))
     expect(leader(agents, partition)).toBe(next)
+  })
+
+  it('leads all the same where it has the longest log of those that are left, and hands over to who has taken it from there', () => {
+    const { agents, partition, one, two, three } = begun()
+    put(agents, one, partition, 5)
+    flushed(agents, partition)
+    agents.kill(two)
+    damage(agents, two)
+    agents.start(two)
+    agents.run(100)
+    put(agents, one, partition, 1)
+    agents.run(50)
+    expect(unreadable(agents)).toBe(1)
+    agents.kill(three)
+    agents.run(20)
+    // one more, which this one has and the third has not
+    put(agents, one, partition, 1)
+    agents.kill(one)
+    agents.run(5)
+    agents.start(three)
+    let got: unknown = null
+    for (let i = 0; i < 200 && !(got !== null && 'code' in (got as object)); i++) {
+      agents.run(20, 10)
+      const led = agents.leaders.get(partition)?.leader
+      got = ask(agents, agents.up.find(({ id }) => id === led) ?? three, partition, 'get')
+    }
+    expect(got, agents.describe(partition)).toEqual({ code: 7 })
+    expect(leader(agents, partition)).toBe(three)
+  })
+
+  it.each([false, true])(
+    'keeps no other partition from its preferred broker (damaged: %s)',
+    (isDamaged) => {
+      const { agents, partition, one, two, three } = begun()
+      const [other] = agents.createTopic() as [PartitionNumber]
+      put(agents, one, partition, 5)
+      one.front.produce(other, idempotentBatch(1, 0))
+      agents.runUntil('the first leads', () => agents.leaders.get(other)?.leader === 1, 200)
+      flushed(agents, partition)
+      agents.kill(one)
+      if (isDamaged) damage(agents, one)
+      agents.run(50)
+      agents.start(one)
+      const work = () => {
+        for (const node of [two, three]) {
+          if (leader(agents, partition) === node) ask(agents, node, partition, 'put:x')
+          if (leader(agents, other) === node) node.front.produce(other, idempotentBatch(2, 0))
+        }
+        if (leader(agents, partition) === one) ask(agents, one, partition, 'put:x')
+        agents.run(10, 20)
+        agents.run(10, 80)
+      }
+      for (let i = 0; i < 60; i++) work()
+      expect(leader(agents, other)).toBe(one)
+      // it is handed over once more, and is to come back
+      one.front.produce(other, idempotentBatch(3, 0))
+      agents.run(50)
+      const to = leader(agents, partition) === three ? three : two
+      agents.frontControl.post(brokerPeer(CELL, one.id), {
+        ...{ kind: 'move-leadership', correlation: 1, partition: other, to: to.id },
+      })
+      agents.runUntil('another leads it', () => leader(agents, other) === to, 200)
+      for (let i = 0; i < 60 && leader(agents, other) !== one; i++) work()
+      expect(leader(agents, other)).toBe(one)
+    },
+  )
+})
+
+describe('standby coordinators', () => {
+  it('replay a bounded bit a turn, however many logs are behind', () => {
+    const { broker } = simulated(false)
+    const log = broker.open({})
+    const batch = buildBatch([
+      { timestampMs: 1, key: new Uint8Array(60), value: new Uint8Array(60) },
+    ])
+    const records = 2_000
+    for (let i = 0; i < records; i++) append(log, batch)
+    const logs = 10
+    let replayed = 0
+    const standbys = new StandbyCoordinators({
+      newCoordinator: () =>
+        ({ commit: () => {}, replay: () => void replayed++, isQuiet: true }) as never,
+      logger: { log: () => {} },
+      onRotten: () => {},
+    })
+    for (let number = 1; number <= logs; number++) {
+      standbys.onCommit({ number, log, ledTerm: 0, topic: { tenantId: 't' } } as never)
+    }
+    let turns = 0
+    for (let before = 0; standbys.hasWork; before = replayed, turns++) {
+      standbys.doWork(turns)
+      expect((replayed - before) * batch.length).toBeLessThanOrEqual(2 * 256 * 1024)
+    }
+    expect(replayed).toBe(logs * records)
+    expect(turns).toBeGreaterThan(3)
+  })
+
+  it('are dropped with their topic, also where nothing else of it is in use', async () => {
+    const { agents, made, partition, one, two, three } = begun({ dehydrateAfterMs: 2_000 })
+    put(agents, one, partition, 1)
+    agents.run(20)
+    expect(made).toHaveLength(3)
+    const weak = made.splice(0).map((coordinator) => {
+      coordinator.isQuiet = false
+      return new WeakRef(coordinator)
+    })
+    // followers close their logs, and forget their replicas
+    agents.run(1_200, 100)
+    expect([two, three].map((node) => node.agent.replica(partition))).toEqual([
+      undefined,
+      undefined,
+    ])
+    agents.deleteTopic(1)
+    agents.run(100, 100)
+    const left = () => weak.filter((ref) => ref.deref() !== undefined).length
+    for (let tries = 0; tries < 20 && left() > 0; tries++) {
+      // what was looked at in this turn of the event loop is kept for its end
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      collectGarbage()
+    }
+    expect(left()).toBe(0)
   })
 })
