@@ -13,6 +13,8 @@ export interface RecoveredLog {
   readonly configuration: Configuration
 }
 
+const NO_CONTROLS: readonly ControlEntry[] = []
+
 /** What of a log Raft knows: its bounds, terms and control entries. The records are the host's. */
 export class LogView {
   readonly lines: TermLines
@@ -20,6 +22,8 @@ export class LogView {
   #end: Position
   #controls: ControlEntry[]
   #configurationAtStart: Configuration
+  /** The newest; null where it is to be looked for: after a hundred elections there are a hundred control entries, and it is asked for all the time. */
+  #configuration: Configuration | null = null
 
   constructor({ start, end, lines, controls, configuration }: RecoveredLog) {
     invariant(start <= end, 'a log starts before it ends')
@@ -45,7 +49,8 @@ export class LogView {
 
   /** The newest, committed or not: it counts from the moment it is in the log (Raft, section 6). */
   get configuration(): Configuration {
-    return this.configurationAt(this.#end)
+    this.#configuration ??= this.configurationAt(this.#end)
+    return this.#configuration
   }
 
   /** By entries below `end`. */
@@ -59,7 +64,9 @@ export class LogView {
     return this.#controls.findLast(({ kind }) => kind === 'membership')?.at ?? -1
   }
 
-  controlsBetween(start: Position, end: Position): ControlEntry[] {
+  controlsBetween(start: Position, end: Position): readonly ControlEntry[] {
+    // nearly always
+    if ((this.#controls.at(-1)?.at ?? -1) < start) return NO_CONTROLS
     return this.#controls.filter(({ at }) => at >= start && at < end)
   }
 
@@ -80,6 +87,7 @@ export class LogView {
     invariant(entry.at === this.#end, 'a control entry is where the log ends')
     this.extend(entry.term, entry.at + 1)
     this.#controls.push(entry)
+    this.#configuration = null
   }
 
   /** Entries up to `end` as another log has them. */
@@ -93,6 +101,7 @@ export class LogView {
     }
     invariant(this.#end === end, 'another log’s lines reach its end')
     for (const entry of controls) if (entry.at >= from && entry.at < end) this.#controls.push(entry)
+    if (controls.length > 0) this.#configuration = null
   }
 
   truncate(end: Position): void {
@@ -100,6 +109,7 @@ export class LogView {
     this.lines.truncate(end)
     this.#end = end
     while (this.#controls.length > 0 && this.#controls.at(-1)!.at >= end) this.#controls.pop()
+    this.#configuration = null
   }
 
   /** Entries before `start` are gone; they were committed. */
@@ -116,6 +126,7 @@ export class LogView {
     this.#start = this.#end = start
     this.#controls = []
     this.#configurationAtStart = configuration
+    this.#configuration = null
     this.lines.replace(lines)
   }
 }
