@@ -141,7 +141,7 @@ export class Coordinators {
   stop(): void {
     this.#writeStaged()
     for (const partition of [...this.all()]) this.#unload(partition)
-    this.#standbys.clear()
+    this.#standbys.stop()
     this.#options.answers.post()
   }
 

@@ -41,13 +41,10 @@ export class StandbyCoordinators {
   /** Logs that could not be read, and monotonic ms at which that is tried again. */
   readonly #unreadable = new WeakMap<PartitionLog, number>()
   #lookAtMs = 0
+  #isStopped = false
 
   constructor(options: StandbyCoordinatorsOptions) {
     this.#options = options
-  }
-
-  get size(): number {
-    return this.#standbys.size
   }
 
   get hasWork(): boolean {
@@ -56,7 +53,7 @@ export class StandbyCoordinators {
 
   /** More is committed of a replica of an internal topic. */
   onCommit(replica: Replica): void {
-    this.#behind.add(replica)
+    if (!this.#isStopped) this.#behind.add(replica)
   }
 
   /** Replays a bit of what is committed; returns of how many. */
@@ -93,7 +90,9 @@ export class StandbyCoordinators {
     for (const number of this.#standbys.keys()) if (!isHere(number)) this.drop(number)
   }
 
-  clear(): void {
+  /** The broker stops: nobody is to lead here. */
+  stop(): void {
+    this.#isStopped = true
     this.#standbys.clear()
     this.#behind.clear()
   }
