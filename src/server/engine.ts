@@ -330,10 +330,11 @@ export class Engine {
     for (const bell of brokerBells(this.#wiring)) new DoorbellRinger(bell).ring()
   }
 
-  /** A thread runs no more; it takes it a while to exit, and why it has ended is known only then. Nobody is to wait for that. */
+  /** A thread runs no more, and takes a while to exit: why it has ended is known only then. Nobody waits for that. */
   #onClosed(name: string): void {
-    const { brokerId } = this.#wiring.threads.find((thread) => thread.name === name)!
-    if (brokerId === 0 || !this.#isUp || this.#threads.get(name)!.isGone) return
+    const { brokerId } = this.#wiring.threads.find((one) => one.name === name)!
+    const isGone = this.#threads.get(name)!.channelClosed()
+    if (brokerId === 0 || !this.#isUp || isGone) return
     this.#onBrokerEnd(brokerId)
     this.#restarts.announce(asBrokerId(brokerId))
   }

@@ -2,6 +2,7 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { hostTimer } from './host-time.ts'
 import { type ThreadData, transferList } from './thread.ts'
 
 export type ReadyDetail = Readonly<Record<string, string | number>>
@@ -37,6 +38,9 @@ const YOUNG_MB: Readonly<Record<ThreadData['thread']['role'], number>> = {
   flusher: 3,
 }
 
+/** So long what a thread has said of its end is waited for where its channel does not close. */
+const HEAR_OUT_MS = 500
+
 interface Deferred<T> {
   readonly promise: Promise<T>
   readonly resolve: (value: T) => void
@@ -51,6 +55,7 @@ export class ThreadHandle {
   readonly stopped: Promise<void>
   readonly #ready = deferred<ReadyDetail>()
   readonly #stopped = deferred<void>()
+  readonly #closed = deferred<void>()
   readonly #onEnd: ThreadEnd
   #worker: Worker | null = null
   #exited: Promise<void> = Promise.resolve()
@@ -108,8 +113,24 @@ export class ThreadHandle {
     })
     worker.once('exit', () => {
       if (this.#killedFor !== null) this.fail(this.#killedFor)
-      // what it has said of its end may be on its way still
-      else setImmediate(() => this.fail(reason))
+      // what it has said of its end may be on its way still: on a busy machine its exit is told before that
+      else void this.#allHeard().then(() => this.fail(reason))
+    })
+  }
+
+  /** Its control channel is closed: all that it has said has come. Whether it is gone already. */
+  channelClosed(): boolean {
+    this.#closed.resolve()
+    return this.#isGone
+  }
+
+  #allHeard(): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = hostTimer(HEAR_OUT_MS, resolve)
+      void this.#closed.promise.then(() => {
+        cancel()
+        resolve()
+      })
     })
   }
 
