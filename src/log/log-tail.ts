@@ -208,13 +208,12 @@ export class LogTail {
 
   /** So that an opening after the death of the process finds little to read; a snapshot ends the replay of producers, and is larger where there are many. */
   #noteWritten(): void {
-    const { producers, segments } = this.#log
+    const { producers } = this.#log
     try {
       this.#storeOwedEpochs()
       if (++this.#notes > producers.table.size / PRODUCERS_PER_NOTE) {
         this.#notes = 0
-        this.#snapshotProducers()
-        producers.removeStray(segments)
+        this.#trySnapshot()
       }
       this.#noteWhole(this.#endOffset)
     } catch (error) {
@@ -249,7 +248,7 @@ export class LogTail {
     else this.#noteWhole(this.#endOffset)
   }
 
-  /** What it would save is no reason not to open a log. */
+  /** What it would save is no reason not to open a log, or not to say that it is whole. */
   #trySnapshot(): void {
     const { producers, segments } = this.#log
     try {

@@ -39,7 +39,7 @@ export interface PreferredLeadersOptions {
 export class PreferredLeaders {
   readonly #options: PreferredLeadersOptions
   readonly #begun = new Map<BrokerId, Begun>()
-  readonly #rests = new WeakMap<ReplicaGroup, Rest>()
+  #rests = new WeakMap<ReplicaGroup, Rest>()
 
   constructor(options: PreferredLeadersOptions) {
     this.#options = options
@@ -48,6 +48,8 @@ export class PreferredLeaders {
   /** It cannot be reached. */
   gone(broker: BrokerId): void {
     this.#begun.delete(broker)
+    // its next life may take what it could not
+    this.#rests = new WeakMap()
   }
 
   /** Of a group that this broker leads: to the preferred replica, once it has been there for a while and has what is committed. Whether it is begun. */
@@ -77,8 +79,10 @@ export class PreferredLeaders {
       return nowMs - begun.atMs < ASK_AGAIN_MS
     }
     this.#begun.delete(broker)
+    this.#rests.delete(begun.group)
     return false
   }
+
   #isResting(group: ReplicaGroup, nowMs: number): boolean {
     return nowMs < (this.#rests.get(group)?.untilMs ?? 0)
   }

@@ -202,7 +202,7 @@ describe('a log that is damaged where a coordinator must read it', () => {
   })
 
   it('leads all the same where it has the longest log of those that are left, and hands over to who has taken it from there', () => {
-    const { agents, partition, one, two, three } = withDamagedFollower()
+    const { agents, partition, one, three } = withDamagedFollower()
     agents.kill(three)
     agents.run(20)
     // one more, which this one has and the third has not
