@@ -211,6 +211,11 @@ export class ConnectionSet {
     return this.#readingSinceMs + Math.min(READ_TURN_MS, ALL_READ_MS - this.#readMs)
   }
 
+  /** When the connection that hands over requests has begun to: monotonic milliseconds. */
+  get readingSinceMs(): number {
+    return this.#readingSinceMs
+  }
+
   endReading(): void {
     const tookMs = this.#clock.monotonicMs() - this.#readingSinceMs
     if (tookMs >= NOTED_MS) this.#readMs += tookMs

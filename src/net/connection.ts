@@ -347,8 +347,8 @@ export class KafkaConnection implements BudgetMember {
       }
       const frame = splitter.next()
       if (frame === null) {
-        // Nothing can stop this frame any more: its room is kept.
-        if (!this.#collecting) this.#set.budget.collecting(this, this.lastActiveMs)
+        // Nothing can stop this frame any more: its room is kept. What has come may be old: it is read on from only now.
+        if (!this.#collecting) this.#set.budget.collecting(this, this.#set.readingSinceMs)
         this.#collecting = true
         break
       }

@@ -55,7 +55,7 @@ export class Wire {
     request: RequestInputOf<A>,
   ): Promise<ResponseOf<A>> {
     return new Promise((resolve, reject) => {
-      const onClose = () => reject(new Error('connection closed'))
+      const onClose = () => reject(new Error(`connection closed before ${api.name} was answered`))
       this.socket.once('close', onClose)
       this.send(api, version, request, (frame) => {
         this.socket.off('close', onClose)

@@ -200,6 +200,23 @@ describe('bytes in flight', () => {
     expect(honest.socket.paused).toBe(false)
   })
 
+  test('leave who has waited for room its time to send the rest, however long that took', () => {
+    const world = new World(200_000)
+    const [holder, begun, waiting] = [world.connect(), world.connect(), world.connect()]
+    holder.connection.onData(frames(150_000))
+    begun.connection.onData(frames(150_000).subarray(0, 80_000))
+    waiting.connection.onData(frames(150_000).subarray(0, 80_000))
+    expect([begun.socket.paused, waiting.socket.paused]).toEqual([true, true])
+    world.clock.advance(60_000)
+    world.reply(0, '')
+    world.set.flush()
+    expect([begun.socket.paused, waiting.socket.paused]).toEqual([false, true])
+    expect(world.budget.relieve(world.clock.monotonicMs())).toBe(0)
+    world.clock.advance(60_000)
+    expect(world.budget.relieve(world.clock.monotonicMs())).toBe(1)
+    expect([begun.socket.destroyed, waiting.socket.paused]).toEqual([true, false])
+  })
+
   test('refuse a frame that can never fit, at once and with a line', () => {
     const world = new World(200_000)
     const { connection, socket } = world.connect()
