@@ -166,6 +166,8 @@ function repeated(request: ControllerRequest): ControllerRequest {
     case 'delete-topics':
     case 'create-partitions':
     case 'alter-reassignments':
+    case 'delete-tenant':
+    case 'revoke-key':
       return { ...request, isRepeat: true }
     default:
       return request

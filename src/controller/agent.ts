@@ -173,7 +173,7 @@ export class ControllerAgent {
     const told = this.#announcements.sendOne()
     if (this.#announcements.areUnderWay) return wasDeposed + applied + committed + told
     if (this.#phase === 'publishes') this.#serve()
-    const decided = this.#phase === 'serves' ? this.#decide() : 0
+    const decided = this.#phase === 'serves' ? this.#decide() + this.#deleteMore() : 0
     return wasDeposed + applied + committed + told + decided
   }
 
@@ -338,6 +338,20 @@ export class ControllerAgent {
     }
     // what looked and changed nothing need not wait where nothing else does
     return decided > 0 ? decided + this.#commit() : 0
+  }
+
+  /** Tenants that are being deleted, bit by bit: by what is committed, so one bit at a time. */
+  #deleteMore(): number {
+    if (this.#registry.uncommittedChanges > 0 || !this.#log.takesEntries) return 0
+    const entries = this.#machine.deleteMore(this.#image)
+    if (entries.length === 0) return 0
+    try {
+      this.#append(entries)
+    } catch (error) {
+      this.#onRefusedAppend(error)
+      return 0
+    }
+    return entries.length + this.#commit()
   }
 
   /** False when the disk refused: the log and the state are as before, and the request is answered, or is for the next controller. */

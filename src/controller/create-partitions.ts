@@ -8,10 +8,12 @@ import { isInternalTopic } from '../image/topic-name.ts'
 import {
   type CreateTopicsSettings,
   PARTITIONS_PER_REQUEST_MAX,
+  refuseAllPartitions,
   refuseNodes,
 } from './create-topics.ts'
 import { type CellLoads, placed, placePartitions } from './placement.ts'
 import type { ControllerState, TopicState } from './state.ts'
+import { TenantLimits } from './tenant-use.ts'
 
 type CreatePartitions = Extract<ControllerRequest, { kind: 'create-partitions' }>
 type PartitionsAdded = Extract<MetadataEntry, { kind: 'partitions-added' }>
@@ -40,6 +42,7 @@ export function planCreatePartitions(
     all: state.partitionCount.value,
     asked: 0,
     loads: loadsOf(state, settings.brokersPerCell, tenantId),
+    limits: new TenantLimits(state, tenantId),
   }
   for (const topic of request.topics) {
     if (times.get(topic.name)! > 1) continue
@@ -57,6 +60,7 @@ export function planCreatePartitions(
     const firstPartition = counts.next as PartitionNumber
     entries.push({ kind: 'partitions-added', tenantId, topicId, firstPartition, placements })
     for (const one of placements) counts.loads.add(one.replicas)
+    counts.limits.take(topic.name, 0, placements.length)
     counts.next += placements.length
     counts.all += placements.length
     counts.asked += placements.length
@@ -71,10 +75,11 @@ interface Counts {
   readonly all: number
   readonly asked: number
   readonly loads: CellLoads
+  readonly limits: TenantLimits
 }
 
 const loadsOf = (state: ControllerState, brokers: number, tenantId: TenantId): CellLoads =>
-  state.loadsOf(state.tenants.get(tenantId)!.cellId, brokers)
+  state.loadsOf(state.tenants.byId.get(tenantId)!.cellId, brokers)
 
 function place(
   state: ControllerState,
@@ -109,7 +114,8 @@ function place(
       `Attempted to add ${more} additional partition(s), but only ${assignments.length} assignment(s) were specified.`,
     )
   }
-  const tooMany = refuseCount(settings.partitionsMax, more, counts)
+  const tooMany =
+    counts.limits.refuse(name, 0, more) ?? refuseCount(settings.partitionsMax, more, counts)
   if (tooMany !== null) return tooMany
   // as many as its first has, as in Kafka
   const replicas = topic.replicas[0]!.length
@@ -133,11 +139,7 @@ function refuseCount(partitionsMax: number, more: number, counts: Counts): Refus
       `Excessively large number of partitions per request: ${asked}, the limit is ${PARTITIONS_PER_REQUEST_MAX}.`,
     )
   }
-  if (counts.all + more <= partitionsMax) return null
-  return refuse(
-    ErrorCode.POLICY_VIOLATION,
-    `Cannot create ${more} partitions: ${counts.all} of at most ${partitionsMax} exist.`,
-  )
+  return refuseAllPartitions(partitionsMax, counts.all, more)
 }
 
 function placeAsAssigned(

@@ -19,6 +19,7 @@ import { charsOf, refuseSize, refuseTotal } from './config-sizes.ts'
 import { newTopicId } from './new-ids.ts'
 import { type CellLoads, placed, placePartitions, replicasMade } from './placement.ts'
 import type { ControllerState, TopicState } from './state.ts'
+import { TenantLimits } from './tenant-use.ts'
 
 /** Kafka's limit on partitions in one request. */
 export const PARTITIONS_PER_REQUEST_MAX = 10_000
@@ -89,6 +90,7 @@ class Planner {
   #nextPartition: number
   #partitionCount: number
   #configChars: number
+  readonly #limits: TenantLimits
 
   constructor(
     state: ControllerState,
@@ -101,12 +103,13 @@ class Planner {
     this.#settings = settings
     this.#random = random
     this.#tenantId = tenantId
-    this.#cellId = state.tenants.get(tenantId)!.cellId
+    this.#cellId = state.tenants.byId.get(tenantId)!.cellId
     this.#loads = state.loadsOf(this.#cellId, settings.brokersPerCell)
     this.#repeated = repeated(request.topics.map((topic) => topic.name))
     this.#nextPartition = state.nextPartition.value
     this.#partitionCount = state.partitionCount.value
     this.#configChars = state.configChars(tenantId)
+    this.#limits = new TenantLimits(state, tenantId)
   }
 
   plan(topic: NewTopic): TopicResult {
@@ -202,11 +205,12 @@ class Planner {
     placements: readonly PartitionPlacement[],
     configs: Record<string, string>,
   ): TopicResult {
-    const { partitionsMax } = this.#settings
-    if (this.#partitionCount + placements.length > partitionsMax) {
-      const message = `Cannot create ${placements.length} partitions: ${this.#partitionCount} of at most ${partitionsMax} exist.`
-      return refusedTopic(name, refuse(ErrorCode.POLICY_VIOLATION, message))
-    }
+    const asked = placements.length
+    const refusal =
+      this.#limits.refuse(name, 1, asked) ??
+      refuseAllPartitions(this.#settings.partitionsMax, this.#partitionCount, asked)
+    if (refusal !== null) return refusedTopic(name, refusal)
+    this.#limits.take(name, 1, asked)
     const isTaken = (id: TopicId) => this.#state.topicIds.has(id)
     const isFree = given !== undefined && !isTaken(given as TopicId)
     const topicId = isFree ? (given as TopicId) : newTopicId(this.#random, isTaken)
@@ -236,6 +240,15 @@ class Planner {
     }
   }
 }
+
+/** The bound of all tenants together: how much of it others have is told to nobody. */
+export const refuseAllPartitions = (max: number, used: number, asked: number): Refusal | null =>
+  used + asked <= max
+    ? null
+    : refuse(
+        ErrorCode.POLICY_VIOLATION,
+        `Cannot create ${asked} partitions: the brokers have no room for as many.`,
+      )
 
 /** Of a topic that is there, as its creation was answered. */
 export const madeTopic = (topic: TopicState): TopicResult => ({

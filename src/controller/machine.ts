@@ -5,10 +5,11 @@ import type { Random } from '../base/random.ts'
 import { brokerConfigNumber } from '../image/broker-config.ts'
 import { brokerKey } from '../image/broker-directories.ts'
 import { METADATA_FORMAT, type MetadataEntry } from '../image/entry.ts'
-import { DEFAULT_TENANT_NAME } from '../image/image.ts'
-import type { ControllerRequest, ControllerResponse } from '../image/request.ts'
-import { refuse, refuseAll } from '../image/results.ts'
+import type { ControllerRequest, ControllerResponse, OnceAnswered } from '../image/request.ts'
+import { type Refusal, refuse, refuseAll } from '../image/results.ts'
+import { DEFAULT_TENANT_NAME } from '../image/tenant-name.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
+import type { MetadataView } from '../image/view.ts'
 import type { Decision, ReplicatedMachine } from '../machine/replicated-machine.ts'
 import type { TimelineRegistry } from '../machine/timeline.ts'
 import { planAlterConfigs } from './alter-configs.ts'
@@ -22,12 +23,16 @@ import { StartRefusedError } from './refused.ts'
 import { planDirectoryFilled, planRegisterBroker } from './register-broker.ts'
 import { restated } from './restate.ts'
 import { ControllerState } from './state.ts'
+import { planDeletion, planTenants } from './tenants.ts'
 
 /** The most producer ids that one request may take: a front asks for blocks of a thousand. */
 export const PRODUCER_IDS_PER_REQUEST_MAX = 100_000
 
 /** Partitions of all tenants together: a bound on what one mistake can do to the machine. */
 export const PARTITIONS_MAX = 1_000_000
+
+/** Of a tenant that is being deleted: topics, keys and the like that go with one append. */
+const DELETED_PER_STEP = 500
 
 export interface ControllerSettings {
   readonly cells: number
@@ -86,10 +91,13 @@ export class ControllerMachine
     if (request.kind === 'directory-filled') {
       return decided(request.kind, planDirectoryFilled(this.#state, request))
     }
-    if (!this.#state.tenants.has(tenantId)) {
-      const refusal = refuse(ErrorCode.UNKNOWN_SERVER_ERROR, 'The tenant does not exist.')
-      return { entries: [], response: refuseAll(request, refusal) }
+    if (isAboutTenants(request)) {
+      const plan = planTenants(this.#state, this.#random, tenantId, request)
+      if ('error' in plan) return { entries: [], response: refuseAll(request, plan) }
+      return decided(request.kind, ...plan)
     }
+    const refusal = this.#refuseTenant(tenantId, request)
+    if (refusal !== null) return { entries: [], response: refuseAll(request, refusal) }
     switch (request.kind) {
       case 'create-topics': {
         const settings = this.#topicSettings(tenantId)
@@ -155,16 +163,24 @@ export class ControllerMachine
       const format = METADATA_FORMAT
       entries.push({ kind: 'cluster-formed', format, clusterId, cells, brokersPerCell })
     }
-    if (!this.#state.tenantNames.has(DEFAULT_TENANT_NAME)) {
+    if (!this.#state.tenants.byName.has(DEFAULT_TENANT_NAME)) {
       entries.push({
         kind: 'tenant-created',
-        tenantId: newTenantId(this.#random, (id) => this.#state.tenants.has(id)),
+        tenantId: newTenantId(this.#random, (id) => this.#state.tenants.byId.has(id)),
         name: DEFAULT_TENANT_NAME,
         clusterId: newClusterId(this.#random),
         cellId: 1 as CellId,
       })
     }
     return entries
+  }
+
+  /** What goes next of tenants that are being deleted, by what is committed; empty where nothing does. */
+  deleteMore(image: MetadataView): readonly MetadataEntry[] {
+    for (const tenantId of this.#state.tenants.deleting.keys()) {
+      return planDeletion(this.#state, tenantId, image.topics(tenantId), DELETED_PER_STEP)
+    }
+    return []
   }
 
   /** Of a broker, 0 before it has come for the first time. */
@@ -180,6 +196,13 @@ export class ControllerMachine
       if (topic.replicas[0]!.length < replicas) topics++
     }
     return { topics, replicas }
+  }
+
+  /** Nothing begins any more for one that goes; what moves may come to its end. */
+  #refuseTenant(tenantId: TenantId, { kind }: ControllerRequest): Refusal | null {
+    if (!this.#state.tenants.byId.has(tenantId)) return NO_TENANT
+    const isLeaving = this.#state.tenants.deleting.has(tenantId)
+    return isLeaving && kind !== 'replicas-settled' ? NO_TENANT : null
   }
 
   #topicSettings(tenantId: TenantId): CreateTopicsSettings {
@@ -236,12 +259,28 @@ export class ControllerMachine
 }
 
 const decided = (
-  kind: 'register-broker' | 'directory-filled' | 'replicas-settled',
-  entry: MetadataEntry | null,
+  kind: OnceAnswered,
+  ...entries: readonly (MetadataEntry | null)[]
 ): Decision<MetadataEntry, ControllerResponse> => ({
-  entries: entry === null ? [] : [entry],
+  entries: entries.filter((entry) => entry !== null),
   response: { kind, error: ErrorCode.NONE, message: null },
 })
+
+const NO_TENANT = refuse(ErrorCode.UNKNOWN_SERVER_ERROR, 'The tenant does not exist.')
+
+const ABOUT_TENANTS = [
+  'create-tenant',
+  'alter-tenant',
+  'delete-tenant',
+  'create-key',
+  'revoke-key',
+] as const
+type AboutTenants = (typeof ABOUT_TENANTS)[number]
+
+const isAboutTenants = (
+  request: ControllerRequest,
+): request is Extract<ControllerRequest, { kind: AboutTenants }> =>
+  (ABOUT_TENANTS as readonly string[]).includes(request.kind)
 
 const describe = (brokers: number, cells: number): string =>
   `${brokers} ${brokers === 1 ? 'broker' : 'brokers'} in ${cells === 1 ? 'one cell' : `each of ${cells} cells`}`

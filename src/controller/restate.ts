@@ -11,6 +11,11 @@ export const PLACEMENTS_PER_ENTRY = 1_000
 export const RESTATED_BY = {
   'cluster-formed': 'cluster-formed',
   'tenant-created': 'tenant-created',
+  'tenant-settings': 'tenant-settings',
+  'tenant-deleted': 'next-partition',
+  'api-key': 'api-key',
+  'api-key-revoked': 'api-key',
+  'user-secrets': 'user-secrets',
   'topic-created': 'topic-created',
   'topic-deleted': 'next-partition',
   'partitions-added': 'partitions-added',
@@ -30,7 +35,13 @@ export function* restated(state: CommittedState): IterableIterator<MetadataEntry
   yield { kind: 'cluster-formed', format: METADATA_FORMAT, ...cluster }
   yield { kind: 'next-partition', next: nextPartition }
   for (const { lives } of state.brokers) yield* lives
-  for (const tenant of state.tenants) yield { kind: 'tenant-created', ...tenant }
+  for (const { settings, ...tenant } of state.tenants) {
+    yield { kind: 'tenant-created', ...tenant }
+    const { tenantId } = tenant
+    if (settings !== null) yield { kind: 'tenant-settings', tenantId, ...settings }
+  }
+  for (const key of state.keys) yield { kind: 'api-key', ...key }
+  for (const user of state.users) yield { kind: 'user-secrets', ...user }
   for (const [tenantId, broker, configs] of state.brokerConfigs) {
     const brokerId = Number(broker) as BrokerId | 0
     yield { kind: 'broker-configs', tenantId, brokerId, configs }

@@ -1,10 +1,12 @@
 /** When snapshots of the controller's state are made, and how far the log goes back. */
 import type { MetadataEntry } from '../image/entry.ts'
-import { METADATA_FORMAT } from '../image/entry.ts'
 import type { EntryLog } from '../machine/entry-log.ts'
 import type { SnapshotStore } from '../machine/snapshot-store.ts'
 import { decodeEntry, encodeEntry } from './entry-codec.ts'
 import { StartRefusedError } from './refused.ts'
+
+/** Of entries that versions refuse which know nothing of snapshots. */
+const SNAPSHOT_FORMAT = 4
 
 export interface SnapshotSettings {
   /** Kafka's metadata.log.max.record.bytes.between.snapshots. */
@@ -133,7 +135,7 @@ export class MetadataSnapshots {
   /** An entry is in the log, committed or not. */
   noted(offset: number, bytes: Uint8Array): void {
     this.#bytes += bytes.length
-    if (bytes[0] === METADATA_FORMAT) this.#refusedAt = offset
+    if (bytes[0]! >= SNAPSHOT_FORMAT) this.#refusedAt = offset
   }
 
   /** Begins what is due. Everything below `committed` is replayed; `restate` says what that is. */

@@ -17,6 +17,13 @@ import { TimelineMap, type TimelineRegistry, TimelineValue } from '../machine/ti
 import { charsOf, groupChars } from './config-sizes.ts'
 import { CellLoads } from './placement.ts'
 import { StartRefusedError } from './refused.ts'
+import {
+  addTo,
+  type KeyState,
+  type TenantState,
+  TenantStates,
+  type UserState,
+} from './tenant-state.ts'
 
 type Entry<Kind extends MetadataEntry['kind']> = Extract<MetadataEntry, { kind: Kind }>
 
@@ -24,13 +31,6 @@ export interface ClusterState {
   readonly clusterId: string
   readonly cells: number
   readonly brokersPerCell: number
-}
-
-export interface TenantState {
-  readonly tenantId: TenantId
-  readonly name: string
-  readonly clusterId: string
-  readonly cellId: CellId
 }
 
 export interface TopicState {
@@ -78,6 +78,8 @@ export interface CommittedState {
   readonly brokerConfigs: readonly (readonly [TenantId, string, ConfigValues])[]
   readonly groupConfigs: readonly (readonly [TenantId, string, ConfigValues])[]
   readonly producerIds: readonly (readonly [TenantId, number])[]
+  readonly keys: readonly KeyState[]
+  readonly users: readonly UserState[]
 }
 
 const named = (tenantId: TenantId, name: string): string => `${tenantId}/${name}`
@@ -94,8 +96,7 @@ const NONE_ADDED: readonly AddedPartitions[] = []
 
 export class ControllerState {
   readonly cluster: TimelineValue<ClusterState | null>
-  readonly tenants: TimelineMap<TenantId, TenantState>
-  readonly tenantNames: TimelineMap<string, TenantId>
+  readonly tenants: TenantStates
   readonly topicIds: TimelineMap<TopicId, TopicState>
   readonly nextPartition: TimelineValue<PartitionNumber>
   readonly partitionCount: TimelineValue<number>
@@ -132,8 +133,7 @@ export class ControllerState {
       return made
     }
     this.cluster = value<ClusterState | null>(null)
-    this.tenants = map()
-    this.tenantNames = map()
+    this.tenants = new TenantStates(map)
     this.topicIds = map()
     this.nextPartition = value(1 as PartitionNumber)
     this.partitionCount = value(0)
@@ -161,11 +161,13 @@ export class ControllerState {
       cluster: this.cluster.committed,
       nextPartition: this.nextPartition.committed,
       brokers: this.brokers.committed.collect(),
-      tenants: this.tenants.committed.collect(),
+      tenants: this.tenants.byId.committed.collect(),
       topics: this.topicIds.committed.collect(),
       brokerConfigs: [...this.#brokerConfigs.committed.entries()].map(unnamed),
       groupConfigs: [...this.#groupConfigs.committed.entries()].map(unnamed),
       producerIds: [...this.#producerIds.committed.entries()],
+      keys: this.tenants.keys.committed.collect(),
+      users: this.tenants.users.committed.collect(),
     }
   }
 
@@ -234,6 +236,16 @@ export class ControllerState {
     return this.#groupCounts.get(tenantId) ?? 0
   }
 
+  /** Brokers for which the tenant has set something, 0 for all. */
+  brokersWithConfigs(tenantId: TenantId): (BrokerId | 0)[] {
+    return namesOf(this.#brokerConfigs, tenantId).map((name) => Number(name) as BrokerId | 0)
+  }
+
+  /** Groups of the tenant with configs. */
+  groupsNamed(tenantId: TenantId): string[] {
+    return namesOf(this.#groupConfigs, tenantId)
+  }
+
   /** Of the tenant's topics, brokers and groups together. */
   configChars(tenantId: TenantId): number {
     return this.#configChars.get(tenantId) ?? 0
@@ -245,7 +257,17 @@ export class ControllerState {
         this.#formCluster(entry)
         break
       case 'tenant-created':
-        this.#createTenant(entry)
+        this.tenants.create(entry)
+        break
+      case 'tenant-deleted':
+        this.#producerIds.delete(entry.tenantId)
+        this.tenants.change(entry)
+        break
+      case 'tenant-settings':
+      case 'api-key':
+      case 'api-key-revoked':
+      case 'user-secrets':
+        this.tenants.change(entry)
         break
       case 'topic-created':
         this.#createTopic(entry)
@@ -300,16 +322,10 @@ export class ControllerState {
     this.cluster.set({ clusterId, cells, brokersPerCell })
   }
 
-  #createTenant({ tenantId, name, clusterId, cellId }: Entry<'tenant-created'>): void {
-    invariant(!this.tenants.has(tenantId), 'a tenant id is used once')
-    this.tenants.set(tenantId, { tenantId, name, clusterId, cellId })
-    this.tenantNames.set(name, tenantId)
-  }
-
   #createTopic(entry: Entry<'topic-created'>): void {
     const { topicId, name, internal, cellId, firstPartition, placements } = entry
     // The tenant's own string: every decoded entry carries a copy.
-    const tenantId = this.tenants.get(entry.tenantId)?.tenantId
+    const tenantId = this.tenants.byId.get(entry.tenantId)?.tenantId
     invariant(tenantId !== undefined, 'a topic belongs to a tenant that exists')
     invariant(!this.topicIds.has(topicId), 'a topic id is used once')
     const replicas = this.#interned(placements)
@@ -327,8 +343,13 @@ export class ControllerState {
       this.#collisions.set(key, [...(this.#collisions.get(key) ?? NO_NAMES), name].sort())
     }
     this.#numbersEnd(firstPartition + placements.length)
-    this.partitionCount.set(this.partitionCount.value + placements.length)
+    this.#count(topic, 1, placements.length)
     this.#weigh(topic.cellId, replicas, 1)
+  }
+
+  #count({ tenantId, name }: TopicState, topics: number, partitions: number): void {
+    this.partitionCount.set(this.partitionCount.value + partitions)
+    this.tenants.count(tenantId, name, { topics, partitions })
   }
 
   #numbersEnd(end: number): void {
@@ -348,7 +369,7 @@ export class ControllerState {
       replicas: [...topic.replicas, ...replicas],
     })
     this.#numbersEnd(firstPartition + placements.length)
-    this.partitionCount.set(this.partitionCount.value + placements.length)
+    this.#count(topic, 0, placements.length)
     this.#weigh(topic.cellId, replicas, 1)
   }
 
@@ -416,7 +437,7 @@ export class ControllerState {
       if (left.length === 0) this.#collisions.delete(key)
       else this.#collisions.set(key, left)
     }
-    this.partitionCount.set(this.partitionCount.value - topic.partitionCount)
+    this.#count(topic, -1, -topic.partitionCount)
     this.#weigh(topic.cellId, topic.replicas, -1)
   }
 
@@ -444,12 +465,10 @@ export class ControllerState {
   }
 }
 
-/** What is nothing is not there: equal states are equal however they were reached. */
-function addTo<Key>(counts: TimelineMap<Key, number>, key: Key, by: number): void {
-  const sum = (counts.get(key) ?? 0) + by
-  if (sum === 0) counts.delete(key)
-  else counts.set(key, sum)
-}
+const namesOf = (map: TimelineMap<string, ConfigValues>, tenantId: TenantId): string[] =>
+  [...map.keys()]
+    .filter((key) => key.startsWith(`${tenantId}/`))
+    .map((key) => key.slice(tenantId.length + 1))
 
 function setOrDelete(map: TimelineMap<string, ConfigValues>, key: string, configs: ConfigValues) {
   if (Object.keys(configs).length === 0) map.delete(key)

@@ -5,14 +5,38 @@
  */
 import type { BrokerId, CellId, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
 
-/** 2: configs and partitions of topics change, brokers and groups have configs. 3: partitions have several replicas, which move, brokers' directories are known. 4: snapshots, and logs that begin with one. */
-export const METADATA_FORMAT = 4
+/** 2: configs and partitions of topics change, brokers and groups have configs. 3: partitions have several replicas, which move, brokers' directories are known. 4: snapshots, and logs that begin with one. 5: more tenants than `default`, with settings, API keys and SCRAM users. */
+export const METADATA_FORMAT = 5
 
 export interface PartitionPlacement {
   /** Brokers of the topic's cell that hold a replica, preferred leader first. */
   readonly replicas: readonly BrokerId[]
   readonly leader: BrokerId
   readonly leaderEpoch: number
+}
+
+export type ScramMechanism = 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+
+/** What a secret is checked against (RFC 5802), never the secret itself. Bytes are base64. */
+export interface StoredSecret {
+  readonly mechanism: ScramMechanism
+  readonly iterations: number
+  readonly salt: string
+  readonly storedKey: string
+  readonly serverKey: string
+}
+
+/** `deleting`: nobody gets in any more, and what it has goes bit by bit. */
+export type TenantLifeState = 'active' | 'suspended' | 'deleting'
+
+export interface TenantSettings {
+  readonly state: TenantLifeState
+  /** Bounds of what it may have, by the names of `tenant-limits.ts`; what is not named is not limited. */
+  readonly limits: Readonly<Record<string, number>>
+  /** Principals that may do everything, as Kafka's `super.users`. */
+  readonly superUsers: readonly string[]
+  /** Kafka's `allow.everyone.if.no.acl.found`. */
+  readonly allowEveryoneIfNoAcl: boolean
 }
 
 export type MetadataEntry =
@@ -31,6 +55,27 @@ export type MetadataEntry =
       /** What the tenant's clients see as their cluster id: 22 characters of base64url, as Kafka's. */
       readonly clusterId: string
       readonly cellId: CellId
+    }
+  /** All that may change of a tenant, as it is from now on; before the first, what {@link defaultSettings} says. Format 5. */
+  | ({ readonly kind: 'tenant-settings'; readonly tenantId: TenantId } & TenantSettings)
+  /** Nothing of it is left in the metadata; its topics, configs, keys and users went before. Format 5. */
+  | { readonly kind: 'tenant-deleted'; readonly tenantId: TenantId }
+  /** An API key of the tenant: who proves that it has its secret is `user`. Its id belongs to no other tenant. Format 5. */
+  | {
+      readonly kind: 'api-key'
+      readonly tenantId: TenantId
+      readonly keyId: string
+      readonly user: string
+      readonly createdAtMs: number
+      readonly secrets: readonly StoredSecret[]
+    }
+  | { readonly kind: 'api-key-revoked'; readonly tenantId: TenantId; readonly keyId: string }
+  /** What a SCRAM user of the tenant proves itself with from now on (KIP-554); none: there is no such user any more. Format 5. */
+  | {
+      readonly kind: 'user-secrets'
+      readonly tenantId: TenantId
+      readonly user: string
+      readonly secrets: readonly StoredSecret[]
     }
   | {
       readonly kind: 'topic-created'

@@ -24,16 +24,16 @@ import {
   toldReplicas,
 } from './replica-moves.ts'
 import type { MetadataMessage } from './request.ts'
-import { TenantRow, type TopicRow } from './rows.ts'
+import type { TenantRow, TopicRow } from './rows.ts'
 import { imageHash } from './snapshot.ts'
+import type { ApiKeyView } from './tenant-access.ts'
 import { fixedTopicConfigs, type TopicConfigs } from './tenant-configs.ts'
+import { DEFAULT_TENANT_NAME } from './tenant-name.ts'
+import { TenantRows } from './tenant-rows.ts'
 import { type ToldLeader, ToldLeaders } from './told-leaders.ts'
 import type { ConfigValues } from './topic-config.ts'
 import { TopicRows } from './topic-rows.ts'
 import type { BrokerDirectory, MetadataView, PartitionView, TenantView, TopicView } from './view.ts'
-
-/** The tenant of clients that do not authenticate. */
-export const DEFAULT_TENANT_NAME = 'default'
 
 const NO_BROKERS: readonly BrokerId[] = []
 
@@ -41,8 +41,7 @@ export class MetadataImage implements MetadataView {
   #offset = 0
   #cluster = { clusterId: '', cells: 0, brokersPerCell: 0 }
   #configs: TopicConfigs
-  #tenants = new Map<TenantId, TenantRow>()
-  #tenantNames = new Map<string, TenantRow>()
+  #tenants = new TenantRows()
   #topics = new TopicRows()
   #partitions = new PartitionTable()
   #directories = new BrokerDirectories()
@@ -92,7 +91,7 @@ export class MetadataImage implements MetadataView {
   }
 
   get tenantCount(): number {
-    return this.#tenants.size
+    return this.#tenants.count
   }
 
   get topicCount(): number {
@@ -104,7 +103,7 @@ export class MetadataImage implements MetadataView {
   }
 
   get defaultTenant(): TenantView | undefined {
-    return this.#tenantNames.get(DEFAULT_TENANT_NAME)
+    return this.#tenants.byName(DEFAULT_TENANT_NAME)
   }
 
   tenant(id: TenantId): TenantRow | undefined {
@@ -112,11 +111,15 @@ export class MetadataImage implements MetadataView {
   }
 
   tenantByName(name: string): TenantView | undefined {
-    return this.#tenantNames.get(name)
+    return this.#tenants.byName(name)
   }
 
   tenants(): Iterable<TenantRow> {
-    return this.#tenants.values()
+    return this.#tenants.all()
+  }
+
+  apiKey(keyId: string): { readonly tenant: TenantView; readonly key: ApiKeyView } | undefined {
+    return this.#tenants.key(keyId)
   }
 
   topicByName(tenantId: TenantId, name: string): TopicView | undefined {
@@ -290,7 +293,15 @@ export class MetadataImage implements MetadataView {
         this.#formCluster(entry)
         break
       case 'tenant-created':
-        this.#createTenant(entry)
+        invariant(this.clusterId !== '', 'the cluster is formed before its first tenant')
+        this.#tenants.add(entry, this.#configs)
+        break
+      case 'tenant-settings':
+      case 'tenant-deleted':
+      case 'api-key':
+      case 'api-key-revoked':
+      case 'user-secrets':
+        this.#tenants.change(entry)
         break
       case 'topic-created':
         this.#createTopic(entry)
@@ -311,10 +322,10 @@ export class MetadataImage implements MetadataView {
         break
       }
       case 'broker-configs':
-        this.#tenantOf(entry).changeConfigs().setBroker(entry.brokerId, entry.configs)
+        this.#tenants.of(entry).changeConfigs().setBroker(entry.brokerId, entry.configs)
         break
       case 'group-configs':
-        this.#tenantOf(entry).changeConfigs().setGroup(entry.groupId, entry.configs)
+        this.#tenants.of(entry).changeConfigs().setGroup(entry.groupId, entry.configs)
         break
       case 'broker-directory': {
         const before = this.#directories.get(entry.cellId, entry.brokerId)
@@ -326,7 +337,7 @@ export class MetadataImage implements MetadataView {
         this.#nextPartition = Math.max(this.#nextPartition, entry.next)
         break
       case 'producer-ids':
-        this.#tenantOf(entry).handOutProducerIds(entry.next)
+        this.#tenants.of(entry).handOutProducerIds(entry.next)
         break
       default:
         entry satisfies never
@@ -398,7 +409,6 @@ export class MetadataImage implements MetadataView {
     ;[this.#offset, other.#offset] = [other.#offset, this.#offset]
     ;[this.#cluster, other.#cluster] = [other.#cluster, this.#cluster]
     ;[this.#tenants, other.#tenants] = [other.#tenants, this.#tenants]
-    ;[this.#tenantNames, other.#tenantNames] = [other.#tenantNames, this.#tenantNames]
     ;[this.#topics, other.#topics] = [other.#topics, this.#topics]
     ;[this.#partitions, other.#partitions] = [other.#partitions, this.#partitions]
     ;[this.#directories, other.#directories] = [other.#directories, this.#directories]
@@ -421,15 +431,6 @@ export class MetadataImage implements MetadataView {
     this.#cluster = entry
   }
 
-  #createTenant(entry: Extract<MetadataEntry, { kind: 'tenant-created' }>): void {
-    invariant(this.clusterId !== '', 'the cluster is formed before its first tenant')
-    invariant(!this.#tenants.has(entry.tenantId), 'a tenant id is used once')
-    invariant(!this.#tenantNames.has(entry.name), 'a tenant name is used once')
-    const row = new TenantRow(entry, this.#configs)
-    this.#tenants.set(entry.tenantId, row)
-    this.#tenantNames.set(entry.name, row)
-  }
-
   #createTopic(entry: Extract<MetadataEntry, { kind: 'topic-created' }>): void {
     const tenant = this.#tenants.get(entry.tenantId)
     invariant(tenant, 'a topic belongs to a tenant that exists')
@@ -444,7 +445,7 @@ export class MetadataImage implements MetadataView {
     const row = this.#topics.get(entry.topicId)
     invariant(row?.tenantId === entry.tenantId, 'partitions are added to a topic that exists')
     const firstIndex = row.partitionCount
-    this.#tenantOf(entry).grow(row, entry.firstPartition, entry.placements.length)
+    this.#tenants.of(entry).grow(row, entry.firstPartition, entry.placements.length)
     this.#place(row, firstIndex, entry.firstPartition, entry.placements)
   }
 
@@ -477,12 +478,6 @@ export class MetadataImage implements MetadataView {
       const led = told ?? { leader, leaderEpoch }
       this.#partitions.add(number, row.slot, firstIndex + i, led.leader, led.leaderEpoch, replicas)
     })
-  }
-
-  #tenantOf({ tenantId }: { readonly tenantId: TenantId }): TenantRow {
-    const tenant = this.#tenants.get(tenantId)
-    invariant(tenant, 'a tenant that something belongs to exists')
-    return tenant
   }
 
   #deleteTopic(entry: Extract<MetadataEntry, { kind: 'topic-deleted' }>): void {

@@ -1,5 +1,5 @@
 /** What a front asks of the controller on behalf of one tenant, and the answers. They travel as control messages (`link/`). */
-import type { MetadataEntry } from './entry.ts'
+import type { MetadataEntry, StoredSecret, TenantSettings } from './entry.ts'
 
 /**
  * `isRepeat`: the controller that was asked has gone without an answer, so that it may be done already, which is no error then. What needs no such word changes nothing when it
@@ -46,6 +46,30 @@ export type ControllerRequest =
         | readonly { readonly name: string; readonly indexes: readonly number[] }[]
         | null
     }
+  /** The operator's, as all of the following about tenants and keys: the tenant of the request is the one that is meant. Its id was drawn by who asks. */
+  | {
+      readonly kind: 'create-tenant'
+      readonly name: string
+      /** What differs from those that a tenant begins with. */
+      readonly settings: Partial<Omit<TenantSettings, 'state'>>
+    }
+  | {
+      readonly kind: 'alter-tenant'
+      readonly settings: Partial<Omit<TenantSettings, 'limits' | 'state'>> & {
+        readonly state?: 'active' | 'suspended'
+      }
+      /** Those that change; null takes one away. */
+      readonly limits?: Readonly<Record<string, number | null>>
+    }
+  | { readonly kind: 'delete-tenant'; readonly isRepeat?: boolean }
+  | {
+      readonly kind: 'create-key'
+      readonly keyId: string
+      readonly user: string
+      readonly createdAtMs: number
+      readonly secrets: readonly StoredSecret[]
+    }
+  | { readonly kind: 'revoke-key'; readonly keyId: string; readonly isRepeat?: boolean }
   /** Of a broker as it starts: which directory it has. Answered once that is committed; the tenant of the request means nothing. */
   | {
       readonly kind: 'register-broker'
@@ -153,6 +177,17 @@ export type ResponseTo<Request extends ControllerRequest> = Extract<
   { readonly kind: Request['kind'] }
 >
 
+/** Requests that are answered with an error and a message alone. */
+export type OnceAnswered =
+  | 'register-broker'
+  | 'directory-filled'
+  | 'replicas-settled'
+  | 'create-tenant'
+  | 'alter-tenant'
+  | 'delete-tenant'
+  | 'create-key'
+  | 'revoke-key'
+
 export type ControllerResponse =
   | { readonly kind: 'create-partitions'; readonly results: readonly Outcome[] }
   /** In the order of the request's topics, and of their partitions. */
@@ -182,7 +217,7 @@ export type ControllerResponse =
   | { readonly kind: 'create-topics'; readonly results: readonly TopicResult[] }
   | { readonly kind: 'delete-topics'; readonly results: readonly TopicResult[] }
   | {
-      readonly kind: 'register-broker' | 'directory-filled' | 'replicas-settled'
+      readonly kind: OnceAnswered
       readonly error: number
       readonly message: string | null
     }

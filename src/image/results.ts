@@ -75,6 +75,11 @@ export function refuseAll(request: ControllerRequest, refusal: Refusal): Control
     case 'register-broker':
     case 'directory-filled':
     case 'replicas-settled':
+    case 'create-tenant':
+    case 'alter-tenant':
+    case 'delete-tenant':
+    case 'create-key':
+    case 'revoke-key':
       return { kind: request.kind, error: refusal.error, message: refusal.message }
     default:
       request satisfies never

@@ -9,8 +9,10 @@ import type {
   TopicId,
 } from '../base/ids.ts'
 import type { BrokerConfigLayers } from './config-layers.ts'
-import type { MetadataEntry } from './entry.ts'
+import type { MetadataEntry, TenantSettings } from './entry.ts'
+import { TenantAccess } from './tenant-access.ts'
 import { NO_CONFIGS, TenantConfigs, type TopicConfigs } from './tenant-configs.ts'
+import { defaultSettings } from './tenant-settings.ts'
 import type { ConfigValues, TopicConfig } from './topic-config.ts'
 import type { TenantView, TopicView } from './view.ts'
 
@@ -27,6 +29,8 @@ export class TenantRow implements TenantView {
   readonly #fixed: TopicConfigs
   /** Made at the first change. */
   #configs: TenantConfigs | null = null
+  #settings: TenantSettings
+  #access: TenantAccess | null = null
 
   constructor(entry: Extract<MetadataEntry, { kind: 'tenant-created' }>, fixed: TopicConfigs) {
     this.#fixed = fixed
@@ -34,6 +38,26 @@ export class TenantRow implements TenantView {
     this.name = entry.name
     this.clusterId = entry.clusterId
     this.cellId = entry.cellId
+    this.#settings = defaultSettings(entry.name)
+  }
+
+  get settings(): TenantSettings {
+    return this.#settings
+  }
+
+  setSettings(settings: TenantSettings): void {
+    this.#settings = settings
+  }
+
+  /** null where it has neither keys nor users. */
+  get access(): TenantAccess | null {
+    return this.#access
+  }
+
+  changeAccess(change: (access: TenantAccess) => void): void {
+    const access = this.#access ?? new TenantAccess()
+    change(access)
+    this.#access = access.isEmpty ? null : access
   }
 
   get topicCount(): number {

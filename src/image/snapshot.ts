@@ -5,6 +5,7 @@ import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from './
 import type { MetadataImage } from './image.ts'
 import type { MetadataMessage } from './request.ts'
 import type { TenantRow, TopicRow } from './rows.ts'
+import { defaultSettings, settingsOf } from './tenant-settings.ts'
 import type { ConfigValues } from './topic-config.ts'
 
 /** Entries per message of a snapshot: bounds what one structured clone holds. */
@@ -31,6 +32,7 @@ export function* imageEntries(
   for (const tenant of tenants) {
     const { tenantId, name, clusterId, cellId, nextProducerId } = tenant
     yield { kind: 'tenant-created', tenantId, name, clusterId, cellId }
+    yield* accessEntries(tenant)
     yield* configEntries(tenant)
     for (const topic of sorted ? tenant.topics() : tenant.unsortedTopics()) {
       end = Math.max(end, topic.numberOf((topic.partitionCount - 1) as PartitionIndex) + 1)
@@ -69,6 +71,21 @@ export function* snapshotMessages(
     if (next.done === true) yield { kind: 'metadata', epoch, first, offset: image.offset, entries }
     else yield { kind: 'metadata', epoch, first, offset: end, entries, more: true }
     first = end
+  }
+}
+
+/** Settings where they are not those that it began with, keys and users. */
+function* accessEntries(tenant: TenantRow): IterableIterator<MetadataEntry> {
+  const { tenantId, name, settings, access } = tenant
+  const begun = settingsOf(defaultSettings(name))
+  const isBegun = JSON.stringify(settingsOf(settings)) === JSON.stringify(begun)
+  if (!isBegun) yield { kind: 'tenant-settings', tenantId, ...settingsOf(settings) }
+  if (access === null) return
+  for (const key of [...access.keys()].sort((a, b) => byKey(a.keyId, b.keyId))) {
+    yield { kind: 'api-key', tenantId, ...key }
+  }
+  for (const [user, secrets] of [...access.users()].sort(([a], [b]) => byKey(a, b))) {
+    yield { kind: 'user-secrets', tenantId, user, secrets }
   }
 }
 

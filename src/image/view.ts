@@ -8,7 +8,9 @@ import type {
   TopicId,
 } from '../base/ids.ts'
 import type { BrokerConfigLayers } from './config-layers.ts'
+import type { TenantSettings } from './entry.ts'
 import type { Reassignment } from './replica-moves.ts'
+import type { ApiKeyView, TenantAccess } from './tenant-access.ts'
 import type { ConfigValues, TopicConfig } from './topic-config.ts'
 
 export interface TenantView {
@@ -19,6 +21,9 @@ export interface TenantView {
   readonly cellId: CellId
   readonly topicCount: number
   readonly partitionCount: number
+  readonly settings: TenantSettings
+  /** Its API keys and SCRAM users; null where it has none. */
+  readonly access: Pick<TenantAccess, 'keyCount' | 'keys' | 'key' | 'users' | 'secretsOf'> | null
   /** What broker `brokerId` goes by for this tenant; 0: a broker for which nothing was set. */
   brokerConfigs(brokerId: BrokerId | 0): BrokerConfigLayers
   /** A group's own configs by Kafka's names; empty where it has none. */
@@ -79,6 +84,8 @@ export interface MetadataView {
   tenant(id: TenantId): TenantView | undefined
   tenantByName(name: string): TenantView | undefined
   tenants(): Iterable<TenantView>
+  /** Whose key it is, and the key. */
+  apiKey(keyId: string): { readonly tenant: TenantView; readonly key: ApiKeyView } | undefined
   topicByName(tenantId: TenantId, name: string): TopicView | undefined
   /** Never another tenant's. */
   topicById(tenantId: TenantId, topicId: TopicId): TopicView | undefined

@@ -340,7 +340,7 @@ describe('CreatePartitions', () => {
     const one = controller({}, 8)
     expect(one.grow([more('t', 4), more('u', 3)]).said).toEqual([
       't NONE',
-      'u POLICY_VIOLATION: Cannot create 1 partitions: 8 of at most 8 exist.',
+      'u POLICY_VIOLATION: Cannot create 1 partitions: the brokers have no room for as many.',
     ])
   })
 })

@@ -47,7 +47,7 @@ export function controller(brokerConfigs: Record<string, string> = {}, partition
   append([
     { kind: 'tenant-created', tenantId: OTHER, name: 'other', clusterId: 'x', cellId: 1 as CellId },
   ])
-  const tenantId = machine.state.tenantNames.get('default')!
+  const tenantId = machine.state.tenants.byName.get('default')!
   const create = (name: string, tenant: TenantId, configs: Record<string, string> = {}) => {
     const topic = {
       ...{ name, partitions: 2, replicationFactor: -1, assignments: [] },

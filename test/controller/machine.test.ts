@@ -29,7 +29,7 @@ function controller(brokersPerCell = 3, partitionsMax = 1_000_000) {
   append([
     { kind: 'tenant-created', tenantId: OTHER, name: 'other', clusterId: 'x', cellId: 1 as CellId },
   ])
-  const tenantId = machine.state.tenantNames.get('default')!
+  const tenantId = machine.state.tenants.byName.get('default')!
   const ask = (request: ControllerRequest, tenant = tenantId) => {
     const decision = machine.decide({ tenantId: tenant, request })
     append(decision.entries)
@@ -277,7 +277,7 @@ describe('CreateTopics', () => {
     const { said } = one.create([topic('a', { partitions: 20 }), topic('b', { partitions: 6 })])
     expect(said).toEqual([
       'NONE',
-      'POLICY_VIOLATION: Cannot create 6 partitions: 20 of at most 25 exist.',
+      'POLICY_VIOLATION: Cannot create 6 partitions: the brokers have no room for as many.',
     ])
   })
 

@@ -47,7 +47,7 @@ function world() {
     expectSameAnew(image)
   }
   append(machine.form())
-  const tenantId = machine.state.tenantNames.get('default')!
+  const tenantId = machine.state.tenants.byName.get('default')!
   const ask = (request: ControllerRequest) => {
     const decision = machine.decide({ tenantId, request })
     append(decision.entries)

@@ -20,7 +20,7 @@ function controller() {
     }
   }
   append([...machine.form()])
-  const tenantId = machine.state.tenantNames.get('default')!
+  const tenantId = machine.state.tenants.byName.get('default')!
   const ask = (request: ControllerRequest) => {
     const { entries, response } = machine.decide({ tenantId, request })
     append([...entries])

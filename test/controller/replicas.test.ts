@@ -25,7 +25,7 @@ function controller(brokersPerCell: number, more: object = {}) {
     }
   }
   append(machine.form())
-  const tenantId = machine.state.tenantNames.get('default')!
+  const tenantId = machine.state.tenants.byName.get('default')!
   const ask = (request: ControllerRequest, tenant = tenantId) => {
     const decision = machine.decide({ tenantId: tenant, request })
     append(decision.entries)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { TenantId } from '../../src/base/ids.ts'
 import { type Random, SeededRandom } from '../../src/base/random.ts'
 import { decodeEntry, encodeEntry } from '../../src/controller/entry-codec.ts'
 import { ControllerMachine } from '../../src/controller/machine.ts'
@@ -10,7 +11,7 @@ import type { ControllerRequest } from '../../src/image/request.ts'
 import { snapshotMessages } from '../../src/image/snapshot.ts'
 import { TimelineRegistry } from '../../src/machine/timeline.ts'
 import { OTHER } from './controller.ts'
-import { someCommand } from './some-command.ts'
+import { SECRET, someCommand, someTenantCommand } from './some-command.ts'
 
 const SEEDS = process.env.GRIOT_TEST_LONG ? 400 : 40
 const SETTINGS = {
@@ -51,8 +52,26 @@ class World {
     return decision
   }
 
+  /** A step of what is asked about tenants, or of what follows from it. */
+  step(random: SeededRandom): unknown {
+    if (random.chance(0.4)) {
+      const entries = this.machine.deleteMore(this.image)
+      this.append(entries)
+      return entries
+    }
+    const { tenantId, request } = someTenantCommand(this.image, random)
+    const decision = this.ask(request, tenantId)
+    if (random.chance(0.1)) this.#setUser(tenantId, random.chance(0.7))
+    return decision
+  }
+
+  #setUser(tenantId: TenantId, isThere: boolean): void {
+    if (!this.machine.state.tenants.byId.has(tenantId)) return
+    this.append([{ kind: 'user-secrets', tenantId, user: 'u', secrets: isThere ? [SECRET] : [] }])
+  }
+
   get tenantId() {
-    return this.machine.state.tenantNames.get('default')!
+    return this.machine.state.tenants.byName.get('default')!
   }
 }
 
@@ -85,6 +104,7 @@ describe('a machine and an image made from what a machine restates', () => {
       const steps = 20 + random.below(80)
       for (let step = 0; step < steps; step++) {
         world.ask(someCommand(world.image, world.tenantId, random), tenantOf(world, random))
+        world.step(random)
       }
       for (const kind of world.kinds) kinds.add(kind)
       const restated = [...world.machine.restate()]
@@ -104,6 +124,8 @@ describe('a machine and an image made from what a machine restates', () => {
         again.random = new SeededRandom(step)
         const [one, other] = [world.ask(request, tenantId), again.ask(request, tenantId)]
         expect(other, `${where}, step ${step}`).toEqual(one)
+        const steps = [world, again].map((each) => each.step(new SeededRandom(seed + step)))
+        expect(steps[1], `${where}, step ${step}`).toEqual(steps[0])
       }
     }
     // every kind has been in the logs, but the one that is of snapshots only, and is restated by what is said

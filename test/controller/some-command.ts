@@ -1,6 +1,7 @@
 /** Requests that lead to entries of every kind, for tests of any history. */
 import type { TenantId } from '../../src/base/ids.ts'
 import type { SeededRandom } from '../../src/base/random.ts'
+import type { StoredSecret } from '../../src/image/entry.ts'
 import type { MetadataImage } from '../../src/image/image.ts'
 import type { ControllerRequest } from '../../src/image/request.ts'
 import { BROKER, GROUP, resource, SET, TOPIC } from './controller.ts'
@@ -33,6 +34,37 @@ export function someCommand(
     () => ({ kind: 'list-reassignments', topics: null }),
   ]
   return makers[random.below(makers.length)]!()
+}
+
+export const SECRET: StoredSecret = {
+  ...{ mechanism: 'SCRAM-SHA-256', iterations: 4_096 },
+  ...{ salt: 'c2FsdA==', storedKey: 'a2V5', serverKey: 'a2V5' },
+}
+
+/** About tenants other than `default`, and their keys. */
+export function someTenantCommand(
+  image: MetadataImage,
+  random: SeededRandom,
+): { readonly tenantId: TenantId; readonly request: ControllerRequest } {
+  const name = `n${random.below(4)}`
+  const there = image.tenantByName(name)
+  const tenantId = there?.tenantId ?? (`${random.below(9)}`.padStart(16, '0') as TenantId)
+  const keyId = `K${random.below(6)}`
+  const limits = { topics: random.chance(0.3) ? null : random.below(4) }
+  const requests: ControllerRequest[] = [
+    { kind: 'create-tenant', name, settings: random.chance(0.5) ? {} : { limits: { keys: 2 } } },
+    { kind: 'create-tenant', name, settings: {} },
+    {
+      ...{ kind: 'alter-tenant', limits },
+      settings: random.chance(0.5) ? {} : { state: random.chance(0.5) ? 'active' : 'suspended' },
+    },
+    { kind: 'delete-tenant' },
+    { kind: 'create-key', keyId, user: 'u', createdAtMs: random.below(9), secrets: [SECRET] },
+    { kind: 'create-key', keyId, user: 'v', createdAtMs: random.below(9), secrets: [SECRET] },
+    { kind: 'revoke-key', keyId },
+    ...Array.from({ length: 5 }, () => someCommand(image, tenantId, random)),
+  ]
+  return { tenantId, request: requests[random.below(requests.length)]! }
 }
 
 const created = (random: SeededRandom, name: () => string): ControllerRequest => ({

@@ -1,0 +1,13 @@
+/** Names of tenants: labels of DNS, so that each can be the first part of a host name (SNI). */
+
+/** The tenant of clients that do not authenticate. */
+export const DEFAULT_TENANT_NAME = 'default'
+
+const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+const SHOWN_MAX = 100
+
+/** Why `name` cannot be a tenant's, or null. */
+export function refuseTenantName(name: string): string | null {
+  if (LABEL.test(name)) return null
+  return `the tenant name '${name.slice(0, SHOWN_MAX)}' is refused: it wants 1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end`
+}

@@ -1,0 +1,35 @@
+/** What a tenant goes by before anything else was said. */
+import type { TenantSettings } from './entry.ts'
+import { DEFAULT_TENANT_NAME } from './tenant-name.ts'
+
+/** The principal of keys that were made for nobody else. */
+export const ADMIN_USER = 'admin'
+
+const NO_LIMITS = Object.freeze({})
+
+/** Whoever speaks without a key may do everything, as in a Kafka cluster without an authorizer, until there are ACLs. */
+const ANYBODYS: TenantSettings = Object.freeze({
+  state: 'active',
+  limits: NO_LIMITS,
+  superUsers: Object.freeze([`User:${ADMIN_USER}`]),
+  allowEveryoneIfNoAcl: true,
+})
+
+/** Its users may do what ACLs say, as in a Kafka cluster with one. */
+const OWN: TenantSettings = Object.freeze({ ...ANYBODYS, allowEveryoneIfNoAcl: false })
+
+export const defaultSettings = (name: string): TenantSettings =>
+  name === DEFAULT_TENANT_NAME ? ANYBODYS : OWN
+
+/** In one order, so that equal settings give equal entries. */
+export const settingsOf = ({
+  state,
+  limits,
+  superUsers,
+  allowEveryoneIfNoAcl,
+}: TenantSettings): TenantSettings => ({
+  state,
+  limits: Object.fromEntries(Object.entries(limits).sort(([a], [b]) => (a < b ? -1 : 1))),
+  superUsers: [...superUsers].sort(),
+  allowEveryoneIfNoAcl,
+})
