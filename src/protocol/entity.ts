@@ -42,3 +42,4 @@ export type Entity =
   | 'featureName'
   | 'clientSoftware'
   | 'protocolName'
+  | 'saslMechanism'

@@ -65,6 +65,8 @@ export const bases: Readonly<Record<number, Base>> = {
         : { key: '', keyType: 0, coordinatorKeys: ['base-group'] },
     skip: (step) => step.startsWith('keyType = 1'),
   },
+  // The listeners that are compared have no SASL, and say so.
+  17: { request: () => ({ mechanism: 'PLAIN' }) },
   18: { request: () => ({ clientSoftwareName: 'griot', clientSoftwareVersion: '1.0' }) },
   19: {
     request: (_side, _version, n) => ({
@@ -104,6 +106,7 @@ export const bases: Readonly<Record<number, Base>> = {
       ],
     }),
   },
+  36: { request: () => ({ authBytes: new TextEncoder().encode('\0user\0secret') }) },
   60: { request: () => ({ includeClusterAuthorizedOperations: false }) },
   75: {
     prepare: (side) => side.createTopic('base-describe', 3),
