@@ -18,6 +18,7 @@ import type { SocketLike } from '../../src/net/socket-like.ts'
 import { produce } from '../../src/protocol/00-produce.ts'
 import { metadata } from '../../src/protocol/03-metadata.ts'
 import { encodeRequest, joinFrame } from '../../src/protocol/codec.ts'
+import { nodeSaslCrypto } from '../../src/server/node-sasl-crypto.ts'
 import { newRegion } from '../../src/shared/region.ts'
 import { formatRing, ringBytes } from '../../src/shared/ring-layout.ts'
 import { type RingHandler, RingReader } from '../../src/shared/ring-reader.ts'
@@ -67,7 +68,13 @@ function frontAlone(): World {
     ...{ bell: { ring: () => {} }, control, peer: 'broker-1-1' },
   })
   const front = new FrontAgent({
-    ...{ frontId: asFrontId(0), image: harness.image, proxies: [proxy], arenaOf: () => null },
+    ...{
+      crypto: nodeSaslCrypto,
+      frontId: asFrontId(0),
+      image: harness.image,
+      proxies: [proxy],
+      arenaOf: () => null,
+    },
     ...{ control, controllerPeer: 'broker-1-1', clock: systemClock },
     ...{ random: new SeededRandom(3), randomFor: () => new SeededRandom(4) },
     logger: { log: () => {} },

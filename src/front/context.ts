@@ -22,7 +22,7 @@ import type { Api, RequestOf, ResponseInputOf } from '../protocol/api.ts'
 import { encodeResponse } from '../protocol/codec.ts'
 import type { Entity } from '../protocol/entity.ts'
 import type { EncodedFrame } from '../protocol/frame-writer.ts'
-import type { Session } from '../tenant/session.ts'
+import type { Session, Sessions } from '../tenant/session.ts'
 import type { PinLedger } from './budget.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
@@ -37,7 +37,9 @@ import type { ProducerIds } from './producer-ids.ts'
 import type { ReadAheads, Reading } from './read-ahead.ts'
 import type { RecordPool } from './record-pool.ts'
 import type { ReplyGate } from './reply-gate.ts'
+import type { SaslGate, SaslProgress } from './sasl-gate.ts'
 import type { SlowLanes } from './slow-lanes.ts'
+import type { TenantConnections } from './tenant-connections.ts'
 import type { TimestampReads } from './timestamp-lookup.ts'
 
 export interface FrontSettings {
@@ -90,6 +92,9 @@ export interface FrontServices {
   readonly fetchSessions: FetchSessions
   readonly produces: PendingProduces
   readonly producerIds: ProducerIds
+  readonly sessions: Sessions
+  readonly sasl: SaslGate
+  readonly tenantConnections: TenantConnections
   readonly internalTopics: InternalTopics
   readonly records: RecordPool
   readonly timestampReads: TimestampReads
@@ -117,6 +122,10 @@ export interface OpenRequest {
 /** What a front keeps per connection. */
 export interface ConnectionState {
   session: Session
+  /** `new`: it has said nothing that would tell whose it is; `sasl`: it is about to prove that; `known`: the session is its own. */
+  phase: 'new' | 'sasl' | 'known'
+  /** An authentication that is under way. */
+  sasl: SaslProgress | null
   /** Of the session's tenant. */
   counts: TenantCounts
   /** Requests that must be told when the connection goes, or waits for nothing more. */

@@ -17,9 +17,9 @@ import {
 import { TailReaders } from '../cell/tail-reader.ts'
 import { applyMetadata } from '../image/apply-metadata.ts'
 import type { MetadataImage } from '../image/image.ts'
-import type { LeadersMessage } from '../link/control.ts'
+import type { LeadersMessage, MetadataMessage } from '../link/control.ts'
 import { FrontCounter } from '../link/counters.ts'
-import { brokerPeer, type ControlEnvelope, type ControlPort } from '../link/ports.ts'
+import { brokerPeer, type ControlEnvelope, type ControlPort, type PeerName } from '../link/ports.ts'
 import { TopicCounts } from '../link/topic-counts.ts'
 import { type ConnectionLimits, ConnectionSet, defaultLimits } from '../net/connection-set.ts'
 import { InFlightBudget } from '../net/in-flight.ts'
@@ -27,9 +27,13 @@ import type { KafkaListener } from '../net/kafka-listener.ts'
 import { RateLimitedLog } from '../net/rate-limited-log.ts'
 import { ReplyBudget } from '../net/reply-budget.ts'
 import { type Admission, admitAll } from '../tenant/admission.ts'
+import { LoginDelays } from '../tenant/login-delays.ts'
+import { LoginQueue } from '../tenant/login-queue.ts'
+import { MadeUpCredentials } from '../tenant/made-up-credentials.ts'
+import type { SaslCrypto } from '../tenant/sasl-crypto.ts'
 import { Sessions } from '../tenant/session.ts'
 import { PinLedger } from './budget.ts'
-import type { FrontServices, FrontSettings } from './context.ts'
+import type { ConnectionState, FrontServices, FrontSettings } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { type FrontCounterRows, FrontCounters } from './front-counters.ts'
@@ -46,6 +50,8 @@ import { ReadAheads } from './read-ahead.ts'
 import type { RecordPool } from './record-pool.ts'
 import { ReplyGate } from './reply-gate.ts'
 import { RequestRouter } from './request-router.ts'
+import { SaslGate } from './sasl-gate.ts'
+import { TenantConnections } from './tenant-connections.ts'
 import { TimestampReads } from './timestamp-lookup.ts'
 
 export interface FrontAgentOptions {
@@ -58,6 +64,7 @@ export interface FrontAgentOptions {
   readonly control: ControlPort
   readonly clock: Clock
   readonly random: Random
+  readonly crypto: SaslCrypto
   /** Ids that clients see are drawn per tenant. */
   readonly randomFor: (tenantId: TenantId) => Random
   readonly logger: Logger
@@ -115,7 +122,6 @@ export class FrontAgent {
     this.services = makeServices(options, budget, replies, limits, () => this.#afterCallback())
     const router = new RequestRouter({
       services: this.services,
-      sessions: new Sessions(options.image),
       admission: options.admission ?? admitAll,
       onReadEnd: () => this.#sendOn(),
     })
@@ -289,8 +295,7 @@ export class FrontAgent {
     switch (message.kind) {
       case 'metadata':
         // what comes from one that leads no more is ignored
-        if (applyMetadata(this.#options.image, message))
-          controller.onController(envelope.from, message.epoch)
+        this.#onMetadata(envelope.from, message)
         break
       case 'controller-response':
         controller.onResponse(message.correlation, message.response)
@@ -331,6 +336,20 @@ export class FrontAgent {
     }
   }
 
+  #onMetadata(from: PeerName, message: MetadataMessage): void {
+    const { controller, tenantConnections } = this.services
+    const { image } = this.#options
+    let isWhole = false
+    const isNews = applyMetadata(image, message, () => {
+      isWhole = true
+    })
+    // what comes from one that leads no more is ignored
+    if (!isNews) return
+    controller.onController(from, message.epoch)
+    if (isWhole) tenantConnections.onWholeImage()
+    else if (!image.isBegunAnew) tenantConnections.onEntries(message.entries)
+  }
+
   #onLeaders({ cellId, leaders }: LeadersMessage): void {
     const { dispatcher } = this.services
     for (const { partition, leader, leaderEpoch, isr } of leaders) {
@@ -355,6 +374,24 @@ const proxyOf = (
 ): BrokerProxy | undefined =>
   proxies.find(({ cellId, brokerId }) => cellId === of.cellId && brokerId === of.brokerId)
 
+/** Made with the first login: what it needs takes time to load. */
+function makeSaslGate(
+  { crypto, clock }: FrontAgentOptions,
+  sessions: Sessions,
+  timers: TimerQueue,
+): SaslGate {
+  let madeUp: MadeUpCredentials | null = null
+  return new SaslGate({
+    ...{ sessions, crypto, clock, timers },
+    madeUp: () => {
+      madeUp ??= new MadeUpCredentials({ crypto, secret: crypto.randomBytes(32) })
+      return madeUp
+    },
+    queue: new LoginQueue(),
+    delays: new LoginDelays(),
+  })
+}
+
 function makeServices(
   options: FrontAgentOptions,
   requests: InFlightBudget,
@@ -370,6 +407,7 @@ function makeServices(
   replies.onRoom = () => replyGate.onRoom()
   const timers = new TimerQueue()
   const controller = new ControllerClient({ control: options.control, clock, timers })
+  const sessions = new Sessions(image)
   const collectGarbage = options.collectGarbage ?? (() => {})
   const brokersMax = options.proxies.reduce((max, { brokerId }) => Math.max(max, brokerId), 0)
   return {
@@ -394,6 +432,13 @@ function makeServices(
     fetchSessions: new FetchSessions(settings.fetchSessionsMax, options.randomFor),
     produces: new PendingProduces(),
     producerIds: new ProducerIds(controller),
+    sessions,
+    sasl: makeSaslGate(options, sessions, timers),
+    tenantConnections: new TenantConnections(
+      image,
+      sessions,
+      ({ session }) => (session as ConnectionState).session,
+    ),
     internalTopics: new InternalTopics(
       image,
       controller,

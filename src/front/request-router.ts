@@ -3,12 +3,15 @@ import type { KafkaConnection } from '../net/connection.ts'
 import type { RequestSink } from '../net/connection-set.ts'
 import type { ReplySlot } from '../net/reply-slot.ts'
 import { fetch } from '../protocol/01-fetch.ts'
+import { saslHandshake } from '../protocol/17-sasl-handshake.ts'
 import { apiVersions } from '../protocol/18-api-versions.ts'
+import { saslAuthenticate } from '../protocol/36-sasl-authenticate.ts'
+import type { Api } from '../protocol/api.ts'
 import { decodeRequest, elementsDecoded, encodeResponse } from '../protocol/codec.ts'
 import { decodeRequestHeader, type RequestHeader } from '../protocol/header.ts'
 import { WireFormatError } from '../protocol/wire-format-error.ts'
 import type { Admission } from '../tenant/admission.ts'
-import type { Sessions } from '../tenant/session.ts'
+import { NOBODY } from '../tenant/session.ts'
 import { unsupportedVersionBody } from './18-api-versions.ts'
 import {
   type AnyHandler,
@@ -21,9 +24,12 @@ import { handlerTable } from './handlers.ts'
 /** Of a connection that is full, so many requests are answered in a turn. */
 const FULL_PER_TURN = 256
 
+const SASL_APIS: ReadonlySet<number> = new Set([saslHandshake.key, saslAuthenticate.key])
+/** What tells nothing of any tenant. */
+const BEFORE_LOGIN: ReadonlySet<number> = new Set([apiVersions.key, ...SASL_APIS])
+
 export interface RouterOptions {
   readonly services: FrontServices
-  readonly sessions: Sessions
   readonly admission: Admission
   /** The frames of an event have been handled. */
   readonly onReadEnd: () => void
@@ -75,6 +81,7 @@ export class RequestRouter implements RequestSink {
     if (state === null) return
     for (const request of [...state.open]) request.onConnectionClosed()
     state.reading?.close()
+    this.#options.services.tenantConnections.leave(connection, state.session.tenantId)
     this.#options.services.replyGate.onClosed(connection)
   }
 
@@ -90,8 +97,9 @@ export class RequestRouter implements RequestSink {
 
   #route(connection: KafkaConnection, slot: ReplySlot, frame: Uint8Array): void {
     const state = this.#stateOf(connection)
-    if (state === null) {
-      this.#refuse(slot, FrontCounter.FRAMES_REFUSED, 'nobody can be served yet')
+    const { services, admission } = this.#options
+    if (state.sasl?.isRaw) {
+      services.sasl.rawToken(services, state, slot, frame)
       return
     }
     const header = decodeRequestHeader(frame)
@@ -109,8 +117,9 @@ export class RequestRouter implements RequestSink {
       }
       return
     }
-    const { services, admission } = this.#options
-    const refusal = admission.admit(state.session, api, apiVersion, frame.length)
+    const refusal =
+      this.#refuseAsker(connection, state, api) ??
+      admission.admit(state.session, api, apiVersion, frame.length)
     if (refusal !== null) {
       this.#refuse(slot, FrontCounter.FRAMES_REFUSED, refusal)
       return
@@ -121,14 +130,13 @@ export class RequestRouter implements RequestSink {
     handler.handle(request, context, frame)
   }
 
-  #stateOf(connection: KafkaConnection): ConnectionState | null {
+  #stateOf(connection: KafkaConnection): ConnectionState {
     if (connection.session !== null) return connection.session as ConnectionState
-    const session = this.#options.sessions.anonymous()
-    if (session === null) return null
-    const counts = this.#options.services.counters.ofTenant(session.tenantId)
     const state: ConnectionState = {
-      session,
-      counts,
+      session: NOBODY,
+      phase: 'new',
+      sasl: null,
+      counts: this.#options.services.counters.ofTenant(NOBODY.tenantId),
       open: new Set(),
       relieving: null,
       reading: null,
@@ -136,6 +144,30 @@ export class RequestRouter implements RequestSink {
     }
     connection.session = state
     return state
+  }
+
+  /** Why the connection may not ask this, or null: the first that asks for anything else than how to authenticate is anonymous. */
+  #refuseAsker(connection: KafkaConnection, state: ConnectionState, api: Api): string | null {
+    const { services } = this.#options
+    if (state.phase === 'known') {
+      const { expiresAtMs } = state.session
+      if (expiresAtMs === Number.POSITIVE_INFINITY || SASL_APIS.has(api.key)) return null
+      if (services.clock.monotonicMs() < expiresAtMs) return null
+      return 'its login has expired, and it has not authenticated again (connections.max.reauth.ms)'
+    }
+    if (BEFORE_LOGIN.has(api.key)) return null
+    if (state.phase === 'sasl') return `it asked for ${api.name} before it had authenticated`
+    const { allowsAnonymous, tenantId } = connection.listener
+    if (!allowsAnonymous)
+      return `it asked for ${api.name} without authenticating: this listener wants SASL`
+    const session = services.sessions.anonymous(tenantId)
+    if (typeof session === 'string') return session
+    const refusal = services.tenantConnections.join(connection, session.tenantId)
+    if (refusal !== null) return refusal
+    state.session = session
+    state.counts = services.counters.ofTenant(session.tenantId)
+    state.phase = 'known'
+    return null
   }
 
   #refuse(slot: ReplySlot, counter: number, reason: string): void {

@@ -160,6 +160,8 @@ export const COUNTED_APIS: readonly (readonly [key: number, name: string])[] = [
   [45, 'AlterPartitionReassignments'],
   [46, 'ListPartitionReassignments'],
   [55, 'DescribeQuorum'],
+  [17, 'SaslHandshake'],
+  [36, 'SaslAuthenticate'],
 ]
 
 const placeOfApi = new Int8Array(128).fill(-1)

@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { formatHostPort } from './address.ts'
 import type { KafkaConnection } from './connection.ts'
 import type { ConnectionSet } from './connection-set.ts'
-import type { ListenerInfo } from './listener-info.ts'
+import type { Audience, ListenerInfo } from './listener-info.ts'
 import { receiveInto } from './receive.ts'
 
 /** What clients of a listener are told to connect to. */
@@ -13,7 +13,7 @@ export interface AdvertisedAddress {
   readonly advertisedPort: number | null
 }
 
-export interface ListenOptions extends AdvertisedAddress {
+export interface ListenOptions extends AdvertisedAddress, Audience {
   /** The option that asks for this listener, for messages: `--kafka-listen`. */
   readonly optionName: string
   readonly host: string
@@ -104,6 +104,8 @@ export class KafkaListener {
       const info: ListenerInfo = {
         name: options.optionName,
         nodeId: index + 1,
+        tenantId: options.tenantId,
+        allowsAnonymous: options.allowsAnonymous,
         get advertisedHost() {
           return addresses.host
         },
@@ -120,7 +122,7 @@ export class KafkaListener {
   }
 }
 
-type Asked = Omit<ListenOptions, keyof AdvertisedAddress>
+type Asked = Pick<ListenOptions, 'optionName' | 'host' | 'port' | 'nodes'>
 
 /** Opens the ports for a moment, to find out whether they can be had; those that the system picks always can. Throws {@link ListenError}. */
 export async function probePorts(options: Asked): Promise<void> {

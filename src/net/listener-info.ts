@@ -1,5 +1,17 @@
+import type { TenantId } from '../base/ids.ts'
+
+/** Who comes in at a listener. */
+export interface Audience {
+  /** The tenant whose clients come in here; null: they say who they are. */
+  readonly tenantId: TenantId | null
+  /** Clients need not authenticate. */
+  readonly allowsAnonymous: boolean
+}
+
+export const EVERYBODY: Audience = { tenantId: null, allowsAnonymous: true }
+
 /** Where a connection came in, as far as answers depend on it. */
-export interface ListenerInfo {
+export interface ListenerInfo extends Audience {
   /** The option that opened it, for messages: `--kafka-listen`. */
   readonly name: string
   /** Which node this port stands for, from 1. */

@@ -18,6 +18,7 @@ import {
 } from '../link/ports.ts'
 import { defaultLimits } from '../net/connection-set.ts'
 import { KafkaListener } from '../net/kafka-listener.ts'
+import { EVERYBODY } from '../net/listener-info.ts'
 import { CounterWriter } from '../shared/counter-table.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
@@ -32,6 +33,7 @@ import type { Agent } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
 import { advertisedOf } from './listeners.ts'
 import { LoopSampler } from './loop-sampler.ts'
+import { nodeSaslCrypto } from './node-sasl-crypto.ts'
 import { connectionsMaxOf, openFilesLimit } from './open-files-limit.ts'
 import type { EngineSettings } from './options.ts'
 import { PiscinaPool } from './piscina-pool.ts'
@@ -131,6 +133,7 @@ class KafkaFrontThread implements Agent {
       control: this.#watchedControl(),
       clock: this.#context.clock,
       random,
+      crypto: nodeSaslCrypto,
       // one stream per asker: what one tenant draws tells nothing of another's
       randomFor: () => new SeededRandom(random.uint32()),
       logger: threadLogger(data, this.#control),
@@ -258,6 +261,7 @@ class KafkaFrontThread implements Agent {
             nodes: settings.brokers,
             advertisedHost: advertised[index]?.host ?? null,
             advertisedPort: advertised[index]?.port ?? null,
+            ...EVERYBODY,
           },
           this.#agent.connections,
         )

@@ -1,35 +1,109 @@
-import type { TenantId } from '../base/ids.ts'
-import type { MetadataView } from '../image/view.ts'
+import { NO_TENANT, type TenantId } from '../base/ids.ts'
+import type { StoredSecret } from '../image/entry.ts'
+import type { MetadataView, TenantView } from '../image/view.ts'
+
+/** What a client has proved itself with; null: it has not. */
+export type Login =
+  | { readonly kind: 'key'; readonly keyId: string }
+  | { readonly kind: 'user'; readonly user: string }
+  | null
 
 /** Who speaks on a connection. Every look-up by name or id takes `tenantId` from here, never from a request. */
 export interface Session {
   readonly tenantId: TenantId
   /** As Kafka's ACLs name it. */
   readonly principal: string
+  readonly login: Login
+  /** Monotonic milliseconds: from then on it must prove itself again (KIP-368). */
+  readonly expiresAtMs: number
 }
 
 /** Kafka's principal of clients that have not authenticated. */
 export const ANONYMOUS = 'User:ANONYMOUS'
 
-/**
- * Gives connections their sessions, on the front's thread. A connection without SASL belongs to the tenant `default`;
- * authentication will put another session in its place.
- */
+/** Of a connection of which it is not known yet whose it is: no tenant has this id, so that nothing is found by it. */
+export const NOBODY: Session = Object.freeze({
+  ...{ tenantId: NO_TENANT, principal: ANONYMOUS },
+  ...{ login: null, expiresAtMs: Number.POSITIVE_INFINITY },
+})
+
+/** Where somebody of a name was found. */
+export interface Found {
+  readonly session: Session
+  readonly secrets: readonly StoredSecret[]
+}
+
+/** Gives connections their sessions, by the image. On the front's thread. */
 export class Sessions {
   readonly #image: MetadataView
+  /** One object for all connections of a tenant. */
   #anonymous: Session | null = null
 
   constructor(image: MetadataView) {
     this.#image = image
   }
 
-  /** Null before there is such a tenant. */
-  anonymous(): Session | null {
-    const tenant = this.#image.defaultTenant
-    if (tenant === undefined) return null
+  /** Of a client that does not authenticate, at a listener of `tenantId`, or of all tenants (null). Why not, where there is none. */
+  anonymous(tenantId: TenantId | null): Session | string {
+    const { defaultTenant } = this.#image
+    const tenant = tenantId === null ? defaultTenant : this.#image.tenant(tenantId)
+    if (tenant === undefined) return 'nobody can be served yet'
+    const refusal = refuseState(tenant)
+    if (refusal !== null) return refusal
+    if (tenant !== defaultTenant) return { ...NOBODY, tenantId: tenant.tenantId }
     if (this.#anonymous?.tenantId !== tenant.tenantId) {
-      this.#anonymous = { tenantId: tenant.tenantId, principal: ANONYMOUS }
+      this.#anonymous = { ...NOBODY, tenantId: tenant.tenantId }
     }
     return this.#anonymous
   }
+
+  /**
+   * Who goes by `username` at such a listener: the id of an API key, or a SCRAM user, named `TENANT/USER` where the listener does not say which tenant is meant. Of a
+   * tenant that is not active, nobody.
+   */
+  find(username: string, listenerTenant: TenantId | null): Found | undefined {
+    const owned = this.#image.apiKey(username)
+    if (owned !== undefined) {
+      const { tenant, key } = owned
+      if (listenerTenant !== null && tenant.tenantId !== listenerTenant) return undefined
+      if (refuseState(tenant) !== null) return undefined
+      const login = { kind: 'key', keyId: key.keyId } as const
+      return { session: sessionOf(tenant, key.user, login), secrets: key.secrets }
+    }
+    const { tenant, user } = this.#named(username, listenerTenant)
+    const secrets = tenant?.access?.secretsOf(user) ?? []
+    if (tenant === undefined || secrets.length === 0 || refuseState(tenant) !== null)
+      return undefined
+    return { session: sessionOf(tenant, user, { kind: 'user', user }), secrets }
+  }
+
+  /** What it was given on still holds. */
+  isGood({ tenantId, login }: Session): boolean {
+    const tenant = this.#image.tenant(tenantId)
+    if (tenant === undefined || refuseState(tenant) !== null) return false
+    if (login === null) return true
+    if (login.kind === 'key') return tenant.access?.key(login.keyId) !== undefined
+    return (tenant.access?.secretsOf(login.user).length ?? 0) > 0
+  }
+
+  #named(username: string, listenerTenant: TenantId | null) {
+    if (listenerTenant !== null) {
+      return { tenant: this.#image.tenant(listenerTenant), user: username }
+    }
+    const end = username.indexOf('/')
+    // names of tenants have no slash, those of users may
+    const tenant = end < 0 ? undefined : this.#image.tenantByName(username.slice(0, end))
+    return { tenant, user: username.slice(end + 1) }
+  }
+}
+
+const sessionOf = ({ tenantId }: TenantView, user: string, login: Login): Session => ({
+  ...{ tenantId, principal: `User:${user}`, login },
+  expiresAtMs: Number.POSITIVE_INFINITY,
+})
+
+function refuseState({ name, settings }: TenantView): string | null {
+  if (settings.state === 'active') return null
+  const what = settings.state === 'suspended' ? 'is suspended' : 'is being deleted'
+  return `the tenant '${name}' ${what}`
 }

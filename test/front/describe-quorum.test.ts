@@ -2,7 +2,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { asBrokerId, asCellId, asPartitionNumber, asTenantId } from '../../src/base/ids.ts'
 import { describeQuorum } from '../../src/protocol/55-describe-quorum.ts'
-import { Sessions } from '../../src/tenant/session.ts'
+import { NOBODY, Sessions } from '../../src/tenant/session.ts'
 import { call } from './call.ts'
 import { Harness } from './harness.ts'
 
@@ -137,7 +137,11 @@ describe('beside another tenant', () => {
   test('the other is refused, as one who may not describe the cluster, and not told why', () => {
     const { world, tenantId } = makeWorld()
     // authentication will do this
-    vi.spyOn(Sessions.prototype, 'anonymous').mockReturnValue({ tenantId, principal: 'User:x' })
+    vi.spyOn(Sessions.prototype, 'anonymous').mockReturnValue({
+      ...NOBODY,
+      tenantId,
+      principal: 'User:x',
+    })
     try {
       const answer = call(world, world.connect(), describeQuorum, 2, asked())
       expect(answer).toMatchObject({ errorCode: 31, topics: [], nodes: [] })

@@ -37,6 +37,7 @@ import { formatRing, ringBytes } from '../../src/shared/ring-layout.ts'
 import { RingReader } from '../../src/shared/ring-reader.ts'
 import { RingWriter } from '../../src/shared/ring-writer.ts'
 import { FakeClient } from './fake-client.ts'
+import { seededSaslCrypto } from './seeded-sasl-crypto.ts'
 
 export const ROOT = '/data'
 const CELL = asCellId(1)
@@ -147,6 +148,7 @@ export class Harness {
       nodeId: 1,
       advertisedHost: null,
       advertisedPorts: Array.from({ length: count }, (_, i) => 9092 + i),
+      ...{ tenantId: null, allowsAnonymous: true },
     }
     this.run()
   }
@@ -338,6 +340,7 @@ export class Harness {
       control: this.#frontPort,
       clock: this.clock,
       random: new SeededRandom(3),
+      crypto: seededSaslCrypto(new SeededRandom(5)),
       randomFor: () => new SeededRandom(4),
       logger: this.#logger,
       files: this.files,

@@ -48,7 +48,14 @@ export class World {
 
   connect() {
     const received: string[] = []
-    const listener = { name: 'test', nodeId: 1, advertisedHost: null, advertisedPorts: [1] }
+    const listener = {
+      name: 'test',
+      nodeId: 1,
+      advertisedHost: null,
+      advertisedPorts: [1],
+      tenantId: null,
+      allowsAnonymous: true,
+    }
     const socket = new FakeSocket(
       (bytes) => void received.push(Buffer.from(bytes).toString()),
       () => connection.onClosed(),

@@ -6,9 +6,11 @@ import type { KafkaConnection } from '../../src/net/connection.ts'
 import { ConnectionSet } from '../../src/net/connection-set.ts'
 import { InFlightBudget } from '../../src/net/in-flight.ts'
 import { KafkaListener } from '../../src/net/kafka-listener.ts'
+import { EVERYBODY } from '../../src/net/listener-info.ts'
 import { ReplyBudget } from '../../src/net/reply-budget.ts'
 
 const options = {
+  ...EVERYBODY,
   optionName: '--kafka-listen',
   host: '127.0.0.1',
   port: 0,

@@ -10,6 +10,7 @@ import { ConnectionCount } from '../../src/net/connection-counts.ts'
 import { ConnectionSet } from '../../src/net/connection-set.ts'
 import { InFlightBudget } from '../../src/net/in-flight.ts'
 import { KafkaListener } from '../../src/net/kafka-listener.ts'
+import { EVERYBODY } from '../../src/net/listener-info.ts'
 import { ReplyBudget } from '../../src/net/reply-budget.ts'
 import type { ReplySlot } from '../../src/net/reply-slot.ts'
 
@@ -113,7 +114,7 @@ test('what many connections send at a time, held for a while, paused and cut off
   const { set, held, frames } = world
   const listener = await KafkaListener.listen(
     {
-      ...{ optionName: '--kafka-listen', host: '127.0.0.1', port: 0, nodes: 1 },
+      ...{ ...EVERYBODY, optionName: '--kafka-listen', host: '127.0.0.1', port: 0, nodes: 1 },
       ...{ advertisedHost: null, advertisedPort: null },
     },
     set,

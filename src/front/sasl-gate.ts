@@ -1,0 +1,239 @@
+/** How connections authenticate: SaslHandshake and SaslAuthenticate, and tokens without a header as after a handshake of version 0. On the front's thread. */
+import type { Clock } from '../base/clock.ts'
+import { ErrorCode } from '../base/error-code.ts'
+import type { TimerQueue } from '../base/timer-queue.ts'
+import { brokerConfigNumber } from '../image/broker-config.ts'
+import type { ReplySlot } from '../net/reply-slot.ts'
+import type { saslHandshake } from '../protocol/17-sasl-handshake.ts'
+import type { saslAuthenticate } from '../protocol/36-sasl-authenticate.ts'
+import type { LoginDelays } from '../tenant/login-delays.ts'
+import type { LoginQueue } from '../tenant/login-queue.ts'
+import { loginSource } from '../tenant/login-source.ts'
+import type { MadeUpCredentials } from '../tenant/made-up-credentials.ts'
+import type { SaslCrypto } from '../tenant/sasl-crypto.ts'
+import {
+  SASL_MECHANISMS,
+  SaslExchange,
+  type SaslMechanism,
+  type SaslResult,
+} from '../tenant/sasl-exchange.ts'
+import type { Session, Sessions } from '../tenant/session.ts'
+import { storedCredential } from '../tenant/stored-credential.ts'
+import type { ConnectionState, FrontServices, OpenRequest, RequestContext } from './context.ts'
+
+/** One authentication that is under way on a connection. */
+export interface SaslProgress {
+  readonly mechanism: SaslMechanism
+  readonly exchange: SaslExchange<Session>
+  /** Tokens come in frames of their own, without headers: the handshake was of version 0. */
+  readonly isRaw: boolean
+  /** A token is being looked at, or waits for that. */
+  isBusy: boolean
+  hasBegun: boolean
+}
+
+export interface SaslGateOptions {
+  readonly sessions: Sessions
+  readonly crypto: SaslCrypto
+  readonly madeUp: () => MadeUpCredentials
+  readonly queue: LoginQueue
+  readonly delays: LoginDelays
+  readonly clock: Clock
+  readonly timers: TimerQueue
+}
+
+/** What a token has led to; null: the connection ends without an answer. */
+type Answer =
+  | { readonly kind: 'token'; readonly token: Uint8Array; readonly lifetimeMs: number }
+  | { readonly kind: 'refused'; readonly message: string }
+  | null
+
+export class SaslGate {
+  readonly #options: SaslGateOptions
+
+  constructor(options: SaslGateOptions) {
+    this.#options = options
+  }
+
+  handshake(mechanism: string, context: RequestContext<typeof saslHandshake>): void {
+    const { state, slot, version } = context
+    if (state.phase === 'known' && state.session.login === null) {
+      context.reply({ errorCode: ErrorCode.ILLEGAL_SASL_STATE, mechanisms: [] })
+      return
+    }
+    const mechanisms = [...SASL_MECHANISMS]
+    if (!(mechanisms as string[]).includes(mechanism)) {
+      context.reply({ errorCode: ErrorCode.UNSUPPORTED_SASL_MECHANISM, mechanisms })
+      slot.connection.finish()
+      return
+    }
+    state.sasl?.exchange.close()
+    if (state.phase === 'new') state.phase = 'sasl'
+    state.sasl = this.#begin(mechanism as SaslMechanism, slot, version === 0)
+    context.reply({ errorCode: ErrorCode.NONE, mechanisms })
+  }
+
+  authenticate(token: Uint8Array, context: RequestContext<typeof saslAuthenticate>): void {
+    const { state, slot } = context
+    if (state.sasl === null || state.sasl.isRaw) {
+      const errorMessage =
+        state.phase === 'known'
+          ? 'SaslAuthenticate request received after successful authentication'
+          : 'SaslAuthenticate request received before a SaslHandshake'
+      const errorCode = ErrorCode.ILLEGAL_SASL_STATE
+      context.reply({ errorCode, errorMessage, authBytes: new Uint8Array(0), sessionLifetimeMs: 0 })
+      return
+    }
+    this.#evaluate(context.services, state, slot, token, (answer) => {
+      if (answer === null) {
+        context.fail(ErrorCode.SASL_AUTHENTICATION_FAILED, 'its login could not be looked at')
+        return
+      }
+      if (answer.kind === 'token') {
+        context.reply({
+          ...{ errorCode: ErrorCode.NONE, errorMessage: null },
+          ...{ authBytes: answer.token, sessionLifetimeMs: answer.lifetimeMs },
+        })
+        return
+      }
+      context.reply({
+        ...{ errorCode: ErrorCode.SASL_AUTHENTICATION_FAILED, errorMessage: answer.message },
+        ...{ authBytes: new Uint8Array(0), sessionLifetimeMs: 0 },
+      })
+      slot.connection.finish()
+    })
+  }
+
+  /** A frame that is a token and nothing else. */
+  rawToken(
+    services: FrontServices,
+    state: ConnectionState,
+    slot: ReplySlot,
+    token: Uint8Array,
+  ): void {
+    this.#evaluate(services, state, slot, token, (answer) => {
+      if (answer?.kind !== 'token') {
+        slot.closeConnection('its login failed')
+        return
+      }
+      const bytes = Buffer.alloc(4 + answer.token.length)
+      bytes.writeInt32BE(answer.token.length)
+      bytes.set(answer.token, 4)
+      slot.send({ chunks: [bytes], byteLength: bytes.length })
+    })
+  }
+
+  #begin(mechanism: SaslMechanism, { connection }: ReplySlot, isRaw: boolean): SaslProgress {
+    const { crypto, madeUp, queue, sessions } = this.#options
+    const exchange = new SaslExchange<Session>({
+      ...{ mechanism, crypto, queue, madeUp: madeUp(), source: sourceOf(connection.remoteAddress) },
+      lookup: (_mechanism, username) => {
+        const found = sessions.find(username, connection.listener.tenantId)
+        if (found === undefined) return undefined
+        return { credentials: found.secrets.map(storedCredential), identity: found.session }
+      },
+    })
+    return { mechanism, exchange, isRaw, isBusy: false, hasBegun: false }
+  }
+
+  /** Who comes from where logins have failed waits before its first token is looked at. */
+  #evaluate(
+    services: FrontServices,
+    state: ConnectionState,
+    slot: ReplySlot,
+    token: Uint8Array,
+    onAnswer: (answer: Answer) => void,
+  ): void {
+    const progress = state.sasl!
+    if (progress.isBusy) {
+      slot.closeConnection('it sent a token before the one before was answered')
+      return
+    }
+    const { clock, delays, timers } = this.#options
+    const nowMs = clock.monotonicMs()
+    const waitMs = progress.hasBegun
+      ? 0
+      : delays.waitMs(sourceOf(slot.connection.remoteAddress), nowMs)
+    progress.isBusy = progress.hasBegun = true
+    const open: OpenRequest = {
+      onConnectionClosed: () => progress.exchange.close(),
+      answerNow: () => {},
+    }
+    state.open.add(open)
+    const look = () => {
+      if (slot.connection.closed) return
+      progress.exchange.evaluate(token, (result) => {
+        if (slot.connection.closed) return
+        state.open.delete(open)
+        progress.isBusy = false
+        onAnswer(this.#conclude(services, state, slot, progress, result))
+        services.afterCallback()
+      })
+    }
+    if (waitMs > 0) timers.schedule(nowMs + waitMs, look)
+    else look()
+  }
+
+  #conclude(
+    services: FrontServices,
+    state: ConnectionState,
+    { connection }: ReplySlot,
+    { mechanism }: SaslProgress,
+    result: SaslResult<Session>,
+  ): Answer {
+    if (result.kind === 'challenge') {
+      return { kind: 'token', token: result.token, lifetimeMs: 0 }
+    }
+    state.sasl = null
+    if (result.kind === 'refused') {
+      const { cause, message, reason } = result
+      connection.logRefused('login refused', { mechanism, reason })
+      if (cause === 'unavailable') return null
+      this.#options.delays.failed(
+        sourceOf(connection.remoteAddress),
+        this.#options.clock.monotonicMs(),
+      )
+      return { kind: 'refused', message }
+    }
+    const refusal = this.#become(services, state, connection, result.identity)
+    if (refusal !== null) {
+      connection.logRefused('login refused', { mechanism, reason: refusal })
+      return { kind: 'refused', message: refusal }
+    }
+    const lifetimeMs = lifetimeOf(services)
+    return { kind: 'token', token: result.token, lifetimeMs }
+  }
+
+  #become(
+    services: FrontServices,
+    state: ConnectionState,
+    connection: ReplySlot['connection'],
+    session: Session,
+  ): string | null {
+    const before = state.session
+    const isAgain = state.phase === 'known'
+    if (
+      isAgain &&
+      (before.tenantId !== session.tenantId || before.principal !== session.principal)
+    ) {
+      return 'Cannot change principals during re-authentication'
+    }
+    const refusal = services.tenantConnections.join(connection, session.tenantId)
+    if (refusal !== null) return refusal
+    const lifetimeMs = lifetimeOf(services)
+    const expiresAtMs =
+      lifetimeMs > 0 ? this.#options.clock.monotonicMs() + lifetimeMs : Number.POSITIVE_INFINITY
+    state.session = { ...session, expiresAtMs }
+    state.counts = services.counters.ofTenant(session.tenantId)
+    state.phase = 'known'
+    return null
+  }
+}
+
+/** `connections.max.reauth.ms`; 0: a login holds as long as its connection. */
+const lifetimeOf = ({ settings }: FrontServices): number =>
+  brokerConfigNumber('connections.max.reauth.ms', settings.brokerConfigs)
+
+/** Of `HOST:PORT`, or `[HOST]:PORT`. */
+const sourceOf = (remoteAddress: string): string =>
+  loginSource(remoteAddress.slice(0, remoteAddress.lastIndexOf(':')).replace(/^\[|\]$/g, ''))

@@ -1,0 +1,77 @@
+/** Which connections are whose, how many a tenant has, and the end of those whose session ends. On the front's thread. */
+import type { TenantId } from '../base/ids.ts'
+import type { MetadataEntry } from '../image/entry.ts'
+import { overLimit } from '../image/tenant-limits.ts'
+import type { MetadataView } from '../image/view.ts'
+import type { KafkaConnection } from '../net/connection.ts'
+import type { Session, Sessions } from '../tenant/session.ts'
+
+/** Metadata after which a session may be none any more. */
+const ENDING: ReadonlySet<string> = new Set([
+  'tenant-settings',
+  'tenant-deleted',
+  'api-key-revoked',
+  'user-secrets',
+])
+
+export class TenantConnections {
+  readonly #image: MetadataView
+  readonly #sessions: Sessions
+  readonly #sessionOf: (connection: KafkaConnection) => Session
+  readonly #byTenant = new Map<TenantId, Set<KafkaConnection>>()
+
+  constructor(
+    image: MetadataView,
+    sessions: Sessions,
+    sessionOf: (connection: KafkaConnection) => Session,
+  ) {
+    this.#image = image
+    this.#sessions = sessions
+    this.#sessionOf = sessionOf
+  }
+
+  count(tenantId: TenantId): number {
+    return this.#byTenant.get(tenantId)?.size ?? 0
+  }
+
+  /** Counts `connection` as the tenant's; why not, where it has as many as it may have. */
+  join(connection: KafkaConnection, tenantId: TenantId): string | null {
+    const own = this.#byTenant.get(tenantId)
+    if (own?.has(connection)) return null
+    const limits = this.#image.tenant(tenantId)?.settings.limits ?? {}
+    const refusal = overLimit(limits, 'connections', { used: own?.size ?? 0, asked: 1 })
+    if (refusal !== null) return refusal
+    if (own === undefined) this.#byTenant.set(tenantId, new Set([connection]))
+    else own.add(connection)
+    return null
+  }
+
+  leave(connection: KafkaConnection, tenantId: TenantId): void {
+    const own = this.#byTenant.get(tenantId)
+    if (own?.delete(connection) && own.size === 0) this.#byTenant.delete(tenantId)
+  }
+
+  /** Metadata has been applied: who is let in no more loses its connections. */
+  onEntries(entries: readonly MetadataEntry[]): void {
+    const changed = new Set<TenantId>()
+    for (const entry of entries) {
+      if (ENDING.has(entry.kind) && 'tenantId' in entry) changed.add(entry.tenantId)
+    }
+    for (const tenantId of changed) this.#review(tenantId)
+  }
+
+  /** Another image has taken the place of the one before: it names nothing that went meanwhile. */
+  onWholeImage(): void {
+    for (const tenantId of [...this.#byTenant.keys()]) this.#review(tenantId)
+  }
+
+  #review(tenantId: TenantId): void {
+    const own = this.#byTenant.get(tenantId)
+    if (own === undefined) return
+    for (const connection of [...own]) {
+      if (this.#sessions.isGood(this.#sessionOf(connection))) continue
+      connection.logRefused('connection closed: its tenant or its key is let in no more', {})
+      connection.close()
+    }
+  }
+}
