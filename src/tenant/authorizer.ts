@@ -26,7 +26,7 @@ const ENOUGH: readonly number[] = Object.values(AclOperation).map((operation) =>
   }
 })
 
-/** A topic of this name, which Kafka asks for to see whether somebody is a super user, and so for real where there is one. */
+/** Kafka asks for this name to find super users; so an ACL on just it, or on a prefix of it, decides as well. */
 const HARDCODED_NAME = 'hardcode'
 
 /**
