@@ -6,12 +6,13 @@ export const TENANT_LIMITS = {
   partitions: 'partitions of all topics, internal ones not counted',
   connections: 'Kafka connections at a time',
   keys: 'API keys',
+  users: 'SCRAM users',
 } as const
 
 export type TenantLimit = keyof typeof TENANT_LIMITS
 
 /** Of a tenant that was given none. */
-export const DEFAULT_KEYS_MAX = 1_000
+const DEFAULTS: Partial<Record<TenantLimit, number>> = { keys: 1_000, users: 1_000 }
 
 const LIMIT_MAX = 1_000_000_000
 
@@ -37,7 +38,7 @@ export function overLimit(
   name: TenantLimit,
   { used, asked }: { readonly used: number; readonly asked: number },
 ): string | null {
-  const max = limits[name] ?? (name === 'keys' ? DEFAULT_KEYS_MAX : Number.POSITIVE_INFINITY)
+  const max = limits[name] ?? DEFAULTS[name] ?? Number.POSITIVE_INFINITY
   if (used + asked <= max) return null
   return `The limit of ${max} ${name} of this cluster would be passed: ${used} are used, ${asked} more are asked for.`
 }
