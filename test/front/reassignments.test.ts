@@ -38,6 +38,7 @@ function handled<A extends Api>(
   const context = {
     version,
     session: { tenantId: 'the tenant' },
+    may: () => true,
     services: {
       controller: {
         request(
