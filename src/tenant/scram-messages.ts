@@ -77,9 +77,13 @@ export function parseClientFinal(
   return { nonce: parts[1]!.slice(2), proof, withoutProof }
 }
 
-/** The nonce that comes back must be the one that was told, whole. Throws {@link SaslFormatError}. */
-export function checkNonceReturned(returned: string, told: string): void {
-  if (returned !== told) fail(FINAL, 'the nonce (r=) is not that of the server-first-message')
+/**
+ * The nonce that comes back must be the one that was told, whole. librdkafka before 2.2 puts its own before it once more, which Kafka
+ * does not mind: what is signed is the message as it came. Throws {@link SaslFormatError}.
+ */
+export function checkNonceReturned(returned: string, told: string, clientNonce: string): void {
+  if (returned === told || returned === clientNonce + told) return
+  fail(FINAL, 'the nonce (r=) is not that of the server-first-message')
 }
 
 function asciiOf(token: Uint8Array, message: string): string {

@@ -9,7 +9,10 @@ export interface RunResult {
 }
 
 export interface RunOptions {
+  /** The path of a file. */
   readonly stdin?: string
+  /** What standard input says. */
+  readonly input?: string
   /** A file that takes standard output instead of memory. */
   readonly stdoutFile?: string
   readonly timeoutMs?: number
@@ -35,7 +38,7 @@ export function run(
     child.stderr.on('data', (chunk) => (stderr += chunk))
     child.on('error', reject)
     child.stdin.on('error', () => {})
-    if (options.stdin === undefined) child.stdin.end()
+    if (options.stdin === undefined) child.stdin.end(options.input)
     else createReadStream(options.stdin).pipe(child.stdin)
     child.on('close', (code) => {
       clearTimeout(timer)

@@ -67,8 +67,14 @@ class Users {
     return call(this.world, client, saslAuthenticate, 2, request).errorCode
   }
 
-  scram(client: FakeClient, username: string, password: string, mechanism: ScramMechanism) {
-    const scram = new ScramClient({ mechanism, username, password })
+  scram(
+    client: FakeClient,
+    username: string,
+    password: string,
+    mechanism: ScramMechanism,
+    doublesNonce = false,
+  ) {
+    const scram = new ScramClient({ mechanism, username, password, doublesNonce })
     call(this.world, client, saslHandshake, 1, { mechanism })
     const send = (authBytes: Uint8Array) =>
       call(this.world, client, saslAuthenticate, 2, { authBytes })
@@ -97,6 +103,15 @@ describe('a SCRAM user', () => {
       })
     },
   )
+
+  it('logs in with librdkafka before 2.2, which sends its nonce twice', () => {
+    const here = new Users()
+    here.alter([upsert('alice', 'wonder')])
+    const log = (password: string) =>
+      here.scram(here.connect(here.acme), 'alice', password, 'SCRAM-SHA-256', true).errorCode
+    expect(log('wonder')).toBe(0)
+    expect(log('wander')).toBe(ErrorCode.SASL_AUTHENTICATION_FAILED)
+  })
 
   it('is described, and loses its connections when it is removed', () => {
     const here = new Users()
