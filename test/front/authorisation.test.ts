@@ -1,9 +1,10 @@
 /** Every handler asks for what the table of required ACLs says: each right in turn is the only one that a client lacks. */
-import { describe, expect, it, test } from 'vitest'
+import { afterEach, describe, expect, it, test, vi } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
 import { servedApis } from '../../src/front/handlers.ts'
 import { ResourceType, supportedOperations } from '../../src/image/acl-binding.ts'
 import type { Api } from '../../src/protocol/api.ts'
+import { ClientRights } from '../../src/tenant/client-rights.ts'
 import { aclsOfApi, type RequiredAcl, requiredAcls } from '../../src/tenant/required-acls.ts'
 import { askingFor } from './acl-requests.ts'
 import { AclWorld, everything, type Rule } from './acl-world.ts'
@@ -125,6 +126,25 @@ describe('every right that is asked for', () => {
   it.each(cases)('%s: %s', (name, right, api, required) => {
     expectRefused(ask(api!, name, right, without(required)), required as RequiredAcl)
     expectAllowed(ask(api!, name, right, []), required as RequiredAcl)
+  })
+})
+
+describe('a handler that would not ask', () => {
+  afterEach(() => vi.restoreAllMocks())
+
+  it.each(cases)('is noticed: %s: %s', (name, right, api, required) => {
+    const { may } = ClientRights.prototype
+    vi.spyOn(ClientRights.prototype, 'may').mockImplementation(function (
+      this: ClientRights,
+      asked,
+      resource,
+    ) {
+      return asked === required || may.call(this, asked, resource)
+    })
+    const answer = ask(api!, name, right, without(required))
+    // refused in any case, with another text
+    if (isTransactional(required)) expect(codesIn(answer)).not.toEqual([])
+    else expect(() => expectRefused(answer, required as RequiredAcl)).toThrow()
   })
 })
 

@@ -135,7 +135,7 @@ func overview(ctx context.Context, cl *kgo.Client, adm *kadm.Client) {
 	acls.PermissionType = kmsg.ACLPermissionTypeAny
 	answer, err := acls.RequestWith(ctx, cl)
 	told("Console: is there an authorizer", err)
-	check("it is told that there is none", err == nil && errors.Is(kerr.ErrorForCode(answer.ErrorCode), kerr.SecurityDisabled))
+	check("it is told that there is one", err == nil && kerr.ErrorForCode(answer.ErrorCode) == nil)
 	quotas, err := kmsg.NewPtrDescribeClientQuotasRequest().RequestWith(ctx, cl)
 	told("Console: quotas", err)
 	check("there are none", err == nil && quotas.ErrorCode == 0 && len(quotas.Entries) == 0)

@@ -339,7 +339,6 @@ await step('what is not there yet is refused at once, by name', async () => {
       ],
     ],
     ['list transactions', 'kafka-transactions', ['list']],
-    ['ACLs', 'kafka-acls', ['--list']],
   ]) {
     const from = performance.now()
     const output = await tool(name, args, { code: null }).catch((error) => error.message)
