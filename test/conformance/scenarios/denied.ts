@@ -1,4 +1,4 @@
-/** What a client is told that lacks rights: on topics, groups and transactional ids, since those on the cluster would lock out Kafka's broker as well. */
+/** What a client is told that lacks rights on topics, groups and transactional ids; of those on the cluster only CREATE and DELETE, since Kafka's broker, the same user, needs the others. */
 import { produce } from '../../../src/protocol/00-produce.ts'
 import { fetch } from '../../../src/protocol/01-fetch.ts'
 import { listOffsets } from '../../../src/protocol/02-list-offsets.ts'
@@ -46,6 +46,9 @@ const GROUPS = ['denied-g', 'denied-g-seen', 'denied-g-read', 'allowed-g']
 
 type Grant = readonly [type: number, name: string, operation: number]
 
+/** On the cluster all but CREATE, and DELETE, which ALL alone has: what would be enough instead of rights on topics. */
+const CLUSTER_OPERATIONS = [7, 8, 9, 10, 11, 12]
+
 /** To the client of the comparison, by Kafka's numbers. */
 const GRANTS: readonly Grant[] = [
   [2, SEEN, 8],
@@ -73,7 +76,8 @@ async function prepare(side: Side): Promise<void> {
     ...{ resourceType, resourceName: 'denied-', resourcePatternType: 4, principal: 'User:other' },
     ...{ ...rest, operation: resourceType === 5 ? 4 : 3 },
   }))
-  const own = GRANTS.map(([resourceType, resourceName, operation]) => ({
+  const grants: Grant[] = CLUSTER_OPERATIONS.map((operation) => [4, 'kafka-cluster', operation])
+  const own = [...GRANTS, ...grants].map(([resourceType, resourceName, operation]) => ({
     ...{ resourceType, resourceName, resourcePatternType: 3, principal: 'User:ANONYMOUS' },
     ...{ ...rest, operation },
   }))
@@ -154,7 +158,7 @@ async function askTopics(side: Side, ask: Ask): Promise<void> {
     own('topics'),
   )
   await ask('to be made', metadata, (version) => ({
-    topics: [byName(ABSENT)],
+    topics: [byName(ABSENT), byName(SEEN_ABSENT)],
     ...(version < 4 ? {} : { allowAutoTopicCreation: true }),
   }))
   const page = { responsePartitionLimit: 100, cursor: null }
