@@ -37,7 +37,7 @@ test('DescribeAcls says, in every version, that there are none', () => {
     })
     expect(told).toMatchObject({
       errorCode: 0,
-      errorMessage: null,
+      errorMessage: '',
       resources: [],
     })
   }
