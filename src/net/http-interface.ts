@@ -5,6 +5,8 @@ export interface HttpRequest {
   readonly method: string
   /** Decoded, without the query. */
   readonly path: string
+  /** What stands in the place of the path's `{name}` segments; the router's, none before. */
+  readonly params?: Readonly<Record<string, string>>
   readonly query: URLSearchParams
   /** By lower-case name; null when absent. */
   header(name: string): string | null
