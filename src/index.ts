@@ -13,11 +13,18 @@ import {
   resolveEmbeddedToken,
 } from './server/embedded-options.ts'
 import { Engine } from './server/engine.ts'
+import type { GriotTenant, TenantOptions } from './server/engine-tenants.ts'
 import { hostWallMs } from './server/host-time.ts'
 import { ProcessLogger } from './server/logger.ts'
 
 export type { GriotChaos } from './server/chaos.ts'
 export type { GriotOptions } from './server/embedded-options.ts'
+export {
+  type GriotTenant,
+  TenantError,
+  type TenantKey,
+  type TenantOptions,
+} from './server/engine-tenants.ts'
 
 /** Missing in the contexts in which Jest runs tests before Node.js 24: there the one that Node.js has elsewhere. */
 const asyncDispose: typeof Symbol.asyncDispose =
@@ -88,6 +95,19 @@ export class Griot {
       if (isTemporary) await rm(dataDir, { recursive: true, force: true })
       throw error
     }
+  }
+
+  /**
+   * A Kafka cluster of its own within this engine, at addresses of its own: for each test file, say. Rejects with a {@link TenantError} where the name is taken or
+   * refused.
+   */
+  createTenant(options: TenantOptions = {}): Promise<GriotTenant> {
+    return this.#engine.tenants.create(options)
+  }
+
+  /** One that is there already, in a data directory that was used before. Rejects with a {@link TenantError} where there is none. */
+  tenant(name: string): Promise<GriotTenant> {
+    return this.#engine.tenants.open(name)
   }
 
   /** Stops cleanly; then no thread, socket, file or temporary directory is left. Calling it again gives the same promise. */

@@ -106,7 +106,7 @@ export class FrontAgent {
   readonly services: FrontServices
   readonly frames: ProduceFrames | null
   readonly #options: FrontAgentOptions
-  readonly #listeners: KafkaListener[] = []
+  readonly #listeners = new Set<KafkaListener>()
   #stopping = false
   #parkedSinceMs = Number.POSITIVE_INFINITY
   /** The next timer as the last turn left it: what drives this agent knows of none that is earlier. */
@@ -143,9 +143,16 @@ export class FrontAgent {
     Object.assign(this.services.settings, change)
   }
 
-  /** Has the listener closed when the front stops. */
+  /** Has the listener closed when the front stops; at once where it has. */
   addListener(listener: KafkaListener): void {
-    this.#listeners.push(listener)
+    if (this.#stopping) listener.stopAccepting()
+    else this.#listeners.add(listener)
+  }
+
+  /** Its connections stay. */
+  dropListener(listener: KafkaListener): void {
+    this.#listeners.delete(listener)
+    listener.stopAccepting()
   }
 
   /** One turn: control messages, replies, timers, woken fetches; returns how much was done. */

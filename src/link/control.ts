@@ -143,6 +143,18 @@ export type ChaosFault =
   /** Nothing that this broker and that one say to each other arrives. */
   | { readonly fault: 'partition'; readonly brokerId: number; readonly isCut: boolean }
 
+/** What became of a question of the operator. */
+export interface OperatorAnswer {
+  readonly error: number
+  readonly message: string | null
+  /** Of `open-tenant`. */
+  readonly opened: {
+    readonly tenantId: TenantId
+    readonly clusterId: string
+    readonly ports: readonly number[]
+  } | null
+}
+
 /** Everything that may arrive at an agent's thread. */
 export type ControlMessage =
   | {
@@ -273,6 +285,21 @@ export type ControlMessage =
       readonly brokerId: number
       readonly isHung: boolean
     }
+  /** Server → Kafka front: to be asked of the controller, as the operator asks it; answered by `operator-answer`. */
+  | {
+      readonly kind: 'operator-request'
+      readonly correlation: number
+      readonly tenantId: TenantId
+      readonly request: ControllerRequest
+    }
+  /** Server → Kafka front: listen for the clients of one tenant, on free ports of this address; answered by `operator-answer`. */
+  | {
+      readonly kind: 'open-tenant'
+      readonly correlation: number
+      readonly name: string
+      readonly host: string
+    }
+  | ({ readonly kind: 'operator-answer'; readonly correlation: number } & OperatorAnswer)
   /** The server tells fronts and the other brokers that a broker's thread has died. */
   | { readonly kind: 'broker-gone'; readonly cellId: number; readonly brokerId: number }
   /** Flusher → server: of a broker that is gone nothing is being flushed or removed any more. */

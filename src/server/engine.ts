@@ -5,7 +5,7 @@ import type { Logger } from '../base/log.ts'
 import { brokerPath } from '../base/paths.ts'
 import type { ControlMessage, LiveSettings } from '../link/control.ts'
 import { brokerPeer, type EventPorts, SERVER_PEER } from '../link/ports.ts'
-import { formatHostPort, type HostPort, localHostOf } from '../net/address.ts'
+import { formatHostPort, localHostOf } from '../net/address.ts'
 import { BrokerLives } from '../shared/broker-beats.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
 import { BrokerRestarts, type StartEnds } from './broker-restarts.ts'
@@ -19,7 +19,9 @@ import {
 import { type Deadline, deadlineIn } from './deadline.ts'
 import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
 import { removeEndpoints, writeEndpoints } from './endpoints.ts'
+import { portsOf, urlOf } from './engine-addresses.ts'
 import { EngineState } from './engine-state.ts'
+import { EngineTenants } from './engine-tenants.ts'
 import { hostWallMs } from './host-time.ts'
 import { HungBrokers } from './hung-brokers.ts'
 import { type OpenListener, warnOfOpenListeners } from './listeners.ts'
@@ -70,12 +72,6 @@ export class StartError extends Error {
 /** Why a broker's thread has died that nobody needs to worry about. */
 const ON_DEMAND = 'it was killed on demand'
 
-/** What the Kafka front says when it is ready: the ports of each listener joined by commas, listeners by semicolons. */
-const portsOf = (detail: ReadyDetail): number[][] =>
-  String(detail.ports)
-    .split(';')
-    .map((ports) => ports.split(',').map(Number))
-
 /** Looks at the file system of the data directory. Throws {@link DataDirectoryError}. */
 function lookAtSettings(settings: EngineSettings): LiveSettings {
   try {
@@ -86,11 +82,6 @@ function lookAtSettings(settings: EngineSettings): LiveSettings {
     throw new DataDirectoryError(`data directory ${settings.dataDir} cannot be looked at: ${code}`)
   }
 }
-
-const urlOf = (listen: HostPort | null, port: string | number | undefined): string | null =>
-  listen === null
-    ? null
-    : `http://${formatHostPort({ host: localHostOf(listen.host), port: Number(port) })}`
 
 export class Engine {
   readonly dataDir: string
@@ -103,6 +94,10 @@ export class Engine {
   /** Of health and metrics: an address of their own, or that of HTTP. */
   adminUrl: string | null = null
   readonly chaos: EngineChaos
+  readonly tenants = new EngineTenants({
+    tell: (message) => this.#tell('front-0', message),
+    host: () => localHostOf(this.listeners[0]!.host),
+  })
   readonly #options: EngineOptions
   /** With what has changed since the start. */
   #settings: EngineSettings
@@ -412,6 +407,9 @@ export class Engine {
           this.#tell(from, { kind: 'chaos-answer', correlation: message.correlation, ...answer })
         })
         return
+      case 'operator-answer':
+        this.tenants.onAnswer(message)
+        return
       case 'broker-dropped':
         this.#restarts.onDropped(asBrokerId(message.brokerId))
         return
@@ -461,6 +459,7 @@ export class Engine {
     this.#restarts.stop()
     this.#hung.stop()
     this.chaos.stop()
+    this.tenants.stop()
     for (const thread of this.#threads.values()) thread.expectEnd()
     this.#state.setPhase('stopping', 'the engine is stopping')
     const deadline = deadlineIn(this.#settings.stopTimeoutMs)

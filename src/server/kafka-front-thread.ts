@@ -39,6 +39,7 @@ import type { EngineSettings } from './options.ts'
 import { PiscinaPool } from './piscina-pool.ts'
 import { traceStart } from './start-trace.ts'
 import { SystemRandom } from './system-random.ts'
+import { TenantListeners } from './tenant-listeners.ts'
 import {
   brokerBells,
   failed,
@@ -71,6 +72,7 @@ class KafkaFrontThread implements Agent {
   #listeners: readonly KafkaListener[] = []
   #phase: 'waiting' | 'opening' | 'serving' | 'stopping' | 'stopped' = 'waiting'
   readonly #image: MetadataImage
+  readonly #tenants: TenantListeners
   #stopByMs = Number.POSITIVE_INFINITY
 
   constructor(data: ThreadData) {
@@ -89,6 +91,12 @@ class KafkaFrontThread implements Agent {
     // the default tenant is the only one yet
     const of = (_tenantId: TenantId, brokerId: number) => writer.row(defaultTenantRow(brokerId))
     this.#agent = this.#createAgent(data, { own, of })
+    this.#tenants = new TenantListeners({
+      ...{ agent: this.#agent, image: this.#image, brokers: data.settings.brokers },
+      answer: (correlation, answer) =>
+        this.#control.post(SERVER_PEER, { kind: 'operator-answer', correlation, ...answer }),
+      kick: () => this.#driver.kick(),
+    })
     this.#driver = new EventLoopDriver({
       ...context,
       agent: this,
@@ -115,6 +123,7 @@ class KafkaFrontThread implements Agent {
 
   doWork(nowMs: number): number {
     const work = this.#watch.look(nowMs) + this.#agent.doWork(nowMs)
+    this.#tenants.prune()
     if (this.#phase === 'waiting' && this.#image.isWhole) void this.#open()
     const isOver = this.#agent.stopped || nowMs >= this.#stopByMs
     if (this.#phase === 'stopping' && isOver) void this.#close()
@@ -185,6 +194,8 @@ class KafkaFrontThread implements Agent {
       this.#control.post(from, { kind: 'topic-stats', correlation, topics, partitions })
       return
     }
+    if (message.kind === 'operator-request') this.#tenants.onRequest(message)
+    if (message.kind === 'open-tenant') void this.#tenants.onOpen(message)
     if (message.kind === 'settings') this.#change(message.settings)
     if (message.kind === 'broker-back') this.#onBrokerBack(message)
     if (message.kind !== 'stop') return

@@ -1,0 +1,145 @@
+/** Tenants of an embedded engine: made and addressed by whoever started it, without HTTP. Server's thread. */
+import { ErrorCode, errorName } from '../base/error-code.ts'
+import { asTenantId, type TenantId } from '../base/ids.ts'
+import type { ControllerRequest } from '../image/request.ts'
+import type { ControlMessage, OperatorAnswer } from '../link/control.ts'
+import { formatHostPort } from '../net/address.ts'
+import { makeApiKey } from '../tenant/api-key.ts'
+import { secretToStore } from '../tenant/stored-credential.ts'
+import { hostWallMs } from './host-time.ts'
+import { nodeSaslCrypto } from './node-sasl-crypto.ts'
+import { systemRandomHex } from './system-random.ts'
+
+export interface TenantOptions {
+  /** A label of DNS; one is drawn where there is none. */
+  readonly name?: string
+  /** Bounds of what it may have: `topics`, `partitions`, `connections`, `keys`. */
+  readonly limits?: Readonly<Record<string, number>>
+}
+
+export interface TenantKey {
+  /** What Kafka clients call `sasl.username`. */
+  readonly key: string
+  /** What they call `sasl.password`. Nobody can tell it again. */
+  readonly secret: string
+}
+
+/** A Kafka cluster of its own. Its addresses are its alone, and ask for no authentication; at those of the engine its keys tell whose a client is. */
+export interface GriotTenant {
+  readonly name: string
+  /** What its clients see as their cluster id. */
+  readonly clusterId: string
+  /** HOST:PORT of each broker, from broker 1. */
+  readonly brokers: readonly string[]
+  /** The same, joined by commas. */
+  readonly bootstrapServers: string
+  /** Makes an API key for SASL (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512) at the engine's own addresses. `user` (`admin`, who may do everything): whom ACLs know it by. */
+  createKey(options?: { readonly user?: string }): Promise<TenantKey>
+  /** Clients that use the key lose their connections. */
+  revokeKey(key: string): Promise<void>
+  /** Its clients lose their connections, and everything that it has goes. Resolves when that is decided; it takes a moment then. */
+  delete(): Promise<void>
+}
+
+/** Something about a tenant was refused; the message says what, and `code` is Kafka's name of the error. */
+export class TenantError extends Error {
+  override name = 'TenantError'
+  readonly code: string
+
+  constructor(error: number, message: string | null) {
+    super(message ?? errorName(error))
+    this.code = errorName(error)
+  }
+}
+
+export interface EngineTenantsOptions {
+  /** To the Kafka front. */
+  readonly tell: (message: ControlMessage) => void
+  /** Where tenants' own listeners are opened. */
+  readonly host: () => string
+}
+
+export class EngineTenants {
+  readonly #options: EngineTenantsOptions
+  readonly #asked = new Map<number, (answer: OperatorAnswer) => void>()
+  #correlation = 0
+  #isStopped = false
+
+  constructor(options: EngineTenantsOptions) {
+    this.#options = options
+  }
+
+  onAnswer({ correlation, ...answer }: Extract<ControlMessage, { kind: 'operator-answer' }>): void {
+    this.#asked.get(correlation)?.(answer)
+    this.#asked.delete(correlation)
+  }
+
+  /** Nobody answers any more. */
+  stop(): void {
+    this.#isStopped = true
+    for (const answer of this.#asked.values()) answer(STOPPED)
+    this.#asked.clear()
+  }
+
+  async create({ name, limits }: TenantOptions): Promise<GriotTenant> {
+    const tenantId = asTenantId(systemRandomHex(16))
+    const given = name ?? `tenant-${systemRandomHex(8)}`
+    const settings = limits === undefined ? {} : { limits }
+    await this.#ask(tenantId, { kind: 'create-tenant', name: given, settings })
+    return this.open(given)
+  }
+
+  /** One that is there. */
+  async open(name: string): Promise<GriotTenant> {
+    const host = this.#options.host()
+    const { opened } = await this.#send((correlation) => ({
+      ...{ kind: 'open-tenant', correlation, name, host },
+    }))
+    const { tenantId, clusterId, ports } = opened!
+    const brokers = ports.map((port) => formatHostPort({ host, port }))
+    return {
+      ...{ name, clusterId, brokers, bootstrapServers: brokers.join(',') },
+      createKey: ({ user = 'admin' } = {}) => this.#createKey(tenantId, user),
+      revokeKey: (key) => this.#ask(tenantId, { kind: 'revoke-key', keyId: key }),
+      delete: () => this.#ask(tenantId, { kind: 'delete-tenant' }),
+    }
+  }
+
+  async #createKey(tenantId: TenantId, user: string): Promise<TenantKey> {
+    const made = await new Promise<Parameters<Parameters<typeof makeApiKey>[1]>[0]>((resolve) => {
+      makeApiKey(nodeSaslCrypto, resolve)
+    })
+    if (made instanceof Error) throw made
+    const { keyId, secret, credentials } = made
+    const createdAtMs = Math.floor(hostWallMs())
+    const secrets = credentials.map(secretToStore)
+    await this.#ask(tenantId, { kind: 'create-key', keyId, user, createdAtMs, secrets })
+    return { key: keyId, secret }
+  }
+
+  async #ask(tenantId: TenantId, request: ControllerRequest): Promise<void> {
+    await this.#send((correlation) => ({
+      ...{ kind: 'operator-request', correlation, tenantId, request },
+    }))
+  }
+
+  async #send(message: (correlation: number) => ControlMessage): Promise<OperatorAnswer> {
+    const answer = await new Promise<OperatorAnswer>((resolve) => {
+      if (this.#isStopped) {
+        resolve(STOPPED)
+        return
+      }
+      const correlation = ++this.#correlation
+      this.#asked.set(correlation, resolve)
+      this.#options.tell(message(correlation))
+    })
+    if (answer.error !== ErrorCode.NONE) throw new TenantError(answer.error, answer.message)
+    return answer
+  }
+}
+
+const STOPPED: OperatorAnswer = {
+  error: ErrorCode.NOT_CONTROLLER,
+  message: 'the engine has stopped',
+  opened: null,
+}
