@@ -47,14 +47,16 @@ export type ProblemStatus = keyof typeof PROBLEMS
 
 const RETRY_AFTER_S = '1'
 
-/** Answered as a problem: the message says what was wrong, and what to do next. */
+/** Answered as a problem: the message says what was wrong, and `next` what to do about it, where that is not plain. */
 export class ApiError extends Error {
   override name = 'ApiError'
   readonly status: ProblemStatus
+  readonly next: string | null
 
-  constructor(status: ProblemStatus, detail: string) {
+  constructor(status: ProblemStatus, detail: string, next: string | null = null) {
     super(detail)
     this.status = status
+    this.next = next
   }
 }
 
@@ -68,13 +70,17 @@ export const handlerOf =
       return await route.handle({ params, query, body })
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
-      const { status, message } = error
-      return problemResponse(status, PROBLEMS[status], message, {
-        'cache-control': 'no-store',
-        ...(status === 503 ? { 'retry-after': RETRY_AFTER_S } : {}),
-      })
+      return problemOf(error)
     }
   }
+
+function problemOf({ status, message, next }: ApiError): HttpResponse {
+  const headers = {
+    'cache-control': 'no-store',
+    ...(status === 503 ? { 'retry-after': RETRY_AFTER_S } : {}),
+  }
+  return problemResponse(status, PROBLEMS[status], message, headers, next === null ? {} : { next })
+}
 
 function bodyOf({ body: wanted }: ApiRoute, { body }: HttpRequest): unknown {
   if (wanted === undefined) {

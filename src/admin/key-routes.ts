@@ -97,7 +97,7 @@ class Keys {
 
   async #make(): ReturnType<TenantApiOptions['makeKey']> {
     if (this.#making >= MAKING_MAX) {
-      throw new ApiError(503, `${MAKING_MAX} keys are being made: ask again in a moment`)
+      throw new ApiError(503, `${MAKING_MAX} keys are being made`, 'ask again in a moment')
     }
     this.#making++
     try {

@@ -41,10 +41,12 @@ export interface TenantApiOptions {
 const SHOWN_MAX = 100
 const shown = (text: string): string => `'${text.slice(0, SHOWN_MAX)}'`
 
+const AGAIN = 'ask again in a moment'
+
 /** Throws 503 while nobody has said what there is. */
 export function imageOf({ image, isImageWhole }: TenantApiOptions): MetadataView {
   if (isImageWhole()) return image
-  throw new ApiError(503, 'the engine is starting, and has no metadata yet: ask again in a moment')
+  throw new ApiError(503, 'the engine is starting, and has no metadata yet', AGAIN)
 }
 
 /** Throws 404. */
@@ -54,12 +56,12 @@ export function tenantNamed(options: TenantApiOptions, name: string): TenantView
 
 export function unknownTenant(name: string): never {
   const next = 'GET /admin/v1/tenants lists those that there are'
-  throw new ApiError(404, `there is no tenant ${shown(name)}: ${next}`)
+  throw new ApiError(404, `there is no tenant ${shown(name)}`, next)
 }
 
 export function unknownKey(tenant: string, key: string): never {
   const next = `GET /admin/v1/tenants/${tenant}/keys lists those that it has`
-  throw new ApiError(404, `the tenant '${tenant}' has no key ${shown(key)}: ${next}`)
+  throw new ApiError(404, `the tenant '${tenant}' has no key ${shown(key)}`, next)
 }
 
 /** Throws 409 for one on its way out: nothing begins any more for it. */
@@ -93,9 +95,9 @@ export function checkAnswer(
   const status = STATUS[error] ?? 503
   const text = (message ?? 'the controller refuses').replace(/\.$/, '')
   if (status === 503) {
-    const next = unknown ?? 'whether it was done is not known: look, and ask again in a moment'
-    throw new ApiError(503, `${text}: ${next}`)
+    const next = unknown ?? `whether it was done is not known: look, and ${AGAIN}`
+    throw new ApiError(503, text, next)
   }
-  if (status === 409 && conflict !== undefined) throw new ApiError(409, `${text}: ${conflict}`)
+  if (status === 409) throw new ApiError(409, text, conflict ?? null)
   throw new ApiError(status, status === 400 && field !== undefined ? `${field}: ${text}` : text)
 }

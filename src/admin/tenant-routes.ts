@@ -125,7 +125,7 @@ class Tenants {
     const there = imageOf(this.#options).tenantByName(name)
     if (there?.settings.state === 'deleting') {
       const next = 'its name is free once nothing of it is left'
-      throw new ApiError(409, `the tenant '${name}' is being deleted: ${next}`)
+      throw new ApiError(409, `the tenant '${name}' is being deleted`, next)
     }
     const given = Object.entries(limits).filter(([, max]) => max !== null)
     const settings = {
@@ -162,10 +162,8 @@ class Tenants {
     const tenant = tenantNamed(this.#options, nameOf(call))
     const { name, tenantId } = tenant
     if (name === DEFAULT_TENANT_NAME) {
-      throw new ApiError(
-        409,
-        `the tenant '${name}' stays, it is of clients without a key: suspend it instead, by PATCH with {"state": "suspended"}`,
-      )
+      const next = 'suspend it instead, by PATCH with {"state": "suspended"}'
+      throw new ApiError(409, `the tenant '${name}' stays, clients without a key are its`, next)
     }
     const before = tenantBody(image, tenant)
     const answer = await this.#options.ask(tenantId, { kind: 'delete-tenant' })

@@ -63,14 +63,15 @@ export const jsonResponse = (status: number, value: unknown): HttpResponse => ({
   body: `${JSON.stringify(value)}\n`,
 })
 
-/** RFC 9457. */
+/** RFC 9457; `more`: members of the problem's own. */
 export const problemResponse = (
   status: number,
   title: string,
   detail: string,
   headers: Readonly<Record<string, string>> = {},
+  more: Readonly<Record<string, string>> = {},
 ): HttpResponse => ({
   status,
   headers: { 'content-type': 'application/problem+json', ...headers },
-  body: `${JSON.stringify({ type: 'about:blank', title, status, detail })}\n`,
+  body: `${JSON.stringify({ type: 'about:blank', title, status, detail, ...more })}\n`,
 })

@@ -109,12 +109,13 @@ export class ApiWorld {
     return answer
   }
 
-  /** Status and what is wrong, of what is refused. */
-  async refusal(method: string, target: string, body?: unknown): Promise<[number, string]> {
+  /** Status, what is wrong and what to do next, of what is refused. */
+  async refusal(method: string, target: string, body?: unknown): Promise<unknown[]> {
     const answer = await this.call(method, target, body)
     expect(answer.headers['content-type']).toBe('application/problem+json')
     expect(answer.body.status).toBe(answer.status)
-    return [answer.status, answer.body.detail]
+    const { detail, next } = answer.body
+    return [answer.status, detail, ...(next === undefined ? [] : [next])]
   }
 
   async openApi(): Promise<OpenApi> {
