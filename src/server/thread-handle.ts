@@ -112,7 +112,8 @@ export class ThreadHandle {
       reason = error.stack ?? error.message
     })
     worker.once('exit', () => {
-      if (this.#killedFor !== null) this.fail(this.#killedFor)
+      // an end that is expected needs no reason: while one is waited for, nothing might keep the process alive
+      if (this.#killedFor !== null || this.#isStopping) this.fail(this.#killedFor ?? reason)
       // what it has said of its end may be on its way still: on a busy machine its exit is told before that
       else void this.#allHeard().then(() => this.fail(reason))
     })

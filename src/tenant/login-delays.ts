@@ -50,7 +50,7 @@ export class LoginDelays {
    */
   waitMs(source: string, nowMs: number): number {
     const failures = this.#failures.get(source)
-    if (failures === undefined || this.#isForgotten(failures, nowMs)) return 0
+    if (failures === undefined) return 0
     const delayMs = Math.min(this.#longestMs, this.#firstMs * 2 ** (failures.count - 1))
     return Math.max(0, failures.lastAtMs + delayMs - nowMs)
   }

@@ -50,15 +50,14 @@ export class LoginQueue {
     if (this.#waitingCount > this.#waitingMax) this.#dropOne()
   }
 
-  /** Forgets a job that has not begun, without a call; false if it has. */
-  cancel(job: LoginJob): boolean {
+  /** Forgets a job that has not begun, without a call; does nothing if it has. */
+  cancel(job: LoginJob): void {
     const jobs = this.#waiting.get(job.source)
     const at = jobs?.indexOf(job) ?? -1
-    if (at < 0) return false
+    if (at < 0) return
     jobs!.splice(at, 1)
     this.#waitingCount--
     if (jobs!.length === 0) this.#waiting.delete(job.source)
-    return true
   }
 
   #start(): void {

@@ -87,7 +87,6 @@ interface Found<Identity> {
 
 interface Hashing<Identity> {
   readonly job: LoginJob
-  readonly password: Uint8Array
   readonly onResult: (result: SaslResult<Identity>) => void
 }
 
@@ -132,9 +131,8 @@ export class SaslExchange<Identity> {
   /** The connection is gone: results that are still to come do not. */
   close(): void {
     this.#hasEnded = true
-    const hashing = this.#hashing
+    if (this.#hashing !== null) this.#options.queue.cancel(this.#hashing.job)
     this.#hashing = null
-    if (hashing !== null && this.#options.queue.cancel(hashing.job)) hashing.password.fill(0)
   }
 
   /** Null if the result comes later. */
@@ -201,7 +199,7 @@ export class SaslExchange<Identity> {
         }),
       drop: () => finish(new Error('too many logins wait')),
     }
-    this.#hashing = { job, password, onResult }
+    this.#hashing = { job, onResult }
     queue.submit(job)
   }
 

@@ -20,7 +20,8 @@ test('the wait counts from the last failure, and is forgotten after a while with
   const delays = new LoginDelays({ forgottenAfterMs: 60_000 })
   for (const atMs of [0, 10, 20]) delays.failed('a', atMs)
   expect(delays.waitMs('a', 120)).toBe(300)
-  expect(delays.waitMs('a', 420)).toBe(0)
+  expect(delays.waitMs('a', 419)).toBe(1)
+  expect(delays.waitMs('a', 421)).toBe(0)
   delays.failed('a', 60_019)
   expect(delays.waitMs('a', 60_019)).toBe(800)
   delays.failed('a', 120_019)
@@ -50,6 +51,7 @@ test.each([
   ['2001:0db8:0001:0002:ffff::', '2001:db8:1:2::/64'],
   ['2001:db8::1', '2001:db8:0:0::/64'],
   ['2001:db8:1:2:3:4:192.0.2.1', '2001:db8:1:2::/64'],
+  ['2001:db8::ffff:192.0.2.1', '2001:db8:0:0::/64'],
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
   ['::1', '0:0:0:0::/64'],
   ['::', '0:0:0:0::/64'],

@@ -27,6 +27,18 @@ test('are the same from try to try, and others for another name, mechanism or se
   )
 })
 
+test('tell nothing of their keys by their salt', () => {
+  const shapes = [[{ mechanism: 'SCRAM-SHA-512', iterations: 4_096, salt: 128 }]] as const
+  const { salt, storedKey, serverKey } = new MadeUpCredentials({ crypto, secret, shapes }).of(
+    ...(['SCRAM-SHA-512', 'a'] as const),
+  )
+  const whole = Buffer.concat([storedKey, serverKey, salt])
+  expect(whole.length).toBe(256)
+  for (let at = 0; at + 8 <= whole.length; at++) {
+    expect(whole.indexOf(whole.subarray(at, at + 8))).toBe(at)
+  }
+})
+
 test('look like those that exist: mechanism, iterations and salt', () => {
   const sha256 = (iterations: number, salt: number | 'kafka'): CredentialShape => ({
     ...{ mechanism: 'SCRAM-SHA-256', iterations, salt },

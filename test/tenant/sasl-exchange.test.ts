@@ -158,6 +158,15 @@ test('a mechanism that a user has no credential for is like no user', () => {
   expect(result).toEqual(wrong(mechanism, 'user "bob" has no credential for SCRAM-SHA-256'))
 })
 
+test('who does not exist does not get in, whatever it proves', () => {
+  const listener = new Listener({ ...crypto, timingSafeEqual: () => true })
+  const reason = 'there is no user "carol"'
+  expect(plain(listener, 'carol', 'x')).toEqual(wrong('PLAIN', reason))
+  const mechanism = 'SCRAM-SHA-256'
+  const client = new ScramClient({ mechanism, username: 'carol', password: 'x' })
+  expect(scram(listener, client, mechanism).result).toEqual(wrong(mechanism, reason))
+})
+
 test('a stored credential out of bounds is not used', () => {
   const listener = new Listener()
   const [credentialOfAlice] = ALICE.credentials
