@@ -26,6 +26,7 @@ import { decodeEntry, encodeEntry } from './entry-codec.ts'
 import { ControllerMachine, type ControllerSettings } from './machine.ts'
 import { StartRefusedError } from './refused.ts'
 import { MetadataSnapshots, type SnapshotSettings } from './snapshots.ts'
+import { logTenantMade, logTenants } from './tenant-log.ts'
 
 /** Requests decided in one turn: what a flush or two then cover. */
 const REQUESTS_PER_TURN = 32
@@ -286,7 +287,8 @@ export class ControllerAgent {
     }
     this.#phase = 'forms'
     if (isFirst) this.#options.logger.log('info', 'cluster formed', this.#formed())
-    for (const entry of formed) if (entry.kind === 'tenant-created') this.#logTenant(entry)
+    for (const entry of formed)
+      if (entry.kind === 'tenant-created') logTenantMade(this.#options.logger, entry)
   }
 
   #publishAll(): void {
@@ -395,6 +397,7 @@ export class ControllerAgent {
     invariant(offset >= first, 'what is committed stays committed')
     const entries = this.#uncommitted.splice(0, offset - first)
     if (entries.length > 0) {
+      if (this.#phase === 'serves') logTenants(this.#options.logger, this.#image, entries)
       const delta = this.#delta(first, offset, entries)
       applyMetadata(this.#image, delta)
       this.#registry.commit(offset)
@@ -471,11 +474,6 @@ export class ControllerAgent {
     const { cells, brokersPerCell } = this.#options.settings
     const physicalClusterId = this.#machine.state.cluster.value?.clusterId ?? ''
     return { physicalClusterId, cells, brokersPerCell }
-  }
-
-  /** Which cluster id clients see, and what stands for the tenant in other lines and in the names of directories. */
-  #logTenant({ tenantId, name, clusterId }: Extract<MetadataEntry, { kind: 'tenant-created' }>) {
-    this.#options.logger.log('info', 'tenant made', { tenant: name, tenantId, clusterId })
   }
 }
 

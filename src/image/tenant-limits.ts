@@ -14,7 +14,7 @@ export type TenantLimit = keyof typeof TENANT_LIMITS
 /** Of a tenant that was given none. */
 const DEFAULTS: Partial<Record<TenantLimit, number>> = { keys: 1_000, users: 1_000 }
 
-const LIMIT_MAX = 1_000_000_000
+export const LIMIT_MAX = 1_000_000_000
 
 export const isTenantLimit = (name: string): name is TenantLimit =>
   Object.hasOwn(TENANT_LIMITS, name)
