@@ -27,6 +27,10 @@ export class TenantAccess {
     return this.#keys.size
   }
 
+  get userCount(): number {
+    return this.#users.size
+  }
+
   key(keyId: string): ApiKeyView | undefined {
     return this.#keys.get(keyId)
   }
