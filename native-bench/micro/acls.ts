@@ -5,7 +5,7 @@ import {
   PatternType,
   PermissionType,
   ResourceType,
-} from '../../src/tenant/acl-binding.ts'
+} from '../../src/image/acl-binding.ts'
 import { Acls } from '../../src/tenant/authorizer.ts'
 import type { Case, Subject } from './case.ts'
 

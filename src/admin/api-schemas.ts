@@ -66,7 +66,7 @@ const TENANT: Properties = {
   state: { type: 'string', enum: ['active', 'suspended', 'deleting'] },
   limits: { ...answer(LIMITS), description: 'what it may have' },
   used: {
-    ...answer({ topics: COUNT, partitions: COUNT, keys: COUNT }),
+    ...answer({ topics: COUNT, partitions: COUNT, keys: COUNT, users: COUNT }),
     description: 'what counts against the limits',
   },
   superUsers: SUPER_USERS,

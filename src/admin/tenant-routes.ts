@@ -1,7 +1,7 @@
 /** `/admin/v1/tenants`: tenants, what they may have and what becomes of them. HTTP front's thread. */
 import { ErrorCode } from '../base/error-code.ts'
 import type { TenantSettings } from '../image/entry.ts'
-import { DEFAULT_KEYS_MAX, TENANT_LIMITS } from '../image/tenant-limits.ts'
+import { limitOf, TENANT_LIMITS, type TenantLimit } from '../image/tenant-limits.ts'
 import { DEFAULT_TENANT_NAME, refuseTenantName } from '../image/tenant-name.ts'
 import { INTERNAL_TOPICS } from '../image/topic-name.ts'
 import type { MetadataView, TenantView } from '../image/view.ts'
@@ -205,11 +205,14 @@ function* namesOf(tenants: Iterable<TenantView>): IterableIterator<string> {
 function tenantBody(image: MetadataView, tenant: TenantView): object {
   const { name, tenantId, clusterId, settings, access } = tenant
   const { state, limits, superUsers, allowEveryoneIfNoAcl } = settings
-  const maxOf = (limit: string) => limits[limit] ?? (limit === 'keys' ? DEFAULT_KEYS_MAX : null)
+  const maxOf = (limit: string) => limitOf(limits, limit as TenantLimit)
   return {
     ...{ name, tenantId, clusterId, state },
     limits: Object.fromEntries(Object.keys(TENANT_LIMITS).map((limit) => [limit, maxOf(limit)])),
-    used: { ...ownTopics(image, tenant), keys: access?.keyCount ?? 0 },
+    used: {
+      ...ownTopics(image, tenant),
+      ...{ keys: access?.keyCount ?? 0, users: access?.userCount ?? 0 },
+    },
     superUsers,
     allowEveryoneIfNoAcl,
   }

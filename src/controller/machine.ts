@@ -12,6 +12,7 @@ import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView } from '../image/view.ts'
 import type { Decision, ReplicatedMachine } from '../machine/replicated-machine.ts'
 import type { TimelineRegistry } from '../machine/timeline.ts'
+import { planCreateAcls, planDeleteAcls } from './acls.ts'
 import { planAlterConfigs } from './alter-configs.ts'
 import { planCreatePartitions } from './create-partitions.ts'
 import { type CreateTopicsSettings, planCreateTopics } from './create-topics.ts'
@@ -22,6 +23,7 @@ import { listReassignments, planReassignments, planSettled } from './reassign.ts
 import { StartRefusedError } from './refused.ts'
 import { planDirectoryFilled, planRegisterBroker } from './register-broker.ts'
 import { restated } from './restate.ts'
+import { planAlterUsers } from './scram-users.ts'
 import { ControllerState } from './state.ts'
 import { planDeletion, planTenants } from './tenants.ts'
 
@@ -129,6 +131,18 @@ export class ControllerMachine
         const topics = listReassignments(this.#state, tenantId, request)
         const { kind } = request
         return { entries: [], response: { kind, error: ErrorCode.NONE, message: null, topics } }
+      }
+      case 'create-acls': {
+        const { entries, results } = planCreateAcls(this.#state, tenantId, request)
+        return { entries, response: { kind: request.kind, results } }
+      }
+      case 'delete-acls': {
+        const { entries, results } = planDeleteAcls(this.#state, tenantId, request)
+        return { entries, response: { kind: request.kind, results } }
+      }
+      case 'alter-users': {
+        const { entries, results } = planAlterUsers(this.#state, tenantId, request)
+        return { entries, response: { kind: request.kind, results } }
       }
       case 'replicas-settled':
         return decided(request.kind, planSettled(this.#state, tenantId, request))

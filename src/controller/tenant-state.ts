@@ -1,6 +1,7 @@
 /** Of the controller's state: the tenants, what they may have and have, their keys and users. */
 import { invariant } from '../base/assert.ts'
 import type { CellId, TenantId } from '../base/ids.ts'
+import { type AclBinding, aclKey } from '../image/acl-binding.ts'
 import type { MetadataEntry, StoredSecret, TenantSettings } from '../image/entry.ts'
 import type { TenantEntry } from '../image/tenant-rows.ts'
 import { defaultSettings, settingsOf } from '../image/tenant-settings.ts'
@@ -38,6 +39,8 @@ export interface TenantUse {
   readonly partitions: number
 }
 
+const NO_ACLS: ReadonlyMap<string, AclBinding> = new Map()
+const NO_SECRETS: readonly StoredSecret[] = []
 const NOTHING: TenantUse = Object.freeze({ topics: 0, partitions: 0 })
 
 export class TenantStates {
@@ -46,6 +49,8 @@ export class TenantStates {
   readonly keys: TimelineMap<string, KeyState>
   /** By tenant and name. */
   readonly users: TimelineMap<string, UserState>
+  /** By {@link aclKey}; a change makes another map. */
+  readonly acls: TimelineMap<TenantId, ReadonlyMap<string, AclBinding>>
   /** Those that are on their way out. */
   readonly deleting: TimelineMap<TenantId, true>
   readonly #keyCounts: TimelineMap<TenantId, number>
@@ -57,6 +62,7 @@ export class TenantStates {
     this.byName = map()
     this.keys = map()
     this.users = map()
+    this.acls = map()
     this.deleting = map()
     this.#keyCounts = map()
     this.#userCounts = map()
@@ -78,6 +84,14 @@ export class TenantStates {
 
   useOf(tenantId: TenantId): TenantUse {
     return this.#use.get(tenantId) ?? NOTHING
+  }
+
+  aclsOf(tenantId: TenantId): ReadonlyMap<string, AclBinding> {
+    return this.acls.get(tenantId) ?? NO_ACLS
+  }
+
+  secretsOf(tenantId: TenantId, user: string): readonly StoredSecret[] {
+    return this.users.get(`${tenantId}/${user}`)?.secrets ?? NO_SECRETS
   }
 
   /** Topics and partitions have come (or gone, where they are below zero). */
@@ -126,9 +140,23 @@ export class TenantStates {
       case 'user-secrets':
         this.#setUser(entry)
         break
+      case 'acls-added':
+      case 'acls-removed':
+        this.#changeAcls(entry)
+        break
       default:
         entry satisfies never
     }
+  }
+
+  #changeAcls({ kind, tenantId, acls }: Entry<'acls-added' | 'acls-removed'>): void {
+    const changed = new Map(this.aclsOf(tenantId))
+    for (const acl of acls) {
+      if (kind === 'acls-added') changed.set(aclKey(acl), acl)
+      else changed.delete(aclKey(acl))
+    }
+    if (changed.size === 0) this.acls.delete(tenantId)
+    else this.acls.set(tenantId, changed)
   }
 
   #setUser({ tenantId, user, secrets }: Entry<'user-secrets'>): void {

@@ -301,6 +301,8 @@ export class MetadataImage implements MetadataView {
       case 'api-key':
       case 'api-key-revoked':
       case 'user-secrets':
+      case 'acls-added':
+      case 'acls-removed':
         this.#tenants.change(entry)
         break
       case 'topic-created':

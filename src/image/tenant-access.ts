@@ -1,4 +1,5 @@
-/** What the users of one tenant prove themselves with: API keys, whose ids no other tenant has, and SCRAM users by name. */
+/** What the users of one tenant prove themselves with (API keys, whose ids no other tenant has, and SCRAM users by name), and what they may do. */
+import { type AclBinding, aclKey } from './acl-binding.ts'
 import type { MetadataEntry, StoredSecret } from './entry.ts'
 
 type Entry<Kind extends MetadataEntry['kind']> = Extract<MetadataEntry, { kind: Kind }>
@@ -15,13 +16,19 @@ const NO_SECRETS: readonly StoredSecret[] = []
 export class TenantAccess {
   readonly #keys = new Map<string, ApiKeyView>()
   readonly #users = new Map<string, readonly StoredSecret[]>()
+  /** By {@link aclKey}. */
+  readonly #acls = new Map<string, AclBinding>()
 
   get isEmpty(): boolean {
-    return this.#keys.size === 0 && this.#users.size === 0
+    return this.#keys.size === 0 && this.#users.size === 0 && this.#acls.size === 0
   }
 
   get keyCount(): number {
     return this.#keys.size
+  }
+
+  get userCount(): number {
+    return this.#users.size
   }
 
   key(keyId: string): ApiKeyView | undefined {
@@ -39,6 +46,18 @@ export class TenantAccess {
 
   secretsOf(user: string): readonly StoredSecret[] {
     return this.#users.get(user) ?? NO_SECRETS
+  }
+
+  acls(): Iterable<AclBinding> {
+    return this.#acls.values()
+  }
+
+  addAcls({ acls }: Entry<'acls-added'>): void {
+    for (const acl of acls) this.#acls.set(aclKey(acl), acl)
+  }
+
+  removeAcls({ acls }: Entry<'acls-removed'>): void {
+    for (const acl of acls) this.#acls.delete(aclKey(acl))
   }
 
   addKey({ keyId, user, createdAtMs, secrets }: Entry<'api-key'>): void {

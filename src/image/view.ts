@@ -22,8 +22,11 @@ export interface TenantView {
   readonly topicCount: number
   readonly partitionCount: number
   readonly settings: TenantSettings
-  /** Its API keys and SCRAM users; null where it has none. */
-  readonly access: Pick<TenantAccess, 'keyCount' | 'keys' | 'key' | 'users' | 'secretsOf'> | null
+  /** Its API keys, SCRAM users and ACLs; null where it has none. */
+  readonly access: Pick<
+    TenantAccess,
+    'keyCount' | 'userCount' | 'keys' | 'key' | 'users' | 'secretsOf' | 'acls'
+  > | null
   /** What broker `brokerId` goes by for this tenant; 0: a broker for which nothing was set. */
   brokerConfigs(brokerId: BrokerId | 0): BrokerConfigLayers
   /** A group's own configs by Kafka's names; empty where it has none. */

@@ -5,7 +5,7 @@ import {
   PermissionType,
   WILDCARD,
   WILDCARD_PRINCIPAL,
-} from './acl-binding.ts'
+} from '../image/acl-binding.ts'
 
 /** What ACLs of one principal from one host say, on one pattern: operations as bits. */
 class Rights {

@@ -5,9 +5,9 @@ import {
   ResourceType,
   supportedOperations,
   WILDCARD_PRINCIPAL,
-} from './acl-binding.ts'
+} from '../image/acl-binding.ts'
+import { type AuthorizerSettings, defaultAuthorizerSettings } from '../image/authorizer-settings.ts'
 import { ALLOWED, DENIED, type Pattern, Patterns } from './acl-patterns.ts'
-import { type AuthorizerSettings, defaultAuthorizerSettings } from './authorizer-settings.ts'
 
 const ALL = 1 << AclOperation.ALL
 

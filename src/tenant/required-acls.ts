@@ -1,5 +1,5 @@
 import { ErrorCode } from '../base/error-code.ts'
-import { AclOperation, CLUSTER_NAME, ResourceType } from './acl-binding.ts'
+import { AclOperation, CLUSTER_NAME, ResourceType } from '../image/acl-binding.ts'
 import type { Acls } from './authorizer.ts'
 
 /** When a right is asked for; the handler knows. */

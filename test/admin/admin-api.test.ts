@@ -20,8 +20,8 @@ describe('a tenant', () => {
     expect(made.body).toEqual({
       ...{ name: 'acme', tenantId: 'aaaaaaaaaaaaaaa1', state: 'active' },
       clusterId: expect.stringMatching(/^[\w-]{22}$/),
-      limits: { topics: 10, partitions: null, connections: null, keys: 1_000 },
-      used: { topics: 0, partitions: 0, keys: 0 },
+      limits: { topics: 10, partitions: null, connections: null, keys: 1_000, users: 1_000 },
+      used: { topics: 0, partitions: 0, keys: 0, users: 0 },
       ...{ superUsers: ['User:admin', 'User:root'], allowEveryoneIfNoAcl: false },
     })
     expect(await world.call('GET', ACME)).toMatchObject({ status: 200, body: made.body })
@@ -37,7 +37,7 @@ describe('a tenant', () => {
     world.makeTopics('acme', 3, 'a', 'b', '__consumer_offsets')
     await world.call('POST', `${ACME}/keys`)
     const { body } = await world.call('GET', ACME)
-    expect(body.used).toEqual({ topics: 2, partitions: 6, keys: 1 })
+    expect(body.used).toEqual({ topics: 2, partitions: 6, keys: 1, users: 0 })
   })
 
   test('is changed in what is given, and by nothing in nothing', async () => {
@@ -222,7 +222,7 @@ describe('what is asked', () => {
       { name: 'b', limits: { topics: '9' } },
       `limits.topics: "9" is refused, ${whole}`,
     ],
-    ['POST', TENANTS, { name: 'b', superUsers: ['root'] }, "superUsers: 'root' is no super user"],
+    ['POST', TENANTS, { name: 'b', superUsers: ['root'] }, 'The principal "root" has no colon'],
     ['PATCH', ACME, { limits: { topics: -1 } }, `limits.topics: -1 is refused, ${whole}`],
     ['PATCH', ACME, { limits: { topics: 1.5 } }, `limits.topics: 1.5 is refused, ${whole}`],
     [
@@ -250,7 +250,7 @@ describe('what is asked', () => {
       { superUsers: ['User:a', 3] },
       'superUsers[1]: 3 is refused, it wants a string',
     ],
-    ['PATCH', ACME, { superUsers: ['a b'] }, "superUsers: 'a b' is no super user"],
+    ['PATCH', ACME, { superUsers: ['a b'] }, 'The principal "a b" has no colon'],
     [
       'PATCH',
       ACME,

@@ -66,7 +66,7 @@ describe('griot tenant', () => {
     const described = await tenant('describe', 'acme')
     expect(described.stdout).toMatch(/^NAME +acme\nSTATE +active\nCLUSTER-ID +[\w-]{22}\n/)
     expect(described.stdout).toMatch(
-      /\ntopics +0 +100\npartitions +0 +-\nconnections +- +-\nkeys +0 +3\n$/,
+      /\ntopics +0 +100\npartitions +0 +-\nconnections +- +-\nkeys +0 +3\nusers +0 +1000\n$/,
     )
   }, 30_000)
 
@@ -156,7 +156,7 @@ describe('griot tenant', () => {
       ['create', 'x', '--limit', 'quota=1'],
       'limits.quota: there is no such field; there is topics,',
     ],
-    [['create', 'x', '--super-user', 'root'], "superUsers: 'root' is no super user"],
+    [['create', 'x', '--super-user', 'root'], 'The principal "root" has no colon'],
     [['set', 'acme'], 'nothing is to change: give --limit'],
     [['set', 'acme', '--allow-everyone-if-no-acl', 'no'], 'it wants true or false'],
     [['suspend', 'acme', 'emca'], 'too many arguments'],
@@ -181,7 +181,7 @@ describe('griot key', () => {
     await admin.connect()
     await admin.createTopics({ topics: [{ topic: 'orders', numPartitions: 2 }] })
     const { used, clusterId } = await jsonOf(tenant('describe', 'acme', '--json'))
-    expect(used).toEqual({ topics: 1, partitions: 2, keys: 1 })
+    expect(used).toEqual({ topics: 1, partitions: 2, keys: 1, users: 0 })
     expect((await admin.describeCluster()).clusterId).toBe(clusterId)
     await admin.disconnect()
     expect(await key('revoke', 'acme', username!)).toMatchObject({

@@ -1,10 +1,6 @@
 /** Random sets of ACLs with what Kafka's StandardAuthorizer says about them, as AuthorizerCases.java here writes them. */
-import {
-  type AclBinding,
-  refuseBinding,
-  supportedOperations,
-} from '../../src/tenant/acl-binding.ts'
-import { type AclFilter, filterMatches } from '../../src/tenant/acl-filter.ts'
+import { type AclBinding, refuseBinding, supportedOperations } from '../../src/image/acl-binding.ts'
+import { type AclFilter, filterMatches } from '../../src/image/acl-filter.ts'
 import { Acls } from '../../src/tenant/authorizer.ts'
 
 type Asked = readonly [string, string, never, never, string]

@@ -6,7 +6,7 @@ import {
   PatternType,
   PermissionType,
   ResourceType,
-} from '../../src/tenant/acl-binding.ts'
+} from '../../src/image/acl-binding.ts'
 import { Patterns } from '../../src/tenant/acl-patterns.ts'
 import { Acls } from '../../src/tenant/authorizer.ts'
 

@@ -1,9 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
 import { servedApis } from '../../src/front/handlers.ts'
-import { apis } from '../../src/protocol/apis.ts'
-import type { Entity } from '../../src/protocol/entity.ts'
-import { type Fields, walkFields } from '../../src/protocol/schema.ts'
 import {
   AclOperation,
   CLUSTER_NAME,
@@ -11,7 +8,10 @@ import {
   PermissionType,
   ResourceType,
   supportedOperations,
-} from '../../src/tenant/acl-binding.ts'
+} from '../../src/image/acl-binding.ts'
+import { apis } from '../../src/protocol/apis.ts'
+import type { Entity } from '../../src/protocol/entity.ts'
+import { type Fields, walkFields } from '../../src/protocol/schema.ts'
 import { Acls } from '../../src/tenant/authorizer.ts'
 import { aclsOfApi, isAllowed, requiredAcls } from '../../src/tenant/required-acls.ts'
 

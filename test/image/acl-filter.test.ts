@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
-import { PatternType, ResourceType } from '../../src/tenant/acl-binding.ts'
+import { PatternType, ResourceType } from '../../src/image/acl-binding.ts'
 import {
   type AclFilter,
   byPattern,
@@ -8,7 +8,7 @@ import {
   filterMatches,
   refuseFilter,
   refuseFilterCount,
-} from '../../src/tenant/acl-filter.ts'
+} from '../../src/image/acl-filter.ts'
 
 const { ANY, MATCH, LITERAL, PREFIXED } = PatternType
 

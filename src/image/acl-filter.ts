@@ -1,5 +1,4 @@
 import { ErrorCode } from '../base/error-code.ts'
-import { type Refusal, refuse } from '../image/results.ts'
 import {
   type AclBinding,
   AclOperation,
@@ -8,6 +7,7 @@ import {
   ResourceType,
   WILDCARD,
 } from './acl-binding.ts'
+import { type Refusal, refuse } from './results.ts'
 
 /** Which ACLs DescribeAcls shows and DeleteAcls removes; null and ANY leave open. */
 export interface AclFilter {

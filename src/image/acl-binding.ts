@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 import { ErrorCode } from '../base/error-code.ts'
-import { type Refusal, refuse } from '../image/results.ts'
-import { TOPIC_NAME_LENGTH_MAX } from '../image/topic-name.ts'
 import { hostAddress } from './host-address.ts'
+import { type Refusal, refuse } from './results.ts'
+import { TOPIC_NAME_LENGTH_MAX } from './topic-name.ts'
 
 /** Kafka's numbers (org.apache.kafka.common.resource.ResourceType). */
 export const ResourceType = {
@@ -67,6 +67,8 @@ export const WILDCARD_PRINCIPAL = 'User:*'
 
 /** Kafka has no limit; they lie in memory on the front's thread, and a filter looks at all of them. */
 export const ACLS_PER_TENANT_MAX = 10_000
+/** Of those that a snapshot names, and of a tenant that is deleted. */
+export const ACLS_PER_ENTRY = 500
 /** Of a group id, as the coordinator has it, and of whatever else is no topic. */
 export const RESOURCE_NAME_LENGTH_MAX = 1_024
 export const PRINCIPAL_LENGTH_MAX = 1_024

@@ -13,13 +13,13 @@ import {
   refuseAclCount,
   refuseBinding,
   resourceNameLengthMax,
-} from '../../src/tenant/acl-binding.ts'
+} from '../../src/image/acl-binding.ts'
 import {
   parseSuperUsers,
   refuseAuthorizerSettings,
   SUPER_USERS_MAX,
-} from '../../src/tenant/authorizer-settings.ts'
-import { hostAddress } from '../../src/tenant/host-address.ts'
+} from '../../src/image/authorizer-settings.ts'
+import { hostAddress } from '../../src/image/host-address.ts'
 
 const good: AclBinding = {
   resourceType: ResourceType.TOPIC,

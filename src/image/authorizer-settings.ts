@@ -1,6 +1,6 @@
 import { ErrorCode } from '../base/error-code.ts'
-import { type Refusal, refuse } from '../image/results.ts'
 import { refusePrincipal, WILDCARD_PRINCIPAL } from './acl-binding.ts'
+import { type Refusal, refuse } from './results.ts'
 
 /** What a tenant's authoriser is told besides its ACLs, with Kafka's meaning. */
 export interface AuthorizerSettings {
