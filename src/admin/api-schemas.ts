@@ -1,5 +1,5 @@
 /** What requests and answers of the admin API look like, by the names that OpenAPI knows them by. */
-import { DEFAULT_KEYS_MAX, LIMIT_MAX, TENANT_LIMITS } from '../image/tenant-limits.ts'
+import { LIMIT_MAX, limitOf, TENANT_LIMITS, type TenantLimit } from '../image/tenant-limits.ts'
 import { ADMIN_USER } from '../image/tenant-settings.ts'
 import type { JsonSchema } from './json-schema.ts'
 
@@ -29,14 +29,14 @@ const request = (properties: Properties, required: readonly string[] = []): Json
 
 const COUNT: JsonSchema = { type: 'integer', minimum: 0 }
 
-const limitOf = (name: string, description: string): JsonSchema => ({
+const limitSchema = (name: string, description: string): JsonSchema => ({
   type: ['integer', 'null'],
   ...{ minimum: 0, maximum: LIMIT_MAX },
-  description: `${description}; null: ${name === 'keys' ? DEFAULT_KEYS_MAX : 'not limited'}`,
+  description: `${description}; null: ${limitOf({}, name as TenantLimit) ?? 'not limited'}`,
 })
 
 const LIMITS = Object.fromEntries(
-  Object.entries(TENANT_LIMITS).map(([name, text]) => [name, limitOf(name, text)]),
+  Object.entries(TENANT_LIMITS).map(([name, text]) => [name, limitSchema(name, text)]),
 )
 
 const SUPER_USERS: JsonSchema = {
@@ -98,8 +98,8 @@ export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
     left: {
       type: ['object', 'null'],
       description: 'of one that is being deleted, what is left of it in the metadata; else null',
-      properties: { topics: COUNT, partitions: COUNT, keys: COUNT, users: COUNT },
-      required: ['topics', 'partitions', 'keys', 'users'],
+      properties: { topics: COUNT, partitions: COUNT, keys: COUNT, users: COUNT, acls: COUNT },
+      required: ['topics', 'partitions', 'keys', 'users', 'acls'],
       additionalProperties: false,
     },
   }),

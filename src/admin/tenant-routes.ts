@@ -236,7 +236,9 @@ function ownTopics(
 /** Of one that is being deleted, all that the metadata still has; null for others. */
 function leftOf({ settings, topicCount, partitionCount, access }: TenantView): object | null {
   if (settings.state !== 'deleting') return null
-  let users = 0
-  for (const _ of access?.users() ?? []) users++
-  return { topics: topicCount, partitions: partitionCount, keys: access?.keyCount ?? 0, users }
+  const { keyCount = 0, userCount = 0, aclCount = 0 } = access ?? {}
+  return {
+    ...{ topics: topicCount, partitions: partitionCount },
+    ...{ keys: keyCount, users: userCount, acls: aclCount },
+  }
 }

@@ -188,12 +188,10 @@ export class BrokerAgent {
     const forget = (...of: Parameters<Replication['forget']>) => this.#replication.forget(...of)
     this.#maintenance = new Maintenance({ ...options, ...shared, forget })
     this.#follower = new MetadataFollower({
-      image,
-      cellId,
-      brokerId,
-      root,
+      ...{ image, cellId, brokerId, root },
       onGone: (number, directory) => this.#onGone(number, directory),
       onTopicsDeleted: (topics) => this.#coordinators.onTopicsDeleted(topics),
+      onTenantDeleted: (tenantId) => this.#maintenance.onTenantDeleted(tenantId),
       onConfigs: (isChanged) => this.#onConfigs(isChanged),
       onWhole: () => this.#onWhole(),
     })

@@ -22,6 +22,7 @@ export interface TenantRest {
   readonly partitions: number
   readonly keys: number
   readonly users: number
+  readonly acls: number
 }
 
 export interface ApiKey {

@@ -15,7 +15,7 @@ export function addTenantCommands(tenant: Command): void {
   addDelete(tenant)
 }
 
-const LIMIT_HELP = 'topics, partitions, connections or keys (may be repeated)'
+const LIMIT_HELP = 'topics, partitions, connections, keys or users (may be repeated)'
 
 function addCreate(tenant: Command): void {
   withEngine(tenant.command('create <NAME>').description('make a tenant'))

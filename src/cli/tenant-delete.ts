@@ -91,6 +91,7 @@ function restText(rest: Rest): string {
     ['topics', rest?.topics ?? 0, now],
     ['keys', rest?.keys ?? 0, now],
     ['users', rest?.users ?? 0, now],
+    ['ACLs', rest?.acls ?? 0, now],
     ['files', null, 'brokers remove them once the topics are gone: in seconds, or after a restart'],
     [
       ...['entries of the metadata log', null],

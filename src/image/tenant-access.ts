@@ -31,6 +31,10 @@ export class TenantAccess {
     return this.#users.size
   }
 
+  get aclCount(): number {
+    return this.#acls.size
+  }
+
   key(keyId: string): ApiKeyView | undefined {
     return this.#keys.get(keyId)
   }

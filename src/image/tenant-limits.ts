@@ -12,7 +12,7 @@ export const TENANT_LIMITS = {
 export type TenantLimit = keyof typeof TENANT_LIMITS
 
 /** Of a tenant that was given none. */
-export const DEFAULT_KEYS_MAX = 1_000
+const DEFAULT_KEYS_MAX = 1_000
 const DEFAULT_USERS_MAX = 1_000
 const DEFAULTS: Partial<Record<TenantLimit, number>> = {
   ...{ keys: DEFAULT_KEYS_MAX, users: DEFAULT_USERS_MAX },

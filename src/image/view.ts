@@ -25,7 +25,7 @@ export interface TenantView {
   /** Its API keys, SCRAM users and ACLs; null where it has none. */
   readonly access: Pick<
     TenantAccess,
-    'keyCount' | 'userCount' | 'keys' | 'key' | 'users' | 'secretsOf' | 'acls'
+    'keyCount' | 'userCount' | 'aclCount' | 'keys' | 'key' | 'users' | 'secretsOf' | 'acls'
   > | null
   /** What broker `brokerId` goes by for this tenant; 0: a broker for which nothing was set. */
   brokerConfigs(brokerId: BrokerId | 0): BrokerConfigLayers

@@ -64,9 +64,9 @@ describe('a tenant', () => {
     const gone = await world.call('DELETE', ACME)
     expect([gone.status, gone.body.state]).toEqual([202, 'deleting'])
     const left = async () => (await world.call('GET', `${ACME}?verify=true`)).body.left
-    expect(await left()).toEqual({ topics: 600, partitions: 600, keys: 1, users: 0 })
+    expect(await left()).toEqual({ topics: 600, partitions: 600, keys: 1, users: 0, acls: 0 })
     world.turns(1)
-    expect(await left()).toEqual({ topics: 100, partitions: 100, keys: 1, users: 0 })
+    expect(await left()).toEqual({ topics: 100, partitions: 100, keys: 1, users: 0, acls: 0 })
     const deleting = "the tenant 'acme' is being deleted"
     expect(await world.refusal('PATCH', ACME, {})).toEqual([409, deleting])
     expect(await world.refusal('POST', `${ACME}/keys`)).toEqual([409, deleting])

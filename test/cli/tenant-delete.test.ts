@@ -31,7 +31,7 @@ const tenant = (state: string, tenantId = 'a') => ({
 })
 const left = (topics: number) => ({
   ...tenant('deleting'),
-  left: { topics, partitions: topics, keys: 2, users: 0 },
+  left: { topics, partitions: topics, keys: 2, users: 0, acls: 0 },
 })
 const PATH = '/admin/v1/tenants/acme'
 const VERIFY = `GET ${PATH}?verify`
