@@ -72,8 +72,8 @@ export class ScrapeQuestions {
 
   /** Who is asked about a partition's log and a group. */
   #noteLeaders({ leaders }: LeadersMessage): void {
-    for (const { partition, leader, leaderEpoch, isr } of leaders) {
-      const told = { leader: leader as BrokerId, leaderEpoch, isr: isr as BrokerId[] }
+    for (const { partition, leader, leaderEpoch, isr, isLost } of leaders) {
+      const told = { leader: leader as BrokerId, leaderEpoch, isr: isr as BrokerId[], isLost }
       this.#image.noteLeader(partition, told)
     }
   }
