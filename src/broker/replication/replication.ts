@@ -107,7 +107,7 @@ export class Replication {
   constructor(options: ReplicationOptions) {
     this.#options = options
     const { brokerId, environment, links } = options
-    this.#inSync = new InSync(brokerId)
+    this.#inSync = new InSync(brokerId, options.image)
     this.#leaderships = new Leaderships({ ...options, inSync: this.#inSync })
     this.#opening = new ReplicaOpening({
       ...options,
