@@ -359,8 +359,8 @@ export class FrontAgent {
 
   #onLeaders({ cellId, leaders }: LeadersMessage): void {
     const { dispatcher } = this.services
-    for (const { partition, leader, leaderEpoch, isr } of leaders) {
-      const told = { leader: leader as BrokerId, leaderEpoch, isr: isr as BrokerId[] }
+    for (const { partition, leader, leaderEpoch, isr, isLost } of leaders) {
+      const told = { leader: leader as BrokerId, leaderEpoch, isr: isr as BrokerId[], isLost }
       if (!this.#options.image.noteLeader(partition, told)) continue
       dispatcher.onLeader(asCellId(cellId), partition)
     }

@@ -211,9 +211,13 @@ export class MetadataImage implements MetadataView {
   }
 
   isrOf(number: PartitionNumber): readonly BrokerId[] {
-    const known = this.#told.get(number)?.isr ?? null
-    if (known !== null || this.#directories.areFilled) return known ?? this.replicasOf(number)
-    return this.replicasOf(number).filter((broker) => !this.mayLack(number, broker))
+    const known = this.#told.get(number)?.isr
+    return known ?? this.#replicasBefore(number).filter((one) => !this.mayLack(number, one))
+  }
+
+  /** Those that hold a replica, without those that are to hold one some day. */
+  #replicasBefore(number: PartitionNumber): readonly BrokerId[] {
+    return this.#moves.get(number)?.replicas ?? this.replicasOf(number)
   }
 
   mayLack(number: PartitionNumber, broker: BrokerId): boolean {
@@ -223,8 +227,10 @@ export class MetadataImage implements MetadataView {
   }
 
   isLost(number: PartitionNumber): boolean {
-    if (this.#directories.areFilled || (this.#told.get(number)?.leader ?? 0) !== 0) return false
-    const replicas = this.replicasOf(number)
+    const told = this.#told.get(number)
+    if (told?.isLost === true) return true
+    if (this.#directories.areFilled || (told?.leader ?? 0) !== 0) return false
+    const replicas = this.#replicasBefore(number)
     const lacking = replicas.filter((broker) => this.mayLack(number, broker)).length
     return 2 * lacking >= replicas.length && lacking > 0
   }
@@ -254,8 +260,7 @@ export class MetadataImage implements MetadataView {
    * comes before the entry that makes it replicated is kept until that comes, what comes after its deletion is dropped.
    */
   noteLeader(number: PartitionNumber, told: ToldLeader): boolean {
-    const slot = this.#partitions.slotOf(number)
-    if (slot < 0 && this.#isGone(number)) return false
+    if (this.#isGone(number)) return false
     if (!this.#told.note(number, told)) return false
     if (this.#next !== null) this.#next.#setLeader(number, told)
     return this.#setLeader(number, told)

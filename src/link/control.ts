@@ -118,6 +118,8 @@ export interface LeaderChange {
   readonly leaderEpoch: number
   /** Voters that keep up, as brokers, the leader first; as the leader sees it. */
   readonly isr: readonly number[]
+  /** With `leader` 0, from a broker that has a replica: most voters were in directories that are no more, so that nobody can lead. `isr`: those that are left. */
+  readonly isLost?: boolean
 }
 
 /** What a broker knows of the brokers that keep the metadata log. */

@@ -16,7 +16,7 @@ import {
   DataDirectoryError,
   makeDataDirectory,
 } from './data-directory.ts'
-import { type Deadline, deadlineIn } from './deadline.ts'
+import { abortOf, type Deadline, deadlineIn } from './deadline.ts'
 import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
 import { removeEndpoints, writeEndpoints } from './endpoints.ts'
 import { portsOf, urlOf } from './engine-addresses.ts'
@@ -24,7 +24,7 @@ import { EngineState } from './engine-state.ts'
 import { EngineTenants } from './engine-tenants.ts'
 import { hostWallMs } from './host-time.ts'
 import { HungBrokers } from './hung-brokers.ts'
-import { type OpenListener, warnOfOpenListeners } from './listeners.ts'
+import { type OpenListener, probeListeners, warnOfOpenListeners } from './listeners.ts'
 import { liveSettings } from './live-settings.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
 import { operatorToken } from './operator-token.ts'
@@ -62,6 +62,8 @@ export interface EngineOptions {
   readonly originMs: number
   /** The engine cannot go on (its front died, its directory was taken): it has begun to stop. */
   readonly onFatal: (reason: string) => void
+  /** Aborted, a start is given up: what runs already is stopped as by {@link Engine.stop}, and the start rejects with the signal's reason. */
+  readonly signal?: AbortSignal
 }
 
 /** Some part of the engine could not start; everything else has been stopped again. */
@@ -71,6 +73,10 @@ export class StartError extends Error {
 
 /** Why a broker's thread has died that nobody needs to worry about. */
 const ON_DEMAND = 'it was killed on demand'
+
+const refuseStart = (error: Error): never => {
+  throw new StartError(error.message, { cause: error })
+}
 
 /** Looks at the file system of the data directory. Throws {@link DataDirectoryError}. */
 function lookAtSettings(settings: EngineSettings): LiveSettings {
@@ -171,13 +177,17 @@ export class Engine {
   /** Resolves when clients are served; otherwise everything is stopped again and the error says what was wrong. */
   static async start(options: EngineOptions): Promise<Engine> {
     const engine = new Engine(options)
+    const { signal = new AbortController().signal } = options
     try {
       await engine.#takeDirectory()
-      await engine.#waitUntilReady()
+      await Promise.race([engine.#waitUntilReady(), abortOf(signal)])
       return engine
     } catch (error) {
-      openGate(engine.#wiring, null)
-      await engine.#endThreads()
+      if (signal.aborted) await engine.stop()
+      else {
+        openGate(engine.#wiring, null)
+        await engine.#endThreads()
+      }
       throw error
     }
   }
@@ -223,25 +233,15 @@ export class Engine {
     const { brokers, cells } = this.#options.settings
     this.#lock = await DirectoryLock.acquire(this.dataDir, this.#nonce)
     // a start that cannot be must not fix what the directory is made for
-    if (brokersMadeFor(this.dataDir) === null) await this.#checkPorts()
+    if (brokersMadeFor(this.dataDir) === null) {
+      // HTTP has opened its own by now, or soon has; Kafka's are opened in earnest once there is something to serve
+      await probeListeners(this.#settings).catch(refuseStart)
+      await this.#threads.get('front-1')?.ready.catch(refuseStart)
+    }
     claimIdentity(this.dataDir, { cells, brokersPerCell: brokers })
     this.#loadToken(this.#settings)
     openGate(this.#wiring, this.#lock.beat)
     this.#trace('data directory locked')
-  }
-
-  /** HTTP has opened its own by now, or soon has; Kafka's are opened in earnest once there is something to serve. */
-  async #checkPorts(): Promise<void> {
-    const { kafkaListen, brokers: nodes } = this.#settings
-    const { probePorts } = await import('../net/kafka-listener.ts')
-    try {
-      for (const { host, port } of kafkaListen) {
-        await probePorts({ optionName: '--kafka-listen', host, port, nodes })
-      }
-      await this.#threads.get('front-1')?.ready
-    } catch (error) {
-      throw new StartError((error as Error).message, { cause: error })
-    }
   }
 
   /** Reads the operator token, makes it at the first start, and tells it who asks for it. Throws {@link OperatorTokenError}. */
@@ -257,11 +257,7 @@ export class Engine {
     const details = new Map<string, ReadyDetail>()
     await Promise.all(
       [...this.#threads].map(async ([name, thread]) => {
-        try {
-          details.set(name, await thread.ready)
-        } catch (error) {
-          throw new StartError((error as Error).message, { cause: error })
-        }
+        details.set(name, await thread.ready.catch(refuseStart))
       }),
     )
     const ports = portsOf(details.get('front-0')!)

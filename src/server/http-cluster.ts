@@ -75,8 +75,8 @@ export class HttpCluster {
   }
 
   #noteLeaders({ leaders }: LeadersMessage): void {
-    for (const { partition, leader, leaderEpoch, isr } of leaders) {
-      const told = { leader: leader as BrokerId, leaderEpoch, isr: isr as BrokerId[] }
+    for (const { partition, leader, leaderEpoch, isr, isLost } of leaders) {
+      const told = { leader: leader as BrokerId, leaderEpoch, isr: isr as BrokerId[], isLost }
       this.image.noteLeader(partition, told)
     }
   }

@@ -16,6 +16,17 @@ export interface OpenListener {
   readonly ports: readonly number[]
 }
 
+/** Rejects where a port is taken, or cannot be listened on: named with its option. */
+export async function probeListeners({
+  kafkaListen,
+  brokers: nodes,
+}: EngineSettings): Promise<void> {
+  const { probePorts } = await import('../net/kafka-listener.ts')
+  for (const { host, port } of kafkaListen) {
+    await probePorts({ optionName: '--kafka-listen', host, port, nodes })
+  }
+}
+
 /** Listening sockets are many times this, since each takes a port per broker. */
 const KAFKA_LISTENERS_MAX = 16
 

@@ -7,6 +7,7 @@ import { ZERO_TOPIC_ID } from '../../src/base/ids.ts'
 import { produce } from '../../src/protocol/00-produce.ts'
 import { metadata } from '../../src/protocol/03-metadata.ts'
 import { deleteTopics } from '../../src/protocol/20-delete-topics.ts'
+import { alterPartitionReassignments } from '../../src/protocol/45-alter-partition-reassignments.ts'
 import { idempotentBatch } from '../broker/batches.ts'
 import { ChaosEngine } from './chaos-engine.ts'
 import { isWhole } from './quorum.ts'
@@ -146,6 +147,15 @@ describe('more directories are emptied than a partition can lose', () => {
     await engine.healthIs('of 1 partition too few replicas are left', 20_000)
     expect(await rowOf('lost')).toMatchObject(lost)
     expect((await rowOf('kept')).isrNodes.toSorted()).toEqual([1, 2, 5])
+    const partitions = [{ partitionIndex: 0, replicas: [1, 2, 3] }]
+    const moved = await wire.request(alterPartitionReassignments, 1, {
+      ...{ timeoutMs: 10_000, allowReplicationFactorChange: true },
+      topics: ['lost', 'kept'].map((name) => ({ name, partitions })),
+    })
+    const [ofLost, ofKept] = moved.responses.map((response) => response.partitions[0]!)
+    expect(ofLost).toMatchObject({ errorCode: 83 })
+    expect(ofLost!.errorMessage).toMatch(/^Nobody can lead lost-0, .* \(on broker 1\)/)
+    expect(ofKept).toMatchObject({ errorCode: 0 })
     // nothing else can be done about it
     const request = { topics: [], topicNames: ['lost'], timeoutMs: 10_000 }
     const deleted = await wire.request(deleteTopics, 5, request)

@@ -1,5 +1,6 @@
 import type { BrokerId } from '../../base/ids.ts'
 import { brokerOf } from '../../base/replica-id.ts'
+import type { MetadataView } from '../../image/view.ts'
 import { majorityOf } from '../../raft/membership.ts'
 import { type Position, type ReplicaId, Role } from '../../raft/types.ts'
 import type { Replica } from '../replica.ts'
@@ -13,11 +14,13 @@ const NOBODY: ReadonlyMap<ReplicaId, number> = new Map()
 /** Which voters keep up, of the groups that this broker leads: what clients know as the ISR. On the broker's thread. */
 export class InSync {
   readonly #brokerId: BrokerId
+  readonly #image: MetadataView
   /** Of voters that did not have what was committed when it was looked: since when. */
   readonly #laggingSinceMs = new Map<ReplicaGroup, ReadonlyMap<ReplicaId, number>>()
 
-  constructor(brokerId: BrokerId) {
+  constructor(brokerId: BrokerId, image: MetadataView) {
     this.#brokerId = brokerId
+    this.#image = image
   }
 
   /** It leads from now on: everybody has the time that there is to catch up. */
@@ -83,9 +86,13 @@ export class InSync {
     return this.#neededBy(replica, group) > majorityOf(group.raft.configuration)
   }
 
-  #neededBy({ topic }: Replica, group: ReplicaGroup): number {
+  /** As Kafka's effective minimum: no more than there are to be, or are while they move. A majority always. */
+  #neededBy({ topic, number }: Replica, group: ReplicaGroup): number {
     const { minInsyncReplicas } = topic.effectiveAt(this.#brokerId)
-    return Math.max(majorityOf(group.raft.configuration), minInsyncReplicas)
+    const { configuration } = group.raft
+    const isMoving = this.#image.movingPartitions().has(number)
+    const { length } = isMoving ? configuration.voters : this.#image.replicasOf(number)
+    return Math.max(majorityOf(configuration), Math.min(minInsyncReplicas, length))
   }
 
   /** The end that `count` voters have, this one among them. */

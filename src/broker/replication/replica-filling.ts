@@ -208,12 +208,16 @@ export class ReplicaFilling {
     }
   }
 
-  /** It is to have a replica here, of several. */
+  /**
+   * It is to have a replica here, of several. Or is to have one no more, and is one of those that were so many that nobody may lead: until that has come to an end it is not
+   * to be taken for filled.
+   */
   #isHere(number: PartitionNumber): boolean {
     const { image, brokerId, cellId } = this.#options
     const topic = image.topicOf(number)
     if (topic?.cellId !== cellId || !image.isReplicated(number)) return false
-    return image.wantedReplicasOf(number).includes(brokerId)
+    if (image.wantedReplicasOf(number).includes(brokerId)) return true
+    return image.replicasOf(number).includes(brokerId) && image.isLost(number)
   }
 
   #logBegin(): void {

@@ -107,7 +107,7 @@ export class Replication {
   constructor(options: ReplicationOptions) {
     this.#options = options
     const { brokerId, environment, links } = options
-    this.#inSync = new InSync(brokerId)
+    this.#inSync = new InSync(brokerId, options.image)
     this.#leaderships = new Leaderships({ ...options, inSync: this.#inSync })
     this.#opening = new ReplicaOpening({
       ...options,
@@ -117,6 +117,8 @@ export class Replication {
     this.#replicaMoves = new ReplicaMoving({
       ...options,
       wake: (replica) => void this.lead(replica),
+      currentIdOf: (number, broker) => this.#opening.currentIdOf(number, broker),
+      onLeft: (group, left) => this.#leaderships.noteLeft(group, left),
     })
     this.#filling = new ReplicaFilling({
       ...options,
@@ -186,11 +188,9 @@ export class Replication {
   }
 
   #newMetadata(options: ReplicationOptions): MetadataGroup | null {
-    const { metadata } = options
-    if (metadata === null) return null
+    if (options.metadata === null) return null
     return new MetadataGroup({
-      ...options,
-      ...metadata,
+      ...{ ...options, ...options.metadata },
       host: this.#host,
       hardStateOf: () => this.#openHardStates().get(METADATA_PARTITION),
       isRegistered: () => this.isRegistered,
@@ -466,8 +466,8 @@ export class Replication {
       const wanted = this.#opening.wantedIds(replica.number)
       // the image does not name it any more
       if (wanted.length === 0) continue
-      const isDone = isSettled(group, wanted)
-      if (!isDone || !this.#replicaMoves.settled(replica, group)) this.#moving.add(replica)
+      const isDone = isSettled(group, wanted) && this.#replicaMoves.settled(replica, group)
+      if (!isDone) this.#moving.add(replica)
       if (moves === 0 || !this.#preferred.giveBack(replica, group, this.#nowMs)) continue
       this.#host.touch(group)
       moves--
