@@ -145,8 +145,8 @@ export class TenantLife {
   }
 
   #setConfigs(): void {
-    const { name } = this.#options
-    const ms = `${60_000_000 + name.length}`
+    // another for each tenant
+    const ms = `${60_000_000 + this.#options.name.charCodeAt(0)}`
     const set = (resourceType: number, resourceName: string, config: string, value: string) => ({
       ...{ resourceType, resourceName },
       configs: [{ name: config, configOperation: 0, value }],

@@ -20,6 +20,9 @@ export const BROKERS = 2
 /** When an answer is looked for; later it is taken for none. */
 const LOOKS_MS = [0, 20, 500, 1_500, 6_000]
 
+/** Where failed logins come from: the next ones from there are delayed. */
+const STRANGER = '10.0.0.3'
+
 /** A tenant, and where its clients come from. */
 export interface TenantSpec {
   readonly name: string
@@ -45,8 +48,8 @@ export type Outcome =
 
 export interface AskOptions {
   readonly node?: number
-  /** Else it has proved that it is the tenant's. */
-  readonly mechanism?: string
+  /** On a connection of its own that has not logged in, after a handshake for it (null: without); else it is the tenant's. */
+  readonly mechanism?: string | null
 }
 
 /** One tenant of a world, as whoever speaks for it. */
@@ -93,8 +96,8 @@ export class Resident {
     const { harness } = this.#world
     let client = this.#clients.get(node)
     if (mechanism !== undefined) {
-      client = this.#connect(node)
-      client.send(saslHandshake, 1, { mechanism })
+      client = this.#connect(node, STRANGER)
+      if (mechanism !== null) client.send(saslHandshake, 1, { mechanism })
       harness.run()
     } else if (client === undefined || client.closed) {
       client = this.open(node)
@@ -116,12 +119,12 @@ export class Resident {
     return { kind: 'silent' }
   }
 
-  #connect(node: number): RawClient {
+  #connect(node: number, host = this.spec.host): RawClient {
     const { harness } = this.#world
     const listener = { ...harness.listener, nodeId: node }
     return new RawClient(harness.front.connections, listener, {
       clientId: `${this.spec.name}-client`,
-      remote: `${this.spec.host}:50000`,
+      remote: `${host}:50000`,
     })
   }
 }
@@ -156,7 +159,7 @@ export class World {
     for (const one of residents) one.facts = one.life.facts(this.#engineFacts(one.spec.tenantId))
   }
 
-  /** What the engine knows of A: the metadata, and the files. */
+  /** What the engine keeps of a tenant: metadata and records. Of what a log that is closed leaves beside them, nothing. */
   keptOf(tenantId: TenantId): readonly string[] {
     const { image } = this.harness
     const kept: string[] = []
@@ -184,7 +187,7 @@ export class World {
         this.#files(path, visit)
         continue
       }
-      visit(path, bytes)
+      if (path.endsWith('.log')) visit(path, bytes)
     }
   }
 

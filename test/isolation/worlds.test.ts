@@ -1,9 +1,6 @@
 import { expect, it } from 'vitest'
-import type { Facts } from './facts.ts'
+import { told } from './proof.ts'
 import { A, World } from './world.ts'
-
-/** What clients are told; the numbers of partitions are the engine's own. */
-const told = ({ partitionNumbers: _, ...facts }: Facts) => facts
 
 it('a tenant gets the same ids whether or not there is another one before it', () => {
   const [with_, without] = [new World({ hasA: true }), new World({ hasA: false })]
