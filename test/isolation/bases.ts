@@ -15,6 +15,8 @@ export interface ApiBase {
   readonly mechanism?: (request: BaseRequest) => string | null
   /** It leaves something behind: no other API is asked about in the same world. */
   readonly changes?: true
+  /** It makes topics, which are deleted after each request: what has another's name must not be there already. */
+  readonly makesTopics?: true
 }
 
 const timeoutMs = 5_000
@@ -85,7 +87,7 @@ export const bases: Readonly<Record<number, ApiBase>> = {
     ],
   },
   3: {
-    changes: true,
+    ...{ changes: true, makesTopics: true },
     requests: ({ own, shared }, version) => [
       ...[own, shared].map(({ name, topicId }) => ({
         topics: [{ name, topicId: version < 12 ? ZERO_ID : topicId }],
@@ -108,7 +110,7 @@ export const bases: Readonly<Record<number, ApiBase>> = {
   17: { mechanism: () => null, requests: () => [{ mechanism: 'PLAIN' }, { mechanism: 'OTHER' }] },
   18: { requests: () => [{ clientSoftwareName: 'griot', clientSoftwareVersion: '1.0' }] },
   19: {
-    changes: true,
+    ...{ changes: true, makesTopics: true },
     requests: ({ own, shared }) =>
       [true, false].map((validateOnly) => ({
         topics: [

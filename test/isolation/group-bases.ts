@@ -54,11 +54,14 @@ export const groupBases: Readonly<Record<number, ApiBase>> = {
   },
   11: {
     changes: true,
-    requests: (facts) =>
-      identities(facts, {
+    requests(facts) {
+      const common = {
         ...{ protocolType: 'consumer', sessionTimeoutMs: 30_000, rebalanceTimeoutMs: 1_000 },
         protocols: [{ name: 'range', metadata: subscriptionOf(facts.own.name) }],
-      }),
+      }
+      const asNew = { memberId: '', groupInstanceId: null }
+      return [...identities(facts, common), ...identities(facts, { ...common, ...asNew })]
+    },
   },
   12: { requests: (facts) => identities(facts, {}) },
   13: {

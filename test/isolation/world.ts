@@ -5,6 +5,7 @@ import { brokerPath } from '../../src/base/paths.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { imageEntries } from '../../src/image/snapshot.ts'
 import { saslHandshake } from '../../src/protocol/17-sasl-handshake.ts'
+import { deleteTopics } from '../../src/protocol/20-delete-topics.ts'
 import { saslAuthenticate } from '../../src/protocol/36-sasl-authenticate.ts'
 import type { Api } from '../../src/protocol/api.ts'
 import { HASH_BYTES, type SaslCrypto } from '../../src/tenant/sasl-crypto.ts'
@@ -117,6 +118,17 @@ export class Resident {
     client.connection.close()
     harness.run()
     return { kind: 'silent' }
+  }
+
+  /** Deletes topics that it has not had from the beginning. */
+  tidy(): void {
+    const { image } = this.#world.harness
+    const { own, shared, internal } = this.facts
+    const kept = [own, shared, internal].map(({ name }) => name)
+    const topicNames = Array.from(image.topics(this.spec.tenantId), ({ name }) => name).filter(
+      (name) => !kept.includes(name),
+    )
+    if (topicNames.length > 0) this.ask(deleteTopics, 5, { topicNames, timeoutMs: 1_000 })
   }
 
   #connect(node: number, host = this.spec.host): RawClient {
