@@ -8,7 +8,6 @@ import type { Clock } from '../base/clock.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId, CellId, TenantId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
-import type { Random } from '../base/random.ts'
 import { applyMetadata } from '../image/apply-metadata.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import { MetadataImage } from '../image/image.ts'
@@ -24,6 +23,7 @@ import { TimelineRegistry } from '../machine/timeline.ts'
 import { Announcements } from './announcements.ts'
 import { decodeEntry, encodeEntry } from './entry-codec.ts'
 import { ControllerMachine, type ControllerSettings } from './machine.ts'
+import type { IdSources } from './new-ids.ts'
 import { StartRefusedError } from './refused.ts'
 import { MetadataSnapshots, type SnapshotSettings } from './snapshots.ts'
 import { logTenantMade, logTenants } from './tenant-log.ts'
@@ -33,10 +33,9 @@ const REQUESTS_PER_TURN = 32
 /** Committed entries that one that follows, or has just been elected, applies in a turn. */
 const APPLIED_PER_TURN = 4_096
 
-export interface ControllerAgentOptions {
+export interface ControllerAgentOptions extends IdSources {
   readonly log: EntryLog
   readonly clock: Clock
-  readonly random: Random
   readonly logger: Logger
   readonly settings: ControllerSettings
   /** Sends to brokers first, then to fronts. */
@@ -99,7 +98,7 @@ export class ControllerAgent {
     this.#options = options
     this.#log = options.log
     this.#settings = options.settings
-    this.#machine = new ControllerMachine(this.#registry, options.settings, options.random)
+    this.#machine = new ControllerMachine(this.#registry, options.settings, options)
     this.#image = new MetadataImage(options.settings.brokerConfigs)
     const { snapshots, log } = options
     this.#snapshots =
@@ -240,7 +239,7 @@ export class ControllerAgent {
     this.#registry = new TimelineRegistry()
     // what is replayed first is in both views at once: there was nothing before
     this.#registry.commit(1)
-    this.#machine = new ControllerMachine(this.#registry, this.#settings, this.#options.random)
+    this.#machine = new ControllerMachine(this.#registry, this.#settings, this.#options)
     this.#image.clear()
   }
 

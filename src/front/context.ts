@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { BrokerId, CellId } from '../base/ids.ts'
+import type { BrokerId, CellId, TenantId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import type { TimerQueue } from '../base/timer-queue.ts'
@@ -99,7 +99,8 @@ export interface FrontServices {
   readonly records: RecordPool
   readonly timestampReads: TimestampReads
   readonly clock: Clock
-  readonly random: Random
+  /** What ids of a tenant are drawn from. */
+  readonly randomFor: (tenantId: TenantId) => Random
   readonly logger: Logger
   readonly timers: TimerQueue
   readonly deadlines: Deadlines

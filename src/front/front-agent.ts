@@ -63,9 +63,8 @@ export interface FrontAgentOptions {
   readonly arenaOf: (proxy: BrokerProxy) => SharedArrayBuffer | null
   readonly control: ControlPort
   readonly clock: Clock
-  readonly random: Random
   readonly crypto: SaslCrypto
-  /** Ids that clients see are drawn per tenant. */
+  /** Ids that clients see are drawn per tenant, each from a stream of its own or from one that nobody can follow. */
   readonly randomFor: (tenantId: TenantId) => Random
   readonly logger: Logger
   readonly files: SegmentFiles
@@ -406,7 +405,7 @@ function makeServices(
   limits: ConnectionLimits,
   afterCallback: () => void,
 ): FrontServices {
-  const { image, clock, random, logger, settings, records, arenaOf } = options
+  const { image, clock, randomFor, logger, settings, records, arenaOf } = options
   const segmentLimits = options.segmentLimits ?? defaultSegmentReaderLimits
   const segments = new SegmentReader(options.files, segmentLimits)
   const fileBuffers = new BufferPool(options.fileReadBytes)
@@ -436,7 +435,7 @@ function makeServices(
     replyGate,
     fetches: new ParkedFetches(),
     heldLooks: new HeldLooks(),
-    fetchSessions: new FetchSessions(settings.fetchSessionsMax, options.randomFor),
+    fetchSessions: new FetchSessions(settings.fetchSessionsMax, randomFor),
     produces: new PendingProduces(),
     producerIds: new ProducerIds(controller),
     sessions,
@@ -455,7 +454,7 @@ function makeServices(
     records,
     timestampReads: new TimestampReads(),
     clock,
-    random,
+    randomFor,
     logger,
     timers,
     deadlines: new Deadlines(),

@@ -1,6 +1,5 @@
 /** The Kafka front: the front agent, its listener and the pool, on an event loop; the main thread of `griot start`, else a worker. */
 import { asBrokerId, type BrokerId, type TenantId } from '../base/ids.ts'
-import { SeededRandom } from '../base/random.ts'
 import { RingBrokerProxy } from '../cell/ring-broker-proxy.ts'
 import { NodeSegmentFiles } from '../cell/segment-files.ts'
 import { defaultSegmentReaderLimits } from '../cell/segment-reader.ts'
@@ -141,10 +140,9 @@ class KafkaFrontThread implements Agent {
       arenaOf: ({ brokerId }) => wiring.arenas[brokerId - 1] ?? null,
       control: this.#watchedControl(),
       clock: this.#context.clock,
-      random,
       crypto: nodeSaslCrypto,
-      // one stream per asker: what one tenant draws tells nothing of another's
-      randomFor: () => new SeededRandom(random.uint32()),
+      // the system's: what one tenant draws tells nothing of another's
+      randomFor: () => random,
       logger: threadLogger(data, this.#control),
       files: new NodeSegmentFiles(),
       segmentLimits: defaultSegmentReaderLimits,

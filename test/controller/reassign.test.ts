@@ -36,7 +36,7 @@ function expectSameAnew(image: MetadataImage): void {
 function world() {
   const registry = new TimelineRegistry()
   const settings = { cells: 1, brokersPerCell: 6, defaultPartitions: 1, isReplicated: true }
-  const machine = new ControllerMachine(registry, settings, new SeededRandom(42))
+  const machine = new ControllerMachine(registry, settings, { random: new SeededRandom(42) })
   const image = new MetadataImage()
   const append = (entries: readonly MetadataEntry[]) => {
     for (const entry of entries) {
