@@ -2,8 +2,8 @@
 import {
   advertisedOf,
   formatAdvertised,
+  listenerRisks,
   type OpenListener,
-  openToOthers,
 } from '../server/listeners.ts'
 import type { EngineSettings } from '../server/options.ts'
 import {
@@ -33,7 +33,7 @@ export function firstScreen(screen: Screen): string {
   const bootstrap = brokers[0]!
   const lines: readonly (readonly [string, string])[] = [
     ...listenerLines(screen),
-    ...warningLines(screen.listeners),
+    ...warningLines(screen),
     ...(settings.chaos ? [['Chaos', CHAOS] as const] : []),
     ...httpLines(screen),
     ['Data', screen.dataDir],
@@ -54,14 +54,8 @@ export function firstScreen(screen: Screen): string {
 
 const CHAOS = 'brokers can be made to fail: griot chaos'
 
-function warningLines(listeners: readonly OpenListener[]): [string, string][] {
-  const open = openToOthers(listeners)
-  if (open.length === 0) return []
-  const where = open.join(', ')
-  return [
-    ['Warning', `whoever reaches ${where} reads and writes everything: no authentication yet`],
-  ]
-}
+const warningLines = ({ settings, listeners }: Screen): [string, string][] =>
+  listenerRisks(settings, listeners).map(({ risk, where }) => ['Warning', `at ${where} ${risk}`])
 
 /** As programs on this machine reach it, and whether others do as well at any address of it. */
 const reached = (url: string | null, listen: HostPort | null): string =>

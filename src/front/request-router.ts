@@ -157,9 +157,11 @@ export class RequestRouter implements RequestSink {
     }
     if (BEFORE_LOGIN.has(api.key)) return null
     if (state.phase === 'sasl') return `it asked for ${api.name} before it had authenticated`
-    const { allowsAnonymous, tenantId } = connection.listener
-    if (!allowsAnonymous)
-      return `it asked for ${api.name} without authenticating: this listener wants SASL`
+    const { allowsAnonymous, allowsSasl, tenantId } = connection.listener
+    if (!allowsAnonymous) {
+      const todo = allowsSasl ? 'log in by SASL' : 'listen with TLS, and log in'
+      return `it asked for ${api.name} without logging in, and anonymous access is off here: ${todo}, or set --kafka-anonymous on`
+    }
     const session = services.sessions.anonymous(tenantId)
     if (typeof session === 'string') return session
     const refusal = services.tenantConnections.join(connection, session.tenantId)

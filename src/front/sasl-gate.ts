@@ -61,6 +61,13 @@ export class SaslGate {
       context.reply({ errorCode: ErrorCode.ILLEGAL_SASL_STATE, mechanisms: [] })
       return
     }
+    if (!slot.connection.listener.allowsSasl) {
+      // before a password is sent; SCRAM sends none, but its login can be taken over and guessed at as well
+      slot.connection.logRefused('login refused', { mechanism, reason: IN_THE_CLEAR })
+      context.reply({ errorCode: ErrorCode.UNSUPPORTED_SASL_MECHANISM, mechanisms: [] })
+      slot.connection.finish()
+      return
+    }
     const mechanisms = [...SASL_MECHANISMS]
     if (!(mechanisms as string[]).includes(mechanism)) {
       context.reply({ errorCode: ErrorCode.UNSUPPORTED_SASL_MECHANISM, mechanisms })
@@ -229,6 +236,9 @@ export class SaslGate {
     return null
   }
 }
+
+const IN_THE_CLEAR =
+  'without TLS others could read it on its way here: listen with TLS, or take the risk with --kafka-allow-plaintext-sasl'
 
 /** `connections.max.reauth.ms`; 0: a login holds as long as its connection. */
 const lifetimeOf = ({ settings }: FrontServices): number =>

@@ -106,6 +106,7 @@ export class KafkaListener {
         nodeId: index + 1,
         tenantId: options.tenantId,
         allowsAnonymous: options.allowsAnonymous,
+        allowsSasl: options.allowsSasl,
         get advertisedHost() {
           return addresses.host
         },

@@ -6,9 +6,11 @@ export interface Audience {
   readonly tenantId: TenantId | null
   /** Clients need not authenticate. */
   readonly allowsAnonymous: boolean
+  /** Clients may log in: nobody between them and here can read what they send, or the operator takes that risk. */
+  readonly allowsSasl: boolean
 }
 
-export const EVERYBODY: Audience = { tenantId: null, allowsAnonymous: true }
+export const EVERYBODY: Audience = { tenantId: null, allowsAnonymous: true, allowsSasl: true }
 
 /** Where a connection came in, as far as answers depend on it. */
 export interface ListenerInfo extends Audience {

@@ -19,6 +19,10 @@ export interface GriotOptions {
   readonly kafkaListen?: string | readonly string[]
   /** `HOST` or `HOST:PORT` that clients are told. Default: the address that they connected to. */
   readonly kafkaAdvertise?: string
+  /** Whether clients that do not authenticate are let in, as the tenant default. Default `auto`: where a listener's address is loopback. */
+  readonly kafkaAnonymous?: 'auto' | 'on' | 'off' | boolean
+  /** Clients may log in without TLS beyond loopback, where others may read what they send. Default false. */
+  readonly kafkaAllowPlaintextSasl?: boolean
   /** `HOST:PORT` of health and metrics. Default: no HTTP. */
   readonly httpListen?: string
   /** `HOST:PORT` of their own for health and metrics. Default: with `httpListen`. */

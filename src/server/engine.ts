@@ -24,7 +24,7 @@ import { EngineState } from './engine-state.ts'
 import { EngineTenants } from './engine-tenants.ts'
 import { hostWallMs } from './host-time.ts'
 import { HungBrokers } from './hung-brokers.ts'
-import { type OpenListener, probeListeners, warnOfOpenListeners } from './listeners.ts'
+import { type OpenListener, probeListeners, warnOfListeners } from './listeners.ts'
 import { liveSettings } from './live-settings.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
 import { operatorToken } from './operator-token.ts'
@@ -269,7 +269,7 @@ export class Engine {
     this.httpUrl = urlOf(settings.httpListen, http.httpPort)
     this.adminUrl = urlOf(settings.adminListen, http.adminPort) ?? this.httpUrl
     this.#tellWhere()
-    warnOfOpenListeners(this.listeners, this.#options.logger)
+    warnOfListeners(settings, this.listeners, this.#options.logger)
     this.#isUp = true
     this.#state.setPhase('serving')
     this.#trace('ready')

@@ -17,7 +17,6 @@ import {
 } from '../link/ports.ts'
 import { defaultLimits } from '../net/connection-set.ts'
 import { KafkaListener } from '../net/kafka-listener.ts'
-import { EVERYBODY } from '../net/listener-info.ts'
 import { CounterWriter } from '../shared/counter-table.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
@@ -30,7 +29,7 @@ import { collectGarbage } from './collect-garbage.ts'
 import { defaultTenantRow, THREAD_ROW } from './counter-rows.ts'
 import type { Agent } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
-import { advertisedOf } from './listeners.ts'
+import { accessOf, advertisedOf } from './listeners.ts'
 import { LoopSampler } from './loop-sampler.ts'
 import { nodeSaslCrypto } from './node-sasl-crypto.ts'
 import { connectionsMaxOf, openFilesLimit } from './open-files-limit.ts'
@@ -91,7 +90,7 @@ class KafkaFrontThread implements Agent {
     const of = (_tenantId: TenantId, brokerId: number) => writer.row(defaultTenantRow(brokerId))
     this.#agent = this.#createAgent(data, { own, of })
     this.#tenants = new TenantListeners({
-      ...{ agent: this.#agent, image: this.#image, brokers: data.settings.brokers },
+      ...{ agent: this.#agent, image: this.#image, settings: data.settings },
       answer: (correlation, answer) =>
         this.#control.post(SERVER_PEER, { kind: 'operator-answer', correlation, ...answer }),
       kick: () => this.#driver.kick(),
@@ -256,21 +255,22 @@ class KafkaFrontThread implements Agent {
   /** Opens all listeners or none, in the order of `--kafka-listen`. */
   async #listen(settings: EngineSettings): Promise<KafkaListener[]> {
     const advertised = advertisedOf(settings)
-    const wanted = settings.kafkaListen.map(({ host, port }, index) => ({ host, port, index }))
+    const wanted = settings.kafkaListen.map((listen, index) => ({ ...listen, index }))
     // ports that were asked for come first: no free one that the system picks may be among them
     wanted.sort((a, b) => Number(a.port === 0) - Number(b.port === 0))
     const listeners: KafkaListener[] = []
     try {
-      for (const { host, port, index } of wanted) {
+      for (const { index, ...listen } of wanted) {
         listeners[index] = await KafkaListener.listen(
           {
             optionName: '--kafka-listen',
-            host,
-            port,
+            host: listen.host,
+            port: listen.port,
             nodes: settings.brokers,
             advertisedHost: advertised[index]?.host ?? null,
             advertisedPort: advertised[index]?.port ?? null,
-            ...EVERYBODY,
+            tenantId: null,
+            ...accessOf(listen, settings),
           },
           this.#agent.connections,
         )

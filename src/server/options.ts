@@ -34,6 +34,10 @@ export interface EngineSettings {
   readonly kafkaListen: readonly KafkaListen[]
   /** Of the listener that names none itself; null: clients are told the local address that their connection came in on. */
   readonly kafkaAdvertise: Advertised | null
+  /** Of listeners that do not say; `auto`: on where they are bound to loopback. */
+  readonly kafkaAnonymous: (typeof ANONYMOUS_MODES)[number]
+  /** Clients may log in without TLS beyond loopback. */
+  readonly kafkaAllowPlaintextSasl: boolean
   readonly httpListen: HostPort | null
   /** null: with `httpListen`. */
   readonly adminListen: HostPort | null
@@ -80,6 +84,8 @@ export interface OptionSpec<Key extends keyof EngineSettings = keyof EngineSetti
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 
+export const ANONYMOUS_MODES = ['auto', 'on', 'off'] as const
+
 export const BROKERS_MAX = 16
 const ALLOWED_HOSTS_MAX = 64
 export const MEMORY_BYTES_MIN = 16 * 2 ** 20
@@ -105,10 +111,11 @@ export const OPTIONS: readonly OptionSpec[] = [
   option({
     key: 'kafkaListen',
     name: 'kafka-listen',
-    placeholder: 'HOST:PORT[=HOST[:PORT]]',
+    placeholder: 'HOST:PORT[=HOST[:PORT]][,PROPERTY…]',
     help:
       'address for Kafka clients; N brokers take N consecutive ports, port 0 takes N free ones; after = what clients ' +
-      'are told to connect to; given more than once, or joined by commas, for several listeners',
+      'are told to connect to; after a comma what holds for this one alone (anonymous=on, anonymous=off); given more than once, or ' +
+      'joined by commas, for several listeners',
     shown: '127.0.0.1:9092',
     isList: true,
     // what clients are told, not where they come in
@@ -126,6 +133,29 @@ export const OPTIONS: readonly OptionSpec[] = [
     isLive: (before, after) => areBoundAlike(before.kafkaListen, after.kafkaListen),
     fallback: () => null,
     parse: parseAdvertised,
+  }),
+  option({
+    key: 'kafkaAnonymous',
+    name: 'kafka-anonymous',
+    placeholder: 'MODE',
+    help:
+      "whether Kafka clients that do not authenticate are let in, as the tenant default: on, off, or auto: where a listener's address is " +
+      'loopback; anonymous=on or anonymous=off behind an address of --kafka-listen wins',
+    shown: 'auto',
+    fallback: () => 'auto',
+    parse: (value) => parseOneOf(plainSwitch(value), ANONYMOUS_MODES),
+  }),
+  option({
+    key: 'kafkaAllowPlaintextSasl',
+    name: 'kafka-allow-plaintext-sasl',
+    placeholder: 'BOOL',
+    help:
+      'Kafka clients may log in without TLS beyond loopback: whoever is on the way between reads passwords (of SCRAM what guesses can be ' +
+      'tried on) and all records, and can write as that client',
+    shown: 'false',
+    isSwitch: true,
+    fallback: () => false,
+    parse: parseSwitch,
   }),
   option({
     key: 'httpListen',
@@ -300,6 +330,10 @@ export function defaultMemoryBytes(): number {
   const quarter = Math.floor(machineMemoryBytes() / 4)
   return Math.max(MEMORY_BYTES_MIN, Math.min(DEFAULT_MEMORY_BYTES_MAX, quarter))
 }
+
+/** YAML reads `on` and `off` as it likes. */
+const plainSwitch = (value: unknown): unknown =>
+  typeof value === 'boolean' ? (value ? 'on' : 'off') : value
 
 function parseCells(value: unknown): number {
   if (parseCount(value, 1, 1_000) !== 1) {

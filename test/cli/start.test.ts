@@ -99,7 +99,7 @@ describe('griot start', () => {
       '            clients are told kafka.example:PORT to LAST',
       '            [::1]:PORT, [::1]:PORT (brokers 1 to 2)',
       '            clients are told [fd00::1]:29092 to LAST',
-      '  Warning   whoever reaches 0.0.0.0:PORT reads and writes everything: no authentication yet',
+      '  Warning   at 0.0.0.0:PORT no client gets in: logins want TLS, or --kafka-allow-plaintext-sasl; anonymous access wants --kafka-anonymous on',
       '  HTTP      http://127.0.0.1:PORT (/health/live)',
       '  Admin     http://127.0.0.1:PORT and every other address of this machine (/health, /metrics with the operator token)',
     ])
@@ -110,7 +110,7 @@ describe('griot start', () => {
     const warned = ended.stderr.split('\n').filter((line) => line.includes('"level":"warn"'))
     expect(warned.map((line) => JSON.parse(line))).toMatchObject([
       {
-        message: expect.stringContaining('no authentication yet'),
+        message: expect.stringContaining('beyond loopback: no client gets in'),
         kafkaListen: expect.stringMatching(/^0\.0\.0\.0:\d+$/),
       },
     ])

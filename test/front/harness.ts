@@ -153,7 +153,7 @@ export class Harness {
       nodeId: 1,
       advertisedHost: null,
       advertisedPorts: Array.from({ length: count }, (_, i) => 9092 + i),
-      ...{ tenantId: null, allowsAnonymous: true },
+      ...{ tenantId: null, allowsAnonymous: true, allowsSasl: true },
     }
     this.run()
   }

@@ -92,9 +92,34 @@ describe('a connection', () => {
     here.world.run()
     expect(client.closed).toBe(true)
     expect(here.reasons()).toEqual([
-      'it asked for Metadata without authenticating: this listener wants SASL',
+      'it asked for Metadata without logging in, and anonymous access is off here: log in by SASL, or set --kafka-anonymous on',
     ])
     expect(login(here.world, here.world.connect(), here.key)).toMatchObject({ errorCode: 0 })
+  })
+
+  it('may not send a password where others could read it', () => {
+    const here = open()
+    const { world, key } = here
+    for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']) {
+      const client = here.at({ allowsAnonymous: false, allowsSasl: false })
+      const asked = client.send(saslHandshake, 1, { mechanism })
+      world.run()
+      expect(client.answer(saslHandshake, asked)).toEqual({
+        errorCode: UNSUPPORTED_SASL_MECHANISM,
+        mechanisms: [],
+      })
+      expect(client.closed).toBe(true)
+      expect(here.reasons().pop()).toBe(
+        'without TLS others could read it on its way here: listen with TLS, or take the risk with --kafka-allow-plaintext-sasl',
+      )
+    }
+    const client = world.connect()
+    client.send(metadata, 9, { topics: null })
+    world.run()
+    expect(here.reasons().pop()).toMatch(
+      /: listen with TLS, and log in, or set --kafka-anonymous on$/,
+    )
+    expect(login(world, here.at({ allowsSasl: true }), key)).toMatchObject({ errorCode: 0 })
   })
 
   it.each([
