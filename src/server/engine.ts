@@ -102,6 +102,7 @@ export class Engine {
   readonly chaos: EngineChaos
   readonly tenants = new EngineTenants({
     tell: (message) => this.#tell('front-0', message),
+    hold: (isHeld) => this.#threads.get('front-0')?.keepAlive(isHeld || this.#isKeptAlive),
     host: () => localHostOf(this.listeners[0]!.host),
   })
   readonly #options: EngineOptions
