@@ -29,7 +29,7 @@ import { imageHash } from './snapshot.ts'
 import type { ApiKeyView } from './tenant-access.ts'
 import { fixedTopicConfigs, type TopicConfigs } from './tenant-configs.ts'
 import { DEFAULT_TENANT_NAME } from './tenant-name.ts'
-import { TenantRows } from './tenant-rows.ts'
+import { isTenantEntry, type TenantEntry, TenantRows } from './tenant-rows.ts'
 import { type ToldLeader, ToldLeaders } from './told-leaders.ts'
 import type { ConfigValues } from './topic-config.ts'
 import { TopicRows } from './topic-rows.ts'
@@ -293,6 +293,12 @@ export class MetadataImage implements MetadataView {
 
   /** Applies the entry at `offset` and moves past it; throws {@link InvariantError} on what cannot follow. */
   apply(entry: MetadataEntry): void {
+    if (isTenantEntry(entry)) this.#tenants.change(entry)
+    else this.#apply(entry)
+    this.#offset++
+  }
+
+  #apply(entry: Exclude<MetadataEntry, TenantEntry>): void {
     switch (entry.kind) {
       case 'cluster-formed':
         this.#formCluster(entry)
@@ -300,15 +306,6 @@ export class MetadataImage implements MetadataView {
       case 'tenant-created':
         invariant(this.clusterId !== '', 'the cluster is formed before its first tenant')
         this.#tenants.add(entry, this.#configs)
-        break
-      case 'tenant-settings':
-      case 'tenant-deleted':
-      case 'api-key':
-      case 'api-key-revoked':
-      case 'user-secrets':
-      case 'acls-added':
-      case 'acls-removed':
-        this.#tenants.change(entry)
         break
       case 'topic-created':
         this.#createTopic(entry)
@@ -350,7 +347,6 @@ export class MetadataImage implements MetadataView {
         entry satisfies never
         throw new InvariantError(`an entry of unknown kind ${(entry as MetadataEntry).kind}`)
     }
-    this.#offset++
   }
 
   /** Back to nothing, before a snapshot. */
