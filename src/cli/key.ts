@@ -3,11 +3,20 @@ import type { Command } from 'commander'
 import { readEndpoints } from '../server/endpoints.ts'
 import { type EngineOptions, runOnEngine, withEngine } from './engine-command.ts'
 import { DEFAULT_DATA_DIR } from './engine-url.ts'
+import { UsageError } from './failure.ts'
 import { type ApiKey, askApi, listAll, tenantPath } from './operator-api.ts'
 import { renderList, renderTable } from './table.ts'
 
 interface CreateOptions extends EngineOptions {
   readonly user?: string
+  readonly properties?: string
+}
+
+type Client = 'java' | 'librdkafka'
+
+const clientOf = (name: string): Client => {
+  if (name === 'java' || name === 'librdkafka') return name
+  throw new UsageError(`--properties: '${name}' is refused, it wants java or librdkafka`)
 }
 
 type MadeKey = ApiKey & { readonly secret: string }
@@ -21,6 +30,10 @@ export function addKeyCommands(key: Command): void {
     )
   withEngine(key.command('create <TENANT>').description('make a key; its secret is shown once'))
     .option('--user <NAME>', 'the principal is User:NAME (default: admin)')
+    .option(
+      '--properties <CLIENT>',
+      'print a file of client properties and nothing else: java, or librdkafka (kcat -F)',
+    )
     .action((tenant: string, options: CreateOptions) => createKey(tenant, options))
   withEngine(
     key.command('list <TENANT>').alias('ls').description('list keys, without their secrets'),
@@ -34,10 +47,12 @@ export function addKeyCommands(key: Command): void {
 }
 
 const KEYS = '/keys'
+const PLAIN_LOGIN = 'org.apache.kafka.common.security.plain.PlainLoginModule'
 
 async function createKey(tenant: string, options: CreateOptions): Promise<void> {
   await runOnEngine(options, async (json) => {
     const { user } = options
+    const client = options.properties === undefined ? null : clientOf(options.properties)
     const next = {
       409: `\`griot key revoke ${tenant} KEY\` and \`griot tenant set ${tenant} --limit keys=MAX\` make room`,
       503: `\`griot key list ${tenant}\` shows whether it was made: revoke it then, its secret is lost`,
@@ -45,7 +60,8 @@ async function createKey(tenant: string, options: CreateOptions): Promise<void> 
     const body = user === undefined ? {} : { user }
     const made = await askApi<MadeKey>(options, ['POST', tenantPath(tenant, KEYS), body], next)
     const { key, secret } = made
-    if (json) console.log(JSON.stringify({ key, secret, user: made.user }))
+    if (client !== null) process.stdout.write(propertiesOf(client, made, bootstrapOf(options)))
+    else if (json) console.log(JSON.stringify({ key, secret, user: made.user }))
     else process.stdout.write(textOf(tenant, made, bootstrapOf(options)))
   })
 }
@@ -56,18 +72,30 @@ function textOf(tenant: string, { key, secret, user }: MadeKey, bootstrap: strin
     ['SECRET', secret],
     ['USER', user],
   ])
-  const jaas = 'org.apache.kafka.common.security.plain.PlainLoginModule required'
   return `${list}
 The secret is shown this once, and nobody can tell it again: keep it now.
 \`griot key revoke ${tenant} ${key}\` ends it.
 
-# properties of Kafka clients
-bootstrap.servers=${bootstrap}
+# properties of Java's clients (--properties java > FILE)
+${propertiesOf('java', { key, secret }, bootstrap)}
+kcat -L -b ${bootstrap} -X security.protocol=SASL_PLAINTEXT -X sasl.mechanisms=PLAIN -X sasl.username=${key} -X sasl.password=${secret}
+`
+}
+
+/** A file that the client reads. */
+function propertiesOf(
+  client: Client,
+  { key, secret }: Pick<MadeKey, 'key' | 'secret'>,
+  bootstrap: string,
+): string {
+  const login =
+    client === 'java'
+      ? `sasl.jaas.config=${PLAIN_LOGIN} required username="${key}" password="${secret}";`
+      : `sasl.username=${key}\nsasl.password=${secret}`
+  return `bootstrap.servers=${bootstrap}
 security.protocol=SASL_PLAINTEXT
 sasl.mechanism=PLAIN
-sasl.jaas.config=${jaas} username="${key}" password="${secret}";
-
-kcat -L -b ${bootstrap} -X security.protocol=SASL_PLAINTEXT -X sasl.mechanisms=PLAIN -X sasl.username=${key} -X sasl.password=${secret}
+${login}
 `
 }
 
