@@ -196,8 +196,9 @@ describe('griot key', () => {
   }, 30_000)
 
   test('prints them as a file that clients read, and nothing else', async () => {
-    const { key: id } = await jsonOf(key('create', 'emca', '--json'))
-    const librdkafka = await key('create', 'emca', '--properties', 'librdkafka')
+    await tenant('create', 'files')
+    const { key: id } = await jsonOf(key('create', 'files', '--json'))
+    const librdkafka = await key('create', 'files', '--properties', 'librdkafka')
     const bootstrap = `bootstrap.servers=${brokers[0]}\nsecurity.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n`
     const login = /^sasl\.username=(\w{16})\nsasl\.password=(griot_[\w-]+)\n$/
     expect(librdkafka.stdout.startsWith(bootstrap)).toBe(true)
@@ -205,15 +206,15 @@ describe('griot key', () => {
     const admin = client(username!, password!).admin()
     await admin.connect()
     await admin.disconnect()
-    const java = await key('create', 'emca', '--properties', 'java')
+    const java = await key('create', 'files', '--properties', 'java')
     expect(java.stdout.split('\n').map((line) => line.split('=')[0])).toEqual([
       ...['bootstrap.servers', 'security.protocol', 'sasl.mechanism', 'sasl.jaas.config', ''],
     ])
-    const wrong = await key('create', 'emca', '--properties', 'go')
+    const wrong = await key('create', 'files', '--properties', 'go')
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("'go' is refused")])
-    const listed: { key: string }[] = await jsonOf(key('list', 'emca', '--json'))
+    const listed: { key: string }[] = await jsonOf(key('list', 'files', '--json'))
     expect(listed).toHaveLength(3)
-    for (const one of listed) await key('revoke', 'emca', one.key)
+    for (const one of listed) await key('revoke', 'files', one.key)
     expect(listed.map((one) => one.key)).toContain(id)
   }, 30_000)
 
