@@ -6,6 +6,7 @@ import {
   type DescribeLogDirsResponseInput,
   describeLogDirs,
 } from '../protocol/35-describe-log-dirs.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
 import { within } from './within.ts'
 
@@ -24,6 +25,8 @@ interface Found {
   readonly number: PartitionNumber
 }
 
+const { acls } = requiredAcls.describeLogDirs
+
 /** Partitions asked about at a time: each may take a look at the disk, on the broker's thread. */
 const PARTITIONS_PER_QUESTION = 32
 
@@ -38,6 +41,11 @@ export const describeLogDirsHandler = handler({
   api: describeLogDirs,
   scopes: ['topicName'],
   handle(request, context) {
+    if (!context.may(acls.cluster)) {
+      const errorCode = ErrorCode.CLUSTER_AUTHORIZATION_FAILED
+      context.reply({ throttleTimeMs: 0, errorCode, results: [] })
+      return
+    }
     const nodeId = context.connection.listener.nodeId as BrokerId
     const broker = context.services.dispatcher.proxy(context.cellId, nodeId)
     const found = partitionsHere(request, nodeId, context)

@@ -3,12 +3,16 @@ import type { BrokerId, PartitionIndex, PartitionNumber } from '../base/ids.ts'
 import type { BrokerProxy } from '../cell/broker-proxy.ts'
 import type { TopicView } from '../image/view.ts'
 import { type ElectLeadersRequest, electLeaders } from '../protocol/43-elect-leaders.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
 import { Deadline } from './deadlines.ts'
+import { CLUSTER_DENIED } from './denials.ts'
 import type { MoveWaiter } from './leader-moves.ts'
 import { refuseExcess } from './limits.ts'
 
 type Context = RequestContext<typeof electLeaders>
+const { acls } = requiredAcls.electLeaders
+
 type Named = NonNullable<ElectLeadersRequest['topicPartitions']>
 
 const ElectionType = { PREFERRED: 0, UNCLEAN: 1 } as const
@@ -48,20 +52,27 @@ export const electLeadersHandler = handler({
   handle(request, context) {
     const { electionType } = request
     const excess = excessOf(request)
-    if (excess !== null) {
-      // told once: a request names in four bytes what takes a row of the answer
-      const [first] = request.topicPartitions!
-      const named = [{ topic: first!.topic, partitions: first!.partitions.slice(0, 1) }]
-      refuse(named, context, ErrorCode.POLICY_VIOLATION, excess)
+    const named = request.topicPartitions ?? []
+    // told once: a request names in four bytes what takes a row of the answer
+    const told = excess === null ? named : firstOf(named)
+    if (!context.may(acls.cluster)) {
+      refuse(told, context, ErrorCode.CLUSTER_AUTHORIZATION_FAILED, CLUSTER_DENIED)
       return
     }
-    const named = request.topicPartitions ?? []
+    if (excess !== null) {
+      refuse(told, context, ErrorCode.POLICY_VIOLATION, excess)
+      return
+    }
     if (electionType !== ElectionType.PREFERRED && electionType !== ElectionType.UNCLEAN) {
       refuse(named, context, ErrorCode.INVALID_REQUEST, `Unknown election type ${electionType}`)
     } else if (request.timeoutMs <= 0) refuse(named, context, ErrorCode.REQUEST_TIMED_OUT, null)
     else new Election(request, context).start()
   },
 })
+
+const firstOf = ([first]: Named): Named => [
+  { topic: first!.topic, partitions: first!.partitions.slice(0, 1) },
+]
 
 /** Nothing is done, for anything that is asked. */
 function refuse(

@@ -5,10 +5,14 @@ import {
   type AlterPartitionReassignmentsResponseInput,
   alterPartitionReassignments,
 } from '../protocol/45-alter-partition-reassignments.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
+import { CLUSTER_DENIED } from './denials.ts'
 import { refuseExcess } from './limits.ts'
 
 type Responses = AlterPartitionReassignmentsResponseInput['responses']
+const { acls } = requiredAcls.alterPartitionReassignments
+
 type Altered = Extract<ControllerResponse, { kind: 'alter-reassignments' }>
 
 /** Begins and undoes moves of replicas; answered once the controller has noted what is to be, long before it is. */
@@ -29,15 +33,21 @@ export const alterPartitionReassignmentsHandler = handler({
         ...{ throttleTimeMs: 0, errorCode, errorMessage, responses },
         ...(context.version >= 1 ? { allowReplicationFactorChange } : {}),
       })
+    const excess = refuseExcess(
+      'topics',
+      topics.map(({ partitions }) => ({ assignments: partitions })),
+    )
+    if (!context.may(acls.cluster)) {
+      const error = ErrorCode.CLUSTER_AUTHORIZATION_FAILED
+      const told = excess === null ? refuseEach(topics, error, CLUSTER_DENIED) : []
+      reply(error, CLUSTER_DENIED, told)
+      return
+    }
     if (topics.length === 0) {
       // Kafka's text where nobody has set one
       reply(ErrorCode.NONE, '', [])
       return
     }
-    const excess = refuseExcess(
-      'topics',
-      topics.map(({ partitions }) => ({ assignments: partitions })),
-    )
     if (excess !== null) {
       reply(ErrorCode.POLICY_VIOLATION, excess, [])
       return
@@ -45,11 +55,7 @@ export const alterPartitionReassignmentsHandler = handler({
     if (request.timeoutMs <= 0) {
       // nothing is begun
       const error = ErrorCode.REQUEST_TIMED_OUT
-      const refused = topics.map(({ name, partitions }) => ({
-        name,
-        partitions: partitions.map(({ index }) => ({ index, error, message: null })),
-      }))
-      reply(error, null, responsesOf(refused))
+      reply(error, null, refuseEach(topics, error, null))
       return
     }
     const command = { kind: 'alter-reassignments', allowReplicationFactorChange, topics } as const
@@ -73,6 +79,21 @@ function leftOf(
   const number = topic.numberOf(index as PartitionIndex)
   return image.isLost(number) ? image.isrOf(number) : null
 }
+
+const refuseEach = (
+  topics: readonly {
+    readonly name: string
+    readonly partitions: readonly { readonly index: number }[]
+  }[],
+  error: number,
+  message: string | null,
+): Responses =>
+  responsesOf(
+    topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ index }) => ({ index, error, message })),
+    })),
+  )
 
 const responsesOf = (topics: Altered['topics']): Responses =>
   topics.map(({ name, partitions }) => ({

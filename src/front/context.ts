@@ -22,6 +22,10 @@ import type { Api, RequestOf, ResponseInputOf } from '../protocol/api.ts'
 import { encodeResponse } from '../protocol/codec.ts'
 import type { Entity } from '../protocol/entity.ts'
 import type { EncodedFrame } from '../protocol/frame-writer.ts'
+import type { Authorizers } from '../tenant/authorizers.ts'
+import { ClientRights } from '../tenant/client-rights.ts'
+import type { RequiredAcl } from '../tenant/required-acls.ts'
+import type { SaslCrypto } from '../tenant/sasl-crypto.ts'
 import type { Session, Sessions } from '../tenant/session.ts'
 import type { PinLedger } from './budget.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -93,6 +97,8 @@ export interface FrontServices {
   readonly produces: PendingProduces
   readonly producerIds: ProducerIds
   readonly sessions: Sessions
+  readonly authorizers: Authorizers
+  readonly crypto: SaslCrypto
   readonly sasl: SaslGate
   readonly tenantConnections: TenantConnections
   readonly internalTopics: InternalTopics
@@ -127,6 +133,8 @@ export interface ConnectionState {
   phase: 'new' | 'sasl' | 'known'
   /** An authentication that is under way. */
   sasl: SaslProgress | null
+  /** Of the session; null until it is asked for. */
+  rights: ClientRights | null
   /** Of the session's tenant. */
   counts: TenantCounts
   /** Requests that must be told when the connection goes, or waits for nothing more. */
@@ -179,6 +187,18 @@ export class RequestContext<A extends Api = Api> {
 
   get session(): Session {
     return this.state.session
+  }
+
+  /** What the client may do. */
+  get rights(): ClientRights {
+    const { state, services, connection } = this
+    state.rights ??= new ClientRights(services.authorizers, state.session, connection.remoteAddress)
+    return state.rights
+  }
+
+  /** Whether the client has the right `required` on `name`; without a name, on the cluster. */
+  may(required: RequiredAcl, name?: string): boolean {
+    return this.rights.may(required, name)
   }
 
   /** The cell that the session's tenant lives in. */

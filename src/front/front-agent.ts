@@ -27,6 +27,7 @@ import type { KafkaListener } from '../net/kafka-listener.ts'
 import { RateLimitedLog } from '../net/rate-limited-log.ts'
 import { ReplyBudget } from '../net/reply-budget.ts'
 import { type Admission, admitAll } from '../tenant/admission.ts'
+import { Authorizers } from '../tenant/authorizers.ts'
 import { LoginDelays } from '../tenant/login-delays.ts'
 import { LoginQueue } from '../tenant/login-queue.ts'
 import { MadeUpCredentials } from '../tenant/made-up-credentials.ts'
@@ -343,7 +344,7 @@ export class FrontAgent {
   }
 
   #onMetadata(from: PeerName, message: MetadataMessage): void {
-    const { controller, tenantConnections } = this.services
+    const { controller, tenantConnections, authorizers } = this.services
     const { image } = this.#options
     let isWhole = false
     const isNews = applyMetadata(image, message, () => {
@@ -352,8 +353,13 @@ export class FrontAgent {
     // what comes from one that leads no more is ignored
     if (!isNews) return
     controller.onController(from, message.epoch)
-    if (isWhole) tenantConnections.onWholeImage()
-    else if (!image.isBegunAnew) tenantConnections.onEntries(message.entries)
+    if (isWhole) {
+      authorizers.onWholeImage()
+      tenantConnections.onWholeImage()
+    } else if (!image.isBegunAnew) {
+      authorizers.onEntries(message.entries)
+      tenantConnections.onEntries(message.entries)
+    }
   }
 
   #onLeaders({ cellId, leaders }: LeadersMessage): void {
@@ -369,6 +375,7 @@ export class FrontAgent {
     this.services.timers.schedule(nowMs + SWEEP_MS, (firedAtMs) => {
       this.services.readAheads.dropAll()
       this.services.tails.sweep(firedAtMs - 2 * SWEEP_MS)
+      this.services.authorizers.sweep()
       this.#scheduleSweep(firedAtMs)
     })
   }
@@ -439,6 +446,8 @@ function makeServices(
     produces: new PendingProduces(),
     producerIds: new ProducerIds(controller),
     sessions,
+    authorizers: new Authorizers(image),
+    crypto: options.crypto,
     sasl: makeSaslGate(options, sessions, timers),
     tenantConnections: new TenantConnections(
       image,

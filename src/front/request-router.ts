@@ -134,6 +134,7 @@ export class RequestRouter implements RequestSink {
     if (connection.session !== null) return connection.session as ConnectionState
     const state: ConnectionState = {
       session: NOBODY,
+      rights: null,
       phase: 'new',
       sasl: null,
       counts: this.#options.services.counters.ofTenant(NOBODY.tenantId),
@@ -167,6 +168,7 @@ export class RequestRouter implements RequestSink {
     const refusal = services.tenantConnections.join(connection, session.tenantId)
     if (refusal !== null) return refusal
     state.session = session
+    state.rights = null
     state.counts = services.counters.ofTenant(session.tenantId)
     state.phase = 'known'
     return null

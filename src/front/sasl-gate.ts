@@ -231,6 +231,7 @@ export class SaslGate {
     const expiresAtMs =
       lifetimeMs > 0 ? this.#options.clock.monotonicMs() + lifetimeMs : Number.POSITIVE_INFINITY
     state.session = { ...session, expiresAtMs }
+    state.rights = null
     state.counts = services.counters.ofTenant(session.tenantId)
     state.phase = 'known'
     return null

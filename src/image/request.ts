@@ -237,7 +237,8 @@ export type ControllerResponse =
       }[]
     }
   /** In the order of the ACLs, or of the users. */
-  | { readonly kind: 'create-acls' | 'alter-users'; readonly results: readonly Outcome[] }
+  | { readonly kind: 'create-acls'; readonly results: readonly Outcome[] }
+  | { readonly kind: 'alter-users'; readonly results: readonly Outcome[] }
   /** In the order of the filters. */
   | { readonly kind: 'delete-acls'; readonly results: readonly DeletedAcls[] }
   /** In the order of the resources. */

@@ -2,9 +2,11 @@
 import { ErrorCode, errorName } from '../base/error-code.ts'
 import { asTenantId, type TenantId } from '../base/ids.ts'
 import type { ControllerRequest } from '../image/request.ts'
+import { ADMIN_USER } from '../image/tenant-settings.ts'
 import type { ControlMessage, OperatorAnswer } from '../link/control.ts'
 import { formatHostPort } from '../net/address.ts'
 import { makeApiKey } from '../tenant/api-key.ts'
+import { ANONYMOUS } from '../tenant/session.ts'
 import { secretToStore } from '../tenant/stored-credential.ts'
 import { hostWallMs } from './host-time.ts'
 import { nodeSaslCrypto } from './node-sasl-crypto.ts'
@@ -87,7 +89,7 @@ export class EngineTenants {
   async create({ name, limits }: TenantOptions): Promise<GriotTenant> {
     const tenantId = asTenantId(systemRandomHex(16))
     const given = name ?? `tenant-${systemRandomHex(8)}`
-    const settings = limits === undefined ? {} : { limits }
+    const settings = { superUsers: OWN_SUPER_USERS, ...(limits !== undefined && { limits }) }
     await this.#ask(tenantId, { kind: 'create-tenant', name: given, settings })
     return this.open(given)
   }
@@ -102,7 +104,7 @@ export class EngineTenants {
     const brokers = ports.map((port) => formatHostPort({ host, port }))
     return {
       ...{ name, clusterId, brokers, bootstrapServers: brokers.join(',') },
-      createKey: ({ user = 'admin' } = {}) => this.#createKey(tenantId, user),
+      createKey: ({ user = ADMIN_USER } = {}) => this.#createKey(tenantId, user),
       revokeKey: (key) => this.#ask(tenantId, { kind: 'revoke-key', keyId: key }),
       delete: () => this.#ask(tenantId, { kind: 'delete-tenant' }),
     }
@@ -141,6 +143,9 @@ export class EngineTenants {
     return answer
   }
 }
+
+/** At its own addresses nobody authenticates: who comes in there is whoever has made it. */
+const OWN_SUPER_USERS = [`User:${ADMIN_USER}`, ANONYMOUS]
 
 const STOPPED: OperatorAnswer = {
   error: ErrorCode.NOT_CONTROLLER,

@@ -50,6 +50,16 @@ export class Acls {
     return this.#bindings.size
   }
 
+  /** Everybody may do everything: there are no ACLs, and nobody wants any. */
+  get isOpen(): boolean {
+    return this.#allowEveryone && this.#bindings.size === 0
+  }
+
+  /** May do everything, whatever the ACLs say. */
+  isSuperUser(principal: string): boolean {
+    return this.#superUsers.has(principal)
+  }
+
   /** In the order in which they were added. */
   bindings(): IterableIterator<AclBinding> {
     return this.#bindings.values()

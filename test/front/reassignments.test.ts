@@ -39,6 +39,7 @@ function handled<A extends Api>(
   const context = {
     version,
     session: { tenantId: 'the tenant' },
+    may: () => true,
     services: {
       image,
       controller: {

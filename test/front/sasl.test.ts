@@ -10,6 +10,7 @@ import { Harness, type HarnessOptions } from './harness.ts'
 import { type Key, login, Operator, plainToken } from './tenants.ts'
 
 const { SASL_AUTHENTICATION_FAILED, ILLEGAL_SASL_STATE, UNSUPPORTED_SASL_MECHANISM } = ErrorCode
+const { TOPIC_AUTHORIZATION_FAILED } = ErrorCode
 
 function open(options: HarnessOptions = {}) {
   const world = new Harness(options)
@@ -302,6 +303,8 @@ describe('a session', () => {
     const { world, operator, acme, key } = here
     const foreign = operator.key(operator.tenant('emca'))
     const client = here.at({ tenantId: acme })
+    expect(make(here, client, 'orders')).toBe(TOPIC_AUTHORIZATION_FAILED)
+    operator.ask(acme, { kind: 'alter-tenant', settings: { superUsers: ['User:ANONYMOUS'] } })
     expect(make(here, client, 'orders')).toBe(0)
     expect(login(world, world.connect(), key)?.errorCode).toBe(0)
     expect(login(world, world.connect(), foreign)?.errorCode).toBe(SASL_AUTHENTICATION_FAILED)
