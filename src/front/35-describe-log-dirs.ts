@@ -7,6 +7,7 @@ import {
   describeLogDirs,
 } from '../protocol/35-describe-log-dirs.ts'
 import { handler, type RequestContext } from './context.ts'
+import { logDirOf } from './nodes.ts'
 import { within } from './within.ts'
 
 type Context = RequestContext<typeof describeLogDirs>
@@ -189,7 +190,7 @@ function resultOf(
   }
   return {
     errorCode,
-    logDir: `/broker-${nodeId}`,
+    logDir: logDirOf(nodeId),
     topics: Array.from(byTopic, ([name, partitions]) => ({ name, partitions })),
     totalBytes: -1,
     usableBytes: -1,
