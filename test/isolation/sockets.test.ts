@@ -7,90 +7,18 @@ import { Griot } from '../../dist/index.js'
 import { servedApis } from '../../src/front/handlers.ts'
 import { findCoordinator } from '../../src/protocol/10-find-coordinator.ts'
 import { saslAuthenticate } from '../../src/protocol/36-sasl-authenticate.ts'
-import type { Api, RequestInputOf } from '../../src/protocol/api.ts'
-import { decodeResponse, encodeRequest, joinFrame } from '../../src/protocol/codec.ts'
-import type { GriotTenant } from '../../src/server/engine-tenants.ts'
-import { Link } from '../conformance/link.ts'
-import { withDefaults } from '../conformance/loose.ts'
+import type { Api } from '../../src/protocol/api.ts'
 import { bases } from './bases.ts'
 import type { Facts } from './facts.ts'
+import { LiveClient } from './live-client.ts'
 import { probesOf } from './probes.ts'
-import { type Call, TenantLife } from './tenant-life.ts'
-import { A, B, BROKERS, type TenantSpec } from './world.ts'
+import { A, B, BROKERS } from './world.ts'
 
 const OPTIONS = {
   brokers: BROKERS,
   logLevel: 'silent',
   brokerConfig: { 'offsets.topic.num.partitions': 2 },
 } as const
-const ANSWER_MS = 4_000
-
-/** A tenant of a real engine, and what it is told. */
-class Client {
-  readonly facts: Facts
-  readonly #tenant: GriotTenant
-  readonly #polls: Link[]
-  #link: Link | null = null
-  #correlation = 0
-
-  private constructor(tenant: GriotTenant, facts: Facts, polls: Link[]) {
-    this.#tenant = tenant
-    this.facts = facts
-    this.#polls = polls
-  }
-
-  static async live(griot: Griot, { name, tenantId, sharedPartitions }: TenantSpec) {
-    const tenant = await griot.createTenant({ name })
-    const life = new TenantLife({ tenantId, name, keyId: null, sharedPartitions, polls: 1 })
-    const polls: Link[] = []
-    const client = new Client(tenant, null as unknown as Facts, polls)
-    for (const step of life.steps) {
-      const calls = step()
-      for (let next = calls.next(); next.done !== true; ) {
-        next = calls.next(await client.#take(next.value))
-      }
-    }
-    const facts = life.facts({ partitionNumbers: [7, 8], directoryId: 'd'.repeat(32) })
-    return new Client(tenant, facts, polls)
-  }
-
-  async #take({ api, version, request, isPoll }: Call): Promise<unknown> {
-    if (isPoll !== true) {
-      const frame = await this.#exchange(api, version, request)
-      if (typeof frame === 'string') throw new Error(`${api.name}: ${frame}`)
-      return decodeResponse(api, version, frame).response
-    }
-    const link = await Link.open(this.#tenant.brokers[0]!)
-    link.write(frameOf(api, version, request, 1))
-    this.#polls.push(link)
-    return undefined
-  }
-
-  /** In words that two engines have in common. */
-  async ask(api: Api, version: number, request: object): Promise<unknown> {
-    const frame = await this.#exchange(api, version, request)
-    return typeof frame === 'string' ? frame : decodeResponse(api, version, frame).response
-  }
-
-  close(): void {
-    for (const link of [...this.#polls, this.#link]) link?.close()
-  }
-
-  async #exchange(api: Api, version: number, request: object): Promise<Buffer | string> {
-    if (this.#link?.isOpen !== true) this.#link = await Link.open(this.#tenant.brokers[0]!)
-    const correlation = ++this.#correlation
-    const frame = frameOf(api, version, request, correlation)
-    const outcome = await this.#link.exchange(frame, correlation, ANSWER_MS)
-    return outcome.kind === 'answer' ? outcome.frame : outcome.kind
-  }
-}
-
-function frameOf(api: Api, version: number, request: object, correlation: number): Buffer {
-  const full = withDefaults(api.request, request as Record<string, unknown>)
-  const input = full as RequestInputOf<Api>
-  return joinFrame(encodeRequest(api, version, correlation, 'a-client', input))
-}
-
 /** What is another each time, whoever is there. */
 const OWN_TO_A_RUN = new Set(['port', 'lastTimestamp', 'throttleTimeMs'])
 const ID =
@@ -143,15 +71,15 @@ class Words {
 }
 
 let engines: readonly Griot[] = []
-let a: Client
-let withA: Client
-let withoutA: Client
+let a: LiveClient
+let withA: LiveClient
+let withoutA: LiveClient
 
 beforeAll(async () => {
   engines = await Promise.all([Griot.start(OPTIONS), Griot.start(OPTIONS)])
-  a = await Client.live(engines[0]!, A)
-  withA = await Client.live(engines[0]!, B)
-  withoutA = await Client.live(engines[1]!, B)
+  a = await LiveClient.live(engines[0]!, A)
+  withA = await LiveClient.live(engines[0]!, B)
+  withoutA = await LiveClient.live(engines[1]!, B)
 }, 60_000)
 
 afterAll(async () => {

@@ -184,7 +184,7 @@ export class TenantLife {
     const instanceId = instance === null ? null : this.#name(instance)
     const request = {
       ...{ groupId, memberId: '', groupInstanceId: instanceId, protocolType: 'consumer' },
-      ...{ sessionTimeoutMs: LONG_MS, rebalanceTimeoutMs: 5_000 },
+      ...{ sessionTimeoutMs: LONG_MS, rebalanceTimeoutMs: 200 },
       protocols: [{ name: 'range', metadata: subscriptionOf(this.#own) }],
     }
     let joined = yield* this.#ask(joinGroup, 7, request)
