@@ -26,7 +26,10 @@ export class LiveClient {
 
   static async live(griot: Griot, { name, tenantId, sharedPartitions }: TenantSpec) {
     const tenant = await griot.createTenant({ name })
-    const life = new TenantLife({ tenantId, name, keyId: null, sharedPartitions, polls: 1 })
+    const life = new TenantLife({
+      ...{ tenantId, name, keyId: null, sharedPartitions, polls: 1 },
+      timeMs: Date.now(),
+    })
     const polls: Link[] = []
     const client = new LiveClient(tenant, null as unknown as Facts, polls)
     for (const step of life.steps) {

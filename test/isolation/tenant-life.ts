@@ -34,6 +34,8 @@ export interface LifeOptions {
   readonly keyId: string | null
   readonly sharedPartitions: number
   readonly polls: number
+  /** The time of its records; default: the same for everybody. */
+  readonly timeMs?: number
 }
 
 /** A request that it sends, and waits for unless it is a long poll: whoever drives it gives back the answer. */
@@ -53,8 +55,11 @@ export const subscriptionOf = (topic: string): Uint8Array =>
 export const assignmentOf = (topic: string): Uint8Array =>
   encodeAssignment(0, { assignedPartitions: [{ topic, partitions: [0] }] })
 
-export const markedBatch = (mark: string, producer: object = {}): Uint8Array =>
-  buildBatch([{ timestampMs: TIME_MS, key: null, value: Buffer.from(mark) }], producer)
+export const markedBatch = (
+  mark: string,
+  producer: object = {},
+  timestampMs = TIME_MS,
+): Uint8Array => buildBatch([{ timestampMs, key: null, value: Buffer.from(mark) }], producer)
 
 export class TenantLife {
   readonly #options: LifeOptions
@@ -163,7 +168,8 @@ export class TenantLife {
         for (let n = 0; n < RECORDS_PER_PARTITION; n++) {
           const producer =
             n < 2 ? { producerId, producerEpoch: 0, baseSequence: n } : { producerId: -1 }
-          const records = markedBatch(`${this.#options.name} has ${name} ${index} ${n}`, producer)
+          const mark = `${this.#options.name} has ${name} ${index} ${n}`
+          const records = markedBatch(mark, producer, this.#options.timeMs)
           yield* this.#append(name, index, records)
         }
       }
