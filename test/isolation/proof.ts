@@ -92,8 +92,7 @@ class Proof implements ProofResult {
     const { facts: b } = withoutA.b
     this.#expectEqual(`${names}: what B was given`, told(withA.b.facts), told(b))
     const before = [...photograph(withA.a!), ...withA.keptOf(spec.tenantId)]
-    const polls = () =>
-      withA.a!.life.polls.map(({ client, correlation }) => client.frame(correlation))
+    const polls = () => withA.a!.polls.map(({ client, correlation }) => client.frame(correlation))
     for (const { api, versions } of turn) {
       const base = baseOf(api)
       for (const version of versions) {

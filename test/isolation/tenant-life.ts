@@ -14,9 +14,7 @@ import type { Api, ResponseOf } from '../../src/protocol/api.ts'
 import { encodeAssignment, encodeSubscription } from '../../src/protocol/consumer-protocol.ts'
 import { buildBatch } from '../../src/record/builder.ts'
 import type { LooseRequest } from '../conformance/loose.ts'
-import type { Key } from '../front/tenants.ts'
 import type { Facts, GroupFacts, TopicFacts } from './facts.ts'
-import type { RawClient } from './raw-client.ts'
 
 /** The time of every record. */
 const TIME_MS = 1_000_000
@@ -32,13 +30,24 @@ export interface LifeOptions {
   readonly tenantId: TenantId
   /** Begins all names that are the tenant's alone, and all it writes. */
   readonly name: string
-  readonly key: Key
+  /** Null where it has none. */
+  readonly keyId: string | null
   readonly sharedPartitions: number
-  readonly open: () => RawClient
-  /** Runs until nothing is left to do. */
-  readonly run: () => void
   readonly polls: number
+  /** The time of its records; default: the same for everybody. */
+  readonly timeMs?: number
 }
+
+/** A request that it sends, and waits for unless it is a long poll: whoever drives it gives back the answer. */
+export interface Call {
+  readonly api: Api
+  readonly version: number
+  readonly request: object
+  readonly isPoll?: true
+}
+
+export type Step = Generator<Call, void, unknown>
+type Asked<A extends Api> = Generator<Call, ResponseOf<A>, unknown>
 
 export const subscriptionOf = (topic: string): Uint8Array =>
   encodeSubscription(1, { topics: [topic], ownedPartitions: [{ topic, partitions: [0] }] })
@@ -46,8 +55,11 @@ export const subscriptionOf = (topic: string): Uint8Array =>
 export const assignmentOf = (topic: string): Uint8Array =>
   encodeAssignment(0, { assignedPartitions: [{ topic, partitions: [0] }] })
 
-export const markedBatch = (mark: string, producer: object = {}): Uint8Array =>
-  buildBatch([{ timestampMs: TIME_MS, key: null, value: Buffer.from(mark) }], producer)
+export const markedBatch = (
+  mark: string,
+  producer: object = {},
+  timestampMs = TIME_MS,
+): Uint8Array => buildBatch([{ timestampMs, key: null, value: Buffer.from(mark) }], producer)
 
 export class TenantLife {
   readonly #options: LifeOptions
@@ -56,16 +68,13 @@ export class TenantLife {
   readonly #groups = new Map<string, GroupFacts>()
   #session = 0
   #clusterId = ''
-  #client: RawClient | null = null
-  /** Long polls that wait for as long as the world stands: connection and correlation. */
-  readonly polls: { readonly client: RawClient; readonly correlation: number }[] = []
 
   constructor(options: LifeOptions) {
     this.#options = options
   }
 
   /** In their order; between them others live. */
-  readonly steps: readonly (() => void)[] = [
+  readonly steps: readonly (() => Step)[] = [
     () => this.#makeTopics(),
     () => this.#setConfigs(),
     () => this.#produce(),
@@ -79,11 +88,11 @@ export class TenantLife {
   ]
 
   facts(more: Pick<Facts, 'partitionNumbers' | 'directoryId'>): Facts {
-    const { name, tenantId, key } = this.#options
+    const { name, tenantId, keyId } = this.#options
     const topic = (title: string) => this.#topics.get(title)!
     return {
       ...{ tenantId, tenantName: name, clusterId: this.#clusterId },
-      ...{ keyId: key.key, user: this.user },
+      ...{ keyId: keyId ?? 'NOBODY', user: this.user },
       ...{ own: topic(this.#own), shared: topic(SHARED_TOPIC), internal: topic(OFFSETS_TOPIC) },
       gone: topic(this.#gone),
       group: this.#groups.get(this.#name('group'))!,
@@ -112,30 +121,16 @@ export class TenantLife {
     return `${this.#options.name}-${what}`
   }
 
-  #ask<A extends Api>(
-    api: A,
-    version: number,
-    request: LooseRequest<A>,
-    client = this.#connection(),
-  ): ResponseOf<A> {
-    const correlation = client.send(api, version, request as object)
-    this.#options.run()
-    const answer = client.answer(api, version, correlation)
-    if (answer === undefined) throw new Error(`${this.#options.name}: ${api.name}: no answer`)
-    return answer
+  *#ask<A extends Api>(api: A, version: number, request: LooseRequest<A>): Asked<A> {
+    return (yield { api, version, request: request as object }) as ResponseOf<A>
   }
 
-  #connection(): RawClient {
-    this.#client ??= this.#options.open()
-    return this.#client
-  }
-
-  #makeTopics(): void {
+  *#makeTopics(): Step {
     const { sharedPartitions } = this.#options
     // even numbers: see the exception `placement`
     const sizes = { [this.#own]: 2, [SHARED_TOPIC]: sharedPartitions, [this.#gone]: 2 }
     for (const [name, numPartitions] of Object.entries(sizes)) {
-      const { topics } = this.#ask(createTopics, 7, {
+      const { topics } = yield* this.#ask(createTopics, 7, {
         topics: [{ name, numPartitions, replicationFactor: -1 }],
         timeoutMs: 1_000,
       })
@@ -144,14 +139,14 @@ export class TenantLife {
     }
   }
 
-  #setConfigs(): void {
+  *#setConfigs(): Step {
     // another for each tenant
     const ms = `${60_000_000 + this.#options.name.charCodeAt(0)}`
     const set = (resourceType: number, resourceName: string, config: string, value: string) => ({
       ...{ resourceType, resourceName },
       configs: [{ name: config, configOperation: 0, value }],
     })
-    const { responses } = this.#ask(incrementalAlterConfigs, 1, {
+    const { responses } = yield* this.#ask(incrementalAlterConfigs, 1, {
       resources: [
         set(2, this.#own, 'retention.ms', ms),
         set(2, SHARED_TOPIC, 'retention.ms', ms),
@@ -163,8 +158,8 @@ export class TenantLife {
     if (refused !== undefined) throw new Error(`${refused.resourceName}: ${refused.errorMessage}`)
   }
 
-  #produce(): void {
-    const { producerId } = this.#ask(initProducerId, 4, {
+  *#produce(): Step {
+    const { producerId } = yield* this.#ask(initProducerId, 4, {
       ...{ transactionalId: null, transactionTimeoutMs: 1_000 },
     })
     this.#producerId = producerId
@@ -173,15 +168,16 @@ export class TenantLife {
         for (let n = 0; n < RECORDS_PER_PARTITION; n++) {
           const producer =
             n < 2 ? { producerId, producerEpoch: 0, baseSequence: n } : { producerId: -1 }
-          const records = markedBatch(`${this.#options.name} has ${name} ${index} ${n}`, producer)
-          this.#append(name, index, records)
+          const mark = `${this.#options.name} has ${name} ${index} ${n}`
+          const records = markedBatch(mark, producer, this.#options.timeMs)
+          yield* this.#append(name, index, records)
         }
       }
     }
   }
 
-  #append(name: string, index: number, records: Uint8Array): void {
-    const { responses } = this.#ask(produce, 9, {
+  *#append(name: string, index: number, records: Uint8Array): Step {
+    const { responses } = yield* this.#ask(produce, 9, {
       ...{ transactionalId: null, acks: -1, timeoutMs: 1_000 },
       topicData: [{ name, partitionData: [{ index, records }] }],
     })
@@ -189,36 +185,30 @@ export class TenantLife {
     if (told?.errorCode !== 0) throw new Error(`${name}-${index}: ${told?.errorMessage}`)
   }
 
-  #join(title: string, instance: string | null): void {
+  *#join(title: string, instance: string | null): Step {
     const groupId = title === SHARED_GROUP ? title : this.#name(title)
     const instanceId = instance === null ? null : this.#name(instance)
-    const client = this.#options.open()
     const request = {
       ...{ groupId, memberId: '', groupInstanceId: instanceId, protocolType: 'consumer' },
-      ...{ sessionTimeoutMs: LONG_MS, rebalanceTimeoutMs: 5_000 },
+      ...{ sessionTimeoutMs: LONG_MS, rebalanceTimeoutMs: 200 },
       protocols: [{ name: 'range', metadata: subscriptionOf(this.#own) }],
     }
-    let joined = this.#ask(joinGroup, 7, request, client)
+    let joined = yield* this.#ask(joinGroup, 7, request)
     if (instanceId === null) {
-      joined = this.#ask(joinGroup, 7, { ...request, memberId: joined.memberId }, client)
+      joined = yield* this.#ask(joinGroup, 7, { ...request, memberId: joined.memberId })
     }
     const { memberId, generationId } = joined
     if (joined.errorCode !== 0) throw new Error(`${groupId}: JoinGroup ${joined.errorCode}`)
-    const synced = this.#ask(
-      syncGroup,
-      5,
-      {
-        ...{ groupId, memberId, generationId, groupInstanceId: instanceId },
-        ...{ protocolType: 'consumer', protocolName: 'range' },
-        assignments: [{ memberId, assignment: assignmentOf(this.#own) }],
-      },
-      client,
-    )
+    const synced = yield* this.#ask(syncGroup, 5, {
+      ...{ groupId, memberId, generationId, groupInstanceId: instanceId },
+      ...{ protocolType: 'consumer', protocolName: 'range' },
+      assignments: [{ memberId, assignment: assignmentOf(this.#own) }],
+    })
     if (synced.errorCode !== 0) throw new Error(`${groupId}: SyncGroup ${synced.errorCode}`)
     this.#groups.set(groupId, { groupId, memberId, instanceId, generation: generationId })
   }
 
-  #commit(): void {
+  *#commit(): Step {
     const committed = { committedOffset: 2, committedMetadata: this.#name('metadata') }
     const partitions = [{ partitionIndex: 0, ...committed }]
     const topics = [this.#own, SHARED_TOPIC].map((name) => ({ name, partitions }))
@@ -227,18 +217,18 @@ export class TenantLife {
       { groupId: this.#name('offsets'), topics },
       { groupId: this.#name('group'), memberId, generationIdOrMemberEpoch: generation, topics },
     ]) {
-      const answer = this.#ask(offsetCommit, 8, request)
+      const answer = yield* this.#ask(offsetCommit, 8, request)
       const refused = answer.topics.flatMap(({ partitions }) => partitions)
       if (refused.some(({ errorCode }) => errorCode !== 0)) throw new Error('not committed')
     }
   }
 
-  #deleteTopic(): void {
-    this.#ask(deleteTopics, 5, { topicNames: [this.#gone], timeoutMs: 1_000 })
+  *#deleteTopic(): Step {
+    yield* this.#ask(deleteTopics, 5, { topicNames: [this.#gone], timeoutMs: 1_000 })
   }
 
-  #openSession(): void {
-    const { sessionId } = this.#ask(fetch, 11, {
+  *#openSession(): Step {
+    const { sessionId } = yield* this.#ask(fetch, 11, {
       ...{ maxWaitMs: 0, minBytes: 1, sessionId: 0, sessionEpoch: 0 },
       topics: [this.#own, SHARED_TOPIC].map((topic) => ({
         topic,
@@ -249,25 +239,21 @@ export class TenantLife {
     this.#session = sessionId
   }
 
-  #park(): void {
+  *#park(): Step {
+    const partitions = [0, 1].map((partition) => ({
+      ...{ partition, fetchOffset: RECORDS_PER_PARTITION, partitionMaxBytes: 1_000 },
+    }))
+    const request = {
+      ...{ maxWaitMs: 2 ** 31 - 1, minBytes: 1, sessionId: 0, sessionEpoch: -1 },
+      topics: [this.#own, SHARED_TOPIC].map((topic) => ({ topic, partitions })),
+    }
     for (let n = 0; n < this.#options.polls; n++) {
-      const client = this.#options.open()
-      const correlation = client.send(fetch, 11, {
-        ...{ maxWaitMs: 2 ** 31 - 1, minBytes: 1, sessionId: 0, sessionEpoch: -1 },
-        topics: [this.#own, SHARED_TOPIC].map((topic) => ({
-          topic,
-          partitions: [0, 1].map((partition) => ({
-            ...{ partition, fetchOffset: RECORDS_PER_PARTITION, partitionMaxBytes: 1_000 },
-          })),
-        })),
-      })
-      this.#options.run()
-      this.polls.push({ client, correlation })
+      yield { api: fetch, version: 11, request, isPoll: true }
     }
   }
 
-  #learn(): void {
-    const { clusterId, topics } = this.#ask(metadata, 12, { topics: null })
+  *#learn(): Step {
+    const { clusterId, topics } = yield* this.#ask(metadata, 12, { topics: null })
     this.#clusterId = clusterId!
     for (const { name, topicId, partitions } of topics) {
       this.#topics.set(name!, { name: name!, topicId, partitions: partitions.length })

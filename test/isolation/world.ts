@@ -60,6 +60,9 @@ export class Resident {
   facts!: Facts
   readonly #world: World
   readonly #key: Key
+  #client: RawClient | null = null
+  /** Long polls that wait for as long as the world stands: connection and correlation. */
+  readonly polls: { readonly client: RawClient; readonly correlation: number }[] = []
   readonly #clients = new Map<number, RawClient>()
 
   constructor(world: World, spec: TenantSpec) {
@@ -73,10 +76,30 @@ export class Resident {
     operator.ask(tenantId, { kind: 'create-tenant', name, settings: { limits: {} } })
     this.#key = operator.key(tenantId, `${name}-user`)
     this.life = new TenantLife({
-      ...{ tenantId, name, key: this.#key, sharedPartitions, polls },
-      open: () => this.open(),
-      run: () => world.harness.run(),
+      ...{ tenantId, name, keyId: this.#key.key, sharedPartitions, polls },
     })
+  }
+
+  /** Takes a step of its life. */
+  live(step: number): void {
+    const calls = this.life.steps[step]!()
+    for (let next = calls.next(); next.done !== true; ) {
+      const { api, version, request, isPoll } = next.value
+      const client = isPoll ? this.open() : this.#own()
+      const correlation = client.send(api, version, request)
+      this.#world.harness.run()
+      if (isPoll) this.polls.push({ client, correlation })
+      const answer = client.answer(api, version, correlation)
+      if (answer === undefined && !isPoll) {
+        throw new Error(`${this.spec.name}: ${api.name}: no answer`)
+      }
+      next = calls.next(answer)
+    }
+  }
+
+  #own(): RawClient {
+    this.#client ??= this.open()
+    return this.#client
   }
 
   /** A connection that has logged in. */
@@ -165,7 +188,7 @@ export class World {
     const residents = [this.a, this.b].filter((one) => one !== null)
     const { steps } = this.b.life
     for (let step = 0; step < steps.length; step++) {
-      for (const { life } of residents) life.steps[step]!()
+      for (const one of residents) one.live(step)
       this.harness.pass(10)
     }
     for (const one of residents) one.facts = one.life.facts(this.#engineFacts(one.spec.tenantId))
