@@ -359,6 +359,8 @@ export class BrokerAgent {
       this.#replication.moveLeadership(from, correlation, partition, to as BrokerId)
     } else if (message.kind === 'wake-groups') {
       this.#replication.wake(message.partitions)
+    } else if (message.kind === 'replica-failed') {
+      this.#replication.failed.heard(message.brokerId as BrokerId, message.partition)
     } else if (message.kind === 'topic-stats-request') {
       this.#topicStats.onRequest(from, message)
     } else if (message.kind === 'stop') {
@@ -378,6 +380,7 @@ export class BrokerAgent {
   #onFailed(replica: Replica): void {
     this.#partitions.refuseAll(replica, ErrorCode.KAFKA_STORAGE_ERROR)
     this.#coordinators.drop(replica.number)
+    this.#replication.failed.tell(replica.number)
   }
 
   #onFlushed(replica: Replica): void {

@@ -242,6 +242,12 @@ export type ControlMessage =
   | LeadersMessage
   /** Broker → others that hold these partitions: its replicas of them lack what they had, so somebody is to lead, and to see to that. */
   | { readonly kind: 'wake-groups'; readonly partitions: readonly PartitionNumber[] }
+  /** Broker → others that hold the partition: its replica has failed, and is opened again after a while. */
+  | {
+      readonly kind: 'replica-failed'
+      readonly brokerId: number
+      readonly partition: PartitionNumber
+    }
   /**
    * Broker → server: how many of its replicas are not filled anew yet, its directory being another than before, and of how many of these nobody was found to lead the partition:
    * none, until it says so.

@@ -93,6 +93,13 @@ export class Leaderships {
     this.#lookAtStrictness(replica, group)
   }
 
+  /** It does not keep up before it has caught up again, if this broker leads. */
+  replicaFailed(replica: Replica, broker: BrokerId, nowMs: number): void {
+    if (replica.group === null || !this.#led.has(replica)) return
+    this.#options.inSync.failed(replica.group, broker, nowMs)
+    this.#tellInSync(replica, replica.group, nowMs)
+  }
+
   /** What more than a majority is to hold is answered without a commit that moves. */
   lookAtStrict(): void {
     for (const replica of this.#strict) if (replica.waiting.size > 0) this.#options.onMoved(replica)

@@ -14,6 +14,7 @@ import { METADATA_PARTITION } from '../metadata-log.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
 import { CopyThrottle } from './copy-throttle.ts'
+import { FailedReplicas } from './failed-replicas.ts'
 import { InSync } from './in-sync.ts'
 import { openVotes } from './kept-votes.ts'
 import { LeadershipMoves } from './leadership-moves.ts'
@@ -89,13 +90,14 @@ export class Replication {
   readonly #moves: LeadershipMoves
   readonly #replicaMoves: ReplicaMoving
   readonly #filling: ReplicaFilling
-  readonly #wakeRequests = new WakeRequests()
+  readonly #wakeRequests: WakeRequests
   readonly #leaderships: Leaderships
   /** Replicas that lead, and whose voters are not those that there are to be. */
   readonly #moving = new Set<Replica>()
   /** What this broker's disk makes of its leaderships. */
   readonly stepping: SteppingDown
   readonly #preferred: PreferredLeaders
+  readonly failed: FailedReplicas
   #hardStates: HardStates | null = null
   #isStopped = false
   #sweepAtMs = 0
@@ -109,6 +111,7 @@ export class Replication {
     const { brokerId, environment, links } = options
     this.#inSync = new InSync(brokerId, options.image)
     this.#leaderships = new Leaderships({ ...options, inSync: this.#inSync })
+    this.failed = new FailedReplicas({ ...options, leaderships: this.#leaderships })
     this.#opening = new ReplicaOpening({
       ...options,
       hardStateOf: (number) => this.#openHardStates().get(number),
@@ -129,12 +132,14 @@ export class Replication {
       hasMetadata: () => this.#metadata?.isVoter !== false,
       open: (replica) => this.open(replica),
     })
+    this.#wakeRequests = this.#newWakeRequests(options)
     this.#moves = new LeadershipMoves(options.control)
     this.#preferred = new PreferredLeaders({
       ...options,
       currentIdOf: ({ number }, broker) => this.#opening.currentIdOf(number, broker),
       reachableForMs: (broker) => this.#peers.reachableForMs(broker),
     })
+    const replicaOf = ({ partition }: ReplicaGroup) => options.table.get(partition)
     this.#host = new RaftHost({
       ...{ brokerId, links, clock: environment.clock, random: environment.random },
       logger: environment.logger,
@@ -147,12 +152,9 @@ export class Replication {
       isOfThePast: (number, replica) =>
         isBefore(replica, this.#opening.currentIdOf(number, brokerOf(replica))),
       takeBuffer: options.takeBuffer,
-      throttle: new CopyThrottle({
-        ...options,
-        replicaOf: ({ partition }) => options.table.get(partition),
-      }),
+      throttle: new CopyThrottle({ ...options, replicaOf }),
       onOpened: (group) => {
-        const replica = options.table.get(group.partition)
+        const replica = replicaOf(group)
         if (replica !== undefined) replica.group = group
         this.stepping.opened(group)
       },
@@ -161,6 +163,7 @@ export class Replication {
       onBroken: ({ message }) => void (this.#broken = message),
       onUnopened: (number, reason) => this.#onFailed(number, reason),
       onFailed: ({ partition }, reason) => this.#onFailed(partition, reason),
+      onRefused: ({ partition }) => this.failed.tell(partition),
     })
     this.stepping = this.#newStepping()
     this.#metadata = this.#newMetadata(options)
@@ -170,6 +173,16 @@ export class Replication {
       onGone: (broker) => this.#preferred.gone(broker),
       onLife: () => this.#leaderships.tellAgain(this.#nowMs),
       onChange: () => this.#onReachability(),
+    })
+  }
+
+  #newWakeRequests(options: ReplicationOptions): WakeRequests {
+    return new WakeRequests({
+      ...options,
+      mayHelp: (replica) => !this.#isStopped && this.#filling.mayHelp(replica),
+      wake: (replica) => {
+        if (this.lead(replica) === ProduceReason.NONE) this.#moving.add(replica)
+      },
     })
   }
 
@@ -274,7 +287,7 @@ export class Replication {
     this.#moveAtMs = isHeld ? Number.POSITIVE_INFINITY : nowMs + MOVE_EVERY_MS
     work += this.#replicaMoves.doWork(nowMs)
     if (!this.#isStopped) work += this.#filling.doWork(nowMs)
-    work += this.#wakeSome(nowMs)
+    work += this.#wakeRequests.doWork(nowMs)
     work += this.#moves.doWork(nowMs)
     return work + this.#leaderships.tell()
   }
@@ -357,20 +370,6 @@ export class Replication {
   /** Their replicas elsewhere lack something: whoever leads them sees to that. */
   wake(partitions: readonly PartitionNumber[]): void {
     this.#wakeRequests.add(partitions)
-  }
-
-  #wakeSome(nowMs: number): number {
-    const { table, image, brokerId } = this.#options
-    const numbers = this.#wakeRequests.take()
-    for (const number of numbers) {
-      const isHere = image.isReplicated(number) && image.holdersOf(number).includes(brokerId)
-      const replica = isHere && !this.#isStopped ? table.admit(number) : undefined
-      // what this broker lacks itself is no help
-      if (replica?.isReplicated !== true || !this.#filling.mayHelp(replica)) continue
-      table.touch(replica, nowMs)
-      if (this.lead(replica) === ProduceReason.NONE) this.#moving.add(replica)
-    }
-    return numbers.length
   }
 
   isHeldHere(replica: Replica): boolean {
