@@ -190,6 +190,35 @@ export const bases: Readonly<Record<number, ApiBase>> = {
         ...{ hostFilter: null, operation: 1, permissionType: 1 },
       })),
   },
+  30: {
+    changes: true,
+    requests: ({ own, group, user }) => [
+      {
+        creations: [
+          [2, own.name, 3],
+          [3, group.groupId, 4],
+        ].map(([resourceType, resourceName, resourcePatternType]) => ({
+          ...{ resourceType, resourceName, resourcePatternType, principal: `User:${user}` },
+          ...{ host: '*', operation: 3, permissionType: 3 },
+        })),
+      },
+    ],
+  },
+  31: {
+    changes: true,
+    requests: ({ own, user }) => [
+      {
+        filters: [
+          [2, own.name, 3],
+          [1, null, 1],
+        ].map(([resourceTypeFilter, resourceNameFilter, patternTypeFilter]) => ({
+          ...{ resourceTypeFilter, resourceNameFilter, patternTypeFilter },
+          principalFilter: resourceNameFilter === null ? null : `User:${user}`,
+          ...{ hostFilter: null, operation: 1, permissionType: 1 },
+        })),
+      },
+    ],
+  },
   32: {
     requests: ({ own, shared, group, user }) => [
       {
@@ -290,6 +319,23 @@ export const bases: Readonly<Record<number, ApiBase>> = {
       { components: [{ entityType: 'user', matchType: 0, match: user }], strict: false },
       { components: [{ entityType: 'user', matchType: 2, match: null }], strict: false },
       { components: [], strict: false },
+    ],
+  },
+  50: {
+    requests: ({ user }) => [{ users: [{ name: user }] }, { users: null }],
+  },
+  51: {
+    changes: true,
+    requests: ({ user }) => [
+      {
+        deletions: [{ name: user, mechanism: 2 }],
+        upsertions: [
+          {
+            ...{ name: `${user}-more`, mechanism: 1, iterations: 4_096 },
+            ...{ salt: Buffer.alloc(16, 1), saltedPassword: Buffer.alloc(32, 2) },
+          },
+        ],
+      },
     ],
   },
   55: {

@@ -73,7 +73,9 @@ export class Resident {
       world.harness,
       memoized(seededSaslCrypto(tenantStreams(11)(tenantId))),
     )
-    operator.ask(tenantId, { kind: 'create-tenant', name, settings: { limits: {} } })
+    // what it may do is not the question here
+    const superUsers = [`User:${name}-user`, 'User:ANONYMOUS']
+    operator.ask(tenantId, { kind: 'create-tenant', name, settings: { superUsers } })
     this.#key = operator.key(tenantId, `${name}-user`)
     this.life = new TenantLife({
       ...{ tenantId, name, keyId: this.#key.key, sharedPartitions, polls },
