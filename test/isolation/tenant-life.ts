@@ -1,4 +1,4 @@
-/** What a tenant does and has before anybody is compared: topics, records, groups, offsets, producer ids, sessions, configs, keys, polls that wait. */
+/** What a tenant does and has before anybody is compared: topics, records, groups, offsets, producer ids, sessions, configs, keys, ACLs, users, polls that wait. */
 import type { TenantId } from '../../src/base/ids.ts'
 import { produce } from '../../src/protocol/00-produce.ts'
 import { fetch } from '../../src/protocol/01-fetch.ts'
@@ -9,7 +9,9 @@ import { syncGroup } from '../../src/protocol/14-sync-group.ts'
 import { createTopics } from '../../src/protocol/19-create-topics.ts'
 import { deleteTopics } from '../../src/protocol/20-delete-topics.ts'
 import { initProducerId } from '../../src/protocol/22-init-producer-id.ts'
+import { createAcls } from '../../src/protocol/30-create-acls.ts'
 import { incrementalAlterConfigs } from '../../src/protocol/44-incremental-alter-configs.ts'
+import { alterUserScramCredentials } from '../../src/protocol/51-alter-user-scram-credentials.ts'
 import type { Api, ResponseOf } from '../../src/protocol/api.ts'
 import { encodeAssignment, encodeSubscription } from '../../src/protocol/consumer-protocol.ts'
 import { buildBatch } from '../../src/record/builder.ts'
@@ -77,6 +79,7 @@ export class TenantLife {
   readonly steps: readonly (() => Step)[] = [
     () => this.#makeTopics(),
     () => this.#setConfigs(),
+    () => this.#allow(),
     () => this.#produce(),
     () => this.#join('group', null),
     () => this.#join(SHARED_GROUP, 'instance'),
@@ -123,6 +126,28 @@ export class TenantLife {
 
   *#ask<A extends Api>(api: A, version: number, request: LooseRequest<A>): Asked<A> {
     return (yield { api, version, request: request as object }) as ResponseOf<A>
+  }
+
+  *#allow(): Step {
+    const { results } = yield* this.#ask(createAcls, 3, {
+      creations: [
+        {
+          ...{ resourceType: 2, resourceName: this.#own, resourcePatternType: 3, host: '*' },
+          ...{ principal: `User:${this.user}`, operation: 3, permissionType: 3 },
+        },
+      ],
+    })
+    if (results[0]?.errorCode !== 0) throw new Error(`${results[0]?.errorMessage}`)
+    const made = yield* this.#ask(alterUserScramCredentials, 0, {
+      deletions: [],
+      upsertions: [
+        {
+          ...{ name: this.user, mechanism: 2, iterations: 4_096 },
+          ...{ salt: Buffer.alloc(16, 7), saltedPassword: Buffer.alloc(64, 8) },
+        },
+      ],
+    })
+    if (made.results[0]?.errorCode !== 0) throw new Error(`${made.results[0]?.errorMessage}`)
   }
 
   *#makeTopics(): Step {
