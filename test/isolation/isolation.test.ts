@@ -29,6 +29,14 @@ describe('a tenant that asks in another tenant’s words', () => {
     expect([...masked.keys()]).toEqual(MASKS.map(({ name }) => name))
   })
 
+  it('gets the same while the other goes on with its life', { timeout: 900_000 }, () => {
+    const how = LONG ? { ...HOW, mutationsMax: 10 } : { isBrief: true, mutationsMax: 0 }
+    const { compared, findings } = prove({ ...how, isBusy: true })
+    process.stdout.write(`isolation: ${compared} requests beside a busy tenant compared\n`)
+    expect(findings).toEqual([])
+    expect(compared).toBeGreaterThan(3_000)
+  })
+
   it('without logging in gets the same, but for the quorum', { timeout: 900_000 }, () => {
     const apis = servedApis.filter((api) => api !== (describeQuorum as Api))
     const how = LONG ? { ...HOW, mutationsMax: 10 } : { isBrief: true, mutationsMax: 0 }

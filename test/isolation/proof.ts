@@ -1,6 +1,7 @@
 /** Asks in two worlds what one tenant can ask in another's words, and compares what comes: in one the other exists, in the other it never did. */
 import { isDeepStrictEqual } from 'node:util'
 import { servedApis } from '../../src/front/handlers.ts'
+import { alterPartitionReassignments } from '../../src/protocol/45-alter-partition-reassignments.ts'
 import { describeQuorum } from '../../src/protocol/55-describe-quorum.ts'
 import type { Api } from '../../src/protocol/api.ts'
 import { decodeResponse } from '../../src/protocol/codec.ts'
@@ -18,6 +19,8 @@ export interface ProofOptions {
   readonly isThorough?: boolean
   /** Of each API the first version and the last one only. */
   readonly isBrief?: boolean
+  /** A goes on with its own life: before each request of B it does something. */
+  readonly isBusy?: boolean
   /** Who asks; default: {@link B}. */
   readonly b?: TenantSpec
 }
@@ -75,6 +78,7 @@ class Proof implements ProofResult {
   readonly masked = new Map<string, number>()
   readonly findings: Finding[] = []
   readonly #options: ProofOptions
+  readonly #acts = new Acts()
 
   constructor(options: ProofOptions) {
     this.#options = options
@@ -107,12 +111,17 @@ class Proof implements ProofResult {
         const options = { a, b, seed, ...(mutationsMax === undefined ? {} : { mutationsMax }) }
         const probes = probesOf(api, version, base, options)
         this.#askWithout(() => requireAll(api, version, probes))
-        for (const probe of probes) this.#compare(withA.b, withoutA.b, api, version, probe)
+        for (const probe of probes) {
+          if (this.#options.isBusy) this.#acts.next(withA.a!)
+          this.#compare(withA.b, withoutA.b, api, version, probe)
+        }
       }
     }
-    const after = [...photograph(withA.a!), ...withA.keptOf(tenantId)]
-    this.#expectEqual(`${names}: what A has`, after, before)
-    this.#expectEqual(`${names}: A's long polls`, polls(), polls().fill(undefined))
+    if (this.#options.isBusy !== true) {
+      const after = [...photograph(withA.a!), ...withA.keptOf(tenantId)]
+      this.#expectEqual(`${names}: what A has`, after, before)
+      this.#expectEqual(`${names}: A's long polls`, polls(), polls().fill(undefined))
+    }
     const expected = this.#askWithout(() => photograph(withoutA.b))
     this.#expectEqual(`${names}: B afterwards`, photograph(withA.b), expected)
   }
@@ -168,6 +177,24 @@ class Proof implements ProofResult {
     })
   }
 }
+
+/** What A does meanwhile: all that it can, over and over. */
+class Acts {
+  #at = 0
+
+  next(a: Resident): void {
+    const apis = servedApis.filter((api) => baseOf(api).mechanism === undefined && !MOVES.has(api))
+    const api = apis[this.#at % apis.length]!
+    const round = Math.floor(this.#at++ / apis.length)
+    const { min, max } = api.validVersions
+    const version = min + (round % (max - min + 1))
+    const requests = requestsOf(api, version, baseOf(api), a.facts)
+    a.act(api, version, requests[round % requests.length]!)
+  }
+}
+
+/** Replicas that move change the load: see the exception `placement`. */
+const MOVES: ReadonlySet<Api> = new Set<Api>([alterPartitionReassignments as Api])
 
 /** A fault of the test, or of the engine, whoever is there. */
 class WithoutAError extends Error {

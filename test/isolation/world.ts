@@ -66,6 +66,7 @@ export class Resident {
   readonly tenantId: TenantId
   readonly #key: Key | null
   #client: RawClient | null = null
+  #busy: RawClient | null = null
   /** Long polls that wait for as long as the world stands: connection and correlation. */
   readonly polls: { readonly client: RawClient; readonly correlation: number }[] = []
   readonly #clients = new Map<number, RawClient>()
@@ -152,6 +153,13 @@ export class Resident {
     client.connection.close()
     harness.run()
     return { kind: 'silent' }
+  }
+
+  /** Sends a request on a connection for that alone, and waits for nothing: no time passes. */
+  act(api: Api, version: number, request: object): void {
+    if (this.#busy === null || this.#busy.closed) this.#busy = this.open()
+    this.#busy.send(api, version, request)
+    this.#world.harness.run()
   }
 
   /** Deletes topics that it has not had from the beginning. */
