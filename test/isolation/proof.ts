@@ -224,7 +224,7 @@ function wordsOf(api: Api, version: number, outcome: Outcome): string {
 }
 
 /** All that a tenant can see of its own, as it comes; it changes nothing. */
-function photograph(resident: Resident): string[] {
+export function photograph(resident: Resident): string[] {
   const { facts } = resident
   const seen: string[] = []
   for (const api of servedApis) {
