@@ -63,6 +63,8 @@ export interface HarnessOptions {
   readonly crypto?: SaslCrypto
   /** Topics get the replicas that they ask for, although the brokers have no rings to each other: none of them ever leads. */
   readonly isReplicated?: boolean
+  /** Of all tenants together. */
+  readonly partitionsMax?: number
 }
 
 /** Answers of the disk and the pool come in a later turn, as from other threads. */
@@ -135,6 +137,7 @@ export class Harness {
         defaultPartitions: 4,
         isReplicated: options.isReplicated ?? false,
         brokerConfigs: options.brokerConfigs ?? {},
+        ...(options.partitionsMax === undefined ? {} : { partitionsMax: options.partitionsMax }),
       },
       publish: (message) => {
         this.brokers[0]!.onControl(message)

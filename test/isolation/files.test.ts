@@ -3,7 +3,6 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Griot } from '../../dist/index.js'
-import type { TenantId } from '../../src/base/ids.ts'
 import { produce } from '../../src/protocol/00-produce.ts'
 import { makeTemporaryDirectory, temporaryBase } from '../../src/server/data-directory.ts'
 import { LiveClient } from './live-client.ts'
@@ -41,10 +40,8 @@ const found = new Map<string, string[]>()
 
 beforeAll(async () => {
   const griot = await Griot.start({ ...options, logLevel: 'silent' })
-  for (const [at, name] of NAMES.entries()) {
-    const tenantId = `${at}`.padStart(16, '0') as TenantId
-    const spec = { name, tenantId, host: '127.0.0.1', sharedPartitions: 2, polls: 1 }
-    const client = await LiveClient.live(griot, spec)
+  for (const name of NAMES) {
+    const client = await LiveClient.live(griot, { name, sharedPartitions: 2 })
     await fill(client, name)
     client.close()
   }

@@ -56,7 +56,7 @@ export const groupBases: Readonly<Record<number, ApiBase>> = {
     changes: true,
     requests(facts) {
       const common = {
-        ...{ protocolType: 'consumer', sessionTimeoutMs: 30_000, rebalanceTimeoutMs: 100 },
+        ...{ protocolType: 'consumer', sessionTimeoutMs: 600_000, rebalanceTimeoutMs: 100 },
         protocols: [{ name: 'range', metadata: subscriptionOf(facts.own.name) }],
       }
       const asNew = { memberId: '', groupInstanceId: null }

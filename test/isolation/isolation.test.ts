@@ -1,6 +1,7 @@
 /** What one tenant asks in another's words is answered as if the other had never been. */
 import { describe, expect, it } from 'vitest'
 import { handlers, servedApis } from '../../src/front/handlers.ts'
+import { describeQuorum } from '../../src/protocol/55-describe-quorum.ts'
 import { Api } from '../../src/protocol/api.ts'
 import type { Entity } from '../../src/protocol/entity.ts'
 import { Field, type Fields } from '../../src/protocol/schema.ts'
@@ -10,15 +11,15 @@ import { bases } from './bases.ts'
 import { MASKS } from './masks.ts'
 import { boundPaths } from './probes.ts'
 import { prove, versionsOf } from './proof.ts'
+import { DEFAULT_B } from './world.ts'
 
 const LONG = process.env.GRIOT_TEST_LONG !== undefined
+const HOW = LONG ? { isThorough: true } : { mutationsMax: 3 }
 
 describe('a tenant that asks in another tenant’s words', () => {
   it('gets, byte for byte, what it would get if there were none', { timeout: 900_000 }, () => {
     const beganMs = performance.now()
-    const { compared, byApi, masked, findings } = prove(
-      LONG ? { isThorough: true } : { mutationsMax: 3 },
-    )
+    const { compared, byApi, masked, findings } = prove(HOW)
     const tookMs = Math.round(performance.now() - beganMs)
     process.stdout.write(`isolation: ${compared} requests compared in ${tookMs} ms\n`)
     expect(findings).toEqual([])
@@ -26,6 +27,23 @@ describe('a tenant that asks in another tenant’s words', () => {
     expect(compared).toBeGreaterThan(20_000)
     // a mask that hides nothing any more must go
     expect([...masked.keys()]).toEqual(MASKS.map(({ name }) => name))
+  })
+
+  it('gets the same while the other goes on with its life', { timeout: 900_000 }, () => {
+    const how = LONG ? { ...HOW, mutationsMax: 10 } : { isBrief: true, mutationsMax: 0 }
+    const { compared, findings } = prove({ ...how, isBusy: true })
+    process.stdout.write(`isolation: ${compared} requests beside a busy tenant compared\n`)
+    expect(findings).toEqual([])
+    expect(compared).toBeGreaterThan(3_000)
+  })
+
+  it('without logging in gets the same, but for the quorum', { timeout: 900_000 }, () => {
+    const apis = servedApis.filter((api) => api !== (describeQuorum as Api))
+    const how = LONG ? { ...HOW, mutationsMax: 10 } : { isBrief: true, mutationsMax: 0 }
+    const { compared, findings } = prove({ ...how, apis, b: DEFAULT_B })
+    process.stdout.write(`isolation: ${compared} requests of the tenant default compared\n`)
+    expect(findings).toEqual([])
+    expect(compared).toBeGreaterThan(3_000)
   })
 })
 

@@ -1,5 +1,6 @@
 /** The clients of one tenant of a real engine. */
 import type { Griot } from '../../dist/index.js'
+import { asTenantId } from '../../src/base/ids.ts'
 import type { Api, RequestInputOf } from '../../src/protocol/api.ts'
 import { decodeResponse, encodeRequest, joinFrame } from '../../src/protocol/codec.ts'
 import type { GriotTenant } from '../../src/server/engine-tenants.ts'
@@ -8,6 +9,8 @@ import { withDefaults } from '../conformance/loose.ts'
 import type { Facts } from './facts.ts'
 import { type Call, TenantLife } from './tenant-life.ts'
 import type { TenantSpec } from './world.ts'
+
+export type LiveSpec = Pick<TenantSpec, 'name' | 'sharedPartitions'>
 
 const ANSWER_MS = 4_000
 
@@ -24,10 +27,12 @@ export class LiveClient {
     this.#polls = polls
   }
 
-  static async live(griot: Griot, { name, tenantId, sharedPartitions }: TenantSpec) {
+  static async live(griot: Griot, { name, sharedPartitions }: LiveSpec) {
     const tenant = await griot.createTenant({ name })
     const life = new TenantLife({
-      ...{ tenantId, name, keyId: null, sharedPartitions, polls: 1 },
+      // the engine's own id of it is told to nobody
+      tenantId: asTenantId('f'.repeat(16)),
+      ...{ name, keyId: null, sharedPartitions, polls: 1 },
       timeMs: Date.now(),
     })
     const polls: Link[] = []

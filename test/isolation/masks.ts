@@ -29,10 +29,15 @@ export const MASKS: readonly Mask[] = [
 ]
 
 /**
- * What a tenant can see of others all the same, and no answer here shows since the worlds are made so: the load is even, and nothing is full. Each has a test of
- * its own that shows what of it is seen.
+ * What a tenant can see of others all the same, and no answer of the proof shows since its worlds are made so: the load is even, nothing is full, nobody fails to log in
+ * where others do. `exceptions.test.ts` shows of each that it is so, and that it is no more.
  */
 export const EXCEPTIONS = {
   placement:
-    'new replicas go where the fewest are, of all tenants: which of its brokers leads a new partition tells a little of what the machine carries',
+    'new replicas go where the fewest are, of all tenants: where a new partition is put tells a little of what the machine carries',
+  room: 'partitions of all tenants together are bounded: when the machine is full, nobody makes more',
+  quorum:
+    'DescribeQuorum tells the tenant `default`, whoever runs the engine, how far the one metadata log is, and all others that they may not know',
+  address:
+    'who comes from an address from which logins have failed waits: who that was is not asked, or guessing would be free under another name',
 } as const

@@ -14,9 +14,15 @@ const PLACE = {
 
 afterAll(() => rmSync(PLACE.out, { recursive: true, force: true }))
 
-async function proveWith(leak: PlantedLeak | null, apis: readonly number[], name: string) {
+async function proveWith(
+  leak: PlantedLeak | null,
+  apis: readonly number[],
+  name: string,
+  isBusy = leak?.isBusy ?? false,
+) {
   const file = await plant(leak, name, PLACE)
-  const run = spawnSync(process.execPath, [file, '--apis', apis.join(',')], { encoding: 'utf8' })
+  const args = [file, '--apis', apis.join(','), ...(isBusy ? ['--busy'] : [])]
+  const run = spawnSync(process.execPath, args, { encoding: 'utf8' })
   expect(run.stderr).toBe('')
   const findings = Number(/^findings: (\d+)/m.exec(run.stdout)?.[1])
   return { findings, said: run.stdout }
@@ -27,6 +33,17 @@ describe('leaks that are planted', () => {
     const { findings, said } = await proveWith(leak, leak.apis, `leak-${PLANTED.indexOf(leak)}`)
     expect(findings, 'what the proof finds').toBeGreaterThan(0)
     expect(said).toMatch(leak.shows)
+  })
+
+  it('by a tag that is removed do not begin: no engine starts', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    const find = "groupId: string({ entity: 'groupId' })"
+    const leak = { file: 'protocol/12-heartbeat.ts', find, replace: 'groupId: string()' }
+    const file = await plant(leak, 'untagged', PLACE)
+    const run = spawnSync(process.execPath, [file, '--apis', '12'], { encoding: 'utf8' })
+    expect(run.status).not.toBe(0)
+    expect(run.stderr).toMatch(/Heartbeat: .*scoped but never named: groupId/)
   })
 
   it('are what is found: without them there is nothing', { timeout: TIMEOUT_MS }, async () => {

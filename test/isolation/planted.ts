@@ -7,6 +7,8 @@ export interface PlantedLeak {
   readonly replace: string
   /** Where it shows; the proof finds it there, and need not look at the others. */
   readonly apis: readonly number[]
+  /** It shows by what the other does meanwhile. */
+  readonly isBusy?: true
   /** What the finding has in it. */
   readonly shows: RegExp
 }
@@ -124,5 +126,14 @@ export const PLANTED: readonly PlantedLeak[] = [
       "return refuse(ErrorCode.INVALID_PARTITIONS, 'In all: ' + state.partitionCount.value + `Topic already",
     apis: [37],
     shows: /In all/,
+  },
+  {
+    name: 'a topic that is deleted goes from all tenants, by its name',
+    file: 'image/image.ts',
+    find: 'this.#tenants.get(entry.tenantId)!.remove(row)',
+    replace: 'for (const tenant of this.#tenants.all()) tenant.remove(row)',
+    apis: [2],
+    isBusy: true,
+    shows: /shared/,
   },
 ]

@@ -1,13 +1,15 @@
 /** Asks in two worlds what one tenant can ask in another's words, and compares what comes: in one the other exists, in the other it never did. */
 import { isDeepStrictEqual } from 'node:util'
 import { servedApis } from '../../src/front/handlers.ts'
+import { alterPartitionReassignments } from '../../src/protocol/45-alter-partition-reassignments.ts'
+import { describeQuorum } from '../../src/protocol/55-describe-quorum.ts'
 import type { Api } from '../../src/protocol/api.ts'
 import { decodeResponse } from '../../src/protocol/codec.ts'
 import { type ApiBase, bases } from './bases.ts'
 import type { Facts } from './facts.ts'
 import { MASKS } from './masks.ts'
 import { boundPaths, type Probe, probesOf, requestsOf } from './probes.ts'
-import { BROKERS, type Outcome, type Resident, World } from './world.ts'
+import { B, BROKERS, type Outcome, type Resident, type TenantSpec, World } from './world.ts'
 
 export interface ProofOptions {
   readonly apis?: readonly Api[]
@@ -15,6 +17,12 @@ export interface ProofOptions {
   readonly seed?: number
   /** Of an API that changes things, each version is asked in worlds of its own. */
   readonly isThorough?: boolean
+  /** Of each API the first version and the last one only. */
+  readonly isBrief?: boolean
+  /** A goes on with its own life: before each request of B it does something. */
+  readonly isBusy?: boolean
+  /** Who asks; default: {@link B}. */
+  readonly b?: TenantSpec
 }
 
 export interface Finding {
@@ -41,11 +49,12 @@ export function prove(options: ProofOptions = {}): ProofResult {
 /** What is asked in the same two worlds. */
 type Turn = readonly { readonly api: Api; readonly versions: readonly number[] }[]
 
-function turnsOf({ apis = servedApis, isThorough = false }: ProofOptions): Turn[] {
+function turnsOf({ apis = servedApis, isThorough, isBrief }: ProofOptions): Turn[] {
   const alone: Turn[] = []
   const together: { api: Api; versions: number[] }[] = []
   for (const api of apis) {
-    const versions = versionsOf(api)
+    const { min, max } = api.validVersions
+    const versions = isBrief ? [...new Set([min, max])] : versionsOf(api)
     if (baseOf(api).changes !== true) together.push({ api, versions })
     else if (isThorough) {
       for (const version of versions) alone.push([{ api, versions: [version] }])
@@ -69,6 +78,7 @@ class Proof implements ProofResult {
   readonly masked = new Map<string, number>()
   readonly findings: Finding[] = []
   readonly #options: ProofOptions
+  readonly #acts = new Acts()
 
   constructor(options: ProofOptions) {
     this.#options = options
@@ -76,9 +86,10 @@ class Proof implements ProofResult {
 
   prove(turn: Turn): void {
     const names = turn.map(({ api }) => api.name).join(', ')
-    const withoutA = new World({ hasA: false })
+    const { b = B } = this.#options
+    const withoutA = new World({ hasA: false, b })
     try {
-      this.#ask(turn, names, new World({ hasA: true }), withoutA)
+      this.#ask(turn, names, new World({ hasA: true, b }), withoutA)
     } catch (error) {
       if (error instanceof WithoutAError) throw error.cause
       // what goes on without A does not go on with it
@@ -88,10 +99,10 @@ class Proof implements ProofResult {
   }
 
   #ask(turn: Turn, names: string, withA: World, withoutA: World): void {
-    const { spec, facts: a } = withA.a!
+    const { tenantId, facts: a } = withA.a!
     const { facts: b } = withoutA.b
     this.#expectEqual(`${names}: what B was given`, told(withA.b.facts), told(b))
-    const before = [...photograph(withA.a!), ...withA.keptOf(spec.tenantId)]
+    const before = [...photograph(withA.a!), ...withA.keptOf(tenantId)]
     const polls = () => withA.a!.polls.map(({ client, correlation }) => client.frame(correlation))
     for (const { api, versions } of turn) {
       const base = baseOf(api)
@@ -100,12 +111,17 @@ class Proof implements ProofResult {
         const options = { a, b, seed, ...(mutationsMax === undefined ? {} : { mutationsMax }) }
         const probes = probesOf(api, version, base, options)
         this.#askWithout(() => requireAll(api, version, probes))
-        for (const probe of probes) this.#compare(withA.b, withoutA.b, api, version, probe)
+        for (const probe of probes) {
+          if (this.#options.isBusy) this.#acts.next(withA.a!)
+          this.#compare(withA.b, withoutA.b, api, version, probe)
+        }
       }
     }
-    const after = [...photograph(withA.a!), ...withA.keptOf(spec.tenantId)]
-    this.#expectEqual(`${names}: what A has`, after, before)
-    this.#expectEqual(`${names}: A's long polls`, polls(), polls().fill(undefined))
+    if (this.#options.isBusy !== true) {
+      const after = [...photograph(withA.a!), ...withA.keptOf(tenantId)]
+      this.#expectEqual(`${names}: what A has`, after, before)
+      this.#expectEqual(`${names}: A's long polls`, polls(), polls().fill(undefined))
+    }
     const expected = this.#askWithout(() => photograph(withoutA.b))
     this.#expectEqual(`${names}: B afterwards`, photograph(withA.b), expected)
   }
@@ -162,6 +178,24 @@ class Proof implements ProofResult {
   }
 }
 
+/** What A does meanwhile: all that it can, over and over. */
+class Acts {
+  #at = 0
+
+  next(a: Resident): void {
+    const apis = servedApis.filter((api) => baseOf(api).mechanism === undefined && !MOVES.has(api))
+    const api = apis[this.#at % apis.length]!
+    const round = Math.floor(this.#at++ / apis.length)
+    const { min, max } = api.validVersions
+    const version = min + (round % (max - min + 1))
+    const requests = requestsOf(api, version, baseOf(api), a.facts)
+    a.act(api, version, requests[round % requests.length]!)
+  }
+}
+
+/** Replicas that move change the load: see the exception `placement`. */
+const MOVES: ReadonlySet<Api> = new Set<Api>([alterPartitionReassignments as Api])
+
 /** A fault of the test, or of the engine, whoever is there. */
 class WithoutAError extends Error {
   override name = 'WithoutAError'
@@ -190,12 +224,14 @@ function wordsOf(api: Api, version: number, outcome: Outcome): string {
 }
 
 /** All that a tenant can see of its own, as it comes; it changes nothing. */
-function photograph(resident: Resident): string[] {
+export function photograph(resident: Resident): string[] {
   const { facts } = resident
   const seen: string[] = []
   for (const api of servedApis) {
     const base = baseOf(api)
     if (base.changes === true || base.mechanism !== undefined) continue
+    // see the exception `quorum`
+    if (api === (describeQuorum as Api) && resident.spec.tenantId === null) continue
     const version = api.validVersions.max
     for (const request of requestsOf(api, version, base, facts)) {
       for (let node = 1; node <= BROKERS; node++) {

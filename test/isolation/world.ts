@@ -27,7 +27,8 @@ const STRANGER = '10.0.0.3'
 /** A tenant, and where its clients come from. */
 export interface TenantSpec {
   readonly name: string
-  readonly tenantId: TenantId
+  /** Null: the tenant `default`, whose clients do not log in. */
+  readonly tenantId: TenantId | null
   readonly host: string
   readonly sharedPartitions: number
   readonly polls: number
@@ -41,6 +42,9 @@ export const B: TenantSpec = {
   ...{ name: 'beta', tenantId: 'b'.repeat(16) as TenantId, host: '10.0.0.2' },
   ...{ sharedPartitions: 2, polls: 1 },
 }
+
+/** The tenant of whoever does not log in, in the place of B. */
+export const DEFAULT_B: TenantSpec = { ...B, tenantId: null }
 
 export type Outcome =
   | { readonly kind: 'answered'; readonly afterMs: number; readonly bytes: Buffer }
@@ -59,8 +63,10 @@ export class Resident {
   readonly life: TenantLife
   facts!: Facts
   readonly #world: World
-  readonly #key: Key
+  readonly tenantId: TenantId
+  readonly #key: Key | null
   #client: RawClient | null = null
+  #busy: RawClient | null = null
   /** Long polls that wait for as long as the world stands: connection and correlation. */
   readonly polls: { readonly client: RawClient; readonly correlation: number }[] = []
   readonly #clients = new Map<number, RawClient>()
@@ -68,18 +74,23 @@ export class Resident {
   constructor(world: World, spec: TenantSpec) {
     this.#world = world
     this.spec = spec
-    const { name, tenantId, sharedPartitions, polls } = spec
-    const operator = new Operator(
-      world.harness,
-      memoized(seededSaslCrypto(tenantStreams(11)(tenantId))),
-    )
+    const { name, sharedPartitions, polls } = spec
+    const tenantId = spec.tenantId ?? world.harness.image.defaultTenant!.tenantId
+    this.tenantId = tenantId
+    this.#key = spec.tenantId === null ? null : this.#make(spec.tenantId)
+    this.life = new TenantLife({
+      ...{ tenantId, name, keyId: this.#key?.key ?? null, sharedPartitions, polls },
+    })
+  }
+
+  #make(tenantId: TenantId): Key {
+    const { name } = this.spec
+    const crypto = memoized(seededSaslCrypto(tenantStreams(11)(tenantId)))
+    const operator = new Operator(this.#world.harness, crypto)
     // what it may do is not the question here
     const superUsers = [`User:${name}-user`, 'User:ANONYMOUS']
     operator.ask(tenantId, { kind: 'create-tenant', name, settings: { superUsers } })
-    this.#key = operator.key(tenantId, `${name}-user`)
-    this.life = new TenantLife({
-      ...{ tenantId, name, keyId: this.#key.key, sharedPartitions, polls },
-    })
+    return operator.key(tenantId, `${name}-user`)
   }
 
   /** Takes a step of its life. */
@@ -107,6 +118,7 @@ export class Resident {
   /** A connection that has logged in. */
   open(node = 1): RawClient {
     const client = this.#connect(node)
+    if (this.#key === null) return client
     client.send(saslHandshake, 1, { mechanism: 'PLAIN' })
     const { key, secret } = this.#key
     const asked = client.send(saslAuthenticate, 2, { authBytes: plainToken(key, secret) })
@@ -145,12 +157,19 @@ export class Resident {
     return { kind: 'silent' }
   }
 
+  /** Sends a request on a connection for that alone, and waits for nothing: no time passes. */
+  act(api: Api, version: number, request: object): void {
+    if (this.#busy === null || this.#busy.closed) this.#busy = this.open()
+    this.#busy.send(api, version, request)
+    this.#world.harness.run()
+  }
+
   /** Deletes topics that it has not had from the beginning. */
   tidy(): void {
     const { image } = this.#world.harness
     const { own, shared, internal } = this.facts
     const kept = [own, shared, internal].map(({ name }) => name)
-    const topicNames = Array.from(image.topics(this.spec.tenantId), ({ name }) => name).filter(
+    const topicNames = Array.from(image.topics(this.tenantId), ({ name }) => name).filter(
       (name) => !kept.includes(name),
     )
     if (topicNames.length > 0) this.ask(deleteTopics, 5, { topicNames, timeoutMs: 1_000 })
@@ -168,32 +187,37 @@ export class Resident {
 
 export interface WorldOptions {
   readonly hasA: boolean
+  readonly b?: TenantSpec
+  /** Of all tenants together. */
+  readonly partitionsMax?: number
 }
 
 export class World {
-  readonly harness = new Harness({
-    brokers: BROKERS,
-    ...{ arenaBytes: 2 ** 20, commandRingBytes: 2 ** 16, replyRingBytes: 2 ** 16, frameBytes: 0 },
-    crypto: memoized(seededSaslCrypto(new SeededRandom(5))),
-    brokerConfigs: {
-      'group.initial.rebalance.delay.ms': '0',
-      // even: see the exception `placement`
-      'offsets.topic.num.partitions': '2',
-    },
-  })
+  readonly harness: Harness
   readonly a: Resident | null
   readonly b: Resident
 
-  constructor({ hasA }: WorldOptions) {
+  constructor({ hasA, b = B, partitionsMax }: WorldOptions) {
+    this.harness = new Harness({
+      brokers: BROKERS,
+      ...{ arenaBytes: 2 ** 20, commandRingBytes: 2 ** 16, replyRingBytes: 2 ** 16, frameBytes: 0 },
+      crypto: memoized(seededSaslCrypto(new SeededRandom(5))),
+      brokerConfigs: {
+        'group.initial.rebalance.delay.ms': '0',
+        // even: see the exception `placement`
+        'offsets.topic.num.partitions': '2',
+      },
+      ...(partitionsMax === undefined ? {} : { partitionsMax }),
+    })
     this.a = hasA ? new Resident(this, A) : null
-    this.b = new Resident(this, B)
+    this.b = new Resident(this, b)
     const residents = [this.a, this.b].filter((one) => one !== null)
     const { steps } = this.b.life
     for (let step = 0; step < steps.length; step++) {
       for (const one of residents) one.live(step)
       this.harness.pass(10)
     }
-    for (const one of residents) one.facts = one.life.facts(this.#engineFacts(one.spec.tenantId))
+    for (const one of residents) one.facts = one.life.facts(this.#engineFacts(one.tenantId))
   }
 
   /** What the engine keeps of a tenant: metadata and records. Of what a log that is closed leaves beside them, nothing. */
