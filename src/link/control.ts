@@ -257,6 +257,8 @@ export type ControlMessage =
       readonly brokerId: number
       readonly left: number
       readonly leaderless: number
+      /** Partitions whose one replica was in the directory before: nobody else has what they had. */
+      readonly emptied: number
     }
   /** Front → the broker that leads `partition`: hands it over to the replica of `to`, if that can be now. Answered by `leadership-moved`. */
   | {

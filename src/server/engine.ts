@@ -398,6 +398,7 @@ export class Engine {
         return
       case 'broker-hung':
         this.#hung.onHung(message.brokerId, message.isHung)
+        this.#tell('front-1', message)
         return
       case 'chaos-request':
         void this.chaos.answer(message.request).then((answer) => {

@@ -207,6 +207,7 @@ function createRouter(
     pid: process.pid,
     brokers: data.settings.brokers,
     startedAtMs: data.startedAtMs,
+    offlinePartitions: async () => (await questions.partitions()).offline,
   }
   addHealthRoutes(router, health, info, clock.wallMs)
   const sources = metricSources(data, {

@@ -257,6 +257,12 @@ export class Harness {
     this.run()
   }
 
+  /** The thread that watches brokers tells the front that one hangs, or turns again. */
+  tellHung(brokerId: number, isHung: boolean): void {
+    const message = { kind: 'broker-hung', cellId: CELL, brokerId, isHung } as const
+    this.#serverPort.post(frontPeer(FRONT), message)
+  }
+
   /** The server tells the front that a broker's thread has died. */
   tellGone(brokerId: number): void {
     this.hung.add(brokerId)

@@ -164,6 +164,27 @@ describe('more directories are emptied than a partition can lose', () => {
   }, 60_000)
 })
 
+test('what had one replica in a directory that was emptied is told to be lost until the next start', async () => {
+  await start(3)
+  const replicaAssignment = [{ partition: 0, replicas: [3] }]
+  await engine.withAdmin((admin) =>
+    admin.createTopics({ topics: [{ topic: 'single', replicaAssignment }] }),
+  )
+  await writeToEach('single', 1, 'a')
+  await isWhole(engine.griot.brokers)
+  await engine.close()
+  empty(3)
+  await start(3)
+  const lost = 'of 1 partition it had the only replica, and what that had is lost'
+  await engine.healthIs(lost, 5_000)
+  // all else is filled by then
+  await engine.healthIs(`another directory than before: ${lost}`, 20_000)
+  expect(await engine.endsOf('single')).toEqual(['0'])
+  await engine.close()
+  await start(3)
+  await engine.healthIs('serving')
+}, 60_000)
+
 test('a directory that is emptied under a running engine is filled anew, too', async () => {
   await start(3)
   await makeTopic('written', 20)
