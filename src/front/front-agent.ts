@@ -24,6 +24,7 @@ import { TopicCounts } from '../link/topic-counts.ts'
 import { type ConnectionLimits, ConnectionSet, defaultLimits } from '../net/connection-set.ts'
 import { InFlightBudget } from '../net/in-flight.ts'
 import type { KafkaListener } from '../net/kafka-listener.ts'
+import { Owners } from '../net/owner.ts'
 import { RateLimitedLog } from '../net/rate-limited-log.ts'
 import { ReplyBudget } from '../net/reply-budget.ts'
 import { type Admission, admitAll } from '../tenant/admission.ts'
@@ -119,7 +120,10 @@ export class FrontAgent {
     const budget = new InFlightBudget(Math.floor(options.inFlightBytes / 2))
     const replies = new ReplyBudget(Math.floor(options.inFlightBytes / 2))
     const limits = options.limits ?? defaultLimits
-    this.services = makeServices(options, budget, replies, limits, () => this.#afterCallback())
+    const owners = new Owners()
+    this.services = makeServices(options, { budget, replies, limits, owners }, () =>
+      this.#afterCallback(),
+    )
     const router = new RequestRouter({
       services: this.services,
       admission: options.admission ?? admitAll,
@@ -129,9 +133,7 @@ export class FrontAgent {
       sink: router,
       clock,
       logger,
-      budget,
-      replies,
-      limits,
+      ...{ budget, replies, limits, owners },
       counts: this.services.counters.net,
       sharedFrames: this.frames,
     })
@@ -267,9 +269,9 @@ export class FrontAgent {
 
   get #hasWork(): boolean {
     const { fetches, dispatcher } = this.services
-    const { hasYielded, isBusy, hasFull } = this.connections
-    if (hasFull) return true
-    return fetches.hasReady || dispatcher.hasWork || hasYielded || isBusy || this.#mustAnswerFetches
+    const { hasFull, hasLate, turns } = this.connections
+    if (hasFull || hasLate || turns.hasYielded || turns.isBusy) return true
+    return fetches.hasReady || dispatcher.hasWork || this.#mustAnswerFetches
   }
 
   /** What requests have asked for goes out; what became due on the spot gets a turn. */
@@ -369,6 +371,7 @@ export class FrontAgent {
   #scheduleSweep(nowMs: number): void {
     this.services.timers.schedule(nowMs + SWEEP_MS, (firedAtMs) => {
       this.services.readAheads.dropAll()
+      this.services.tenantConnections.sweep()
       this.services.tails.sweep(firedAtMs - 2 * SWEEP_MS)
       this.#scheduleSweep(firedAtMs)
     })
@@ -399,11 +402,17 @@ function makeSaslGate(
   })
 }
 
+/** What connections share. */
+interface Shared {
+  readonly budget: InFlightBudget
+  readonly replies: ReplyBudget
+  readonly limits: ConnectionLimits
+  readonly owners: Owners
+}
+
 function makeServices(
   options: FrontAgentOptions,
-  requests: InFlightBudget,
-  replies: ReplyBudget,
-  limits: ConnectionLimits,
+  { budget: requests, replies, limits, owners }: Shared,
   afterCallback: () => void,
 ): FrontServices {
   const { image, clock, random, logger, settings, records, arenaOf } = options
@@ -444,6 +453,7 @@ function makeServices(
     tenantConnections: new TenantConnections(
       image,
       sessions,
+      owners,
       ({ session }) => (session as ConnectionState).session,
     ),
     internalTopics: new InternalTopics(

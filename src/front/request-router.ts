@@ -44,7 +44,12 @@ export class RequestRouter implements RequestSink {
     this.#options = options
   }
 
-  onOpen(_connection: KafkaConnection): void {}
+  /** Who comes in at a tenant's own listener is its client, though it may have to prove it. */
+  onOpen(connection: KafkaConnection): void {
+    const { tenantId } = connection.listener
+    const { tenantConnections } = this.#options.services
+    if (tenantId !== null) connection.owner = tenantConnections.ownerOf(tenantId)
+  }
 
   onReadEnd(): void {
     this.#options.onReadEnd()
