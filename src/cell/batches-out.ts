@@ -45,6 +45,5 @@ export class BatchesOut {
 
   answered(correlation: number): void {
     this.#bytes -= this.#sizes[correlation]!
-    this.#sizes[correlation] = 0
   }
 }

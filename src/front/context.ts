@@ -31,6 +31,7 @@ import type { HeavyRequests } from './heavy-requests.ts'
 import type { HeldLooks } from './held-looks.ts'
 import type { InternalTopics } from './internal-topics.ts'
 import type { LeaderMoves } from './leader-moves.ts'
+import type { Logins } from './logins.ts'
 import type { ParkedFetches } from './parked-fetches.ts'
 import type { PendingProduces } from './pending-produce.ts'
 import type { ProducerIds } from './producer-ids.ts'
@@ -94,6 +95,7 @@ export interface FrontServices {
   readonly producerIds: ProducerIds
   readonly sessions: Sessions
   readonly sasl: SaslGate
+  readonly logins: Logins
   readonly tenantConnections: TenantConnections
   readonly internalTopics: InternalTopics
   readonly records: RecordPool

@@ -43,6 +43,7 @@ import { HeavyRequests } from './heavy-requests.ts'
 import { HeldLooks } from './held-looks.ts'
 import { InternalTopics } from './internal-topics.ts'
 import { LeaderMoves } from './leader-moves.ts'
+import { Logins } from './logins.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
 import { ProduceFrames } from './produce-frames.ts'
@@ -450,6 +451,7 @@ function makeServices(
     producerIds: new ProducerIds(controller),
     sessions,
     sasl: makeSaslGate(options, sessions, timers),
+    logins: new Logins({ clock, timers, connectionsMax: limits.connectionsMax ?? 1e9 }),
     tenantConnections: new TenantConnections(
       image,
       sessions,

@@ -46,9 +46,10 @@ export class RequestRouter implements RequestSink {
 
   /** Who comes in at a tenant's own listener is its client, though it may have to prove it. */
   onOpen(connection: KafkaConnection): void {
-    const { tenantId } = connection.listener
-    const { tenantConnections } = this.#options.services
+    const { tenantId, allowsAnonymous } = connection.listener
+    const { tenantConnections, logins } = this.#options.services
     if (tenantId !== null) connection.owner = tenantConnections.ownerOf(tenantId)
+    if (!allowsAnonymous) logins.begin(connection)
   }
 
   onReadEnd(): void {
@@ -82,6 +83,7 @@ export class RequestRouter implements RequestSink {
   }
 
   onClose(connection: KafkaConnection): void {
+    this.#options.services.logins.end(connection)
     const state = connection.session as ConnectionState | null
     if (state === null) return
     for (const request of [...state.open]) request.onConnectionClosed()

@@ -140,8 +140,8 @@ export class ConnectionSet {
   }
 
   /**
-   * Whether there may be one more connection; for it the one that is idle for longest is closed, if that is a while. A refusal is
-   * logged.
+   * Whether there may be one more connection; for it the one that is idle for longest is closed, if that is a while, or else one of an
+   * owner that has more than half of all beside others. A refusal is logged.
    */
   makeRoom(remoteAddress: string): boolean {
     const connectionsMax = this.limits.connectionsMax ?? Number.POSITIVE_INFINITY
@@ -149,23 +149,33 @@ export class ConnectionSet {
     const oldest = this.#oldest
     const nowMs = this.#clock.monotonicMs()
     if (oldest !== null && nowMs - oldest.lastActiveMs >= EVICT_IDLE_MS && !oldest.isOurTurn) {
-      this.counts[ConnectionCount.CLOSED_IDLE]!++
-      this.#log.log('warn', 'idle connection closed for a new one', {
-        client: oldest.remoteAddress,
-        connectionsMax,
-      })
-      oldest.close()
+      this.#evict(oldest, 'idle connection closed for a new one')
       return true
     }
-    this.#log.log(
-      'warn',
-      'connection refused: as many are open as the limit of open files allows',
-      {
-        client: remoteAddress,
-        connectionsMax,
-      },
-    )
+    const spare = this.#spareConnection()
+    if (spare !== null) {
+      this.#evict(spare, 'connection closed for a new one: its tenant has more than half of all')
+      return true
+    }
+    const message = 'connection refused: as many are open as the limit of open files allows'
+    this.#log.log('warn', message, { client: remoteAddress, connectionsMax })
     return false
+  }
+
+  #evict(connection: KafkaConnection, message: string): void {
+    const { connectionsMax } = this.limits
+    this.counts[ConnectionCount.CLOSED_IDLE]!++
+    this.#log.log('warn', message, { client: connection.remoteAddress, connectionsMax })
+    connection.close()
+  }
+
+  /** Of an owner with more than half of all, beside others, the one that is idle for longest. */
+  #spareConnection(): KafkaConnection | null {
+    for (let one = this.#oldest; one !== null; one = one.idleNext) {
+      if (!one.owner.hasCompany) return null
+      if (one.owner.connections * 2 > this.#connections.size) return one
+    }
+    return null
   }
 
   /** A new connection over `socket`, whose data and close events the caller passes on. */

@@ -347,7 +347,9 @@ export class KafkaConnection implements BudgetMember {
     const splitter = this.#splitter
     const { turns } = this.#set
     const untilMs = turns.begin(this.owner)
-    if (!this.#yielded && splitter.hasMore && turns.isOver(untilMs)) this.#yield()
+    // what belongs to a frame that has been begun is where it belongs: it is taken in any case
+    if (!this.#yielded && !this.#collecting && splitter.hasMore && turns.isOver(untilMs))
+      this.#yield()
     while (!this.#yielded && !this.#closed && !this.#finishing) {
       if (this.#held.reservedBytes === 0) {
         const size = splitter.peekSize()
@@ -390,9 +392,7 @@ export class KafkaConnection implements BudgetMember {
 
   /** Bytes have come: of an unfinished frame, now and then that is told. */
   #progress(bytes: number): void {
-    if (!this.#collecting) return
-    this.#progressBytes += bytes
-    if (this.#progressBytes < PROGRESS_BYTES) return
+    if (!this.#collecting || (this.#progressBytes += bytes) < PROGRESS_BYTES) return
     this.#progressBytes = 0
     this.#set.budget.collecting(this, this.lastActiveMs)
   }
