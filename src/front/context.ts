@@ -35,6 +35,7 @@ import type { HeavyRequests } from './heavy-requests.ts'
 import type { HeldLooks } from './held-looks.ts'
 import type { InternalTopics } from './internal-topics.ts'
 import type { LeaderMoves } from './leader-moves.ts'
+import type { Logins } from './logins.ts'
 import type { ParkedFetches } from './parked-fetches.ts'
 import type { PendingProduces } from './pending-produce.ts'
 import type { ProducerIds } from './producer-ids.ts'
@@ -100,6 +101,7 @@ export interface FrontServices {
   readonly authorizers: Authorizers
   readonly crypto: SaslCrypto
   readonly sasl: SaslGate
+  readonly logins: Logins
   readonly tenantConnections: TenantConnections
   readonly internalTopics: InternalTopics
   readonly records: RecordPool

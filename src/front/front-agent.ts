@@ -24,6 +24,7 @@ import { TopicCounts } from '../link/topic-counts.ts'
 import { type ConnectionLimits, ConnectionSet, defaultLimits } from '../net/connection-set.ts'
 import { InFlightBudget } from '../net/in-flight.ts'
 import type { KafkaListener } from '../net/kafka-listener.ts'
+import { Owners } from '../net/owner.ts'
 import { RateLimitedLog } from '../net/rate-limited-log.ts'
 import { ReplyBudget } from '../net/reply-budget.ts'
 import { type Admission, admitAll } from '../tenant/admission.ts'
@@ -43,6 +44,7 @@ import { HeavyRequests } from './heavy-requests.ts'
 import { HeldLooks } from './held-looks.ts'
 import { InternalTopics } from './internal-topics.ts'
 import { LeaderMoves } from './leader-moves.ts'
+import { Logins } from './logins.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
 import { ProduceFrames } from './produce-frames.ts'
@@ -119,7 +121,10 @@ export class FrontAgent {
     const budget = new InFlightBudget(Math.floor(options.inFlightBytes / 2))
     const replies = new ReplyBudget(Math.floor(options.inFlightBytes / 2))
     const limits = options.limits ?? defaultLimits
-    this.services = makeServices(options, budget, replies, limits, () => this.#afterCallback())
+    const owners = new Owners()
+    this.services = makeServices(options, { budget, replies, limits, owners }, () =>
+      this.#afterCallback(),
+    )
     const router = new RequestRouter({
       services: this.services,
       admission: options.admission ?? admitAll,
@@ -129,9 +134,7 @@ export class FrontAgent {
       sink: router,
       clock,
       logger,
-      budget,
-      replies,
-      limits,
+      ...{ budget, replies, limits, owners },
       counts: this.services.counters.net,
       sharedFrames: this.frames,
     })
@@ -267,9 +270,9 @@ export class FrontAgent {
 
   get #hasWork(): boolean {
     const { fetches, dispatcher } = this.services
-    const { hasYielded, isBusy, hasFull } = this.connections
-    if (hasFull) return true
-    return fetches.hasReady || dispatcher.hasWork || hasYielded || isBusy || this.#mustAnswerFetches
+    const { hasFull, hasLate, turns } = this.connections
+    if (hasFull || hasLate || turns.hasYielded || turns.isBusy) return true
+    return fetches.hasReady || dispatcher.hasWork || this.#mustAnswerFetches
   }
 
   /** What requests have asked for goes out; what became due on the spot gets a turn. */
@@ -374,6 +377,7 @@ export class FrontAgent {
   #scheduleSweep(nowMs: number): void {
     this.services.timers.schedule(nowMs + SWEEP_MS, (firedAtMs) => {
       this.services.readAheads.dropAll()
+      this.services.tenantConnections.sweep()
       this.services.tails.sweep(firedAtMs - 2 * SWEEP_MS)
       this.services.authorizers.sweep()
       this.#scheduleSweep(firedAtMs)
@@ -405,11 +409,17 @@ function makeSaslGate(
   })
 }
 
+/** What connections share. */
+interface Shared {
+  readonly budget: InFlightBudget
+  readonly replies: ReplyBudget
+  readonly limits: ConnectionLimits
+  readonly owners: Owners
+}
+
 function makeServices(
   options: FrontAgentOptions,
-  requests: InFlightBudget,
-  replies: ReplyBudget,
-  limits: ConnectionLimits,
+  { budget: requests, replies, limits, owners }: Shared,
   afterCallback: () => void,
 ): FrontServices {
   const { image, clock, randomFor, logger, settings, records, arenaOf } = options
@@ -449,9 +459,11 @@ function makeServices(
     authorizers: new Authorizers(image),
     crypto: options.crypto,
     sasl: makeSaslGate(options, sessions, timers),
+    logins: new Logins({ clock, timers, connectionsMax: limits.connectionsMax ?? 1e9 }),
     tenantConnections: new TenantConnections(
       image,
       sessions,
+      owners,
       ({ session }) => (session as ConnectionState).session,
     ),
     internalTopics: new InternalTopics(

@@ -7,6 +7,7 @@ import { defaultFrontSettings } from '../front/context.ts'
 import { FrontAgent } from '../front/front-agent.ts'
 import type { FrontCounterRows } from '../front/front-counters.ts'
 import { MetadataImage } from '../image/image.ts'
+import type { MetadataView } from '../image/view.ts'
 import type { BrokerBack, LiveSettings } from '../link/control.ts'
 import {
   brokerPeer,
@@ -135,7 +136,7 @@ class KafkaFrontThread implements Agent {
     return new FrontAgent({
       frontId: KAFKA_FRONT,
       image: this.#image,
-      proxies: brokerProxies(this.#context, this.#control),
+      proxies: brokerProxies(this.#context, this.#control, this.#image),
       arenaOf: ({ brokerId }) => wiring.arenas[brokerId - 1] ?? null,
       control: this.#watchedControl(),
       clock: this.#context.clock,
@@ -207,10 +208,8 @@ class KafkaFrontThread implements Agent {
   #onBrokerBack({ brokerId, reads, writes, arena, port }: BrokerBack): void {
     const { wiring } = this.#context.data
     const id = asBrokerId(brokerId)
-    const proxy = brokerProxy(this.#context, this.#control, id, {
-      requests: writes,
-      replies: reads,
-    })
+    const rings = { requests: writes, replies: reads }
+    const proxy = brokerProxy(this.#context, this.#control, this.#image, id, rings)
     const name = brokerPeer(CELL, id)
     const bell = new DoorbellRinger(brokerBells(wiring)[brokerId - 1]!)
     this.#control.disconnect(name)
@@ -298,14 +297,19 @@ class KafkaFrontThread implements Agent {
   }
 }
 
-const brokerProxies = (context: ThreadContext, control: EventPorts): RingBrokerProxy[] =>
+const brokerProxies = (
+  context: ThreadContext,
+  control: EventPorts,
+  image: MetadataView,
+): RingBrokerProxy[] =>
   context.data.wiring.fronts[KAFKA_FRONT]!.map((rings, index) =>
-    brokerProxy(context, control, asBrokerId(index + 1), rings),
+    brokerProxy(context, control, image, asBrokerId(index + 1), rings),
   )
 
 function brokerProxy(
   { data, clock }: ThreadContext,
   control: EventPorts,
+  image: MetadataView,
   brokerId: BrokerId,
   { requests, replies }: RingPair,
 ): RingBrokerProxy {
@@ -320,5 +324,6 @@ function brokerProxy(
     peer: brokerPeer(CELL, brokerId),
     frames: wiring.frames,
     clock,
+    tenantOf: (partition) => image.topicOf(partition)?.tenantId ?? '',
   })
 }
