@@ -29,6 +29,7 @@ import { liveSettings } from './live-settings.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
 import { operatorToken } from './operator-token.ts'
 import type { EngineSettings } from './options.ts'
+import { checkPorts, checkTlsFiles, StartError } from './start-checks.ts'
 import { traceStart } from './start-trace.ts'
 import {
   brokerBells,
@@ -62,11 +63,6 @@ export interface EngineOptions {
   readonly originMs: number
   /** The engine cannot go on (its front died, its directory was taken): it has begun to stop. */
   readonly onFatal: (reason: string) => void
-}
-
-/** Some part of the engine could not start; everything else has been stopped again. */
-export class StartError extends Error {
-  override name = 'StartError'
 }
 
 /** Why a broker's thread has died that nobody needs to worry about. */
@@ -221,27 +217,16 @@ export class Engine {
 
   async #takeDirectory(): Promise<void> {
     const { brokers, cells } = this.#options.settings
+    await checkTlsFiles(this.#settings)
     this.#lock = await DirectoryLock.acquire(this.dataDir, this.#nonce)
     // a start that cannot be must not fix what the directory is made for
-    if (brokersMadeFor(this.dataDir) === null) await this.#checkPorts()
+    if (brokersMadeFor(this.dataDir) === null) {
+      await checkPorts(this.#settings, this.#threads.get('front-1')?.ready)
+    }
     claimIdentity(this.dataDir, { cells, brokersPerCell: brokers })
     this.#loadToken(this.#settings)
     openGate(this.#wiring, this.#lock.beat)
     this.#trace('data directory locked')
-  }
-
-  /** HTTP has opened its own by now, or soon has; Kafka's are opened in earnest once there is something to serve. */
-  async #checkPorts(): Promise<void> {
-    const { kafkaListen, brokers: nodes } = this.#settings
-    const { probePorts } = await import('../net/kafka-listener.ts')
-    try {
-      for (const { host, port } of kafkaListen) {
-        await probePorts({ optionName: '--kafka-listen', host, port, nodes })
-      }
-      await this.#threads.get('front-1')?.ready
-    } catch (error) {
-      throw new StartError((error as Error).message, { cause: error })
-    }
   }
 
   /** Reads the operator token, makes it at the first start, and tells it who asks for it. Throws {@link OperatorTokenError}. */
@@ -396,6 +381,9 @@ export class Engine {
         this.#state.setReason(`disk ${directory}`, writable ? null : reason)
         return
       }
+      case 'tls-state':
+        this.#state.setReason('tls', message.reason)
+        return
       case 'filling':
         this.#state.setFilling(message)
         return
