@@ -3,10 +3,11 @@ import { constants } from 'node:os'
 import { ConfigError, type ConfigSources, resolveSettings, resolveToken } from '../server/config.ts'
 import { DataDirectoryError } from '../server/data-directory.ts'
 import { DirectoryLockedError } from '../server/directory-lock.ts'
-import { Engine, StartError } from '../server/engine.ts'
+import { Engine } from '../server/engine.ts'
 import { ProcessLogger } from '../server/logger.ts'
 import { OperatorTokenError, TokenFileError } from '../server/operator-token.ts'
 import type { EngineSettings } from '../server/options.ts'
+import { StartError } from '../server/start-checks.ts'
 import { griotVersion } from '../server/version.ts'
 import { ExitCode } from './exit-code.ts'
 import { firstScreen } from './first-screen.ts'
@@ -64,11 +65,11 @@ async function serve(
       signal: stop.signal,
     })
     stop.engineIs(engine)
-    const { brokers, listeners, httpUrl, adminUrl, dataDir } = engine
+    const { listeners, httpUrl, adminUrl, dataDir } = engine
     const readyMs = performance.now()
     const version = griotVersion()
     process.stdout.write(
-      firstScreen({ version, readyMs, brokers, listeners, httpUrl, adminUrl, dataDir, settings }),
+      firstScreen({ version, readyMs, listeners, httpUrl, adminUrl, dataDir, settings }),
     )
     logger.startIsOver()
   } catch (error) {

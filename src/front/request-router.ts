@@ -154,7 +154,7 @@ export class RequestRouter implements RequestSink {
     return state
   }
 
-  /** Why the connection may not ask this, or null: the first that asks for anything else than how to authenticate is anonymous. */
+  /** Why the connection may not ask this, or null: the first that asks for anything else than how to authenticate is its certificate's, or anonymous. */
   #refuseAsker(connection: KafkaConnection, state: ConnectionState, api: Api): string | null {
     const { services } = this.#options
     if (state.phase === 'known') {
@@ -165,12 +165,14 @@ export class RequestRouter implements RequestSink {
     }
     if (BEFORE_LOGIN.has(api.key)) return null
     if (state.phase === 'sasl') return `it asked for ${api.name} before it had authenticated`
-    const { allowsAnonymous, allowsSasl, tenantId } = connection.listener
-    if (!allowsAnonymous) {
+    const { allowsAnonymous, allowsSasl, tenantId, principal } = connection.listener
+    if (!allowsAnonymous && principal === null) {
       const todo = allowsSasl ? 'log in by SASL' : 'listen with TLS, and log in'
       return `it asked for ${api.name} without logging in, and anonymous access is off here: ${todo}, or set --kafka-anonymous on`
     }
-    const session = services.sessions.anonymous(tenantId)
+    const { sessions } = services
+    const session =
+      principal === null ? sessions.anonymous(tenantId) : sessions.certified(tenantId, principal)
     if (typeof session === 'string') return session
     const refusal = services.tenantConnections.join(connection, session.tenantId)
     if (refusal !== null) return refusal

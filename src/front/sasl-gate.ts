@@ -57,7 +57,8 @@ export class SaslGate {
 
   handshake(mechanism: string, context: RequestContext<typeof saslHandshake>): void {
     const { state, slot, version } = context
-    if (state.phase === 'known' && state.session.login === null) {
+    const { login } = state.session
+    if (state.phase === 'known' && (login === null || login.kind === 'certificate')) {
       context.reply({ errorCode: ErrorCode.ILLEGAL_SASL_STATE, mechanisms: [] })
       return
     }

@@ -285,6 +285,8 @@ export type ControlMessage =
       readonly directory: string
       readonly reason: string
     }
+  /** Kafka front → server: why not all is well with the files of TLS; null: it is. */
+  | { readonly kind: 'tls-state'; readonly reason: string | null }
   /**
    * Kafka front → server, and to its own agent: a broker's thread stands still though it was asked to turn, or turns again (or is gone, which
    * `broker-gone` says). What it was asked for it may still do: nobody may take it for dead.

@@ -78,6 +78,8 @@ export class ConnectionSet {
   readonly counts: Float64Array
   /** When the last bytes came: monotonic microseconds, an int32 that wraps. Frames are timed from here. */
   arrivedUs = 0
+  /** Sockets that are no connections yet, for their TLS handshake is under way: they count as connections. */
+  handshaking = 0
   /** For measurements; undefined for the measured best. */
   mergeBytesMax: number | undefined
   readonly #clock: Clock
@@ -145,7 +147,7 @@ export class ConnectionSet {
    */
   makeRoom(remoteAddress: string): boolean {
     const connectionsMax = this.limits.connectionsMax ?? Number.POSITIVE_INFINITY
-    if (this.#connections.size < connectionsMax) return true
+    if (this.#connections.size + this.handshaking < connectionsMax) return true
     const oldest = this.#oldest
     const nowMs = this.#clock.monotonicMs()
     if (oldest !== null && nowMs - oldest.lastActiveMs >= EVICT_IDLE_MS && !oldest.isOurTurn) {
@@ -353,6 +355,11 @@ export class ConnectionSet {
   /** A line about what a client asked for in vain; of many at once only some are written. */
   logRefused(connection: KafkaConnection, message: string, fields: LogFields): void {
     this.#log.log('warn', message, { client: connection.remoteAddress, ...fields })
+  }
+
+  /** The same where there is no connection yet. */
+  logClient(client: string, message: string, fields: LogFields): void {
+    this.#log.log('warn', message, { client, ...fields })
   }
 
   /** Those with little to send are left alone while there are others. */

@@ -12,6 +12,13 @@ export interface Audience {
 
 export const EVERYBODY: Audience = { tenantId: null, allowsAnonymous: true, allowsSasl: true }
 
+/** Whose a connection is. */
+export interface Belonging {
+  readonly tenantId: TenantId | null
+  /** By which name its clients must come back; null: any. */
+  readonly host: string | null
+}
+
 /** Where a connection came in, as far as answers depend on it. */
 export interface ListenerInfo extends Audience {
   /** The option that opened it, for messages: `--kafka-listen`. */
@@ -22,4 +29,6 @@ export interface ListenerInfo extends Audience {
   readonly advertisedHost: string | null
   /** The port of each node in turn: node n at index n − 1. */
   readonly advertisedPorts: readonly number[]
+  /** Whom the client's certificate names, as Kafka's principal; null: it has shown none. */
+  readonly principal: string | null
 }

@@ -24,11 +24,12 @@ import { EngineState } from './engine-state.ts'
 import { EngineTenants } from './engine-tenants.ts'
 import { hostWallMs } from './host-time.ts'
 import { HungBrokers } from './hung-brokers.ts'
-import { type OpenListener, probeListeners, warnOfListeners } from './listeners.ts'
+import { type OpenListener, warnOfListeners } from './listeners.ts'
 import { liveSettings } from './live-settings.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
 import { operatorToken } from './operator-token.ts'
 import type { EngineSettings } from './options.ts'
+import { checkPorts, checkTlsFiles, StartError } from './start-checks.ts'
 import { traceStart } from './start-trace.ts'
 import {
   brokerBells,
@@ -64,11 +65,6 @@ export interface EngineOptions {
   readonly onFatal: (reason: string) => void
   /** Aborted, a start is given up: what runs already is stopped as by {@link Engine.stop}, and the start rejects with the signal's reason. */
   readonly signal?: AbortSignal
-}
-
-/** Some part of the engine could not start; everything else has been stopped again. */
-export class StartError extends Error {
-  override name = 'StartError'
 }
 
 /** Why a broker's thread has died that nobody needs to worry about. */
@@ -232,12 +228,11 @@ export class Engine {
 
   async #takeDirectory(): Promise<void> {
     const { brokers, cells } = this.#options.settings
+    await checkTlsFiles(this.#settings)
     this.#lock = await DirectoryLock.acquire(this.dataDir, this.#nonce)
     // a start that cannot be must not fix what the directory is made for
     if (brokersMadeFor(this.dataDir) === null) {
-      // HTTP has opened its own by now, or soon has; Kafka's are opened in earnest once there is something to serve
-      await probeListeners(this.#settings).catch(refuseStart)
-      await this.#threads.get('front-1')?.ready.catch(refuseStart)
+      await checkPorts(this.#settings, this.#threads.get('front-1')?.ready)
     }
     claimIdentity(this.dataDir, { cells, brokersPerCell: brokers })
     this.#loadToken(this.#settings)
@@ -393,6 +388,9 @@ export class Engine {
         this.#state.setReason(`disk ${directory}`, writable ? null : reason)
         return
       }
+      case 'tls-state':
+        this.#state.setReason('tls', message.reason)
+        return
       case 'filling':
         this.#state.setFilling(message)
         return

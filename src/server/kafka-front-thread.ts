@@ -9,6 +9,7 @@ import type { FrontCounterRows } from '../front/front-counters.ts'
 import { MetadataImage } from '../image/image.ts'
 import type { MetadataView } from '../image/view.ts'
 import type { BrokerBack, LiveSettings } from '../link/control.ts'
+import { FrontCounter } from '../link/counters.ts'
 import {
   brokerPeer,
   type ControlEnvelope,
@@ -23,6 +24,7 @@ import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
+import { belongingAt } from './belonging.ts'
 import { BriefWait } from './brief-wait.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { BrokerWatch } from './broker-watch.ts'
@@ -30,6 +32,7 @@ import { collectGarbage } from './collect-garbage.ts'
 import { defaultTenantRow, THREAD_ROW } from './counter-rows.ts'
 import type { Agent } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
+import type { KafkaTls } from './kafka-tls.ts'
 import { accessOf, advertisedOf } from './listeners.ts'
 import { LoopSampler } from './loop-sampler.ts'
 import { nodeSaslCrypto } from './node-sasl-crypto.ts'
@@ -69,6 +72,8 @@ class KafkaFrontThread implements Agent {
   /** What this thread has found out itself, for its agent. */
   readonly #told: ControlEnvelope[] = []
   #listeners: readonly KafkaListener[] = []
+  /** null: no listener speaks it, or none is open yet. */
+  #tls: KafkaTls | null = null
   #phase: 'waiting' | 'opening' | 'serving' | 'stopping' | 'stopped' = 'waiting'
   readonly #image: MetadataImage
   readonly #tenants: TenantListeners
@@ -225,6 +230,7 @@ class KafkaFrontThread implements Agent {
       brokerConfigs: settings.brokerConfigs,
     })
     this.#agent.connections.setIdleMs(settings.connectionsMaxIdleMs)
+    this.#tls?.readAgain()
     this.#listeners.forEach((listener, index) => {
       const { host = null, port = null } = settings.advertised[index] ?? {}
       listener.advertise({ advertisedHost: host, advertisedPort: port })
@@ -236,6 +242,7 @@ class KafkaFrontThread implements Agent {
     const { settings, traceOriginMs, thread } = this.#context.data
     traceStart(traceOriginMs, thread.name, 'image is whole')
     try {
+      if (settings.tlsCert !== null) this.#tls = await this.#openTls(settings)
       const listeners = await this.#listen(settings)
       if (this.#phase !== 'opening') {
         for (const listener of listeners) listener.stopAccepting()
@@ -249,6 +256,19 @@ class KafkaFrontThread implements Agent {
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  async #openTls(settings: EngineSettings): Promise<KafkaTls> {
+    const { KafkaTls } = await import('./kafka-tls.ts')
+    const { connections, services } = this.#agent
+    return KafkaTls.open({
+      ...{ settings, set: connections, logger: services.logger },
+      onExpiry: (expiresAtMs) => {
+        services.counters.own[FrontCounter.TLS_EXPIRES_AT_S_NOW] = expiresAtMs / 1000
+      },
+      onState: (reason) => this.#control.post(SERVER_PEER, { kind: 'tls-state', reason }),
+      nowMs: () => this.#context.clock.wallMs(),
+    })
   }
 
   /** Opens all listeners or none, in the order of `--kafka-listen`. */
@@ -270,6 +290,9 @@ class KafkaFrontThread implements Agent {
             advertisedPort: advertised[index]?.port ?? null,
             tenantId: null,
             ...accessOf(listen, settings),
+            tls: listen.tls === true ? this.#tls!.acceptor : null,
+            belongingOf: (servername) =>
+              belongingAt(this.#image, listen, settings.tlsSniDomain, servername),
           },
           this.#agent.connections,
         )
@@ -283,6 +306,7 @@ class KafkaFrontThread implements Agent {
 
   async #close(): Promise<void> {
     this.#phase = 'stopped'
+    this.#tls?.close()
     this.#agent.close()
     this.#driver.stop()
     await this.#pool.close()

@@ -18,23 +18,16 @@ export interface KafkaListen extends HostPort {
   readonly advertise: Advertised | null
   /** Left out: what `--kafka-anonymous` says. */
   readonly anonymous?: boolean
+  /** Left out: plain TCP. */
+  readonly tls?: true
+  /** By name: whose clients come in here; left out: they say it themselves. */
+  readonly tenant?: string
 }
 
 /** Where Kafka clients come in: one port per broker, from broker 1. */
 export interface OpenListener {
   readonly host: string
   readonly ports: readonly number[]
-}
-
-/** Rejects where a port is taken, or cannot be listened on: named with its option. */
-export async function probeListeners({
-  kafkaListen,
-  brokers: nodes,
-}: EngineSettings): Promise<void> {
-  const { probePorts } = await import('../net/kafka-listener.ts')
-  for (const { host, port } of kafkaListen) {
-    await probePorts({ optionName: '--kafka-listen', host, port, nodes })
-  }
 }
 
 /** Listening sockets are many times this, since each takes a port per broker. */
@@ -46,8 +39,18 @@ const PARTS_MAX = 4 * KAFKA_LISTENERS_MAX
 /** What may follow an address: how it is written, and how it is read. */
 const PROPERTIES: Readonly<Record<string, (text: string | undefined) => Partial<KafkaListen>>> = {
   anonymous: (text) => ({ anonymous: parseSwitch(text ?? '') }),
+  tls: (text) => {
+    if (text === undefined) return { tls: true }
+    throw new RangeError('wants tls without anything behind it')
+  },
+  tenant: (text = '') => {
+    if (TENANT_NAME.test(text)) return { tenant: text }
+    throw new RangeError('wants the name of a tenant: at most 63 of a-z, 0-9 and -')
+  },
 }
-const PROPERTY_TEXT = 'anonymous=on, anonymous=off'
+/** A label of DNS, as the controller wants it. */
+const TENANT_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
+const PROPERTY_TEXT = 'tls, tenant=NAME, anonymous=on, anonymous=off'
 
 /**
  * `HOST:PORT`, `HOST:PORT=HOST[:PORT]`, each with its properties behind it, several of them as a list or joined by commas. An address has a
@@ -95,10 +98,11 @@ function parseProperty(part: string, listen: KafkaListen): Partial<KafkaListen> 
 }
 
 export const formatKafkaListen = (listen: KafkaListen): string => {
-  const { advertise, anonymous } = listen
+  const { advertise, anonymous, tls, tenant } = listen
   const told = advertise === null ? '' : `=${formatAdvertised(advertise)}`
   const access = anonymous === undefined ? '' : `,anonymous=${anonymous ? 'on' : 'off'}`
-  return `${formatHostPort(listen)}${told}${access}`
+  const own = tenant === undefined ? '' : `,tenant=${tenant}`
+  return `${formatHostPort(listen)}${told}${tls ? ',tls' : ''}${own}${access}`
 }
 
 export const formatAdvertised = ({ host, port }: Advertised): string =>
@@ -122,13 +126,13 @@ export const advertisedOf = ({
 
 /** Whom a listener lets in, as far as its address and the options decide. What counts is where it is bound, never who connects. */
 export function accessOf(
-  { host, anonymous }: Pick<KafkaListen, 'host' | 'anonymous'>,
+  { host, anonymous, tls }: Pick<KafkaListen, 'host' | 'anonymous' | 'tls'>,
   { kafkaAnonymous, kafkaAllowPlaintextSasl }: AccessSettings,
 ): Pick<Audience, 'allowsAnonymous' | 'allowsSasl'> {
   const isPrivate = isLoopback(host)
   return {
     allowsAnonymous: anonymous ?? (kafkaAnonymous === 'auto' ? isPrivate : kafkaAnonymous === 'on'),
-    allowsSasl: isPrivate || kafkaAllowPlaintextSasl,
+    allowsSasl: isPrivate || tls === true || kafkaAllowPlaintextSasl,
   }
 }
 
@@ -153,13 +157,14 @@ export function listenerRisks(
 function risksOf(listen: KafkaListen, settings: EngineSettings): string[] {
   const { allowsAnonymous, allowsSasl } = accessOf(listen, settings)
   const risks: string[] = []
-  if (allowsAnonymous) risks.push(ANONYMOUS_RISK)
+  if (allowsAnonymous) risks.push(anonymousRisk(listen.tenant ?? 'default'))
+  if (listen.tls === true) return risks
   if (allowsSasl) risks.push(PLAINTEXT_RISK)
   return risks.length === 0 ? [NOBODY_RISK] : risks
 }
 
-const ANONYMOUS_RISK =
-  'anonymous access is on: whoever connects reads and writes everything of the tenant default'
+const anonymousRisk = (tenant: string) =>
+  `anonymous access is on: whoever connects reads and writes everything of the tenant ${tenant}`
 const PLAINTEXT_RISK =
   'logins without TLS are allowed: whoever is on the way reads passwords and records'
 const NOBODY_RISK =

@@ -3,10 +3,12 @@ import os from 'node:os'
 import type { LogLevel } from '../base/log.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import { parseAllowedHost } from '../net/host-check.ts'
+import type { ClientAuth } from '../net/tls-acceptor.ts'
 import { parseBrokerConfig } from './broker-configs.ts'
 import { brokersMadeFor } from './data-directory.ts'
 import { areBoundAlike, type KafkaListen, parseKafkaListens } from './listeners.ts'
 import { parseRacks, type Racks } from './racks.ts'
+import { TLS_OPTIONS } from './tls-options.ts'
 import {
   type Advertised,
   type HostPort,
@@ -38,6 +40,18 @@ export interface EngineSettings {
   readonly kafkaAnonymous: (typeof ANONYMOUS_MODES)[number]
   /** Clients may log in without TLS beyond loopback. */
   readonly kafkaAllowPlaintextSasl: boolean
+  /** PEM: the certificate of TLS listeners and those that it was signed with; null: there are none. */
+  readonly tlsCert: string | null
+  /** null: in the file of the certificate. */
+  readonly tlsKey: string | null
+  readonly tlsKeyPassphraseFile: string | null
+  /** PEM: who may have signed the certificates of clients. */
+  readonly tlsClientCa: string | null
+  readonly tlsClientAuth: ClientAuth
+  /** As they are written. */
+  readonly tlsPrincipalMapping: string
+  /** Lower case; null: the name that a client looks for says nothing. */
+  readonly tlsSniDomain: string | null
   readonly httpListen: HostPort | null
   /** null: with `httpListen`. */
   readonly adminListen: HostPort | null
@@ -114,7 +128,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     placeholder: 'HOST:PORT[=HOST[:PORT]][,PROPERTY…]',
     help:
       'address for Kafka clients; N brokers take N consecutive ports, port 0 takes N free ones; after = what clients ' +
-      'are told to connect to; after a comma what holds for this one alone (anonymous=on, anonymous=off); given more than once, or ' +
+      'are told to connect to; after a comma what holds for this one alone (tls, tenant=NAME, anonymous=on, anonymous=off); given more than once, or ' +
       'joined by commas, for several listeners',
     shown: '127.0.0.1:9092',
     isList: true,
@@ -157,6 +171,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     fallback: () => false,
     parse: parseSwitch,
   }),
+  ...TLS_OPTIONS,
   option({
     key: 'httpListen',
     name: 'http-listen',

@@ -67,7 +67,7 @@ export class ScramExchange {
     const { clientFirst, credential, nonce, serverFirst } = begun
     const hash = SCRAM_HASH[mechanism]
     const clientFinal = parseClientFinal(token, clientFirst.gs2Header, HASH_BYTES[hash])
-    checkNonceReturned(clientFinal.nonce, nonce)
+    checkNonceReturned(clientFinal.nonce, nonce, clientFirst.nonce)
     const message = Buffer.from(`${clientFirst.bare},${serverFirst},${clientFinal.withoutProof}`)
     const signature = crypto.hmac(hash, credential.storedKey, message)
     const clientKey = clientFinal.proof.map((byte, i) => byte ^ signature[i]!)

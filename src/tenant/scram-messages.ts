@@ -77,9 +77,13 @@ export function parseClientFinal(
   return { nonce: parts[1]!.slice(2), proof, withoutProof }
 }
 
-/** The nonce that comes back must be the one that was told, whole. Throws {@link SaslFormatError}. */
-export function checkNonceReturned(returned: string, told: string): void {
-  if (returned !== told) fail(FINAL, 'the nonce (r=) is not that of the server-first-message')
+/**
+ * The nonce that comes back must be the one that was told, whole; librdkafka before 2.6.1 puts the client's part before it once more (its pull request 4895). Throws
+ * {@link SaslFormatError}.
+ */
+export function checkNonceReturned(returned: string, told: string, clientPart: string): void {
+  if (returned !== told && returned !== clientPart + told)
+    fail(FINAL, 'the nonce (r=) is not that of the server-first-message')
 }
 
 function asciiOf(token: Uint8Array, message: string): string {

@@ -156,7 +156,7 @@ export class Harness {
       nodeId: 1,
       advertisedHost: null,
       advertisedPorts: Array.from({ length: count }, (_, i) => 9092 + i),
-      ...{ tenantId: null, allowsAnonymous: true, allowsSasl: true },
+      ...{ tenantId: null, allowsAnonymous: true, allowsSasl: true, principal: null },
     }
     this.run()
   }

@@ -54,7 +54,7 @@ export class World {
       advertisedHost: null,
       advertisedPorts: [1],
       tenantId: null,
-      ...{ allowsAnonymous: true, allowsSasl: true },
+      ...{ allowsAnonymous: true, allowsSasl: true, principal: null },
     }
     const socket = new FakeSocket(
       (bytes) => void received.push(Buffer.from(bytes).toString()),

@@ -29,24 +29,49 @@ const file = (name: string, text: string): string => {
 const resolve = (sources: Partial<ConfigSources>) =>
   resolveSettings({ flags: {}, env: {}, configFile: null, ...sources })
 
+const TLS = { 'kafka-listen': 'h:1,tls', 'tls-cert': '/c' }
+const files = () => ({ one: '/a', two: '/b', means: '/b', bad: [''] })
+
 /** Per option: two good values as text, the second one's meaning, and bad ones. */
 const VALUES: Readonly<
-  Record<string, { one: string; two: string; means: unknown; bad: string[] }>
+  Record<
+    string,
+    {
+      one: string
+      two: string
+      means: unknown
+      bad: string[]
+      /** What it cannot be without. */
+      beside?: Record<string, string>
+    }
+  >
 > = {
   'data-dir': { one: '/a', two: '/b', means: '/b', bad: [''] },
   'kafka-listen': {
     one: '127.0.0.1:9092',
-    two: '[::1]:0,anonymous=off,0.0.0.0:19092=[fd00::1]:29092, h:1=k.example',
+    two: '[::1]:0,anonymous=off,0.0.0.0:19092=[fd00::1]:29092,tenant=acme, h:1=k.example',
     means: [
       { host: '::1', port: 0, advertise: null, anonymous: false },
-      { host: '0.0.0.0', port: 19_092, advertise: { host: 'fd00::1', port: 29_092 } },
+      {
+        host: '0.0.0.0',
+        port: 19_092,
+        advertise: { host: 'fd00::1', port: 29_092 },
+        tenant: 'acme',
+      },
       { host: 'h', port: 1, advertise: { host: 'k.example', port: null } },
     ],
     bad: [
       ...['9092', 'host', 'host:70000', 'a:b:1', 'http://h:1', '::1', '[::g]:1', 'h:1,', ''],
       ...['h:1=', 'h:1=a=b', 'h:1=k:0', 'h:1=0.0.0.0:9092', 'h:1=[::]', 'h:1,h'],
       ...['anonymous=on', 'h:1,anonymous', 'h:1,anonymous=maybe', 'h:1,constructor'],
-      ...['h:1,anonymous=on,anonymous=on', 'h:1,anonymous=on=off'],
+      ...['h:1,anonymous=on,anonymous=on', 'h:1,anonymous=on=off', 'h:1,tls=on', 'h:1,tls,tls'],
+      ...[
+        'h:1,tenant',
+        'h:1,tenant=',
+        'h:1,tenant=A',
+        'h:1,tenant=a/b',
+        `h:1,tenant=${'a'.repeat(64)}`,
+      ],
     ],
   },
   'kafka-advertise': {
@@ -107,6 +132,28 @@ const VALUES: Readonly<
     bad: ['x', '=1', 'log.retention.hours=soon', 'log.retention.hour=1', 'node.id=7'],
   },
   chaos: { one: 'false', two: 'on', means: true, bad: ['monkey', '2'] },
+  'tls-cert': { ...files(), beside: { 'kafka-listen': 'h:1,tls' } },
+  'tls-key': { ...files(), beside: TLS },
+  'tls-key-passphrase-file': { ...files(), beside: TLS },
+  'tls-client-ca': { ...files(), beside: TLS },
+  'tls-client-auth': {
+    ...{ one: 'required', two: 'requested', means: 'requested', bad: ['optional', ''] },
+    beside: { ...TLS, 'tls-client-ca': '/ca' },
+  },
+  'tls-principal-mapping': {
+    one: 'DEFAULT',
+    two: 'RULE:^CN=(.*?),.*$/$1/L, DEFAULT',
+    means: 'RULE:^CN=(.*?),.*$/$1/L, DEFAULT',
+    bad: ['', 'DEFAULT,x', 'RULE:a/b', 'RULE:(/b/', 'RULE:a/b/x'],
+    beside: TLS,
+  },
+  'tls-sni-domain': {
+    one: 'a',
+    two: 'Kafka.Example.org',
+    means: 'kafka.example.org',
+    bad: ['', '.a', 'a.', 'a..b', '*.a', 'a:1', '-a', `${'a.'.repeat(127)}a`],
+    beside: TLS,
+  },
   'connections-max-idle': { one: '1s', two: '24h', means: 86_400_000, bad: ['10', '999ms', '25h'] },
 }
 
@@ -116,8 +163,9 @@ describe('every option', () => {
   })
 
   test.each(OPTIONS)('$name: flag before environment before file before default', async (spec) => {
-    const { one, two, means } = VALUES[spec.name]!
-    const read = async (sources: Partial<ConfigSources>) => (await resolve(sources))[spec.key]
+    const { one, two, means, beside } = VALUES[spec.name]!
+    const read = async ({ flags, ...sources }: Partial<ConfigSources>) =>
+      (await resolve({ ...sources, flags: { ...beside, ...flags } }))[spec.key]
     const yaml = (value: string) =>
       file(`${spec.name}.yaml`, `${spec.name}: ${JSON.stringify(value)}\n`)
     const env = (value: string) => ({ [envName(spec.name)]: value })
@@ -126,7 +174,7 @@ describe('every option', () => {
     ).toEqual(means)
     expect(await read({ env: env(two), configFile: yaml(one) })).toEqual(means)
     expect(await read({ configFile: yaml(two) })).toEqual(means)
-    expect(await read({})).toEqual(spec.fallback({}))
+    expect((await resolve({}))[spec.key]).toEqual(spec.fallback(await resolve({})))
   })
 
   test.each(OPTIONS)('$name: what is ill-typed is refused by name and origin', async (spec) => {

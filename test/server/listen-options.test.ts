@@ -3,9 +3,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { belongingAt } from '../../src/server/belonging.ts'
 import { type ConfigSources, resolveSettings } from '../../src/server/config.ts'
 import { resolveEmbedded } from '../../src/server/embedded-options.ts'
-import { accessOf, formatKafkaListen, listenerRisks } from '../../src/server/listeners.ts'
+import {
+  accessOf,
+  areBoundAlike,
+  formatKafkaListen,
+  listenerRisks,
+  parseKafkaListens,
+} from '../../src/server/listeners.ts'
 
 const directory = mkdtempSync(path.join(os.tmpdir(), 'griot-listen-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -95,7 +102,7 @@ describe('several listeners', () => {
       await listeners(['a:1=k.example', 'anonymous=on', '[::1]:2,anonymous=off', 'b:3']),
     ).toEqual(found)
     await expect(listeners('a:1,b')).rejects.toThrow(
-      '"b" is refused, it wants HOST:PORT, such as 127.0.0.1:9092, or a property of the address before it: anonymous=on',
+      '"b" is refused, it wants HOST:PORT, such as 127.0.0.1:9092, or a property of the address before it: tls, tenant=NAME, anonymous=on',
     )
     await expect(listeners('a:1,anonymous=perhaps')).rejects.toThrow(
       'option --kafka-listen: "anonymous=perhaps" is refused, it wants true or false',
@@ -159,5 +166,77 @@ describe('several listeners', () => {
       '0.0.0.0:9001, [::]:9002: anonymous access is ',
       '0.0.0.0:9001, [::]:9002: logins without TLS a',
     ])
+  })
+
+  test('that speak TLS, and options of TLS, want each other', async () => {
+    const tls = (flags: Record<string, string>, listen = 'a:1,b:5,tls') =>
+      resolve({ flags: { 'kafka-listen': listen, ...flags } })
+    await expect(tls({})).rejects.toThrow('--kafka-listen b:5,tls wants a certificate: --tls-cert')
+    await expect(tls({ 'tls-cert': '/c' }, 'a:1')).rejects.toThrow(
+      '--tls-cert: no listener speaks TLS: say so behind its address, as in --kafka-listen a:1,tls',
+    )
+    await expect(tls({ 'tls-sni-domain': 'k' }, 'a:1')).rejects.toThrow(
+      '--tls-sni-domain: no listener',
+    )
+    const asked = { 'tls-cert': '/c', 'tls-client-auth': 'requested' }
+    await expect(tls(asked)).rejects.toThrow(
+      "--tls-client-auth: requested wants --tls-client-ca, or anybody's certificate would do",
+    )
+    const mode = async (flags: Record<string, string>) =>
+      (await tls({ 'tls-cert': '/c', ...flags })).tlsClientAuth
+    expect(await mode({})).toBe('none')
+    expect(await mode({ 'tls-client-ca': '/ca' })).toBe('required')
+    expect(await mode({ 'tls-client-ca': '/ca', 'tls-client-auth': 'none' })).toBe('none')
+    expect(() => resolveEmbedded({ tlsCert: '/c' }, '')).toThrow('Griot.start: --tls-cert: no')
+  })
+
+  test('of a tenant and of TLS are told as such', async () => {
+    const given = 'a:1=k,tls,tenant=acme,anonymous=off,b:5,tls'
+    const found = await resolve({ flags: { 'kafka-listen': given, 'tls-cert': '/c' } })
+    expect(found.kafkaListen.map(formatKafkaListen).join()).toBe(given)
+    // neither is changed while the engine runs
+    const bound = (listen: string) => parseKafkaListens(listen)
+    expect(areBoundAlike(bound('a:1=k,tls'), bound('a:1=l,tls'))).toBe(true)
+    for (const other of ['a:1', 'a:1,tls,tenant=acme', 'a:1,tls,anonymous=on']) {
+      expect(areBoundAlike(bound('a:1,tls'), bound(other)), other).toBe(false)
+    }
+    const access = accessOf(found.kafkaListen[1]!, found)
+    expect(access).toEqual({ allowsAnonymous: false, allowsSasl: true })
+    const open = found.kafkaListen.map(({ host, port }) => ({ host, ports: [port] }))
+    expect(listenerRisks(found, open)).toEqual([])
+  })
+})
+
+describe('whose a connection is', () => {
+  const acme = { tenantId: 'id of acme' }
+  const image = {
+    tenantByName: (name: string) => (name === 'acme' ? acme : undefined),
+  } as unknown as Parameters<typeof belongingAt>[0]
+  const at = (listen: { tls?: true; tenant?: string }, name: string | null, domain = 'k.example') =>
+    belongingAt(image, listen, domain, name)
+  const nobody = { tenantId: null, host: null }
+
+  test('is said by the listener, or the name that was looked for, or not at all', () => {
+    const byName = { tenantId: acme.tenantId, host: 'acme.k.example' }
+    expect(at({ tls: true }, 'acme.k.example')).toEqual(byName)
+    expect(at({ tls: true, tenant: 'acme' }, 'acme.k.example')).toEqual(byName)
+    const byPort = { tenantId: acme.tenantId, host: null }
+    expect(at({ tls: true, tenant: 'acme' }, null)).toEqual(byPort)
+    expect(at({ tenant: 'acme' }, null)).toEqual(byPort)
+    for (const name of [null, 'k.example', 'acme.example', 'acme.xk.example', 'acmek.example']) {
+      expect(at({ tls: true }, name), `${name}`).toEqual(nobody)
+    }
+    expect(belongingAt(image, { tls: true }, null, 'acme.k.example')).toEqual(nobody)
+  })
+
+  test('is a reason to refuse it where that is nobody, or somebody else', () => {
+    const refused = (name: string) => `there is no tenant '${name}'`
+    expect(at({ tls: true }, 'emca.k.example')).toBe(refused('emca'))
+    expect(at({ tls: true }, 'b1.acme.k.example')).toBe(refused('b1.acme'))
+    expect(at({ tls: true }, '.k.example')).toBe(refused(''))
+    expect(at({ tenant: 'emca' }, null)).toBe(refused('emca'))
+    expect(at({ tls: true, tenant: 'acme' }, 'emca.k.example')).toBe(
+      "it looked for emca.k.example, and this listener is of the tenant 'acme'",
+    )
   })
 })

@@ -39,6 +39,8 @@ export interface ScramClientOptions {
   readonly password: string
   readonly header?: string
   readonly extensions?: string
+  /** What stands before the nonce in the last message; `own`: the client's part of it. */
+  readonly noncePrefix?: 'own' | ''
 }
 
 /** Written after RFC 5802, without a line of the server's. */
@@ -48,7 +50,7 @@ export class ScramClient {
   #serverSignature = ''
 
   constructor(options: ScramClientOptions) {
-    this.#options = { header: 'n,,', extensions: '', ...options }
+    this.#options = { header: 'n,,', extensions: '', noncePrefix: '', ...options }
   }
 
   get #bare(): string {
@@ -72,7 +74,8 @@ export class ScramClient {
       hash,
     )
     const clientKey = mac(salted, 'Client Key')
-    const withoutProof = `c=${utf8(this.#options.header).toString('base64')},r=${nonce}`
+    const again = this.#options.noncePrefix === 'own' ? this.#nonce : ''
+    const withoutProof = `c=${utf8(this.#options.header).toString('base64')},r=${again}${nonce}`
     const message = `${this.#bare},${text},${withoutProof}`
     const signature = mac(crypto.createHash(hash).update(clientKey).digest(), message)
     this.#serverSignature = mac(mac(salted, 'Server Key'), message).toString('base64')
