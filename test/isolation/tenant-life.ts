@@ -130,12 +130,11 @@ export class TenantLife {
 
   *#allow(): Step {
     const { results } = yield* this.#ask(createAcls, 3, {
-      creations: [
-        {
-          ...{ resourceType: 2, resourceName: this.#own, resourcePatternType: 3, host: '*' },
-          ...{ principal: `User:${this.user}`, operation: 3, permissionType: 3 },
-        },
-      ],
+      // the second for who does not log in
+      creations: [`User:${this.user}`, 'User:*'].map((principal) => ({
+        ...{ resourceType: 2, resourceName: this.#own, resourcePatternType: 3, host: '*' },
+        ...{ principal, operation: 2, permissionType: 3 },
+      })),
     })
     if (results[0]?.errorCode !== 0) throw new Error(`${results[0]?.errorMessage}`)
     const made = yield* this.#ask(alterUserScramCredentials, 0, {
