@@ -1,3 +1,4 @@
+import { ErrorCode } from '../base/error-code.ts'
 import { joinGroup } from '../protocol/11-join-group.ts'
 import { requiredAcls } from '../tenant/required-acls.ts'
 import { groupHandler } from './coordinator-call.ts'
@@ -20,7 +21,8 @@ export const joinGroupHandler = groupHandler({
       protocolName: version >= NULL_NAME_FROM ? null : '',
       leader: '',
       skipAssignment: false,
-      memberId,
+      // who may not join is told of no member
+      memberId: errorCode === ErrorCode.GROUP_AUTHORIZATION_FAILED ? '' : memberId,
       members: [],
     })
   },

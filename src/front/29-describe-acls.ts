@@ -25,7 +25,7 @@ export const describeAclsHandler = handler({
     const tenant = context.services.image.tenant(context.session.tenantId)
     const bindings = [...(tenant?.access?.acls() ?? [])]
     context.reply({
-      ...{ throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: null },
+      ...{ throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: '' },
       resources: byPattern(bindings.filter((binding) => filterMatches(filter, binding))),
     })
   },

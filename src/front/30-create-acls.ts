@@ -46,4 +46,7 @@ export const createAclsHandler = handler({
   },
 })
 
-const resultOf = ({ error, message }: Outcome) => ({ errorCode: error, errorMessage: message })
+/** Of what is made Kafka says an empty text. */
+const resultOf = ({ error, message }: Outcome) => ({
+  ...{ errorCode: error, errorMessage: error === ErrorCode.NONE ? '' : message },
+})

@@ -24,7 +24,7 @@ export const describeUserScramCredentialsHandler = handler({
       return
     }
     context.reply({
-      ...{ throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: null },
+      ...{ throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: '' },
       results: resultsOf(request, context),
     })
   },
@@ -53,7 +53,7 @@ function resultsOf(
 }
 
 const described = (user: string, secrets: readonly StoredSecret[]): Result => ({
-  ...{ user, errorCode: ErrorCode.NONE, errorMessage: null },
+  ...{ user, errorCode: ErrorCode.NONE, errorMessage: '' },
   credentialInfos: secrets.map(({ mechanism, iterations }) => ({
     ...{ mechanism: numberOfMechanism(mechanism), iterations },
   })),

@@ -27,6 +27,7 @@ import { ClientRights } from '../tenant/client-rights.ts'
 import type { RequiredAcl } from '../tenant/required-acls.ts'
 import type { SaslCrypto } from '../tenant/sasl-crypto.ts'
 import type { Session, Sessions } from '../tenant/session.ts'
+import type { UserShapes } from '../tenant/user-shapes.ts'
 import type { PinLedger } from './budget.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
@@ -100,6 +101,7 @@ export interface FrontServices {
   readonly sessions: Sessions
   readonly authorizers: Authorizers
   readonly crypto: SaslCrypto
+  readonly userShapes: UserShapes
   readonly sasl: SaslGate
   readonly logins: Logins
   readonly tenantConnections: TenantConnections

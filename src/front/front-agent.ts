@@ -28,14 +28,9 @@ import { Owners } from '../net/owner.ts'
 import { RateLimitedLog } from '../net/rate-limited-log.ts'
 import { ReplyBudget } from '../net/reply-budget.ts'
 import { type Admission, admitAll } from '../tenant/admission.ts'
-import { Authorizers } from '../tenant/authorizers.ts'
-import { LoginDelays } from '../tenant/login-delays.ts'
-import { LoginQueue } from '../tenant/login-queue.ts'
-import { MadeUpCredentials } from '../tenant/made-up-credentials.ts'
 import type { SaslCrypto } from '../tenant/sasl-crypto.ts'
-import { Sessions } from '../tenant/session.ts'
 import { PinLedger } from './budget.ts'
-import type { ConnectionState, FrontServices, FrontSettings } from './context.ts'
+import type { FrontServices, FrontSettings } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { type FrontCounterRows, FrontCounters } from './front-counters.ts'
@@ -53,8 +48,7 @@ import { ReadAheads } from './read-ahead.ts'
 import type { RecordPool } from './record-pool.ts'
 import { ReplyGate } from './reply-gate.ts'
 import { RequestRouter } from './request-router.ts'
-import { SaslGate } from './sasl-gate.ts'
-import { TenantConnections } from './tenant-connections.ts'
+import { makeTenancy, onEntries, onWholeImage } from './tenancy.ts'
 import { TimestampReads } from './timestamp-lookup.ts'
 
 export interface FrontAgentOptions {
@@ -347,7 +341,7 @@ export class FrontAgent {
   }
 
   #onMetadata(from: PeerName, message: MetadataMessage): void {
-    const { controller, tenantConnections, authorizers } = this.services
+    const { controller } = this.services
     const { image } = this.#options
     let isWhole = false
     const isNews = applyMetadata(image, message, () => {
@@ -356,13 +350,8 @@ export class FrontAgent {
     // what comes from one that leads no more is ignored
     if (!isNews) return
     controller.onController(from, message.epoch)
-    if (isWhole) {
-      authorizers.onWholeImage()
-      tenantConnections.onWholeImage()
-    } else if (!image.isBegunAnew) {
-      authorizers.onEntries(message.entries)
-      tenantConnections.onEntries(message.entries)
-    }
+    if (isWhole) onWholeImage(this.services, image)
+    else if (!image.isBegunAnew) onEntries(this.services, message.entries)
   }
 
   #onLeaders({ cellId, leaders }: LeadersMessage): void {
@@ -391,24 +380,6 @@ const proxyOf = (
 ): BrokerProxy | undefined =>
   proxies.find(({ cellId, brokerId }) => cellId === of.cellId && brokerId === of.brokerId)
 
-/** Made with the first login: what it needs takes time to load. */
-function makeSaslGate(
-  { crypto, clock }: FrontAgentOptions,
-  sessions: Sessions,
-  timers: TimerQueue,
-): SaslGate {
-  let madeUp: MadeUpCredentials | null = null
-  return new SaslGate({
-    ...{ sessions, crypto, clock, timers },
-    madeUp: () => {
-      madeUp ??= new MadeUpCredentials({ crypto, secret: crypto.randomBytes(32) })
-      return madeUp
-    },
-    queue: new LoginQueue(),
-    delays: new LoginDelays(),
-  })
-}
-
 /** What connections share. */
 interface Shared {
   readonly budget: InFlightBudget
@@ -430,7 +401,6 @@ function makeServices(
   replies.onRoom = () => replyGate.onRoom()
   const timers = new TimerQueue()
   const controller = new ControllerClient({ control: options.control, clock, timers })
-  const sessions = new Sessions(image)
   const collectGarbage = options.collectGarbage ?? (() => {})
   const brokersMax = options.proxies.reduce((max, { brokerId }) => Math.max(max, brokerId), 0)
   return {
@@ -455,17 +425,8 @@ function makeServices(
     fetchSessions: new FetchSessions(settings.fetchSessionsMax, randomFor),
     produces: new PendingProduces(),
     producerIds: new ProducerIds(controller),
-    sessions,
-    authorizers: new Authorizers(image),
-    crypto: options.crypto,
-    sasl: makeSaslGate(options, sessions, timers),
+    ...makeTenancy({ ...options, owners }, timers),
     logins: new Logins({ clock, timers, connectionsMax: limits.connectionsMax ?? 1e9 }),
-    tenantConnections: new TenantConnections(
-      image,
-      sessions,
-      owners,
-      ({ session }) => (session as ConnectionState).session,
-    ),
     internalTopics: new InternalTopics(
       image,
       controller,

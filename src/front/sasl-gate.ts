@@ -134,8 +134,12 @@ export class SaslGate {
 
   #begin(mechanism: SaslMechanism, { connection }: ReplySlot, isRaw: boolean): SaslProgress {
     const { crypto, madeUp, queue, sessions } = this.#options
+    // who does not exist looks the same at both addresses of a tenant, as its users do
+    const wholeName = (username: string) =>
+      sessions.wholeName(username, connection.listener.tenantId)
     const exchange = new SaslExchange<Session>({
-      ...{ mechanism, crypto, queue, madeUp: madeUp(), source: sourceOf(connection.remoteAddress) },
+      ...{ mechanism, crypto, queue, source: sourceOf(connection.remoteAddress) },
+      madeUp: { of: (one, username) => madeUp().of(one, wholeName(username)) },
       lookup: (_mechanism, username) => {
         const found = sessions.find(username, connection.listener.tenantId)
         if (found === undefined) return undefined

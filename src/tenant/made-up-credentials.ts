@@ -44,7 +44,7 @@ export interface MadeUpOptions {
   readonly crypto: SaslCrypto
   /** At least 16 random bytes, the same on all threads that know the same users, and different for other users. */
   readonly secret: Uint8Array
-  /** What the users that exist look like, each kind once; a name that does not exist looks like one of them. */
+  /** What the users that exist look like, each kind once, at any time; a name that does not exist looks like one of them. */
   readonly shapes?: readonly UserShape[]
 }
 
@@ -69,7 +69,7 @@ export class MadeUpCredentials {
     if (candidates.length === 0) candidates.push(chosenFor(mechanism, API_KEY_SHAPE)!)
     // all of it takes the same time for whoever does exist: it is made for everybody
     const drawn = this.#draw(mechanism, username)
-    const shape = candidates[drawn.readUInt32LE(0) % candidates.length]!
+    const shape = drawnOf(candidates, drawn.readUInt32LE(0))
     const keyBytes = HASH_BYTES[SCRAM_HASH[shape.mechanism]]
     const salt = drawn.subarray(4 + 2 * 64)
     return {
@@ -90,6 +90,30 @@ export class MadeUpCredentials {
     }
     return Buffer.concat(blocks)
   }
+}
+
+/** The same one as long as it is there, also when others come: or every new kind would tell who does not exist. */
+function drawnOf(candidates: readonly CredentialShape[], drawn: number): CredentialShape {
+  let found = candidates[0]!
+  let most = -1
+  for (const candidate of candidates) {
+    const { mechanism, iterations, salt } = candidate
+    const weight = mixed(`${mechanism} ${iterations} ${salt}`, drawn)
+    if (weight > most) {
+      most = weight
+      found = candidate
+    }
+  }
+  return found
+}
+
+/** FNV-1a from `seed` on, and the end of MurmurHash3, which spreads its last bytes. */
+function mixed(text: string, seed: number): number {
+  let hash = seed ^ 0x811c_9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x0100_0193)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
 }
 
 function kafkaSalt(random: Buffer): Uint8Array {

@@ -39,7 +39,7 @@ export interface SaslExchangeOptions<Identity> {
   readonly lookup: SaslLookup<Identity>
   readonly crypto: SaslCrypto
   /** For names that nobody has. */
-  readonly madeUp: MadeUpCredentials
+  readonly madeUp: Pick<MadeUpCredentials, 'of'>
   /** Where passwords wait to be hashed. */
   readonly queue: LoginQueue
   /** `loginSource` of the client's address. */
@@ -71,9 +71,11 @@ export type SaslResult<Identity> =
     }
   | SaslRefusal
 
-/** The one text for whoever failed to be who it said. */
+/** The one text for whoever failed to be who it said: Kafka's own, which people search for. */
 export const invalidCredentials = (mechanism: SaslMechanism): string =>
-  `Authentication failed: invalid credentials with SASL mechanism ${mechanism}`
+  mechanism === 'PLAIN'
+    ? 'Authentication failed: Invalid username or password'
+    : `Authentication failed during authentication due to invalid credentials with SASL mechanism ${mechanism}`
 
 interface Found<Identity> {
   readonly username: string

@@ -1,6 +1,7 @@
 import { NO_TENANT, type TenantId } from '../base/ids.ts'
 import type { StoredSecret } from '../image/entry.ts'
 import type { MetadataView, TenantView } from '../image/view.ts'
+import { keyIdFault } from './api-key.ts'
 
 /** What a client has proved itself with; null: it has not. */
 export type Login =
@@ -81,6 +82,12 @@ export class Sessions {
     if (tenant === undefined || secrets.length === 0 || refuseState(tenant) !== null)
       return undefined
     return { session: sessionOf(tenant, user, { kind: 'user', user }), secrets }
+  }
+
+  /** `username` as it is at a listener of all tenants, `TENANT/USER`; what may be a key is itself everywhere. */
+  wholeName(username: string, listenerTenant: TenantId | null): string {
+    if (listenerTenant === null || keyIdFault(username) === null) return username
+    return `${this.#image.tenant(listenerTenant)?.name ?? ''}/${username}`
   }
 
   /** What it was given on still holds. */

@@ -9,6 +9,9 @@ const properties = {
   // What Griot has by default, too.
   'num.partitions': 4,
   'auto.create.topics.enable': true,
+  // By default it has none, and says of ACLs only that. Nobody is a super user, as here: so ACLs on the cluster would lock it out of itself.
+  'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'allow.everyone.if.no.acl.found': true,
   // Small and quick.
   'offsets.topic.num.partitions': 1,
   'transaction.state.log.num.partitions': 1,

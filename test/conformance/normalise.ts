@@ -27,6 +27,7 @@ export type Flat = ReadonlyMap<string, string>
 /** What tells the elements of an array apart: the first of these that says something. */
 const LABEL_FIELDS = [
   ...['resourceName', 'groupId', 'topicName', 'topic', 'name', 'topicId', 'key', 'configName'],
+  'principal',
   ...['partitionIndex', 'partition', 'index', 'apiKey', 'brokerId', 'nodeId', 'memberId'],
   ...['producerId', 'batchIndex', 'transactionalId'],
 ]

@@ -3,6 +3,7 @@ import { adminScenarios } from './scenarios/admin.ts'
 import { alterationScenarios } from './scenarios/alterations.ts'
 import { apiVersionsScenarios } from './scenarios/api-versions.ts'
 import { configScenarios } from './scenarios/configs.ts'
+import { deniedScenarios } from './scenarios/denied.ts'
 import { fetchScenarios } from './scenarios/fetch.ts'
 import { groupOffsetScenarios } from './scenarios/group-offsets.ts'
 import { groupScenarios } from './scenarios/groups.ts'
@@ -10,6 +11,7 @@ import { metadataScenarios } from './scenarios/metadata.ts'
 import { mutationScenarios } from './scenarios/mutations.ts'
 import { offsetScenarios } from './scenarios/offsets.ts'
 import { produceScenarios } from './scenarios/produce.ts'
+import { userScenarios } from './scenarios/users.ts'
 import type { Scenario } from './side.ts'
 
 export const scenarios: readonly Scenario[] = [
@@ -23,5 +25,7 @@ export const scenarios: readonly Scenario[] = [
   ...alterationScenarios,
   ...groupScenarios,
   ...groupOffsetScenarios,
+  ...userScenarios,
+  ...deniedScenarios,
   ...mutationScenarios,
 ]

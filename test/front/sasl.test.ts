@@ -132,7 +132,7 @@ describe('a connection', () => {
     const client = here.world.connect()
     expect(login(here.world, client, wrong(here))).toEqual({
       errorCode: SASL_AUTHENTICATION_FAILED,
-      errorMessage: 'Authentication failed: invalid credentials with SASL mechanism PLAIN',
+      errorMessage: 'Authentication failed: Invalid username or password',
       authBytes: expect.objectContaining({ length: 0 }),
       sessionLifetimeMs: 0,
     })

@@ -5,6 +5,7 @@ import { alterationBases } from './bases-alterations.ts'
 import { groupBases } from './bases-groups.ts'
 import { replicaBases } from './bases-replicas.ts'
 import { append, byName, FOREVER, fetchRequest, newTopic, produceRequest } from './requests.ts'
+import { clearAcls } from './users.ts'
 
 const ownTopics = (path: string) =>
   path !== 'topics' && (!path.startsWith('topics[') || path.startsWith('topics[base-'))
@@ -109,6 +110,8 @@ export const bases: Readonly<Record<number, Base>> = {
     }),
   },
   31: {
+    // those of the requests before
+    prepare: clearAcls,
     request: () => ({
       filters: [
         {
