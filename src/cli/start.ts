@@ -7,6 +7,7 @@ import { Engine } from '../server/engine.ts'
 import { ProcessLogger } from '../server/logger.ts'
 import { OperatorTokenError, TokenFileError } from '../server/operator-token.ts'
 import type { EngineSettings } from '../server/options.ts'
+import { settingsHints } from '../server/settings-hints.ts'
 import { StartError } from '../server/start-checks.ts'
 import { griotVersion } from '../server/version.ts'
 import { ExitCode } from './exit-code.ts'
@@ -50,6 +51,7 @@ async function serve(
     const message = 'this version of griot was not tried on so new a Node.js'
     logger.log('warn', message, { node: process.version, newestTried: NODE_TRIED_MAX })
   }
+  for (const hint of settingsHints(settings)) logger.log('warn', hint)
   const stop = stopOnSignals(logger)
   reloadOnSignal(new Reloader({ sources, settings, logger, started: stop.started }), stop)
   if (process.env.npm_lifecycle_event !== undefined) stopWithParent(stop)

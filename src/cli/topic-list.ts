@@ -185,7 +185,8 @@ function partitionTable(partitions: readonly PartitionRow[]): string {
   const rows = partitions.map((p) => [
     p.partition,
     p.leader < 0 ? null : p.leader,
-    p.leaderEpoch,
+    // nobody has said yet
+    p.leaderEpoch < 0 ? null : p.leaderEpoch,
     p.replicas.join(','),
     p.isr.join(','),
     ...[p.low, p.high],

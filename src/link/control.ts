@@ -260,6 +260,8 @@ export type ControlMessage =
       /** Partitions whose one replica was in the directory before: nobody else has what they had. */
       readonly emptied: number
     }
+  /** Broker → server: nobody leads the controllers, and so nothing begins or can be changed; null: somebody does. */
+  | { readonly kind: 'metadata-waits'; readonly reason: string | null }
   /** Front → the broker that leads `partition`: hands it over to the replica of `to`, if that can be now. Answered by `leadership-moved`. */
   | {
       readonly kind: 'move-leadership'

@@ -5,6 +5,8 @@ export type StateName = 'starting' | 'serving' | 'degraded' | 'failed' | 'stoppi
 
 type Filling = Extract<ControlMessage, { kind: 'filling' }>
 
+const STARTING = 'the engine is starting'
+
 export class EngineState {
   readonly #tell: (state: StateName, reason: string) => void
   readonly #reasons = new Map<string, string>()
@@ -66,7 +68,11 @@ export class EngineState {
   }
 
   #publish(): void {
-    this.#tell(this.phase, this.reason)
+    const isStarting = this.phase === 'starting'
+    this.#tell(
+      this.phase,
+      isStarting ? [STARTING, this.reason].filter(Boolean).join('; ') : this.reason,
+    )
   }
 }
 

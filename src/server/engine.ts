@@ -18,7 +18,7 @@ import {
 } from './data-directory.ts'
 import { abortOf, type Deadline, deadlineIn } from './deadline.ts'
 import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
-import { removeEndpoints, writeEndpoints } from './endpoints.ts'
+import { removeEndpoints, tellEndpoints } from './endpoints.ts'
 import { portsOf, urlOf } from './engine-addresses.ts'
 import { EngineState } from './engine-state.ts'
 import { EngineTenants } from './engine-tenants.ts'
@@ -253,7 +253,9 @@ export class Engine {
     const details = new Map<string, ReadyDetail>()
     await Promise.all(
       [...this.#threads].map(async ([name, thread]) => {
-        details.set(name, await thread.ready.catch(refuseStart))
+        const detail = await thread.ready.catch(refuseStart)
+        details.set(name, detail)
+        if (name === 'front-1') this.#onHttp(detail)
       }),
     )
     const ports = portsOf(details.get('front-0')!)
@@ -261,9 +263,6 @@ export class Engine {
     const first = this.listeners[0]!
     const host = localHostOf(first.host)
     this.brokers = first.ports.map((port) => formatHostPort({ host, port }))
-    const http = details.get('front-1') ?? {}
-    this.httpUrl = urlOf(settings.httpListen, http.httpPort)
-    this.adminUrl = urlOf(settings.adminListen, http.adminPort) ?? this.httpUrl
     this.#tellWhere()
     warnOfListeners(settings, this.listeners, this.#options.logger)
     this.#isUp = true
@@ -271,18 +270,18 @@ export class Engine {
     this.#trace('ready')
   }
 
-  /** Commands that know the data directory find the engine. */
+  /** It can be asked how the start goes, by those who know the data directory. */
+  #onHttp({ httpPort, adminPort }: ReadyDetail): void {
+    const { httpListen, adminListen } = this.#settings
+    this.httpUrl = urlOf(httpListen, httpPort)
+    this.adminUrl = urlOf(adminListen, adminPort) ?? this.httpUrl
+    this.#tellWhere()
+  }
+
   #tellWhere(): void {
     const { brokers: kafka, httpUrl, adminUrl } = this
-    try {
-      const found = { kafka, httpUrl, adminUrl, pid: process.pid }
-      writeEndpoints(this.dataDir, { ...found, owner: this.#nonce })
-    } catch (error) {
-      const reason = (error as Error).message
-      this.#options.logger.log('warn', 'the file that tells where the engine is was not written', {
-        reason,
-      })
-    }
+    const endpoints = { kafka, httpUrl, adminUrl, pid: process.pid, owner: this.#nonce }
+    tellEndpoints(this.dataDir, endpoints, this.#options.logger)
   }
 
   #threadData(thread: ThreadData['thread'], channels: ThreadData['channels']): ThreadData {
@@ -393,6 +392,9 @@ export class Engine {
         return
       case 'filling':
         this.#state.setFilling(message)
+        return
+      case 'metadata-waits':
+        this.#state.setReason('metadata', message.reason)
         return
       case 'broker-hung':
         this.#hung.onHung(message.brokerId, message.isHung)

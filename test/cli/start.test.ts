@@ -176,8 +176,15 @@ describe('griot start', () => {
       for (const broker of [2, 3])
         rmSync(path.join(dataDir, `broker-${broker}`), { recursive: true })
       const waiting = start(['--stop-timeout', '4s'])
-      await sleep(1_500)
-      expect(waiting.stdout).toBe('')
+      const reason = /^starting: griot .*\n {2}the engine is starting; nobody leads the controllers/
+      const deadline = performance.now() + 10_000
+      let asked = await griot(['health', '--data-dir', dataDir])
+      while (!reason.test(asked.stdout) && performance.now() < deadline) {
+        await sleep(200)
+        asked = await griot(['health', '--data-dir', dataDir])
+      }
+      expect(asked.stdout).toMatch(reason)
+      expect([asked.code, waiting.stdout]).toEqual([1, ''])
       const before = performance.now()
       const ended = await waiting.kill(signal)
       expect([ended.code, ended.signal]).toEqual([0, null])
