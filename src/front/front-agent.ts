@@ -121,7 +121,7 @@ export class FrontAgent {
     const budget = new InFlightBudget(Math.floor(options.inFlightBytes / 2))
     const replies = new ReplyBudget(Math.floor(options.inFlightBytes / 2))
     const limits = options.limits ?? defaultLimits
-    const owners = new Owners()
+    const owners = new Owners(() => options.image.tenantCount > 1)
     this.services = makeServices(options, { budget, replies, limits, owners }, () =>
       this.#afterCallback(),
     )

@@ -274,7 +274,7 @@ export class ConnectionSet {
         const isReading = nowMs - connection.sendingSinceMs < STUCK_AFTER_MS
         if (!isReading || this.replies.isBursting) most = connection
       }
-      if (most === null || (others < 2 && !most.owner.hasCompany)) return
+      if (most === null || (others < 2 && !most.owner.isBeside)) return
       most.closeForBudget('does not read its replies, and they fill the memory for all replies')
     }
   }

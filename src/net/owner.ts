@@ -37,9 +37,14 @@ export class Owner {
     return this.#connections === 0 && this.requestBytes === 0 && this.replyBytes === 0
   }
 
-  /** Somebody else is connected, too: there is to be room for whoever that is. */
-  get hasCompany(): boolean {
+  /** Somebody else is connected, too. */
+  get isBeside(): boolean {
     return this.#owners.connected > (this.#connections > 0 ? 1 : 0)
+  }
+
+  /** The same, or somebody else may come: there is to be room for whoever that is. */
+  get hasCompany(): boolean {
+    return this.isBeside || this.#owners.mayCome()
   }
 
   joined(): void {
@@ -63,8 +68,14 @@ export class Owner {
 export class Owners {
   /** Those that have connections: stored by them. */
   connected = 0
+  /** There are others, though they may not be connected. */
+  readonly mayCome: () => boolean
   /** Of connections that have not said whose they are. */
   readonly strangers: Owner = new Owner(this)
+
+  constructor(mayCome: () => boolean = () => false) {
+    this.mayCome = mayCome
+  }
 
   create(): Owner {
     return new Owner(this)

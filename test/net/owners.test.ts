@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { defaultLimits } from '../../src/net/connection-set.ts'
 import { FairQueue } from '../../src/net/fair-queue.ts'
-import type { Owner } from '../../src/net/owner.ts'
+import { type Owner, Owners } from '../../src/net/owner.ts'
 import { READ_BYTES } from '../../src/net/receive.ts'
 import { frames, World } from './connection-world.ts'
 
@@ -201,6 +201,17 @@ describe('the memory for requests', () => {
     expect(world.budget.usedBytes).toBeGreaterThan(0.8 * 2 ** 20)
     expect(world.budget.usedBytes).toBeLessThanOrEqual(0.875 * 2 ** 20)
     one.clients[0]!.connection.onData(frames(50_000))
+    expect(handedOver(world, one.owner)).toBe(1)
+  })
+
+  test('has room for who comes, also where one owner has been there alone', () => {
+    const owners = new Owners(() => true)
+    const world = new World(1 << 20, defaultLimits, owners)
+    const many = clientsOf(world, 100)
+    for (const { connection } of many.clients) connection.onData(frames(70_000).subarray(0, 10))
+    expect(world.budget.usedBytes).toBeGreaterThan(0.7 * 2 ** 20)
+    const one = clientsOf(world, 1)
+    one.clients[0]!.connection.onData(frames(70_000))
     expect(handedOver(world, one.owner)).toBe(1)
   })
 
