@@ -54,6 +54,7 @@ import { ReplyGate } from './reply-gate.ts'
 import { RequestRouter } from './request-router.ts'
 import { SaslGate } from './sasl-gate.ts'
 import { TenantConnections } from './tenant-connections.ts'
+import { TenantUse, type UseRows } from './tenant-use.ts'
 import { TimestampReads } from './timestamp-lookup.ts'
 
 export interface FrontAgentOptions {
@@ -84,6 +85,8 @@ export interface FrontAgentOptions {
   readonly fileReadBytes: number
   /** Where this front counts; null: nowhere. */
   readonly counters?: FrontCounterRows | null
+  /** Where it counts what each tenant uses; null: nowhere. */
+  readonly use?: UseRows | null
   /** Has this thread's garbage collected, at once; without it that is left to the engine. */
   readonly collectGarbage?: () => void
   /** Asks for a turn: something became due outside of one. */
@@ -121,7 +124,7 @@ export class FrontAgent {
     const budget = new InFlightBudget(Math.floor(options.inFlightBytes / 2))
     const replies = new ReplyBudget(Math.floor(options.inFlightBytes / 2))
     const limits = options.limits ?? defaultLimits
-    const owners = new Owners(() => options.image.tenantCount > 1)
+    const owners = new Owners(() => options.image.tenantCount > 1, options.use?.shared)
     this.services = makeServices(options, { budget, replies, limits, owners }, () =>
       this.#afterCallback(),
     )
@@ -455,7 +458,7 @@ function makeServices(
     tenantConnections: new TenantConnections(
       image,
       sessions,
-      owners,
+      { owners, use: new TenantUse(options.use ?? null) },
       ({ session }) => (session as ConnectionState).session,
     ),
     internalTopics: new InternalTopics(

@@ -13,7 +13,8 @@ export function isWithinShare(
   owner: Owner,
   ownBytes: number,
   bytes: number,
-  { freeBytes, capacityBytes }: { readonly freeBytes: number; readonly capacityBytes: number },
+  freeBytes: number,
+  capacityBytes: number,
 ): boolean {
   if (!owner.hasCompany || ownBytes === 0) return true
   // larger than any share can be: such a one gets the whole memory in its turn
