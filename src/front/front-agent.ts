@@ -49,6 +49,7 @@ import type { RecordPool } from './record-pool.ts'
 import { ReplyGate } from './reply-gate.ts'
 import { RequestRouter } from './request-router.ts'
 import { makeTenancy, onEntries, onWholeImage } from './tenancy.ts'
+import { TenantUse, type UseRows } from './tenant-use.ts'
 import { TimestampReads } from './timestamp-lookup.ts'
 
 export interface FrontAgentOptions {
@@ -78,6 +79,8 @@ export interface FrontAgentOptions {
   readonly fileReadBytes: number
   /** Where this front counts; null: nowhere. */
   readonly counters?: FrontCounterRows | null
+  /** Where it counts what each tenant uses; null: nowhere. */
+  readonly use?: UseRows | null
   /** Has this thread's garbage collected, at once; without it that is left to the engine. */
   readonly collectGarbage?: () => void
   /** Asks for a turn: something became due outside of one. */
@@ -115,7 +118,7 @@ export class FrontAgent {
     const budget = new InFlightBudget(Math.floor(options.inFlightBytes / 2))
     const replies = new ReplyBudget(Math.floor(options.inFlightBytes / 2))
     const limits = options.limits ?? defaultLimits
-    const owners = new Owners()
+    const owners = new Owners(() => options.image.tenantCount > 1, options.use?.shared)
     this.services = makeServices(options, { budget, replies, limits, owners }, () =>
       this.#afterCallback(),
     )
@@ -425,7 +428,10 @@ function makeServices(
     fetchSessions: new FetchSessions(settings.fetchSessionsMax, randomFor),
     produces: new PendingProduces(),
     producerIds: new ProducerIds(controller),
-    ...makeTenancy({ ...options, owners }, timers),
+    ...makeTenancy(
+      { ...options, shares: { owners, use: new TenantUse(options.use ?? null) } },
+      timers,
+    ),
     logins: new Logins({ clock, timers, connectionsMax: limits.connectionsMax ?? 1e9 }),
     internalTopics: new InternalTopics(
       image,

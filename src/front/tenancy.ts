@@ -14,13 +14,14 @@ import { UserShapes } from '../tenant/user-shapes.ts'
 import type { ConnectionState, FrontServices } from './context.ts'
 import { SaslGate } from './sasl-gate.ts'
 import { TenantConnections } from './tenant-connections.ts'
+import type { TenantUse } from './tenant-use.ts'
 
 export interface TenancyOptions {
   readonly image: MetadataView
   readonly crypto: SaslCrypto
   readonly clock: Clock
-  /** Who shares what connections take. */
-  readonly owners: Owners
+  /** Who shares what connections take, and what is counted of each. */
+  readonly shares: { readonly owners: Owners; readonly use: TenantUse }
 }
 
 export type Tenancy = Pick<
@@ -29,7 +30,7 @@ export type Tenancy = Pick<
 >
 
 export function makeTenancy(options: TenancyOptions, timers: TimerQueue): Tenancy {
-  const { image, crypto, owners } = options
+  const { image, crypto, shares } = options
   const sessions = new Sessions(image)
   const userShapes = new UserShapes()
   const authorizers = new Authorizers(image)
@@ -39,7 +40,7 @@ export function makeTenancy(options: TenancyOptions, timers: TimerQueue): Tenanc
     tenantConnections: new TenantConnections(
       image,
       sessions,
-      owners,
+      shares,
       ({ session }) => (session as ConnectionState).session,
     ),
   }

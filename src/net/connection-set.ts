@@ -5,7 +5,8 @@ import { ConnectionCount, newConnectionCounts } from './connection-counts.ts'
 import { FrameBuffers, type SharedFrames } from './frame-buffers.ts'
 import { type InFlightBudget, SMALL_BYTES, STUCK_AFTER_MS } from './in-flight.ts'
 import type { ListenerInfo } from './listener-info.ts'
-import { Owners } from './owner.ts'
+import { type Owner, Owners } from './owner.ts'
+import { OwnerCount } from './owner-counts.ts'
 import { RateLimitedLog } from './rate-limited-log.ts'
 import { ReadTurns } from './read-turns.ts'
 import { READ_BYTES } from './receive.ts'
@@ -219,8 +220,8 @@ export class ConnectionSet {
 
   #flushOne(connection: KafkaConnection): void {
     const { owner } = connection
-    if (!owner.hasCompany) connection.flush()
-    else if (this.turns.mayWrite(owner)) this.turns.timeWrite(owner, () => connection.flush())
+    if (!owner.hasCompany || this.turns.mayWrite(owner))
+      this.turns.timeWrite(owner, () => connection.flush())
     else this.#late.push(connection)
   }
 
@@ -276,9 +277,15 @@ export class ConnectionSet {
         const isReading = nowMs - connection.sendingSinceMs < STUCK_AFTER_MS
         if (!isReading || this.replies.isBursting) most = connection
       }
-      if (most === null || (others < 2 && !most.owner.hasCompany)) return
+      if (most === null || (others < 2 && !most.owner.isBeside)) return
       most.closeForBudget('does not read its replies, and they fill the memory for all replies')
     }
+  }
+
+  /** So much has been given to a socket of `owner`. */
+  countOut(owner: Owner, bytes: number): void {
+    this.counts[ConnectionCount.BYTES_OUT]! += bytes
+    owner.counts[OwnerCount.BYTES_OUT]! += bytes
   }
 
   markDirty(connection: KafkaConnection): void {

@@ -286,7 +286,7 @@ export class KafkaConnection implements BudgetMember {
     }
     this.#first = slot
     if (slot === null) this.#last = null
-    this.#set.counts[ConnectionCount.BYTES_OUT]! += sent.bytes
+    this.#set.countOut(this.owner, sent.bytes)
     this.#write(frames, sent)
     this.#afterSending()
   }

@@ -1,5 +1,6 @@
 import type { InFlightBudget } from './in-flight.ts'
 import type { Owner } from './owner.ts'
+import { OwnerCount } from './owner-counts.ts'
 import type { ReplyBudget } from './reply-budget.ts'
 
 /** What one connection holds of its front's budgets, counted as its owner's. Front's thread. */
@@ -43,10 +44,10 @@ export class HeldBytes {
   /** All of it counts as another's from now on. */
   moveTo(owner: Owner): void {
     const requestBytes = this.#requestBytes + this.#reservedBytes
-    this.#owner.requestBytes -= requestBytes
-    this.#owner.replyBytes -= this.#replyBytes
-    owner.requestBytes += requestBytes
-    owner.replyBytes += this.#replyBytes
+    this.#owner.addRequestBytes(-requestBytes)
+    this.#owner.addReplyBytes(-this.#replyBytes)
+    owner.addRequestBytes(requestBytes)
+    owner.addReplyBytes(this.#replyBytes)
     this.#owner = owner
   }
 
@@ -61,6 +62,7 @@ export class HeldBytes {
     const bytes = this.#reservedBytes
     this.#reservedBytes = 0
     this.#requestBytes += bytes
+    this.#owner.counts[OwnerCount.REQUESTS]!++
     return bytes
   }
 

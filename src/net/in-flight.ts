@@ -62,12 +62,12 @@ export class InFlightBudget {
 
   add(bytes: number, owner: Owner): void {
     this.#usedBytes += bytes
-    owner.requestBytes += bytes
+    owner.addRequestBytes(bytes)
   }
 
   remove(bytes: number, owner: Owner): void {
     this.#usedBytes -= bytes
-    owner.requestBytes -= bytes
+    owner.addRequestBytes(-bytes)
     if (bytes === 0) return
     if (this.#small.size > 0 || this.#large.size > 0) this.#resume()
   }
@@ -135,7 +135,7 @@ export class InFlightBudget {
   #isWithinShare(bytes: number, isSmall: boolean, owner: Owner): boolean {
     const capacityBytes = this.#limitBytes(isSmall)
     const freeBytes = capacityBytes - this.#usedBytes
-    return isWithinShare(owner, owner.requestBytes, bytes, { freeBytes, capacityBytes })
+    return isWithinShare(owner, owner.requestBytes, bytes, freeBytes, capacityBytes)
   }
 
   #resume(): void {

@@ -1,5 +1,6 @@
 /** Whose connections they are, as far as shares of memory and time go: a tenant, or those of whom that is not known yet. Front's thread. */
 import type { KafkaConnection } from './connection.ts'
+import { OWNER_COUNTS, OwnerCount } from './owner-counts.ts'
 import { READ_BYTES } from './receive.ts'
 
 /** A single read takes this at least, however many connections its owner has, … */
@@ -21,11 +22,14 @@ export class Owner {
   readonly yielded = new Set<KafkaConnection>()
   /** What one of its connections reads at most in one go. */
   readBytes = READ_BYTES
+  /** By {@link OwnerCount}; others' as well, perhaps. */
+  readonly counts: Float64Array
   readonly #owners: Owners
   #connections = 0
 
-  constructor(owners: Owners) {
+  constructor(owners: Owners, counts: Float64Array) {
     this.#owners = owners
+    this.counts = counts
   }
 
   get connections(): number {
@@ -37,19 +41,38 @@ export class Owner {
     return this.#connections === 0 && this.requestBytes === 0 && this.replyBytes === 0
   }
 
-  /** Somebody else is connected, too: there is to be room for whoever that is. */
-  get hasCompany(): boolean {
+  /** Somebody else is connected, too. */
+  get isBeside(): boolean {
     return this.#owners.connected > (this.#connections > 0 ? 1 : 0)
+  }
+
+  /** The same, or somebody else may come: there is to be room for whoever that is. */
+  get hasCompany(): boolean {
+    return this.isBeside || this.#owners.mayCome()
   }
 
   joined(): void {
     if (this.#connections++ === 0) this.#owners.connected++
+    this.counts[OwnerCount.CONNECTIONS_NOW]!++
+    this.counts[OwnerCount.CONNECTIONS]!++
     this.#sizeReads()
   }
 
   left(): void {
     if (--this.#connections === 0) this.#owners.connected--
+    this.counts[OwnerCount.CONNECTIONS_NOW]!--
     this.#sizeReads()
+  }
+
+  /** More or fewer bytes are held on its behalf. */
+  addRequestBytes(bytes: number): void {
+    this.requestBytes += bytes
+    this.counts[OwnerCount.IN_FLIGHT_BYTES_NOW]! += bytes
+  }
+
+  addReplyBytes(bytes: number): void {
+    this.replyBytes += bytes
+    this.counts[OwnerCount.IN_FLIGHT_BYTES_NOW]! += bytes
   }
 
   #sizeReads(): void {
@@ -63,10 +86,18 @@ export class Owner {
 export class Owners {
   /** Those that have connections: stored by them. */
   connected = 0
+  /** There are others, though they may not be connected. */
+  readonly mayCome: () => boolean
   /** Of connections that have not said whose they are. */
-  readonly strangers: Owner = new Owner(this)
+  readonly strangers: Owner
 
-  create(): Owner {
-    return new Owner(this)
+  /** `counts`: those of strangers. */
+  constructor(mayCome: () => boolean = () => false, counts?: Float64Array) {
+    this.mayCome = mayCome
+    this.strangers = this.create(counts)
+  }
+
+  create(counts: Float64Array = new Float64Array(OWNER_COUNTS)): Owner {
+    return new Owner(this, counts)
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { KafkaConnection } from './connection.ts'
 import type { Owner } from './owner.ts'
+import { OwnerCount } from './owner-counts.ts'
 
 /** So long may one connection's requests be handled in one go while others wait, … */
 const READ_TURN_MS = 10
@@ -15,6 +16,7 @@ const READ_CALL_MS = 0.005
 const READ_BYTE_MS = 0.3e-6
 /** Reading that has taken less needs no turn of the agent's. */
 const NOTED_MS = 2
+const NS_PER_MS = 1e6
 
 /**
  * When connections hand over requests: as long as a turn lasts, then others have theirs. Between owners turns go round, and each
@@ -55,11 +57,14 @@ export class ReadTurns {
   }
 
   end(owner: Owner): void {
-    this.#count(owner, this.#clock.monotonicMs() - this.#sinceMs)
+    const tookMs = this.#clock.monotonicMs() - this.#sinceMs
+    owner.counts[OwnerCount.FRONT_NS]! += tookMs * NS_PER_MS
+    this.#count(owner, tookMs)
   }
 
   /** So many bytes have been read for `owner`: that takes time of its turn, too, while others ask for something. */
   hasRead(owner: Owner, bytes: number): void {
+    owner.counts[OwnerCount.BYTES_IN]! += bytes
     if (owner.hasCompany) this.#count(owner, READ_CALL_MS + bytes * READ_BYTE_MS)
   }
 
@@ -73,6 +78,7 @@ export class ReadTurns {
     const sinceMs = this.#clock.monotonicMs()
     write()
     const nowMs = this.#clock.monotonicMs()
+    owner.counts[OwnerCount.FRONT_NS]! += (nowMs - sinceMs) * NS_PER_MS
     if (!this.#isSharedAt(nowMs)) return
     if (owner.readMs === 0 && owner.writeMs === 0) this.#counted.push(owner)
     owner.writeMs += nowMs - sinceMs

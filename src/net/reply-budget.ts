@@ -51,7 +51,7 @@ export class ReplyBudget {
   /** Negative: they have come free. */
   add(bytes: number, owner: Owner): void {
     this.#usedBytes += bytes
-    owner.replyBytes += bytes
+    owner.addReplyBytes(bytes)
     if (bytes < 0) this.onRoom()
   }
 }

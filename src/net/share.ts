@@ -1,7 +1,7 @@
 import type { Owner } from './owner.ts'
 
 /**
- * An owner that has company may hold up to seven times of what it leaves free: seven eighths when the others hold
+ * An owner that has company (others are there, connected or not: a flood may have come first) may hold up to seven times of what it leaves free: seven eighths when the others hold
  * nothing, seven fifteenths each when two of them want all there is, and so on; some is free in any case, for who has nothing
  * yet. After the dynamic thresholds of shared-memory switches (Choudhury, Hahne 1998): nobody has to be known to be waiting
  * before there is room for them, which a half would have been set aside for.
@@ -13,7 +13,8 @@ export function isWithinShare(
   owner: Owner,
   ownBytes: number,
   bytes: number,
-  { freeBytes, capacityBytes }: { readonly freeBytes: number; readonly capacityBytes: number },
+  freeBytes: number,
+  capacityBytes: number,
 ): boolean {
   if (!owner.hasCompany || ownBytes === 0) return true
   // larger than any share can be: such a one gets the whole memory in its turn

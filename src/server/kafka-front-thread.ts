@@ -6,6 +6,7 @@ import { defaultSegmentReaderLimits } from '../cell/segment-reader.ts'
 import { defaultFrontSettings } from '../front/context.ts'
 import { FrontAgent } from '../front/front-agent.ts'
 import type { FrontCounterRows } from '../front/front-counters.ts'
+import type { UseRows } from '../front/tenant-use.ts'
 import { MetadataImage } from '../image/image.ts'
 import type { MetadataView } from '../image/view.ts'
 import type { BrokerBack, LiveSettings } from '../link/control.ts'
@@ -29,7 +30,7 @@ import { BriefWait } from './brief-wait.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { BrokerWatch } from './broker-watch.ts'
 import { collectGarbage } from './collect-garbage.ts'
-import { defaultTenantRow, THREAD_ROW } from './counter-rows.ts'
+import { defaultTenantRow, SHARED_USE_ROW, THREAD_ROW, USE_PLACES, useRow } from './counter-rows.ts'
 import type { Agent } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
 import type { KafkaTls } from './kafka-tls.ts'
@@ -92,9 +93,9 @@ class KafkaFrontThread implements Agent {
     const writer = new CounterWriter(data.wiring.counters, context.index)
     const own = writer.row(THREAD_ROW)
     const loop = new LoopSampler(own)
-    // the default tenant is the only one yet
+    // all tenants together
     const of = (_tenantId: TenantId, brokerId: number) => writer.row(defaultTenantRow(brokerId))
-    this.#agent = this.#createAgent(data, { own, of })
+    this.#agent = this.#createAgent(data, { own, of }, this.#useRows(data))
     this.#tenants = new TenantListeners({
       ...{ agent: this.#agent, image: this.#image, settings: data.settings },
       answer: (correlation, answer) =>
@@ -134,7 +135,13 @@ class KafkaFrontThread implements Agent {
     return work
   }
 
-  #createAgent(data: ThreadData, counters: FrontCounterRows): FrontAgent {
+  #useRows({ wiring, settings }: ThreadData): UseRows {
+    const writer = new CounterWriter(wiring.use, this.#context.index)
+    const of = (place: number) => writer.row(useRow(place, 0, settings.brokers))
+    return { places: USE_PLACES, shared: writer.row(SHARED_USE_ROW), of }
+  }
+
+  #createAgent(data: ThreadData, counters: FrontCounterRows, use: UseRows): FrontAgent {
     const { settings, plan, wiring } = data
     const brokerConfigs = brokerConfigValues(settings)
     const random = new SystemRandom()
@@ -152,7 +159,7 @@ class KafkaFrontThread implements Agent {
       files: new NodeSegmentFiles(),
       segmentLimits: defaultSegmentReaderLimits,
       records: this.#pool,
-      counters,
+      ...{ counters, use },
       settings: {
         ...defaultFrontSettings,
         dataRoot: settings.dataDir,

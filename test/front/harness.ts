@@ -21,6 +21,7 @@ import { defaultFrontSettings, type FrontSettings } from '../../src/front/contex
 import { FrontAgent } from '../../src/front/front-agent.ts'
 import type { RecordDone } from '../../src/front/record-pool.ts'
 import { type RecordTask, runRecordTask } from '../../src/front/record-task.ts'
+import type { UseRows } from '../../src/front/tenant-use.ts'
 import { MetadataImage } from '../../src/image/image.ts'
 import type { ConfigValues } from '../../src/image/topic-config.ts'
 import { brokerPeer, type ControlPort, frontPeer, MemoryPorts } from '../../src/link/ports.ts'
@@ -55,6 +56,7 @@ export interface HarnessOptions {
   readonly inFlightBytes?: number
   readonly fileReadBytes?: number
   readonly limits?: ConnectionLimits
+  readonly use?: UseRows
   readonly settings?: Partial<FrontSettings>
   readonly brokerConfigs?: ConfigValues
   readonly brokerSettings?: Partial<BrokerSettings>
@@ -368,6 +370,7 @@ export class Harness {
         ...options.settings,
       },
       ...(options.limits === undefined ? {} : { limits: options.limits }),
+      use: options.use ?? null,
       inFlightBytes: options.inFlightBytes ?? 64 * 2 ** 20,
       frames: this.#frames,
       fileReadBytes: options.fileReadBytes ?? 32 * 2 ** 20,

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { defaultLimits } from '../../src/net/connection-set.ts'
 import { FairQueue } from '../../src/net/fair-queue.ts'
-import type { Owner } from '../../src/net/owner.ts'
+import { type Owner, Owners } from '../../src/net/owner.ts'
+import { OwnerCount } from '../../src/net/owner-counts.ts'
 import { READ_BYTES } from '../../src/net/receive.ts'
 import { frames, World } from './connection-world.ts'
 
@@ -52,6 +53,8 @@ describe('turns', () => {
     one.clients[0]!.connection.onData(ofOneByte(1))
     expect(handedOver(world, one.owner)).toBe(2)
     expect(world.set.turns.hasYielded).toBe(true)
+    const ns = [one, many].map(({ owner }) => owner.counts[OwnerCount.FRONT_NS])
+    expect(ns).toEqual([1e6, 2e6])
   })
 
   test('go round within an owner, too', () => {
@@ -204,6 +207,17 @@ describe('the memory for requests', () => {
     expect(handedOver(world, one.owner)).toBe(1)
   })
 
+  test('has room for who comes, also where one owner has been there alone', () => {
+    const owners = new Owners(() => true)
+    const world = new World(1 << 20, defaultLimits, owners)
+    const many = clientsOf(world, 100)
+    for (const { connection } of many.clients) connection.onData(frames(70_000).subarray(0, 10))
+    expect(world.budget.usedBytes).toBeGreaterThan(0.7 * 2 ** 20)
+    const one = clientsOf(world, 1)
+    one.clients[0]!.connection.onData(frames(70_000))
+    expect(handedOver(world, one.owner)).toBe(1)
+  })
+
   test('is all its own where an owner is alone', () => {
     const world = new World(1 << 20)
     const { clients } = clientsOf(world, 100)
@@ -254,13 +268,20 @@ describe('the memory for requests', () => {
     expect([strangers.connections, owner.connections, world.set.owners.connected]).toEqual([
       0, 2, 1,
     ])
+    const inFlight = () => owner.counts[OwnerCount.IN_FLIGHT_BYTES_NOW]
+    expect(inFlight()).toBe(60_512)
+    holder.socket.blocked = true
     world.reply(0, 'x')
     expect(owner.replyBytes).toBe(1)
+    // the second has its room
+    expect(inFlight()).toBe(60_512 + 1)
+    holder.socket.drain()
     world.set.flush()
     expect(waiting.socket.paused).toBe(false)
     for (const { connection } of [holder, waiting]) connection.close()
     expect([owner.isIdle, world.budget.usedBytes, world.budget.waiting]).toEqual([true, 0, 0])
     expect(world.set.owners.connected).toBe(0)
+    expect(inFlight()).toBe(0)
   })
 })
 
