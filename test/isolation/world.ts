@@ -77,7 +77,7 @@ export class Resident {
     const { name, sharedPartitions, polls } = spec
     const tenantId = spec.tenantId ?? world.harness.image.defaultTenant!.tenantId
     this.tenantId = tenantId
-    this.#key = spec.tenantId === null ? null : this.#make(spec.tenantId)
+    this.#key = spec.tenantId === null ? this.#allowAll() : this.#make(spec.tenantId)
     this.life = new TenantLife({
       ...{ tenantId, name, keyId: this.#key?.key ?? null, sharedPartitions, polls },
     })
@@ -91,6 +91,13 @@ export class Resident {
     const superUsers = [`User:${name}-user`, 'User:ANONYMOUS']
     operator.ask(tenantId, { kind: 'create-tenant', name, settings: { superUsers } })
     return operator.key(tenantId, `${name}-user`)
+  }
+
+  /** The tenant `default` is there, and its clients have no key. */
+  #allowAll(): null {
+    const settings = { superUsers: ['User:ANONYMOUS'] }
+    new Operator(this.#world.harness).ask(this.tenantId, { kind: 'alter-tenant', settings })
+    return null
   }
 
   /** Takes a step of its life. */
