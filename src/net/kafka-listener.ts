@@ -4,7 +4,7 @@ import { formatHostPort } from './address.ts'
 import type { KafkaConnection } from './connection.ts'
 import type { ConnectionSet } from './connection-set.ts'
 import type { Audience, Belonging, ListenerInfo } from './listener-info.ts'
-import { receiveInto } from './receive.ts'
+import { receiveInto, receiveTlsInto } from './receive.ts'
 import type { TlsAcceptor, TlsClient } from './tls-acceptor.ts'
 import { TlsConnectionSocket } from './tls-socket.ts'
 
@@ -249,8 +249,12 @@ function openTls(port: Port, socket: TLSSocket, addresses: Addresses, client: Tl
     return
   }
   const connection = port.set.open(plain, origin, addresses)
-  // what TLS has decrypted comes in Node's own chunks of 16 KB at most
-  socket.on('data', (bytes) => connection.onData(bytes))
+  receiveTlsInto(socket, {
+    get readInto() {
+      return connection.readInto
+    },
+    onBytes: (bytes) => connection.onData(bytes),
+  })
   followSocket(socket, connection)
 }
 

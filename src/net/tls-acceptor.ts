@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Server, TLSSocket, TlsOptions } from 'node:tls'
 import { ConnectionCount } from './connection-counts.ts'
 import type { ConnectionSet } from './connection-set.ts'
+import { TlsConnectionSocket } from './tls-socket.ts'
 
 export type ClientAuth = 'none' | 'requested' | 'required'
 
@@ -131,7 +132,7 @@ export class TlsAcceptor {
     } catch (error) {
       socket.on('error', () => {})
       this.#fail(at!, (error as Error).message)
-      socket.destroy()
+      new TlsConnectionSocket(socket).destroy()
       return
     }
     this.#forget(at!)

@@ -36,10 +36,13 @@ interface WorldOptions {
   readonly clientAuth?: ClientAuth
   readonly handshakeMs?: number
   readonly connectionsMax?: number
+  /** Until each answer. */
+  readonly answerMs?: number
 }
 
 /** A listener whose connections answer each frame with itself. */
-async function open({ clientAuth = 'none', handshakeMs, connectionsMax }: WorldOptions = {}) {
+async function open(options: WorldOptions = {}) {
+  const { clientAuth = 'none', handshakeMs, connectionsMax, answerMs = 0 } = options
   const lines: string[] = []
   const principals: (string | null)[] = []
   const set: ConnectionSet = new ConnectionSet({
@@ -54,7 +57,14 @@ async function open({ clientAuth = 'none', handshakeMs, connectionsMax }: WorldO
         const reply = Buffer.alloc(4 + frame.length)
         reply.writeInt32BE(frame.length)
         reply.set(frame, 4)
-        slot.send({ chunks: [reply], byteLength: reply.length })
+        const answer = () => slot.send({ chunks: [reply], byteLength: reply.length })
+        if (answerMs === 0) answer()
+        else {
+          setTimeout(() => {
+            answer()
+            set.flush()
+          }, answerMs)
+        }
       },
     },
     clock: systemClock,
@@ -139,7 +149,7 @@ describe.skipIf(!hasOpenssl)('a socket', () => {
   })
 
   test('whose client sends no more is answered first', async () => {
-    const { secure } = await open()
+    const { secure } = await open({ answerMs: 100 })
     const socket = secure()
     const answered = echo(socket, frame(500_000))
     socket.end()
@@ -209,6 +219,13 @@ describe.skipIf(!hasOpenssl)('a socket', () => {
     await Promise.all(more.map((socket) => echo(socket, frame(10))))
     expect(set.size).toBe(30)
     expect(set.handshaking).toBeLessThan(10)
+    // together they are all that there may be
+    flood.push(...Array.from({ length: 10 }, () => tcp([0x16, 3, 1])))
+    await expect.poll(() => set.handshaking).toBe(10)
+    const begun = count(ConnectionCount.HANDSHAKES)
+    await closed(tcp([0x16, 3, 1]))
+    expect(count(ConnectionCount.HANDSHAKES)).toBe(begun)
+    expect([set.size, set.handshaking]).toEqual([30, 10])
     for (const socket of flood) socket.destroy()
     await expect.poll(() => set.handshaking).toBe(0)
     expect(await Promise.all(users.map((socket) => echo(socket, frame(20))))).not.toContain(null)
