@@ -13,6 +13,8 @@ export interface PartitionCounts {
   readonly underReplicated: readonly number[]
   /** … or fewer than `min.insync.replicas`. */
   readonly underMinIsr: readonly number[]
+  /** Of those that it leads, those whose replicas are being moved. */
+  readonly reassigning: readonly number[]
   /** That nobody leads. */
   readonly offline: number
 }
@@ -96,6 +98,7 @@ class Count implements PartitionCounts {
   readonly held: number[]
   readonly underReplicated: number[]
   readonly underMinIsr: number[]
+  readonly reassigning: number[]
   offline = 0
   readonly #image: MetadataView
   readonly #gone: ReadonlySet<BrokerId>
@@ -108,6 +111,7 @@ class Count implements PartitionCounts {
     this.held = none()
     this.underReplicated = none()
     this.underMinIsr = none()
+    this.reassigning = none()
   }
 
   add(number: PartitionNumber): void {
@@ -123,6 +127,7 @@ class Count implements PartitionCounts {
       return
     }
     this.led[leader]!++
+    if (this.#isReassigned(number)) this.reassigning[leader]!++
     const inSync = image.isrOf(number)
     const keepUp = this.#gone.size === 0 ? inSync.length : this.#living(inSync)
     const wanted = replicas.length - this.#adding(number)
@@ -143,6 +148,11 @@ class Count implements PartitionCounts {
     if (!image.isReplicated(number)) return leader !== 0 && lives(leader) ? leader : 0
     if (leader === 0 || this.#living(replicas) * 2 <= replicas.length) return 0
     return likelyLeader(image, number, lives)
+  }
+
+  #isReassigned(number: PartitionNumber): boolean {
+    const image = this.#image
+    return image.movingPartitions().has(number) && image.reassignmentOf(number) !== undefined
   }
 
   #living(brokers: readonly BrokerId[]): number {

@@ -125,6 +125,30 @@ describe('partitions are counted', () => {
     expect(await world.counts()).toMatchObject(well)
   })
 
+  test('as reassigned, at who leads them, while their replicas are moved', async () => {
+    const world = new World()
+    const move = (target: readonly number[] | null) =>
+      world.apply({
+        ...{ kind: 'partition-reassigned', tenantId: ACME, topicId: topicId(2), index: 1 },
+        ...{
+          generation: 1,
+          replicas: [2, 3, 1] as BrokerId[],
+          target: target as BrokerId[] | null,
+        },
+        ...{ leaving: [], joined: [], isFirst: true, firstLife: 0 },
+      })
+    const reassigning = async () => {
+      world.says({ kind: 'metadata' })
+      world.nowMs += 1_000
+      return (await world.census.counts()).reassigning.slice(1)
+    }
+    expect(await reassigning()).toEqual([0, 0, 0])
+    move([2, 3])
+    expect(await reassigning()).toEqual([0, 1, 0])
+    move(null)
+    expect(await reassigning()).toEqual([0, 0, 0])
+  })
+
   test('at a broker that lives, of one that has died and led them', async () => {
     const world = new World({ 'min.insync.replicas': '3' })
     world.led(3, 1, 1, 2, 3)
