@@ -68,6 +68,8 @@ export interface FrontAgentOptions {
   readonly clock: Clock
   readonly random: Random
   readonly crypto: SaslCrypto
+  /** Passwords that are hashed at a time, each on a thread of its own: 2 unless given. */
+  readonly loginsAtOnce?: number
   /** Ids that clients see are drawn per tenant. */
   readonly randomFor: (tenantId: TenantId) => Random
   readonly logger: Logger
@@ -390,7 +392,7 @@ const proxyOf = (
 
 /** Made with the first login: what it needs takes time to load. */
 function makeSaslGate(
-  { crypto, clock }: FrontAgentOptions,
+  { crypto, clock, loginsAtOnce }: FrontAgentOptions,
   sessions: Sessions,
   timers: TimerQueue,
 ): SaslGate {
@@ -401,7 +403,7 @@ function makeSaslGate(
       madeUp ??= new MadeUpCredentials({ crypto, secret: crypto.randomBytes(32) })
       return madeUp
     },
-    queue: new LoginQueue(),
+    queue: new LoginQueue({ runningMax: loginsAtOnce ?? 2 }),
     delays: new LoginDelays(),
   })
 }

@@ -1,4 +1,5 @@
 /** The Kafka front: the front agent, its listener and the pool, on an event loop; the main thread of `griot start`, else a worker. */
+import { availableParallelism } from 'node:os'
 import { asBrokerId, type BrokerId, type TenantId } from '../base/ids.ts'
 import { SeededRandom } from '../base/random.ts'
 import { RingBrokerProxy } from '../cell/ring-broker-proxy.ts'
@@ -151,6 +152,8 @@ class KafkaFrontThread implements Agent {
       clock: this.#context.clock,
       random,
       crypto: nodeSaslCrypto,
+      // whoever floods with logins leaves cores to others
+      loginsAtOnce: availableParallelism() > 2 ? 2 : 1,
       // one stream per asker: what one tenant draws tells nothing of another's
       randomFor: () => new SeededRandom(random.uint32()),
       logger: threadLogger(data, this.#control),
