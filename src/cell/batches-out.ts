@@ -2,6 +2,8 @@ import type { Clock } from '../base/clock.ts'
 
 /** Batches that a broker has not answered, while several tenants write there: enough to keep it busy for some milliseconds. */
 const SHARED_BYTES_MAX = 4 * 2 ** 20
+/** A batch takes a broker as long as so many bytes more: thousands of small ones are as much before it as a few large ones. */
+const BATCH_BYTES = 8 * 1024
 /** They do as long as it is no longer ago than this that another one did. */
 const COMPANY_MS = 10_000
 
@@ -29,13 +31,14 @@ export class BatchesOut {
   }
 
   hasRoom(bytes: number): boolean {
-    if (this.#bytes === 0 || this.#bytes + bytes <= SHARED_BYTES_MAX) return true
+    const wanted = bytes + BATCH_BYTES
+    if (this.#bytes === 0 || this.#bytes + wanted <= SHARED_BYTES_MAX) return true
     return this.#clock.monotonicMs() - this.#companyAtMs >= COMPANY_MS
   }
 
   sent(correlation: number, bytes: number): void {
-    this.#sizes[correlation] = bytes
-    this.#bytes += bytes
+    this.#sizes[correlation] = bytes + BATCH_BYTES
+    this.#bytes += bytes + BATCH_BYTES
   }
 
   /** Something else was sent under that number. */

@@ -62,6 +62,8 @@ export interface FrontAgentOptions {
   readonly control: ControlPort
   readonly clock: Clock
   readonly crypto: SaslCrypto
+  /** Passwords that are hashed at a time, each on a thread of its own: 2 unless given. */
+  readonly loginsAtOnce?: number
   /** Ids that clients see are drawn per tenant, each from a stream of its own or from one that nobody can follow. */
   readonly randomFor: (tenantId: TenantId) => Random
   readonly logger: Logger

@@ -20,6 +20,8 @@ export interface TenancyOptions {
   readonly image: MetadataView
   readonly crypto: SaslCrypto
   readonly clock: Clock
+  /** Passwords that are hashed at a time. */
+  readonly loginsAtOnce?: number
   /** Who shares what connections take, and what is counted of each. */
   readonly shares: { readonly owners: Owners; readonly use: TenantUse }
 }
@@ -68,7 +70,7 @@ export function onEntries(
 
 /** What it makes up is made with the first login: what that needs takes time to load. */
 function makeSaslGate(
-  { crypto, clock, image }: TenancyOptions,
+  { crypto, clock, image, loginsAtOnce = 2 }: TenancyOptions,
   sessions: Sessions,
   userShapes: UserShapes,
   timers: TimerQueue,
@@ -85,7 +87,7 @@ function makeSaslGate(
       })
       return madeUp
     },
-    queue: new LoginQueue(),
+    queue: new LoginQueue({ runningMax: loginsAtOnce }),
     delays: new LoginDelays(),
   })
 }

@@ -1,4 +1,5 @@
 /** The Kafka front: the front agent, its listener and the pool, on an event loop; the main thread of `griot start`, else a worker. */
+import { availableParallelism } from 'node:os'
 import { asBrokerId, type BrokerId, type TenantId } from '../base/ids.ts'
 import { RingBrokerProxy } from '../cell/ring-broker-proxy.ts'
 import { NodeSegmentFiles } from '../cell/segment-files.ts'
@@ -153,6 +154,8 @@ class KafkaFrontThread implements Agent {
       control: this.#watchedControl(),
       clock: this.#context.clock,
       crypto: nodeSaslCrypto,
+      // whoever floods with logins leaves cores to others
+      loginsAtOnce: availableParallelism() > 2 ? 2 : 1,
       // the system's: what one tenant draws tells nothing of another's
       randomFor: () => random,
       logger: threadLogger(data, this.#control),

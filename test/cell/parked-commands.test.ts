@@ -60,8 +60,18 @@ describe('batches before a broker', () => {
     out.answered(0)
     expect(out.hasRoom(9 * MIB)).toBe(true)
     out.sent(0, 3 * MIB)
-    expect([out.hasRoom(MIB), out.hasRoom(MIB + 1)]).toEqual([true, false])
+    // 8 KB more for each
+    const room = MIB - 2 * 8 * 1024
+    expect([out.hasRoom(room), out.hasRoom(room + 1)]).toEqual([true, false])
     clock.advance(10_000)
     expect(out.hasRoom(9 * MIB)).toBe(true)
+  })
+
+  test('are bounded in number, too', () => {
+    const out = new BatchesOut(new ManualClock())
+    for (const tenant of ['one', 'other']) out.note(tenant)
+    let sent = 0
+    while (sent < 10_000 && out.hasRoom(100)) out.sent(sent++, 100)
+    expect(sent).toBe(505)
   })
 })
