@@ -1,4 +1,5 @@
 /** What there is to measure: one file each, loaded in the process that measures it. */
+import { aclsSubject } from './acls.ts'
 import { batchSubject } from './batch.ts'
 import { brokerLinkSubject } from './broker-link.ts'
 import type { Subject } from './case.ts'
@@ -19,6 +20,7 @@ export const SUBJECTS = {
   index: indexSubject,
   dispatch: dispatchSubject,
   counters: countersSubject,
+  acls: aclsSubject,
   codec: codecSubject,
 } as const satisfies Readonly<Record<string, () => Subject>>
 

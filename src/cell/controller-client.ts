@@ -168,6 +168,7 @@ function repeated(request: ControllerRequest): ControllerRequest {
     case 'alter-reassignments':
     case 'delete-tenant':
     case 'revoke-key':
+    case 'alter-users':
       return { ...request, isRepeat: true }
     default:
       return request

@@ -62,6 +62,7 @@ async function serve(
       isTemporary: false,
       originMs: performance.timeOrigin,
       onFatal: (reason) => stop.now(ExitCode.FAILED, reason),
+      signal: stop.signal,
     })
     stop.engineIs(engine)
     const { listeners, httpUrl, adminUrl, dataDir } = engine
@@ -72,39 +73,48 @@ async function serve(
     )
     logger.startIsOver()
   } catch (error) {
+    // it has stopped, and the process ends as whoever asked for that has said
+    if (stop.signal.aborted) return await stop.startIsGivenUp()
     await logger.flush()
     console.error(`griot: ${explain(error)}`)
     process.exit(error instanceof TokenFileError ? ExitCode.USAGE : ExitCode.FAILED)
   }
 }
 
-/**
- * The first signal stops the engine within its stop timeout, the second ends the process where it stands. A signal
- * during the start takes effect when the start is through.
- */
+/** The first signal stops the engine, or gives up its start, within its stop timeout; the second ends the process where it stands. */
 function stopOnSignals(logger: ProcessLogger) {
   let onEngine: (engine: Engine) => void
   const started = new Promise<Engine>((resolve) => {
     onEngine = resolve
   })
-  let isStopping = false
+  let onGivenUp: (nothing: null) => void
+  const givenUp = new Promise<null>((resolve) => {
+    onGivenUp = resolve
+  })
+  const start = new AbortController()
+  let ended: Promise<void> | null = null
   const now = (exitCode: number, reason: string) => {
-    if (isStopping) return
-    isStopping = true
+    if (ended !== null) return
     logger.log(exitCode === 0 ? 'info' : 'fatal', 'stopping', { reason })
-    void started
-      .then((engine) => engine.stop())
+    ended = Promise.race([started, givenUp])
+      .then((engine) => engine?.stop())
       .then(() => logger.log('info', 'stopped'))
       .then(() => logger.flush())
       .finally(() => process.exit(exitCode))
+    start.abort()
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (isStopping) process.exit(ExitCode.SIGNAL + constants.signals[signal])
+      if (ended !== null) process.exit(ExitCode.SIGNAL + constants.signals[signal])
       now(ExitCode.OK, signal)
     })
   }
-  return { now, started, engineIs: (engine: Engine) => onEngine(engine) }
+  const startIsGivenUp = async () => {
+    onGivenUp(null)
+    await ended
+  }
+  const { signal } = start
+  return { now, started, signal, startIsGivenUp, engineIs: (engine: Engine) => onEngine(engine) }
 }
 
 function reloadOnSignal(reloader: Reloader, stop: ReturnType<typeof stopOnSignals>): void {

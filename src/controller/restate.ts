@@ -1,6 +1,8 @@
 /** The controller's state as entries that make the same from nothing, machine and image alike: what a snapshot of the metadata log holds. */
 import type { BrokerId, PartitionNumber } from '../base/ids.ts'
+import { ACLS_PER_ENTRY } from '../image/acl-binding.ts'
 import { METADATA_FORMAT, type MetadataEntry } from '../image/entry.ts'
+import { unpackSecrets } from '../image/packed-secrets.ts'
 import { placed } from './placement.ts'
 import type { CommittedState, TopicState } from './state.ts'
 
@@ -16,6 +18,8 @@ export const RESTATED_BY = {
   'api-key': 'api-key',
   'api-key-revoked': 'api-key',
   'user-secrets': 'user-secrets',
+  'acls-added': 'acls-added',
+  'acls-removed': 'acls-added',
   'topic-created': 'topic-created',
   'topic-deleted': 'next-partition',
   'partitions-added': 'partitions-added',
@@ -40,8 +44,18 @@ export function* restated(state: CommittedState): IterableIterator<MetadataEntry
     const { tenantId } = tenant
     if (settings !== null) yield { kind: 'tenant-settings', tenantId, ...settings }
   }
-  for (const key of state.keys) yield { kind: 'api-key', ...key }
-  for (const user of state.users) yield { kind: 'user-secrets', ...user }
+  for (const { packed, ...key } of state.keys) {
+    yield { kind: 'api-key', ...key, secrets: unpackSecrets(packed) }
+  }
+  for (const { packed, ...user } of state.users) {
+    yield { kind: 'user-secrets', ...user, secrets: unpackSecrets(packed) }
+  }
+  for (const [tenantId, byKey] of state.acls) {
+    const all = [...byKey.values()]
+    for (let at = 0; at < all.length; at += ACLS_PER_ENTRY) {
+      yield { kind: 'acls-added', tenantId, acls: all.slice(at, at + ACLS_PER_ENTRY) }
+    }
+  }
   for (const [tenantId, broker, configs] of state.brokerConfigs) {
     const brokerId = Number(broker) as BrokerId | 0
     yield { kind: 'broker-configs', tenantId, brokerId, configs }

@@ -8,6 +8,7 @@ import {
   type TenantId,
   type TopicId,
 } from '../base/ids.ts'
+import type { AclBinding } from '../image/acl-binding.ts'
 import { brokerKey, type KnownDirectory, withLife } from '../image/broker-directories.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from '../image/entry.ts'
 import { isPending, moveOf, type ReplicaMove } from '../image/replica-moves.ts'
@@ -80,6 +81,7 @@ export interface CommittedState {
   readonly producerIds: readonly (readonly [TenantId, number])[]
   readonly keys: readonly KeyState[]
   readonly users: readonly UserState[]
+  readonly acls: readonly (readonly [TenantId, ReadonlyMap<string, AclBinding>])[]
 }
 
 const named = (tenantId: TenantId, name: string): string => `${tenantId}/${name}`
@@ -168,6 +170,7 @@ export class ControllerState {
       producerIds: [...this.#producerIds.committed.entries()],
       keys: this.tenants.keys.committed.collect(),
       users: this.tenants.users.committed.collect(),
+      acls: [...this.tenants.acls.committed.entries()],
     }
   }
 
@@ -267,6 +270,8 @@ export class ControllerState {
       case 'api-key':
       case 'api-key-revoked':
       case 'user-secrets':
+      case 'acls-added':
+      case 'acls-removed':
         this.tenants.change(entry)
         break
       case 'topic-created':

@@ -1,7 +1,9 @@
 /** Of the controller's state: the tenants, what they may have and have, their keys and users. */
 import { invariant } from '../base/assert.ts'
 import type { CellId, TenantId } from '../base/ids.ts'
+import { type AclBinding, aclKey } from '../image/acl-binding.ts'
 import type { MetadataEntry, StoredSecret, TenantSettings } from '../image/entry.ts'
+import { packSecrets, unpackSecrets } from '../image/packed-secrets.ts'
 import type { TenantEntry } from '../image/tenant-rows.ts'
 import { defaultSettings, settingsOf } from '../image/tenant-settings.ts'
 import { isInternalTopic } from '../image/topic-name.ts'
@@ -23,13 +25,14 @@ export interface KeyState {
   readonly keyId: string
   readonly user: string
   readonly createdAtMs: number
-  readonly secrets: readonly StoredSecret[]
+  /** As `packed-secrets.ts` has them. */
+  readonly packed: string
 }
 
 export interface UserState {
   readonly tenantId: TenantId
   readonly user: string
-  readonly secrets: readonly StoredSecret[]
+  readonly packed: string
 }
 
 /** Topics and partitions that count against limits: those that the tenant has made. */
@@ -38,6 +41,8 @@ export interface TenantUse {
   readonly partitions: number
 }
 
+const NO_ACLS: ReadonlyMap<string, AclBinding> = new Map()
+const NO_SECRETS: readonly StoredSecret[] = []
 const NOTHING: TenantUse = Object.freeze({ topics: 0, partitions: 0 })
 
 export class TenantStates {
@@ -46,6 +51,8 @@ export class TenantStates {
   readonly keys: TimelineMap<string, KeyState>
   /** By tenant and name. */
   readonly users: TimelineMap<string, UserState>
+  /** By {@link aclKey}; a change makes another map. */
+  readonly acls: TimelineMap<TenantId, ReadonlyMap<string, AclBinding>>
   /** Those that are on their way out. */
   readonly deleting: TimelineMap<TenantId, true>
   readonly #keyCounts: TimelineMap<TenantId, number>
@@ -57,6 +64,7 @@ export class TenantStates {
     this.byName = map()
     this.keys = map()
     this.users = map()
+    this.acls = map()
     this.deleting = map()
     this.#keyCounts = map()
     this.#userCounts = map()
@@ -78,6 +86,15 @@ export class TenantStates {
 
   useOf(tenantId: TenantId): TenantUse {
     return this.#use.get(tenantId) ?? NOTHING
+  }
+
+  aclsOf(tenantId: TenantId): ReadonlyMap<string, AclBinding> {
+    return this.acls.get(tenantId) ?? NO_ACLS
+  }
+
+  secretsOf(tenantId: TenantId, user: string): readonly StoredSecret[] {
+    const packed = this.users.get(`${tenantId}/${user}`)?.packed
+    return packed === undefined ? NO_SECRETS : unpackSecrets(packed)
   }
 
   /** Topics and partitions have come (or gone, where they are below zero). */
@@ -111,7 +128,9 @@ export class TenantStates {
         break
       case 'api-key': {
         const { keyId, user, createdAtMs, secrets } = entry
-        this.keys.set(keyId, { tenantId, keyId, user, createdAtMs, secrets })
+        // the tenant's own string: every decoded entry carries a copy
+        const own = { tenantId: tenant.tenantId, keyId, user, createdAtMs }
+        this.keys.set(keyId, { ...own, packed: packSecrets(secrets) })
         addTo(this.#keyCounts, tenantId, 1)
         break
       }
@@ -126,16 +145,30 @@ export class TenantStates {
       case 'user-secrets':
         this.#setUser(entry)
         break
+      case 'acls-added':
+      case 'acls-removed':
+        this.#changeAcls(entry)
+        break
       default:
         entry satisfies never
     }
+  }
+
+  #changeAcls({ kind, tenantId, acls }: Entry<'acls-added' | 'acls-removed'>): void {
+    const changed = new Map(this.aclsOf(tenantId))
+    for (const acl of acls) {
+      if (kind === 'acls-added') changed.set(aclKey(acl), acl)
+      else changed.delete(aclKey(acl))
+    }
+    if (changed.size === 0) this.acls.delete(tenantId)
+    else this.acls.set(tenantId, changed)
   }
 
   #setUser({ tenantId, user, secrets }: Entry<'user-secrets'>): void {
     const key = `${tenantId}/${user}`
     const before = this.users.size
     if (secrets.length === 0) this.users.delete(key)
-    else this.users.set(key, { tenantId, user, secrets })
+    else this.users.set(key, { tenantId, user, packed: packSecrets(secrets) })
     const change = this.users.size - before
     if (change !== 0) addTo(this.#userCounts, tenantId, change)
   }

@@ -2,6 +2,8 @@
 import { ErrorCode } from '../base/error-code.ts'
 import type { CellId, TenantId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
+import { ACLS_PER_ENTRY } from '../image/acl-binding.ts'
+import { refuseAuthorizerSettings } from '../image/authorizer-settings.ts'
 import type { MetadataEntry, TenantSettings } from '../image/entry.ts'
 import type { ControllerRequest } from '../image/request.ts'
 import { type Refusal, refuse } from '../image/results.ts'
@@ -17,10 +19,10 @@ type Plan = readonly MetadataEntry[] | Refusal
 
 /** Tenants of one engine: a bound on what one mistake can do to the machine. */
 export const TENANTS_MAX = 100_000
-const SUPER_USERS_MAX = 100
 /** A principal's, and of a user that a key stands for. */
 const NAME_CHARS_MAX = 255
-const PRINCIPAL = /^User:[^\s,;]+$/
+/** `User:*` is everybody in ACLs. */
+const PRINCIPAL = /^User:(?!\*$)[^\s,;]+$/
 
 const invalid = (message: string): Refusal => refuse(ErrorCode.INVALID_REQUEST, message)
 const unknown = (): Refusal => refuse(ErrorCode.RESOURCE_NOT_FOUND, 'there is no such tenant')
@@ -146,7 +148,7 @@ function planRevoke(
 }
 
 const refusedUser = (user: string): string =>
-  `the user '${user.slice(0, 100)}' is refused: it wants 1 to ${NAME_CHARS_MAX} characters, and no spaces, commas or semicolons`
+  `the user '${user.slice(0, 100)}' is refused: it wants 1 to ${NAME_CHARS_MAX} characters, no spaces, commas or semicolons, and is not '*'`
 
 const refuseDeleting = (): Refusal =>
   refuse(ErrorCode.INVALID_REQUEST, 'the tenant is being deleted')
@@ -155,14 +157,8 @@ function refuseSettings({
   limits = {},
   superUsers = [],
 }: Partial<Pick<TenantSettings, 'limits' | 'superUsers'>>): string | null {
-  if (superUsers.length > SUPER_USERS_MAX) {
-    return `${superUsers.length} super users are given, ${SUPER_USERS_MAX} are the most`
-  }
-  const wrong = superUsers.find((one) => !PRINCIPAL.test(one) || one.length > NAME_CHARS_MAX)
-  if (wrong !== undefined) {
-    return `'${wrong.slice(0, 100)}' is no super user: it wants 'User:NAME', without spaces, commas or semicolons`
-  }
-  return refuseLimits(limits)
+  const settings = { superUsers, allowEveryoneIfNoAclFound: false }
+  return refuseAuthorizerSettings(settings)?.message ?? refuseLimits(limits)
 }
 
 /**
@@ -202,5 +198,9 @@ function* belongings(state: ControllerState, tenantId: TenantId): IterableIterat
   for (const one of state.tenants.users.values()) {
     const { user } = one
     if (one.tenantId === tenantId) yield { kind: 'user-secrets', tenantId, user, secrets: [] }
+  }
+  const acls = [...state.tenants.aclsOf(tenantId).values()]
+  for (let at = 0; at < acls.length; at += ACLS_PER_ENTRY) {
+    yield { kind: 'acls-removed', tenantId, acls: acls.slice(at, at + ACLS_PER_ENTRY) }
   }
 }

@@ -4,7 +4,9 @@ import type { TopicView } from '../image/view.ts'
 import { type ProduceRequest, produce } from '../protocol/00-produce.ts'
 import { Codec, codecOf } from '../record/batch.ts'
 import { soleBatch } from '../record/validate.ts'
-import { handler } from './context.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
+import { handler, type RequestContext } from './context.ts'
+import { TRANSACTIONAL_ID_DENIED } from './denials.ts'
 import {
   newPartitionAnswer,
   PendingProduce,
@@ -13,6 +15,10 @@ import {
   topicOf,
 } from './pending-produce.ts'
 import { configOf, dispatchSlowly, needsRecords } from './slow-produce.ts'
+
+type Context = RequestContext<typeof produce>
+
+const { acls } = requiredAcls.produce
 
 /** Producers of earlier versions do not know it (KIP-110). */
 const ZSTD_FROM = 7
@@ -28,7 +34,8 @@ export const produceHandler = handler({
     }
     const responses: TopicAnswer[] = []
     const pending = new PendingProduce(context, request, responses)
-    const refusal = refusalOfAll(request)
+    const transactional = refusalOfTransaction(request, context)
+    const refusal = transactional ?? refusalOfAcks(request)
     for (const topicData of request.topicData) {
       if (topicData.partitionData.length === 0) continue
       const answer: TopicAnswer = {
@@ -38,11 +45,16 @@ export const produceHandler = handler({
       }
       responses.push(answer)
       const topic = topicOf(context, topicData)
+      // an id that is not there has no name that ACLs could be about
+      const isNamed = context.version < TOPIC_IDS_FROM || topic !== undefined
+      const isDenied =
+        transactional === null && isNamed && !context.may(acls.topic, topic?.name ?? topicData.name)
       for (const { index, records } of topicData.partitionData) {
         const partition = newPartitionAnswer(index)
         answer.partitionResponses.push(partition)
         const token = pending.answers.push(partition) - 1
-        if (refusal !== null) pending.refuse(token, refusal.error, refusal.message)
+        if (isDenied) pending.refuse(token, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+        else if (refusal !== null) pending.refuse(token, refusal.error, refusal.message)
         else dispatch(pending, token, topic, index, records)
       }
     }
@@ -50,20 +62,29 @@ export const produceHandler = handler({
   },
 })
 
-function refusalOfAll(
-  request: ProduceRequest,
-): { readonly error: number; readonly message: string } | null {
-  const { acks } = request
-  if (acks !== 0 && acks !== 1 && acks !== -1) {
-    return {
-      error: ErrorCode.INVALID_REQUIRED_ACKS,
-      message: `acks must be 0, 1 or -1, not ${acks}`,
-    }
+interface RefusalOfAll {
+  readonly error: number
+  readonly message: string
+}
+
+function refusalOfAcks({ acks }: ProduceRequest): RefusalOfAll | null {
+  if (acks === 0 || acks === 1 || acks === -1) return null
+  return {
+    error: ErrorCode.INVALID_REQUIRED_ACKS,
+    message: `acks must be 0, 1 or -1, not ${acks}`,
   }
-  if (request.transactionalId === null) return null
+}
+
+function refusalOfTransaction(
+  { transactionalId }: ProduceRequest,
+  context: Context,
+): RefusalOfAll | null {
+  if (transactionalId === null) return null
   return {
     error: ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-    message: 'Transactions are not available yet',
+    message: context.may(acls.transaction, transactionalId)
+      ? 'Transactions are not available yet'
+      : TRANSACTIONAL_ID_DENIED,
   }
 }
 

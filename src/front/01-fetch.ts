@@ -34,10 +34,17 @@ export const fetchHandler = handler({
       minBytes: request.minBytes,
       maxWaitMs: request.maxWaitMs,
       isolationLevel: request.isolationLevel,
+      isFromFollower: isFromFollower(request, context),
       rackId: request.rackId,
     }).gather()
   },
 })
+
+/** From this version on the replica's id is in a struct of its own. */
+const REPLICA_STATE_FROM = 15
+
+const isFromFollower = ({ replicaId, replicaState }: FetchRequest, { version }: Context): boolean =>
+  (version < REPLICA_STATE_FROM ? replicaId : replicaState.replicaId) >= 0
 
 type Resolved = Pick<FetchAsked, 'parts' | 'session' | 'incremental'>
 

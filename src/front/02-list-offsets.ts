@@ -5,11 +5,14 @@ import type { TopicView } from '../image/view.ts'
 import { OffsetSource } from '../link/commands.ts'
 import type { OffsetsReply } from '../link/replies.ts'
 import { type ListOffsetsRequest, listOffsets } from '../protocol/02-list-offsets.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
 import { findByTimestamp } from './timestamp-lookup.ts'
 
 type Context = RequestContext<typeof listOffsets>
 type Asked = ListOffsetsRequest['topics'][number]['partitions'][number]
+
+const { acls } = requiredAcls.listOffsets
 
 interface Answer {
   partitionIndex: number
@@ -65,6 +68,7 @@ class ListOffsetsOp implements OffsetsSink {
         rows.set(name, row)
         this.#topics.push(row)
       }
+      const isDenied = !this.#context.may(acls.topic, name)
       const topic = image.topicByName(this.#context.session.tenantId, name) ?? null
       const refused = repeated.get(name)
       for (const asked of partitions) {
@@ -79,8 +83,9 @@ class ListOffsetsOp implements OffsetsSink {
         this.#views.push(topic)
         this.#leaders.push(null)
         // As Kafka does it: which of them is meant?
-        answer.errorCode =
-          isTold === false ? ErrorCode.INVALID_REQUEST : this.#ask(topic, asked, token)
+        if (isDenied) answer.errorCode = ErrorCode.TOPIC_AUTHORIZATION_FAILED
+        else if (isTold === false) answer.errorCode = ErrorCode.INVALID_REQUEST
+        else answer.errorCode = this.#ask(topic, asked, token)
       }
     }
     this.#settle()

@@ -1,5 +1,6 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { type TopicId, ZERO_TOPIC_ID } from '../base/ids.ts'
+import { ResourceType } from '../image/acl-binding.ts'
 import type { NewTopic, TopicResult } from '../image/request.ts'
 import { refuseTopicName } from '../image/topic-name.ts'
 import type { TopicView } from '../image/view.ts'
@@ -8,20 +9,17 @@ import {
   type MetadataResponseInput,
   metadata,
 } from '../protocol/03-metadata.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
 import { TOPICS_PER_REQUEST_MAX } from './limits.ts'
-import {
-  CLUSTER_OPERATIONS,
-  CONTROLLER_NODE,
-  nodesOf,
-  OPERATIONS_UNKNOWN,
-  TOPIC_OPERATIONS,
-} from './nodes.ts'
+import { CONTROLLER_NODE, clusterOperations, nodesOf, OPERATIONS_UNKNOWN } from './nodes.ts'
 import { partitionRows } from './topic-partitions.ts'
 
 type Context = RequestContext<typeof metadata>
 type Topic = MetadataResponseInput['topics'][number]
 type Asked = NonNullable<MetadataRequest['topics']>
+
+const { acls } = requiredAcls.metadata
 
 /** From this version on ids in requests count; versions 10 and 11 have the field, but it was never served. */
 const BY_ID_FROM = 12
@@ -41,7 +39,9 @@ export const metadataHandler = handler({
     const all = topics === null || (context.version === 0 && topics.length === 0)
     if (all) {
       const { image } = context.services
-      const every = [...image.topics(context.session.tenantId)]
+      const every = [...image.topics(context.session.tenantId)].filter(({ name }) =>
+        context.may(acls.shownTopics, name),
+      )
       respond(
         context,
         request,
@@ -50,12 +50,15 @@ export const metadataHandler = handler({
       return
     }
     const asked = onceEach(topics)
-    const missingNames = request.allowAutoTopicCreation ? namesToCreate(context, asked) : []
-    if (missingNames.length === 0 || missingNames.length > TOPICS_PER_REQUEST_MAX) {
-      answer(context, request, asked, new Map())
+    const denied = new Map<string, number>()
+    const missing = request.allowAutoTopicCreation ? namesToCreate(context, asked, denied) : []
+    if (missing.length === 0 || missing.length > TOPICS_PER_REQUEST_MAX) {
+      answer(context, request, asked, denied)
       return
     }
-    createTopics(context, missingNames, (refused) => answer(context, request, asked, refused))
+    createTopics(context, missing, (refused) =>
+      answer(context, request, asked, new Map([...refused, ...denied])),
+    )
   },
 })
 
@@ -70,14 +73,16 @@ function onceEach(topics: Asked): Asked {
   return [...found.values()]
 }
 
-/** Topics that are asked for by name and do not exist, where they may be made. */
-function namesToCreate(context: Context, topics: Asked): string[] {
+/** Topics that are asked for by name and do not exist, where they may be made; those that the client may see and not make come to `denied`. */
+function namesToCreate(context: Context, topics: Asked, denied: Map<string, number>): string[] {
   const { settings, image } = context.services
   if (!settings.autoCreateTopics) return []
   const names = new Set<string>()
   for (const { name } of topics) {
-    if (name === null || image.topicByName(context.session.tenantId, name) !== undefined) continue
-    names.add(name)
+    if (name === null || !context.may(acls.topic, name)) continue
+    if (image.topicByName(context.session.tenantId, name) !== undefined) continue
+    if (context.may(acls.create, name)) names.add(name)
+    else denied.set(name, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
   }
   return [...names]
 }
@@ -128,10 +133,12 @@ function answer(context: Context, request: MetadataRequest, topics: Asked, refus
       const topic = byId
         ? image.topicById(tenantId, topicId)
         : image.topicByName(tenantId, name ?? '')
+      if (byId && topic === undefined) return missing(ErrorCode.UNKNOWN_TOPIC_ID, null, topicId)
+      if (!context.may(acls.topic, topic?.name ?? name ?? '')) return deniedTopic(name, topicId)
       if (topic !== undefined) return topicAnswer(context, topic, request)
-      if (byId) return missing(ErrorCode.UNKNOWN_TOPIC_ID, null, topicId, OPERATIONS_UNKNOWN)
       const error = refused.get(name ?? '') ?? errorOfMissing(name ?? '')
-      return missing(error, name, ZERO_TOPIC_ID, topicOperations(request))
+      if (error === ErrorCode.TOPIC_AUTHORIZATION_FAILED) return deniedTopic(name, ZERO_TOPIC_ID)
+      return missing(error, name, ZERO_TOPIC_ID, topicOperations(context, request, name ?? ''))
     }),
   )
 }
@@ -144,8 +151,18 @@ const errorOfMissing = (name: string): number =>
     ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     : ErrorCode.INVALID_TOPIC_EXCEPTION
 
-const topicOperations = ({ includeTopicAuthorizedOperations }: MetadataRequest): number =>
-  includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : OPERATIONS_UNKNOWN
+const topicOperations = (
+  { rights }: Context,
+  { includeTopicAuthorizedOperations }: MetadataRequest,
+  name: string,
+): number =>
+  includeTopicAuthorizedOperations
+    ? rights.operationsOn(ResourceType.TOPIC, name)
+    : OPERATIONS_UNKNOWN
+
+/** Of what the request has of it, name or id, no more is told. */
+const deniedTopic = (name: string | null, topicId: TopicId): Topic =>
+  missing(ErrorCode.TOPIC_AUTHORIZATION_FAILED, name, name === null ? topicId : ZERO_TOPIC_ID)
 
 /** Ids in a version that has the field and does not serve it: the answer tells nothing else, as in Kafka. */
 function refuseAll(context: Context, topics: Asked): void {
@@ -155,7 +172,7 @@ function refuseAll(context: Context, topics: Asked): void {
     clusterId: null,
     controllerId: -1,
     topics: topics.map(({ name, topicId }) =>
-      missing(ErrorCode.INVALID_REQUEST, name ?? '', topicId, OPERATIONS_UNKNOWN),
+      missing(ErrorCode.INVALID_REQUEST, name ?? '', topicId),
     ),
     clusterAuthorizedOperations: OPERATIONS_UNKNOWN,
     errorCode: ErrorCode.NONE,
@@ -166,7 +183,7 @@ const missing = (
   errorCode: number,
   name: string | null,
   topicId: TopicId,
-  topicAuthorizedOperations: number,
+  topicAuthorizedOperations: number = OPERATIONS_UNKNOWN,
 ): Topic => ({
   errorCode,
   name,
@@ -182,7 +199,7 @@ const topicAnswer = (context: Context, topic: TopicView, request: MetadataReques
   topicId: topic.topicId,
   isInternal: topic.internal,
   partitions: partitionRows(context.services, topic, 0, topic.partitionCount),
-  topicAuthorizedOperations: topicOperations(request),
+  topicAuthorizedOperations: topicOperations(context, request, topic.name),
 })
 
 function respond(context: Context, request: MetadataRequest, topics: readonly Topic[]): void {
@@ -194,7 +211,7 @@ function respond(context: Context, request: MetadataRequest, topics: readonly To
     controllerId: CONTROLLER_NODE,
     topics,
     clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
-      ? CLUSTER_OPERATIONS
+      ? clusterOperations(context, acls.clusterOperations)
       : OPERATIONS_UNKNOWN,
     errorCode: ErrorCode.NONE,
   })

@@ -1,14 +1,20 @@
 import { ErrorCode } from '../base/error-code.ts'
 import type { TopicView } from '../image/view.ts'
 import { findCoordinator } from '../protocol/10-find-coordinator.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
 import { groupPartition } from './coordinator-call.ts'
+import { CLUSTER_DENIED, GROUP_DENIED, TRANSACTIONAL_ID_DENIED } from './denials.ts'
 import { nodesOf } from './nodes.ts'
+
+const { acls } = requiredAcls.findCoordinator
 
 const KeyType = { GROUP: 0, TRANSACTION: 1, SHARE: 2 } as const
 
 /** From this version on a request names several keys. */
 const KEYS_FROM = 4
+/** From this version on there are coordinators of share groups' state, which brokers ask for. */
+const SHARE_FROM = 6
 
 interface Found {
   readonly nodeId: number
@@ -38,16 +44,34 @@ export const findCoordinatorHandler = handler({
     const keys = context.version < KEYS_FROM ? [request.key] : request.coordinatorKeys
     if (keyType !== KeyType.GROUP) {
       const refused = refusalOf(context, keyType, keys)
-      respond(context, keys, () => refused)
+      respond(context, keys, (key) =>
+        keyType === KeyType.TRANSACTION && !context.may(acls.transaction, key)
+          ? denied(
+              context,
+              ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+              TRANSACTIONAL_ID_DENIED,
+            )
+          : refused,
+      )
       return
     }
-    context.services.internalTopics.offsets(context.session.tenantId, (topic) =>
-      respond(context, keys, (groupId) => coordinatorOf(context, topic, groupId)),
-    )
+    const allowed = new Set(keys.filter((key) => context.may(acls.group, key)))
+    const find = (topic: TopicView | null) =>
+      respond(context, keys, (groupId) =>
+        allowed.has(groupId)
+          ? coordinatorOf(context, topic, groupId)
+          : denied(context, ErrorCode.GROUP_AUTHORIZATION_FAILED, GROUP_DENIED),
+      )
+    if (allowed.size === 0) find(null)
+    else context.services.internalTopics.offsets(context.session.tenantId, find)
   },
 })
 
 type Context = RequestContext<typeof findCoordinator>
+
+/** The versions that name several keys have no text for it in Kafka. */
+const denied = ({ version }: Context, error: ErrorCode, message: string): Found =>
+  nowhere(error, version < KEYS_FROM ? message : '')
 
 function coordinatorOf(context: Context, topic: TopicView | null, groupId: string): Found {
   const message = 'The coordinator is not available.'
@@ -68,6 +92,9 @@ function coordinatorOf(context: Context, topic: TopicView | null, groupId: strin
  * ever. It is fatal to every client, and carries a text from version 1 on.
  */
 function refusalOf(context: Context, keyType: number, keys: readonly string[]): Found {
+  if (keyType === KeyType.SHARE && context.version >= SHARE_FROM && !context.may(acls.share)) {
+    return nowhere(ErrorCode.CLUSTER_AUTHORIZATION_FAILED, CLUSTER_DENIED)
+  }
   if (keyType !== KeyType.TRANSACTION) {
     return nowhere(ErrorCode.INVALID_REQUEST, `There is no coordinator type ${keyType}`)
   }

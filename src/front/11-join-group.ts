@@ -1,4 +1,5 @@
 import { joinGroup } from '../protocol/11-join-group.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { groupHandler } from './coordinator-call.ts'
 
 /** From this version on the protocol's name may be null. */
@@ -8,6 +9,7 @@ export const joinGroupHandler = groupHandler({
   api: joinGroup,
   scopes: ['groupId', 'memberId', 'groupInstanceId'],
   waitsForOthers: true,
+  right: requiredAcls.joinGroup.acls.group,
   groupOf: ({ groupId }) => groupId,
   refusalOf: ({ memberId }, { version }) => {
     return (errorCode) => ({

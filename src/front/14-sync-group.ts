@@ -1,4 +1,5 @@
 import { syncGroup } from '../protocol/14-sync-group.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { groupHandler } from './coordinator-call.ts'
 
 const NO_BYTES = new Uint8Array(0)
@@ -7,6 +8,7 @@ export const syncGroupHandler = groupHandler({
   api: syncGroup,
   scopes: ['groupId', 'memberId', 'groupInstanceId'],
   waitsForOthers: true,
+  right: requiredAcls.syncGroup.acls.group,
   groupOf: ({ groupId }) => groupId,
   refusalOf: () => {
     return (errorCode) => ({

@@ -1,10 +1,14 @@
+import { ErrorCode } from '../base/error-code.ts'
+import { ResourceType } from '../image/acl-binding.ts'
 import { describeGroups } from '../protocol/15-describe-groups.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { groupsHandler } from './coordinator-call.ts'
 import { OPERATIONS_UNKNOWN } from './nodes.ts'
 
 export const describeGroupsHandler = groupsHandler({
   api: describeGroups,
   scopes: ['groupId'],
+  right: requiredAcls.describeGroups.acls.group,
   groupsOf: ({ groups }) => groups,
   only: (request, groups) => ({
     ...request,
@@ -24,4 +28,15 @@ export const describeGroupsHandler = groupsHandler({
     })),
   }),
   merge: (answers) => ({ throttleTimeMs: 0, groups: answers.flatMap(({ groups }) => groups) }),
+  complete: (answer, { includeAuthorizedOperations }, { rights }) => ({
+    ...answer,
+    groups: answer.groups.map((group) =>
+      includeAuthorizedOperations && group.errorCode === ErrorCode.NONE
+        ? {
+            ...group,
+            authorizedOperations: rights.operationsOn(ResourceType.GROUP, group.groupId),
+          }
+        : group,
+    ),
+  }),
 })

@@ -1,8 +1,11 @@
 import { ErrorCode } from '../base/error-code.ts'
 import type { PartitionIndex } from '../base/ids.ts'
 import { type ListGroupsResponseInput, listGroups } from '../protocol/16-list-groups.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler } from './context.ts'
 import { askPartition } from './coordinator-call.ts'
+
+const { acls } = requiredAcls.listGroups
 
 /** Lists what the node of this port coordinates: admin clients ask every node and put the answers together. */
 export const listGroupsHandler = handler({
@@ -25,7 +28,10 @@ export const listGroupsHandler = handler({
     for (const index of here) {
       askPartition(context, topic, index, frame, (errorCode, response) => {
         answers.push(response ?? { throttleTimeMs: 0, errorCode, groups: [] })
-        if (answers.length === here.length) context.reply(merge(answers))
+        if (answers.length < here.length) return
+        const all = merge(answers)
+        const groups = all.groups.filter(({ groupId }) => context.may(acls.group, groupId))
+        context.reply({ ...all, groups })
       })
     }
   },

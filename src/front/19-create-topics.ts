@@ -8,10 +8,13 @@ import {
   type CreateTopicsResponseInput,
   createTopics,
 } from '../protocol/19-create-topics.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
 import { refuseExcess } from './limits.ts'
 
 type Context = RequestContext<typeof createTopics>
+const { acls } = requiredAcls.createTopics
+
 type Answer = CreateTopicsResponseInput['topics'][number]
 
 export const createTopicsHandler = handler({
@@ -19,10 +22,15 @@ export const createTopicsHandler = handler({
   scopes: ['topicName', 'brokerId'],
   handle(request, context) {
     const repeated = repeatedNames(request)
-    const asked = request.topics.filter(({ name }) => !repeated.has(name))
+    const once = request.topics.filter(({ name }) => !repeated.has(name))
+    const asked = once.filter(({ name }) => context.may(acls.topic, name))
     const refused = [...repeated].map((name) =>
       failure(name, ErrorCode.INVALID_REQUEST, 'Duplicate topic name.'),
     )
+    for (const { name } of asked.length === once.length ? [] : once) {
+      if (context.may(acls.topic, name)) continue
+      refused.push(failure(name, ErrorCode.TOPIC_AUTHORIZATION_FAILED, 'Authorization failed.'))
+    }
     const excess = refuseExcess('topics', asked)
     if (excess !== null) {
       for (const { name } of asked) refused.push(failure(name, ErrorCode.POLICY_VIOLATION, excess))
@@ -33,7 +41,7 @@ export const createTopicsHandler = handler({
     }
     const topics = asked.map((topic) => ({
       name: topic.name,
-      topicId: newUuid(context.services.random),
+      topicId: newUuid(context.services.randomFor(context.session.tenantId)),
       partitions: topic.numPartitions,
       replicationFactor: topic.replicationFactor,
       assignments: topic.assignments.map(({ partitionIndex, brokerIds }) => ({
@@ -78,6 +86,13 @@ const failure = (name: string, errorCode: number, errorMessage: string | null): 
 function answerOf(result: TopicResult, context: Context): Answer {
   const name = result.name ?? ''
   if (result.error !== ErrorCode.NONE) return failure(name, result.error, result.message)
+  if (!context.may(acls.configs, name)) {
+    return {
+      ...failure(name, ErrorCode.NONE, null),
+      topicId: result.topicId as TopicId,
+      topicConfigErrorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+    }
+  }
   const described = describeTopicConfigs(result.configs, context.brokerConfigs)
   return {
     name,

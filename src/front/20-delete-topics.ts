@@ -6,8 +6,12 @@ import {
   type DeleteTopicsResponseInput,
   deleteTopics,
 } from '../protocol/20-delete-topics.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
+import { TOPIC_DENIED } from './denials.ts'
 import { TOPICS_PER_REQUEST_MAX, tooManyTopics } from './limits.ts'
+
+const { acls } = requiredAcls.deleteTopics
 
 type Answer = DeleteTopicsResponseInput['responses'][number]
 
@@ -15,7 +19,8 @@ export const deleteTopicsHandler = handler({
   api: deleteTopics,
   scopes: ['topicName', 'topicId'],
   handle(request, context) {
-    const { topics, refused } = topicsOf(request, context)
+    const { topics: named, refused } = topicsOf(request, context)
+    const topics = mayBeDeleted(named, context, refused)
     if (topics.length > TOPICS_PER_REQUEST_MAX) {
       const message = tooManyTopics(topics.length)
       const refuse = (ref: TopicRef) => unasked(ref, ErrorCode.POLICY_VIOLATION, message)
@@ -69,6 +74,35 @@ function topicsOf(
     }
   }
   return { topics, refused }
+}
+
+/** Those of `topics` that the client may delete; of the others is told no more than it may see. */
+function mayBeDeleted(
+  topics: readonly TopicRef[],
+  context: RequestContext<typeof deleteTopics>,
+  refused: Answer[],
+): readonly TopicRef[] {
+  const { image } = context.services
+  const keyOf = (ref: TopicRef) => ('name' in ref ? `/${ref.name}` : ref.topicId)
+  const times = new Map<string, number>()
+  for (const ref of topics) times.set(keyOf(ref), (times.get(keyOf(ref)) ?? 0) + 1)
+  return topics.filter((ref) => {
+    // what is named twice is refused for that, whoever asks
+    if (times.get(keyOf(ref))! > 1) return true
+    const isNamed = 'name' in ref
+    const name = isNamed
+      ? ref.name
+      : image.topicById(context.session.tenantId, ref.topicId as TopicId)?.name
+    // an id that is not there has no name that ACLs could be about
+    if (name === undefined) return true
+    const sees = context.may(acls.see, name)
+    if ((sees || !isNamed) && context.may(acls.topic, name)) return true
+    // that it is not there it may know
+    if (sees && ref.knownId === undefined) return true
+    const denial = unasked(ref, ErrorCode.TOPIC_AUTHORIZATION_FAILED, TOPIC_DENIED)
+    refused.push(sees ? { ...denial, name } : denial)
+    return false
+  })
 }
 
 const answerOf = (result: TopicResult): Answer => ({

@@ -2,11 +2,14 @@ import { ErrorCode } from '../base/error-code.ts'
 import type { DeleteSink } from '../cell/broker-proxy.ts'
 import type { DeletedReply } from '../link/replies.ts'
 import { type DeleteRecordsRequest, deleteRecords } from '../protocol/21-delete-records.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
 import { findLeader } from './leaders.ts'
 
 type Context = RequestContext<typeof deleteRecords>
 type Asked = DeleteRecordsRequest['topics'][number]['partitions'][number]
+
+const { acls } = requiredAcls.deleteRecords
 
 interface Answer {
   readonly partitionIndex: number
@@ -41,6 +44,7 @@ class DeleteRecordsOp implements DeleteSink {
       if (partitions.size === 0) continue
       const row = { name, partitions: [] as Answer[] }
       this.#topics.push(row)
+      const isDenied = !this.#context.may(acls.topic, name)
       for (const asked of partitions.values()) {
         const answer: Answer = {
           partitionIndex: asked.partitionIndex,
@@ -48,7 +52,9 @@ class DeleteRecordsOp implements DeleteSink {
           errorCode: ErrorCode.NONE,
         }
         row.partitions.push(answer)
-        answer.errorCode = this.#ask(name, asked, this.#answers.push(answer) - 1)
+        const token = this.#answers.push(answer) - 1
+        if (isDenied) answer.errorCode = ErrorCode.TOPIC_AUTHORIZATION_FAILED
+        else answer.errorCode = this.#ask(name, asked, token)
       }
     }
     this.#settle()

@@ -5,11 +5,14 @@ import {
   type OffsetForLeaderEpochRequest,
   offsetForLeaderEpoch,
 } from '../protocol/23-offset-for-leader-epoch.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
 import { findLeader } from './leaders.ts'
 
 type Context = RequestContext<typeof offsetForLeaderEpoch>
 type Asked = OffsetForLeaderEpochRequest['topics'][number]['partitions'][number]
+
+const { acls } = requiredAcls.offsetForLeaderEpoch
 
 interface Answer {
   readonly partition: number
@@ -43,11 +46,14 @@ class EpochEndOp implements EpochEndSink {
     for (const { topic, partitions } of this.#request.topics) {
       const row = { topic, partitions: [] as Answer[] }
       this.#topics.push(row)
+      const isDenied = !this.#context.may(acls.topic, topic)
       for (const asked of partitions) {
         const { partition } = asked
         const answer = { partition, errorCode: 0, leaderEpoch: -1, endOffset: -1 }
         row.partitions.push(answer)
-        answer.errorCode = this.#ask(topic, asked, this.#answers.push(answer) - 1)
+        const token = this.#answers.push(answer) - 1
+        if (isDenied) answer.errorCode = ErrorCode.TOPIC_AUTHORIZATION_FAILED
+        else answer.errorCode = this.#ask(topic, asked, token)
       }
     }
     this.#settle()

@@ -9,9 +9,10 @@ import {
   type DescribeConfigsResponseInput,
   describeConfigs,
 } from '../protocol/32-describe-configs.ts'
-import { ResourceType } from './config-resources.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
+import { ResourceType, refuseResource } from './config-resources.ts'
 import { handler, type RequestContext } from './context.ts'
-import { rackOf } from './nodes.ts'
+import { logDirOf, rackOf } from './nodes.ts'
 
 type Context = RequestContext<typeof describeConfigs>
 type Resource = DescribeConfigsRequest['resources'][number]
@@ -50,6 +51,8 @@ const TOO_MANY = invalid(
 
 const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(ResourceType))
 
+const { acls } = requiredAcls.describeConfigs
+
 export const describeConfigsHandler = handler({
   api: describeConfigs,
   scopes: ['configResource'],
@@ -60,7 +63,7 @@ export const describeConfigsHandler = handler({
     const seen = new Set<string>()
     let repeats = 0
     let configs = 0
-    const results = request.resources.map((resource) => {
+    const results = allowedFirst(request.resources, context).map((resource) => {
       if (configs > CONFIGS_MAX) return resultOf(resource, request, TOO_MANY)
       const before = seen.size
       const isNew = seen.add(`${resource.resourceType}/${resource.resourceName}`).size > before
@@ -76,11 +79,21 @@ export const describeConfigsHandler = handler({
   },
 })
 
+/** As Kafka answers them: those behind the others that the client may not see. */
+function allowedFirst(resources: readonly Resource[], context: Context): readonly Resource[] {
+  const isDenied = (resource: Resource) => refuseResource(context, acls, resource) !== null
+  const denied = resources.filter(isDenied)
+  if (denied.length === 0) return resources
+  return [...resources.filter((resource) => !isDenied(resource)), ...denied]
+}
+
 const MALFORMED =
   'This most likely occurs because of a request being malformed by the client library or the message was sent to an incompatible broker. See the broker logs for more details.'
 
 function describe(resource: Resource, context: Context): Found {
   const { resourceName: name } = resource
+  const denial = refuseResource(context, acls, resource)
+  if (denial !== null) return refused(denial.error, denial.message)
   switch (resource.resourceType) {
     case ResourceType.TOPIC:
       return describeTopic(name, context)
@@ -118,7 +131,7 @@ function describeBroker(name: string, context: Context): Found {
   if (refusal !== null) return refusal
   const rack = rackOf(context, nodeId)
   const own = {
-    ...{ 'broker.id': String(nodeId), 'node.id': String(nodeId) },
+    ...{ 'broker.id': String(nodeId), 'node.id': String(nodeId), 'log.dirs': logDirOf(nodeId) },
     ...(rack !== null && { 'broker.rack': rack }),
   }
   return found(describeBrokerConfigs({ ...layers, fixed: { ...layers.fixed, ...own } }))

@@ -1,4 +1,5 @@
 import { alterConfigs } from '../protocol/33-alter-configs.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { alterByController } from './44-incremental-alter-configs.ts'
 import { handler } from './context.ts'
 
@@ -11,6 +12,7 @@ export const alterConfigsHandler = handler({
     const { resources, validateOnly } = request
     alterByController(
       context,
+      requiredAcls.alterConfigs.acls,
       resources,
       ({ name, value }) => ({ name, operation: SET, value }),
       { incremental: false, validateOnly },

@@ -6,7 +6,9 @@ import {
   type DescribeLogDirsResponseInput,
   describeLogDirs,
 } from '../protocol/35-describe-log-dirs.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
+import { logDirOf } from './nodes.ts'
 import { within } from './within.ts'
 
 type Context = RequestContext<typeof describeLogDirs>
@@ -24,6 +26,8 @@ interface Found {
   readonly number: PartitionNumber
 }
 
+const { acls } = requiredAcls.describeLogDirs
+
 /** Partitions asked about at a time: each may take a look at the disk, on the broker's thread. */
 const PARTITIONS_PER_QUESTION = 32
 
@@ -38,6 +42,11 @@ export const describeLogDirsHandler = handler({
   api: describeLogDirs,
   scopes: ['topicName'],
   handle(request, context) {
+    if (!context.may(acls.cluster)) {
+      const errorCode = ErrorCode.CLUSTER_AUTHORIZATION_FAILED
+      context.reply({ throttleTimeMs: 0, errorCode, results: [] })
+      return
+    }
     const nodeId = context.connection.listener.nodeId as BrokerId
     const broker = context.services.dispatcher.proxy(context.cellId, nodeId)
     const found = partitionsHere(request, nodeId, context)
@@ -189,7 +198,7 @@ function resultOf(
   }
   return {
     errorCode,
-    logDir: `/broker-${nodeId}`,
+    logDir: logDirOf(nodeId),
     topics: Array.from(byTopic, ([name, partitions]) => ({ name, partitions })),
     totalBytes: -1,
     usableBytes: -1,

@@ -3,12 +3,16 @@ import type { BrokerId, PartitionIndex, PartitionNumber } from '../base/ids.ts'
 import type { BrokerProxy } from '../cell/broker-proxy.ts'
 import type { TopicView } from '../image/view.ts'
 import { type ElectLeadersRequest, electLeaders } from '../protocol/43-elect-leaders.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
 import { Deadline } from './deadlines.ts'
+import { CLUSTER_DENIED } from './denials.ts'
 import type { MoveWaiter } from './leader-moves.ts'
 import { refuseExcess } from './limits.ts'
 
 type Context = RequestContext<typeof electLeaders>
+const { acls } = requiredAcls.electLeaders
+
 type Named = NonNullable<ElectLeadersRequest['topicPartitions']>
 
 const ElectionType = { PREFERRED: 0, UNCLEAN: 1 } as const
@@ -19,6 +23,10 @@ const MOVES_AT_A_TIME = 64
 const LOOK_AGAIN_MS = 10
 /** Of one partition: its leadership goes round, or nobody gets it. */
 const LOOKS_MAX = 300
+
+const LATER = 'One leads once most of the replicas are back.'
+const LOST =
+  'The directories of most replicas of this partition were emptied or exchanged: what is left of it may lack such records.'
 
 interface Row {
   readonly partitionId: number
@@ -44,20 +52,27 @@ export const electLeadersHandler = handler({
   handle(request, context) {
     const { electionType } = request
     const excess = excessOf(request)
-    if (excess !== null) {
-      // told once: a request names in four bytes what takes a row of the answer
-      const [first] = request.topicPartitions!
-      const named = [{ topic: first!.topic, partitions: first!.partitions.slice(0, 1) }]
-      refuse(named, context, ErrorCode.POLICY_VIOLATION, excess)
+    const named = request.topicPartitions ?? []
+    // told once: a request names in four bytes what takes a row of the answer
+    const told = excess === null ? named : firstOf(named)
+    if (!context.may(acls.cluster)) {
+      refuse(told, context, ErrorCode.CLUSTER_AUTHORIZATION_FAILED, CLUSTER_DENIED)
       return
     }
-    const named = request.topicPartitions ?? []
+    if (excess !== null) {
+      refuse(told, context, ErrorCode.POLICY_VIOLATION, excess)
+      return
+    }
     if (electionType !== ElectionType.PREFERRED && electionType !== ElectionType.UNCLEAN) {
       refuse(named, context, ErrorCode.INVALID_REQUEST, `Unknown election type ${electionType}`)
     } else if (request.timeoutMs <= 0) refuse(named, context, ErrorCode.REQUEST_TIMED_OUT, null)
     else new Election(request, context).start()
   },
 })
+
+const firstOf = ([first]: Named): Named => [
+  { topic: first!.topic, partitions: first!.partitions.slice(0, 1) },
+]
 
 /** Nothing is done, for anything that is asked. */
 function refuse(
@@ -172,23 +187,28 @@ class Election extends Deadline {
   }
 
   #refuseUnclean({ topic, number, row }: Move): void {
-    const leader = this.#context.services.image.leaderOf(number)
-    if (this.#living(topic, leader) !== undefined) {
+    if (this.#living(topic, this.#leaderOf(number)) !== undefined) {
       refuseNeedless(row)
       return
     }
     row.errorCode = ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE
-    row.errorMessage =
-      'There is no unclean election: a replica that lacks acknowledged records never leads. One leads once most of the replicas are back.'
+    const { image } = this.#context.services
+    row.errorMessage = `There is no unclean election: a replica that lacks acknowledged records never leads. ${image.isLost(number) ? LOST : LATER}`
+  }
+
+  /** Nobody leads what too few replicas are left of, whoever is preferred. */
+  #leaderOf(number: PartitionNumber): BrokerId | 0 {
+    const { image } = this.#context.services
+    return image.isLost(number) ? 0 : image.leaderOf(number)
   }
 
   #isLedAsPreferred({ topic, number }: Move): boolean {
-    const { image } = this.#context.services
-    const leader = image.leaderOf(number)
-    return leader === image.replicasOf(number)[0] && this.#living(topic, leader) !== undefined
+    const leader = this.#leaderOf(number)
+    return leader === this.#preferred(number) && this.#living(topic, leader) !== undefined
   }
 
   #isPreferredThere({ topic, number }: Move): boolean {
+    if (this.#context.services.image.isLost(number)) return false
     return this.#living(topic, this.#preferred(number)) !== undefined
   }
 
@@ -198,7 +218,9 @@ class Election extends Deadline {
 
   #refuseAbsent({ number, row }: Move): void {
     row.errorCode = ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE
-    row.errorMessage = `Broker ${this.#preferred(number)}, the preferred leader, is not there.`
+    const { image } = this.#context.services
+    const absent = `Broker ${this.#preferred(number)}, the preferred leader, is not there.`
+    row.errorMessage = image.isLost(number) ? `Nobody can lead. ${LOST}` : absent
   }
 
   #living(topic: TopicView, broker: BrokerId | 0): BrokerProxy | undefined {

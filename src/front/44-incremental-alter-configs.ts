@@ -5,6 +5,8 @@ import {
   incrementalAlterConfigs,
 } from '../protocol/44-incremental-alter-configs.ts'
 import type { Api } from '../protocol/api.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
+import { type ConfigAcls, refuseResource } from './config-resources.ts'
 import { handler, type RequestContext } from './context.ts'
 import { refuseExcess } from './limits.ts'
 
@@ -15,6 +17,7 @@ export const incrementalAlterConfigsHandler = handler({
     const { resources, validateOnly } = request
     alterByController(
       context,
+      requiredAcls.incrementalAlterConfigs.acls,
       resources,
       ({ name, configOperation, value }) => ({ name, operation: configOperation, value }),
       { incremental: true, validateOnly },
@@ -34,6 +37,7 @@ interface Asked<Config> {
 /** Has the controller judge and make the changes of AlterConfigs and its incremental kin. */
 export function alterByController<A extends Api, Config>(
   context: RequestContext<A>,
+  acls: ConfigAcls,
   asked: readonly Asked<Config>[],
   change: (config: Config) => ConfigChange,
   flags: { readonly incremental: boolean; readonly validateOnly: boolean },
@@ -53,13 +57,31 @@ export function alterByController<A extends Api, Config>(
     return
   }
   const { nodeId } = context.connection.listener
-  const resources = asked.map(
+  const denials = denialsOf(context, acls, asked)
+  const allowed = asked.filter((_, index) => denials[index] === null)
+  if (allowed.length === 0 && asked.length > 0) {
+    answer((index) => denials[index]!)
+    return
+  }
+  const resources = allowed.map(
     ({ resourceType, resourceName, configs }): ConfigResource => ({
       ...{ type: resourceType, name: resourceName, changes: configs.map(change) },
     }),
   )
   const request = { kind: 'alter-configs', ...flags, nodeId, resources } as const
   context.services.controller.request(context.session.tenantId, request, ({ results }) => {
-    answer((index) => results[index]!)
+    let next = 0
+    answer((index) => denials[index] ?? results[next++]!)
   })
+}
+
+/** Of each resource, why not, or null. What is named twice is refused for that, whoever asks. */
+function denialsOf(context: RequestContext, acls: ConfigAcls, asked: readonly Asked<unknown>[]) {
+  const times = new Map<string, number>()
+  const keyOf = ({ resourceType, resourceName }: Asked<unknown>) =>
+    `${resourceType}/${resourceName}`
+  for (const one of asked) times.set(keyOf(one), (times.get(keyOf(one)) ?? 0) + 1)
+  return asked.map((one) =>
+    times.get(keyOf(one)) === 1 ? refuseResource(context, acls, one) : null,
+  )
 }

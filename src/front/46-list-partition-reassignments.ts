@@ -1,10 +1,18 @@
 import { listPartitionReassignments } from '../protocol/46-list-partition-reassignments.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler } from './context.ts'
+import { clusterDenied } from './denials.ts'
+
+const { acls } = requiredAcls.listPartitionReassignments
 
 export const listPartitionReassignmentsHandler = handler({
   api: listPartitionReassignments,
   scopes: ['topicName'],
   handle(request, context) {
+    if (!context.may(acls.cluster)) {
+      context.reply({ throttleTimeMs: 0, ...clusterDenied, topics: [] })
+      return
+    }
     const topics =
       request.topics === null
         ? null

@@ -3,7 +3,11 @@ import {
   type DescribeClientQuotasRequest,
   describeClientQuotas,
 } from '../protocol/48-describe-client-quotas.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler } from './context.ts'
+import { clusterDenied } from './denials.ts'
+
+const { acls } = requiredAcls.describeClientQuotas
 
 const MatchType = { EXACT: 0, DEFAULT: 1, SPECIFIED: 2 } as const
 const ENTITY_TYPES: readonly string[] = ['ip', 'user', 'client-id']
@@ -13,6 +17,10 @@ export const describeClientQuotasHandler = handler({
   api: describeClientQuotas,
   scopes: ['quotaEntity'],
   handle(request, context) {
+    if (!context.may(acls.cluster)) {
+      context.reply({ throttleTimeMs: 0, ...clusterDenied, entries: null })
+      return
+    }
     const refusal = refuse(request)
     context.reply({
       throttleTimeMs: 0,

@@ -6,11 +6,15 @@ import {
   type DescribeQuorumResponseInput,
   describeQuorum,
 } from '../protocol/55-describe-quorum.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
+import { clusterDenied } from './denials.ts'
 import { nodesOf } from './nodes.ts'
 import { within } from './within.ts'
 
 type Context = RequestContext<typeof describeQuorum>
+const { acls } = requiredAcls.describeQuorum
+
 type Partition = DescribeQuorumResponseInput['topics'][number]['partitions'][number]
 type ReplicaState = Partition['currentVoters'][number]
 
@@ -28,10 +32,9 @@ export const describeQuorumHandler = handler({
   scopes: ['topicName'],
   handle(request, context) {
     const { image } = context.services
-    if (context.session.tenantId !== image.defaultTenant?.tenantId) {
-      const errorCode = ErrorCode.CLUSTER_AUTHORIZATION_FAILED
-      const errorMessage = 'Cluster authorization failed.'
-      context.reply({ errorCode, errorMessage, topics: [], nodes: [] })
+    const isOperators = context.session.tenantId === image.defaultTenant?.tenantId
+    if (!isOperators || !context.may(acls.cluster)) {
+      context.reply({ ...clusterDenied, topics: [], nodes: [] })
       return
     }
     askNodes(context, (views) => {

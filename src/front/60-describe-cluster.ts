@@ -1,8 +1,11 @@
 import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId } from '../base/ids.ts'
 import { describeCluster } from '../protocol/60-describe-cluster.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
-import { CLUSTER_OPERATIONS, CONTROLLER_NODE, nodesOf, OPERATIONS_UNKNOWN } from './nodes.ts'
+import { CONTROLLER_NODE, clusterOperations, nodesOf, OPERATIONS_UNKNOWN } from './nodes.ts'
+
+const { acls } = requiredAcls.describeCluster
 
 const EndpointType = { BROKERS: 1, CONTROLLERS: 2 } as const
 
@@ -30,7 +33,7 @@ export const describeClusterHandler = handler({
           : [],
       clusterAuthorizedOperations:
         refusal === null && request.includeClusterAuthorizedOperations
-          ? CLUSTER_OPERATIONS
+          ? clusterOperations(context, acls.clusterOperations)
           : OPERATIONS_UNKNOWN,
     })
   },

@@ -6,10 +6,14 @@ import {
   type DescribeProducersResponseInput,
   describeProducers,
 } from '../protocol/61-describe-producers.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
+import { TOPIC_DENIED } from './denials.ts'
 import { findLeader } from './leaders.ts'
 
 type Context = RequestContext<typeof describeProducers>
+const { acls } = requiredAcls.describeProducers
+
 type Row = DescribeProducersResponseInput['topics'][number]['partitions'][number]
 
 export const describeProducersHandler = handler({
@@ -56,6 +60,9 @@ function onceEach({ topics }: DescribeProducersRequest): Map<string, Set<number>
 function refuseTopic(name: string, context: Context) {
   const badName = refuseTopicName(name)
   if (badName !== null) return { error: ErrorCode.INVALID_TOPIC_EXCEPTION, message: badName }
+  if (!context.may(acls.topic, name)) {
+    return { error: ErrorCode.TOPIC_AUTHORIZATION_FAILED, message: TOPIC_DENIED }
+  }
   const { image } = context.services
   if (image.topicByName(context.session.tenantId, name) !== undefined) return null
   const message = 'This server does not host this topic-partition.'

@@ -1,8 +1,11 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { listConfigResources } from '../protocol/74-list-config-resources.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { ResourceType } from './config-resources.ts'
 import { handler, type RequestContext } from './context.ts'
 import { nodesOf } from './nodes.ts'
+
+const { acls } = requiredAcls.listConfigResources
 
 const { TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP } = ResourceType
 
@@ -13,6 +16,11 @@ export const listConfigResourcesHandler = handler({
   api: listConfigResources,
   scopes: [],
   handle(request, context) {
+    if (!context.may(acls.cluster)) {
+      const errorCode = ErrorCode.CLUSTER_AUTHORIZATION_FAILED
+      context.reply({ throttleTimeMs: 0, errorCode, configResources: [] })
+      return
+    }
     const all: readonly number[] = ALL_BY_VERSION[context.version] ?? []
     const asked = context.version === 0 ? [] : request.resourceTypes
     const types = asked.length === 0 ? all : [...new Set(asked)]

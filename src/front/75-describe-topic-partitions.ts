@@ -1,5 +1,6 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { ZERO_TOPIC_ID } from '../base/ids.ts'
+import { ResourceType } from '../image/acl-binding.ts'
 import { refuseTopicName } from '../image/topic-name.ts'
 import type { TopicView } from '../image/view.ts'
 import {
@@ -7,11 +8,14 @@ import {
   type DescribeTopicPartitionsResponseInput,
   describeTopicPartitions,
 } from '../protocol/75-describe-topic-partitions.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
-import { OPERATIONS_UNKNOWN, TOPIC_OPERATIONS } from './nodes.ts'
+import { OPERATIONS_UNKNOWN } from './nodes.ts'
 import { partitionRows } from './topic-partitions.ts'
 
 type Context = RequestContext<typeof describeTopicPartitions>
+const { acls } = requiredAcls.describeTopicPartitions
+
 type Topic = DescribeTopicPartitionsResponseInput['topics'][number]
 
 /** `max.request.partition.size.limit`. */
@@ -24,13 +28,18 @@ export const describeTopicPartitionsHandler = handler({
     const { cursor } = request
     if (!isCursorValid(request)) {
       const topics = request.topics.map(({ name }) => ({
-        ...refused(name, ErrorCode.INVALID_REQUEST),
-        topicAuthorizedOperations: OPERATIONS_UNKNOWN,
+        ...refused(name, ErrorCode.INVALID_REQUEST, OPERATIONS_UNKNOWN),
       }))
       respond(context, topics, null)
       return
     }
-    const names = namesOf(request, context)
+    const all = namesOf(request, context)
+    const right = request.topics.length > 0 ? acls.topic : acls.shownTopics
+    const names = all.filter((name) => context.may(right, name))
+    // of all there are it is told of those alone that it may see
+    const denied = (request.topics.length > 0 && names.length < all.length ? all : [])
+      .filter((name) => !context.may(right, name))
+      .map((name) => refused(name, ErrorCode.TOPIC_AUTHORIZATION_FAILED, OPERATIONS_UNKNOWN))
     const topics: Topic[] = []
     let left = Math.max(1, Math.min(request.responsePartitionLimit, PARTITIONS_MAX))
     for (const name of names) {
@@ -40,24 +49,25 @@ export const describeTopicPartitionsHandler = handler({
         if (cursor === null || name !== cursor.topicName || request.topics.length > 0) {
           const isBad = refuseTopicName(name) !== null
           const { INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION } = ErrorCode
-          topics.push(refused(name, isBad ? INVALID_TOPIC_EXCEPTION : UNKNOWN_TOPIC_OR_PARTITION))
+          const error = isBad ? INVALID_TOPIC_EXCEPTION : UNKNOWN_TOPIC_OR_PARTITION
+          topics.push(refused(name, error, operationsOn(context, name)))
         }
         continue
       }
       const from = cursor?.topicName === name ? Math.max(0, cursor.partitionIndex) : 0
       if (left === 0) {
-        respond(context, topics, { topicName: name, partitionIndex: from })
+        respond(context, [...topics, ...denied], { topicName: name, partitionIndex: from })
         return
       }
       const to = Math.min(topic.partitionCount, from + left)
       topics.push(page(context, topic, from, to))
       left -= Math.max(0, to - from)
       if (to < topic.partitionCount) {
-        respond(context, topics, { topicName: name, partitionIndex: to })
+        respond(context, [...topics, ...denied], { topicName: name, partitionIndex: to })
         return
       }
     }
-    respond(context, topics, null)
+    respond(context, [...topics, ...denied], null)
   },
 })
 
@@ -76,13 +86,16 @@ const isCursorValid = ({ topics, cursor }: DescribeTopicPartitionsRequest): bool
   (cursor.partitionIndex >= 0 &&
     (topics.length === 0 || topics.some(({ name }) => name === cursor.topicName)))
 
-const refused = (name: string, errorCode: number): Topic => ({
+const operationsOn = ({ rights }: Context, name: string): number =>
+  rights.operationsOn(ResourceType.TOPIC, name)
+
+const refused = (name: string, errorCode: number, topicAuthorizedOperations: number): Topic => ({
   errorCode,
   name,
   topicId: ZERO_TOPIC_ID,
   isInternal: false,
   partitions: [],
-  topicAuthorizedOperations: TOPIC_OPERATIONS,
+  topicAuthorizedOperations,
 })
 
 const page = (context: Context, topic: TopicView, from: number, to: number): Topic => ({
@@ -95,7 +108,7 @@ const page = (context: Context, topic: TopicView, from: number, to: number): Top
     eligibleLeaderReplicas: [],
     lastKnownElr: [],
   })),
-  topicAuthorizedOperations: TOPIC_OPERATIONS,
+  topicAuthorizedOperations: operationsOn(context, topic.name),
 })
 
 function respond(

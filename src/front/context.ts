@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { BrokerId, CellId } from '../base/ids.ts'
+import type { BrokerId, CellId, TenantId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import type { TimerQueue } from '../base/timer-queue.ts'
@@ -22,6 +22,10 @@ import type { Api, RequestOf, ResponseInputOf } from '../protocol/api.ts'
 import { encodeResponse } from '../protocol/codec.ts'
 import type { Entity } from '../protocol/entity.ts'
 import type { EncodedFrame } from '../protocol/frame-writer.ts'
+import type { Authorizers } from '../tenant/authorizers.ts'
+import { ClientRights } from '../tenant/client-rights.ts'
+import type { RequiredAcl } from '../tenant/required-acls.ts'
+import type { SaslCrypto } from '../tenant/sasl-crypto.ts'
 import type { Session, Sessions } from '../tenant/session.ts'
 import type { PinLedger } from './budget.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -31,6 +35,7 @@ import type { HeavyRequests } from './heavy-requests.ts'
 import type { HeldLooks } from './held-looks.ts'
 import type { InternalTopics } from './internal-topics.ts'
 import type { LeaderMoves } from './leader-moves.ts'
+import type { Logins } from './logins.ts'
 import type { ParkedFetches } from './parked-fetches.ts'
 import type { PendingProduces } from './pending-produce.ts'
 import type { ProducerIds } from './producer-ids.ts'
@@ -93,13 +98,17 @@ export interface FrontServices {
   readonly produces: PendingProduces
   readonly producerIds: ProducerIds
   readonly sessions: Sessions
+  readonly authorizers: Authorizers
+  readonly crypto: SaslCrypto
   readonly sasl: SaslGate
+  readonly logins: Logins
   readonly tenantConnections: TenantConnections
   readonly internalTopics: InternalTopics
   readonly records: RecordPool
   readonly timestampReads: TimestampReads
   readonly clock: Clock
-  readonly random: Random
+  /** What ids of a tenant are drawn from. */
+  readonly randomFor: (tenantId: TenantId) => Random
   readonly logger: Logger
   readonly timers: TimerQueue
   readonly deadlines: Deadlines
@@ -126,6 +135,8 @@ export interface ConnectionState {
   phase: 'new' | 'sasl' | 'known'
   /** An authentication that is under way. */
   sasl: SaslProgress | null
+  /** Of the session; null until it is asked for. */
+  rights: ClientRights | null
   /** Of the session's tenant. */
   counts: TenantCounts
   /** Requests that must be told when the connection goes, or waits for nothing more. */
@@ -178,6 +189,18 @@ export class RequestContext<A extends Api = Api> {
 
   get session(): Session {
     return this.state.session
+  }
+
+  /** What the client may do. */
+  get rights(): ClientRights {
+    const { state, services, connection } = this
+    state.rights ??= new ClientRights(services.authorizers, state.session, connection.remoteAddress)
+    return state.rights
+  }
+
+  /** Whether the client has the right `required` on `name`; without a name, on the cluster. */
+  may(required: RequiredAcl, name?: string): boolean {
+    return this.rights.may(required, name)
   }
 
   /** The cell that the session's tenant lives in. */

@@ -11,6 +11,7 @@ import type {
 } from '../protocol/api.ts'
 import { decodeResponse, encodeRequest, joinFrame } from '../protocol/codec.ts'
 import type { Entity } from '../protocol/entity.ts'
+import type { RequiredAcl } from '../tenant/required-acls.ts'
 import { type AnyHandler, handler, type OpenRequest, type RequestContext } from './context.ts'
 
 /** Bytes of a frame's size. */
@@ -113,10 +114,22 @@ class OpenCall<A extends Api> implements OpenRequest {
   }
 }
 
+/** What is left of a request for its coordinator. */
+export interface Rest<A extends Api> {
+  /** Null: nothing, and the coordinator is not asked. */
+  readonly request: RequestInputOf<A> | null
+  /** Adds what was refused to its answer. */
+  readonly complete: (answer: ResponseInputOf<A> | null) => ResponseInputOf<A>
+}
+
 export interface GroupHandler<A extends Api> {
   readonly api: A
   readonly scopes: readonly Entity[]
+  /** On the group: without it the coordinator is not asked. */
+  readonly right: RequiredAcl
   readonly groupOf: (request: RequestOf<A>) => string
+  /** Of a request that names topics: without those that the client may not name; null where it may name them all. */
+  readonly withoutDenied?: (request: RequestOf<A>, context: RequestContext<A>) => Rest<A> | null
   /** It is answered when other members have done their part: a client that goes meanwhile is not waited for. */
   readonly waitsForOthers?: true
   /** Makes the answer to give when no coordinator has answered. Keeps of the request what that needs: it may be long until then. */
@@ -128,13 +141,23 @@ export interface GroupHandler<A extends Api> {
 
 /** A handler that passes requests about one group on to its coordinator. */
 export function groupHandler<A extends Api>(definition: GroupHandler<A>): AnyHandler {
-  const { api, scopes, groupOf, refusalOf } = definition
+  const { api, scopes, right, groupOf, refusalOf, withoutDenied } = definition
   return handler({
     api,
     scopes,
     handle(request, context, frame) {
       const groupId = groupOf(request)
       const refuse = refusalOf(request, context)
+      if (!context.may(right, groupId)) {
+        context.reply(refuse(ErrorCode.GROUP_AUTHORIZATION_FAILED))
+        return
+      }
+      const rest = withoutDenied?.(request, context) ?? null
+      if (rest !== null && rest.request === null) {
+        context.reply(rest.complete(null))
+        return
+      }
+      const asked = rest === null ? frame : requestFrame(context, rest.request!)
       const wait = definition.waitsForOthers ? new OpenCall(context, refuse) : null
       const { internalTopics } = context.services
       internalTopics.offsets(context.session.tenantId, (topic) => {
@@ -145,9 +168,11 @@ export function groupHandler<A extends Api>(definition: GroupHandler<A>): AnyHan
           return
         }
         const index = groupPartition(groupId, topic.partitionCount)
-        askPartition(context, topic, index, frame, (error, response) => {
+        askPartition(context, topic, index, asked, (error, response) => {
           if (wait?.end() === false) return
-          context.reply(response === null ? refuse(error) : (response as ResponseInputOf<A>))
+          const answer = response as ResponseInputOf<A> | null
+          if (answer === null) context.reply(refuse(error))
+          else context.reply(rest === null ? answer : rest.complete(answer))
         })
         context.slot.frameDone()
       })
@@ -158,6 +183,8 @@ export function groupHandler<A extends Api>(definition: GroupHandler<A>): AnyHan
 export interface GroupsHandler<A extends Api> {
   readonly api: A
   readonly scopes: readonly Entity[]
+  /** On each group. */
+  readonly right: RequiredAcl
   /** The groups that a request names. */
   readonly groupsOf: (request: RequestOf<A>) => readonly string[]
   /** The request, about some of its groups only. */
@@ -169,20 +196,29 @@ export interface GroupsHandler<A extends Api> {
     answers: readonly ResponseInputOf<A>[],
     groups: readonly string[],
   ) => ResponseInputOf<A>
+  /** What coordinators cannot know is added to their answer. */
+  readonly complete?: (
+    answer: ResponseInputOf<A>,
+    request: RequestOf<A>,
+    context: RequestContext<A>,
+  ) => ResponseInputOf<A>
 }
 
-/** Answers a request about several groups, each from its own coordinator. */
-export function answerGroups<A extends Api>(
-  definition: GroupsHandler<A>,
+type Answering = 'groupsOf' | 'only' | 'refuse' | 'merge'
+
+/** Has a request about several groups answered, each by its own coordinator. `frame`: the request as it came, or null where some of that is left out. */
+export function askGroups<A extends Api>(
+  definition: Pick<GroupsHandler<A>, Answering>,
   request: RequestOf<A>,
   context: RequestContext<A>,
-  frame: Uint8Array,
+  frame: Uint8Array | null,
+  done: (answer: ResponseInputOf<A>) => void,
 ): void {
   const { groupsOf, only, refuse, merge } = definition
   const groups = groupsOf(request)
   context.services.internalTopics.offsets(context.session.tenantId, (topic) => {
     if (topic === null) {
-      context.reply(refuse(groups, ErrorCode.COORDINATOR_NOT_AVAILABLE))
+      done(refuse(groups, ErrorCode.COORDINATOR_NOT_AVAILABLE))
       return
     }
     const byPartition = new Map<PartitionIndex, Set<string>>()
@@ -193,17 +229,18 @@ export function answerGroups<A extends Api>(
       else known.add(group)
     }
     if (byPartition.size === 0) {
-      context.reply(merge([], groups))
+      done(merge([], groups))
       return
     }
     const answers: ResponseInputOf<A>[] = []
     for (const [index, some] of byPartition) {
-      const part = byPartition.size === 1 ? frame : requestFrame(context, only(request, some))
+      const isWhole = byPartition.size === 1 && frame !== null
+      const part = isWhole ? frame : requestFrame(context, only(request, some))
       askPartition(context, topic, index, part, (error, response) => {
         answers.push(
           response === null ? refuse([...some], error) : (response as ResponseInputOf<A>),
         )
-        if (answers.length === byPartition.size) context.reply(merge(answers, groups))
+        if (answers.length === byPartition.size) done(merge(answers, groups))
       })
     }
     context.slot.frameDone()
@@ -214,5 +251,25 @@ export const groupsHandler = <A extends Api>(definition: GroupsHandler<A>): AnyH
   handler({
     api: definition.api,
     scopes: definition.scopes,
-    handle: (request, context, frame) => answerGroups(definition, request, context, frame),
+    handle(request, context, frame) {
+      const { right, groupsOf, only, refuse, merge, complete } = definition
+      const groups = groupsOf(request)
+      const reply = (answer: ResponseInputOf<A>) =>
+        context.reply(complete === undefined ? answer : complete(answer, request, context))
+      const denied = new Set(groups.filter((groupId) => !context.may(right, groupId)))
+      if (denied.size === 0) {
+        askGroups(definition, request, context, frame, reply)
+        return
+      }
+      const refusal = refuse([...denied], ErrorCode.GROUP_AUTHORIZATION_FAILED)
+      const allowed = new Set(groups.filter((groupId) => !denied.has(groupId)))
+      if (allowed.size === 0) {
+        reply(refusal)
+        return
+      }
+      const rest = only(request, allowed) as RequestOf<A>
+      askGroups(definition, rest, context, null, (answer) =>
+        reply(merge([refusal, answer], groups)),
+      )
+    },
   })

@@ -78,7 +78,7 @@ function partAnswer(op: FetchOp, part: FetchPart, named: NamedLeader[]): PartAns
   const isRead = part.error === ErrorCode.NONE
   // An error is told alone, as Kafka does.
   const highWatermark = isRead ? part.highWatermark : -1
-  const hasAborted = op.asked.isolationLevel === READ_COMMITTED || isUnknown(part.error)
+  const hasAborted = op.asked.isolationLevel === READ_COMMITTED || isUnseen(part.error)
   const answer: PartAnswer = {
     partitionIndex: part.index,
     errorCode: part.error,
@@ -97,8 +97,10 @@ function partAnswer(op: FetchOp, part: FetchPart, named: NamedLeader[]): PartAns
   return { ...answer, currentLeader: leader }
 }
 
-const isUnknown = (error: number): boolean =>
-  error === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION || error === ErrorCode.UNKNOWN_TOPIC_ID
+const isUnseen = (error: number): boolean =>
+  error === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION ||
+  error === ErrorCode.UNKNOWN_TOPIC_ID ||
+  error === ErrorCode.TOPIC_AUTHORIZATION_FAILED
 
 const namesLeader = (error: number): boolean =>
   error === ErrorCode.NOT_LEADER_OR_FOLLOWER || error === ErrorCode.FENCED_LEADER_EPOCH

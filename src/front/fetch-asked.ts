@@ -12,6 +12,8 @@ export interface FetchAsked {
   readonly minBytes: number
   readonly maxWaitMs: number
   readonly isolationLevel: number
+  /** A broker asks, as a follower: a right of the cluster counts, and not one of each topic. */
+  readonly isFromFollower: boolean
   /** Empty: the client has not said where it is. */
   readonly rackId: string
   readonly session: FetchSession | null

@@ -2,11 +2,15 @@
 import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId } from '../base/ids.ts'
 import type { TailReader } from '../cell/tail-reader.ts'
+import type { TopicView } from '../image/view.ts'
 import { FetchSource } from '../link/commands.ts'
 import type { LocatedReply } from '../link/replies.ts'
+import { requiredAcls } from '../tenant/required-acls.ts'
 import type { FetchContext } from './fetch-asked.ts'
 import type { FetchPart } from './fetch-part.ts'
 import { EPOCH_UNKNOWN, epochToTell } from './nodes.ts'
+
+const { acls } = requiredAcls.fetch
 
 /** From this version on topics are named by id. */
 const TOPIC_IDS_FROM = 13
@@ -17,13 +21,23 @@ const IN_ROW_FACTOR = 16
 const LOCATED_FOR_MS = 20
 
 /** Finds the partition, and its leader to be read from; why not, or NONE. */
-export function resolvePart(context: FetchContext, part: FetchPart): number {
+export function resolvePart(
+  context: FetchContext,
+  part: FetchPart,
+  isFromFollower: boolean,
+): number {
   const { services, session, version } = context
   const { image } = services
   const byId = version >= TOPIC_IDS_FROM
   const topic = byId
     ? image.topicById(session.tenantId, part.topicId)
     : image.topicByName(session.tenantId, part.topicName)
+  // an id that is not there has no name that ACLs could be about
+  const isNamed = !byId || topic !== undefined
+  if (isFromFollower ? !context.may(acls.follower) : isNamed && !mayRead(context, part, topic)) {
+    part.topic = undefined
+    return ErrorCode.TOPIC_AUTHORIZATION_FAILED
+  }
   part.topic = topic
   if (topic === undefined) {
     return byId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
@@ -41,6 +55,9 @@ export function resolvePart(context: FetchContext, part: FetchPart): number {
   if (epoch < known) return ErrorCode.FENCED_LEADER_EPOCH
   return epoch > known ? ErrorCode.UNKNOWN_LEADER_EPOCH : ErrorCode.NONE
 }
+
+const mayRead = (context: FetchContext, part: FetchPart, topic: TopicView | undefined): boolean =>
+  context.may(acls.topic, topic?.name ?? part.topicName)
 
 /** The leader is to be read from; false where there is none. */
 export function toLeader({ services }: FetchContext, part: FetchPart): boolean {

@@ -251,7 +251,7 @@ export class FetchOp implements LocateSink, FollowerAsker, PartOwner, ParkedFetc
   #lookFor(part: FetchPart, index: number): void {
     part.dirty = false
     part.clear()
-    const error = resolvePart(this.context, part)
+    const error = resolvePart(this.context, part, this.asked.isFromFollower)
     if (error !== ErrorCode.NONE) {
       part.fail(error)
       return

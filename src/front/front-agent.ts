@@ -24,9 +24,11 @@ import { TopicCounts } from '../link/topic-counts.ts'
 import { type ConnectionLimits, ConnectionSet, defaultLimits } from '../net/connection-set.ts'
 import { InFlightBudget } from '../net/in-flight.ts'
 import type { KafkaListener } from '../net/kafka-listener.ts'
+import { Owners } from '../net/owner.ts'
 import { RateLimitedLog } from '../net/rate-limited-log.ts'
 import { ReplyBudget } from '../net/reply-budget.ts'
 import { type Admission, admitAll } from '../tenant/admission.ts'
+import { Authorizers } from '../tenant/authorizers.ts'
 import { LoginDelays } from '../tenant/login-delays.ts'
 import { LoginQueue } from '../tenant/login-queue.ts'
 import { MadeUpCredentials } from '../tenant/made-up-credentials.ts'
@@ -42,6 +44,7 @@ import { HeavyRequests } from './heavy-requests.ts'
 import { HeldLooks } from './held-looks.ts'
 import { InternalTopics } from './internal-topics.ts'
 import { LeaderMoves } from './leader-moves.ts'
+import { Logins } from './logins.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
 import { ProduceFrames } from './produce-frames.ts'
@@ -63,9 +66,8 @@ export interface FrontAgentOptions {
   readonly arenaOf: (proxy: BrokerProxy) => SharedArrayBuffer | null
   readonly control: ControlPort
   readonly clock: Clock
-  readonly random: Random
   readonly crypto: SaslCrypto
-  /** Ids that clients see are drawn per tenant. */
+  /** Ids that clients see are drawn per tenant, each from a stream of its own or from one that nobody can follow. */
   readonly randomFor: (tenantId: TenantId) => Random
   readonly logger: Logger
   readonly files: SegmentFiles
@@ -119,7 +121,10 @@ export class FrontAgent {
     const budget = new InFlightBudget(Math.floor(options.inFlightBytes / 2))
     const replies = new ReplyBudget(Math.floor(options.inFlightBytes / 2))
     const limits = options.limits ?? defaultLimits
-    this.services = makeServices(options, budget, replies, limits, () => this.#afterCallback())
+    const owners = new Owners()
+    this.services = makeServices(options, { budget, replies, limits, owners }, () =>
+      this.#afterCallback(),
+    )
     const router = new RequestRouter({
       services: this.services,
       admission: options.admission ?? admitAll,
@@ -129,9 +134,7 @@ export class FrontAgent {
       sink: router,
       clock,
       logger,
-      budget,
-      replies,
-      limits,
+      ...{ budget, replies, limits, owners },
       counts: this.services.counters.net,
       sharedFrames: this.frames,
     })
@@ -267,9 +270,9 @@ export class FrontAgent {
 
   get #hasWork(): boolean {
     const { fetches, dispatcher } = this.services
-    const { hasYielded, isBusy, hasFull } = this.connections
-    if (hasFull) return true
-    return fetches.hasReady || dispatcher.hasWork || hasYielded || isBusy || this.#mustAnswerFetches
+    const { hasFull, hasLate, turns } = this.connections
+    if (hasFull || hasLate || turns.hasYielded || turns.isBusy) return true
+    return fetches.hasReady || dispatcher.hasWork || this.#mustAnswerFetches
   }
 
   /** What requests have asked for goes out; what became due on the spot gets a turn. */
@@ -344,7 +347,7 @@ export class FrontAgent {
   }
 
   #onMetadata(from: PeerName, message: MetadataMessage): void {
-    const { controller, tenantConnections } = this.services
+    const { controller, tenantConnections, authorizers } = this.services
     const { image } = this.#options
     let isWhole = false
     const isNews = applyMetadata(image, message, () => {
@@ -353,14 +356,19 @@ export class FrontAgent {
     // what comes from one that leads no more is ignored
     if (!isNews) return
     controller.onController(from, message.epoch)
-    if (isWhole) tenantConnections.onWholeImage()
-    else if (!image.isBegunAnew) tenantConnections.onEntries(message.entries)
+    if (isWhole) {
+      authorizers.onWholeImage()
+      tenantConnections.onWholeImage()
+    } else if (!image.isBegunAnew) {
+      authorizers.onEntries(message.entries)
+      tenantConnections.onEntries(message.entries)
+    }
   }
 
   #onLeaders({ cellId, leaders }: LeadersMessage): void {
     const { dispatcher } = this.services
-    for (const { partition, leader, leaderEpoch, isr } of leaders) {
-      const told = { leader: leader as BrokerId, leaderEpoch, isr: isr as BrokerId[] }
+    for (const { partition, leader, leaderEpoch, isr, isLost } of leaders) {
+      const told = { leader: leader as BrokerId, leaderEpoch, isr: isr as BrokerId[], isLost }
       if (!this.#options.image.noteLeader(partition, told)) continue
       dispatcher.onLeader(asCellId(cellId), partition)
     }
@@ -369,7 +377,9 @@ export class FrontAgent {
   #scheduleSweep(nowMs: number): void {
     this.services.timers.schedule(nowMs + SWEEP_MS, (firedAtMs) => {
       this.services.readAheads.dropAll()
+      this.services.tenantConnections.sweep()
       this.services.tails.sweep(firedAtMs - 2 * SWEEP_MS)
+      this.services.authorizers.sweep()
       this.#scheduleSweep(firedAtMs)
     })
   }
@@ -399,14 +409,20 @@ function makeSaslGate(
   })
 }
 
+/** What connections share. */
+interface Shared {
+  readonly budget: InFlightBudget
+  readonly replies: ReplyBudget
+  readonly limits: ConnectionLimits
+  readonly owners: Owners
+}
+
 function makeServices(
   options: FrontAgentOptions,
-  requests: InFlightBudget,
-  replies: ReplyBudget,
-  limits: ConnectionLimits,
+  { budget: requests, replies, limits, owners }: Shared,
   afterCallback: () => void,
 ): FrontServices {
-  const { image, clock, random, logger, settings, records, arenaOf } = options
+  const { image, clock, randomFor, logger, settings, records, arenaOf } = options
   const segmentLimits = options.segmentLimits ?? defaultSegmentReaderLimits
   const segments = new SegmentReader(options.files, segmentLimits)
   const fileBuffers = new BufferPool(options.fileReadBytes)
@@ -436,14 +452,18 @@ function makeServices(
     replyGate,
     fetches: new ParkedFetches(),
     heldLooks: new HeldLooks(),
-    fetchSessions: new FetchSessions(settings.fetchSessionsMax, options.randomFor),
+    fetchSessions: new FetchSessions(settings.fetchSessionsMax, randomFor),
     produces: new PendingProduces(),
     producerIds: new ProducerIds(controller),
     sessions,
+    authorizers: new Authorizers(image),
+    crypto: options.crypto,
     sasl: makeSaslGate(options, sessions, timers),
+    logins: new Logins({ clock, timers, connectionsMax: limits.connectionsMax ?? 1e9 }),
     tenantConnections: new TenantConnections(
       image,
       sessions,
+      owners,
       ({ session }) => (session as ConnectionState).session,
     ),
     internalTopics: new InternalTopics(
@@ -455,7 +475,7 @@ function makeServices(
     records,
     timestampReads: new TimestampReads(),
     clock,
-    random,
+    randomFor,
     logger,
     timers,
     deadlines: new Deadlines(),

@@ -1,3 +1,5 @@
+import { ACLS_PER_TENANT_MAX } from '../image/acl-binding.ts'
+
 /**
  * Topics that one request may have the controller create, grow or delete, and resources whose configs it may change: as many
  * as Kafka's limit on partitions allows in any case. More are refused here, since carrying them to the controller's thread
@@ -23,6 +25,16 @@ const excessive = (what: string, asked: number, limit: number): string =>
 
 export const tooManyTopics = (asked: number): string =>
   excessive('topics', asked, TOPICS_PER_REQUEST_MAX)
+
+/** Users that one request may give and take credentials: each is hashed on the front's thread. */
+const USERS_PER_REQUEST_MAX = 1_000
+
+/** Why the controller is not asked to make so many ACLs, or null: a tenant cannot have them. */
+export const refuseAcls = (asked: number): string | null =>
+  asked > ACLS_PER_TENANT_MAX ? excessive('ACLs', asked, ACLS_PER_TENANT_MAX) : null
+
+export const refuseUsers = (asked: number): string | null =>
+  asked > USERS_PER_REQUEST_MAX ? excessive('users', asked, USERS_PER_REQUEST_MAX) : null
 
 /** Why the controller is not asked for what `named` are to be, all together; null when it is. */
 export function refuseExcess(what: 'topics' | 'resources', named: readonly Named[]): string | null {

@@ -1,5 +1,7 @@
 import type { BrokerId, PartitionNumber } from '../base/ids.ts'
+import { ResourceType } from '../image/acl-binding.ts'
 import type { MetadataView } from '../image/view.ts'
+import type { RequiredAcl } from '../tenant/required-acls.ts'
 import type { RequestContext } from './context.ts'
 
 /** A node as a client is told of it. */
@@ -27,6 +29,9 @@ export function nodesOf(context: RequestContext): Node[] {
 /** `broker.rack` of a node of the tenant's cell, as its broker has said. */
 export const rackOf = ({ services, cellId }: RequestContext, nodeId: number): string | null =>
   services.image.brokerDirectory(cellId, nodeId as BrokerId)?.rack ?? null
+
+/** What a node's directory is called: where it is, is the machine's affair. */
+export const logDirOf = (nodeId: number): string => `/broker-${nodeId}`
 
 /** What clients take for an epoch that is not known. */
 export const EPOCH_UNKNOWN = -1
@@ -67,12 +72,9 @@ export function endpointsOf(context: RequestContext, leaders: Iterable<NamedLead
 /** Which node clients take for the controller: any node can be asked, wherever it is. */
 export const CONTROLLER_NODE = 1
 
-/**
- * The bits of all operations that Kafka's ACLs know of a topic and of the cluster: everybody may do all of them as long as there are
- * no ACLs.
- */
-export const TOPIC_OPERATIONS = 3_576
-export const CLUSTER_OPERATIONS = 8_096
-
 /** Authorized operations when they were not asked for. */
 export const OPERATIONS_UNKNOWN = -2_147_483_648
+
+/** What the client may do with the cluster, as bits; 0 for whom may not see it (KIP-430). */
+export const clusterOperations = (context: RequestContext, right: RequiredAcl): number =>
+  context.may(right) ? context.rights.operationsOn(ResourceType.CLUSTER) : 0

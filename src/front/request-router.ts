@@ -44,7 +44,13 @@ export class RequestRouter implements RequestSink {
     this.#options = options
   }
 
-  onOpen(_connection: KafkaConnection): void {}
+  /** Who comes in at a tenant's own listener is its client, though it may have to prove it. */
+  onOpen(connection: KafkaConnection): void {
+    const { tenantId, allowsAnonymous } = connection.listener
+    const { tenantConnections, logins } = this.#options.services
+    if (tenantId !== null) connection.owner = tenantConnections.ownerOf(tenantId)
+    if (!allowsAnonymous) logins.begin(connection)
+  }
 
   onReadEnd(): void {
     this.#options.onReadEnd()
@@ -77,6 +83,7 @@ export class RequestRouter implements RequestSink {
   }
 
   onClose(connection: KafkaConnection): void {
+    this.#options.services.logins.end(connection)
     const state = connection.session as ConnectionState | null
     if (state === null) return
     for (const request of [...state.open]) request.onConnectionClosed()
@@ -134,6 +141,7 @@ export class RequestRouter implements RequestSink {
     if (connection.session !== null) return connection.session as ConnectionState
     const state: ConnectionState = {
       session: NOBODY,
+      rights: null,
       phase: 'new',
       sasl: null,
       counts: this.#options.services.counters.ofTenant(NOBODY.tenantId),
@@ -169,6 +177,7 @@ export class RequestRouter implements RequestSink {
     const refusal = services.tenantConnections.join(connection, session.tenantId)
     if (refusal !== null) return refusal
     state.session = session
+    state.rights = null
     state.counts = services.counters.ofTenant(session.tenantId)
     state.phase = 'known'
     return null

@@ -8,7 +8,6 @@ import type { saslHandshake } from '../protocol/17-sasl-handshake.ts'
 import type { saslAuthenticate } from '../protocol/36-sasl-authenticate.ts'
 import type { LoginDelays } from '../tenant/login-delays.ts'
 import type { LoginQueue } from '../tenant/login-queue.ts'
-import { loginSource } from '../tenant/login-source.ts'
 import type { MadeUpCredentials } from '../tenant/made-up-credentials.ts'
 import type { SaslCrypto } from '../tenant/sasl-crypto.ts'
 import {
@@ -20,6 +19,7 @@ import {
 import type { Session, Sessions } from '../tenant/session.ts'
 import { storedCredential } from '../tenant/stored-credential.ts'
 import type { ConnectionState, FrontServices, OpenRequest, RequestContext } from './context.ts'
+import { sourceOf } from './login-source-of.ts'
 
 /** One authentication that is under way on a connection. */
 export interface SaslProgress {
@@ -77,6 +77,7 @@ export class SaslGate {
     }
     state.sasl?.exchange.close()
     if (state.phase === 'new') state.phase = 'sasl'
+    if (state.phase === 'sasl') context.services.logins.begin(slot.connection)
     state.sasl = this.#begin(mechanism as SaslMechanism, slot, version === 0)
     context.reply({ errorCode: ErrorCode.NONE, mechanisms })
   }
@@ -232,8 +233,10 @@ export class SaslGate {
     const expiresAtMs =
       lifetimeMs > 0 ? this.#options.clock.monotonicMs() + lifetimeMs : Number.POSITIVE_INFINITY
     state.session = { ...session, expiresAtMs }
+    state.rights = null
     state.counts = services.counters.ofTenant(session.tenantId)
     state.phase = 'known'
+    services.logins.end(connection)
     return null
   }
 }
@@ -244,7 +247,3 @@ const IN_THE_CLEAR =
 /** `connections.max.reauth.ms`; 0: a login holds as long as its connection. */
 const lifetimeOf = ({ settings }: FrontServices): number =>
   brokerConfigNumber('connections.max.reauth.ms', settings.brokerConfigs)
-
-/** Of `HOST:PORT`, or `[HOST]:PORT`. */
-const sourceOf = (remoteAddress: string): string =>
-  loginSource(remoteAddress.slice(0, remoteAddress.lastIndexOf(':')).replace(/^\[|\]$/g, ''))

@@ -4,6 +4,7 @@ import type { MetadataEntry } from '../image/entry.ts'
 import { overLimit } from '../image/tenant-limits.ts'
 import type { MetadataView } from '../image/view.ts'
 import type { KafkaConnection } from '../net/connection.ts'
+import type { Owner, Owners } from '../net/owner.ts'
 import type { Session, Sessions } from '../tenant/session.ts'
 
 /** Metadata after which a session may be none any more. */
@@ -19,15 +20,34 @@ export class TenantConnections {
   readonly #sessions: Sessions
   readonly #sessionOf: (connection: KafkaConnection) => Session
   readonly #byTenant = new Map<TenantId, Set<KafkaConnection>>()
+  readonly #owners: Owners
+  /** Of tenants that have something open or held here. */
+  readonly #ownerOf = new Map<TenantId, Owner>()
 
   constructor(
     image: MetadataView,
     sessions: Sessions,
+    owners: Owners,
     sessionOf: (connection: KafkaConnection) => Session,
   ) {
     this.#image = image
     this.#sessions = sessions
+    this.#owners = owners
     this.#sessionOf = sessionOf
+  }
+
+  /** What connections of the tenant hold counts as its own, also after they have gone. */
+  ownerOf(tenantId: TenantId): Owner {
+    let owner = this.#ownerOf.get(tenantId)
+    if (owner === undefined) this.#ownerOf.set(tenantId, (owner = this.#owners.create()))
+    return owner
+  }
+
+  /** Forgets tenants that have nothing open or held. */
+  sweep(): void {
+    for (const [tenantId, owner] of this.#ownerOf) {
+      if (owner.isIdle) this.#ownerOf.delete(tenantId)
+    }
   }
 
   count(tenantId: TenantId): number {
@@ -43,6 +63,7 @@ export class TenantConnections {
     if (refusal !== null) return refusal
     if (own === undefined) this.#byTenant.set(tenantId, new Set([connection]))
     else own.add(connection)
+    connection.owner = this.ownerOf(tenantId)
     return null
   }
 

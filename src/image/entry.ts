@@ -4,8 +4,9 @@
  * get it wrong.
  */
 import type { BrokerId, CellId, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
+import type { AclBinding } from './acl-binding.ts'
 
-/** 2: configs and partitions of topics change, brokers and groups have configs. 3: partitions have several replicas, which move, brokers' directories are known. 4: snapshots, and logs that begin with one. 5: more tenants than `default`, with settings, API keys and SCRAM users. */
+/** 2: configs and partitions of topics change, brokers and groups have configs. 3: partitions have several replicas, which move, brokers' directories are known. 4: snapshots, and logs that begin with one. 5: more tenants than `default`, with settings, API keys, SCRAM users and ACLs. */
 export const METADATA_FORMAT = 5
 
 export interface PartitionPlacement {
@@ -76,6 +77,18 @@ export type MetadataEntry =
       readonly tenantId: TenantId
       readonly user: string
       readonly secrets: readonly StoredSecret[]
+    }
+  /** ACLs that the tenant did not have (KIP-11). Format 5. */
+  | {
+      readonly kind: 'acls-added'
+      readonly tenantId: TenantId
+      readonly acls: readonly AclBinding[]
+    }
+  /** ACLs that it had. */
+  | {
+      readonly kind: 'acls-removed'
+      readonly tenantId: TenantId
+      readonly acls: readonly AclBinding[]
     }
   | {
       readonly kind: 'topic-created'

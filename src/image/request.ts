@@ -1,5 +1,7 @@
 /** What a front asks of the controller on behalf of one tenant, and the answers. They travel as control messages (`link/`). */
-import type { MetadataEntry, StoredSecret, TenantSettings } from './entry.ts'
+import type { AclBinding } from './acl-binding.ts'
+import type { AclFilter } from './acl-filter.ts'
+import type { MetadataEntry, ScramMechanism, StoredSecret, TenantSettings } from './entry.ts'
 
 /**
  * `isRepeat`: the controller that was asked has gone without an answer, so that it may be done already, which is no error then. What needs no such word changes nothing when it
@@ -70,6 +72,19 @@ export type ControllerRequest =
       readonly secrets: readonly StoredSecret[]
     }
   | { readonly kind: 'revoke-key'; readonly keyId: string; readonly isRepeat?: boolean }
+  /** Those that the tenant has already are no error. */
+  | { readonly kind: 'create-acls'; readonly acls: readonly AclBinding[] }
+  | { readonly kind: 'delete-acls'; readonly filters: readonly AclFilter[] }
+  /** SCRAM users of the tenant (KIP-554): a user's mechanism once at most. */
+  | {
+      readonly kind: 'alter-users'
+      readonly users: readonly {
+        readonly user: string
+        readonly deleted: readonly ScramMechanism[]
+        readonly set: readonly StoredSecret[]
+      }[]
+      readonly isRepeat?: boolean
+    }
   /** Of a broker as it starts: which directory it has. Answered once that is committed; the tenant of the request means nothing. */
   | {
       readonly kind: 'register-broker'
@@ -101,6 +116,8 @@ export interface ReassignedTopic {
     readonly index: number
     /** Node ids, the preferred leader first; null: what is under way is undone. */
     readonly replicas: readonly number[] | null
+    /** Nobody can lead it, as who asks knows, who hears of leaders: these brokers have replicas that are left. */
+    readonly leftOn?: readonly number[]
   }[]
 }
 
@@ -171,6 +188,13 @@ export interface Outcome {
   readonly message: string | null
 }
 
+/** What one filter has removed. */
+export interface DeletedAcls {
+  readonly error: number
+  readonly message: string | null
+  readonly acls: readonly AclBinding[]
+}
+
 /** A request is answered in kind, also where all of it is refused. */
 export type ResponseTo<Request extends ControllerRequest> = Extract<
   ControllerResponse,
@@ -212,6 +236,11 @@ export type ControllerResponse =
         readonly partitions: readonly OngoingReassignment[]
       }[]
     }
+  /** In the order of the ACLs, or of the users. */
+  | { readonly kind: 'create-acls'; readonly results: readonly Outcome[] }
+  | { readonly kind: 'alter-users'; readonly results: readonly Outcome[] }
+  /** In the order of the filters. */
+  | { readonly kind: 'delete-acls'; readonly results: readonly DeletedAcls[] }
   /** In the order of the resources. */
   | { readonly kind: 'alter-configs'; readonly results: readonly Outcome[] }
   | { readonly kind: 'create-topics'; readonly results: readonly TopicResult[] }

@@ -60,6 +60,15 @@ export function refuseAll(request: ControllerRequest, refusal: Refusal): Control
         kind: request.kind,
         results: request.resources.map(({ name }) => refusedOne(name, refusal)),
       }
+    case 'create-acls':
+      return { kind: request.kind, results: request.acls.map(() => refusedOne('', refusal)) }
+    case 'delete-acls':
+      return { kind: request.kind, results: request.filters.map(() => ({ ...refusal, acls: [] })) }
+    case 'alter-users':
+      return {
+        kind: request.kind,
+        results: request.users.map(({ user }) => refusedOne(user, refusal)),
+      }
     case 'alter-reassignments':
       return {
         kind: request.kind,

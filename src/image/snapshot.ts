@@ -1,6 +1,7 @@
 /** An image as entries: what a thread that joins is sent, and what is hashed. Snapshots of the metadata log come from the controller's state. */
 import { createRequire } from 'node:module'
 import type { BrokerId, PartitionIndex } from '../base/ids.ts'
+import { ACLS_PER_ENTRY, aclKey } from './acl-binding.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from './entry.ts'
 import type { MetadataImage } from './image.ts'
 import type { MetadataMessage } from './request.ts'
@@ -74,7 +75,7 @@ export function* snapshotMessages(
   }
 }
 
-/** Settings where they are not those that it began with, keys and users. */
+/** Settings where they are not those that it began with, keys, users and ACLs. */
 function* accessEntries(tenant: TenantRow): IterableIterator<MetadataEntry> {
   const { tenantId, name, settings, access } = tenant
   const begun = settingsOf(defaultSettings(name))
@@ -82,10 +83,15 @@ function* accessEntries(tenant: TenantRow): IterableIterator<MetadataEntry> {
   if (!isBegun) yield { kind: 'tenant-settings', tenantId, ...settingsOf(settings) }
   if (access === null) return
   for (const key of [...access.keys()].sort((a, b) => byKey(a.keyId, b.keyId))) {
-    yield { kind: 'api-key', tenantId, ...key }
+    const { keyId, user, createdAtMs, secrets } = key
+    yield { kind: 'api-key', tenantId, keyId, user, createdAtMs, secrets }
   }
   for (const [user, secrets] of [...access.users()].sort(([a], [b]) => byKey(a, b))) {
     yield { kind: 'user-secrets', tenantId, user, secrets }
+  }
+  const acls = [...access.acls()].sort((a, b) => byKey(aclKey(a), aclKey(b)))
+  for (let at = 0; at < acls.length; at += ACLS_PER_ENTRY) {
+    yield { kind: 'acls-added', tenantId, acls: acls.slice(at, at + ACLS_PER_ENTRY) }
   }
 }
 

@@ -9,9 +9,22 @@ import { settingsOf } from './tenant-settings.ts'
 
 type Entry<Kind extends MetadataEntry['kind']> = Extract<MetadataEntry, { kind: Kind }>
 
-export type TenantEntry = Entry<
-  'tenant-settings' | 'tenant-deleted' | 'api-key' | 'api-key-revoked' | 'user-secrets'
->
+/** What becomes of tenants that are there. */
+const TENANT_ENTRIES = [
+  'tenant-settings',
+  'tenant-deleted',
+  'api-key',
+  'api-key-revoked',
+  'user-secrets',
+  'acls-added',
+  'acls-removed',
+] as const satisfies readonly MetadataEntry['kind'][]
+
+export type TenantEntry = Entry<(typeof TENANT_ENTRIES)[number]>
+
+const KINDS: ReadonlySet<string> = new Set(TENANT_ENTRIES)
+
+export const isTenantEntry = (entry: MetadataEntry): entry is TenantEntry => KINDS.has(entry.kind)
 
 export class TenantRows {
   readonly #byId = new Map<TenantId, TenantRow>()
@@ -73,6 +86,12 @@ export class TenantRows {
       case 'user-secrets':
         this.of(entry).changeAccess((access) => access.setUser(entry))
         break
+      case 'acls-added':
+        this.of(entry).changeAccess((access) => access.addAcls(entry))
+        break
+      case 'acls-removed':
+        this.of(entry).changeAccess((access) => access.removeAcls(entry))
+        break
       default:
         entry satisfies never
     }
@@ -81,7 +100,7 @@ export class TenantRows {
   #remove(entry: Entry<'tenant-deleted'>): void {
     const row = this.of(entry)
     invariant(row.topicCount === 0, 'the topics of a tenant go before it')
-    invariant(row.access === null, 'the keys and users of a tenant go before it')
+    invariant(row.access === null, 'the keys, users and ACLs of a tenant go before it')
     this.#byId.delete(row.tenantId)
     this.#byName.delete(row.name)
   }

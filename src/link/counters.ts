@@ -164,6 +164,10 @@ export const COUNTED_APIS: readonly (readonly [key: number, name: string])[] = [
   [55, 'DescribeQuorum'],
   [17, 'SaslHandshake'],
   [36, 'SaslAuthenticate'],
+  [30, 'CreateAcls'],
+  [31, 'DeleteAcls'],
+  [50, 'DescribeUserScramCredentials'],
+  [51, 'AlterUserScramCredentials'],
 ]
 
 const placeOfApi = new Int8Array(128).fill(-1)

@@ -2,9 +2,11 @@
 import { ErrorCode, errorName } from '../base/error-code.ts'
 import { asTenantId, type TenantId } from '../base/ids.ts'
 import type { ControllerRequest } from '../image/request.ts'
+import { ADMIN_USER } from '../image/tenant-settings.ts'
 import type { ControlMessage, OperatorAnswer } from '../link/control.ts'
 import { formatHostPort } from '../net/address.ts'
 import { makeApiKey } from '../tenant/api-key.ts'
+import { ANONYMOUS } from '../tenant/session.ts'
 import { secretToStore } from '../tenant/stored-credential.ts'
 import { hostWallMs } from './host-time.ts'
 import { nodeSaslCrypto } from './node-sasl-crypto.ts'
@@ -55,6 +57,8 @@ export class TenantError extends Error {
 export interface EngineTenantsOptions {
   /** To the Kafka front. */
   readonly tell: (message: ControlMessage) => void
+  /** An answer is waited for, and the process must not end meanwhile; or no longer. */
+  readonly hold: (isHeld: boolean) => void
   /** Where tenants' own listeners are opened. */
   readonly host: () => string
 }
@@ -72,6 +76,7 @@ export class EngineTenants {
   onAnswer({ correlation, ...answer }: Extract<ControlMessage, { kind: 'operator-answer' }>): void {
     this.#asked.get(correlation)?.(answer)
     this.#asked.delete(correlation)
+    if (this.#asked.size === 0) this.#options.hold(false)
   }
 
   /** Nobody answers any more. */
@@ -84,7 +89,7 @@ export class EngineTenants {
   async create({ name, limits }: TenantOptions): Promise<GriotTenant> {
     const tenantId = asTenantId(systemRandomHex(16))
     const given = name ?? `tenant-${systemRandomHex(8)}`
-    const settings = limits === undefined ? {} : { limits }
+    const settings = { superUsers: OWN_SUPER_USERS, ...(limits !== undefined && { limits }) }
     await this.#ask(tenantId, { kind: 'create-tenant', name: given, settings })
     return this.open(given)
   }
@@ -99,7 +104,7 @@ export class EngineTenants {
     const brokers = ports.map((port) => formatHostPort({ host, port }))
     return {
       ...{ name, clusterId, brokers, bootstrapServers: brokers.join(',') },
-      createKey: ({ user = 'admin' } = {}) => this.#createKey(tenantId, user),
+      createKey: ({ user = ADMIN_USER } = {}) => this.#createKey(tenantId, user),
       revokeKey: (key) => this.#ask(tenantId, { kind: 'revoke-key', keyId: key }),
       delete: () => this.#ask(tenantId, { kind: 'delete-tenant' }),
     }
@@ -131,12 +136,16 @@ export class EngineTenants {
       }
       const correlation = ++this.#correlation
       this.#asked.set(correlation, resolve)
+      this.#options.hold(true)
       this.#options.tell(message(correlation))
     })
     if (answer.error !== ErrorCode.NONE) throw new TenantError(answer.error, answer.message)
     return answer
   }
 }
+
+/** At its own addresses nobody authenticates: who comes in there is whoever has made it. */
+const OWN_SUPER_USERS = [`User:${ADMIN_USER}`, ANONYMOUS]
 
 const STOPPED: OperatorAnswer = {
   error: ErrorCode.NOT_CONTROLLER,

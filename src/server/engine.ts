@@ -16,7 +16,7 @@ import {
   DataDirectoryError,
   makeDataDirectory,
 } from './data-directory.ts'
-import { type Deadline, deadlineIn } from './deadline.ts'
+import { abortOf, type Deadline, deadlineIn } from './deadline.ts'
 import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
 import { removeEndpoints, writeEndpoints } from './endpoints.ts'
 import { portsOf, urlOf } from './engine-addresses.ts'
@@ -63,10 +63,16 @@ export interface EngineOptions {
   readonly originMs: number
   /** The engine cannot go on (its front died, its directory was taken): it has begun to stop. */
   readonly onFatal: (reason: string) => void
+  /** Aborted, a start is given up: what runs already is stopped as by {@link Engine.stop}, and the start rejects with the signal's reason. */
+  readonly signal?: AbortSignal
 }
 
 /** Why a broker's thread has died that nobody needs to worry about. */
 const ON_DEMAND = 'it was killed on demand'
+
+const refuseStart = (error: Error): never => {
+  throw new StartError(error.message, { cause: error })
+}
 
 /** Looks at the file system of the data directory. Throws {@link DataDirectoryError}. */
 function lookAtSettings(settings: EngineSettings): LiveSettings {
@@ -92,6 +98,7 @@ export class Engine {
   readonly chaos: EngineChaos
   readonly tenants = new EngineTenants({
     tell: (message) => this.#tell('front-0', message),
+    hold: (isHeld) => this.#threads.get('front-0')?.keepAlive(isHeld || this.#isKeptAlive),
     host: () => localHostOf(this.listeners[0]!.host),
   })
   readonly #options: EngineOptions
@@ -167,13 +174,17 @@ export class Engine {
   /** Resolves when clients are served; otherwise everything is stopped again and the error says what was wrong. */
   static async start(options: EngineOptions): Promise<Engine> {
     const engine = new Engine(options)
+    const { signal = new AbortController().signal } = options
     try {
       await engine.#takeDirectory()
-      await engine.#waitUntilReady()
+      await Promise.race([engine.#waitUntilReady(), abortOf(signal)])
       return engine
     } catch (error) {
-      openGate(engine.#wiring, null)
-      await engine.#endThreads()
+      if (signal.aborted) await engine.stop()
+      else {
+        openGate(engine.#wiring, null)
+        await engine.#endThreads()
+      }
       throw error
     }
   }
@@ -242,11 +253,7 @@ export class Engine {
     const details = new Map<string, ReadyDetail>()
     await Promise.all(
       [...this.#threads].map(async ([name, thread]) => {
-        try {
-          details.set(name, await thread.ready)
-        } catch (error) {
-          throw new StartError((error as Error).message, { cause: error })
-        }
+        details.set(name, await thread.ready.catch(refuseStart))
       }),
     )
     const ports = portsOf(details.get('front-0')!)
@@ -389,6 +396,7 @@ export class Engine {
         return
       case 'broker-hung':
         this.#hung.onHung(message.brokerId, message.isHung)
+        this.#tell('front-1', message)
         return
       case 'chaos-request':
         void this.chaos.answer(message.request).then((answer) => {

@@ -1,6 +1,5 @@
 /** The Kafka front: the front agent, its listener and the pool, on an event loop; the main thread of `griot start`, else a worker. */
 import { asBrokerId, type BrokerId, type TenantId } from '../base/ids.ts'
-import { SeededRandom } from '../base/random.ts'
 import { RingBrokerProxy } from '../cell/ring-broker-proxy.ts'
 import { NodeSegmentFiles } from '../cell/segment-files.ts'
 import { defaultSegmentReaderLimits } from '../cell/segment-reader.ts'
@@ -8,6 +7,7 @@ import { defaultFrontSettings } from '../front/context.ts'
 import { FrontAgent } from '../front/front-agent.ts'
 import type { FrontCounterRows } from '../front/front-counters.ts'
 import { MetadataImage } from '../image/image.ts'
+import type { MetadataView } from '../image/view.ts'
 import type { BrokerBack, LiveSettings } from '../link/control.ts'
 import { FrontCounter } from '../link/counters.ts'
 import {
@@ -141,14 +141,13 @@ class KafkaFrontThread implements Agent {
     return new FrontAgent({
       frontId: KAFKA_FRONT,
       image: this.#image,
-      proxies: brokerProxies(this.#context, this.#control),
+      proxies: brokerProxies(this.#context, this.#control, this.#image),
       arenaOf: ({ brokerId }) => wiring.arenas[brokerId - 1] ?? null,
       control: this.#watchedControl(),
       clock: this.#context.clock,
-      random,
       crypto: nodeSaslCrypto,
-      // one stream per asker: what one tenant draws tells nothing of another's
-      randomFor: () => new SeededRandom(random.uint32()),
+      // the system's: what one tenant draws tells nothing of another's
+      randomFor: () => random,
       logger: threadLogger(data, this.#control),
       files: new NodeSegmentFiles(),
       segmentLimits: defaultSegmentReaderLimits,
@@ -214,10 +213,8 @@ class KafkaFrontThread implements Agent {
   #onBrokerBack({ brokerId, reads, writes, arena, port }: BrokerBack): void {
     const { wiring } = this.#context.data
     const id = asBrokerId(brokerId)
-    const proxy = brokerProxy(this.#context, this.#control, id, {
-      requests: writes,
-      replies: reads,
-    })
+    const rings = { requests: writes, replies: reads }
+    const proxy = brokerProxy(this.#context, this.#control, this.#image, id, rings)
     const name = brokerPeer(CELL, id)
     const bell = new DoorbellRinger(brokerBells(wiring)[brokerId - 1]!)
     this.#control.disconnect(name)
@@ -324,14 +321,19 @@ class KafkaFrontThread implements Agent {
   }
 }
 
-const brokerProxies = (context: ThreadContext, control: EventPorts): RingBrokerProxy[] =>
+const brokerProxies = (
+  context: ThreadContext,
+  control: EventPorts,
+  image: MetadataView,
+): RingBrokerProxy[] =>
   context.data.wiring.fronts[KAFKA_FRONT]!.map((rings, index) =>
-    brokerProxy(context, control, asBrokerId(index + 1), rings),
+    brokerProxy(context, control, image, asBrokerId(index + 1), rings),
   )
 
 function brokerProxy(
   { data, clock }: ThreadContext,
   control: EventPorts,
+  image: MetadataView,
   brokerId: BrokerId,
   { requests, replies }: RingPair,
 ): RingBrokerProxy {
@@ -346,5 +348,6 @@ function brokerProxy(
     peer: brokerPeer(CELL, brokerId),
     frames: wiring.frames,
     clock,
+    tenantOf: (partition) => image.topicOf(partition)?.tenantId ?? '',
   })
 }

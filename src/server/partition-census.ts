@@ -35,6 +35,7 @@ const COUNT_EVERY_MS = 1_000
 export class PartitionCensus {
   readonly #options: PartitionCensusOptions
   readonly #gone = new Set<BrokerId>()
+  readonly #hung = new Set<BrokerId>()
   /** Of changes that a count depends on. */
   #changes = 0
   #latest: Promise<PartitionCounts> | null = null
@@ -51,8 +52,14 @@ export class PartitionCensus {
     const { kind } = message
     if (kind === 'broker-gone') this.#gone.add(asBrokerId(message.brokerId))
     else if (kind === 'broker-back') this.#gone.delete(asBrokerId(message.brokerId))
+    else if (kind === 'broker-hung') this.#noteHung(asBrokerId(message.brokerId), message.isHung)
     else if (kind !== 'metadata' && kind !== 'leaders') return
     this.#changes++
+  }
+
+  #noteHung(broker: BrokerId, isHung: boolean): void {
+    if (isHung) this.#hung.add(broker)
+    else this.#hung.delete(broker)
   }
 
   counts(): Promise<PartitionCounts> {
@@ -66,7 +73,8 @@ export class PartitionCensus {
     this.#latestOf = this.#changes
     this.#isCounting = true
     const { image, brokers, monotonicMs, pause } = this.#options
-    const count = new Count(image, brokers, this.#gone)
+    // one that hangs counts for nothing, as in Kafka
+    const count = new Count(image, brokers, new Set([...this.#gone, ...this.#hung]))
     let left = SLICE
     try {
       for (const number of image.partitionNumbers()) {

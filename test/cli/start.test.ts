@@ -6,6 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { isWhole } from '../server/quorum.ts'
 import { GriotProcess, griot, takePort } from './griot-process.ts'
 
 let directory: string
@@ -162,6 +163,27 @@ describe('griot start', () => {
       const again = start()
       await again.prints(/ready in/)
       expect((await again.kill(signal)).code).toBe(0)
+    },
+  )
+
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'ends with 0 after %s while it starts, and waits for the metadata that most brokers have lost',
+    async (signal) => {
+      const engine = start()
+      const [, brokers] = await engine.prints(/Kafka +(.*) \(brokers/)
+      await isWhole(brokers!.split(', '))
+      await engine.kill('SIGTERM')
+      for (const broker of [2, 3])
+        rmSync(path.join(dataDir, `broker-${broker}`), { recursive: true })
+      const waiting = start(['--stop-timeout', '4s'])
+      await sleep(1_500)
+      expect(waiting.stdout).toBe('')
+      const before = performance.now()
+      const ended = await waiting.kill(signal)
+      expect([ended.code, ended.signal]).toEqual([0, null])
+      expect(performance.now() - before).toBeLessThan(2_000)
+      expect(ended.stderr).not.toContain('the rest was cut')
+      expect(ended.stderr).toContain('"message":"stopped"')
     },
   )
 

@@ -5,7 +5,7 @@ import { SeededRandom } from '../../src/base/random.ts'
 import { ControllerMachine } from '../../src/controller/machine.ts'
 import type { MetadataEntry } from '../../src/image/entry.ts'
 import { MetadataImage } from '../../src/image/image.ts'
-import type { ConfigResource, MorePartitions } from '../../src/image/request.ts'
+import type { ConfigResource, ControllerRequest, MorePartitions } from '../../src/image/request.ts'
 import { TimelineRegistry } from '../../src/machine/timeline.ts'
 
 export const OTHER = 'bbbbbbbbbbbbbbbb' as TenantId
@@ -33,7 +33,7 @@ export function controller(brokerConfigs: Record<string, string> = {}, partition
     ...{ cells: 1, brokersPerCell: 3, defaultPartitions: 4, isReplicated: false },
     ...{ partitionsMax, brokerConfigs },
   }
-  const machine = new ControllerMachine(registry, settings, new SeededRandom(42))
+  const machine = new ControllerMachine(registry, settings, { random: new SeededRandom(42) })
   const image = new MetadataImage(brokerConfigs)
   let offset = 0
   const append = (entries: readonly MetadataEntry[]) => {
@@ -84,8 +84,13 @@ export function controller(brokerConfigs: Record<string, string> = {}, partition
     const said = decision.response.results.map((one) => `${one.name} ${verdict(one)}`)
     return { entries: decision.entries, said }
   }
+  const ask = (tenant: TenantId, request: ControllerRequest) => {
+    const { entries, response } = machine.decide({ tenantId: tenant, request })
+    append(entries)
+    return response
+  }
   const configs = (name: string) => image.topicByName(tenantId, name)?.configs
-  return { machine, image, tenantId, create, remove, alter, grow, configs }
+  return { machine, image, tenantId, create, remove, alter, grow, configs, ask }
 }
 
 export const verdict = ({

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import type { TenantId } from '../../src/base/ids.ts'
 import { type Random, SeededRandom } from '../../src/base/random.ts'
 import { decodeEntry, encodeEntry } from '../../src/controller/entry-codec.ts'
 import { ControllerMachine } from '../../src/controller/machine.ts'
@@ -11,7 +10,7 @@ import type { ControllerRequest } from '../../src/image/request.ts'
 import { snapshotMessages } from '../../src/image/snapshot.ts'
 import { TimelineRegistry } from '../../src/machine/timeline.ts'
 import { OTHER } from './controller.ts'
-import { SECRET, someCommand, someTenantCommand } from './some-command.ts'
+import { someCommand, someTenantCommand } from './some-command.ts'
 
 const SEEDS = process.env.GRIOT_TEST_LONG ? 400 : 40
 const SETTINGS = {
@@ -31,7 +30,7 @@ class World {
   constructor(seed: number) {
     this.random = new SeededRandom(seed)
     const uint32 = () => this.random.uint32()
-    this.machine = new ControllerMachine(this.registry, SETTINGS, { uint32 } as Random)
+    this.machine = new ControllerMachine(this.registry, SETTINGS, { random: { uint32 } })
   }
 
   append(entries: Iterable<MetadataEntry>, isCommitted = true): void {
@@ -60,14 +59,7 @@ class World {
       return entries
     }
     const { tenantId, request } = someTenantCommand(this.image, random)
-    const decision = this.ask(request, tenantId)
-    if (random.chance(0.1)) this.#setUser(tenantId, random.chance(0.7))
-    return decision
-  }
-
-  #setUser(tenantId: TenantId, isThere: boolean): void {
-    if (!this.machine.state.tenants.byId.has(tenantId)) return
-    this.append([{ kind: 'user-secrets', tenantId, user: 'u', secrets: isThere ? [SECRET] : [] }])
+    return this.ask(request, tenantId)
   }
 
   get tenantId() {

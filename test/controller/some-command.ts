@@ -1,6 +1,7 @@
 /** Requests that lead to entries of every kind, for tests of any history. */
 import type { TenantId } from '../../src/base/ids.ts'
 import type { SeededRandom } from '../../src/base/random.ts'
+import type { AclBinding } from '../../src/image/acl-binding.ts'
 import type { StoredSecret } from '../../src/image/entry.ts'
 import type { MetadataImage } from '../../src/image/image.ts'
 import type { ControllerRequest } from '../../src/image/request.ts'
@@ -41,6 +42,12 @@ export const SECRET: StoredSecret = {
   ...{ salt: 'c2FsdA==', storedKey: 'a2V5', serverKey: 'a2V5' },
 }
 
+const acl = (random: SeededRandom): AclBinding => ({
+  ...{ resourceType: 2, resourceName: `t${random.below(3)}`, patternType: 3 + random.below(2) },
+  ...{ principal: `User:${random.below(3)}`, host: '*', operation: 3 + random.below(2) },
+  permissionType: 2 + random.below(2),
+})
+
 /** About tenants other than `default`, and their keys. */
 export function someTenantCommand(
   image: MetadataImage,
@@ -62,7 +69,12 @@ export function someTenantCommand(
     { kind: 'create-key', keyId, user: 'u', createdAtMs: random.below(9), secrets: [SECRET] },
     { kind: 'create-key', keyId, user: 'v', createdAtMs: random.below(9), secrets: [SECRET] },
     { kind: 'revoke-key', keyId },
-    ...Array.from({ length: 5 }, () => someCommand(image, tenantId, random)),
+    { kind: 'create-acls', acls: [acl(random), acl(random)] },
+    { kind: 'create-acls', acls: [acl(random)] },
+    { kind: 'delete-acls', filters: [{ ...acl(random), principal: null, operation: 1 }] },
+    { kind: 'alter-users', users: [{ user: 'u', deleted: [], set: [SECRET] }] },
+    { kind: 'alter-users', users: [{ user: 'u', deleted: [SECRET.mechanism], set: [] }] },
+    ...Array.from({ length: 8 }, () => someCommand(image, tenantId, random)),
   ]
   return { tenantId, request: requests[random.below(requests.length)]! }
 }

@@ -151,7 +151,7 @@ describe('a tenant', () => {
     expect(world.say(ACME, tenant('acme', { constructor: 1 }))).toContain("'constructor'")
     const superUsers = ['admin']
     expect(world.say(ACME, { kind: 'create-tenant', name: 'acme', settings: { superUsers } })).toBe(
-      "INVALID_REQUEST: 'admin' is no super user: it wants 'User:NAME', without spaces, commas or semicolons",
+      'INVALID_REQUEST: super.users: The principal "admin" has no colon between type and name',
     )
     expect(world.image.tenantByName('acme')).toBeUndefined()
     const alter = { kind: 'alter-tenant', settings: {} } as const

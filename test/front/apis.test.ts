@@ -85,8 +85,8 @@ describe('ApiVersions', () => {
     })
     expect(told.errorCode).toBe(0)
     expect(told.apiKeys.map(({ apiKey }) => apiKey)).toEqual([
-      0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 29, 32, 33, 35, 36,
-      37, 42, 43, 44, 45, 46, 47, 48, 55, 60, 61, 74, 75,
+      0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 29, 30, 31, 32, 33,
+      35, 36, 37, 42, 43, 44, 45, 46, 47, 48, 50, 51, 55, 60, 61, 74, 75,
     ])
     expect(told.apiKeys[0]).toEqual({ apiKey: 0, minVersion: 0, maxVersion: 13 })
     expect(told.finalizedFeatures.map(({ name }) => name)).toEqual(['metadata.version'])

@@ -11,6 +11,7 @@ import { Harness, type HarnessOptions } from './harness.ts'
 import { type Key, login, Operator, plainToken } from './tenants.ts'
 
 const { SASL_AUTHENTICATION_FAILED, ILLEGAL_SASL_STATE, UNSUPPORTED_SASL_MECHANISM } = ErrorCode
+const { TOPIC_AUTHORIZATION_FAILED } = ErrorCode
 
 function open(options: HarnessOptions = {}) {
   const world = new Harness(options)
@@ -303,6 +304,8 @@ describe('a session', () => {
     const { world, operator, acme, key } = here
     const foreign = operator.key(operator.tenant('emca'))
     const client = here.at({ tenantId: acme })
+    expect(make(here, client, 'orders')).toBe(TOPIC_AUTHORIZATION_FAILED)
+    operator.ask(acme, { kind: 'alter-tenant', settings: { superUsers: ['User:ANONYMOUS'] } })
     expect(make(here, client, 'orders')).toBe(0)
     expect(login(world, world.connect(), key)?.errorCode).toBe(0)
     expect(login(world, world.connect(), foreign)?.errorCode).toBe(SASL_AUTHENTICATION_FAILED)
@@ -312,7 +315,7 @@ describe('a session', () => {
 })
 
 describe('a certificate', () => {
-  const certified = { principal: 'User:CN=billing', allowsAnonymous: false, allowsSasl: true }
+  const certified = { principal: 'User:admin', allowsAnonymous: false, allowsSasl: true }
   const stateOf = (client: FakeClient) => client.connection.session as ConnectionState
 
   it('is a login of its own, as whom it names, within the tenant of the listener', () => {
@@ -324,8 +327,11 @@ describe('a certificate', () => {
     expect(make(here, client, 'orders')).toBe(0)
     expect(topicsOf(here, client)).toEqual(['orders'])
     expect(stateOf(client).session).toMatchObject({
-      ...{ tenantId: acme, principal: 'User:CN=billing', login: { kind: 'certificate' } },
+      ...{ tenantId: acme, principal: 'User:admin', login: { kind: 'certificate' } },
     })
+    // whom nobody has allowed anything
+    const other = here.at({ ...certified, tenantId: acme, principal: 'User:CN=billing' })
+    expect(make(here, other, 'more')).toBe(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
     // nothing of its own
     operator.ask(acme, { kind: 'revoke-key', keyId: key.key })
     expect(client.closed).toBe(false)

@@ -5,7 +5,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 version=4.3.1
-keys='0 1 2 3 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 29 32 33 35 36 37 42 43 44 45 46 47 48 55 60 61 74 75'
+keys='0 1 2 3 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 29 30 31 32 33 35 36 37 42 43 44 45 46 47 48 50 51 55 60 61 74 75'
 messages='OffsetCommitKey OffsetCommitValue GroupMetadataKey GroupMetadataValue'
 messages="$messages ConsumerProtocolSubscription ConsumerProtocolAssignment"
 wanted="${*:-$keys $messages}"

@@ -98,6 +98,26 @@ export const bases: Readonly<Record<number, Base>> = {
     // Transactions come later: the transaction scenarios will have them.
     leave: ['transactionalId'],
   },
+  30: {
+    request: () => ({
+      creations: [
+        {
+          ...{ resourceType: 2, resourceName: 'base-acl', resourcePatternType: 3 },
+          ...{ principal: 'User:base', host: '*', operation: 3, permissionType: 3 },
+        },
+      ],
+    }),
+  },
+  31: {
+    request: () => ({
+      filters: [
+        {
+          ...{ resourceTypeFilter: 2, resourceNameFilter: 'base-no-acl', patternTypeFilter: 3 },
+          ...{ principalFilter: null, hostFilter: null, operation: 1, permissionType: 1 },
+        },
+      ],
+    }),
+  },
   32: {
     prepare: (side) => side.createTopic('base-configs', 1, { 'retention.ms': '5000' }),
     request: () => ({
@@ -107,6 +127,10 @@ export const bases: Readonly<Record<number, Base>> = {
     }),
   },
   36: { request: () => ({ authBytes: new TextEncoder().encode('\0user\0secret') }) },
+  50: { request: () => ({ users: [{ name: 'base-nobody' }] }) },
+  51: {
+    request: () => ({ deletions: [{ name: 'base-nobody', mechanism: 1 }], upsertions: [] }),
+  },
   60: { request: () => ({ includeClusterAuthorizedOperations: false }) },
   75: {
     prepare: (side) => side.createTopic('base-describe', 3),
