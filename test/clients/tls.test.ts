@@ -28,6 +28,8 @@ beforeAll(async () => {
     ...{ brokers: 3, logLevel: 'silent', kafkaListen: '127.0.0.1:0,tls', kafkaAnonymous: 'off' },
     ...{ tlsCert: server.cert, tlsKey: server.key, tlsClientCa: ca.file },
     ...{ tlsClientAuth: 'requested', tlsSniDomain: 'localhost' },
+    // a super user's name in every tenant
+    tlsPrincipalMapping: 'RULE:^CN=billing,O=Acme$/admin/',
   })
   const acme = await griot.createTenant({ name: 'acme' })
   key = await acme.createKey()

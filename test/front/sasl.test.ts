@@ -315,7 +315,7 @@ describe('a session', () => {
 })
 
 describe('a certificate', () => {
-  const certified = { principal: 'User:CN=billing', allowsAnonymous: false, allowsSasl: true }
+  const certified = { principal: 'User:admin', allowsAnonymous: false, allowsSasl: true }
   const stateOf = (client: FakeClient) => client.connection.session as ConnectionState
 
   it('is a login of its own, as whom it names, within the tenant of the listener', () => {
@@ -327,8 +327,11 @@ describe('a certificate', () => {
     expect(make(here, client, 'orders')).toBe(0)
     expect(topicsOf(here, client)).toEqual(['orders'])
     expect(stateOf(client).session).toMatchObject({
-      ...{ tenantId: acme, principal: 'User:CN=billing', login: { kind: 'certificate' } },
+      ...{ tenantId: acme, principal: 'User:admin', login: { kind: 'certificate' } },
     })
+    // whom nobody has allowed anything
+    const other = here.at({ ...certified, tenantId: acme, principal: 'User:CN=billing' })
+    expect(make(here, other, 'more')).toBe(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
     // nothing of its own
     operator.ask(acme, { kind: 'revoke-key', keyId: key.key })
     expect(client.closed).toBe(false)

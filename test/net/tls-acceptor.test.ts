@@ -6,7 +6,7 @@ import path from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
-import type { LogFields } from '../../src/base/log.ts'
+import type { Logger } from '../../src/base/log.ts'
 import { ConnectionCount } from '../../src/net/connection-counts.ts'
 import { ConnectionSet, defaultLimits } from '../../src/net/connection-set.ts'
 import { InFlightBudget } from '../../src/net/in-flight.ts'
@@ -40,6 +40,10 @@ interface WorldOptions {
   readonly answerMs?: number
 }
 
+const loggerTo = (lines: string[]): Logger => ({
+  log: (_level, message, fields) => void lines.push(`${message}: ${fields?.reason}`),
+})
+
 /** A listener whose connections answer each frame with itself. */
 async function open(options: WorldOptions = {}) {
   const { clientAuth = 'none', handshakeMs, connectionsMax, answerMs = 0 } = options
@@ -68,10 +72,7 @@ async function open(options: WorldOptions = {}) {
       },
     },
     clock: systemClock,
-    logger: {
-      log: (_level, message, fields?: LogFields) =>
-        void lines.push(`${message}: ${fields?.reason}`),
-    },
+    logger: loggerTo(lines),
     budget: new InFlightBudget(64 * 2 ** 20),
     replies: new ReplyBudget(64 * 2 ** 20),
     limits: { ...defaultLimits, ...(connectionsMax === undefined ? {} : { connectionsMax }) },
