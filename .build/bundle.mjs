@@ -21,8 +21,8 @@ const ROLES = [
   ...['broker-thread', 'flusher-thread', 'http-thread', 'kafka-front-thread'],
   ...['group-stats-client', 'broker-config-check'],
 ]
-/** The commands that speak Kafka: `griot start` has no use for them. */
-const COMMANDS = 'client-commands'
+/** The commands that speak Kafka, and those of an operator: `griot start` has no use for them. */
+const COMMANDS = ['client-commands', 'operator-commands']
 const BUNDLED = ['commander', 'msgpackr/pack', 'hdr-histogram-js']
 
 /** Roles are required from their own files; other packages are resolved where the bundle is installed. */
@@ -32,7 +32,7 @@ const boundaries = {
     onResolve({ filter: /.*/ }, ({ path: name, kind, importer }) => {
       if (kind === 'entry-point') return
       const role = path.basename(name, '.ts')
-      if (kind === 'dynamic-import' && [...ROLES, COMMANDS].includes(role)) {
+      if (kind === 'dynamic-import' && [...ROLES, ...COMMANDS].includes(role)) {
         return { path: `./${role}.cjs`, external: true }
       }
       const isOurs = name.startsWith('.') || importer.includes('node_modules')
@@ -87,7 +87,7 @@ const results = await Promise.all([
       cli: 'src/cli/main.ts',
       worker: 'src/server/worker.ts',
       'pool-worker': 'src/server/pool-worker.ts',
-      [COMMANDS]: 'src/cli/client-commands.ts',
+      ...Object.fromEntries(COMMANDS.map((name) => [name, `src/cli/${name}.ts`])),
       ...Object.fromEntries(ROLES.map((role) => [role, `src/server/${role}.ts`])),
     },
   }),

@@ -5,6 +5,7 @@ import { errorLine } from './common/errors.ts'
 import { Sandbox } from './common/sandbox.ts'
 import { registerCompare } from './compare/command.ts'
 import { registerFlame } from './flame/command.ts'
+import { registerFlood } from './flood/command.ts'
 import { registerLimits } from './limits/command.ts'
 import { registerLoad } from './load/command.ts'
 import { registerLoadCheck } from './load-check/command.ts'
@@ -21,6 +22,7 @@ const program = new Command('npm run bench --')
 registerBaseline(program)
 registerLimits(program)
 registerFlame(program)
+registerFlood(program)
 registerCompare(program)
 registerLoad(program)
 registerLoadCheck(program)

@@ -76,7 +76,7 @@ function frontAlone(): World {
       arenaOf: () => null,
     },
     ...{ control, controllerPeer: 'broker-1-1', clock: systemClock },
-    ...{ random: new SeededRandom(3), randomFor: () => new SeededRandom(4) },
+    randomFor: () => new SeededRandom(4),
     logger: { log: () => {} },
     files: harness.files,
     records: { run: () => {} },

@@ -1,4 +1,5 @@
 /** What there is to measure: one file each, loaded in the process that measures it. */
+import { accountingSubject } from './accounting.ts'
 import { aclsSubject } from './acls.ts'
 import { batchSubject } from './batch.ts'
 import { brokerLinkSubject } from './broker-link.ts'
@@ -20,6 +21,7 @@ export const SUBJECTS = {
   index: indexSubject,
   dispatch: dispatchSubject,
   counters: countersSubject,
+  accounting: accountingSubject,
   acls: aclsSubject,
   codec: codecSubject,
 } as const satisfies Readonly<Record<string, () => Subject>>

@@ -39,10 +39,14 @@ export class EngineHealth {
     return this.#beats().filter((beat) => beat.silentMs > LIVE_SILENCE_MS_MAX)
   }
 
-  report(): HealthReport {
+  /** `offline`: so many partitions have no leader. */
+  report(offline = 0): HealthReport {
     const reasons = this.#reason === '' ? [] : [this.#reason]
     if (this.#state !== 'serving' && this.#state !== 'degraded') {
       return { status: this.#state, reasons }
+    }
+    if (offline > 0) {
+      reasons.push(`${offline === 1 ? '1 partition has' : `${offline} partitions have`} no leader`)
     }
     const silent = this.#beats().filter((beat) => beat.silentMs > NOTED_SILENCE_MS)
     reasons.push(...silent.map(describe))

@@ -9,6 +9,8 @@ export interface EngineInfo {
   readonly pid: number
   readonly brokers: number
   readonly startedAtMs: number
+  /** Partitions that nobody leads now: they are not served. */
+  readonly offlinePartitions: () => Promise<number>
 }
 
 export function addHealthRoutes(
@@ -18,9 +20,9 @@ export function addHealthRoutes(
   wallMs: () => number,
 ): void {
   addLiveRoute(router, health)
-  router.add('GET', '/health/ready', () => ready(health, {}))
+  router.add('GET', '/health/ready', () => ready(health, info, {}))
   router.add('GET', '/health', () =>
-    ready(health, {
+    ready(health, info, {
       version: info.version,
       pid: info.pid,
       brokers: info.brokers,
@@ -43,8 +45,12 @@ function live(health: EngineHealth): HttpResponse {
 }
 
 /** 200 while clients are served, also when degraded; the reasons say how. */
-function ready(health: EngineHealth, more: Readonly<Record<string, unknown>>): HttpResponse {
-  const { status, reasons } = health.report()
+async function ready(
+  health: EngineHealth,
+  { offlinePartitions }: EngineInfo,
+  more: Readonly<Record<string, unknown>>,
+): Promise<HttpResponse> {
+  const { status, reasons } = health.report(await offlinePartitions())
   const serves = status === 'serving' || status === 'degraded'
   return jsonResponse(serves ? 200 : 503, { status, reasons, ...more })
 }

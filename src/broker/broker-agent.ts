@@ -188,12 +188,10 @@ export class BrokerAgent {
     const forget = (...of: Parameters<Replication['forget']>) => this.#replication.forget(...of)
     this.#maintenance = new Maintenance({ ...options, ...shared, forget })
     this.#follower = new MetadataFollower({
-      image,
-      cellId,
-      brokerId,
-      root,
+      ...{ image, cellId, brokerId, root },
       onGone: (number, directory) => this.#onGone(number, directory),
       onTopicsDeleted: (topics) => this.#coordinators.onTopicsDeleted(topics),
+      onTenantDeleted: (tenantId) => this.#maintenance.onTenantDeleted(tenantId),
       onConfigs: (isChanged) => this.#onConfigs(isChanged),
       onWhole: () => this.#onWhole(),
     })
@@ -361,6 +359,8 @@ export class BrokerAgent {
       this.#replication.moveLeadership(from, correlation, partition, to as BrokerId)
     } else if (message.kind === 'wake-groups') {
       this.#replication.wake(message.partitions)
+    } else if (message.kind === 'replica-failed') {
+      this.#replication.failed.heard(message.brokerId as BrokerId, message.partition)
     } else if (message.kind === 'topic-stats-request') {
       this.#topicStats.onRequest(from, message)
     } else if (message.kind === 'stop') {
@@ -380,6 +380,7 @@ export class BrokerAgent {
   #onFailed(replica: Replica): void {
     this.#partitions.refuseAll(replica, ErrorCode.KAFKA_STORAGE_ERROR)
     this.#coordinators.drop(replica.number)
+    this.#replication.failed.tell(replica.number)
   }
 
   #onFlushed(replica: Replica): void {

@@ -48,7 +48,8 @@ export class BrokerGauges {
     counters.setOwn(BrokerGauge.FLUSHES_WAITING_NOW, flushesPending())
     counters.setOwn(BrokerGauge.RING_BYTES_NOW, rings?.usedBytes ?? 0)
     counters.setOwn(BrokerGauge.RINGS_RETIRED_NOW, rings?.retiredCount ?? 0)
-    counters.setOwn(BrokerGauge.DISK_WRITABLE_NOW, space?.writable === false ? 0 : 1)
+    const isWritable = space === null || (space.writable && !space.isFailing)
+    counters.setOwn(BrokerGauge.DISK_WRITABLE_NOW, isWritable ? 1 : 0)
     counters.setOwn(BrokerGauge.YIELDS_NOW, partitions.replication.isYielding ? 1 : 0)
     this.#controllerEpoch = this.#epoch
     counters.setOwn(BrokerGauge.CONTROLLER_EPOCH_NOW, this.#controllerEpoch)

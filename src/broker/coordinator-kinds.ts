@@ -1,3 +1,4 @@
+import type { TenantId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import { GroupCoordinator } from '../coordinator/group/coordinator.ts'
@@ -9,12 +10,13 @@ import { groupConfigOf } from './group-config.ts'
 
 export interface CoordinatorKindsOptions {
   readonly brokerConfigs: ConfigValues
-  readonly random: Random
+  /** What the ids of a tenant's members are drawn from. */
+  readonly randomFor: (tenantId: TenantId) => Random
   readonly logger: Logger
 }
 
 /** What coordinates in which internal topic. */
-export function coordinatorKinds({ brokerConfigs, random, logger }: CoordinatorKindsOptions) {
+export function coordinatorKinds({ brokerConfigs, randomFor, logger }: CoordinatorKindsOptions) {
   const groupConfig = groupConfigOf(brokerConfigs)
   return (
     { tenantId, name }: TopicView,
@@ -28,7 +30,7 @@ export function coordinatorKinds({ brokerConfigs, random, logger }: CoordinatorK
         nameOf: (id) => image.topicById(tenantId, id)?.name,
         partitionsOf: (topic) => image.topicByName(tenantId, topic)?.partitionCount ?? 0,
       },
-      random,
+      random: randomFor(tenantId),
       logger: {
         log: (level, message, fields) =>
           logger.log(level, message, {

@@ -27,6 +27,8 @@ export interface DirectoryRemoverOptions {
   readonly mayReturn: (number: PartitionNumber) => boolean
   /** Term and vote of the replica; `done` is called once, when no power cut brings them back, or with why that is not known. null: nobody waits for it. */
   readonly forget: (number: PartitionNumber, done: Done | null) => void
+  /** None of the directories in `parent` waits any more. */
+  readonly onDone: (parent: string) => void
 }
 
 const RETRY_MS = 5_000
@@ -41,6 +43,8 @@ export class DirectoryRemover {
   readonly #queue: Removal[] = []
   /** By directory: those that wait, and those whose files are gone while a power cut may bring back what the recovery points said of them. Another replica there would be taken for a damaged one. */
   readonly #removals = new Map<string, Removal>()
+  /** How many of these are in a directory. */
+  readonly #counts = new Map<string, number>()
   #nowMs = 0
   #notBeforeMs = 0
 
@@ -84,6 +88,8 @@ export class DirectoryRemover {
         isForgotten: false,
       }
       this.#removals.set(directory, removal)
+      const parent = parentOf(directory)
+      this.#counts.set(parent, (this.#counts.get(parent) ?? 0) + 1)
       this.#queue.push(removal)
     } else if (!isFound) known.isFound = false
   }
@@ -94,7 +100,7 @@ export class DirectoryRemover {
     if (removal === undefined || nowMs < this.#notBeforeMs) return 0
     if (!this.#isDue(removal)) {
       this.#queue.shift()
-      this.#removals.delete(removal.directory)
+      this.#end(removal.directory)
       return 1
     }
     if (!removal.isForgotten && !this.#forget(removal)) return 1
@@ -161,14 +167,26 @@ export class DirectoryRemover {
     disk.removeDirectory(directory)
     if (number !== null && this.#options.mayReturn(number)) {
       recoveryPoints.removeDurably(number, (failed) =>
-        this.#settled(removal, failed, () => this.#removals.delete(directory)),
+        this.#settled(removal, failed, () => this.#end(directory)),
       )
       return true
     }
     // a number never comes back: nobody need wait for a flush
     if (number !== null) recoveryPoints.remove(number)
-    this.#removals.delete(directory)
+    this.#end(directory)
     return true
+  }
+
+  #end(directory: string): void {
+    this.#removals.delete(directory)
+    const parent = parentOf(directory)
+    const left = this.#counts.get(parent)! - 1
+    if (left > 0) {
+      this.#counts.set(parent, left)
+      return
+    }
+    this.#counts.delete(parent)
+    this.#options.onDone(parent)
   }
 
   #retry(removal: Removal): void {
@@ -187,6 +205,8 @@ export class DirectoryRemover {
     }
   }
 }
+
+const parentOf = (directory: string): string => directory.slice(0, directory.lastIndexOf('/'))
 
 /** What tells which replica it was goes last: without it what is left would be one that has forgotten. */
 const lastFirst = (a: string, b: string): number => rank(b) - rank(a)

@@ -1,4 +1,4 @@
-import type { BrokerId, CellId, PartitionNumber } from '../base/ids.ts'
+import type { BrokerId, CellId, PartitionNumber, TenantId } from '../base/ids.ts'
 import { partitionPath } from '../base/paths.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
 import { DiskError } from '../log/disk.ts'
@@ -12,6 +12,7 @@ import { type OrphanFound, OrphanSearch } from './orphans.ts'
 import type { Replica } from './replica.ts'
 import { RetentionSweep } from './retention-sweep.ts'
 import type { BrokerSettings } from './settings.ts'
+import { TenantDirectories } from './tenant-directories.ts'
 
 export interface MaintenanceOptions {
   readonly environment: LogEnvironment
@@ -42,6 +43,7 @@ const FORGET_PER_TURN = 64
 export class Maintenance {
   readonly #options: MaintenanceOptions
   readonly #remover: DirectoryRemover
+  readonly #tenants: TenantDirectories
   readonly #orphans: OrphanSearch
   readonly #sweep: RetentionSweep
   readonly #cleaner: LogCleaner
@@ -61,9 +63,13 @@ export class Maintenance {
       isOrphan: (directory) => this.#orphans.isOrphan(directory),
       mayReturn: (number) => image.topicOf(number) !== undefined,
       forget: options.forget,
+      onDone: (parent) => this.#tenants.look(parent.slice(parent.lastIndexOf('/') + 1) as TenantId),
     })
+    this.#tenants = new TenantDirectories(options)
     const found: OrphanFound = (directory, number) => this.#onOrphan(directory, number)
-    this.#orphans = new OrphanSearch({ disk, root, cellId, brokerId, image }, found)
+    const foundTenant = (tenantId: TenantId) => this.#tenants.look(tenantId)
+    const search = { disk, root, cellId, brokerId, image }
+    this.#orphans = new OrphanSearch(search, found, foundTenant)
     this.#gauges = new BrokerGauges(options)
     const periodMs = settings.retentionSweepMs
     this.#sweep = new RetentionSweep({ brokerId, image, table, disk, clock, periodMs })
@@ -76,6 +82,7 @@ export class Maintenance {
     return Math.min(
       this.#sweep.nextTimerAtMs,
       this.#remover.nextTimerAtMs,
+      this.#tenants.nextTimerAtMs,
       this.#cleaner.nextTimerAtMs,
       this.#nextTickMs(),
     )
@@ -99,6 +106,11 @@ export class Maintenance {
   /** A replica's topic was deleted, or it was moved away. */
   removeDirectory(number: PartitionNumber, directory: string): void {
     this.#remover.add(number, directory)
+  }
+
+  /** Nothing of the tenant is in the image any more. */
+  onTenantDeleted(tenantId: TenantId): void {
+    this.#tenants.look(tenantId)
   }
 
   /** Configs of these topics have changed. */
@@ -135,7 +147,7 @@ export class Maintenance {
   doWork(nowMs: number): number {
     let work = this.#recoverOne()
     if (this.#maySearch) work += this.#search()
-    work += this.#remover.doWork(nowMs)
+    work += this.#remover.doWork(nowMs) + this.#tenants.doWork(nowMs)
     work += this.#sweep.doWork(nowMs)
     work += this.#cleaner.doWork(nowMs)
     if (nowMs >= this.#tickAtMs) work += this.#tick(nowMs)

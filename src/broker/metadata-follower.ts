@@ -1,4 +1,4 @@
-import type { BrokerId, CellId, PartitionIndex, PartitionNumber } from '../base/ids.ts'
+import type { BrokerId, CellId, PartitionIndex, PartitionNumber, TenantId } from '../base/ids.ts'
 import { partitionPath } from '../base/paths.ts'
 import { applyMetadata } from '../image/apply-metadata.ts'
 import type { MetadataEntry } from '../image/entry.ts'
@@ -18,6 +18,8 @@ export interface MetadataFollowerOptions {
   readonly onGone: (number: PartitionNumber, directory: string) => void
   /** Topics of any tenant are gone: the image, which is whole, does not hold them any more. */
   readonly onTopicsDeleted: (topics: readonly TopicView[]) => void
+  /** A tenant is gone, after all that it had. */
+  readonly onTenantDeleted: (tenantId: TenantId) => void
   /** Configs of some topics have changed. */
   readonly onConfigs: (isChanged: (topic: TopicView) => boolean) => void
   /** Another image, whole, has taken the place of the one before: whatever it does not name is gone. */
@@ -74,13 +76,16 @@ export class MetadataFollower {
   }
 
   #takeDelta(message: MetadataMessage): void {
-    const { image, onGone, onConfigs } = this.#options
+    const { image, onGone, onConfigs, onTenantDeleted } = this.#options
     // asked before the image forgets them
     const gone = message.entries.flatMap((entry) => this.#goneBy(entry))
     const deleted = message.entries.flatMap((entry) => this.#deletedBy(entry))
     applyMetadata(image, message)
     for (const { number, directory } of gone) onGone(number, directory)
     this.#tellDeleted(deleted)
+    for (const entry of message.entries) {
+      if (entry.kind === 'tenant-deleted') onTenantDeleted(entry.tenantId)
+    }
     const isChanged = changedBy(message.entries)
     if (isChanged !== null) onConfigs(isChanged)
   }

@@ -15,6 +15,9 @@ const PARTITION = /^([0-9a-f]{32})-(\d+)$/
 /** `number`: of a replica that is elsewhere now, and may come back; null where the topic is gone. */
 export type OrphanFound = (directory: string, number: PartitionNumber | null) => void
 
+/** A directory of that tenant, which is gone. */
+export type TenantFound = (tenantId: TenantId) => void
+
 export interface OrphanSearchOptions {
   readonly disk: Disk
   readonly root: string
@@ -24,17 +27,19 @@ export interface OrphanSearchOptions {
 }
 
 /**
- * Finds replica directories that no metadata names: topics deleted and replicas moved while this broker was away, or half removed. Begun only when
+ * Finds replica directories that no metadata names: topics deleted and replicas moved while this broker was away, or half removed; and directories of tenants that are gone. Begun only when
  * the image is whole; one tenant's directory per step. Anything that is not named like ours is left alone.
  */
 export class OrphanSearch {
   readonly #options: OrphanSearchOptions
   readonly #found: OrphanFound
+  readonly #foundTenant: TenantFound
   #tenants: string[] = []
 
-  constructor(options: OrphanSearchOptions, found: OrphanFound) {
+  constructor(options: OrphanSearchOptions, found: OrphanFound, foundTenant: TenantFound) {
     this.#options = options
     this.#found = found
+    this.#foundTenant = foundTenant
   }
 
   /** Throws DiskError. */
@@ -48,11 +53,12 @@ export class OrphanSearch {
     const tenant = this.#tenants.pop()
     if (tenant === undefined) return 0
     const tenantId = tenant as TenantId
-    const { disk, root } = this.#options
+    const { disk, root, image } = this.#options
     for (const name of disk.list(`${root}/${tenant}`)) {
       if (!this.#isOrphan(tenantId, name)) continue
       this.#found(`${root}/${tenant}/${name}`, this.#numberOf(tenantId, name))
     }
+    if (image.tenant(tenantId) === undefined) this.#foundTenant(tenantId)
     return 1
   }
 

@@ -22,6 +22,7 @@ import {
 } from '../link/commands.ts'
 import type { ControlPort, PeerName } from '../link/ports.ts'
 import type { RingWriter } from '../shared/ring-writer.ts'
+import { BatchesOut } from './batches-out.ts'
 import type {
   DeleteSink,
   EpochEndSink,
@@ -78,6 +79,7 @@ const WOKEN_RECORD_BYTES = 24
  */
 export class CommandSender {
   readonly correlations = new Correlations<Asker>()
+  readonly #out: BatchesOut
   readonly #options: CommandSenderOptions
   /** Reply ring bytes promised to commands that are out. */
   #reservedBytes = 0
@@ -108,6 +110,7 @@ export class CommandSender {
 
   constructor(options: CommandSenderOptions) {
     this.#options = options
+    this.#out = new BatchesOut(options.clock)
     // A padding at the ring's end may take the room of one more reply.
     this.#reservableBytes = options.replyRingBytes - 2 * REPLY_BYTES_MAX
   }
@@ -129,8 +132,14 @@ export class CommandSender {
     return wrote
   }
 
+  /** Batches that come are this tenant's. */
+  noteWriter(tenant: string): void {
+    this.#out.note(tenant)
+  }
+
   /** A reply other than WOKEN was taken from the ring. */
-  replied(): void {
+  replied(correlation: number): void {
+    this.#out.answered(correlation)
     this.#releasedBytes += REPLY_BYTES_MAX
   }
 
@@ -154,9 +163,9 @@ export class CommandSender {
     sink: ProduceSink,
     token: number,
   ): boolean {
-    if (!this.#canReserve(REPLY_BYTES_MAX)) return false
-    const ring = this.#options.commands
     const length = batch.length
+    if (!this.#canReserve(REPLY_BYTES_MAX) || !this.#out.hasRoom(length)) return false
+    const ring = this.#options.commands
     const inFrame = batch.buffer === this.#options.frames
     const inRing = !inFrame && PRODUCE_HEADER_BYTES + length <= ring.maxRecordBytes
     const at = ring.claim(
@@ -166,6 +175,7 @@ export class CommandSender {
     if (at < 0) return false
     const command = this.#produce
     command.correlation = this.correlations.add(sink, token)
+    this.#out.sent(command.correlation, length)
     command.partition = partition
     command.nowMs = this.#options.clock.wallMs()
     command.acks = acks
@@ -201,6 +211,7 @@ export class CommandSender {
     const at = ring.claim(COMMANDS[command.kind].type, COMMANDS[command.kind].bytes)
     if (at < 0) return false
     const correlation = this.correlations.add(command.sink, command.token)
+    this.#out.other(correlation)
     if (command.kind === 'locate' || command.kind === 'replica-locate') {
       const locate = this.#locate
       locate.correlation = correlation

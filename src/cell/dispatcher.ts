@@ -68,11 +68,15 @@ export class Dispatcher {
   nodeOf(cellId: CellId, partition: PartitionNumber): BrokerId | 0 {
     const leader = this.#image.leaderOf(partition)
     if (!this.#image.isReplicated(partition)) {
-      return this.#cells[cellId]?.[leader]?.alive === true ? leader : 0
+      return leader !== 0 && this.isAnswering(cellId, leader) ? leader : 0
     }
     if (this.#replicated[cellId]?.isLeaderless(partition)) return 0
-    const isAnswering = (broker: BrokerId) => this.#answering(cellId, broker) !== undefined
-    return likelyLeader(this.#image, partition, isAnswering)
+    return likelyLeader(this.#image, partition, (broker) => this.isAnswering(cellId, broker))
+  }
+
+  /** The broker lives, and does not hang: as in Kafka one that does not counts for nothing. */
+  isAnswering(cellId: CellId, broker: BrokerId): boolean {
+    return this.#answering(cellId, broker) !== undefined
   }
 
   /** The replicas of a broker, to be read from: undefined where it is gone, or hangs. */

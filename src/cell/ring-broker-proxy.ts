@@ -37,6 +37,7 @@ import {
   failedOffsets,
   failedProduced,
 } from './failed-replies.ts'
+import { ParkedCommands } from './parked-commands.ts'
 import { RingReplicaReads } from './replica-reads.ts'
 import { type Waiter, WatchTable } from './watch-table.ts'
 
@@ -53,6 +54,8 @@ export interface RingBrokerProxyOptions {
   readonly control: ControlPort
   readonly peer: PeerName
   readonly clock: Clock
+  /** Whose partition it is: what waits for room goes out in turn. All are one tenant's unless given. */
+  readonly tenantOf?: (partition: PartitionNumber) => string
 }
 
 /** A command that waits for room. */
@@ -82,8 +85,8 @@ export class RingBrokerProxy implements MemberProxy, RingHandler {
   readonly #sender: CommandSender
   readonly #watches: WatchTable
   readonly #calls: CoordinatorCalls
-  #parked: Parked[] = []
-  #parkedHead = 0
+  readonly #parked = new ParkedCommands<Parked>()
+  readonly #tenantOf: (partition: PartitionNumber) => string
   #alive = true
   // used again for every reply
   readonly #produced: ProducedReply = failedProduced(0)
@@ -102,6 +105,7 @@ export class RingBrokerProxy implements MemberProxy, RingHandler {
     this.cellId = options.cellId
     this.brokerId = options.brokerId
     this.#options = options
+    this.#tenantOf = options.tenantOf ?? (() => '')
     const { commands, replies, control, peer, clock } = options
     const replyRingBytes = replies.capacityBytes
     this.#sender = new CommandSender({
@@ -127,12 +131,7 @@ export class RingBrokerProxy implements MemberProxy, RingHandler {
   }
 
   get parkedCommands(): number {
-    return this.#parkedInOrder + this.#calls.parked
-  }
-
-  /** Those that hold up all that come after them. */
-  get #parkedInOrder(): number {
-    return this.#parked.length - this.#parkedHead
+    return this.#parked.size + this.#calls.parked
   }
 
   /** LOCATEs sent so far. */
@@ -160,9 +159,11 @@ export class RingBrokerProxy implements MemberProxy, RingHandler {
       sink.onProduced(token, failedProduced(ErrorCode.LEADER_NOT_AVAILABLE))
       return
     }
-    const isFree = this.#parkedInOrder === 0
+    const tenant = this.#tenantOf(partition)
+    this.#sender.noteWriter(tenant)
+    const isFree = this.#parked.size === 0
     if (isFree && this.#sender.sendProduce(partition, acks, batch, sink, token)) return
-    this.#parked.push({ kind: 'produce', partition, acks, batch, sink, token })
+    this.#parked.add(tenant, { kind: 'produce', partition, acks, batch, sink, token })
   }
 
   locate(
@@ -273,9 +274,7 @@ export class RingBrokerProxy implements MemberProxy, RingHandler {
     // What it answered before it died still counts.
     while (this.#options.replies.poll(this, REPLIES_PER_TURN) > 0);
     this.#alive = false
-    const parked = this.#parked.slice(this.#parkedHead)
-    this.#parked = []
-    this.#parkedHead = 0
+    const parked = this.#parked.takeAll()
     const { correlations } = this.#sender
     for (const slot of correlations.slots()) {
       const token = correlations.token(slot)
@@ -298,8 +297,8 @@ export class RingBrokerProxy implements MemberProxy, RingHandler {
       watches.onWoken(woken.partition, woken.error, woken.highWatermark)
       return
     }
-    this.#sender.replied()
     const slot = view.getUint32(offset, true)
+    this.#sender.replied(slot)
     const { correlations } = this.#sender
     const token = correlations.token(slot)
     const asker = correlations.take(slot)
@@ -325,24 +324,17 @@ export class RingBrokerProxy implements MemberProxy, RingHandler {
 
   #ask(command: Ask): void {
     if (!this.#alive) fail(command.sink, command.token, ErrorCode.LEADER_NOT_AVAILABLE)
-    else if (this.#parkedInOrder > 0 || !this.#sender.sendAsk(command)) this.#parked.push(command)
+    else if (!this.#mayPass(command) || !this.#sender.sendAsk(command))
+      this.#parked.add(this.#tenantOf(command.partition), command)
+  }
+
+  /** What waits is not the tenant's own: it may wait for room that a question does not need. */
+  #mayPass({ partition }: Ask): boolean {
+    return this.#parked.size === 0 || !this.#parked.has(this.#tenantOf(partition))
   }
 
   #sendParked(): number {
-    let sent = 0
-    while (this.#parkedHead < this.#parked.length) {
-      const next = this.#parked[this.#parkedHead]!
-      if (!this.#send(next)) break
-      this.#parkedHead++
-      sent++
-    }
-    if (this.#parkedHead === this.#parked.length) {
-      this.#parked.length = this.#parkedHead = 0
-    } else if (this.#parkedHead > 1024) {
-      this.#parked.splice(0, this.#parkedHead)
-      this.#parkedHead = 0
-    }
-    return sent
+    return this.#parked.sendTo((parked) => this.#send(parked))
   }
 
   #sendCalls(): number {
@@ -358,7 +350,7 @@ export class RingBrokerProxy implements MemberProxy, RingHandler {
   }
 
   #sendWatch(partition: PartitionNumber, offset: number, type?: number): boolean {
-    return this.#parkedInOrder === 0 && this.#sender.sendWatch(partition, offset, type)
+    return this.#parked.size === 0 && this.#sender.sendWatch(partition, offset, type)
   }
 }
 

@@ -1,21 +1,11 @@
 /** `griot chaos …`: makes brokers of a running engine fail, if it was started for that. */
 import type { Command } from 'commander'
 import { parseDurationMs } from '../server/units.ts'
-import {
-  EngineAddressError,
-  type EngineAnswer,
-  EngineUnreachableError,
-  tellEngine,
-  wantsJson,
-} from './engine-url.ts'
-import { ExitCode } from './exit-code.ts'
+import { type EngineOptions, refuseUnserved, runOnEngine, withEngine } from './engine-command.ts'
+import { type EngineAnswer, tellEngine } from './engine-url.ts'
 import { FailedError, UsageError } from './failure.ts'
 
-interface ChaosOptions {
-  readonly url?: string
-  readonly dataDir?: string
-  readonly tokenFile?: string
-  readonly json?: boolean
+interface ChaosOptions extends EngineOptions {
   readonly for?: string
   readonly by?: string
   readonly code?: string
@@ -77,56 +67,25 @@ export function addChaosCommands(chaos: Command): void {
   )
 }
 
-const withEngine = (command: Command): Command =>
-  command
-    .option('--url <URL>', 'address of the engine (default: GRIOT_URL)')
-    .option(
-      '--data-dir <DIR>',
-      'or the data directory of one on this machine (default: GRIOT_DATA_DIR, or ./griot-data)',
-    )
-    .option(
-      '--token-file <FILE>',
-      'file with the operator token (default: GRIOT_TOKEN, or that of the data directory)',
-    )
-    .option('--json', 'print JSON (default: GRIOT_JSON)')
-    .allowExcessArguments(false)
-
 const withFor = (command: Command): Command =>
   command.option('--for <DURATION>', 'how long (default: until it is healed)')
 
 type Order = Readonly<Record<string, string | number>>
 
 async function run(options: ChaosOptions, orderOf: () => Order): Promise<void> {
-  const json = wantsJson(options.json)
-  try {
-    const faults = faultsOf(await tellEngine(options, '/admin/chaos', orderOf()))
+  await runOnEngine(options, async (json) => {
+    const faults = faultsOf(await tellEngine(options, 'POST', '/admin/chaos', orderOf()))
     if (json) console.log(JSON.stringify({ faults }))
     else console.log(['done', ...faults.map((fault) => `  ${fault}`)].join('\n'))
-  } catch (error) {
-    const isUsage = error instanceof UsageError || error instanceof EngineAddressError
-    const isExpected = error instanceof FailedError || error instanceof EngineUnreachableError
-    if (!isUsage && !isExpected) throw error
-    console.error(`griot: ${error.message}`)
-    if (json) console.log(JSON.stringify({ error: { message: error.message } }))
-    process.exitCode = isUsage ? ExitCode.USAGE : ExitCode.FAILED
-  }
+  })
 }
 
 /** What is at fault on demand now. Throws {@link FailedError} where the engine refused. */
-function faultsOf({ url, status, body, hadToken }: EngineAnswer): readonly string[] {
+function faultsOf(answer: EngineAnswer): readonly string[] {
+  const { url, status, body } = answer
   const { detail, faults } = body as { detail?: string; faults?: readonly string[] }
   if (status === 200 && Array.isArray(faults)) return faults
-  if (status === 401) {
-    const what = hadToken ? 'refuses that operator token' : 'wants the operator token'
-    throw new FailedError(
-      `${url} ${what}: it is in the data directory of its engine (--data-dir DIR), or given with --token-file FILE or GRIOT_TOKEN`,
-    )
-  }
-  if (status === 404) {
-    throw new FailedError(
-      `${url} takes no such orders: ask the admin address, or --data-dir, of an engine of this version`,
-    )
-  }
+  refuseUnserved(answer)
   throw new FailedError(`${url} refuses: ${detail ?? `status ${status}`}`)
 }
 

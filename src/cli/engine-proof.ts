@@ -29,21 +29,29 @@ interface Answer {
   readonly port: number
 }
 
+/** What is asked of an engine; a body is JSON. */
+export interface EngineRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly body: string | null
+}
+
+export const GET: EngineRequest = { method: 'GET', body: null }
+
 /**
- * GETs `url`, or, with a body, POSTs that as JSON; `tokenOf` is called, and its token sent, when that is asked for. Throws
- * {@link NotProvenError}, and what sockets throw.
+ * Asks `url`; `tokenOf` is called, and its token sent, when that is asked for. Throws {@link NotProvenError}, and what sockets
+ * throw.
  */
 export async function askProven(
   url: URL,
   tokenOf: () => string | null,
   signal: AbortSignal,
-  body: string | null = null,
+  asked: EngineRequest = GET,
 ): Promise<ProvenAnswer> {
   // one connection: what is asked next waits for it
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   try {
     const challenge = randomBytes(32).toString('hex')
-    const first = await ask(url, { [CHALLENGE_HEADER]: challenge }, { agent, signal, body })
+    const first = await ask(url, { [CHALLENGE_HEADER]: challenge }, { agent, signal, asked })
     const token = first.status === 401 ? tokenOf() : null
     if (token === null) return { status: first.status, text: first.text, hadToken: false }
     if (!isProof(first, challenge, token)) {
@@ -57,7 +65,7 @@ export async function askProven(
     const { status, text } = await ask(
       url,
       { authorization },
-      { agent, signal, body, over: first.socket },
+      { agent, signal, asked, over: first.socket },
     )
     return { status, text, hadToken: true }
   } finally {
@@ -78,7 +86,7 @@ export const JSON_BODY = { 'content-type': 'application/json' } as const
 interface AskOptions {
   readonly agent: Agent
   readonly signal: AbortSignal
-  readonly body: string | null
+  readonly asked: EngineRequest
   /** The only connection over which anything may go. */
   readonly over?: Socket
 }
@@ -86,12 +94,11 @@ interface AskOptions {
 function ask(
   url: URL,
   headers: Readonly<Record<string, string>>,
-  { agent, signal, body, over }: AskOptions,
+  { agent, signal, asked: { method, body }, over }: AskOptions,
 ): Promise<Answer> {
-  const isPost = body !== null
   const how = {
-    ...{ agent, signal, method: isPost ? 'POST' : 'GET' },
-    headers: isPost ? { ...headers, ...JSON_BODY } : headers,
+    ...{ agent, signal, method },
+    headers: body === null ? headers : { ...headers, ...JSON_BODY },
   }
   return new Promise((resolve, reject) => {
     const request = send(url, how, (response) => {

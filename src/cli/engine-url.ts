@@ -9,7 +9,7 @@ import {
   OperatorTokenError,
   readToken,
 } from '../server/operator-token.ts'
-import { askProven, JSON_BODY, NotProvenError } from './engine-proof.ts'
+import { askProven, type EngineRequest, GET, JSON_BODY, NotProvenError } from './engine-proof.ts'
 
 export const DEFAULT_URL = 'http://127.0.0.1:8082'
 export const DEFAULT_DATA_DIR = './griot-data'
@@ -66,15 +66,15 @@ export async function askEngine(
   return parseAnswer(await askEngineText(target, path, env))
 }
 
-/** What an engine answers to `body`, sent as JSON to `path` by POST; otherwise as {@link askEngine}. */
+/** What an engine answers to `method` at `path`, with `body` as JSON unless it is undefined; otherwise as {@link askEngine}. */
 export async function tellEngine(
   target: EngineTarget,
+  method: EngineRequest['method'],
   path: string,
-  body: unknown,
-  env: Env = process.env,
+  body?: unknown,
 ): Promise<EngineAnswer> {
-  const sent = JSON.stringify(body)
-  return parseAnswer(await askEngineText(target, path, env, REQUEST_TIMEOUT_MS, sent))
+  const asked = { method, body: body === undefined ? null : JSON.stringify(body) }
+  return parseAnswer(await askEngineText(target, path, process.env, REQUEST_TIMEOUT_MS, asked))
 }
 
 function parseAnswer({ url, status, text, hadToken }: EngineText): EngineAnswer {
@@ -90,7 +90,7 @@ export const notGriotAt = (url: string): string =>
   `no engine answers at ${url}: what answers is not griot; ${ELSEWHERE}`
 
 /**
- * GETs `path` of the engine, or POSTs a body to it. The operator token is looked for and sent only when the engine asks for it, and proves to have it where
+ * GETs `path` of the engine, or what else is asked. The operator token is looked for and sent only when the engine asks for it, and proves to have it where
  * nobody named the address.
  * Throws {@link EngineUnreachableError}.
  */
@@ -99,15 +99,15 @@ export async function askEngineText(
   path: string,
   env: Env = process.env,
   timeoutMs = REQUEST_TIMEOUT_MS,
-  body: string | null = null,
+  asked: EngineRequest = GET,
 ): Promise<EngineText> {
   const { base, isNamed } = engineAddress(target, env)
   const url = new URL(path, base)
   const tokenOf = () => engineToken(target, env)
   try {
     const answer = isNamed
-      ? await askNamed(url, tokenOf, timeoutMs, body)
-      : await askProven(url, tokenOf, AbortSignal.timeout(timeoutMs), body)
+      ? await askNamed(url, tokenOf, timeoutMs, asked)
+      : await askProven(url, tokenOf, AbortSignal.timeout(timeoutMs), asked)
     return { url: base, ...answer }
   } catch (error) {
     if (error instanceof OperatorTokenError) throw new EngineUnreachableError(error.message)
@@ -124,13 +124,13 @@ async function askNamed(
   url: URL,
   tokenOf: () => string | null,
   timeoutMs: number,
-  body: string | null,
+  { method, body }: EngineRequest,
 ): Promise<Omit<EngineText, 'url'>> {
   const ask = (headers: Readonly<Record<string, string>>) => {
     const signal = AbortSignal.timeout(timeoutMs)
     return body === null
-      ? fetch(url, { headers, signal })
-      : fetch(url, { method: 'POST', headers: { ...headers, ...JSON_BODY }, body, signal })
+      ? fetch(url, { method, headers, signal })
+      : fetch(url, { method, headers: { ...headers, ...JSON_BODY }, body, signal })
   }
   let response = await ask({})
   const token = response.status === 401 ? tokenOf() : null

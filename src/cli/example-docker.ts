@@ -16,16 +16,23 @@ scrape_configs:
       - targets: ['griot:8082']
 `
 
+const VOLUMES = `volumes:
+  griot-data:
+  prometheus-data:
+`
+
 export const dockerfile = ({
   version,
 }: ExampleContext): string => `# Dockerfile, printed by griot ${version}.
 #
 #   npm pack                                   # in griot's source: makes griot-${version}.tgz; put it beside this file
 #   docker build --tag griot:${version} .
-#   docker run --rm --publish 127.0.0.1:19092-19094:19092-19094 --volume griot:${DATA_DIR} griot:${version}
+#   docker run --rm --env GRIOT_KAFKA_ANONYMOUS=on --publish 127.0.0.1:19092-19094:19092-19094 \\
+#     --volume griot:${DATA_DIR} griot:${version}
 #   kcat -b localhost:19092 -L
 #
-# There is no authentication yet: publish ports on loopback, as above.
+# A container listens on all its addresses, so nobody gets in unless it is said how. GRIOT_KAFKA_ANONYMOUS=on: whoever reaches the
+# ports, without logging in; publish them on loopback alone then, as above.
 FROM ${IMAGE} AS install
 COPY griot-${version}.tgz /tmp/griot.tgz
 RUN npm install --prefix /opt/griot --omit=dev --ignore-scripts --no-audit --no-fund /tmp/griot.tgz
@@ -68,6 +75,8 @@ services:
     environment:
       # inside, clients are told the service's name; outside, where its ports are published
       GRIOT_KAFKA_LISTEN: 0.0.0.0:9092=griot:9092,0.0.0.0:19092=localhost:19092
+      # whoever reaches the ports gets in without logging in: the containers of this file, and this machine
+      GRIOT_KAFKA_ANONYMOUS: 'on'
       GRIOT_TOKEN_FILE: /run/secrets/griot-token
     secrets: [griot-token]
     ports:
@@ -117,10 +126,7 @@ secrets:
   griot-token:
     file: ./griot-token
 
-volumes:
-  griot-data:
-  prometheus-data:
-`
+${VOLUMES}`
 
 function indent(text: string, columns: number): string {
   return text.replace(/^(?=.)/gm, ' '.repeat(columns))

@@ -22,6 +22,9 @@ export function systemdUnit({ version, node, launcher }: ExampleContext): string
 #   sudo install -D -m 644 /dev/null /etc/griot/griot.yaml     # options by their long names, such as "memory: 1G"
 #   sudo systemctl daemon-reload && sudo systemctl enable --now griot
 #
+# Kafka clients on this machine come in at 127.0.0.1:9092. For others griot.yaml says where ("kafka-listen") and how they
+# get in: see "Security" in griot's README.
+#
 # systemctl reload griot reads griot.yaml again. The operator token is in /var/lib/griot/operator-token.
 ${home}
 [Unit]

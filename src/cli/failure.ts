@@ -15,7 +15,8 @@ export class FailedError extends Error {
 /** What to do about an error code, where it is not plain. */
 const NEXT_STEPS: Readonly<Record<string, string>> = {
   TOPIC_ALREADY_EXISTS: '--if-not-exists lets that pass',
-  INVALID_REPLICATION_FACTOR: 'there are not as many brokers; leave -r out',
+  INVALID_REPLICATION_FACTOR:
+    'that is more replicas than there are brokers: -r says how many, without it default.replication.factor of the brokers',
   MESSAGE_TOO_LARGE:
     'a record is larger than the topic takes: `griot topic config set TOPIC max.message.bytes=…`',
   NON_EMPTY_GROUP: 'the group has members: stop them first (`griot group describe` names them)',

@@ -1,9 +1,10 @@
 /** What `griot start` prints once it is ready. */
 import {
+  accessOf,
   advertisedOf,
   formatAdvertised,
+  listenerRisks,
   type OpenListener,
-  openToOthers,
 } from '../server/listeners.ts'
 import type { EngineSettings } from '../server/options.ts'
 import {
@@ -12,13 +13,12 @@ import {
   type HostPort,
   isLoopback,
   isUnspecified,
+  localHostOf,
 } from '../server/units.ts'
 
 export interface Screen {
   readonly version: string
   readonly readyMs: number
-  /** One per broker, as programs on this machine reach them. */
-  readonly brokers: readonly string[]
   /** In the order of the settings. */
   readonly listeners: readonly OpenListener[]
   /** As programs on this machine reach them. */
@@ -29,11 +29,10 @@ export interface Screen {
 }
 
 export function firstScreen(screen: Screen): string {
-  const { brokers, settings } = screen
-  const bootstrap = brokers[0]!
+  const { settings } = screen
   const lines: readonly (readonly [string, string])[] = [
     ...listenerLines(screen),
-    ...warningLines(screen.listeners),
+    ...warningLines(screen),
     ...(settings.chaos ? [['Chaos', CHAOS] as const] : []),
     ...httpLines(screen),
     ['Data', screen.dataDir],
@@ -43,10 +42,7 @@ export function firstScreen(screen: Screen): string {
     ],
     ['Survives', 'death of a thread or of the process (kill -9): everything acknowledged'],
     ['', 'power loss: only topics with flush.messages=1'],
-    [
-      'Try',
-      `echo hello | kcat -b ${bootstrap} -P -t greetings && kcat -b ${bootstrap} -C -t greetings -e`,
-    ],
+    ...tryLines(screen),
   ]
   const title = `griot ${screen.version} ready in ${Math.round(screen.readyMs)} ms`
   return [title, '', ...lines.map(([name, text]) => `  ${name.padEnd(10)}${text}`), ''].join('\n')
@@ -54,13 +50,18 @@ export function firstScreen(screen: Screen): string {
 
 const CHAOS = 'brokers can be made to fail: griot chaos'
 
-function warningLines(listeners: readonly OpenListener[]): [string, string][] {
-  const open = openToOthers(listeners)
-  if (open.length === 0) return []
-  const where = open.join(', ')
-  return [
-    ['Warning', `whoever reaches ${where} reads and writes everything: no authentication yet`],
-  ]
+const warningLines = ({ settings, listeners }: Screen): [string, string][] =>
+  listenerRisks(settings, listeners).map(({ risk, where }) => ['Warning', `at ${where} ${risk}`])
+
+/** A line to copy, at the first listener that takes clients as they come. */
+function tryLines({ settings, listeners }: Screen): [string, string][] {
+  const index = settings.kafkaListen.findIndex(
+    (listen) => listen.tls !== true && accessOf(listen, settings).allowsAnonymous,
+  )
+  const open = listeners[index]
+  if (open === undefined) return []
+  const at = formatHostPort({ host: localHostOf(open.host), port: open.ports[0]! })
+  return [['Try', `echo hello | kcat -b ${at} -P -t greetings && kcat -b ${at} -C -t greetings -e`]]
 }
 
 /** As programs on this machine reach it, and whether others do as well at any address of it. */
@@ -92,7 +93,10 @@ function listenerLines({ listeners, settings }: Screen): [string, string][] {
     const names = ports.length === 1 ? 'broker 1' : `brokers 1 to ${ports.length}`
     const where = ports.map((port) => formatHostPort({ host, port })).join(', ')
     const told = advertised[index] ?? null
-    const lines: [string, string][] = [[index === 0 ? 'Kafka' : '', `${where} (${names})`]]
+    const { tls, tenant } = settings.kafkaListen[index]!
+    const own = [tls ? 'TLS' : [], tenant === undefined ? [] : `the tenant ${tenant}`].flat()
+    const what = [names, ...own].join(', ')
+    const lines: [string, string][] = [[index === 0 ? 'Kafka' : '', `${where} (${what})`]]
     if (told !== null) {
       const first = formatAdvertised({ host: told.host, port: told.port ?? ports[0]! })
       const last = (told.port ?? ports[0]!) + ports.length - 1

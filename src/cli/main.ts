@@ -16,6 +16,7 @@ async function main(argv: readonly string[]): Promise<void> {
   addStart(program)
   await addClientCommands(program, argv[2])
   addHealth(program)
+  await addOperatorCommands(program, argv[2])
   await addChaos(program, argv[2])
   addExample(program)
   addVersion(program)
@@ -96,6 +97,21 @@ function addHealth(program: Command): void {
       const { runHealth } = await import('./health.ts')
       await runHealth(options)
     })
+}
+
+/** For the operator of a running engine, over HTTP; in a bundle of its own. */
+const OPERATOR_COMMANDS = {
+  tenant: 'make, list, change, suspend and delete tenants: Kafka clusters of their own',
+  key: 'make, list and revoke the API keys of a tenant',
+} as const
+
+async function addOperatorCommands(program: Command, asked: string | undefined): Promise<void> {
+  for (const [name, description] of Object.entries(OPERATOR_COMMANDS)) {
+    const command = program.command(name).description(description)
+    if (name !== asked) continue
+    const { addOperatorCommand } = await import('./operator-commands.ts')
+    addOperatorCommand(command, name)
+  }
 }
 
 /** Only when asked for, `griot --help` needs the name. */

@@ -51,7 +51,7 @@ export class Reloader {
     const engine = await started
     const file = configFileOf(sources)
     if (file === null) {
-      logger.log('info', 'nothing to read again: started without --config')
+      this.#readTlsAgain(engine)
       return
     }
     let resolved: ResolvedSettings
@@ -66,9 +66,8 @@ export class Reloader {
     try {
       engine.reload(settings)
     } catch (error) {
-      const isExpected = error instanceof OperatorTokenError || error instanceof DataDirectoryError
-      if (!isExpected) throw error
-      this.#refuse(file, error.message)
+      if (!isExpected(error)) throw error
+      this.#refuse(file, (error as Error).message)
       return
     }
     this.#settings = settings
@@ -84,6 +83,21 @@ export class Reloader {
     })
   }
 
+  /** Without a configuration file there are still those of TLS. */
+  #readTlsAgain(engine: Pick<Engine, 'reload'>): void {
+    const { logger } = this.#options
+    if (this.#settings.tlsCert === null) {
+      logger.log('info', 'nothing to read again: started without --config')
+      return
+    }
+    try {
+      engine.reload(this.#settings)
+    } catch (error) {
+      if (!isExpected(error)) throw error
+      logger.log('error', 'TLS files not read again', { reason: (error as Error).message })
+    }
+  }
+
   #refuse(file: string, reason: string): void {
     this.#options.logger.log('error', 'configuration not read again: nothing has changed', {
       file,
@@ -91,6 +105,9 @@ export class Reloader {
     })
   }
 }
+
+const isExpected = (error: unknown): boolean =>
+  error instanceof OperatorTokenError || error instanceof DataDirectoryError
 
 /**
  * SIGHUP is also how a process learns that its terminal is gone, or, on Windows, that its console is closed: nobody is left to

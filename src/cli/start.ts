@@ -3,10 +3,12 @@ import { constants } from 'node:os'
 import { ConfigError, type ConfigSources, resolveSettings, resolveToken } from '../server/config.ts'
 import { DataDirectoryError } from '../server/data-directory.ts'
 import { DirectoryLockedError } from '../server/directory-lock.ts'
-import { Engine, StartError } from '../server/engine.ts'
+import { Engine } from '../server/engine.ts'
 import { ProcessLogger } from '../server/logger.ts'
 import { OperatorTokenError, TokenFileError } from '../server/operator-token.ts'
 import type { EngineSettings } from '../server/options.ts'
+import { settingsHints } from '../server/settings-hints.ts'
+import { StartError } from '../server/start-checks.ts'
 import { griotVersion } from '../server/version.ts'
 import { ExitCode } from './exit-code.ts'
 import { firstScreen } from './first-screen.ts'
@@ -49,6 +51,7 @@ async function serve(
     const message = 'this version of griot was not tried on so new a Node.js'
     logger.log('warn', message, { node: process.version, newestTried: NODE_TRIED_MAX })
   }
+  for (const hint of settingsHints(settings)) logger.log('warn', hint)
   const stop = stopOnSignals(logger)
   reloadOnSignal(new Reloader({ sources, settings, logger, started: stop.started }), stop)
   if (process.env.npm_lifecycle_event !== undefined) stopWithParent(stop)
@@ -61,49 +64,59 @@ async function serve(
       isTemporary: false,
       originMs: performance.timeOrigin,
       onFatal: (reason) => stop.now(ExitCode.FAILED, reason),
+      signal: stop.signal,
     })
     stop.engineIs(engine)
-    const { brokers, listeners, httpUrl, adminUrl, dataDir } = engine
+    const { listeners, httpUrl, adminUrl, dataDir } = engine
     const readyMs = performance.now()
     const version = griotVersion()
     process.stdout.write(
-      firstScreen({ version, readyMs, brokers, listeners, httpUrl, adminUrl, dataDir, settings }),
+      firstScreen({ version, readyMs, listeners, httpUrl, adminUrl, dataDir, settings }),
     )
     logger.startIsOver()
   } catch (error) {
+    // it has stopped, and the process ends as whoever asked for that has said
+    if (stop.signal.aborted) return await stop.startIsGivenUp()
     await logger.flush()
     console.error(`griot: ${explain(error)}`)
     process.exit(error instanceof TokenFileError ? ExitCode.USAGE : ExitCode.FAILED)
   }
 }
 
-/**
- * The first signal stops the engine within its stop timeout, the second ends the process where it stands. A signal
- * during the start takes effect when the start is through.
- */
+/** The first signal stops the engine, or gives up its start, within its stop timeout; the second ends the process where it stands. */
 function stopOnSignals(logger: ProcessLogger) {
   let onEngine: (engine: Engine) => void
   const started = new Promise<Engine>((resolve) => {
     onEngine = resolve
   })
-  let isStopping = false
+  let onGivenUp: (nothing: null) => void
+  const givenUp = new Promise<null>((resolve) => {
+    onGivenUp = resolve
+  })
+  const start = new AbortController()
+  let ended: Promise<void> | null = null
   const now = (exitCode: number, reason: string) => {
-    if (isStopping) return
-    isStopping = true
+    if (ended !== null) return
     logger.log(exitCode === 0 ? 'info' : 'fatal', 'stopping', { reason })
-    void started
-      .then((engine) => engine.stop())
+    ended = Promise.race([started, givenUp])
+      .then((engine) => engine?.stop())
       .then(() => logger.log('info', 'stopped'))
       .then(() => logger.flush())
       .finally(() => process.exit(exitCode))
+    start.abort()
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (isStopping) process.exit(ExitCode.SIGNAL + constants.signals[signal])
+      if (ended !== null) process.exit(ExitCode.SIGNAL + constants.signals[signal])
       now(ExitCode.OK, signal)
     })
   }
-  return { now, started, engineIs: (engine: Engine) => onEngine(engine) }
+  const startIsGivenUp = async () => {
+    onGivenUp(null)
+    await ended
+  }
+  const { signal } = start
+  return { now, started, signal, startIsGivenUp, engineIs: (engine: Engine) => onEngine(engine) }
 }
 
 function reloadOnSignal(reloader: Reloader, stop: ReturnType<typeof stopOnSignals>): void {

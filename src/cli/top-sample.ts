@@ -2,7 +2,7 @@
 import type { KafkaClient } from '../kafka-client/client.ts'
 import { UnsupportedApiError } from '../kafka-client/errors.ts'
 import { committedOffsets, describeGroup, listAllGroups } from '../kafka-client/groups.ts'
-import { findOffsets, keyOf, OffsetAt } from '../kafka-client/offsets.ts'
+import { findOffsetsOfLed, keyOf, OffsetAt } from '../kafka-client/offsets.ts'
 import {
   askEngineText,
   type EngineTarget,
@@ -71,7 +71,7 @@ export async function lookAt(client: KafkaClient, { filter, engine }: LookOption
   )
   const at = async (timestampMs: number) => {
     const queries = led.map(({ topic, partition }) => ({ topic, partition, timestampMs }))
-    const found = await findOffsets(client, queries)
+    const found = await findOffsetsOfLed(client, queries)
     return new Map(found.map((offset) => [keyOf(offset), offset.offset]))
   }
   const [starts, ends] = await Promise.all([at(OffsetAt.EARLIEST), at(OffsetAt.LATEST)])

@@ -1,9 +1,9 @@
 /** `griot topic create`, `delete` and `add-partitions`. */
-import { createInterface } from 'node:readline/promises'
 import { ErrorCode } from '../base/error-code.ts'
 import { addPartitions, createNewTopics, deleteTopicsByName } from '../kafka-client/admin.ts'
 import { countOf } from './client-properties.ts'
 import { type ClusterOptions, runOnCluster } from './cluster.ts'
+import { confirmDeletion } from './confirm.ts'
 import { FailedError, UsageError } from './failure.ts'
 import { printOutcomes } from './outcomes.ts'
 import { findTopics } from './topic-names.ts'
@@ -87,8 +87,8 @@ export async function runTopicDelete(
     }
     if (!options.yes) {
       const internal = found.filter(({ isInternal }) => isInternal).map(({ name }) => name)
-      if (isRegex) await confirm(`-r would delete ${topics.length} topics`, topics)
-      else if (internal.length > 0) await confirm(lossOf(internal), internal)
+      if (isRegex) await confirmDeletion(`-r would delete ${topics.length} topics`, topics)
+      else if (internal.length > 0) await confirmDeletion(lossOf(internal), internal)
     }
     printOutcomes('topic', 'deleted', await deleteTopicsByName(client, topics), json)
   })
@@ -102,20 +102,6 @@ function lossOf(internal: readonly string[]): string {
     return `what the cluster keeps in ${name} is lost`
   })
   return `these topics are the cluster's own, with them ${losses.join(', ')}`
-}
-
-/** Asks on a terminal; elsewhere `--yes` is wanted. Throws a {@link FailedError} unless the answer is yes, a {@link UsageError} where nobody can be asked. */
-async function confirm(what: string, names: readonly string[]): Promise<void> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new UsageError(`${what} (${names.join(', ')}): --yes says that this is meant`)
-  }
-  const prompt = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const answer = await prompt.question(`${names.join('\n')}\n${what}; delete? [y/N] `)
-    if (!/^y(es)?$/i.test(answer.trim())) throw new FailedError('nothing was deleted')
-  } finally {
-    prompt.close()
-  }
 }
 
 interface AddPartitionsOptions extends ClusterOptions {

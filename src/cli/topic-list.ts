@@ -8,7 +8,7 @@ import {
 } from '../kafka-client/admin.ts'
 import type { KafkaClient } from '../kafka-client/client.ts'
 import type { PartitionMetadata, TopicMetadata } from '../kafka-client/metadata.ts'
-import { findOffsets, OffsetAt } from '../kafka-client/offsets.ts'
+import { findOffsetsOfLed, keyOf, OffsetAt } from '../kafka-client/offsets.ts'
 import { type ClusterOptions, printJsonValue, runOnCluster } from './cluster.ts'
 import { renderList, renderTable } from './table.ts'
 import { findTopics } from './topic-names.ts'
@@ -96,17 +96,32 @@ async function describeAll(
     watermarks(client, topics, OffsetAt.EARLIEST),
     watermarks(client, topics, OffsetAt.LATEST),
   ])
-  return topics.map((topic) => ({
+  const seen = topics.map((topic) => ({
     topic,
     partitions: topic.partitions.map((partition) => {
-      const key = `${topic.name}/${partition.partition}`
+      const key = keyOf({ topic: topic.name, partition: partition.partition })
       return { ...partition, low: low.get(key) ?? null, high: high.get(key) ?? null }
     }),
     configs: configs.find(({ name }) => name === topic.name),
   }))
+  const isMissing = ({ leader, high }: PartitionRow) => leader >= 0 && high === null
+  if (!seen.some(({ partitions }) => partitions.some(isMissing))) return seen
+  // who was named as leader did not answer as one: by now that may be known
+  const { topics: now } = await client.metadata(names)
+  return seen.map(({ topic, partitions, configs }) => {
+    const rows = now.find(({ name }) => name === topic.name)?.partitions ?? []
+    return {
+      topic,
+      partitions: partitions.map((row) => ({
+        ...row,
+        ...rows.find(({ partition }) => partition === row.partition),
+      })),
+      configs,
+    }
+  })
 }
 
-/** By `topic/partition`, of those that have a leader. */
+/** By {@link keyOf}, of those that have a leader. */
 async function watermarks(
   client: KafkaClient,
   topics: readonly TopicMetadata[],
@@ -117,8 +132,8 @@ async function watermarks(
       .filter(({ leader }) => leader >= 0)
       .map(({ partition }) => ({ topic, partition, timestampMs })),
   )
-  const found = await findOffsets(client, queries)
-  return new Map(found.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
+  const found = await findOffsetsOfLed(client, queries)
+  return new Map(found.map((one) => [keyOf(one), one.offset]))
 }
 
 function jsonOf({ topic, partitions, configs }: Described): object {
@@ -170,7 +185,8 @@ function partitionTable(partitions: readonly PartitionRow[]): string {
   const rows = partitions.map((p) => [
     p.partition,
     p.leader < 0 ? null : p.leader,
-    p.leaderEpoch,
+    // nobody has said yet
+    p.leaderEpoch < 0 ? null : p.leaderEpoch,
     p.replicas.join(','),
     p.isr.join(','),
     ...[p.low, p.high],

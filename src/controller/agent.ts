@@ -8,7 +8,6 @@ import type { Clock } from '../base/clock.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId, CellId, TenantId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
-import type { Random } from '../base/random.ts'
 import { applyMetadata } from '../image/apply-metadata.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import { MetadataImage } from '../image/image.ts'
@@ -24,18 +23,19 @@ import { TimelineRegistry } from '../machine/timeline.ts'
 import { Announcements } from './announcements.ts'
 import { decodeEntry, encodeEntry } from './entry-codec.ts'
 import { ControllerMachine, type ControllerSettings } from './machine.ts'
+import type { IdSources } from './new-ids.ts'
 import { StartRefusedError } from './refused.ts'
 import { MetadataSnapshots, type SnapshotSettings } from './snapshots.ts'
+import { logTenantMade, logTenants } from './tenant-log.ts'
 
 /** Requests decided in one turn: what a flush or two then cover. */
 const REQUESTS_PER_TURN = 32
 /** Committed entries that one that follows, or has just been elected, applies in a turn. */
 const APPLIED_PER_TURN = 4_096
 
-export interface ControllerAgentOptions {
+export interface ControllerAgentOptions extends IdSources {
   readonly log: EntryLog
   readonly clock: Clock
-  readonly random: Random
   readonly logger: Logger
   readonly settings: ControllerSettings
   /** Sends to brokers first, then to fronts. */
@@ -98,7 +98,7 @@ export class ControllerAgent {
     this.#options = options
     this.#log = options.log
     this.#settings = options.settings
-    this.#machine = new ControllerMachine(this.#registry, options.settings, options.random)
+    this.#machine = new ControllerMachine(this.#registry, options.settings, options)
     this.#image = new MetadataImage(options.settings.brokerConfigs)
     const { snapshots, log } = options
     this.#snapshots =
@@ -239,7 +239,7 @@ export class ControllerAgent {
     this.#registry = new TimelineRegistry()
     // what is replayed first is in both views at once: there was nothing before
     this.#registry.commit(1)
-    this.#machine = new ControllerMachine(this.#registry, this.#settings, this.#options.random)
+    this.#machine = new ControllerMachine(this.#registry, this.#settings, this.#options)
     this.#image.clear()
   }
 
@@ -286,7 +286,8 @@ export class ControllerAgent {
     }
     this.#phase = 'forms'
     if (isFirst) this.#options.logger.log('info', 'cluster formed', this.#formed())
-    for (const entry of formed) if (entry.kind === 'tenant-created') this.#logTenant(entry)
+    for (const entry of formed)
+      if (entry.kind === 'tenant-created') logTenantMade(this.#options.logger, entry)
   }
 
   #publishAll(): void {
@@ -395,6 +396,7 @@ export class ControllerAgent {
     invariant(offset >= first, 'what is committed stays committed')
     const entries = this.#uncommitted.splice(0, offset - first)
     if (entries.length > 0) {
+      if (this.#phase === 'serves') logTenants(this.#options.logger, this.#image, entries)
       const delta = this.#delta(first, offset, entries)
       applyMetadata(this.#image, delta)
       this.#registry.commit(offset)
@@ -471,11 +473,6 @@ export class ControllerAgent {
     const { cells, brokersPerCell } = this.#options.settings
     const physicalClusterId = this.#machine.state.cluster.value?.clusterId ?? ''
     return { physicalClusterId, cells, brokersPerCell }
-  }
-
-  /** Which cluster id clients see, and what stands for the tenant in other lines and in the names of directories. */
-  #logTenant({ tenantId, name, clusterId }: Extract<MetadataEntry, { kind: 'tenant-created' }>) {
-    this.#options.logger.log('info', 'tenant made', { tenant: name, tenantId, clusterId })
   }
 }
 

@@ -17,7 +17,7 @@ import { planAlterConfigs } from './alter-configs.ts'
 import { planCreatePartitions } from './create-partitions.ts'
 import { type CreateTopicsSettings, planCreateTopics } from './create-topics.ts'
 import { planDeleteTopics } from './delete-topics.ts'
-import { newClusterId, newTenantId } from './new-ids.ts'
+import { type IdSources, newClusterId, newTenantId } from './new-ids.ts'
 import { REPLICATION_IS_SERVED, replicasMade, usualReplicas } from './placement.ts'
 import { listReassignments, planReassignments, planSettled } from './reassign.ts'
 import { StartRefusedError } from './refused.ts'
@@ -59,11 +59,17 @@ export class ControllerMachine
   readonly #state: ControllerState
   #settings: ControllerSettings
   readonly #random: Random
+  readonly #randomFor: (tenantId: TenantId) => Random
 
-  constructor(registry: TimelineRegistry, settings: ControllerSettings, random: Random) {
+  constructor(
+    registry: TimelineRegistry,
+    settings: ControllerSettings,
+    { random, randomFor = () => random }: IdSources,
+  ) {
     this.#state = new ControllerState(registry)
     this.#settings = settings
     this.#random = random
+    this.#randomFor = randomFor
   }
 
   get state(): ControllerState {
@@ -94,7 +100,7 @@ export class ControllerMachine
       return decided(request.kind, planDirectoryFilled(this.#state, request))
     }
     if (isAboutTenants(request)) {
-      const plan = planTenants(this.#state, this.#random, tenantId, request)
+      const plan = planTenants(this.#state, this.#randomFor(tenantId), tenantId, request)
       if ('error' in plan) return { entries: [], response: refuseAll(request, plan) }
       return decided(request.kind, ...plan)
     }
@@ -103,7 +109,8 @@ export class ControllerMachine
     switch (request.kind) {
       case 'create-topics': {
         const settings = this.#topicSettings(tenantId)
-        const plan = planCreateTopics(this.#state, settings, this.#random, tenantId, request)
+        const random = this.#randomFor(tenantId)
+        const plan = planCreateTopics(this.#state, settings, random, tenantId, request)
         const entries = request.validateOnly ? [] : plan.entries
         return { entries, response: { kind: request.kind, results: plan.results } }
       }

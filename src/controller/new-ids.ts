@@ -3,6 +3,13 @@ import type { TenantId, TopicId } from '../base/ids.ts'
 import { type Random, randomHex } from '../base/random.ts'
 import { newUuid, toBase64Url } from '../base/uuid.ts'
 
+/** Where ids come from. */
+export interface IdSources {
+  readonly random: Random
+  /** What the ids of a tenant and its topics are drawn from; default: `random`, which nobody must be able to follow then. */
+  readonly randomFor?: (tenantId: TenantId) => Random
+}
+
 export function newTopicId(random: Random, taken: (id: TopicId) => boolean): TopicId {
   for (;;) {
     const id = newUuid(random) as TopicId

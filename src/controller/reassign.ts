@@ -35,6 +35,7 @@ interface Asked {
   readonly name: string
   readonly index: number
   readonly replicas: readonly number[] | null
+  readonly leftOn: readonly number[] | undefined
 }
 
 export function planReassignments(
@@ -45,8 +46,8 @@ export function planReassignments(
   const plan = new Planning(state, tenantId, request)
   const results = request.topics.map(({ name, partitions }) => ({
     name,
-    partitions: partitions.map(({ index, replicas }) => {
-      const { error, message } = plan.alter({ name, index, replicas })
+    partitions: partitions.map(({ index, replicas, leftOn }) => {
+      const { error, message } = plan.alter({ name, index, replicas, leftOn })
       return { index, error, message }
     }),
   }))
@@ -75,7 +76,7 @@ class Planning {
     this.#isRepeat = isRepeat
   }
 
-  alter({ name, index, replicas }: Asked): Refusal {
+  alter({ name, index, replicas, leftOn }: Asked): Refusal {
     const topic = this.#state.topicByName(this.#tenantId, name)
     if (topic === undefined) {
       const message = `Unable to find a topic named ${name}.`
@@ -87,6 +88,7 @@ class Planning {
     }
     const now = this.#planned.get(`${topic.topicId}/${index}`) ?? standOf(this.#state, topic, index)
     if (this.#isRepeat && replicas === null && now.target === null) return DONE
+    if (replicas !== null && leftOn !== undefined) return refuseLost(name, index, leftOn)
     const next = replicas === null ? undone(now) : this.#changed(now, replicas)
     if ('error' in next) return next
     if (next === now) return DONE
@@ -113,6 +115,16 @@ class Planning {
     const leaving = without([...now.leaving, ...(now.target ?? [])], [...now.replicas, ...target])
     return { ...now, target, leaving }
   }
+}
+
+/**
+ * Whoever is left is no majority, and may lack what was acknowledged: that it goes on as if it were all there is would have to be decided by somebody, and a move that waits for
+ * ever would hide that nobody leads.
+ */
+function refuseLost(name: string, index: number, leftOn: readonly number[]): Refusal {
+  const left = leftOn.length === 0 ? 'nowhere' : `on broker ${leftOn.join(' and broker ')}`
+  const message = `Nobody can lead ${name}-${index}, so its replicas cannot be moved: the directories of most of them were emptied or exchanged, and what is left (${left}) may lack records that were acknowledged. Delete the topic and make it anew; before that, kafka-dump-log reads what is left.`
+  return refuse(ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE, message)
 }
 
 function undone(now: ReplicaMove): ReplicaMove | Refusal {

@@ -2,6 +2,7 @@
 import type { BrokerId, PartitionNumber } from '../base/ids.ts'
 import { ACLS_PER_ENTRY } from '../image/acl-binding.ts'
 import { METADATA_FORMAT, type MetadataEntry } from '../image/entry.ts'
+import { unpackSecrets } from '../image/packed-secrets.ts'
 import { placed } from './placement.ts'
 import type { CommittedState, TopicState } from './state.ts'
 
@@ -43,8 +44,12 @@ export function* restated(state: CommittedState): IterableIterator<MetadataEntry
     const { tenantId } = tenant
     if (settings !== null) yield { kind: 'tenant-settings', tenantId, ...settings }
   }
-  for (const key of state.keys) yield { kind: 'api-key', ...key }
-  for (const user of state.users) yield { kind: 'user-secrets', ...user }
+  for (const { packed, ...key } of state.keys) {
+    yield { kind: 'api-key', ...key, secrets: unpackSecrets(packed) }
+  }
+  for (const { packed, ...user } of state.users) {
+    yield { kind: 'user-secrets', ...user, secrets: unpackSecrets(packed) }
+  }
   for (const [tenantId, byKey] of state.acls) {
     const all = [...byKey.values()]
     for (let at = 0; at < all.length; at += ACLS_PER_ENTRY) {

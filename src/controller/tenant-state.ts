@@ -3,6 +3,7 @@ import { invariant } from '../base/assert.ts'
 import type { CellId, TenantId } from '../base/ids.ts'
 import { type AclBinding, aclKey } from '../image/acl-binding.ts'
 import type { MetadataEntry, StoredSecret, TenantSettings } from '../image/entry.ts'
+import { packSecrets, unpackSecrets } from '../image/packed-secrets.ts'
 import type { TenantEntry } from '../image/tenant-rows.ts'
 import { defaultSettings, settingsOf } from '../image/tenant-settings.ts'
 import { isInternalTopic } from '../image/topic-name.ts'
@@ -24,13 +25,14 @@ export interface KeyState {
   readonly keyId: string
   readonly user: string
   readonly createdAtMs: number
-  readonly secrets: readonly StoredSecret[]
+  /** As `packed-secrets.ts` has them. */
+  readonly packed: string
 }
 
 export interface UserState {
   readonly tenantId: TenantId
   readonly user: string
-  readonly secrets: readonly StoredSecret[]
+  readonly packed: string
 }
 
 /** Topics and partitions that count against limits: those that the tenant has made. */
@@ -91,7 +93,8 @@ export class TenantStates {
   }
 
   secretsOf(tenantId: TenantId, user: string): readonly StoredSecret[] {
-    return this.users.get(`${tenantId}/${user}`)?.secrets ?? NO_SECRETS
+    const packed = this.users.get(`${tenantId}/${user}`)?.packed
+    return packed === undefined ? NO_SECRETS : unpackSecrets(packed)
   }
 
   /** Topics and partitions have come (or gone, where they are below zero). */
@@ -125,7 +128,9 @@ export class TenantStates {
         break
       case 'api-key': {
         const { keyId, user, createdAtMs, secrets } = entry
-        this.keys.set(keyId, { tenantId, keyId, user, createdAtMs, secrets })
+        // the tenant's own string: every decoded entry carries a copy
+        const own = { tenantId: tenant.tenantId, keyId, user, createdAtMs }
+        this.keys.set(keyId, { ...own, packed: packSecrets(secrets) })
         addTo(this.#keyCounts, tenantId, 1)
         break
       }
@@ -163,7 +168,7 @@ export class TenantStates {
     const key = `${tenantId}/${user}`
     const before = this.users.size
     if (secrets.length === 0) this.users.delete(key)
-    else this.users.set(key, { tenantId, user, secrets })
+    else this.users.set(key, { tenantId, user, packed: packSecrets(secrets) })
     const change = this.users.size - before
     if (change !== 0) addTo(this.#userCounts, tenantId, change)
   }

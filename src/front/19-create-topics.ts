@@ -41,7 +41,7 @@ export const createTopicsHandler = handler({
     }
     const topics = asked.map((topic) => ({
       name: topic.name,
-      topicId: newUuid(context.services.random),
+      topicId: newUuid(context.services.randomFor(context.session.tenantId)),
       partitions: topic.numPartitions,
       replicationFactor: topic.replicationFactor,
       assignments: topic.assignments.map(({ partitionIndex, brokerIds }) => ({

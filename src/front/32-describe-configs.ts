@@ -12,7 +12,7 @@ import {
 import { requiredAcls } from '../tenant/required-acls.ts'
 import { ResourceType, refuseResource } from './config-resources.ts'
 import { handler, type RequestContext } from './context.ts'
-import { rackOf } from './nodes.ts'
+import { logDirOf, rackOf } from './nodes.ts'
 
 type Context = RequestContext<typeof describeConfigs>
 type Resource = DescribeConfigsRequest['resources'][number]
@@ -131,7 +131,7 @@ function describeBroker(name: string, context: Context): Found {
   if (refusal !== null) return refusal
   const rack = rackOf(context, nodeId)
   const own = {
-    ...{ 'broker.id': String(nodeId), 'node.id': String(nodeId) },
+    ...{ 'broker.id': String(nodeId), 'node.id': String(nodeId), 'log.dirs': logDirOf(nodeId) },
     ...(rack !== null && { 'broker.rack': rack }),
   }
   return found(describeBrokerConfigs({ ...layers, fixed: { ...layers.fixed, ...own } }))

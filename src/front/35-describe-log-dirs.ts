@@ -8,6 +8,7 @@ import {
 } from '../protocol/35-describe-log-dirs.ts'
 import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
+import { logDirOf } from './nodes.ts'
 import { within } from './within.ts'
 
 type Context = RequestContext<typeof describeLogDirs>
@@ -197,7 +198,7 @@ function resultOf(
   }
   return {
     errorCode,
-    logDir: `/broker-${nodeId}`,
+    logDir: logDirOf(nodeId),
     topics: Array.from(byTopic, ([name, partitions]) => ({ name, partitions })),
     totalBytes: -1,
     usableBytes: -1,

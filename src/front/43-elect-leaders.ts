@@ -24,6 +24,10 @@ const LOOK_AGAIN_MS = 10
 /** Of one partition: its leadership goes round, or nobody gets it. */
 const LOOKS_MAX = 300
 
+const LATER = 'One leads once most of the replicas are back.'
+const LOST =
+  'The directories of most replicas of this partition were emptied or exchanged: what is left of it may lack such records.'
+
 interface Row {
   readonly partitionId: number
   errorCode: number
@@ -183,23 +187,28 @@ class Election extends Deadline {
   }
 
   #refuseUnclean({ topic, number, row }: Move): void {
-    const leader = this.#context.services.image.leaderOf(number)
-    if (this.#living(topic, leader) !== undefined) {
+    if (this.#living(topic, this.#leaderOf(number)) !== undefined) {
       refuseNeedless(row)
       return
     }
     row.errorCode = ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE
-    row.errorMessage =
-      'There is no unclean election: a replica that lacks acknowledged records never leads. One leads once most of the replicas are back.'
+    const { image } = this.#context.services
+    row.errorMessage = `There is no unclean election: a replica that lacks acknowledged records never leads. ${image.isLost(number) ? LOST : LATER}`
+  }
+
+  /** Nobody leads what too few replicas are left of, whoever is preferred. */
+  #leaderOf(number: PartitionNumber): BrokerId | 0 {
+    const { image } = this.#context.services
+    return image.isLost(number) ? 0 : image.leaderOf(number)
   }
 
   #isLedAsPreferred({ topic, number }: Move): boolean {
-    const { image } = this.#context.services
-    const leader = image.leaderOf(number)
-    return leader === image.replicasOf(number)[0] && this.#living(topic, leader) !== undefined
+    const leader = this.#leaderOf(number)
+    return leader === this.#preferred(number) && this.#living(topic, leader) !== undefined
   }
 
   #isPreferredThere({ topic, number }: Move): boolean {
+    if (this.#context.services.image.isLost(number)) return false
     return this.#living(topic, this.#preferred(number)) !== undefined
   }
 
@@ -209,7 +218,9 @@ class Election extends Deadline {
 
   #refuseAbsent({ number, row }: Move): void {
     row.errorCode = ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE
-    row.errorMessage = `Broker ${this.#preferred(number)}, the preferred leader, is not there.`
+    const { image } = this.#context.services
+    const absent = `Broker ${this.#preferred(number)}, the preferred leader, is not there.`
+    row.errorMessage = image.isLost(number) ? `Nobody can lead. ${LOST}` : absent
   }
 
   #living(topic: TopicView, broker: BrokerId | 0): BrokerProxy | undefined {

@@ -1,11 +1,12 @@
 import { ErrorCode } from '../base/error-code.ts'
+import type { PartitionIndex } from '../base/ids.ts'
 import type { ControllerResponse } from '../image/request.ts'
 import {
   type AlterPartitionReassignmentsResponseInput,
   alterPartitionReassignments,
 } from '../protocol/45-alter-partition-reassignments.ts'
 import { requiredAcls } from '../tenant/required-acls.ts'
-import { handler } from './context.ts'
+import { handler, type RequestContext } from './context.ts'
 import { CLUSTER_DENIED } from './denials.ts'
 import { refuseExcess } from './limits.ts'
 
@@ -22,7 +23,10 @@ export const alterPartitionReassignmentsHandler = handler({
     const { allowReplicationFactorChange } = request
     const topics = request.topics.map(({ name, partitions }) => ({
       name,
-      partitions: partitions.map(({ partitionIndex: index, replicas }) => ({ index, replicas })),
+      partitions: partitions.map(({ partitionIndex: index, replicas }) => {
+        const leftOn = leftOf(context, name, index)
+        return { index, replicas, ...(leftOn === null ? {} : { leftOn }) }
+      }),
     }))
     const reply = (errorCode: number, errorMessage: string | null, responses: Responses) =>
       context.reply({
@@ -63,6 +67,18 @@ export const alterPartitionReassignmentsHandler = handler({
     )
   },
 })
+
+/** Of a partition that nobody can lead: who has a replica yet. The controller hears of no leaders. */
+function leftOf(
+  { services: { image }, session }: RequestContext,
+  name: string,
+  index: number,
+): readonly number[] | null {
+  const topic = image.topicByName(session.tenantId, name)
+  if (topic === undefined || index < 0 || index >= topic.partitionCount) return null
+  const number = topic.numberOf(index as PartitionIndex)
+  return image.isLost(number) ? image.isrOf(number) : null
+}
 
 const refuseEach = (
   topics: readonly {

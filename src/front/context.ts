@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { BrokerId, CellId } from '../base/ids.ts'
+import type { BrokerId, CellId, TenantId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import type { TimerQueue } from '../base/timer-queue.ts'
@@ -36,6 +36,7 @@ import type { HeavyRequests } from './heavy-requests.ts'
 import type { HeldLooks } from './held-looks.ts'
 import type { InternalTopics } from './internal-topics.ts'
 import type { LeaderMoves } from './leader-moves.ts'
+import type { Logins } from './logins.ts'
 import type { ParkedFetches } from './parked-fetches.ts'
 import type { PendingProduces } from './pending-produce.ts'
 import type { ProducerIds } from './producer-ids.ts'
@@ -102,12 +103,14 @@ export interface FrontServices {
   readonly crypto: SaslCrypto
   readonly userShapes: UserShapes
   readonly sasl: SaslGate
+  readonly logins: Logins
   readonly tenantConnections: TenantConnections
   readonly internalTopics: InternalTopics
   readonly records: RecordPool
   readonly timestampReads: TimestampReads
   readonly clock: Clock
-  readonly random: Random
+  /** What ids of a tenant are drawn from. */
+  readonly randomFor: (tenantId: TenantId) => Random
   readonly logger: Logger
   readonly timers: TimerQueue
   readonly deadlines: Deadlines

@@ -24,6 +24,7 @@ import { TopicCounts } from '../link/topic-counts.ts'
 import { type ConnectionLimits, ConnectionSet, defaultLimits } from '../net/connection-set.ts'
 import { InFlightBudget } from '../net/in-flight.ts'
 import type { KafkaListener } from '../net/kafka-listener.ts'
+import { Owners } from '../net/owner.ts'
 import { RateLimitedLog } from '../net/rate-limited-log.ts'
 import { ReplyBudget } from '../net/reply-budget.ts'
 import { type Admission, admitAll } from '../tenant/admission.ts'
@@ -38,6 +39,7 @@ import { HeavyRequests } from './heavy-requests.ts'
 import { HeldLooks } from './held-looks.ts'
 import { InternalTopics } from './internal-topics.ts'
 import { LeaderMoves } from './leader-moves.ts'
+import { Logins } from './logins.ts'
 import { ParkedFetches } from './parked-fetches.ts'
 import { PendingProduces } from './pending-produce.ts'
 import { ProduceFrames } from './produce-frames.ts'
@@ -47,6 +49,7 @@ import type { RecordPool } from './record-pool.ts'
 import { ReplyGate } from './reply-gate.ts'
 import { RequestRouter } from './request-router.ts'
 import { makeTenancy, onEntries, onWholeImage } from './tenancy.ts'
+import { TenantUse, type UseRows } from './tenant-use.ts'
 import { TimestampReads } from './timestamp-lookup.ts'
 
 export interface FrontAgentOptions {
@@ -58,9 +61,10 @@ export interface FrontAgentOptions {
   readonly arenaOf: (proxy: BrokerProxy) => SharedArrayBuffer | null
   readonly control: ControlPort
   readonly clock: Clock
-  readonly random: Random
   readonly crypto: SaslCrypto
-  /** Ids that clients see are drawn per tenant. */
+  /** Passwords that are hashed at a time, each on a thread of its own: 2 unless given. */
+  readonly loginsAtOnce?: number
+  /** Ids that clients see are drawn per tenant, each from a stream of its own or from one that nobody can follow. */
   readonly randomFor: (tenantId: TenantId) => Random
   readonly logger: Logger
   readonly files: SegmentFiles
@@ -77,6 +81,8 @@ export interface FrontAgentOptions {
   readonly fileReadBytes: number
   /** Where this front counts; null: nowhere. */
   readonly counters?: FrontCounterRows | null
+  /** Where it counts what each tenant uses; null: nowhere. */
+  readonly use?: UseRows | null
   /** Has this thread's garbage collected, at once; without it that is left to the engine. */
   readonly collectGarbage?: () => void
   /** Asks for a turn: something became due outside of one. */
@@ -114,7 +120,10 @@ export class FrontAgent {
     const budget = new InFlightBudget(Math.floor(options.inFlightBytes / 2))
     const replies = new ReplyBudget(Math.floor(options.inFlightBytes / 2))
     const limits = options.limits ?? defaultLimits
-    this.services = makeServices(options, budget, replies, limits, () => this.#afterCallback())
+    const owners = new Owners(() => options.image.tenantCount > 1, options.use?.shared)
+    this.services = makeServices(options, { budget, replies, limits, owners }, () =>
+      this.#afterCallback(),
+    )
     const router = new RequestRouter({
       services: this.services,
       admission: options.admission ?? admitAll,
@@ -124,9 +133,7 @@ export class FrontAgent {
       sink: router,
       clock,
       logger,
-      budget,
-      replies,
-      limits,
+      ...{ budget, replies, limits, owners },
       counts: this.services.counters.net,
       sharedFrames: this.frames,
     })
@@ -262,9 +269,9 @@ export class FrontAgent {
 
   get #hasWork(): boolean {
     const { fetches, dispatcher } = this.services
-    const { hasYielded, isBusy, hasFull } = this.connections
-    if (hasFull) return true
-    return fetches.hasReady || dispatcher.hasWork || hasYielded || isBusy || this.#mustAnswerFetches
+    const { hasFull, hasLate, turns } = this.connections
+    if (hasFull || hasLate || turns.hasYielded || turns.isBusy) return true
+    return fetches.hasReady || dispatcher.hasWork || this.#mustAnswerFetches
   }
 
   /** What requests have asked for goes out; what became due on the spot gets a turn. */
@@ -354,8 +361,8 @@ export class FrontAgent {
 
   #onLeaders({ cellId, leaders }: LeadersMessage): void {
     const { dispatcher } = this.services
-    for (const { partition, leader, leaderEpoch, isr } of leaders) {
-      const told = { leader: leader as BrokerId, leaderEpoch, isr: isr as BrokerId[] }
+    for (const { partition, leader, leaderEpoch, isr, isLost } of leaders) {
+      const told = { leader: leader as BrokerId, leaderEpoch, isr: isr as BrokerId[], isLost }
       if (!this.#options.image.noteLeader(partition, told)) continue
       dispatcher.onLeader(asCellId(cellId), partition)
     }
@@ -364,6 +371,7 @@ export class FrontAgent {
   #scheduleSweep(nowMs: number): void {
     this.services.timers.schedule(nowMs + SWEEP_MS, (firedAtMs) => {
       this.services.readAheads.dropAll()
+      this.services.tenantConnections.sweep()
       this.services.tails.sweep(firedAtMs - 2 * SWEEP_MS)
       this.services.authorizers.sweep()
       this.#scheduleSweep(firedAtMs)
@@ -377,14 +385,20 @@ const proxyOf = (
 ): BrokerProxy | undefined =>
   proxies.find(({ cellId, brokerId }) => cellId === of.cellId && brokerId === of.brokerId)
 
+/** What connections share. */
+interface Shared {
+  readonly budget: InFlightBudget
+  readonly replies: ReplyBudget
+  readonly limits: ConnectionLimits
+  readonly owners: Owners
+}
+
 function makeServices(
   options: FrontAgentOptions,
-  requests: InFlightBudget,
-  replies: ReplyBudget,
-  limits: ConnectionLimits,
+  { budget: requests, replies, limits, owners }: Shared,
   afterCallback: () => void,
 ): FrontServices {
-  const { image, clock, random, logger, settings, records, arenaOf } = options
+  const { image, clock, randomFor, logger, settings, records, arenaOf } = options
   const segmentLimits = options.segmentLimits ?? defaultSegmentReaderLimits
   const segments = new SegmentReader(options.files, segmentLimits)
   const fileBuffers = new BufferPool(options.fileReadBytes)
@@ -413,10 +427,14 @@ function makeServices(
     replyGate,
     fetches: new ParkedFetches(),
     heldLooks: new HeldLooks(),
-    fetchSessions: new FetchSessions(settings.fetchSessionsMax, options.randomFor),
+    fetchSessions: new FetchSessions(settings.fetchSessionsMax, randomFor),
     produces: new PendingProduces(),
     producerIds: new ProducerIds(controller),
-    ...makeTenancy(options, timers),
+    ...makeTenancy(
+      { ...options, shares: { owners, use: new TenantUse(options.use ?? null) } },
+      timers,
+    ),
+    logins: new Logins({ clock, timers, connectionsMax: limits.connectionsMax ?? 1e9 }),
     internalTopics: new InternalTopics(
       image,
       controller,
@@ -426,7 +444,7 @@ function makeServices(
     records,
     timestampReads: new TimestampReads(),
     clock,
-    random,
+    randomFor,
     logger,
     timers,
     deadlines: new Deadlines(),

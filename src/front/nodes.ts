@@ -30,6 +30,9 @@ export function nodesOf(context: RequestContext): Node[] {
 export const rackOf = ({ services, cellId }: RequestContext, nodeId: number): string | null =>
   services.image.brokerDirectory(cellId, nodeId as BrokerId)?.rack ?? null
 
+/** What a node's directory is called: where it is, is the machine's affair. */
+export const logDirOf = (nodeId: number): string => `/broker-${nodeId}`
+
 /** What clients take for an epoch that is not known. */
 export const EPOCH_UNKNOWN = -1
 

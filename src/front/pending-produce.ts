@@ -195,7 +195,7 @@ export class PendingProduce extends Deadline implements ProduceSink {
     const { connection, services, slot } = this.context
     if (!connection.closed) {
       this.#lingeringBytes = slot.requestBytes
-      services.requests.add(slot.requestBytes)
+      services.requests.add(slot.requestBytes, connection.owner)
     }
     this.#finish()
   }
@@ -212,7 +212,7 @@ export class PendingProduce extends Deadline implements ProduceSink {
     slot.abandon()
     this.#isFrameDone = true
     if (this.#retained === 0) slot.frameDone()
-    services.requests.remove(this.#lingeringBytes)
+    services.requests.remove(this.#lingeringBytes, slot.connection.owner)
   }
 
   #configOf(topic: TopicView | undefined, index: number): TopicConfig | null {

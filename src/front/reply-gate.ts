@@ -1,5 +1,6 @@
 import type { BufferPool } from '../cell/buffer-pool.ts'
 import type { KafkaConnection } from '../net/connection.ts'
+import { FairQueue } from '../net/fair-queue.ts'
 import { SMALL_BYTES } from '../net/in-flight.ts'
 import type { ReplyBudget } from '../net/reply-budget.ts'
 import type { ReplySlot } from '../net/reply-slot.ts'
@@ -18,8 +19,9 @@ export interface ReplyMaker {
 /**
  * Who may take memory for a reply now, and how much. Requests are small and their answers are not: without this, the
  * answers to pipelined fetches would all lie in memory while the first is still being sent, and readers that do not
- * drain would leave nothing to others. Everybody gets half of what is left at most, so there is always some; small
- * replies always pass; one that is large by its first batch alone waits until that fits. Belongs to the front's thread.
+ * drain would leave nothing to others. Everybody gets half of what is left at most, or of its owner's share where that has
+ * company, so there is always some; small replies always pass, but not of an owner that holds more than half beside others;
+ * one that is large by its first batch alone waits until that fits. Belongs to the front's thread.
  */
 export class ReplyGate {
   readonly #replies: ReplyBudget
@@ -27,8 +29,10 @@ export class ReplyGate {
   readonly #connectionBytesMax: number
   /** Waiting for their own connection to drain, oldest first. */
   readonly #byConnection = new Map<KafkaConnection, ReplyMaker[]>()
-  /** Waiting for room that others have, oldest first. */
-  readonly #forRoom = new Set<ReplyMaker>()
+  /** Waiting for room that others have, or others of the same owner: one of each in turn, oldest first. */
+  readonly #forRoom = new FairQueue<ReplyMaker>()
+  /** The same, to be found when their connection goes. */
+  readonly #forRoomOf = new Map<KafkaConnection, Set<ReplyMaker>>()
   #admitting = false
 
   constructor(replies: ReplyBudget, buffers: BufferPool, connectionBytesMax: number) {
@@ -57,8 +61,12 @@ export class ReplyGate {
       else others.push(maker)
       return 0
     }
-    const bytes = this.#forRoom.size === 0 || isSmall(maker) ? this.#bytesFor(maker) : 0
-    if (bytes === 0) this.#forRoom.add(maker)
+    const { owner } = connection
+    const isHog = this.#isHog(maker)
+    const isNext = !this.#forRoom.isHeld && !this.#forRoom.has(owner)
+    const mayPass = (isSmall(maker) && !isHog) || isNext
+    const bytes = mayPass ? this.#bytesFor(maker) : 0
+    if (bytes === 0) this.#waitForRoom(maker)
     return bytes
   }
 
@@ -66,12 +74,14 @@ export class ReplyGate {
   onRoom(): void {
     if (this.#forRoom.size === 0 || this.#admitting) return
     this.#admitting = true
-    for (const maker of this.#forRoom) {
+    this.#forRoom.serve((maker, _owner, leave) => {
       const bytes = this.#bytesFor(maker)
-      if (bytes === 0) break
-      this.#forRoom.delete(maker)
+      if (bytes === 0) return this.#isOverShare(maker) ? 'over-share' : 'no-room'
+      leave()
+      this.#waitsNoMore(maker)
       maker.onMayReply(bytes)
-    }
+      return 'taken'
+    })
     this.#admitting = false
   }
 
@@ -90,9 +100,24 @@ export class ReplyGate {
   /** Nobody waits for `connection` any more. */
   onClosed(connection: KafkaConnection): void {
     this.#byConnection.delete(connection)
-    for (const maker of this.#forRoom) {
-      if (maker.slot.connection === connection) this.#forRoom.delete(maker)
-    }
+    const makers = this.#forRoomOf.get(connection) ?? []
+    this.#forRoomOf.delete(connection)
+    for (const maker of makers) this.#forRoom.delete(connection.owner, maker)
+  }
+
+  #waitForRoom(maker: ReplyMaker): void {
+    const { connection } = maker.slot
+    this.#forRoom.add(connection.owner, maker, !this.#isOverShare(maker))
+    const own = this.#forRoomOf.get(connection)
+    if (own === undefined) this.#forRoomOf.set(connection, new Set([maker]))
+    else own.add(maker)
+  }
+
+  #waitsNoMore(maker: ReplyMaker): void {
+    const { connection } = maker.slot
+    const own = this.#forRoomOf.get(connection)
+    own?.delete(maker)
+    if (own?.size === 0) this.#forRoomOf.delete(connection)
   }
 
   /** The reply that goes out next may always be made once what went before it has left, or nothing would get on. */
@@ -104,18 +129,41 @@ export class ReplyGate {
     return own <= SMALL_BYTES || own + Math.max(firstBytes, SMALL_BYTES) <= bytesMax
   }
 
-  #roomFor({ needsBuffers }: ReplyMaker): number {
-    const room = this.#replies.roomBytes
+  /** Its owner, who has company, holds more than half of what it wants more of. */
+  #isHog({ needsBuffers, slot }: ReplyMaker): boolean {
+    const { owner } = slot.connection
+    if (this.#replies.isHog(owner)) return true
+    return needsBuffers && owner.hasCompany && owner.replyBytes * 2 > this.#buffers.capacityBytes
+  }
+
+  #roomFor({ needsBuffers, slot }: ReplyMaker): number {
+    const room = this.#replies.roomFor(slot.connection.owner)
     return needsBuffers ? Math.min(room, this.#buffers.roomBytes) : room
+  }
+
+  /** There is room for it, but not for its owner. */
+  #isOverShare(maker: ReplyMaker): boolean {
+    const { slot, firstBytes, needsBuffers } = maker
+    const roomBytes = needsBuffers ? this.#buffers.roomBytes : Number.POSITIVE_INFINITY
+    const room = Math.min(this.#replies.roomBytes, roomBytes)
+    const { owner } = slot.connection
+    return this.#isHog(maker) || (owner.replyBytes > 0 && firstBytes <= room)
   }
 
   #bytesFor(maker: ReplyMaker): number {
     const { slot, firstBytes } = maker
     const room = this.#roomFor(maker)
+    // thousands of small replies are a large one
+    if (this.#isHog(maker)) return 0
     const own = this.#connectionBytesMax - slot.connection.replyBytes
     const share = Math.max(SMALL_BYTES, Math.min(own, room >> 1))
     if (firstBytes <= share) return share
     if (firstBytes <= room || this.#isQuiet) return firstBytes
+    // larger than the share of one who holds nothing: in its turn it gets all there is
+    const { owner } = slot.connection
+    if (owner.replyBytes === 0 && firstBytes <= this.#replies.roomBytes) {
+      if (!maker.needsBuffers || firstBytes <= this.#buffers.roomBytes) return firstBytes
+    }
     return 0
   }
 

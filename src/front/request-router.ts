@@ -44,7 +44,13 @@ export class RequestRouter implements RequestSink {
     this.#options = options
   }
 
-  onOpen(_connection: KafkaConnection): void {}
+  /** Who comes in at a tenant's own listener is its client, though it may have to prove it. */
+  onOpen(connection: KafkaConnection): void {
+    const { tenantId, allowsAnonymous } = connection.listener
+    const { tenantConnections, logins } = this.#options.services
+    if (tenantId !== null) connection.owner = tenantConnections.ownerOf(tenantId)
+    if (!allowsAnonymous) logins.begin(connection)
+  }
 
   onReadEnd(): void {
     this.#options.onReadEnd()
@@ -77,6 +83,7 @@ export class RequestRouter implements RequestSink {
   }
 
   onClose(connection: KafkaConnection): void {
+    this.#options.services.logins.end(connection)
     const state = connection.session as ConnectionState | null
     if (state === null) return
     for (const request of [...state.open]) request.onConnectionClosed()
@@ -147,7 +154,7 @@ export class RequestRouter implements RequestSink {
     return state
   }
 
-  /** Why the connection may not ask this, or null: the first that asks for anything else than how to authenticate is anonymous. */
+  /** Why the connection may not ask this, or null: the first that asks for anything else than how to authenticate is its certificate's, or anonymous. */
   #refuseAsker(connection: KafkaConnection, state: ConnectionState, api: Api): string | null {
     const { services } = this.#options
     if (state.phase === 'known') {
@@ -158,10 +165,14 @@ export class RequestRouter implements RequestSink {
     }
     if (BEFORE_LOGIN.has(api.key)) return null
     if (state.phase === 'sasl') return `it asked for ${api.name} before it had authenticated`
-    const { allowsAnonymous, tenantId } = connection.listener
-    if (!allowsAnonymous)
-      return `it asked for ${api.name} without authenticating: this listener wants SASL`
-    const session = services.sessions.anonymous(tenantId)
+    const { allowsAnonymous, allowsSasl, tenantId, principal } = connection.listener
+    if (!allowsAnonymous && principal === null) {
+      const todo = allowsSasl ? 'log in by SASL' : 'listen with TLS, and log in'
+      return `it asked for ${api.name} without logging in, and anonymous access is off here: ${todo}, or set --kafka-anonymous on`
+    }
+    const { sessions } = services
+    const session =
+      principal === null ? sessions.anonymous(tenantId) : sessions.certified(tenantId, principal)
     if (typeof session === 'string') return session
     const refusal = services.tenantConnections.join(connection, session.tenantId)
     if (refusal !== null) return refusal

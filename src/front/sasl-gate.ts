@@ -8,7 +8,6 @@ import type { saslHandshake } from '../protocol/17-sasl-handshake.ts'
 import type { saslAuthenticate } from '../protocol/36-sasl-authenticate.ts'
 import type { LoginDelays } from '../tenant/login-delays.ts'
 import type { LoginQueue } from '../tenant/login-queue.ts'
-import { loginSource } from '../tenant/login-source.ts'
 import type { MadeUpCredentials } from '../tenant/made-up-credentials.ts'
 import type { SaslCrypto } from '../tenant/sasl-crypto.ts'
 import {
@@ -20,6 +19,7 @@ import {
 import type { Session, Sessions } from '../tenant/session.ts'
 import { storedCredential } from '../tenant/stored-credential.ts'
 import type { ConnectionState, FrontServices, OpenRequest, RequestContext } from './context.ts'
+import { sourceOf } from './login-source-of.ts'
 
 /** One authentication that is under way on a connection. */
 export interface SaslProgress {
@@ -57,8 +57,16 @@ export class SaslGate {
 
   handshake(mechanism: string, context: RequestContext<typeof saslHandshake>): void {
     const { state, slot, version } = context
-    if (state.phase === 'known' && state.session.login === null) {
+    const { login } = state.session
+    if (state.phase === 'known' && (login === null || login.kind === 'certificate')) {
       context.reply({ errorCode: ErrorCode.ILLEGAL_SASL_STATE, mechanisms: [] })
+      return
+    }
+    if (!slot.connection.listener.allowsSasl) {
+      // before a password is sent; SCRAM sends none, but its login can be taken over and guessed at as well
+      slot.connection.logRefused('login refused', { mechanism, reason: IN_THE_CLEAR })
+      context.reply({ errorCode: ErrorCode.UNSUPPORTED_SASL_MECHANISM, mechanisms: [] })
+      slot.connection.finish()
       return
     }
     const mechanisms = [...SASL_MECHANISMS]
@@ -69,6 +77,7 @@ export class SaslGate {
     }
     state.sasl?.exchange.close()
     if (state.phase === 'new') state.phase = 'sasl'
+    if (state.phase === 'sasl') context.services.logins.begin(slot.connection)
     state.sasl = this.#begin(mechanism as SaslMechanism, slot, version === 0)
     context.reply({ errorCode: ErrorCode.NONE, mechanisms })
   }
@@ -231,14 +240,14 @@ export class SaslGate {
     state.rights = null
     state.counts = services.counters.ofTenant(session.tenantId)
     state.phase = 'known'
+    services.logins.end(connection)
     return null
   }
 }
 
+const IN_THE_CLEAR =
+  'without TLS others could read it on its way here: listen with TLS, or take the risk with --kafka-allow-plaintext-sasl'
+
 /** `connections.max.reauth.ms`; 0: a login holds as long as its connection. */
 const lifetimeOf = ({ settings }: FrontServices): number =>
   brokerConfigNumber('connections.max.reauth.ms', settings.brokerConfigs)
-
-/** Of `HOST:PORT`, or `[HOST]:PORT`. */
-const sourceOf = (remoteAddress: string): string =>
-  loginSource(remoteAddress.slice(0, remoteAddress.lastIndexOf(':')).replace(/^\[|\]$/g, ''))

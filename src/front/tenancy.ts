@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { TimerQueue } from '../base/timer-queue.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import type { MetadataView } from '../image/view.ts'
+import type { Owners } from '../net/owner.ts'
 import { Authorizers } from '../tenant/authorizers.ts'
 import { LoginDelays } from '../tenant/login-delays.ts'
 import { LoginQueue } from '../tenant/login-queue.ts'
@@ -13,11 +14,16 @@ import { UserShapes } from '../tenant/user-shapes.ts'
 import type { ConnectionState, FrontServices } from './context.ts'
 import { SaslGate } from './sasl-gate.ts'
 import { TenantConnections } from './tenant-connections.ts'
+import type { TenantUse } from './tenant-use.ts'
 
 export interface TenancyOptions {
   readonly image: MetadataView
   readonly crypto: SaslCrypto
   readonly clock: Clock
+  /** Passwords that are hashed at a time. */
+  readonly loginsAtOnce?: number
+  /** Who shares what connections take, and what is counted of each. */
+  readonly shares: { readonly owners: Owners; readonly use: TenantUse }
 }
 
 export type Tenancy = Pick<
@@ -26,7 +32,7 @@ export type Tenancy = Pick<
 >
 
 export function makeTenancy(options: TenancyOptions, timers: TimerQueue): Tenancy {
-  const { image, crypto } = options
+  const { image, crypto, shares } = options
   const sessions = new Sessions(image)
   const userShapes = new UserShapes()
   const authorizers = new Authorizers(image)
@@ -36,6 +42,7 @@ export function makeTenancy(options: TenancyOptions, timers: TimerQueue): Tenanc
     tenantConnections: new TenantConnections(
       image,
       sessions,
+      shares,
       ({ session }) => (session as ConnectionState).session,
     ),
   }
@@ -63,7 +70,7 @@ export function onEntries(
 
 /** What it makes up is made with the first login: what that needs takes time to load. */
 function makeSaslGate(
-  { crypto, clock, image }: TenancyOptions,
+  { crypto, clock, image, loginsAtOnce = 2 }: TenancyOptions,
   sessions: Sessions,
   userShapes: UserShapes,
   timers: TimerQueue,
@@ -80,7 +87,7 @@ function makeSaslGate(
       })
       return madeUp
     },
-    queue: new LoginQueue(),
+    queue: new LoginQueue({ runningMax: loginsAtOnce }),
     delays: new LoginDelays(),
   })
 }

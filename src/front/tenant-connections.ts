@@ -4,7 +4,9 @@ import type { MetadataEntry } from '../image/entry.ts'
 import { overLimit } from '../image/tenant-limits.ts'
 import type { MetadataView } from '../image/view.ts'
 import type { KafkaConnection } from '../net/connection.ts'
+import type { Owner, Owners } from '../net/owner.ts'
 import type { Session, Sessions } from '../tenant/session.ts'
+import type { TenantUse } from './tenant-use.ts'
 
 /** Metadata after which a session may be none any more. */
 const ENDING: ReadonlySet<string> = new Set([
@@ -19,15 +21,45 @@ export class TenantConnections {
   readonly #sessions: Sessions
   readonly #sessionOf: (connection: KafkaConnection) => Session
   readonly #byTenant = new Map<TenantId, Set<KafkaConnection>>()
+  readonly #owners: Owners
+  readonly #use: TenantUse
+  /** Of tenants that have something open or held here, or have had and are counted in a place of their own. */
+  readonly #ownerOf = new Map<TenantId, Owner>()
 
   constructor(
     image: MetadataView,
     sessions: Sessions,
+    { owners, use }: { readonly owners: Owners; readonly use: TenantUse },
     sessionOf: (connection: KafkaConnection) => Session,
   ) {
     this.#image = image
     this.#sessions = sessions
+    this.#owners = owners
+    this.#use = use
     this.#sessionOf = sessionOf
+  }
+
+  /** What connections of the tenant hold counts as its own, also after they have gone. */
+  ownerOf(tenantId: TenantId): Owner {
+    let owner = this.#ownerOf.get(tenantId)
+    if (owner === undefined) {
+      owner = this.#owners.create(this.#use.take(tenantId))
+      this.#ownerOf.set(tenantId, owner)
+    }
+    return owner
+  }
+
+  /** Forgets those that have nothing open or held, of tenants that are gone, and of others where their places are wanted. */
+  sweep(): void {
+    for (const [tenantId, owner] of this.#ownerOf) {
+      const isKept =
+        this.#use.placeOf(tenantId) !== undefined &&
+        this.#image.tenant(tenantId) !== undefined &&
+        !this.#use.isShort
+      if (isKept || !owner.isIdle) continue
+      this.#use.release(tenantId)
+      this.#ownerOf.delete(tenantId)
+    }
   }
 
   count(tenantId: TenantId): number {
@@ -43,6 +75,7 @@ export class TenantConnections {
     if (refusal !== null) return refusal
     if (own === undefined) this.#byTenant.set(tenantId, new Set([connection]))
     else own.add(connection)
+    connection.owner = this.ownerOf(tenantId)
     return null
   }
 

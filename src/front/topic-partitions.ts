@@ -1,6 +1,6 @@
 /** A topic's partitions as Metadata and DescribeTopicPartitions tell them. */
 import { ErrorCode } from '../base/error-code.ts'
-import type { PartitionIndex } from '../base/ids.ts'
+import type { BrokerId, PartitionIndex } from '../base/ids.ts'
 import type { TopicView } from '../image/view.ts'
 import type { FrontServices } from './context.ts'
 import { epochToTell } from './nodes.ts'
@@ -15,7 +15,7 @@ export interface PartitionRow {
   readonly offlineReplicas: readonly number[]
 }
 
-/** Partitions `[from, to)` of `topic`; a broker that is gone leads nothing. */
+/** Partitions `[from, to)` of `topic`; a broker that is gone, or hangs, leads nothing, and keeps up with nobody who leads. */
 export function partitionRows(
   services: FrontServices,
   topic: TopicView,
@@ -27,11 +27,10 @@ export function partitionRows(
   for (let index = from; index < to; index++) {
     const number = topic.numberOf(index as PartitionIndex)
     const replicas = image.partition(number)?.replicas ?? []
-    const alive = (broker: number) =>
-      dispatcher.proxy(topic.cellId, broker as (typeof replicas)[number])?.alive === true
+    const answers = (broker: BrokerId) => dispatcher.isAnswering(topic.cellId, broker)
     const leader = dispatcher.nodeOf(topic.cellId, number)
     const led = leader !== 0
-    const live = replicas.filter(alive)
+    const offline = replicas.filter((broker) => !answers(broker))
     const inSync = image.isrOf(number)
     rows.push({
       errorCode: led ? ErrorCode.NONE : ErrorCode.LEADER_NOT_AVAILABLE,
@@ -40,8 +39,8 @@ export function partitionRows(
       leaderEpoch: epochToTell(image, number),
       replicaNodes: replicas,
       // without a leader nobody has left it: those who live and were not in it have not caught up
-      isrNodes: alive(image.leaderOf(number)) ? inSync.filter(alive) : inSync,
-      offlineReplicas: live.length === replicas.length ? [] : replicas.filter((one) => !alive(one)),
+      isrNodes: led && inSync.some(answers) ? inSync.filter(answers) : inSync,
+      offlineReplicas: offline,
     })
   }
   return rows

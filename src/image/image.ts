@@ -29,7 +29,7 @@ import { imageHash } from './snapshot.ts'
 import type { ApiKeyView } from './tenant-access.ts'
 import { fixedTopicConfigs, type TopicConfigs } from './tenant-configs.ts'
 import { DEFAULT_TENANT_NAME } from './tenant-name.ts'
-import { TenantRows } from './tenant-rows.ts'
+import { isTenantEntry, type TenantEntry, TenantRows } from './tenant-rows.ts'
 import { type ToldLeader, ToldLeaders } from './told-leaders.ts'
 import type { ConfigValues } from './topic-config.ts'
 import { TopicRows } from './topic-rows.ts'
@@ -211,9 +211,13 @@ export class MetadataImage implements MetadataView {
   }
 
   isrOf(number: PartitionNumber): readonly BrokerId[] {
-    const known = this.#told.get(number)?.isr ?? null
-    if (known !== null || this.#directories.areFilled) return known ?? this.replicasOf(number)
-    return this.replicasOf(number).filter((broker) => !this.mayLack(number, broker))
+    const known = this.#told.get(number)?.isr
+    return known ?? this.#replicasBefore(number).filter((one) => !this.mayLack(number, one))
+  }
+
+  /** Those that hold a replica, without those that are to hold one some day. */
+  #replicasBefore(number: PartitionNumber): readonly BrokerId[] {
+    return this.#moves.get(number)?.replicas ?? this.replicasOf(number)
   }
 
   mayLack(number: PartitionNumber, broker: BrokerId): boolean {
@@ -223,8 +227,10 @@ export class MetadataImage implements MetadataView {
   }
 
   isLost(number: PartitionNumber): boolean {
-    if (this.#directories.areFilled || (this.#told.get(number)?.leader ?? 0) !== 0) return false
-    const replicas = this.replicasOf(number)
+    const told = this.#told.get(number)
+    if (told?.isLost === true) return true
+    if (this.#directories.areFilled || (told?.leader ?? 0) !== 0) return false
+    const replicas = this.#replicasBefore(number)
     const lacking = replicas.filter((broker) => this.mayLack(number, broker)).length
     return 2 * lacking >= replicas.length && lacking > 0
   }
@@ -254,8 +260,7 @@ export class MetadataImage implements MetadataView {
    * comes before the entry that makes it replicated is kept until that comes, what comes after its deletion is dropped.
    */
   noteLeader(number: PartitionNumber, told: ToldLeader): boolean {
-    const slot = this.#partitions.slotOf(number)
-    if (slot < 0 && this.#isGone(number)) return false
+    if (this.#isGone(number)) return false
     if (!this.#told.note(number, told)) return false
     if (this.#next !== null) this.#next.#setLeader(number, told)
     return this.#setLeader(number, told)
@@ -288,6 +293,12 @@ export class MetadataImage implements MetadataView {
 
   /** Applies the entry at `offset` and moves past it; throws {@link InvariantError} on what cannot follow. */
   apply(entry: MetadataEntry): void {
+    if (isTenantEntry(entry)) this.#tenants.change(entry)
+    else this.#apply(entry)
+    this.#offset++
+  }
+
+  #apply(entry: Exclude<MetadataEntry, TenantEntry>): void {
     switch (entry.kind) {
       case 'cluster-formed':
         this.#formCluster(entry)
@@ -295,15 +306,6 @@ export class MetadataImage implements MetadataView {
       case 'tenant-created':
         invariant(this.clusterId !== '', 'the cluster is formed before its first tenant')
         this.#tenants.add(entry, this.#configs)
-        break
-      case 'tenant-settings':
-      case 'tenant-deleted':
-      case 'api-key':
-      case 'api-key-revoked':
-      case 'user-secrets':
-      case 'acls-added':
-      case 'acls-removed':
-        this.#tenants.change(entry)
         break
       case 'topic-created':
         this.#createTopic(entry)
@@ -345,7 +347,6 @@ export class MetadataImage implements MetadataView {
         entry satisfies never
         throw new InvariantError(`an entry of unknown kind ${(entry as MetadataEntry).kind}`)
     }
-    this.#offset++
   }
 
   /** Back to nothing, before a snapshot. */

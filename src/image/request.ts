@@ -116,6 +116,8 @@ export interface ReassignedTopic {
     readonly index: number
     /** Node ids, the preferred leader first; null: what is under way is undone. */
     readonly replicas: readonly number[] | null
+    /** Nobody can lead it, as who asks knows, who hears of leaders: these brokers have replicas that are left. */
+    readonly leftOn?: readonly number[]
   }[]
 }
 

@@ -83,7 +83,8 @@ function* accessEntries(tenant: TenantRow): IterableIterator<MetadataEntry> {
   if (!isBegun) yield { kind: 'tenant-settings', tenantId, ...settingsOf(settings) }
   if (access === null) return
   for (const key of [...access.keys()].sort((a, b) => byKey(a.keyId, b.keyId))) {
-    yield { kind: 'api-key', tenantId, ...key }
+    const { keyId, user, createdAtMs, secrets } = key
+    yield { kind: 'api-key', tenantId, keyId, user, createdAtMs, secrets }
   }
   for (const [user, secrets] of [...access.users()].sort(([a], [b]) => byKey(a, b))) {
     yield { kind: 'user-secrets', tenantId, user, secrets }

@@ -1,6 +1,7 @@
 /** What the users of one tenant prove themselves with (API keys, whose ids no other tenant has, and SCRAM users by name), and what they may do. */
 import { type AclBinding, aclKey } from './acl-binding.ts'
 import type { MetadataEntry, StoredSecret } from './entry.ts'
+import { packSecrets, unpackSecrets } from './packed-secrets.ts'
 
 type Entry<Kind extends MetadataEntry['kind']> = Extract<MetadataEntry, { kind: Kind }>
 
@@ -13,59 +14,91 @@ export interface ApiKeyView {
 
 const NO_SECRETS: readonly StoredSecret[] = []
 
+class ApiKey implements ApiKeyView {
+  readonly keyId: string
+  readonly user: string
+  readonly createdAtMs: number
+  readonly #packed: string
+
+  constructor({ keyId, user, createdAtMs, secrets }: Entry<'api-key'>) {
+    this.keyId = keyId
+    this.user = user
+    this.createdAtMs = createdAtMs
+    this.#packed = packSecrets(secrets)
+  }
+
+  get secrets(): readonly StoredSecret[] {
+    return unpackSecrets(this.#packed)
+  }
+}
+
 export class TenantAccess {
-  readonly #keys = new Map<string, ApiKeyView>()
-  readonly #users = new Map<string, readonly StoredSecret[]>()
+  // each made at the first use: an empty map takes 200 bytes, and most of many tenants have a key and nothing else
+  #keys: Map<string, ApiKey> | null = null
+  /** Their secrets, packed. */
+  #users: Map<string, string> | null = null
   /** By {@link aclKey}. */
-  readonly #acls = new Map<string, AclBinding>()
+  #acls: Map<string, AclBinding> | null = null
 
   get isEmpty(): boolean {
-    return this.#keys.size === 0 && this.#users.size === 0 && this.#acls.size === 0
+    return this.keyCount === 0 && this.userCount === 0 && (this.#acls?.size ?? 0) === 0
   }
 
   get keyCount(): number {
-    return this.#keys.size
+    return this.#keys?.size ?? 0
+  }
+
+  get userCount(): number {
+    return this.#users?.size ?? 0
+  }
+
+  get aclCount(): number {
+    return this.#acls?.size ?? 0
   }
 
   key(keyId: string): ApiKeyView | undefined {
-    return this.#keys.get(keyId)
+    return this.#keys?.get(keyId)
   }
 
   keys(): Iterable<ApiKeyView> {
-    return this.#keys.values()
+    return this.#keys?.values() ?? []
   }
 
   /** By user. */
-  users(): Iterable<readonly [string, readonly StoredSecret[]]> {
-    return this.#users
+  *users(): IterableIterator<readonly [string, readonly StoredSecret[]]> {
+    for (const [user, packed] of this.#users ?? []) yield [user, unpackSecrets(packed)]
   }
 
   secretsOf(user: string): readonly StoredSecret[] {
-    return this.#users.get(user) ?? NO_SECRETS
+    const packed = this.#users?.get(user)
+    return packed === undefined ? NO_SECRETS : unpackSecrets(packed)
   }
 
   acls(): Iterable<AclBinding> {
-    return this.#acls.values()
+    return this.#acls?.values() ?? []
   }
 
   addAcls({ acls }: Entry<'acls-added'>): void {
+    this.#acls ??= new Map()
     for (const acl of acls) this.#acls.set(aclKey(acl), acl)
   }
 
   removeAcls({ acls }: Entry<'acls-removed'>): void {
-    for (const acl of acls) this.#acls.delete(aclKey(acl))
+    for (const acl of acls) this.#acls?.delete(aclKey(acl))
   }
 
-  addKey({ keyId, user, createdAtMs, secrets }: Entry<'api-key'>): void {
-    this.#keys.set(keyId, { keyId, user, createdAtMs, secrets })
+  addKey(entry: Entry<'api-key'>): void {
+    this.#keys ??= new Map()
+    this.#keys.set(entry.keyId, new ApiKey(entry))
   }
 
   revokeKey(keyId: string): void {
-    this.#keys.delete(keyId)
+    this.#keys?.delete(keyId)
   }
 
   setUser({ user, secrets }: Entry<'user-secrets'>): void {
+    this.#users ??= new Map()
     if (secrets.length === 0) this.#users.delete(user)
-    else this.#users.set(user, secrets)
+    else this.#users.set(user, packSecrets(secrets))
   }
 }

@@ -12,9 +12,13 @@ export const TENANT_LIMITS = {
 export type TenantLimit = keyof typeof TENANT_LIMITS
 
 /** Of a tenant that was given none. */
-const DEFAULTS: Partial<Record<TenantLimit, number>> = { keys: 1_000, users: 1_000 }
+const DEFAULT_KEYS_MAX = 1_000
+const DEFAULT_USERS_MAX = 1_000
+const DEFAULTS: Partial<Record<TenantLimit, number>> = {
+  ...{ keys: DEFAULT_KEYS_MAX, users: DEFAULT_USERS_MAX },
+}
 
-const LIMIT_MAX = 1_000_000_000
+export const LIMIT_MAX = 1_000_000_000
 
 export const isTenantLimit = (name: string): name is TenantLimit =>
   Object.hasOwn(TENANT_LIMITS, name)
@@ -32,13 +36,19 @@ export function refuseLimits(limits: Readonly<Record<string, unknown>>): string 
   return null
 }
 
+/** null: not limited. */
+export const limitOf = (
+  limits: Readonly<Record<string, number>>,
+  name: TenantLimit,
+): number | null => limits[name] ?? DEFAULTS[name] ?? null
+
 /** Words for who asks for more than there may be; null where it fits. */
 export function overLimit(
   limits: Readonly<Record<string, number>>,
   name: TenantLimit,
   { used, asked }: { readonly used: number; readonly asked: number },
 ): string | null {
-  const max = limits[name] ?? DEFAULTS[name] ?? Number.POSITIVE_INFINITY
+  const max = limitOf(limits, name) ?? Number.POSITIVE_INFINITY
   if (used + asked <= max) return null
   return `The limit of ${max} ${name} of this cluster would be passed: ${used} are used, ${asked} more are asked for.`
 }

@@ -9,15 +9,22 @@ import { settingsOf } from './tenant-settings.ts'
 
 type Entry<Kind extends MetadataEntry['kind']> = Extract<MetadataEntry, { kind: Kind }>
 
-export type TenantEntry = Entry<
-  | 'tenant-settings'
-  | 'tenant-deleted'
-  | 'api-key'
-  | 'api-key-revoked'
-  | 'user-secrets'
-  | 'acls-added'
-  | 'acls-removed'
->
+/** What becomes of tenants that are there. */
+const TENANT_ENTRIES = [
+  'tenant-settings',
+  'tenant-deleted',
+  'api-key',
+  'api-key-revoked',
+  'user-secrets',
+  'acls-added',
+  'acls-removed',
+] as const satisfies readonly MetadataEntry['kind'][]
+
+export type TenantEntry = Entry<(typeof TENANT_ENTRIES)[number]>
+
+const KINDS: ReadonlySet<string> = new Set(TENANT_ENTRIES)
+
+export const isTenantEntry = (entry: MetadataEntry): entry is TenantEntry => KINDS.has(entry.kind)
 
 export class TenantRows {
   readonly #byId = new Map<TenantId, TenantRow>()

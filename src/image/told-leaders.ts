@@ -6,6 +6,8 @@ export interface ToldLeader {
   readonly leader: BrokerId | 0
   readonly leaderEpoch: number
   readonly isr: readonly BrokerId[]
+  /** Nobody can lead it; in `isr` is whoever has a replica yet. */
+  readonly isLost?: boolean | undefined
 }
 
 export class ToldLeaders {
@@ -24,11 +26,16 @@ export class ToldLeaders {
     return this.#told.get(number)?.isr.includes(broker) === true
   }
 
-  /** False where a later epoch is known, or just this. An epoch has one leader, whose last word counts; who kept up with it did so when it leads no more. */
+  /**
+   * False where a later epoch is known, or just this. An epoch has one leader, whose last word counts; who kept up with it did so when it leads no more. Who says that
+   * nobody can lead may have been left behind: it counts only where nobody is known to.
+   */
   note(number: PartitionNumber, now: ToldLeader): boolean {
     const known = this.#told.get(number)
-    const told = now.leader === 0 && known !== undefined ? { ...now, isr: known.isr } : now
+    const isOver = now.leader === 0 && now.isLost !== true && known !== undefined
+    const told = isOver ? { ...known, leader: now.leader, leaderEpoch: now.leaderEpoch } : now
     if (known !== undefined) {
+      if (told.isLost === true && known.leader !== 0) return false
       if (known.leaderEpoch > told.leaderEpoch || isSame(known, told)) return false
     }
     this.#told.set(number, told)
@@ -41,10 +48,11 @@ export class ToldLeaders {
     isConcerned: (number: PartitionNumber) => boolean,
   ): [PartitionNumber, ToldLeader][] {
     const changed: [PartitionNumber, ToldLeader][] = []
-    for (const [number, { leader, leaderEpoch, isr }] of this.#told) {
+    for (const [number, told] of this.#told) {
+      const { leader, isr } = told
       if (!isr.includes(broker) || !isConcerned(number)) continue
       const rest = isr.filter((one) => one !== broker)
-      changed.push([number, { leader: leader === broker ? 0 : leader, leaderEpoch, isr: rest }])
+      changed.push([number, { ...told, leader: leader === broker ? 0 : leader, isr: rest }])
     }
     for (const [number, told] of changed) this.#told.set(number, told)
     return changed
@@ -64,5 +72,6 @@ export class ToldLeaders {
 const isSame = (a: ToldLeader, b: ToldLeader): boolean =>
   a.leader === b.leader &&
   a.leaderEpoch === b.leaderEpoch &&
+  a.isLost === b.isLost &&
   a.isr.length === b.isr.length &&
   a.isr.every((broker, i) => broker === b.isr[i])

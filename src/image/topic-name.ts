@@ -2,7 +2,9 @@
 export const TOPIC_NAME_LENGTH_MAX = 249
 
 const LEGAL = /^[a-zA-Z0-9._-]+$/
-const INTERNAL = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state'])
+/** Kafka's own topics. */
+export const INTERNAL_TOPICS = ['__consumer_offsets', '__transaction_state', '__share_group_state']
+const INTERNAL = new Set(INTERNAL_TOPICS)
 
 /** Null when `name` may name a topic, else why not. */
 export function refuseTopicName(name: string): string | null {

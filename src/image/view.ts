@@ -25,7 +25,7 @@ export interface TenantView {
   /** Its API keys, SCRAM users and ACLs; null where it has none. */
   readonly access: Pick<
     TenantAccess,
-    'keyCount' | 'keys' | 'key' | 'users' | 'secretsOf' | 'acls'
+    'keyCount' | 'userCount' | 'aclCount' | 'keys' | 'key' | 'users' | 'secretsOf' | 'acls'
   > | null
   /** What broker `brokerId` goes by for this tenant; 0: a broker for which nothing was set. */
   brokerConfigs(brokerId: BrokerId | 0): BrokerConfigLayers
@@ -120,11 +120,11 @@ export interface MetadataView {
   movingPartitions(): ReadonlySet<PartitionNumber>
   /** Its log is a Raft group's, which elects its leader: {@link leaderOf} is what this thread was told of that last. */
   isReplicated(number: PartitionNumber): boolean
-  /** Replicas that keep up, as the leader has told; of who was told nothing, all but those that {@link mayLack} it. */
+  /** Replicas that keep up, as the leader has told; of who was told nothing, all that held one before they were to move, but those that {@link mayLack} it. */
   isrOf(number: PartitionNumber): readonly BrokerId[]
   /** The broker's directory is another than when the partition was made, nobody has said that it has all that the ones before had, and no leader that it has this: it may have nothing of the partition. */
   mayLack(number: PartitionNumber, broker: BrokerId): boolean
-  /** Of a replicated partition: so few of its replicas are left that nobody can lead it, unless a leader has said that it is. */
+  /** Of a replicated partition: so few of its replicas are left that nobody can lead it, as the directories tell, or a broker has said; unless a leader has said that it leads. */
   isLost(number: PartitionNumber): boolean
   /**
    * The ids (`base/replica-id.ts`) of the replicas with which a replicated partition began: who may vote in a group that has no entries yet. None once

@@ -36,8 +36,41 @@ export async function findOffsets(
   queries: readonly OffsetQuery[],
   isolation: Isolation = 'read_uncommitted',
 ): Promise<FoundOffset[]> {
-  if (queries.length === 0) return []
   const found = new Map<string, FoundOffset>()
+  await collect(client, queries, { isolation, timeoutMs: client.retryTimeoutMs, found })
+  return queries.map((query) => found.get(keyOf(query))!)
+}
+
+/** Whoever asks how things stand is told of the others after so long. */
+const LOOK_MS = 3_000
+
+/** The same of those partitions that have a leader, or get one within three seconds: in the order of the queries, without the others. */
+export async function findOffsetsOfLed(
+  client: KafkaClient,
+  queries: readonly OffsetQuery[],
+): Promise<FoundOffset[]> {
+  const found = new Map<string, FoundOffset>()
+  const timeoutMs = Math.min(LOOK_MS, client.retryTimeoutMs)
+  try {
+    await collect(client, queries, { isolation: 'read_uncommitted', timeoutMs, found })
+  } catch (error) {
+    if (!(error instanceof KafkaError && isPassing(error))) throw error
+  }
+  return queries.flatMap((query) => found.get(keyOf(query)) ?? [])
+}
+
+/** Into `found`; throws the first error when there is no more time, with all found that can be. */
+async function collect(
+  client: KafkaClient,
+  queries: readonly OffsetQuery[],
+  options: {
+    readonly isolation: Isolation
+    readonly timeoutMs: number
+    readonly found: Map<string, FoundOffset>
+  },
+): Promise<void> {
+  if (queries.length === 0) return
+  const { isolation, timeoutMs, found } = options
   const topics = [...new Set(queries.map(({ topic }) => topic))]
   let isStale = false
   await retry(
@@ -45,22 +78,22 @@ export async function findOffsets(
       if (isStale) await client.metadata(topics)
       isStale = false
       const open = queries.filter((query) => !found.has(keyOf(query)))
-      const byLeader = await groupByLeader(client, open)
-      const results = await Promise.allSettled(
-        [...byLeader].map(([leader, part]) => ask(client, leader, part, isolation, found)),
-      )
+      const { groups, leaderless } = await groupByLeader(client, open)
+      const results = await Promise.allSettled([
+        ...[...groups].map(([leader, part]) => ask(client, leader, part, isolation, found)),
+        ...leaderless.map((error) => Promise.reject(error)),
+      ])
       const failed = results.find((result) => result.status === 'rejected')
       if (failed !== undefined) throw failed.reason
     },
     {
-      timeoutMs: client.retryTimeoutMs,
+      timeoutMs,
       before: async (error) => {
         isStale = !(error instanceof KafkaError) || meansStaleMetadata(error.code)
       },
       isRetriable: (error) => isPassing(error),
     },
   )
-  return queries.map((query) => found.get(keyOf(query))!)
 }
 
 /** A partition that is not there does not come by waiting; all else as usual. */
@@ -73,13 +106,18 @@ export const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}
 
 async function groupByLeader(client: KafkaClient, queries: readonly OffsetQuery[]) {
   const groups = new Map<number, OffsetQuery[]>()
+  const leaderless: unknown[] = []
   for (const query of queries) {
-    const leader = await client.leaderOf(query.topic, query.partition)
-    const group = groups.get(leader) ?? []
-    groups.set(leader, group)
-    group.push(query)
+    try {
+      const leader = await client.leaderOf(query.topic, query.partition)
+      const group = groups.get(leader) ?? []
+      groups.set(leader, group)
+      group.push(query)
+    } catch (error) {
+      leaderless.push(error)
+    }
   }
-  return groups
+  return { groups, leaderless }
 }
 
 async function ask(
@@ -102,10 +140,13 @@ async function ask(
     })),
     timeoutMs: client.requestTimeoutMs,
   })
-  for (const { name: topic, partitions } of answer.topics) {
-    for (const { partitionIndex: partition, errorCode, offset, timestamp } of partitions) {
-      throwOnError(errorCode, `offsets of partition ${partition} of topic "${topic}"`)
-      found.set(keyOf({ topic, partition }), { topic, partition, offset, timestampMs: timestamp })
-    }
+  const rows = answer.topics.flatMap(({ name: topic, partitions }) =>
+    partitions.map(({ partitionIndex: partition, errorCode, offset, timestamp: timestampMs }) => ({
+      ...{ errorCode, topic, partition, offset, timestampMs },
+    })),
+  )
+  for (const { errorCode, ...row } of rows) if (errorCode === 0) found.set(keyOf(row), row)
+  for (const { errorCode, topic, partition } of rows) {
+    throwOnError(errorCode, `offsets of partition ${partition} of topic "${topic}"`)
   }
 }

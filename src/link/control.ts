@@ -118,6 +118,8 @@ export interface LeaderChange {
   readonly leaderEpoch: number
   /** Voters that keep up, as brokers, the leader first; as the leader sees it. */
   readonly isr: readonly number[]
+  /** With `leader` 0, from a broker that has a replica: most voters were in directories that are no more, so that nobody can lead. `isr`: those that are left. */
+  readonly isLost?: boolean
 }
 
 /** What a broker knows of the brokers that keep the metadata log. */
@@ -240,6 +242,12 @@ export type ControlMessage =
   | LeadersMessage
   /** Broker → others that hold these partitions: its replicas of them lack what they had, so somebody is to lead, and to see to that. */
   | { readonly kind: 'wake-groups'; readonly partitions: readonly PartitionNumber[] }
+  /** Broker → others that hold the partition: its replica has failed, and is opened again after a while. */
+  | {
+      readonly kind: 'replica-failed'
+      readonly brokerId: number
+      readonly partition: PartitionNumber
+    }
   /**
    * Broker → server: how many of its replicas are not filled anew yet, its directory being another than before, and of how many of these nobody was found to lead the partition:
    * none, until it says so.
@@ -249,7 +257,11 @@ export type ControlMessage =
       readonly brokerId: number
       readonly left: number
       readonly leaderless: number
+      /** Partitions whose one replica was in the directory before: nobody else has what they had. */
+      readonly emptied: number
     }
+  /** Broker → server: nobody leads the controllers, and so nothing begins or can be changed; null: somebody does. */
+  | { readonly kind: 'metadata-waits'; readonly reason: string | null }
   /** Front → the broker that leads `partition`: hands it over to the replica of `to`, if that can be now. Answered by `leadership-moved`. */
   | {
       readonly kind: 'move-leadership'
@@ -275,6 +287,8 @@ export type ControlMessage =
       readonly directory: string
       readonly reason: string
     }
+  /** Kafka front → server: why not all is well with the files of TLS; null: it is. */
+  | { readonly kind: 'tls-state'; readonly reason: string | null }
   /**
    * Kafka front → server, and to its own agent: a broker's thread stands still though it was asked to turn, or turns again (or is gone, which
    * `broker-gone` says). What it was asked for it may still do: nobody may take it for dead.

@@ -82,6 +82,8 @@ export const FrontCounter = {
   HELD_FETCHES: 92,
   /** … and all else. */
   HELD_OTHERS: 93,
+  /** When the certificate of TLS listeners expires, in seconds since the epoch; 0: there are none. */
+  TLS_EXPIRES_AT_S_NOW: 94,
 } as const
 
 /** Stored by threads with an event loop in the row of the thread itself. */

@@ -23,6 +23,8 @@ const CHECK_EVERY_MS = 100
 const CHECK_EVERY_BYTES = 64 * 2 ** 20
 /** A disk that fails every write is not to fill the log. */
 const SAY_EVERY_MS = 10_000
+/** A disk that fails is taken for one for so long after its last refusal. */
+const FAILING_MS = 10_000
 const RESERVE_NAME = 'reserve'
 /** Kept, beside the reserve, for what a broker cannot live without. */
 const LAST_RESERVE_NAME = 'reserve-last'
@@ -41,6 +43,7 @@ export class DiskSpace {
   /** Writes that failed, but for want of space, since that was said last. */
   #failed = 0
   #saidAtMs = Number.NEGATIVE_INFINITY
+  #failedAtMs = Number.NEGATIVE_INFINITY
   #markBytes: number | null
 
   constructor(options: DiskSpaceOptions) {
@@ -76,6 +79,11 @@ export class DiskSpace {
     return this.#writable
   }
 
+  /** A write has failed lately, and not for want of space: what has failed is tried again before that is forgotten. */
+  get isFailing(): boolean {
+    return this.#options.clock.monotonicMs() - this.#failedAtMs < FAILING_MS
+  }
+
   /** Produce is refused, and brokers on other file systems may have room. */
   get isFullAlone(): boolean {
     return this.#isFullAlone
@@ -101,6 +109,7 @@ export class DiskSpace {
     const { clock, logger, directory } = this.#options
     this.#failed++
     const nowMs = clock.monotonicMs()
+    this.#failedAtMs = nowMs
     if (nowMs - this.#saidAtMs < SAY_EVERY_MS) return
     this.#saidAtMs = nowMs
     const fields = { directory, failed: this.#failed }

@@ -13,9 +13,13 @@ export const ConnectionCount = {
   BYTES_OUT: 6,
   /** Times that a connection was no longer read from: too much in flight. */
   PAUSES: 7,
+  /** TLS handshakes begun, … */
+  HANDSHAKES: 8,
+  /** … and those of them that came to nothing. */
+  HANDSHAKES_FAILED: 9,
 } as const
 
-export const CONNECTION_COUNTS = 8
+export const CONNECTION_COUNTS = 10
 
 /** For whoever does not want to know. */
 export const newConnectionCounts = (): Float64Array => new Float64Array(CONNECTION_COUNTS)

@@ -5,7 +5,10 @@ import { ConnectionCount, newConnectionCounts } from './connection-counts.ts'
 import { FrameBuffers, type SharedFrames } from './frame-buffers.ts'
 import { type InFlightBudget, SMALL_BYTES, STUCK_AFTER_MS } from './in-flight.ts'
 import type { ListenerInfo } from './listener-info.ts'
+import { type Owner, Owners } from './owner.ts'
+import { OwnerCount } from './owner-counts.ts'
 import { RateLimitedLog } from './rate-limited-log.ts'
+import { ReadTurns } from './read-turns.ts'
 import { READ_BYTES } from './receive.ts'
 import type { ReplyBudget } from './reply-budget.ts'
 import type { ReplySlot } from './reply-slot.ts'
@@ -51,13 +54,6 @@ export const defaultLimits: ConnectionLimits = {
 /** Of buffers for frames that are free. */
 const KEPT_BYTES_MAX = 32 * 2 ** 20
 
-/** So long may one connection's requests be handled in one go while others wait, … */
-const READ_TURN_MS = 10
-/** … and those of all connections for which the event loop has something at once, … */
-const ALL_READ_MS = 50
-/** … as far as they take more than this. */
-const NOTED_MS = 2
-
 /** Who has been idle for this long may lose a connection to somebody new when no more are allowed. */
 const EVICT_IDLE_MS = 10_000
 
@@ -75,12 +71,16 @@ export class ConnectionSet {
   readonly budget: InFlightBudget
   readonly replies: ReplyBudget
   readonly frameBuffers: FrameBuffers
+  readonly owners: Owners
+  readonly turns: ReadTurns
   /** What the sockets of this thread read into, one after the other. */
   readonly readBuffer = new Uint8Array(READ_BYTES)
   /** By {@link ConnectionCount}. */
   readonly counts: Float64Array
   /** When the last bytes came: monotonic microseconds, an int32 that wraps. Frames are timed from here. */
   arrivedUs = 0
+  /** Sockets that are no connections yet, for their TLS handshake is under way: they count as connections. */
+  handshaking = 0
   /** For measurements; undefined for the measured best. */
   mergeBytesMax: number | undefined
   readonly #clock: Clock
@@ -88,15 +88,12 @@ export class ConnectionSet {
   readonly #connections = new Set<KafkaConnection>()
   /** What sockets have not taken yet, longest ago first. */
   readonly #sending = new Set<Undrained>()
-  /** Those with more requests to hand over, whose turn is over: first come first served. */
-  readonly #yielded = new Set<KafkaConnection>()
   /** Those that are not read from for the sake of what they have asked themselves. */
   readonly #full = new Set<KafkaConnection>()
-  #readingSinceMs = 0
-  /** What reading has taken since the last turn. */
-  #readMs = 0
   #dirty: KafkaConnection[] = []
   #spare: KafkaConnection[] = []
+  /** Those with replies that are written in the next turn. */
+  readonly #late: KafkaConnection[] = []
   #flushing = false
   #nextId = 1
   #oldest: KafkaConnection | null = null
@@ -109,6 +106,8 @@ export class ConnectionSet {
     readonly budget: InFlightBudget
     readonly replies: ReplyBudget
     readonly limits?: ConnectionLimits
+    /** Of connections that others know; of its own unless given. */
+    readonly owners?: Owners
     /** Memory that other threads see, for the frames of some requests. */
     readonly sharedFrames?: SharedFrames | null
     /** Slots to count in; own ones unless given. */
@@ -116,6 +115,8 @@ export class ConnectionSet {
   }) {
     this.sink = options.sink
     this.#clock = options.clock
+    this.owners = options.owners ?? new Owners()
+    this.turns = new ReadTurns(options.clock)
     this.#log = new RateLimitedLog(options.logger, options.clock)
     this.budget = options.budget
     this.replies = options.replies
@@ -142,32 +143,42 @@ export class ConnectionSet {
   }
 
   /**
-   * Whether there may be one more connection; for it the one that is idle for longest is closed, if that is a while. A refusal is
-   * logged.
+   * Whether there may be one more connection; for it the one that is idle for longest is closed, if that is a while, or else one of an
+   * owner that has more than half of all beside others. A refusal is logged.
    */
   makeRoom(remoteAddress: string): boolean {
     const connectionsMax = this.limits.connectionsMax ?? Number.POSITIVE_INFINITY
-    if (this.#connections.size < connectionsMax) return true
+    if (this.#connections.size + this.handshaking < connectionsMax) return true
     const oldest = this.#oldest
     const nowMs = this.#clock.monotonicMs()
     if (oldest !== null && nowMs - oldest.lastActiveMs >= EVICT_IDLE_MS && !oldest.isOurTurn) {
-      this.counts[ConnectionCount.CLOSED_IDLE]!++
-      this.#log.log('warn', 'idle connection closed for a new one', {
-        client: oldest.remoteAddress,
-        connectionsMax,
-      })
-      oldest.close()
+      this.#evict(oldest, 'idle connection closed for a new one')
       return true
     }
-    this.#log.log(
-      'warn',
-      'connection refused: as many are open as the limit of open files allows',
-      {
-        client: remoteAddress,
-        connectionsMax,
-      },
-    )
+    const spare = this.#spareConnection()
+    if (spare !== null) {
+      this.#evict(spare, 'connection closed for a new one: its tenant has more than half of all')
+      return true
+    }
+    const message = 'connection refused: as many are open as the limit of open files allows'
+    this.#log.log('warn', message, { client: remoteAddress, connectionsMax })
     return false
+  }
+
+  #evict(connection: KafkaConnection, message: string): void {
+    const { connectionsMax } = this.limits
+    this.counts[ConnectionCount.CLOSED_IDLE]!++
+    this.#log.log('warn', message, { client: connection.remoteAddress, connectionsMax })
+    connection.close()
+  }
+
+  /** Of an owner with more than half of all, beside others, the one that is idle for longest. */
+  #spareConnection(): KafkaConnection | null {
+    for (let one = this.#oldest; one !== null; one = one.idleNext) {
+      if (!one.owner.hasCompany) return null
+      if (one.owner.connections * 2 > this.#connections.size) return one
+    }
+    return null
   }
 
   /** A new connection over `socket`, whose data and close events the caller passes on. */
@@ -197,38 +208,26 @@ export class ConnectionSet {
     while (this.#dirty.length > 0) {
       const batch = this.#dirty
       this.#dirty = this.#spare
-      for (const connection of batch) connection.flush()
+      for (const connection of batch) this.#flushOne(connection)
       batch.length = 0
       this.#spare = batch
     }
     this.#flushing = false
+    // those have a turn to come
+    if (this.#late.length > 0) this.sink.onReadEnd()
     if (this.replies.isOverfull) this.#closeHungriest()
   }
 
-  /** The moment at which a connection that now begins to hand over requests must let others have their turn; already over, perhaps. */
-  beginReading(): number {
-    this.#readingSinceMs = this.#clock.monotonicMs()
-    return this.#readingSinceMs + Math.min(READ_TURN_MS, ALL_READ_MS - this.#readMs)
+  #flushOne(connection: KafkaConnection): void {
+    const { owner } = connection
+    if (!owner.hasCompany || this.turns.mayWrite(owner))
+      this.turns.timeWrite(owner, () => connection.flush())
+    else this.#late.push(connection)
   }
 
-  /** When the connection that hands over requests has begun to: monotonic milliseconds. */
-  get readingSinceMs(): number {
-    return this.#readingSinceMs
-  }
-
-  endReading(): void {
-    const tookMs = this.#clock.monotonicMs() - this.#readingSinceMs
-    if (tookMs >= NOTED_MS) this.#readMs += tookMs
-  }
-
-  /** `connection`, whose turn ends at `untilMs`, has had enough of it. */
-  isTurnOver(untilMs: number): boolean {
-    return this.#clock.monotonicMs() >= untilMs
-  }
-
-  /** Has `connection` go on in a later turn. */
-  yieldReading(connection: KafkaConnection): void {
-    this.#yielded.add(connection)
+  /** Replies wait for the next turn: their owners have had theirs. */
+  get hasLate(): boolean {
+    return this.#late.length > 0
   }
 
   /** `connection` has as many requests as one may have (or is read from again). */
@@ -250,37 +249,22 @@ export class ConnectionSet {
     return full.length
   }
 
-  get hasYielded(): boolean {
-    return this.#yielded.size > 0
-  }
-
-  /** Reading has taken some time: who comes next may have to wait until a turn has begun. */
-  get isBusy(): boolean {
-    return this.#readMs > 0
-  }
-
-  /** Lets those go on whose turn was over: each once, as long as a turn lasts; returns how many. */
+  /** Lets those go on whose turn was over, as long as a turn lasts; returns how many. */
   resumeYielded(): number {
-    this.#readMs = 0
-    if (this.#yielded.size === 0) return 0
-    const untilMs = this.#clock.monotonicMs() + READ_TURN_MS
-    let resumed = 0
-    for (const connection of [...this.#yielded]) {
-      this.#yielded.delete(connection)
-      connection.readFurther()
-      resumed++
-      if (this.isTurnOver(untilMs)) break
-    }
+    this.turns.renew()
+    this.#dirty.push(...this.#late.splice(0))
+    const resumed = this.turns.resume()
+    if (resumed === 0) return 0
     this.flush()
-    // Of no account for those who come next: they would have to queue up behind all that wait here.
-    this.#readMs = 0
+    // of no account for those who come next: they would have to queue up behind all that wait here
+    this.turns.renew()
     return resumed
   }
 
   /**
    * Replies that are made whatever the room (each small for what is asked, but asked for by many, or over and over) have
-   * filled their budget twice: who holds most of them and does not read loses its connection, as long as there is somebody
-   * else; at four times whoever holds most.
+   * filled their budget twice: of the owner that holds most of them, who holds most and does not read loses its connection,
+   * as long as there is somebody else; at four times whoever holds most.
    */
   #closeHungriest(): void {
     const nowMs = this.#clock.monotonicMs()
@@ -289,13 +273,19 @@ export class ConnectionSet {
       let others = 0
       for (const connection of this.#connections) {
         if (connection.replyBytes > SMALL_BYTES) others++
-        if (connection.replyBytes <= (most?.replyBytes ?? 0)) continue
+        if (connection.replyBytes === 0 || !isHungrier(connection, most)) continue
         const isReading = nowMs - connection.sendingSinceMs < STUCK_AFTER_MS
         if (!isReading || this.replies.isBursting) most = connection
       }
-      if (most === null || others < 2) return
+      if (most === null || (others < 2 && !most.owner.isBeside)) return
       most.closeForBudget('does not read its replies, and they fill the memory for all replies')
     }
+  }
+
+  /** So much has been given to a socket of `owner`. */
+  countOut(owner: Owner, bytes: number): void {
+    this.counts[ConnectionCount.BYTES_OUT]! += bytes
+    owner.counts[OwnerCount.BYTES_OUT]! += bytes
   }
 
   markDirty(connection: KafkaConnection): void {
@@ -342,10 +332,19 @@ export class ConnectionSet {
     return stuck === null ? Number.POSITIVE_INFINITY : stuck.sinceMs + STUCK_AFTER_MS
   }
 
-  /** The last resort while others wait for room: closes the socket that has not taken much for longest; returns how many. */
+  /**
+   * The last resort while others wait for room: of the owner that holds most, closes the socket that has not taken much for
+   * longest; returns how many.
+   */
   closeStuck(nowMs: number): number {
-    const stuck = this.#oldestSending()
+    let stuck = this.#oldestSending()
     if (stuck === null || nowMs - stuck.sinceMs < STUCK_AFTER_MS) return 0
+    for (const replies of this.#sending) {
+      if (nowMs - replies.sinceMs < STUCK_AFTER_MS) break
+      const { owner, replyBytes } = replies.connection
+      if (replyBytes <= SMALL_BYTES) continue
+      if (owner.replyBytes > stuck.connection.owner.replyBytes) stuck = replies
+    }
     stuck.connection.closeForBudget('does not read, while others wait for its memory')
     return 1
   }
@@ -363,6 +362,11 @@ export class ConnectionSet {
   /** A line about what a client asked for in vain; of many at once only some are written. */
   logRefused(connection: KafkaConnection, message: string, fields: LogFields): void {
     this.#log.log('warn', message, { client: connection.remoteAddress, ...fields })
+  }
+
+  /** The same where there is no connection yet. */
+  logClient(client: string, message: string, fields: LogFields): void {
+    this.#log.log('warn', message, { client, ...fields })
   }
 
   /** Those with little to send are left alone while there are others. */
@@ -405,7 +409,7 @@ export class ConnectionSet {
   onClosed(connection: KafkaConnection): void {
     if (!this.#connections.delete(connection)) return
     this.counts[ConnectionCount.CLOSED]!++
-    this.#yielded.delete(connection)
+    this.turns.forget(connection)
     this.#full.delete(connection)
     this.#unlink(connection)
     this.sink.onClose(connection)
@@ -427,4 +431,10 @@ export class ConnectionSet {
     else idleNext.idlePrevious = idlePrevious
     connection.idlePrevious = connection.idleNext = null
   }
+}
+
+function isHungrier(connection: KafkaConnection, most: KafkaConnection | null): boolean {
+  if (most === null) return true
+  const [own, other] = [connection.owner.replyBytes, most.owner.replyBytes]
+  return own > other || (own === other && connection.replyBytes > most.replyBytes)
 }

@@ -3,8 +3,10 @@ import type { EncodedFrame } from '../protocol/frame-writer.ts'
 import { ConnectionCount } from './connection-counts.ts'
 import type { ConnectionSet } from './connection-set.ts'
 import { FrameSplitter } from './frame-splitter.ts'
+import { HeldBytes } from './held-bytes.ts'
 import { type BudgetMember, SMALL_BYTES } from './in-flight.ts'
 import type { ListenerInfo } from './listener-info.ts'
+import type { Owner } from './owner.ts'
 import { ReplySlot } from './reply-slot.ts'
 import { MERGE_BYTES_MAX, piecesOf } from './reply-writer.ts'
 import type { SocketLike, Undrained } from './socket-like.ts'
@@ -38,15 +40,10 @@ export class KafkaConnection implements BudgetMember {
   #first: ReplySlot | null = null
   #last: ReplySlot | null = null
   #slots = 0
-  /** Of requests that are being worked on. */
-  #requestBytes = 0
-  /** Of the frame that is coming in, once there is room for it: 0 between frames. */
-  #reservedBytes = 0
-  /** That frame has come in part; this much of it since the last sign of progress. */
+  readonly #held: HeldBytes
+  /** A frame has come in part; this much of it since the last sign of progress. */
   #collecting = false
   #progressBytes = 0
-  /** Of replies that have not left user space, and of memory that is being gathered for them. */
-  #replyBytes = 0
   readonly #undrained = new Set<Undrained>()
   #paused = false
   /** Its turn to hand over requests is over: the set lets it go on. */
@@ -77,6 +74,8 @@ export class KafkaConnection implements BudgetMember {
     this.localAddress = addresses.local
     this.lastActiveMs = nowMs
     this.#splitter = new FrameSplitter(set.limits.frameBytesMax, set.frameBuffers)
+    this.#held = new HeldBytes(set.budget, set.replies, set.owners.strangers)
+    this.owner.joined()
   }
 
   /** When the last bytes came: monotonic microseconds, an int32 that wraps. */
@@ -90,12 +89,29 @@ export class KafkaConnection implements BudgetMember {
 
   /** Bytes that count in the budgets on behalf of this connection. */
   get inFlightBytes(): number {
-    return this.#requestBytes + this.#reservedBytes + this.#replyBytes
+    return this.#held.bytes
+  }
+
+  get owner(): Owner {
+    return this.#held.owner
+  }
+
+  /** It is `owner`'s: what it holds and waits for counts as that one's from now on. */
+  set owner(owner: Owner) {
+    if (owner === this.owner || this.#closed) return
+    const { budget, turns } = this.#set
+    const isWaiting = budget.forgetWait(this)
+    const hasYielded = turns.forget(this)
+    this.owner.left()
+    this.#held.moveTo(owner)
+    owner.joined()
+    if (isWaiting) budget.await(this)
+    if (hasYielded) turns.yield(this)
   }
 
   /** Of replies that have not left user space, and of memory that is being gathered for them. */
   get replyBytes(): number {
-    return this.#replyBytes
+    return this.#held.replyBytes
   }
 
   /** Monotonic milliseconds since when the socket has not taken all it was given; −Infinity when it has. */
@@ -133,7 +149,9 @@ export class KafkaConnection implements BudgetMember {
 
   /** Where the socket's next bytes are to go. */
   get readInto(): Uint8Array {
-    return this.#closed ? this.#set.readBuffer : (this.#splitter.rest ?? this.#set.readBuffer)
+    const { readBuffer } = this.#set
+    if (this.#closed) return readBuffer
+    return this.#splitter.rest ?? readBuffer.subarray(0, this.owner.readBytes)
   }
 
   /** From the socket. `chunk` is used until this returns. */
@@ -141,6 +159,7 @@ export class KafkaConnection implements BudgetMember {
     if (this.#closed || this.#finishing) return
     this.#set.touch(this)
     this.#set.counts[ConnectionCount.BYTES_IN]! += chunk.length
+    this.#set.turns.hasRead(this.owner, chunk.length)
     this.#splitter.feed(chunk)
     this.#progress(chunk.length)
     this.#read()
@@ -177,8 +196,7 @@ export class KafkaConnection implements BudgetMember {
   onClosed(): void {
     if (this.#closed) return
     this.#closed = true
-    const { budget, replies } = this.#set
-    budget.forget(this)
+    this.#set.budget.forget(this)
     this.#splitter.close()
     for (const batch of this.#undrained) this.#settle(batch)
     let lingeringBytes = 0
@@ -188,12 +206,10 @@ export class KafkaConnection implements BudgetMember {
     }
     this.#first = this.#last = null
     this.#slots = 0
-    const requestBytes = this.#requestBytes + this.#reservedBytes - lingeringBytes
-    const replyBytes = this.#replyBytes
-    this.#requestBytes = this.#reservedBytes = this.#replyBytes = 0
-    this.#set.onClosed(this)
-    budget.remove(requestBytes)
-    replies.add(-replyBytes)
+    this.#held.close(lingeringBytes, () => {
+      this.#set.onClosed(this)
+      this.owner.left()
+    })
   }
 
   /** Drops the connection at once. */
@@ -215,8 +231,7 @@ export class KafkaConnection implements BudgetMember {
       slot.drained()
       return
     }
-    this.#requestBytes -= slot.requestBytes
-    this.#set.budget.remove(slot.requestBytes)
+    this.#held.answered(slot.requestBytes)
     if (slot === this.#first && !this.#dirty) {
       this.#dirty = true
       this.#set.markDirty(this)
@@ -225,13 +240,12 @@ export class KafkaConnection implements BudgetMember {
 
   /** From a slot that lingered after the connection had gone. */
   giveUp(slot: ReplySlot): void {
-    if (this.#closed) this.#set.budget.remove(slot.requestBytes)
+    if (this.#closed) this.#held.giveUp(slot.requestBytes)
   }
 
   /** From a slot: its request takes more memory than its frame. */
   growRequest(bytes: number): void {
-    this.#requestBytes += bytes
-    this.#set.budget.add(bytes)
+    this.#held.grow(bytes)
   }
 
   /** From a slot: what its frame was collected in is free. */
@@ -241,16 +255,13 @@ export class KafkaConnection implements BudgetMember {
 
   /** From a slot: more or fewer bytes are held for its reply. */
   charge(bytes: number): void {
-    if (bytes === 0) return
-    this.#replyBytes += bytes
-    this.#set.replies.add(bytes)
+    this.#held.charge(bytes)
   }
 
   /** Sends every reply whose turn has come, in as few writes as make sense. */
   flush(): void {
     this.#dirty = false
-    if (this.#closed) return
-    if (this.#cutOff) return
+    if (this.#closed || this.#cutOff) return
     const sent: Undrained = { connection: this, sinceMs: 0, bytes: 0, slots: null }
     const frames: EncodedFrame[] = []
     let lastSent: ReplySlot | null = null
@@ -275,7 +286,7 @@ export class KafkaConnection implements BudgetMember {
     }
     this.#first = slot
     if (slot === null) this.#last = null
-    this.#set.counts[ConnectionCount.BYTES_OUT]! += sent.bytes
+    this.#set.countOut(this.owner, sent.bytes)
     this.#write(frames, sent)
     this.#afterSending()
   }
@@ -334,10 +345,13 @@ export class KafkaConnection implements BudgetMember {
     if (this.#dispatching) return
     this.#dispatching = true
     const splitter = this.#splitter
-    const untilMs = this.#set.beginReading()
-    if (!this.#yielded && splitter.hasMore && this.#set.isTurnOver(untilMs)) this.#yield()
+    const { turns } = this.#set
+    const untilMs = turns.begin(this.owner)
+    // what belongs to a frame that has been begun is where it belongs: it is taken in any case
+    if (!this.#yielded && !this.#collecting && splitter.hasMore && turns.isOver(untilMs))
+      this.#yield()
     while (!this.#yielded && !this.#closed && !this.#finishing) {
-      if (this.#reservedBytes === 0) {
+      if (this.#held.reservedBytes === 0) {
         const size = splitter.peekSize()
         if (size < 0) break
         if (!this.#reserve(size + REQUEST_OVERHEAD_BYTES)) {
@@ -348,15 +362,16 @@ export class KafkaConnection implements BudgetMember {
       const frame = splitter.next()
       if (frame === null) {
         // Nothing can stop this frame any more: its room is kept. What has come may be old: it is read on from only now.
-        if (!this.#collecting) this.#set.budget.collecting(this, this.#set.readingSinceMs)
+        if (!this.#collecting) this.#set.budget.collecting(this, turns.sinceMs)
         this.#collecting = true
+        if (turns.isOver(untilMs)) this.#yield()
         break
       }
       this.#dispatch(frame)
-      if (splitter.hasMore && this.#set.isTurnOver(untilMs)) this.#yield()
+      if (splitter.hasMore && turns.isOver(untilMs)) this.#yield()
     }
     this.#dispatching = false
-    this.#set.endReading()
+    turns.end(this.owner)
     this.#set.sink.onReadEnd()
     if (this.#closed) return
     if (splitter.fault !== null) this.broken(splitter.fault)
@@ -372,14 +387,12 @@ export class KafkaConnection implements BudgetMember {
     if (!this.#paused) this.#socket.pause()
     this.#paused = this.#yielded = true
     this.#wantedBytes = 0
-    this.#set.yieldReading(this)
+    this.#set.turns.yield(this)
   }
 
   /** Bytes have come: of an unfinished frame, now and then that is told. */
   #progress(bytes: number): void {
-    if (!this.#collecting) return
-    this.#progressBytes += bytes
-    if (this.#progressBytes < PROGRESS_BYTES) return
+    if (!this.#collecting || (this.#progressBytes += bytes) < PROGRESS_BYTES) return
     this.#progressBytes = 0
     this.#set.budget.collecting(this, this.lastActiveMs)
   }
@@ -390,18 +403,17 @@ export class KafkaConnection implements BudgetMember {
       this.#wantedBytes = 0
       return false
     }
-    if (!this.#set.budget.hasRoom(bytes, this.#isSmall(bytes))) {
+    if (!this.#set.budget.hasRoom(bytes, this.#isSmall(bytes), this.owner)) {
       this.#wantedBytes = bytes
       return false
     }
     this.#wantedBytes = 0
-    this.#reservedBytes = bytes
-    this.#set.budget.add(bytes)
+    this.#held.reserve(bytes)
     return true
   }
 
   #isSmall(bytes: number): boolean {
-    return this.#requestBytes + bytes <= SMALL_BYTES
+    return this.#held.requestBytes + bytes <= SMALL_BYTES
   }
 
   /** From a slot that closes the connection when its turn comes: nothing more is read. */
@@ -425,8 +437,8 @@ export class KafkaConnection implements BudgetMember {
   }
 
   #dispatch(frame: Uint8Array): void {
-    const held = this.#reservedBytes
-    this.#reservedBytes = this.#progressBytes = 0
+    const held = this.#held.begin()
+    this.#progressBytes = 0
     if (this.#collecting) this.#set.budget.collected(this)
     this.#collecting = false
     const slot = new ReplySlot(this, held, this.#splitter.buffer)
@@ -434,7 +446,6 @@ export class KafkaConnection implements BudgetMember {
     else this.#last.next = slot
     this.#last = slot
     this.#slots++
-    this.#requestBytes += held
     this.#set.sink.onFrame(this, slot, frame)
     slot.handedOver()
   }
@@ -442,13 +453,15 @@ export class KafkaConnection implements BudgetMember {
   /** As far as this connection's own bytes go. */
   #mayRead(): boolean {
     const bytesMax = this.#set.limits.connectionBytesMax
-    if (this.#requestBytes >= bytesMax || this.#replyBytes >= bytesMax) return false
-    return this.#repliesAllow()
+    const most = Math.max(this.#held.requestBytes, this.replyBytes)
+    return most < bytesMax && this.#repliesAllow()
   }
 
-  /** While replies fill their budget, only those get on whose own share of that is small. */
+  /** While replies fill their budget, only those get on whose own share of that is small; of an owner whose share is large, those that have none. */
   #repliesAllow(): boolean {
-    return this.#replyBytes <= SMALL_BYTES || this.#set.replies.roomBytes > 0
+    const { replies } = this.#set
+    if (replies.isHog(this.owner)) return this.replyBytes === 0
+    return this.replyBytes <= SMALL_BYTES || replies.roomBytes > 0
   }
 
   #pause(): void {
@@ -458,7 +471,7 @@ export class KafkaConnection implements BudgetMember {
     }
     this.#paused = true
     if (this.#wantedBytes > 0) this.#set.budget.await(this)
-    else if (this.#requestBytes >= this.#set.limits.connectionBytesMax)
+    else if (this.#held.requestBytes >= this.#set.limits.connectionBytesMax)
       this.#set.setFull(this, true)
   }
 
@@ -467,9 +480,8 @@ export class KafkaConnection implements BudgetMember {
     // Waiting for others, who will tell.
     if (this.#wantedBytes > 0) return
     const bytesMax = this.#set.limits.connectionBytesMax
-    if (this.#requestBytes * 2 >= bytesMax || this.#replyBytes * 2 >= bytesMax) return
-    if (!this.#repliesAllow()) return
-    this.#readOn()
+    const most = Math.max(this.#held.requestBytes, this.replyBytes)
+    if (most * 2 < bytesMax && this.#repliesAllow()) this.#readOn()
   }
 
   #readOn(): void {

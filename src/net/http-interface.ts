@@ -5,6 +5,8 @@ export interface HttpRequest {
   readonly method: string
   /** Decoded, without the query. */
   readonly path: string
+  /** What stands in the place of the path's `{name}` segments; the router's, none before. */
+  readonly params?: Readonly<Record<string, string>>
   readonly query: URLSearchParams
   /** By lower-case name; null when absent. */
   header(name: string): string | null
@@ -61,14 +63,15 @@ export const jsonResponse = (status: number, value: unknown): HttpResponse => ({
   body: `${JSON.stringify(value)}\n`,
 })
 
-/** RFC 9457. */
+/** RFC 9457; `more`: members of the problem's own. */
 export const problemResponse = (
   status: number,
   title: string,
   detail: string,
   headers: Readonly<Record<string, string>> = {},
+  more: Readonly<Record<string, string>> = {},
 ): HttpResponse => ({
   status,
   headers: { 'content-type': 'application/problem+json', ...headers },
-  body: `${JSON.stringify({ type: 'about:blank', title, status, detail })}\n`,
+  body: `${JSON.stringify({ type: 'about:blank', title, status, detail, ...more })}\n`,
 })

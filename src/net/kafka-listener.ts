@@ -1,9 +1,12 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { formatHostPort } from './address.ts'
 import type { KafkaConnection } from './connection.ts'
 import type { ConnectionSet } from './connection-set.ts'
-import type { Audience, ListenerInfo } from './listener-info.ts'
-import { receiveInto } from './receive.ts'
+import type { Audience, Belonging, ListenerInfo } from './listener-info.ts'
+import { receiveInto, receiveTlsInto } from './receive.ts'
+import type { TlsAcceptor, TlsClient } from './tls-acceptor.ts'
+import { TlsConnectionSocket } from './tls-socket.ts'
 
 /** What clients of a listener are told to connect to. */
 export interface AdvertisedAddress {
@@ -21,6 +24,10 @@ export interface ListenOptions extends AdvertisedAddress, Audience {
   readonly port: number
   /** As many ports as the largest cell has brokers. */
   readonly nodes: number
+  /** Left out or null: plain TCP. */
+  readonly tls?: TlsAcceptor | null
+  /** Whose a connection is where that is known only when it comes, by its SNI; a text says why it is refused. Left out: `tenantId`. */
+  readonly belongingOf?: (servername: string | null) => Belonging | string
 }
 
 /** The same, worked out for each node. */
@@ -37,8 +44,11 @@ const told = (
   ports: advertisedPort === null ? ports : ports.map((_, index) => advertisedPort + index),
 })
 
-/** Nothing is read before {@link receiveInto} says where to. */
-const SERVER_OPTIONS = { noDelay: true, keepAlive: true, allowHalfOpen: true, pauseOnConnect: true }
+/** Nothing is read before {@link receiveInto} says where to. In a handshake an end is the end. */
+const serverOptions = ({ tls = null }: ListenOptions) => ({
+  ...{ noDelay: true, keepAlive: true, pauseOnConnect: true },
+  allowHalfOpen: tls === null,
+})
 
 /** Listening failed; the message names host, port and option. */
 export class ListenError extends Error {
@@ -71,7 +81,7 @@ export class KafkaListener {
     const early = new EarlySockets()
     try {
       for (let node = 1; node <= options.nodes; node++) {
-        const server = createServer(SERVER_OPTIONS)
+        const server = createServer(serverOptions(options))
         servers.push(server)
         early.keepFrom(server)
         ports.push(
@@ -99,26 +109,57 @@ export class KafkaListener {
   }
 
   #accept(options: ListenOptions, early: EarlySockets): void {
-    const addresses = this.#told
     this.#servers.forEach((server, index) => {
-      const info: ListenerInfo = {
-        name: options.optionName,
-        nodeId: index + 1,
-        tenantId: options.tenantId,
-        allowsAnonymous: options.allowsAnonymous,
-        get advertisedHost() {
-          return addresses.host
-        },
-        get advertisedPorts() {
-          return addresses.ports
-        },
-      }
+      const port: Port = { options, nodeId: index + 1, told: this.#told, set: this.#set }
       const waiting = early.releaseOf(server)
-      server.on('connection', (socket) => acceptSocket(this.#set, socket, info))
-      for (const socket of waiting) acceptSocket(this.#set, socket, info)
+      server.on('connection', (socket) => acceptSocket(port, socket))
+      for (const socket of waiting) acceptSocket(port, socket)
       // What goes wrong after listening (out of descriptors) concerns connections that never came to be.
       server.on('error', () => {})
     })
+  }
+}
+
+/** One of a listener's. */
+interface Port {
+  readonly options: ListenOptions
+  readonly nodeId: number
+  readonly told: Told
+  readonly set: ConnectionSet
+}
+
+/** Where one connection came in. */
+class ConnectionOrigin implements ListenerInfo {
+  readonly name: string
+  readonly nodeId: number
+  readonly tenantId: ListenerInfo['tenantId']
+  readonly allowsAnonymous: boolean
+  readonly allowsSasl: boolean
+  readonly principal: string | null
+  readonly #told: Told
+  readonly #host: string | null
+
+  constructor(
+    { options, nodeId, told }: Port,
+    { tenantId, host }: Belonging,
+    principal: string | null,
+  ) {
+    this.name = options.optionName
+    this.nodeId = nodeId
+    this.tenantId = tenantId
+    this.allowsAnonymous = options.allowsAnonymous
+    this.allowsSasl = options.allowsSasl
+    this.principal = principal
+    this.#told = told
+    this.#host = host
+  }
+
+  get advertisedHost(): string | null {
+    return this.#host ?? this.#told.host
+  }
+
+  get advertisedPorts(): readonly number[] {
+    return this.#told.ports
   }
 }
 
@@ -158,7 +199,8 @@ class EarlySockets {
   }
 }
 
-function acceptSocket(set: ConnectionSet, accepted: Socket, info: ListenerInfo): void {
+function acceptSocket(port: Port, accepted: Socket): void {
+  const { set, options } = port
   const remote = formatHostPort({
     host: plainAddress(accepted.remoteAddress, '?'),
     port: accepted.remotePort ?? 0,
@@ -168,7 +210,25 @@ function acceptSocket(set: ConnectionSet, accepted: Socket, info: ListenerInfo):
     accepted.destroy()
     return
   }
-  const local = plainAddress(accepted.localAddress)
+  const addresses = { remote, local: plainAddress(accepted.localAddress) }
+  const { tls = null } = options
+  if (tls === null) openPlain(port, accepted, addresses)
+  else tls.accept(accepted, remote, (socket, client) => openTls(port, socket, addresses, client))
+}
+
+interface Addresses {
+  readonly remote: string
+  readonly local: string
+}
+
+function openPlain(port: Port, accepted: Socket, addresses: Addresses): void {
+  const { set } = port
+  const origin = originOf(port, addresses, null)
+  if (origin === null) {
+    accepted.on('error', () => {})
+    accepted.destroy()
+    return
+  }
   let connection: KafkaConnection | null = null
   const socket = receiveInto(accepted, {
     get readInto() {
@@ -176,11 +236,48 @@ function acceptSocket(set: ConnectionSet, accepted: Socket, info: ListenerInfo):
     },
     onBytes: (bytes) => connection!.onData(bytes),
   })
-  connection = set.open(socket, info, { remote, local })
+  connection = set.open(socket, origin, addresses)
+  followSocket(socket, connection)
+}
+
+function openTls(port: Port, socket: TLSSocket, addresses: Addresses, client: TlsClient): void {
+  const origin = originOf(port, addresses, client)
+  const plain = new TlsConnectionSocket(socket)
+  if (origin === null) {
+    socket.on('error', () => {})
+    plain.destroy()
+    return
+  }
+  const connection = port.set.open(plain, origin, addresses)
+  receiveTlsInto(socket, {
+    get readInto() {
+      return connection.readInto
+    },
+    onBytes: (bytes) => connection.onData(bytes),
+  })
+  followSocket(socket, connection)
+}
+
+function followSocket(socket: Socket, connection: KafkaConnection): void {
   socket.on('end', () => connection.onEnd())
   // A reset is how clients go away; 'close' follows every error.
   socket.on('error', () => {})
   socket.on('close', () => connection.onClosed())
+}
+
+/** null: it is refused, with a line in the log. `client` is null where there is no TLS. */
+function originOf(
+  port: Port,
+  { remote }: Addresses,
+  client: TlsClient | null,
+): ListenerInfo | null {
+  const { belongingOf, tenantId } = port.options
+  const belonging = belongingOf?.(client?.servername ?? null) ?? { tenantId, host: null }
+  if (typeof belonging !== 'string') {
+    return new ConnectionOrigin(port, belonging, client?.principal ?? null)
+  }
+  port.set.logClient(remote, 'connection refused', { reason: belonging })
+  return null
 }
 
 /** An IPv4 address that came in through an IPv6 socket, as IPv4. */

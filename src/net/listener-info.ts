@@ -6,9 +6,18 @@ export interface Audience {
   readonly tenantId: TenantId | null
   /** Clients need not authenticate. */
   readonly allowsAnonymous: boolean
+  /** Clients may log in: nobody between them and here can read what they send, or the operator takes that risk. */
+  readonly allowsSasl: boolean
 }
 
-export const EVERYBODY: Audience = { tenantId: null, allowsAnonymous: true }
+export const EVERYBODY: Audience = { tenantId: null, allowsAnonymous: true, allowsSasl: true }
+
+/** Whose a connection is. */
+export interface Belonging {
+  readonly tenantId: TenantId | null
+  /** By which name its clients must come back; null: any. */
+  readonly host: string | null
+}
 
 /** Where a connection came in, as far as answers depend on it. */
 export interface ListenerInfo extends Audience {
@@ -20,4 +29,6 @@ export interface ListenerInfo extends Audience {
   readonly advertisedHost: string | null
   /** The port of each node in turn: node n at index n − 1. */
   readonly advertisedPorts: readonly number[]
+  /** Whom the client's certificate names, as Kafka's principal; null: it has shown none. */
+  readonly principal: string | null
 }

@@ -1,11 +1,12 @@
 import { Socket, type SocketConstructorOpts } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 
 /** What a read takes at most: larger ones save calls and lose what the processor's cache still holds (measured, see README.md). */
 export const READ_BYTES = 256 * 1024
 
 /** What Node has under a socket: undocumented, so that nothing here relies on it being there. */
 interface Handled {
-  _handle?: { readonly useUserBuffer?: unknown } | null
+  _handle?: { readonly useUserBuffer?: ((buffer: Uint8Array) => void) | undefined } | null
 }
 
 /** As `onread` of `net.connect`, for which Node has no option where a server accepts. */
@@ -54,4 +55,37 @@ export function receiveInto(accepted: Socket, receiver: Receiver): Socket {
     },
   }
   return new Socket(options)
+}
+
+/** Where a socket of Node keeps what `onread` has given it, by the description of its symbols. */
+const USER_BUFFER = ['kBuffer', 'kBufferCb', 'kBufferGen'] as const
+
+/**
+ * The same for a socket of TLS whose handshake is over, for which Node has `onread` only where it connects: decrypted bytes come in pieces of 16 KB at most. Reads
+ * into memory of the receiver where Node's inside is as it was (20, 22, 24), else its chunks.
+ */
+export function receiveTlsInto(socket: TLSSocket, receiver: Receiver): void {
+  const handle = (socket as Handled)._handle
+  const inside = socket as unknown as Record<symbol, unknown>
+  const symbols = Object.getOwnPropertySymbols(socket)
+  const [buffer, callback, generator] = USER_BUFFER.map((name) =>
+    symbols.find((symbol) => symbol.description === name && inside[symbol] === null),
+  )
+  const hasAll = buffer !== undefined && callback !== undefined && generator !== undefined
+  if (!hasAll || typeof handle?.useUserBuffer !== 'function') {
+    socket.on('data', (bytes) => receiver.onBytes(bytes))
+    return
+  }
+  const first = receiver.readInto
+  inside[buffer] = first
+  inside[generator] = () => receiver.readInto
+  inside[callback] = (bytes: number, into: Uint8Array) => {
+    receiver.onBytes(into.subarray(0, bytes))
+    return true
+  }
+  handle.useUserBuffer(first)
+  // what came before this was set up
+  const early = socket.readableLength > 0 ? (socket.read() as Uint8Array | null) : null
+  if (early !== null) receiver.onBytes(early)
+  socket.resume()
 }

@@ -1,3 +1,6 @@
+import type { Owner } from './owner.ts'
+import { shareOf } from './share.ts'
+
 /** Replies that nobody gates (metadata, for one) may fill the budget that many times over while their clients read … */
 const OVERFULL = 2
 /** … and that many times in any case. */
@@ -35,9 +38,20 @@ export class ReplyBudget {
     return Math.max(0, this.capacityBytes - this.#usedBytes)
   }
 
+  /** The most that `owner` may take of that. */
+  roomFor(owner: Owner): number {
+    return shareOf(owner, owner.replyBytes, this.roomBytes)
+  }
+
+  /** More than half is one owner's, who has company: it gets on only as its replies leave. */
+  isHog(owner: Owner): boolean {
+    return owner.hasCompany && owner.replyBytes * 2 > this.capacityBytes
+  }
+
   /** Negative: they have come free. */
-  add(bytes: number): void {
+  add(bytes: number, owner: Owner): void {
     this.#usedBytes += bytes
+    owner.addReplyBytes(bytes)
     if (bytes < 0) this.onRoom()
   }
 }

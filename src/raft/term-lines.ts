@@ -3,7 +3,7 @@ import type { Position, Term, TermLine } from './types.ts'
 
 /** The terms of a log's entries, as the positions at which they begin: all that Raft has to know of a log but its end. */
 export class TermLines {
-  /** Ascending in term and start. The first may begin before the log does. */
+  /** Ascending in term and start. The first may begin before the log does; entries before it have term 0: what was written before there was a group. */
   #lines: TermLine[]
 
   constructor(lines: readonly TermLine[] = []) {
@@ -48,9 +48,14 @@ export class TermLines {
     if (kept > 0) this.#lines.splice(0, kept)
   }
 
-  /** The lines of entries in [start, end): the first begins at `start`. */
+  /**
+   * The lines of entries in [start, end): the first begins at `start`, also where no line covers that. Who has copied a log from its beginning keeps
+   * the starts of terms alone, and is to tell the same lines as whoever it was copied from.
+   */
   between(start: Position, end: Position): TermLine[] {
     const lines: TermLine[] = []
+    const first = this.#lines[0]
+    if (start < end && (first === undefined || first.start > start)) lines.push({ term: 0, start })
     for (const line of this.#lines.slice(Math.max(0, this.#lineAt(start)))) {
       if (line.start >= end) break
       lines.push({ term: line.term, start: Math.max(line.start, start) })

@@ -147,7 +147,7 @@ function buildAgents(
     brokerConfigs: brokerConfigValues(data.settings),
     newCoordinator: coordinatorKinds({
       brokerConfigs: brokerConfigValues(data.settings),
-      random: environment.random,
+      randomFor: () => environment.random,
       logger,
     }),
     metadata: controllerModule === null ? null : metadataFiles(data, environment, controllerModule),

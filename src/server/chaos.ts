@@ -78,6 +78,7 @@ export class EngineChaos implements GriotChaos {
   readonly #options: EngineChaosOptions
   /** By what is at fault. */
   readonly #faults = new Map<string, Fault>()
+  #isClosed = false
 
   constructor(options: EngineChaosOptions) {
     this.#options = options
@@ -138,6 +139,7 @@ export class EngineChaos implements GriotChaos {
 
   /** The engine stops: nobody is told anything any more. */
   stop(): void {
+    this.#isClosed = true
     for (const { cancelTimer } of this.#faults.values()) cancelTimer()
     this.#faults.clear()
   }
@@ -148,6 +150,7 @@ export class EngineChaos implements GriotChaos {
 
   async #do(request: ChaosRequest): Promise<void> {
     const { isAllowed, logger } = this.#options
+    if (this.#isClosed) throw new ChaosError('conflict', 'the engine is closed, or about to be')
     if (!isAllowed) throw new ChaosError('off', OFF)
     if ('broker' in request) this.#checkBroker('broker', request.broker)
     if ('other' in request) this.#checkBroker('other', request.other)

@@ -5,6 +5,7 @@ import { didYouMean, nearest } from './nearest.ts'
 import { checkToken } from './operator-token.ts'
 import { type EngineSettings, envName, OPTION_NAMES, OPTIONS } from './options.ts'
 import { checkRacks } from './racks.ts'
+import { checkTls } from './tls-options.ts'
 import { RefusedPartError } from './units.ts'
 
 export { ConfigError } from './config-file.ts'
@@ -87,6 +88,7 @@ export async function resolveAll(
   try {
     checkAddresses(complete)
     checkRacks(complete)
+    checkTls(complete)
   } catch (error) {
     throw new ConfigError((error as Error).message)
   }

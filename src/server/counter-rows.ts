@@ -1,7 +1,7 @@
 /**
- * Which row of the counter table is whose: one in which each thread counts what concerns itself, one per broker, and per
- * tenant one for what is no broker's and one for each broker. The tenant `default` has the first of those; other tenants'
- * will be given out by message, with the tenants themselves, and be added up by the same {@link tenantRows}.
+ * Which row of the counter table is whose: one in which each thread counts what concerns itself, one per broker, and for what
+ * tenants do one for what is no broker's and one for each broker, in which all tenants count: 520 kinds for each of thousands
+ * would be gigabytes. What each tenant uses is counted beside that, in a table of few kinds.
  */
 import { BROKERS_MAX } from './options.ts'
 
@@ -25,3 +25,15 @@ export const defaultTenantRow = (brokerId: number): number => tenantRow(0, broke
 export const tenantRows = (brokerId: number): readonly number[] => [defaultTenantRow(brokerId)]
 
 export const COUNTER_ROWS = TENANTS_FROM + ROWS_PER_TENANT
+
+/** Tenants that can have rows of their own in the table of their use; others share one. */
+export const USE_PLACES = 4_096
+
+/** In that table: of all that have no place. */
+export const SHARED_USE_ROW = 0
+
+/** In that table, of an engine with so many brokers: the tenant in `place` at a broker; broker 0: what is no broker's. */
+export const useRow = (place: number, brokerId: number, brokers: number): number =>
+  1 + place * (1 + brokers) + brokerId
+
+export const useRows = (brokers: number): number => useRow(USE_PLACES, 0, brokers)

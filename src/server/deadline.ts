@@ -30,3 +30,10 @@ export function deadlineIn(ms: number): Deadline {
     cancel,
   }
 }
+
+/** Rejects with the signal's reason once it is aborted. */
+export const abortOf = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason))
+  })

@@ -6,6 +6,7 @@ import { didYouMean } from './nearest.ts'
 import { checkToken } from './operator-token.ts'
 import { EMBEDDED_MEMORY_BYTES, type EngineSettings, OPTIONS, type OptionSpec } from './options.ts'
 import { checkRacks } from './racks.ts'
+import { checkTls } from './tls-options.ts'
 import { RefusedPartError } from './units.ts'
 
 /** What `Griot.start` accepts; everything may be left out. */
@@ -19,6 +20,24 @@ export interface GriotOptions {
   readonly kafkaListen?: string | readonly string[]
   /** `HOST` or `HOST:PORT` that clients are told. Default: the address that they connected to. */
   readonly kafkaAdvertise?: string
+  /** Whether clients that do not authenticate are let in, as the tenant default. Default `auto`: where a listener's address is loopback. */
+  readonly kafkaAnonymous?: 'auto' | 'on' | 'off' | boolean
+  /** Clients may log in without TLS beyond loopback, where others may read what they send. Default false. */
+  readonly kafkaAllowPlaintextSasl?: boolean
+  /** PEM file of the certificate of TLS listeners (`HOST:PORT,tls`), and those that it was signed with. */
+  readonly tlsCert?: string
+  /** PEM file of its key. Default: the file of the certificate. */
+  readonly tlsKey?: string
+  /** File with what the key is encrypted with. */
+  readonly tlsKeyPassphraseFile?: string
+  /** PEM file of those who may have signed clients' certificates. */
+  readonly tlsClientCa?: string
+  /** Default `required` with `tlsClientCa`, else `none`. */
+  readonly tlsClientAuth?: 'none' | 'requested' | 'required'
+  /** Kafka's ssl.principal.mapping.rules. Default `DEFAULT`. */
+  readonly tlsPrincipalMapping?: string
+  /** TLS clients that connect to `TENANT.DOMAIN` are of that tenant. */
+  readonly tlsSniDomain?: string
   /** `HOST:PORT` of health and metrics. Default: no HTTP. */
   readonly httpListen?: string
   /** `HOST:PORT` of their own for health and metrics. Default: with `httpListen`. */
@@ -81,6 +100,7 @@ export function resolveEmbedded(options: GriotOptions, temporaryDir: string): En
   try {
     checkAddresses(complete)
     checkRacks(complete)
+    checkTls(complete)
   } catch (error) {
     throw new ConfigError(`Griot.start: ${(error as Error).message}`)
   }

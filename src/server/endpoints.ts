@@ -1,13 +1,14 @@
 /** Where a running engine can be asked: a file in its data directory, by which commands find it. Server's thread, and the CLI. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import type { Logger } from '../base/log.ts'
 
 const ENDPOINTS_FILE = 'endpoints.json'
 const ENDPOINTS_FORMAT = 1
 
 /** As programs on this machine reach them. */
 export interface Endpoints {
-  /** HOST:PORT of each broker at the first listener. */
+  /** HOST:PORT of each broker at the first listener; none while the engine starts. */
   readonly kafka: readonly string[]
   readonly httpUrl: string | null
   /** Of health, metrics and what else is the operator's. */
@@ -24,6 +25,16 @@ export function writeEndpoints(dataDir: string, endpoints: Endpoints): void {
   const temporary = `${fileIn(dataDir)}.${endpoints.owner}.new`
   writeFileSync(temporary, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 })
   renameSync(temporary, fileIn(dataDir))
+}
+
+/** Commands that know the data directory find the engine. Where that cannot be written, it is said. */
+export function tellEndpoints(dataDir: string, endpoints: Endpoints, logger: Logger): void {
+  try {
+    writeEndpoints(dataDir, endpoints)
+  } catch (error) {
+    const reason = (error as Error).message
+    logger.log('warn', 'the file that tells where the engine is was not written', { reason })
+  }
 }
 
 /** Nothing where another engine has written its own meanwhile: one whose lease was over, as its machine stood still. */

@@ -5,6 +5,8 @@ export type StateName = 'starting' | 'serving' | 'degraded' | 'failed' | 'stoppi
 
 type Filling = Extract<ControlMessage, { kind: 'filling' }>
 
+const STARTING = 'the engine is starting'
+
 export class EngineState {
   readonly #tell: (state: StateName, reason: string) => void
   readonly #reasons = new Map<string, string>()
@@ -44,16 +46,33 @@ export class EngineState {
     this.setReason(key, `broker ${brokerId} died: ${what}`)
   }
 
-  /** A broker's directory is another than before: so many replicas lack what they had, and of so many partitions nobody was found to lead. */
-  setFilling({ brokerId, left, leaderless }: Filling): void {
-    const what = `broker ${brokerId} has another directory than before: ${replicas(left)} not filled anew yet`
-    const lost = `of ${partitions(leaderless)} too few replicas are left, or reachable, to elect a leader`
-    const reason = leaderless === 0 ? what : `${what}; ${lost}`
-    this.setReason(`filling ${brokerId}`, left === 0 ? null : reason)
+  /**
+   * A broker's directory is another than before: so many replicas lack what they had, of so many partitions nobody was found to lead, and of so many what they had is lost, which is
+   * told until the next start.
+   */
+  setFilling({ brokerId, left, leaderless, emptied }: Filling): void {
+    const reasons: string[] = []
+    if (left > 0) reasons.push(`${replicas(left)} not filled anew yet`)
+    if (leaderless > 0) {
+      const of = partitions(leaderless)
+      reasons.push(`of ${of} too few replicas are left, or reachable, to elect a leader`)
+    }
+    if (emptied > 0) {
+      const of = partitions(emptied)
+      reasons.push(
+        `of ${of} it had the only replica, and what that had is lost (the log names them)`,
+      )
+    }
+    const what = `broker ${brokerId} has another directory than before: ${reasons.join('; ')}`
+    this.setReason(`filling ${brokerId}`, reasons.length === 0 ? null : what)
   }
 
   #publish(): void {
-    this.#tell(this.phase, this.reason)
+    const isStarting = this.phase === 'starting'
+    this.#tell(
+      this.phase,
+      isStarting ? [STARTING, this.reason].filter(Boolean).join('; ') : this.reason,
+    )
   }
 }
 

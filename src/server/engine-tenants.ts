@@ -57,6 +57,8 @@ export class TenantError extends Error {
 export interface EngineTenantsOptions {
   /** To the Kafka front. */
   readonly tell: (message: ControlMessage) => void
+  /** An answer is waited for, and the process must not end meanwhile; or no longer. */
+  readonly hold: (isHeld: boolean) => void
   /** Where tenants' own listeners are opened. */
   readonly host: () => string
 }
@@ -74,6 +76,7 @@ export class EngineTenants {
   onAnswer({ correlation, ...answer }: Extract<ControlMessage, { kind: 'operator-answer' }>): void {
     this.#asked.get(correlation)?.(answer)
     this.#asked.delete(correlation)
+    if (this.#asked.size === 0) this.#options.hold(false)
   }
 
   /** Nobody answers any more. */
@@ -133,6 +136,7 @@ export class EngineTenants {
       }
       const correlation = ++this.#correlation
       this.#asked.set(correlation, resolve)
+      this.#options.hold(true)
       this.#options.tell(message(correlation))
     })
     if (answer.error !== ErrorCode.NONE) throw new TenantError(answer.error, answer.message)

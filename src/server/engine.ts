@@ -16,19 +16,20 @@ import {
   DataDirectoryError,
   makeDataDirectory,
 } from './data-directory.ts'
-import { type Deadline, deadlineIn } from './deadline.ts'
+import { abortOf, type Deadline, deadlineIn } from './deadline.ts'
 import { DirectoryLock, lockDirectory, lockNonce } from './directory-lock.ts'
-import { removeEndpoints, writeEndpoints } from './endpoints.ts'
+import { removeEndpoints, tellEndpoints } from './endpoints.ts'
 import { portsOf, urlOf } from './engine-addresses.ts'
 import { EngineState } from './engine-state.ts'
 import { EngineTenants } from './engine-tenants.ts'
 import { hostWallMs } from './host-time.ts'
 import { HungBrokers } from './hung-brokers.ts'
-import { type OpenListener, warnOfOpenListeners } from './listeners.ts'
+import { type OpenListener, warnOfListeners } from './listeners.ts'
 import { liveSettings } from './live-settings.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
 import { operatorToken } from './operator-token.ts'
 import type { EngineSettings } from './options.ts'
+import { checkPorts, checkTlsFiles, StartError } from './start-checks.ts'
 import { traceStart } from './start-trace.ts'
 import {
   brokerBells,
@@ -62,15 +63,16 @@ export interface EngineOptions {
   readonly originMs: number
   /** The engine cannot go on (its front died, its directory was taken): it has begun to stop. */
   readonly onFatal: (reason: string) => void
-}
-
-/** Some part of the engine could not start; everything else has been stopped again. */
-export class StartError extends Error {
-  override name = 'StartError'
+  /** Aborted, a start is given up: what runs already is stopped as by {@link Engine.stop}, and the start rejects with the signal's reason. */
+  readonly signal?: AbortSignal
 }
 
 /** Why a broker's thread has died that nobody needs to worry about. */
 const ON_DEMAND = 'it was killed on demand'
+
+const refuseStart = (error: Error): never => {
+  throw new StartError(error.message, { cause: error })
+}
 
 /** Looks at the file system of the data directory. Throws {@link DataDirectoryError}. */
 function lookAtSettings(settings: EngineSettings): LiveSettings {
@@ -96,6 +98,7 @@ export class Engine {
   readonly chaos: EngineChaos
   readonly tenants = new EngineTenants({
     tell: (message) => this.#tell('front-0', message),
+    hold: (isHeld) => this.#threads.get('front-0')?.keepAlive(isHeld || this.#isKeptAlive),
     host: () => localHostOf(this.listeners[0]!.host),
   })
   readonly #options: EngineOptions
@@ -171,13 +174,17 @@ export class Engine {
   /** Resolves when clients are served; otherwise everything is stopped again and the error says what was wrong. */
   static async start(options: EngineOptions): Promise<Engine> {
     const engine = new Engine(options)
+    const { signal = new AbortController().signal } = options
     try {
       await engine.#takeDirectory()
-      await engine.#waitUntilReady()
+      await Promise.race([engine.#waitUntilReady(), abortOf(signal)])
       return engine
     } catch (error) {
-      openGate(engine.#wiring, null)
-      await engine.#endThreads()
+      if (signal.aborted) await engine.stop()
+      else {
+        openGate(engine.#wiring, null)
+        await engine.#endThreads()
+      }
       throw error
     }
   }
@@ -221,27 +228,16 @@ export class Engine {
 
   async #takeDirectory(): Promise<void> {
     const { brokers, cells } = this.#options.settings
+    await checkTlsFiles(this.#settings)
     this.#lock = await DirectoryLock.acquire(this.dataDir, this.#nonce)
     // a start that cannot be must not fix what the directory is made for
-    if (brokersMadeFor(this.dataDir) === null) await this.#checkPorts()
+    if (brokersMadeFor(this.dataDir) === null) {
+      await checkPorts(this.#settings, this.#threads.get('front-1')?.ready)
+    }
     claimIdentity(this.dataDir, { cells, brokersPerCell: brokers })
     this.#loadToken(this.#settings)
     openGate(this.#wiring, this.#lock.beat)
     this.#trace('data directory locked')
-  }
-
-  /** HTTP has opened its own by now, or soon has; Kafka's are opened in earnest once there is something to serve. */
-  async #checkPorts(): Promise<void> {
-    const { kafkaListen, brokers: nodes } = this.#settings
-    const { probePorts } = await import('../net/kafka-listener.ts')
-    try {
-      for (const { host, port } of kafkaListen) {
-        await probePorts({ optionName: '--kafka-listen', host, port, nodes })
-      }
-      await this.#threads.get('front-1')?.ready
-    } catch (error) {
-      throw new StartError((error as Error).message, { cause: error })
-    }
   }
 
   /** Reads the operator token, makes it at the first start, and tells it who asks for it. Throws {@link OperatorTokenError}. */
@@ -257,11 +253,9 @@ export class Engine {
     const details = new Map<string, ReadyDetail>()
     await Promise.all(
       [...this.#threads].map(async ([name, thread]) => {
-        try {
-          details.set(name, await thread.ready)
-        } catch (error) {
-          throw new StartError((error as Error).message, { cause: error })
-        }
+        const detail = await thread.ready.catch(refuseStart)
+        details.set(name, detail)
+        if (name === 'front-1') this.#onHttp(detail)
       }),
     )
     const ports = portsOf(details.get('front-0')!)
@@ -269,28 +263,25 @@ export class Engine {
     const first = this.listeners[0]!
     const host = localHostOf(first.host)
     this.brokers = first.ports.map((port) => formatHostPort({ host, port }))
-    const http = details.get('front-1') ?? {}
-    this.httpUrl = urlOf(settings.httpListen, http.httpPort)
-    this.adminUrl = urlOf(settings.adminListen, http.adminPort) ?? this.httpUrl
     this.#tellWhere()
-    warnOfOpenListeners(this.listeners, this.#options.logger)
+    warnOfListeners(settings, this.listeners, this.#options.logger)
     this.#isUp = true
     this.#state.setPhase('serving')
     this.#trace('ready')
   }
 
-  /** Commands that know the data directory find the engine. */
+  /** It can be asked how the start goes, by those who know the data directory. */
+  #onHttp({ httpPort, adminPort }: ReadyDetail): void {
+    const { httpListen, adminListen } = this.#settings
+    this.httpUrl = urlOf(httpListen, httpPort)
+    this.adminUrl = urlOf(adminListen, adminPort) ?? this.httpUrl
+    this.#tellWhere()
+  }
+
   #tellWhere(): void {
     const { brokers: kafka, httpUrl, adminUrl } = this
-    try {
-      const found = { kafka, httpUrl, adminUrl, pid: process.pid }
-      writeEndpoints(this.dataDir, { ...found, owner: this.#nonce })
-    } catch (error) {
-      const reason = (error as Error).message
-      this.#options.logger.log('warn', 'the file that tells where the engine is was not written', {
-        reason,
-      })
-    }
+    const endpoints = { kafka, httpUrl, adminUrl, pid: process.pid, owner: this.#nonce }
+    tellEndpoints(this.dataDir, endpoints, this.#options.logger)
   }
 
   #threadData(thread: ThreadData['thread'], channels: ThreadData['channels']): ThreadData {
@@ -396,11 +387,18 @@ export class Engine {
         this.#state.setReason(`disk ${directory}`, writable ? null : reason)
         return
       }
+      case 'tls-state':
+        this.#state.setReason('tls', message.reason)
+        return
       case 'filling':
         this.#state.setFilling(message)
         return
+      case 'metadata-waits':
+        this.#state.setReason('metadata', message.reason)
+        return
       case 'broker-hung':
         this.#hung.onHung(message.brokerId, message.isHung)
+        this.#tell('front-1', message)
         return
       case 'chaos-request':
         void this.chaos.answer(message.request).then((answer) => {

@@ -1,5 +1,6 @@
-/** The HTTP front's worker: health and metrics, on one address or two. It listens before the engine is ready, to say so. */
+/** The HTTP front's worker: health, metrics and the admin API, on one address or two. It listens before the engine is ready, to say so. */
 
+import { addAdminApi } from '../admin/admin-api.ts'
 import { addChaosRoute } from '../admin/chaos-route.ts'
 import { EngineHealth } from '../admin/engine-health.ts'
 import { addHealthRoutes, addLiveRoute } from '../admin/health-routes.ts'
@@ -8,24 +9,29 @@ import { OperatorTokenGuard } from '../admin/operator-token.ts'
 import type { Clock } from '../base/clock.ts'
 import { asBrokerId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
+import { newTenantId } from '../controller/new-ids.ts'
 import type { BrokerBack, ControlMessage } from '../link/control.ts'
 import { brokerPeer, type ControlEnvelope, type EventPorts, SERVER_PEER } from '../link/ports.ts'
 import { formatHostPort, type HostPort } from '../net/address.ts'
-import { HTTP_LIMITS } from '../net/http-interface.ts'
+import { HTTP_LIMITS, type HttpHandler } from '../net/http-interface.ts'
 import { NodeHttpServer } from '../net/http-node.ts'
 import { HttpRouter } from '../net/http-router.ts'
 import { CounterReader, CounterWriter } from '../shared/counter-table.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
 import { ThreadState } from '../shared/thread-status.ts'
 import { BeatWatch } from './beat-watch.ts'
+import { brokerConfigValues } from './broker-configs.ts'
 import { ChaosClient } from './chaos-client.ts'
 import { THREAD_ROW } from './counter-rows.ts'
 import { HEARTBEAT_MS } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
+import { freshKey } from './fresh-key.ts'
+import { HttpCluster } from './http-cluster.ts'
 import { LoopSampler } from './loop-sampler.ts'
 import { metricSources } from './metric-sources.ts'
 import { RecentLatencies } from './recent-latencies.ts'
 import { ScrapeQuestions } from './scrape-questions.ts'
+import { SystemRandom } from './system-random.ts'
 import {
   brokerBells,
   failed,
@@ -45,7 +51,12 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const logger = threadLogger(data, control)
   const servers: NodeHttpServer[] = []
   const guard = new OperatorTokenGuard()
-  const questions = new ScrapeQuestions(data, control, () => context.clock.monotonicMs())
+  const cluster = new HttpCluster({
+    ...{ brokerConfigs: brokerConfigValues(data.settings), control, clock: context.clock },
+    kick: () => driver.kick(),
+  })
+  const monotonicMs = () => context.clock.monotonicMs()
+  const questions = new ScrapeQuestions(data, control, cluster.image, monotonicMs)
   const chaos = new ChaosClient(control)
   const totals = new ThreadTotals(data.wiring)
   const latencies = new RecentLatencies(new CounterReader(data.wiring.counters))
@@ -58,8 +69,11 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
     latencies.look(nowMs)
   }, HEARTBEAT_MS)
   const agent = {
-    nextTimerAtMs: Number.POSITIVE_INFINITY,
-    doWork: () => drain(control, (envelope) => onMessage(envelope)),
+    get nextTimerAtMs() {
+      return cluster.nextTimerAtMs
+    },
+    doWork: (nowMs: number) =>
+      drain(control, (envelope) => onMessage(envelope)) + cluster.doWork(nowMs),
   }
   const stop = async () => {
     clearInterval(watching)
@@ -69,15 +83,18 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
     control.post(SERVER_PEER, { kind: 'stopped' })
     control.close()
   }
-  const onMessage = ({ message }: ControlEnvelope) => {
+  const onMessage = (envelope: ControlEnvelope) => {
+    const { message } = envelope
+    cluster.onMessage(envelope)
     if (message.kind === 'engine-state') health.setState(message.state, message.reason)
     else if (message.kind === 'operator-token') guard.setToken(message.token)
     else if (message.kind === 'chaos-answer') chaos.onAnswer(message)
     else if (message.kind === 'stop') void stop()
-    else if (message.kind === 'broker-gone' || message.kind === 'broker-back') {
-      onBrokerChange(data, control, message)
+    else {
+      if (message.kind === 'broker-gone' || message.kind === 'broker-back')
+        onBrokerChange(data, control, message)
       questions.onMessage(message)
-    } else questions.onMessage(message)
+    }
   }
   const driver = new EventLoopDriver({
     ...context,
@@ -87,20 +104,10 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   })
   context.status.setState(ThreadState.RUNNING)
   driver.start()
-  const router = createRouter(
-    data,
-    { health, totals, latencies, guard, chaos, questions },
-    context.clock,
-  )
-  const addresses = addressesOf(data, router, health)
-  const detail: Record<string, number> = {}
+  const sources = { health, totals, latencies, guard, chaos, questions, cluster }
+  const router = createRouter(data, sources, context.clock)
   try {
-    for (const { name, address, router } of addresses) {
-      const allowHosts = [...data.settings.httpAllowHosts, address.host.toLowerCase()]
-      const server = await listen(`--${name}-listen`, address, { router, logger, allowHosts })
-      servers.push(server)
-      detail[`${name}Port`] = server.port
-    }
+    const detail = await openAll(addressesOf(data, router, health), data, logger, servers)
     control.post(SERVER_PEER, { kind: 'ready', detail })
   } catch (error) {
     control.post(SERVER_PEER, { kind: 'failed', message: (error as Error).message })
@@ -144,6 +151,23 @@ function addressesOf(
   return addresses
 }
 
+/** Adds a server for each to `servers`; returns their ports as the engine is told them. Throws as {@link listen} does. */
+async function openAll(
+  addresses: readonly HttpAddress[],
+  { settings }: ThreadData,
+  logger: Logger,
+  servers: NodeHttpServer[],
+): Promise<Record<string, number>> {
+  const ports: Record<string, number> = {}
+  for (const { name, address, router } of addresses) {
+    const allowHosts = [...settings.httpAllowHosts, address.host.toLowerCase()]
+    const server = await listen(`--${name}-listen`, address, { router, logger, allowHosts })
+    servers.push(server)
+    ports[`${name}Port`] = server.port
+  }
+  return ports
+}
+
 /** Throws an error whose message names option, address and what is wrong. */
 async function listen(
   optionName: string,
@@ -169,11 +193,12 @@ interface Sources {
   readonly guard: OperatorTokenGuard
   readonly chaos: ChaosClient
   readonly questions: ScrapeQuestions
+  readonly cluster: HttpCluster
 }
 
 function createRouter(
   data: ThreadData,
-  { health, totals, latencies, guard, chaos, questions }: Sources,
+  { health, totals, latencies, guard, chaos, questions, cluster }: Sources,
   clock: Clock,
 ): HttpRouter {
   const router = new HttpRouter()
@@ -182,6 +207,7 @@ function createRouter(
     pid: process.pid,
     brokers: data.settings.brokers,
     startedAtMs: data.startedAtMs,
+    offlinePartitions: async () => (await questions.partitions()).offline,
   }
   addHealthRoutes(router, health, info, clock.wallMs)
   const sources = metricSources(data, {
@@ -191,7 +217,16 @@ function createRouter(
     partitions: questions.partitions,
   })
   addMetricsRoute(router, sources, (handler) => guard.beyondLoopback(handler), questions.sources)
-  addChaosRoute(router, (handler) => guard.always(handler), chaos.ask)
+  const always = (handler: HttpHandler) => guard.always(handler)
+  addChaosRoute(router, always, chaos.ask)
+  const random = new SystemRandom()
+  const { image } = cluster
+  addAdminApi(router, always, {
+    ...{ image, version: data.version, makeKey: freshKey, wallMs: clock.wallMs },
+    isImageWhole: () => image.isWhole,
+    ask: (tenantId, request) => cluster.ask(tenantId, request),
+    newTenantId: () => newTenantId(random, (id) => image.tenant(id) !== undefined),
+  })
   return router
 }
 

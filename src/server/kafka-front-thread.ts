@@ -1,14 +1,17 @@
 /** The Kafka front: the front agent, its listener and the pool, on an event loop; the main thread of `griot start`, else a worker. */
+import { availableParallelism } from 'node:os'
 import { asBrokerId, type BrokerId, type TenantId } from '../base/ids.ts'
-import { SeededRandom } from '../base/random.ts'
 import { RingBrokerProxy } from '../cell/ring-broker-proxy.ts'
 import { NodeSegmentFiles } from '../cell/segment-files.ts'
 import { defaultSegmentReaderLimits } from '../cell/segment-reader.ts'
 import { defaultFrontSettings } from '../front/context.ts'
 import { FrontAgent } from '../front/front-agent.ts'
 import type { FrontCounterRows } from '../front/front-counters.ts'
+import type { UseRows } from '../front/tenant-use.ts'
 import { MetadataImage } from '../image/image.ts'
+import type { MetadataView } from '../image/view.ts'
 import type { BrokerBack, LiveSettings } from '../link/control.ts'
+import { FrontCounter } from '../link/counters.ts'
 import {
   brokerPeer,
   type ControlEnvelope,
@@ -18,20 +21,21 @@ import {
 } from '../link/ports.ts'
 import { defaultLimits } from '../net/connection-set.ts'
 import { KafkaListener } from '../net/kafka-listener.ts'
-import { EVERYBODY } from '../net/listener-info.ts'
 import { CounterWriter } from '../shared/counter-table.ts'
 import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
+import { belongingAt } from './belonging.ts'
 import { BriefWait } from './brief-wait.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { BrokerWatch } from './broker-watch.ts'
 import { collectGarbage } from './collect-garbage.ts'
-import { defaultTenantRow, THREAD_ROW } from './counter-rows.ts'
+import { defaultTenantRow, SHARED_USE_ROW, THREAD_ROW, USE_PLACES, useRow } from './counter-rows.ts'
 import type { Agent } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
-import { advertisedOf } from './listeners.ts'
+import type { KafkaTls } from './kafka-tls.ts'
+import { accessOf, advertisedOf } from './listeners.ts'
 import { LoopSampler } from './loop-sampler.ts'
 import { nodeSaslCrypto } from './node-sasl-crypto.ts'
 import { connectionsMaxOf, openFilesLimit } from './open-files-limit.ts'
@@ -70,6 +74,8 @@ class KafkaFrontThread implements Agent {
   /** What this thread has found out itself, for its agent. */
   readonly #told: ControlEnvelope[] = []
   #listeners: readonly KafkaListener[] = []
+  /** null: no listener speaks it, or none is open yet. */
+  #tls: KafkaTls | null = null
   #phase: 'waiting' | 'opening' | 'serving' | 'stopping' | 'stopped' = 'waiting'
   readonly #image: MetadataImage
   readonly #tenants: TenantListeners
@@ -88,11 +94,11 @@ class KafkaFrontThread implements Agent {
     const writer = new CounterWriter(data.wiring.counters, context.index)
     const own = writer.row(THREAD_ROW)
     const loop = new LoopSampler(own)
-    // the default tenant is the only one yet
+    // all tenants together
     const of = (_tenantId: TenantId, brokerId: number) => writer.row(defaultTenantRow(brokerId))
-    this.#agent = this.#createAgent(data, { own, of })
+    this.#agent = this.#createAgent(data, { own, of }, this.#useRows(data))
     this.#tenants = new TenantListeners({
-      ...{ agent: this.#agent, image: this.#image, brokers: data.settings.brokers },
+      ...{ agent: this.#agent, image: this.#image, settings: data.settings },
       answer: (correlation, answer) =>
         this.#control.post(SERVER_PEER, { kind: 'operator-answer', correlation, ...answer }),
       kick: () => this.#driver.kick(),
@@ -130,26 +136,33 @@ class KafkaFrontThread implements Agent {
     return work
   }
 
-  #createAgent(data: ThreadData, counters: FrontCounterRows): FrontAgent {
+  #useRows({ wiring, settings }: ThreadData): UseRows {
+    const writer = new CounterWriter(wiring.use, this.#context.index)
+    const of = (place: number) => writer.row(useRow(place, 0, settings.brokers))
+    return { places: USE_PLACES, shared: writer.row(SHARED_USE_ROW), of }
+  }
+
+  #createAgent(data: ThreadData, counters: FrontCounterRows, use: UseRows): FrontAgent {
     const { settings, plan, wiring } = data
     const brokerConfigs = brokerConfigValues(settings)
     const random = new SystemRandom()
     return new FrontAgent({
       frontId: KAFKA_FRONT,
       image: this.#image,
-      proxies: brokerProxies(this.#context, this.#control),
+      proxies: brokerProxies(this.#context, this.#control, this.#image),
       arenaOf: ({ brokerId }) => wiring.arenas[brokerId - 1] ?? null,
       control: this.#watchedControl(),
       clock: this.#context.clock,
-      random,
       crypto: nodeSaslCrypto,
-      // one stream per asker: what one tenant draws tells nothing of another's
-      randomFor: () => new SeededRandom(random.uint32()),
+      // whoever floods with logins leaves cores to others
+      loginsAtOnce: availableParallelism() > 2 ? 2 : 1,
+      // the system's: what one tenant draws tells nothing of another's
+      randomFor: () => random,
       logger: threadLogger(data, this.#control),
       files: new NodeSegmentFiles(),
       segmentLimits: defaultSegmentReaderLimits,
       records: this.#pool,
-      counters,
+      ...{ counters, use },
       settings: {
         ...defaultFrontSettings,
         dataRoot: settings.dataDir,
@@ -210,10 +223,8 @@ class KafkaFrontThread implements Agent {
   #onBrokerBack({ brokerId, reads, writes, arena, port }: BrokerBack): void {
     const { wiring } = this.#context.data
     const id = asBrokerId(brokerId)
-    const proxy = brokerProxy(this.#context, this.#control, id, {
-      requests: writes,
-      replies: reads,
-    })
+    const rings = { requests: writes, replies: reads }
+    const proxy = brokerProxy(this.#context, this.#control, this.#image, id, rings)
     const name = brokerPeer(CELL, id)
     const bell = new DoorbellRinger(brokerBells(wiring)[brokerId - 1]!)
     this.#control.disconnect(name)
@@ -229,6 +240,7 @@ class KafkaFrontThread implements Agent {
       brokerConfigs: settings.brokerConfigs,
     })
     this.#agent.connections.setIdleMs(settings.connectionsMaxIdleMs)
+    this.#tls?.readAgain()
     this.#listeners.forEach((listener, index) => {
       const { host = null, port = null } = settings.advertised[index] ?? {}
       listener.advertise({ advertisedHost: host, advertisedPort: port })
@@ -240,6 +252,7 @@ class KafkaFrontThread implements Agent {
     const { settings, traceOriginMs, thread } = this.#context.data
     traceStart(traceOriginMs, thread.name, 'image is whole')
     try {
+      if (settings.tlsCert !== null) this.#tls = await this.#openTls(settings)
       const listeners = await this.#listen(settings)
       if (this.#phase !== 'opening') {
         for (const listener of listeners) listener.stopAccepting()
@@ -255,24 +268,41 @@ class KafkaFrontThread implements Agent {
     }
   }
 
+  async #openTls(settings: EngineSettings): Promise<KafkaTls> {
+    const { KafkaTls } = await import('./kafka-tls.ts')
+    const { connections, services } = this.#agent
+    return KafkaTls.open({
+      ...{ settings, set: connections, logger: services.logger },
+      onExpiry: (expiresAtMs) => {
+        services.counters.own[FrontCounter.TLS_EXPIRES_AT_S_NOW] = expiresAtMs / 1000
+      },
+      onState: (reason) => this.#control.post(SERVER_PEER, { kind: 'tls-state', reason }),
+      nowMs: () => this.#context.clock.wallMs(),
+    })
+  }
+
   /** Opens all listeners or none, in the order of `--kafka-listen`. */
   async #listen(settings: EngineSettings): Promise<KafkaListener[]> {
     const advertised = advertisedOf(settings)
-    const wanted = settings.kafkaListen.map(({ host, port }, index) => ({ host, port, index }))
+    const wanted = settings.kafkaListen.map((listen, index) => ({ ...listen, index }))
     // ports that were asked for come first: no free one that the system picks may be among them
     wanted.sort((a, b) => Number(a.port === 0) - Number(b.port === 0))
     const listeners: KafkaListener[] = []
     try {
-      for (const { host, port, index } of wanted) {
+      for (const { index, ...listen } of wanted) {
         listeners[index] = await KafkaListener.listen(
           {
             optionName: '--kafka-listen',
-            host,
-            port,
+            host: listen.host,
+            port: listen.port,
             nodes: settings.brokers,
             advertisedHost: advertised[index]?.host ?? null,
             advertisedPort: advertised[index]?.port ?? null,
-            ...EVERYBODY,
+            tenantId: null,
+            ...accessOf(listen, settings),
+            tls: listen.tls === true ? this.#tls!.acceptor : null,
+            belongingOf: (servername) =>
+              belongingAt(this.#image, listen, settings.tlsSniDomain, servername),
           },
           this.#agent.connections,
         )
@@ -286,6 +316,7 @@ class KafkaFrontThread implements Agent {
 
   async #close(): Promise<void> {
     this.#phase = 'stopped'
+    this.#tls?.close()
     this.#agent.close()
     this.#driver.stop()
     await this.#pool.close()
@@ -300,14 +331,19 @@ class KafkaFrontThread implements Agent {
   }
 }
 
-const brokerProxies = (context: ThreadContext, control: EventPorts): RingBrokerProxy[] =>
+const brokerProxies = (
+  context: ThreadContext,
+  control: EventPorts,
+  image: MetadataView,
+): RingBrokerProxy[] =>
   context.data.wiring.fronts[KAFKA_FRONT]!.map((rings, index) =>
-    brokerProxy(context, control, asBrokerId(index + 1), rings),
+    brokerProxy(context, control, image, asBrokerId(index + 1), rings),
   )
 
 function brokerProxy(
   { data, clock }: ThreadContext,
   control: EventPorts,
+  image: MetadataView,
   brokerId: BrokerId,
   { requests, replies }: RingPair,
 ): RingBrokerProxy {
@@ -322,5 +358,6 @@ function brokerProxy(
     peer: brokerPeer(CELL, brokerId),
     frames: wiring.frames,
     clock,
+    tenantOf: (partition) => image.topicOf(partition)?.tenantId ?? '',
   })
 }

@@ -1,13 +1,27 @@
 /** The addresses that an engine listens on: how several are written, what clients of each are told, and whether they collide. */
 import type { Logger } from '../base/log.ts'
 import { formatHostPort, type HostPort, hostsOverlap, isLoopback } from '../net/address.ts'
+import type { Audience } from '../net/listener-info.ts'
 import type { EngineSettings } from './options.ts'
-import { type Advertised, parseAdvertised, parseHostPort, parseList } from './units.ts'
+import {
+  type Advertised,
+  parseAdvertised,
+  parseHostPort,
+  parseList,
+  parseSwitch,
+  RefusedPartError,
+} from './units.ts'
 
 /** One value of `--kafka-listen`. */
 export interface KafkaListen extends HostPort {
   /** null: what `--kafka-advertise` says, or the local address of each connection. */
   readonly advertise: Advertised | null
+  /** Left out: what `--kafka-anonymous` says. */
+  readonly anonymous?: boolean
+  /** Left out: plain TCP. */
+  readonly tls?: true
+  /** By name: whose clients come in here; left out: they say it themselves. */
+  readonly tenant?: string
 }
 
 /** Where Kafka clients come in: one port per broker, from broker 1. */
@@ -19,32 +33,89 @@ export interface OpenListener {
 /** Listening sockets are many times this, since each takes a port per broker. */
 const KAFKA_LISTENERS_MAX = 16
 
-/** `HOST:PORT`, `HOST:PORT=HOST[:PORT]`, several of them as a list or joined by commas. */
-export const parseKafkaListens = (value: unknown): KafkaListen[] =>
-  parseList(value, KAFKA_LISTENERS_MAX, (part) => {
-    const [bind, told, more] = part.split('=') as [string, string?, string?]
-    if (more !== undefined) {
-      throw new RangeError('wants HOST:PORT=HOST[:PORT], with one = between the two')
-    }
-    return {
-      ...parseHostPort(bind),
-      advertise: told === undefined ? null : parseAdvertised(told),
-    }
-  })
+/** Addresses and their properties together, as they are joined by commas. */
+const PARTS_MAX = 4 * KAFKA_LISTENERS_MAX
 
-export const formatKafkaListen = ({ advertise, ...bind }: KafkaListen): string =>
-  advertise === null
-    ? formatHostPort(bind)
-    : `${formatHostPort(bind)}=${formatAdvertised(advertise)}`
+/** What may follow an address: how it is written, and how it is read. */
+const PROPERTIES: Readonly<Record<string, (text: string | undefined) => Partial<KafkaListen>>> = {
+  anonymous: (text) => ({ anonymous: parseSwitch(text ?? '') }),
+  tls: (text) => {
+    if (text === undefined) return { tls: true }
+    throw new RangeError('wants tls without anything behind it')
+  },
+  tenant: (text = '') => {
+    if (TENANT_NAME.test(text)) return { tenant: text }
+    throw new RangeError('wants the name of a tenant: at most 63 of a-z, 0-9 and -')
+  },
+}
+/** A label of DNS, as the controller wants it. */
+const TENANT_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
+const PROPERTY_TEXT = 'tls, tenant=NAME, anonymous=on, anonymous=off'
+
+/**
+ * `HOST:PORT`, `HOST:PORT=HOST[:PORT]`, each with its properties behind it, several of them as a list or joined by commas. An address has a
+ * colon before its `=`, a property has none.
+ */
+export function parseKafkaListens(value: unknown): KafkaListen[] {
+  const listens: KafkaListen[] = []
+  const parts = parseList(value, PARTS_MAX, (part) => {
+    const last = listens.pop()
+    if (last === undefined || part.split('=')[0]!.includes(':')) {
+      if (last !== undefined) listens.push(last)
+      listens.push(parseKafkaListen(part))
+    } else listens.push({ ...last, ...parseProperty(part, last) })
+    return part
+  })
+  if (listens.length <= KAFKA_LISTENERS_MAX) return listens
+  throw new RefusedPartError(parts.join(','), `wants at most ${KAFKA_LISTENERS_MAX} addresses`)
+}
+
+function parseKafkaListen(part: string): KafkaListen {
+  const [bind, told, more] = part.split('=') as [string, string?, string?]
+  if (more !== undefined) {
+    throw new RangeError('wants HOST:PORT=HOST[:PORT], with one = between the two')
+  }
+  return {
+    ...parseHostPort(bind),
+    advertise: told === undefined ? null : parseAdvertised(told),
+  }
+}
+
+function parseProperty(part: string, listen: KafkaListen): Partial<KafkaListen> {
+  const at = part.indexOf('=')
+  const name = at < 0 ? part : part.slice(0, at)
+  const property = Object.hasOwn(PROPERTIES, name) ? PROPERTIES[name]! : null
+  if (property === null) {
+    throw new RangeError(
+      `wants HOST:PORT, such as 127.0.0.1:9092, or a property of the address before it: ${PROPERTY_TEXT}`,
+    )
+  }
+  const parsed = property(at < 0 ? undefined : part.slice(at + 1))
+  if (Object.keys(parsed).some((key) => key in listen)) {
+    throw new RangeError(`wants ${name} once for ${formatHostPort(listen)}`)
+  }
+  return parsed
+}
+
+export const formatKafkaListen = (listen: KafkaListen): string => {
+  const { advertise, anonymous, tls, tenant } = listen
+  const told = advertise === null ? '' : `=${formatAdvertised(advertise)}`
+  const access = anonymous === undefined ? '' : `,anonymous=${anonymous ? 'on' : 'off'}`
+  const own = tenant === undefined ? '' : `,tenant=${tenant}`
+  return `${formatHostPort(listen)}${told}${tls ? ',tls' : ''}${own}${access}`
+}
 
 export const formatAdvertised = ({ host, port }: Advertised): string =>
   port === null ? formatHostPort({ host, port: 0 }).slice(0, -2) : formatHostPort({ host, port })
 
-/** The same addresses in the same order, whatever clients are told. */
+/** The same addresses for the same clients in the same order, whatever these are told. */
 export const areBoundAlike = (
   one: readonly KafkaListen[],
   other: readonly KafkaListen[],
-): boolean => one.map(formatHostPort).join() === other.map(formatHostPort).join()
+): boolean => boundOf(one) === boundOf(other)
+
+const boundOf = (listens: readonly KafkaListen[]): string =>
+  listens.map((listen) => formatKafkaListen({ ...listen, advertise: null })).join()
 
 /** What clients of each listener are told, in the order of `--kafka-listen`. */
 export const advertisedOf = ({
@@ -53,18 +124,60 @@ export const advertisedOf = ({
 }: Pick<EngineSettings, 'kafkaListen' | 'kafkaAdvertise'>): (Advertised | null)[] =>
   kafkaListen.map(({ advertise }) => advertise ?? kafkaAdvertise)
 
-/** Where others than this machine come in, and nobody asks them who they are. */
-export const openToOthers = (listeners: readonly OpenListener[]): string[] =>
-  listeners
-    .filter(({ host }) => !isLoopback(host))
-    .map(({ host, ports }) => formatHostPort({ host, port: ports[0]! }))
+/** Whom a listener lets in, as far as its address and the options decide. What counts is where it is bound, never who connects. */
+export function accessOf(
+  { host, anonymous, tls }: Pick<KafkaListen, 'host' | 'anonymous' | 'tls'>,
+  { kafkaAnonymous, kafkaAllowPlaintextSasl }: AccessSettings,
+): Pick<Audience, 'allowsAnonymous' | 'allowsSasl'> {
+  const isPrivate = isLoopback(host)
+  return {
+    allowsAnonymous: anonymous ?? (kafkaAnonymous === 'auto' ? isPrivate : kafkaAnonymous === 'on'),
+    allowsSasl: isPrivate || tls === true || kafkaAllowPlaintextSasl,
+  }
+}
 
-export function warnOfOpenListeners(listeners: readonly OpenListener[], logger: Logger): void {
-  const open = openToOthers(listeners)
-  if (open.length === 0) return
-  const message =
-    'Kafka clients on other machines can read and write everything: there is no authentication yet'
-  logger.log('warn', message, { kafkaListen: open.join(',') })
+export type AccessSettings = Pick<EngineSettings, 'kafkaAnonymous' | 'kafkaAllowPlaintextSasl'>
+
+/** What an operator should know of listeners that others than this machine reach: a sentence for each, with where it holds. */
+export function listenerRisks(
+  settings: EngineSettings,
+  listeners: readonly OpenListener[],
+): { readonly risk: string; readonly where: string }[] {
+  const found = new Map<string, string[]>()
+  listeners.forEach(({ host, ports }, index) => {
+    if (isLoopback(host)) return
+    const where = formatHostPort({ host, port: ports[0]! })
+    for (const risk of risksOf(settings.kafkaListen[index]!, settings)) {
+      found.set(risk, [...(found.get(risk) ?? []), where])
+    }
+  })
+  return [...found].map(([risk, where]) => ({ risk, where: where.join(', ') }))
+}
+
+function risksOf(listen: KafkaListen, settings: EngineSettings): string[] {
+  const { allowsAnonymous, allowsSasl } = accessOf(listen, settings)
+  const risks: string[] = []
+  if (allowsAnonymous) risks.push(anonymousRisk(listen.tenant ?? 'default'))
+  if (listen.tls === true) return risks
+  if (allowsSasl) risks.push(PLAINTEXT_RISK)
+  return risks.length === 0 ? [NOBODY_RISK] : risks
+}
+
+const anonymousRisk = (tenant: string) =>
+  `anonymous access is on: whoever connects reads and writes everything of the tenant ${tenant}`
+const PLAINTEXT_RISK =
+  'logins without TLS are allowed: whoever is on the way reads passwords and records'
+const NOBODY_RISK =
+  'no client gets in: logins want TLS, or --kafka-allow-plaintext-sasl; anonymous access wants --kafka-anonymous on'
+
+export function warnOfListeners(
+  settings: EngineSettings,
+  listeners: readonly OpenListener[],
+  logger: Logger,
+): void {
+  for (const { risk, where } of listenerRisks(settings, listeners)) {
+    logger.log('warn', `Kafka listeners beyond loopback: ${risk}`, { kafkaListen: where })
+  }
 }
 
 /** Consecutive ports of one listener, for messages. */

@@ -94,7 +94,10 @@ const slot =
 const net = (count: number) => NET_COUNTS_FROM + count
 
 /** Per Kafka front. */
-function connectionSources({ wiring, plan }: ThreadData, counters: CounterReader): MetricSource[] {
+function connectionSources(
+  { wiring, plan, settings }: ThreadData,
+  counters: CounterReader,
+): MetricSource[] {
   const fronts = wiring.threads.flatMap(({ name, role }, thread) =>
     role === 'kafka-front'
       ? [{ name, value: (kind: number) => counters.value(thread, THREAD_ROW, kind) }]
@@ -119,6 +122,7 @@ function connectionSources({ wiring, plan }: ThreadData, counters: CounterReader
     ...socketRows().map(one),
     ...LABELLED.map(several),
     ...memoryRows(plan.inFlightBytes, plan.fileReadBytes).map(one),
+    ...(settings.tlsCert === null ? [] : [one(EXPIRY), several(HANDSHAKES)]),
   ]
 }
 
@@ -174,6 +178,22 @@ const LABELLED: readonly Rows[] = [
     'delayedOperation',
     { Fetch: FrontCounter.FETCHES_PARKED_NOW, Produce: FrontCounter.PRODUCES_PENDING_NOW },
   ],
+]
+
+/** Where there are TLS listeners: a time of 0 would alarm everybody else. */
+const EXPIRY: Row = [
+  'gauge',
+  'griot_tls_certificate_expiry_timestamp_seconds',
+  'When the certificate of TLS listeners expires, in seconds since the epoch',
+  slot(FrontCounter.TLS_EXPIRES_AT_S_NOW),
+]
+
+const HANDSHAKES: Rows = [
+  'counter',
+  'griot_tls_handshakes_total',
+  'TLS handshakes: all that have begun, and those of them that came to nothing',
+  'result',
+  { begun: net(ConnectionCount.HANDSHAKES), failed: net(ConnectionCount.HANDSHAKES_FAILED) },
 ]
 
 function memoryRows(inFlightBudgetBytes: number, fileBudgetBytes: number): Row[] {

@@ -34,6 +34,11 @@ export function partitionSources(
       'Partitions led of which fewer replicas keep up than min.insync.replicas',
       'underMinIsr',
     ),
+    perBroker(
+      'reassigningpartitions',
+      'Partitions led whose replicas are being moved',
+      'reassigning',
+    ),
     {
       kind: 'gauge',
       name: 'kafka_controller_kafkacontroller_offlinepartitionscount',

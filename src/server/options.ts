@@ -3,10 +3,12 @@ import os from 'node:os'
 import type { LogLevel } from '../base/log.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import { parseAllowedHost } from '../net/host-check.ts'
+import type { ClientAuth } from '../net/tls-acceptor.ts'
 import { parseBrokerConfig } from './broker-configs.ts'
 import { brokersMadeFor } from './data-directory.ts'
 import { areBoundAlike, type KafkaListen, parseKafkaListens } from './listeners.ts'
 import { parseRacks, type Racks } from './racks.ts'
+import { TLS_OPTIONS } from './tls-options.ts'
 import {
   type Advertised,
   type HostPort,
@@ -34,6 +36,22 @@ export interface EngineSettings {
   readonly kafkaListen: readonly KafkaListen[]
   /** Of the listener that names none itself; null: clients are told the local address that their connection came in on. */
   readonly kafkaAdvertise: Advertised | null
+  /** Of listeners that do not say; `auto`: on where they are bound to loopback. */
+  readonly kafkaAnonymous: (typeof ANONYMOUS_MODES)[number]
+  /** Clients may log in without TLS beyond loopback. */
+  readonly kafkaAllowPlaintextSasl: boolean
+  /** PEM: the certificate of TLS listeners and those that it was signed with; null: there are none. */
+  readonly tlsCert: string | null
+  /** null: in the file of the certificate. */
+  readonly tlsKey: string | null
+  readonly tlsKeyPassphraseFile: string | null
+  /** PEM: who may have signed the certificates of clients. */
+  readonly tlsClientCa: string | null
+  readonly tlsClientAuth: ClientAuth
+  /** As they are written. */
+  readonly tlsPrincipalMapping: string
+  /** Lower case; null: the name that a client looks for says nothing. */
+  readonly tlsSniDomain: string | null
   readonly httpListen: HostPort | null
   /** null: with `httpListen`. */
   readonly adminListen: HostPort | null
@@ -80,6 +98,8 @@ export interface OptionSpec<Key extends keyof EngineSettings = keyof EngineSetti
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 
+export const ANONYMOUS_MODES = ['auto', 'on', 'off'] as const
+
 export const BROKERS_MAX = 16
 const ALLOWED_HOSTS_MAX = 64
 export const MEMORY_BYTES_MIN = 16 * 2 ** 20
@@ -105,10 +125,11 @@ export const OPTIONS: readonly OptionSpec[] = [
   option({
     key: 'kafkaListen',
     name: 'kafka-listen',
-    placeholder: 'HOST:PORT[=HOST[:PORT]]',
+    placeholder: 'HOST:PORT[=HOST[:PORT]][,PROPERTY…]',
     help:
       'address for Kafka clients; N brokers take N consecutive ports, port 0 takes N free ones; after = what clients ' +
-      'are told to connect to; given more than once, or joined by commas, for several listeners',
+      'are told to connect to; after a comma what holds for this one alone (tls, tenant=NAME, anonymous=on, anonymous=off); given more than once, or ' +
+      'joined by commas, for several listeners',
     shown: '127.0.0.1:9092',
     isList: true,
     // what clients are told, not where they come in
@@ -128,10 +149,34 @@ export const OPTIONS: readonly OptionSpec[] = [
     parse: parseAdvertised,
   }),
   option({
+    key: 'kafkaAnonymous',
+    name: 'kafka-anonymous',
+    placeholder: 'MODE',
+    help:
+      "whether Kafka clients that do not authenticate are let in, as the tenant default: on, off, or auto: where a listener's address is " +
+      'loopback; anonymous=on or anonymous=off behind an address of --kafka-listen wins',
+    shown: 'auto',
+    fallback: () => 'auto',
+    parse: (value) => parseOneOf(plainSwitch(value), ANONYMOUS_MODES),
+  }),
+  option({
+    key: 'kafkaAllowPlaintextSasl',
+    name: 'kafka-allow-plaintext-sasl',
+    placeholder: 'BOOL',
+    help:
+      'Kafka clients may log in without TLS beyond loopback: whoever is on the way between reads passwords (of SCRAM what guesses can be ' +
+      'tried on) and all records, and can write as that client',
+    shown: 'false',
+    isSwitch: true,
+    fallback: () => false,
+    parse: parseSwitch,
+  }),
+  ...TLS_OPTIONS,
+  option({
     key: 'httpListen',
     name: 'http-listen',
     placeholder: 'HOST:PORT',
-    help: 'address of HTTP: /health and /metrics, unless they have one of their own; off for none',
+    help: 'address of HTTP: /health, /metrics and /admin, unless they have one of their own; off for none',
     shown: '127.0.0.1:8082',
     fallback: () => ({ host: '127.0.0.1', port: 8082 }),
     parse: (value) => (value === 'off' || value === false ? null : parseHostPort(value)),
@@ -140,7 +185,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     key: 'adminListen',
     name: 'admin-listen',
     placeholder: 'HOST:PORT',
-    help: 'address of their own for /health and /metrics, which --http-listen then no longer answers but for /health/live',
+    help: 'address of their own for /health, /metrics and /admin, which --http-listen then no longer answers but for /health/live',
     shown: 'the same as --http-listen',
     fallback: () => null,
     parse: parseHostPort,
@@ -159,7 +204,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     key: 'tokenFile',
     name: 'token-file',
     placeholder: 'FILE',
-    help: 'file with the operator token, which /metrics asks for on other addresses than loopback; GRIOT_TOKEN is the token itself',
+    help: 'file with the operator token, which /admin asks for, and /metrics on other addresses than loopback; GRIOT_TOKEN is the token itself',
     shown: 'operator-token in the data directory, made at the first start',
     isLive: always,
     fallback: () => null,
@@ -300,6 +345,10 @@ export function defaultMemoryBytes(): number {
   const quarter = Math.floor(machineMemoryBytes() / 4)
   return Math.max(MEMORY_BYTES_MIN, Math.min(DEFAULT_MEMORY_BYTES_MAX, quarter))
 }
+
+/** YAML reads `on` and `off` as it likes. */
+const plainSwitch = (value: unknown): unknown =>
+  typeof value === 'boolean' ? (value ? 'on' : 'off') : value
 
 function parseCells(value: unknown): number {
   if (parseCount(value, 1, 1_000) !== 1) {

@@ -13,6 +13,8 @@ export interface PartitionCounts {
   readonly underReplicated: readonly number[]
   /** … or fewer than `min.insync.replicas`. */
   readonly underMinIsr: readonly number[]
+  /** Of those that it leads, those whose replicas are being moved. */
+  readonly reassigning: readonly number[]
   /** That nobody leads. */
   readonly offline: number
 }
@@ -35,6 +37,7 @@ const COUNT_EVERY_MS = 1_000
 export class PartitionCensus {
   readonly #options: PartitionCensusOptions
   readonly #gone = new Set<BrokerId>()
+  readonly #hung = new Set<BrokerId>()
   /** Of changes that a count depends on. */
   #changes = 0
   #latest: Promise<PartitionCounts> | null = null
@@ -51,8 +54,14 @@ export class PartitionCensus {
     const { kind } = message
     if (kind === 'broker-gone') this.#gone.add(asBrokerId(message.brokerId))
     else if (kind === 'broker-back') this.#gone.delete(asBrokerId(message.brokerId))
+    else if (kind === 'broker-hung') this.#noteHung(asBrokerId(message.brokerId), message.isHung)
     else if (kind !== 'metadata' && kind !== 'leaders') return
     this.#changes++
+  }
+
+  #noteHung(broker: BrokerId, isHung: boolean): void {
+    if (isHung) this.#hung.add(broker)
+    else this.#hung.delete(broker)
   }
 
   counts(): Promise<PartitionCounts> {
@@ -66,7 +75,8 @@ export class PartitionCensus {
     this.#latestOf = this.#changes
     this.#isCounting = true
     const { image, brokers, monotonicMs, pause } = this.#options
-    const count = new Count(image, brokers, this.#gone)
+    // one that hangs counts for nothing, as in Kafka
+    const count = new Count(image, brokers, new Set([...this.#gone, ...this.#hung]))
     let left = SLICE
     try {
       for (const number of image.partitionNumbers()) {
@@ -88,6 +98,7 @@ class Count implements PartitionCounts {
   readonly held: number[]
   readonly underReplicated: number[]
   readonly underMinIsr: number[]
+  readonly reassigning: number[]
   offline = 0
   readonly #image: MetadataView
   readonly #gone: ReadonlySet<BrokerId>
@@ -100,6 +111,7 @@ class Count implements PartitionCounts {
     this.held = none()
     this.underReplicated = none()
     this.underMinIsr = none()
+    this.reassigning = none()
   }
 
   add(number: PartitionNumber): void {
@@ -115,6 +127,7 @@ class Count implements PartitionCounts {
       return
     }
     this.led[leader]!++
+    if (this.#isReassigned(number)) this.reassigning[leader]!++
     const inSync = image.isrOf(number)
     const keepUp = this.#gone.size === 0 ? inSync.length : this.#living(inSync)
     const wanted = replicas.length - this.#adding(number)
@@ -135,6 +148,11 @@ class Count implements PartitionCounts {
     if (!image.isReplicated(number)) return leader !== 0 && lives(leader) ? leader : 0
     if (leader === 0 || this.#living(replicas) * 2 <= replicas.length) return 0
     return likelyLeader(image, number, lives)
+  }
+
+  #isReassigned(number: PartitionNumber): boolean {
+    const image = this.#image
+    return image.movingPartitions().has(number) && image.reassignmentOf(number) !== undefined
   }
 
   #living(brokers: readonly BrokerId[]): number {

@@ -4,13 +4,10 @@ import { type AskGroups, GROUPS_PARAMETER, groupSources } from '../admin/group-m
 import type { SourcesOnRequest } from '../admin/metrics-route.ts'
 import { TOPICS_PARAMETER, topicSources } from '../admin/topic-metrics.ts'
 import { checkParameters } from '../admin/topic-selection.ts'
-import type { BrokerId } from '../base/ids.ts'
 import type { Region } from '../base/region.ts'
-import { applyMetadata } from '../image/apply-metadata.ts'
-import { MetadataImage } from '../image/image.ts'
-import type { ControlMessage, LeadersMessage } from '../link/control.ts'
+import type { MetadataView } from '../image/view.ts'
+import type { ControlMessage } from '../link/control.ts'
 import type { ControlPort } from '../link/ports.ts'
-import { brokerConfigValues } from './broker-configs.ts'
 import type { GroupStatsClient } from './group-stats-client.ts'
 import { PartitionCensus, type PartitionCounts } from './partition-census.ts'
 import type { ThreadData } from './thread.ts'
@@ -22,18 +19,23 @@ export class ScrapeQuestions {
   readonly #control: ControlPort
   /** From here to each broker, from index 0. */
   readonly #commandRings: Region[]
-  /** Names and leaders. */
-  readonly #image: MetadataImage
+  /** Names and leaders: the thread's. */
+  readonly #image: MetadataView
   readonly #topics: TopicStatsClient
   readonly #census: PartitionCensus
   #groups: GroupStatsClient | null = null
   #loading: Promise<GroupStatsClient> | null = null
 
-  constructor(data: ThreadData, control: ControlPort, monotonicMs: () => number) {
+  constructor(
+    data: ThreadData,
+    control: ControlPort,
+    image: MetadataView,
+    monotonicMs: () => number,
+  ) {
     this.#data = data
     this.#control = control
+    this.#image = image
     this.#commandRings = data.wiring.fronts[HTTP_FRONT]!.map(({ requests }) => requests)
-    this.#image = new MetadataImage(brokerConfigValues(data.settings))
     this.#topics = new TopicStatsClient(this.#image, control)
     this.#census = new PartitionCensus({
       image: this.#image,
@@ -58,23 +60,13 @@ export class ScrapeQuestions {
   /** Takes what is for scrapes; all else is left alone. */
   onMessage(message: ControlMessage): void {
     this.#census.onMessage(message)
-    if (message.kind === 'metadata') applyMetadata(this.#image, message)
-    else if (message.kind === 'leaders') this.#noteLeaders(message)
-    else if (message.kind === 'topic-stats') this.#topics.onAnswer(message)
+    if (message.kind === 'topic-stats') this.#topics.onAnswer(message)
     else if (message.kind === 'coordinated') {
       this.#groups?.onAnswers(message.brokerId, message.heads, message.bytes)
     } else if (message.kind === 'broker-gone') this.#groups?.onBrokerGone(message.brokerId)
     else if (message.kind === 'broker-back') {
       this.#commandRings[message.brokerId - 1] = message.writes
       this.#groups?.onBrokerBack(message.brokerId, message.writes)
-    }
-  }
-
-  /** Who is asked about a partition's log and a group. */
-  #noteLeaders({ leaders }: LeadersMessage): void {
-    for (const { partition, leader, leaderEpoch, isr } of leaders) {
-      const told = { leader: leader as BrokerId, leaderEpoch, isr: isr as BrokerId[] }
-      this.#image.noteLeader(partition, told)
     }
   }
 

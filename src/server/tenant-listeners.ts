@@ -4,16 +4,16 @@ import type { TenantId } from '../base/ids.ts'
 import type { FrontAgent } from '../front/front-agent.ts'
 import type { MetadataView } from '../image/view.ts'
 import type { ControlMessage, OperatorAnswer } from '../link/control.ts'
-import { isLoopback } from '../net/address.ts'
 import { KafkaListener } from '../net/kafka-listener.ts'
+import { accessOf } from './listeners.ts'
+import type { EngineSettings } from './options.ts'
 
 type Message<Kind extends ControlMessage['kind']> = Extract<ControlMessage, { kind: Kind }>
 
 export interface TenantListenersOptions {
   readonly agent: FrontAgent
   readonly image: MetadataView
-  /** Ports that each takes. */
-  readonly brokers: number
+  readonly settings: EngineSettings
   readonly answer: (correlation: number, answer: OperatorAnswer) => void
   readonly kick: () => void
 }
@@ -79,12 +79,12 @@ export class TenantListeners {
   }
 
   async #listen(tenantId: TenantId, host: string): Promise<KafkaListener> {
-    const { agent, brokers } = this.#options
+    const { agent, settings } = this.#options
     const listener = await KafkaListener.listen(
       {
-        ...{ optionName: 'the listener of a tenant', host, port: 0, nodes: brokers },
+        ...{ optionName: 'the listener of a tenant', host, port: 0, nodes: settings.brokers },
         ...{ advertisedHost: null, advertisedPort: null },
-        ...{ tenantId, allowsAnonymous: isLoopback(host) },
+        ...{ tenantId, ...accessOf({ host }, settings) },
       },
       agent.connections,
     )

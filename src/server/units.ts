@@ -2,7 +2,13 @@
 import { isIPv6 } from 'node:net'
 import { type HostPort, isUnspecified } from '../net/address.ts'
 
-export { formatHostPort, type HostPort, isLoopback, isUnspecified } from '../net/address.ts'
+export {
+  formatHostPort,
+  type HostPort,
+  isLoopback,
+  isUnspecified,
+  localHostOf,
+} from '../net/address.ts'
 
 /** What clients are told; without a port they are told those that are listened on. */
 export interface Advertised {

@@ -4,13 +4,14 @@ import { asBrokerId, asCellId, asFrontId, type BrokerId, type CellId } from '../
 import type { Region } from '../base/region.ts'
 import { COUNTER_KINDS } from '../link/counters.ts'
 import { brokerPeer, frontPeer, type PeerName, SERVER_PEER } from '../link/ports.ts'
+import { OWNER_COUNTS } from '../net/owner-counts.ts'
 import { brokerBeatsBytes, formatBrokerBeats } from '../shared/broker-beats.ts'
 import { counterTableBytes, formatCounterTable } from '../shared/counter-table.ts'
 import { DOORBELL_BYTES, formatDoorbell } from '../shared/doorbell.ts'
 import { carveRegions, newRegion } from '../shared/region.ts'
 import { formatRing, ringBytes } from '../shared/ring-layout.ts'
 import { formatThreadStatus, threadStatusBytes } from '../shared/thread-status.ts'
-import { COUNTER_ROWS } from './counter-rows.ts'
+import { COUNTER_ROWS, useRows } from './counter-rows.ts'
 import type { MemoryPlan } from './memory-plan.ts'
 
 export const CELL: CellId = asCellId(1)
@@ -44,6 +45,8 @@ export interface EngineWiring {
   readonly bells: readonly Region[]
   readonly status: Region
   readonly counters: Region
+  /** What each tenant uses. */
+  readonly use: Region
   /** By front, then by broker from index 0. */
   readonly fronts: readonly (readonly RingPair[])[]
   /** By broker from index 0. */
@@ -93,6 +96,7 @@ export function listThreads(brokers: number, http: boolean): ThreadInfo[] {
 export function allocateWiring(threads: readonly ThreadInfo[], plan: MemoryPlan): EngineWiring {
   const brokers = threads.filter((thread) => thread.role === 'broker').length
   const counterShape = { threads: threads.length, rows: COUNTER_ROWS, kinds: COUNTER_KINDS }
+  const useShape = { threads: threads.length, rows: useRows(brokers), kinds: OWNER_COUNTS }
   const [status, counters, gate, beats, ...bells] = carveRegions([
     threadStatusBytes(threads.length),
     counterTableBytes(counterShape),
@@ -107,6 +111,8 @@ export function allocateWiring(threads: readonly ThreadInfo[], plan: MemoryPlan)
     bells,
     status: formatThreadStatus(status!, threads.length),
     counters: formatCounterTable(counters!, counterShape),
+    // a buffer of its own: pages that nobody touches cost nothing
+    use: formatCounterTable(newRegion(counterTableBytes(useShape)), useShape),
     fronts: FRONTS.map((front) => perBroker(() => frontRings(plan, front))),
     flush: perBroker(() => ringPair(plan.flushRingBytes, plan.flushRingBytes)),
     peers: peerRings(brokers, plan.peerRingBytes),

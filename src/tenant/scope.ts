@@ -4,7 +4,7 @@ import type { Entity } from '../protocol/entity.ts'
 import { walkFields } from '../protocol/schema.ts'
 
 /** Tags of things that belong to one tenant: whoever takes one from a request must look it up within the session's. */
-const TENANT_BOUND: ReadonlySet<Entity> = new Set<Entity>([
+export const TENANT_BOUND: ReadonlySet<Entity> = new Set<Entity>([
   'topicName',
   'topicId',
   'groupId',

@@ -78,12 +78,12 @@ export function parseClientFinal(
 }
 
 /**
- * The nonce that comes back must be the one that was told, whole. librdkafka before 2.2 puts its own before it once more, which Kafka
- * does not mind: what is signed is the message as it came. Throws {@link SaslFormatError}.
+ * The nonce that comes back must be the one that was told, whole; librdkafka before 2.6.1 puts the client's part before it once more (its pull request 4895). Throws
+ * {@link SaslFormatError}.
  */
-export function checkNonceReturned(returned: string, told: string, clientNonce: string): void {
-  if (returned === told || returned === clientNonce + told) return
-  fail(FINAL, 'the nonce (r=) is not that of the server-first-message')
+export function checkNonceReturned(returned: string, told: string, clientPart: string): void {
+  if (returned !== told && returned !== clientPart + told)
+    fail(FINAL, 'the nonce (r=) is not that of the server-first-message')
 }
 
 function asciiOf(token: Uint8Array, message: string): string {

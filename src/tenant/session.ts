@@ -7,6 +7,8 @@ import { keyIdFault } from './api-key.ts'
 export type Login =
   | { readonly kind: 'key'; readonly keyId: string }
   | { readonly kind: 'user'; readonly user: string }
+  /** Of its TLS connection: whom it names is the session's principal. */
+  | { readonly kind: 'certificate' }
   | null
 
 /** Who speaks on a connection. Every look-up by name or id takes `tenantId` from here, never from a request. */
@@ -46,16 +48,20 @@ export class Sessions {
 
   /** Of a client that does not authenticate, at a listener of `tenantId`, or of all tenants (null). Why not, where there is none. */
   anonymous(tenantId: TenantId | null): Session | string {
-    const { defaultTenant } = this.#image
-    const tenant = tenantId === null ? defaultTenant : this.#image.tenant(tenantId)
-    if (tenant === undefined) return 'nobody can be served yet'
-    const refusal = refuseState(tenant)
-    if (refusal !== null) return refusal
-    if (tenant !== defaultTenant) return { ...NOBODY, tenantId: tenant.tenantId }
+    const tenant = this.#tenantAt(tenantId)
+    if (typeof tenant === 'string') return tenant
+    if (tenant !== this.#image.defaultTenant) return { ...NOBODY, tenantId: tenant.tenantId }
     if (this.#anonymous?.tenantId !== tenant.tenantId) {
       this.#anonymous = { ...NOBODY, tenantId: tenant.tenantId }
     }
     return this.#anonymous
+  }
+
+  /** Of a client whose certificate names `principal`, likewise. */
+  certified(tenantId: TenantId | null, principal: string): Session | string {
+    const tenant = this.#tenantAt(tenantId)
+    if (typeof tenant === 'string') return tenant
+    return { ...NOBODY, tenantId: tenant.tenantId, principal, login: { kind: 'certificate' } }
   }
 
   /**
@@ -88,9 +94,17 @@ export class Sessions {
   isGood({ tenantId, login }: Session): boolean {
     const tenant = this.#image.tenant(tenantId)
     if (tenant === undefined || refuseState(tenant) !== null) return false
-    if (login === null) return true
+    if (login === null || login.kind === 'certificate') return true
     if (login.kind === 'key') return tenant.access?.key(login.keyId) !== undefined
     return (tenant.access?.secretsOf(login.user).length ?? 0) > 0
+  }
+
+  /** The default tenant where a listener is nobody's; why it serves nobody. */
+  #tenantAt(tenantId: TenantId | null): TenantView | string {
+    const { defaultTenant } = this.#image
+    const tenant = tenantId === null ? defaultTenant : this.#image.tenant(tenantId)
+    if (tenant === undefined) return 'nobody can be served yet'
+    return refuseState(tenant) ?? tenant
   }
 
   #named(username: string, listenerTenant: TenantId | null) {

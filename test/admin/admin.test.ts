@@ -18,6 +18,7 @@ let server: NodeHttpServer
 /** Bound to every address, and asked over loopback. */
 let open: NodeHttpServer
 let served: number
+let offline: number
 let nowMs: number
 const logged: [string, LogFields | undefined][] = []
 const logger: Logger = { log: (_, message, fields) => void logged.push([message, fields]) }
@@ -25,11 +26,18 @@ const logger: Logger = { log: (_, message, fields) => void logged.push([message,
 beforeEach(async () => {
   beats = [{ name: 'broker-1-1', silentMs: 100 }]
   served = 3
+  offline = 0
   nowMs = 0
   logged.length = 0
   health = new EngineHealth(() => beats)
   const router = new HttpRouter()
-  const info = { version: '1.2.3', pid: 7, brokers: 3, startedAtMs: 1_000 }
+  const info = {
+    version: '1.2.3',
+    pid: 7,
+    brokers: 3,
+    startedAtMs: 1_000,
+    offlinePartitions: async () => offline,
+  }
   addHealthRoutes(router, health, info, () => 5_000)
   const sources: MetricSource[] = [
     {
@@ -102,6 +110,18 @@ describe('health', () => {
       'thread broker-1-3 has not turned for 4000 ms',
     ])
     expect(await statusOf('/health/live')).toEqual([200, 'live'])
+  })
+
+  test('is degraded while partitions have no leader, whatever else it says', async () => {
+    health.setState('serving', '')
+    offline = 1
+    expect(await statusOf('/health')).toEqual([200, 'degraded', '1 partition has no leader'])
+    health.setState('degraded', 'broker 2 hangs')
+    offline = 40
+    const reasons = ['broker 2 hangs', '40 partitions have no leader']
+    expect(await statusOf('/health/ready')).toEqual([200, 'degraded', ...reasons])
+    health.setState('stopping', 'the engine is stopping')
+    expect(await statusOf('/health')).toEqual([503, 'stopping', 'the engine is stopping'])
   })
 
   test('is not live when a duty cycle stands still', async () => {

@@ -8,6 +8,7 @@ const OPTIONS = {
   isOrphan: () => false,
   mayReturn: () => true,
   forget: (_number: number, done: ((failed: null) => void) | null) => done?.(null),
+  onDone: () => {},
 }
 
 /** A log that was closed clean, and counts of the flushes of the recovery points since. */
@@ -148,4 +149,28 @@ it('no file goes before what was voted is durably forgotten, and what tells whic
   }
   expect(left).toEqual([])
   expect(asked).toHaveLength(2)
+})
+
+it('says when nothing more in a directory waits to be removed', () => {
+  const { broker, disk, directory, settle } = closed()
+  const parent = directory.slice(0, directory.lastIndexOf('/'))
+  const [second, elsewhere] = [`${parent}/second`, '/elsewhere/third']
+  for (const path of [second, elsewhere]) disk.mkdirs(path)
+  const done: [string, boolean][] = []
+  const remover = new DirectoryRemover(broker.environment, {
+    ...OPTIONS,
+    mayReturn: () => false,
+    onDone: (path) => done.push([path, disk.list(path).length > 0]),
+  })
+  remover.add(PARTITION, directory)
+  remover.addFound(null, elsewhere)
+  remover.add(PARTITION, directory)
+  remover.add((PARTITION + 1) as typeof PARTITION, second)
+  for (let now = 0; remover.pending > 0; now++) remover.doWork(now)
+  settle()
+  // nobody said that the third is to go, and it is no orphan
+  expect(done).toEqual([
+    ['/elsewhere', true],
+    [parent, false],
+  ])
 })

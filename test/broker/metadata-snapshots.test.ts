@@ -3,6 +3,7 @@ import { SeededRandom } from '../../src/base/random.ts'
 import { ControllerAgent } from '../../src/controller/agent.ts'
 import { decodeEntry } from '../../src/controller/entry-codec.ts'
 import { applyMetadata } from '../../src/image/apply-metadata.ts'
+import { METADATA_FORMAT } from '../../src/image/entry.ts'
 import { MetadataImage } from '../../src/image/image.ts'
 import type { ControllerRequest } from '../../src/image/request.ts'
 import { SimulatedCrash, SimulatedDisk } from '../../src/log/simulated-disk.ts'
@@ -240,7 +241,7 @@ describe('a metadata log with snapshots', () => {
     again.log.read(again.log.startOffset, again.log.endOffset, (_, bytes) =>
       formats.push(bytes[0]!),
     )
-    expect(formats).toContain(4)
+    expect(formats).toContain(METADATA_FORMAT)
   })
 })
 

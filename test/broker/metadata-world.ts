@@ -66,6 +66,7 @@ export function openMetadataLog(
     ...(segmentBytes !== undefined && { segmentBytes }),
     hardStateOf: () => hardStates().get(METADATA_PARTITION),
     isRegistered: () => true,
+    control: new MemoryPorts().port('broker'),
     reachableForMs: () => 0,
   })
   host.metadata = log

@@ -9,6 +9,7 @@ import {
   asTenantId,
   asTopicId,
   type PartitionNumber,
+  type TenantId,
 } from '../../src/base/ids.ts'
 import type { LogFields, Logger, LogLevel } from '../../src/base/log.ts'
 import { partitionPath } from '../../src/base/paths.ts'
@@ -193,6 +194,7 @@ export class World {
       readonly leader?: number
       readonly leaderEpoch?: number
       readonly internal?: boolean
+      readonly tenantId?: TenantId
     } = {},
   ): PartitionNumber[] {
     const {
@@ -201,6 +203,7 @@ export class World {
       leader = BROKER,
       leaderEpoch = 0,
       internal = false,
+      tenantId = TENANT,
     } = options
     const n = this.#nextTopic++
     const firstPartition = asPartitionNumber(this.#nextPartition)
@@ -208,7 +211,7 @@ export class World {
     const placement = { replicas: [asBrokerId(leader)], leader: asBrokerId(leader), leaderEpoch }
     this.publish({
       kind: 'topic-created',
-      tenantId: TENANT,
+      tenantId,
       topicId: topicId(n),
       name: `topic-${n}`,
       internal,
@@ -220,8 +223,8 @@ export class World {
     return Array.from({ length: partitions }, (_, i) => asPartitionNumber(firstPartition + i))
   }
 
-  deleteTopic(n: number): void {
-    this.publish({ kind: 'topic-deleted', tenantId: TENANT, topicId: topicId(n) })
+  deleteTopic(n: number, tenantId = TENANT): void {
+    this.publish({ kind: 'topic-deleted', tenantId, topicId: topicId(n) })
   }
 
   /** Directory of a partition of the n-th topic. */

@@ -6,6 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { isWhole } from '../server/quorum.ts'
 import { GriotProcess, griot, takePort } from './griot-process.ts'
 
 let directory: string
@@ -98,7 +99,7 @@ describe('griot start', () => {
       '            clients are told kafka.example:PORT to LAST',
       '            [::1]:PORT, [::1]:PORT (brokers 1 to 2)',
       '            clients are told [fd00::1]:29092 to LAST',
-      '  Warning   whoever reaches 0.0.0.0:PORT reads and writes everything: no authentication yet',
+      '  Warning   at 0.0.0.0:PORT no client gets in: logins want TLS, or --kafka-allow-plaintext-sasl; anonymous access wants --kafka-anonymous on',
       '  HTTP      http://127.0.0.1:PORT (/health/live)',
       '  Admin     http://127.0.0.1:PORT and every other address of this machine (/health, /metrics with the operator token)',
     ])
@@ -109,7 +110,7 @@ describe('griot start', () => {
     const warned = ended.stderr.split('\n').filter((line) => line.includes('"level":"warn"'))
     expect(warned.map((line) => JSON.parse(line))).toMatchObject([
       {
-        message: expect.stringContaining('no authentication yet'),
+        message: expect.stringContaining('beyond loopback: no client gets in'),
         kafkaListen: expect.stringMatching(/^0\.0\.0\.0:\d+$/),
       },
     ])
@@ -162,6 +163,34 @@ describe('griot start', () => {
       const again = start()
       await again.prints(/ready in/)
       expect((await again.kill(signal)).code).toBe(0)
+    },
+  )
+
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'ends with 0 after %s while it starts, and waits for the metadata that most brokers have lost',
+    async (signal) => {
+      const engine = start()
+      const [, brokers] = await engine.prints(/Kafka +(.*) \(brokers/)
+      await isWhole(brokers!.split(', '))
+      await engine.kill('SIGTERM')
+      for (const broker of [2, 3])
+        rmSync(path.join(dataDir, `broker-${broker}`), { recursive: true })
+      const waiting = start(['--stop-timeout', '4s'])
+      const reason = /^starting: griot .*\n {2}the engine is starting; nobody leads the controllers/
+      const deadline = performance.now() + 10_000
+      let asked = await griot(['health', '--data-dir', dataDir])
+      while (!reason.test(asked.stdout) && performance.now() < deadline) {
+        await sleep(200)
+        asked = await griot(['health', '--data-dir', dataDir])
+      }
+      expect(asked.stdout).toMatch(reason)
+      expect([asked.code, waiting.stdout]).toEqual([1, ''])
+      const before = performance.now()
+      const ended = await waiting.kill(signal)
+      expect([ended.code, ended.signal]).toEqual([0, null])
+      expect(performance.now() - before).toBeLessThan(2_000)
+      expect(ended.stderr).not.toContain('the rest was cut')
+      expect(ended.stderr).toContain('"message":"stopped"')
     },
   )
 

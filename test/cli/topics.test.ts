@@ -119,7 +119,7 @@ describe('griot topic', () => {
     const many = await griot(['topic', 'create', 'too-many', '-r', '4'])
     expect(many.code).toBe(1)
     expect(many.stderr).toMatch(/INVALID_REPLICATION_FACTOR/)
-    expect(many.stderr).toContain('there are not as many brokers')
+    expect(many.stderr).toContain('that is more replicas than there are brokers: -r says how many')
   })
 
   test.skipIf(!servedApis.includes(incrementalAlterConfigs))(

@@ -33,7 +33,7 @@ export function controller(brokerConfigs: Record<string, string> = {}, partition
     ...{ cells: 1, brokersPerCell: 3, defaultPartitions: 4, isReplicated: false },
     ...{ partitionsMax, brokerConfigs },
   }
-  const machine = new ControllerMachine(registry, settings, new SeededRandom(42))
+  const machine = new ControllerMachine(registry, settings, { random: new SeededRandom(42) })
   const image = new MetadataImage(brokerConfigs)
   let offset = 0
   const append = (entries: readonly MetadataEntry[]) => {

@@ -16,7 +16,7 @@ function controller(brokersPerCell = 3, partitionsMax = 1_000_000) {
     ...{ cells: 1, brokersPerCell, defaultPartitions: 4, partitionsMax },
     isReplicated: false,
   }
-  const machine = new ControllerMachine(registry, settings, new SeededRandom(42))
+  const machine = new ControllerMachine(registry, settings, { random: new SeededRandom(42) })
   const log: MetadataEntry[] = []
   const append = (entries: readonly MetadataEntry[]) => {
     for (const entry of entries) {

@@ -36,7 +36,7 @@ function expectSameAnew(image: MetadataImage): void {
 function world() {
   const registry = new TimelineRegistry()
   const settings = { cells: 1, brokersPerCell: 6, defaultPartitions: 1, isReplicated: true }
-  const machine = new ControllerMachine(registry, settings, new SeededRandom(42))
+  const machine = new ControllerMachine(registry, settings, { random: new SeededRandom(42) })
   const image = new MetadataImage()
   const append = (entries: readonly MetadataEntry[]) => {
     for (const entry of entries) {
@@ -69,11 +69,19 @@ function world() {
   const topicOf = (name: string) => image.topicByName(tenantId, name)!
   const numberOf = (name: string, index = 0) => topicOf(name).numberOf(index as PartitionIndex)
   const alter = (name: string, replicas: readonly number[] | null, more: object = {}): string => {
-    const { index = 0, allowsChange = true } = more as { index?: number; allowsChange?: boolean }
+    const {
+      index = 0,
+      allowsChange = true,
+      ...rest
+    } = more as {
+      index?: number
+      allowsChange?: boolean
+      leftOn?: readonly number[]
+    }
     const { response } = ask({
       kind: 'alter-reassignments',
       allowReplicationFactorChange: allowsChange,
-      topics: [{ name, partitions: [{ index, replicas }] }],
+      topics: [{ name, partitions: [{ index, replicas, ...rest }] }],
     })
     if (response.kind !== 'alter-reassignments') throw new Error('another kind of answer')
     const { error, message } = response.topics[0]!.partitions[0]!
@@ -116,6 +124,22 @@ describe('AlterPartitionReassignments', () => {
     expect(settle('x', [5, 4, 3])).toBe(0)
     const loads = [1, 2, 3, 4, 5].map((id) => machine.state.loadOf(CELL, id as BrokerId))
     expect(loads).toEqual([0, 0, 1, 1, 1])
+  })
+
+  it('moves nothing that nobody can lead, and says why; what was begun is undone', () => {
+    const { image, create, alter, list } = world()
+    const number = create('x', [1, 2, 3])
+    expect(alter('nowhere', [1], { leftOn: [1] })).toMatch(/^UNKNOWN_TOPIC_OR_PARTITION/)
+    const refused =
+      /^ELIGIBLE_LEADERS_NOT_AVAILABLE: Nobody can lead x-0, .* \(on broker 1 and broker 2\)/
+    expect(alter('x', [1, 4, 5], { leftOn: [1, 2] })).toMatch(refused)
+    expect(alter('x', [1, 4, 5], { leftOn: [] })).toMatch(/is left \(nowhere\) may lack/)
+    expect(list()).toEqual([])
+    expect(image.moveGenerationOf(number)).toBe(0)
+    expect(alter('x', [1, 4, 5])).toBe('NONE')
+    expect(alter('x', [1, 2], { leftOn: [1] })).toMatch(/^ELIGIBLE_LEADERS_NOT_AVAILABLE/)
+    expect(alter('x', null, { leftOn: [1] })).toBe('NONE')
+    expect(image.replicasOf(number)).toEqual([1, 2, 3])
   })
 
   it('has whoever is given a replica again hold another one than before', () => {

@@ -11,7 +11,7 @@ const ID = 'aaaaaaaaaaaa4aaa8aaaaaaaaaaaaaaa'
 function controller() {
   const registry = new TimelineRegistry()
   const settings = { cells: 1, brokersPerCell: 3, defaultPartitions: 1, isReplicated: true }
-  const machine = new ControllerMachine(registry, settings, new SeededRandom(42))
+  const machine = new ControllerMachine(registry, settings, { random: new SeededRandom(42) })
   let offset = 0
   const append = (entries: Parameters<typeof machine.replay>[0][]) => {
     for (const entry of entries) {

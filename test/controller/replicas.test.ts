@@ -15,7 +15,7 @@ const NOBODY = '' as TenantId
 function controller(brokersPerCell: number, more: object = {}) {
   const registry = new TimelineRegistry()
   const settings = { cells: 1, brokersPerCell, defaultPartitions: 1, isReplicated: true, ...more }
-  const machine = new ControllerMachine(registry, settings, new SeededRandom(42))
+  const machine = new ControllerMachine(registry, settings, { random: new SeededRandom(42) })
   const image = new MetadataImage()
   const append = (entries: readonly MetadataEntry[]) => {
     for (const entry of entries) {

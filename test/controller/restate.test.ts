@@ -30,7 +30,7 @@ class World {
   constructor(seed: number) {
     this.random = new SeededRandom(seed)
     const uint32 = () => this.random.uint32()
-    this.machine = new ControllerMachine(this.registry, SETTINGS, { uint32 } as Random)
+    this.machine = new ControllerMachine(this.registry, SETTINGS, { random: { uint32 } })
   }
 
   append(entries: Iterable<MetadataEntry>, isCommitted = true): void {

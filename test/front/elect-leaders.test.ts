@@ -104,6 +104,28 @@ describe('answered on the spot', () => {
     expect(told).toEqual([['t-0', 83, expect.stringMatching(/^There is no unclean election/)]])
   })
 
+  test('what too few replicas are left of: nobody is elected, whoever is preferred', () => {
+    const it = world('preferred')
+    const { harness, preferred, other } = it
+    const tell = (leader: number, more: object) =>
+      harness.portOf(other).post('front-0', {
+        ...{ kind: 'leaders', cellId: 1 },
+        leaders: [
+          { partition: harness.partition('t'), leader, leaderEpoch: 5, isr: [other], ...more },
+        ],
+      })
+    tell(0, {})
+    tell(0, { isLost: true })
+    harness.run()
+    expect(harness.image.replicasOf(harness.partition('t'))[0]).toBe(preferred)
+    expect(rows(ask(it, first, { electionType: 1 })())).toEqual([
+      ['t-0', 83, expect.stringMatching(/^There is no unclean.* directories .* emptied/)],
+    ])
+    const refused = ['t-0', 80, expect.stringMatching(/^Nobody can lead.* emptied/)]
+    expect(rows(ask(it, first)())).toEqual([refused])
+    expect(rows(ask(it, null)())).toEqual([refused])
+  })
+
   test('a kind of election that there is not', () => {
     const it = world()
     const answer = ask(it, first, { electionType: 9 })()

@@ -21,6 +21,7 @@ import { defaultFrontSettings, type FrontSettings } from '../../src/front/contex
 import { FrontAgent } from '../../src/front/front-agent.ts'
 import type { RecordDone } from '../../src/front/record-pool.ts'
 import { type RecordTask, runRecordTask } from '../../src/front/record-task.ts'
+import type { UseRows } from '../../src/front/tenant-use.ts'
 import { MetadataImage } from '../../src/image/image.ts'
 import type { ConfigValues } from '../../src/image/topic-config.ts'
 import { brokerPeer, type ControlPort, frontPeer, MemoryPorts } from '../../src/link/ports.ts'
@@ -36,8 +37,10 @@ import { newRegion } from '../../src/shared/region.ts'
 import { formatRing, ringBytes } from '../../src/shared/ring-layout.ts'
 import { RingReader } from '../../src/shared/ring-reader.ts'
 import { RingWriter } from '../../src/shared/ring-writer.ts'
+import type { SaslCrypto } from '../../src/tenant/sasl-crypto.ts'
 import { FakeClient } from './fake-client.ts'
 import { seededSaslCrypto } from './seeded-sasl-crypto.ts'
+import { tenantStreams } from './tenant-streams.ts'
 
 export const ROOT = '/data'
 const CELL = asCellId(1)
@@ -53,12 +56,17 @@ export interface HarnessOptions {
   readonly inFlightBytes?: number
   readonly fileReadBytes?: number
   readonly limits?: ConnectionLimits
+  readonly use?: UseRows
   readonly settings?: Partial<FrontSettings>
   readonly brokerConfigs?: ConfigValues
   readonly brokerSettings?: Partial<BrokerSettings>
   readonly collectGarbage?: () => void
+  /** Default: {@link seededSaslCrypto}. */
+  readonly crypto?: SaslCrypto
   /** Topics get the replicas that they ask for, although the brokers have no rings to each other: none of them ever leads. */
   readonly isReplicated?: boolean
+  /** Of all tenants together. */
+  readonly partitionsMax?: number
 }
 
 /** Answers of the disk and the pool come in a later turn, as from other threads. */
@@ -123,6 +131,7 @@ export class Harness {
       log: this.brokers[0]!.metadata!,
       clock: this.clock,
       random: new SeededRandom(7),
+      randomFor: tenantStreams(7),
       logger: this.#logger,
       settings: {
         cells: 1,
@@ -130,6 +139,7 @@ export class Harness {
         defaultPartitions: 4,
         isReplicated: options.isReplicated ?? false,
         brokerConfigs: options.brokerConfigs ?? {},
+        ...(options.partitionsMax === undefined ? {} : { partitionsMax: options.partitionsMax }),
       },
       publish: (message) => {
         this.brokers[0]!.onControl(message)
@@ -148,7 +158,7 @@ export class Harness {
       nodeId: 1,
       advertisedHost: null,
       advertisedPorts: Array.from({ length: count }, (_, i) => 9092 + i),
-      ...{ tenantId: null, allowsAnonymous: true },
+      ...{ tenantId: null, allowsAnonymous: true, allowsSasl: true, principal: null },
     }
     this.run()
   }
@@ -249,6 +259,12 @@ export class Harness {
     this.run()
   }
 
+  /** The thread that watches brokers tells the front that one hangs, or turns again. */
+  tellHung(brokerId: number, isHung: boolean): void {
+    const message = { kind: 'broker-hung', cellId: CELL, brokerId, isHung } as const
+    this.#serverPort.post(frontPeer(FRONT), message)
+  }
+
   /** The server tells the front that a broker's thread has died. */
   tellGone(brokerId: number): void {
     this.hung.add(brokerId)
@@ -303,7 +319,7 @@ export class Harness {
         brokerConfigs: options.brokerConfigs ?? {},
         newCoordinator: coordinatorKinds({
           brokerConfigs: options.brokerConfigs ?? {},
-          random: environment.random,
+          randomFor: tenantStreams(id),
           logger: this.#logger,
         }),
         settings: options.brokerSettings ?? {},
@@ -339,9 +355,8 @@ export class Harness {
       arenaOf: (proxy) => arenas[proxy.brokerId - 1] ?? null,
       control: this.#frontPort,
       clock: this.clock,
-      random: new SeededRandom(3),
-      crypto: seededSaslCrypto(new SeededRandom(5)),
-      randomFor: () => new SeededRandom(4),
+      crypto: options.crypto ?? seededSaslCrypto(new SeededRandom(5)),
+      randomFor: tenantStreams(4),
       logger: this.#logger,
       files: this.files,
       records: {
@@ -355,6 +370,7 @@ export class Harness {
         ...options.settings,
       },
       ...(options.limits === undefined ? {} : { limits: options.limits }),
+      use: options.use ?? null,
       inFlightBytes: options.inFlightBytes ?? 64 * 2 ** 20,
       frames: this.#frames,
       fileReadBytes: options.fileReadBytes ?? 32 * 2 ** 20,

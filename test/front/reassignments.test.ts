@@ -28,6 +28,7 @@ function handled<A extends Api>(
   version: number,
   request: RequestInputOf<A>,
   answer: ControllerResponse | null,
+  image: object = { topicByName: () => undefined },
 ) {
   requireScopes(handler.api, handler.scopes)
   const frame = joinFrame(encodeRequest(api, version, 1, 'c', request)).subarray(4)
@@ -40,6 +41,7 @@ function handled<A extends Api>(
     session: { tenantId: 'the tenant' },
     may: () => true,
     services: {
+      image,
       controller: {
         request(
           tenantId: string,
@@ -65,6 +67,7 @@ describe('AlterPartitionReassignments', () => {
     version: number,
     request: RequestInputOf<typeof alterPartitionReassignments>,
     answer: ControllerResponse | null,
+    image?: object,
   ) =>
     handled(
       alterPartitionReassignmentsHandler,
@@ -72,6 +75,7 @@ describe('AlterPartitionReassignments', () => {
       version,
       request,
       answer,
+      image,
     )
   const topics = [
     {
@@ -82,6 +86,24 @@ describe('AlterPartitionReassignments', () => {
       ],
     },
   ]
+
+  test('tells the controller who has replicas of what nobody can lead: it hears of no leaders', () => {
+    const image = {
+      topicByName: (tenantId: string, name: string) =>
+        tenantId === 'the tenant' && name === 't'
+          ? { partitionCount: 1, numberOf: (index: number) => 70 + index }
+          : undefined,
+      isLost: (number: number) => number === 70,
+      isrOf: () => [3],
+    }
+    const { asked } = alter(1, { topics }, null, image)
+    expect(asked[0]!.request).toMatchObject({
+      topics: [{ partitions: [{ leftOn: [3] }, { index: 1, replicas: null }] }],
+    })
+    const other = { ...image, isLost: () => false }
+    const [{ request } = { request: null }] = alter(1, { topics }, null, other).asked
+    expect(JSON.stringify(request)).not.toMatch(/leftOn/)
+  })
 
   test('asks the controller for what is to be, on behalf of the tenant', () => {
     const moved = [

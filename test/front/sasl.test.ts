@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
+import type { ConnectionState } from '../../src/front/context.ts'
 import { metadata } from '../../src/protocol/03-metadata.ts'
 import { saslHandshake } from '../../src/protocol/17-sasl-handshake.ts'
 import { apiVersions } from '../../src/protocol/18-api-versions.ts'
@@ -93,9 +94,34 @@ describe('a connection', () => {
     here.world.run()
     expect(client.closed).toBe(true)
     expect(here.reasons()).toEqual([
-      'it asked for Metadata without authenticating: this listener wants SASL',
+      'it asked for Metadata without logging in, and anonymous access is off here: log in by SASL, or set --kafka-anonymous on',
     ])
     expect(login(here.world, here.world.connect(), here.key)).toMatchObject({ errorCode: 0 })
+  })
+
+  it('may not send a password where others could read it', () => {
+    const here = open()
+    const { world, key } = here
+    for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']) {
+      const client = here.at({ allowsAnonymous: false, allowsSasl: false })
+      const asked = client.send(saslHandshake, 1, { mechanism })
+      world.run()
+      expect(client.answer(saslHandshake, asked)).toEqual({
+        errorCode: UNSUPPORTED_SASL_MECHANISM,
+        mechanisms: [],
+      })
+      expect(client.closed).toBe(true)
+      expect(here.reasons().pop()).toBe(
+        'without TLS others could read it on its way here: listen with TLS, or take the risk with --kafka-allow-plaintext-sasl',
+      )
+    }
+    const client = world.connect()
+    client.send(metadata, 9, { topics: null })
+    world.run()
+    expect(here.reasons().pop()).toMatch(
+      /: listen with TLS, and log in, or set --kafka-anonymous on$/,
+    )
+    expect(login(world, here.at({ allowsSasl: true }), key)).toMatchObject({ errorCode: 0 })
   })
 
   it.each([
@@ -285,5 +311,51 @@ describe('a session', () => {
     expect(login(world, world.connect(), foreign)?.errorCode).toBe(SASL_AUTHENTICATION_FAILED)
     Object.assign(world.listener, { tenantId: null })
     expect(topicsOf(here, world.connect())).toEqual([])
+  })
+})
+
+describe('a certificate', () => {
+  const certified = { principal: 'User:admin', allowsAnonymous: false, allowsSasl: true }
+  const stateOf = (client: FakeClient) => client.connection.session as ConnectionState
+
+  it('is a login of its own, as whom it names, within the tenant of the listener', () => {
+    const here = open()
+    const { world, operator, acme, key } = here
+    const ofDefault = here.at({ ...certified, tenantId: null })
+    expect(make(here, ofDefault, 'theirs')).toBe(0)
+    const client = here.at({ ...certified, tenantId: acme })
+    expect(make(here, client, 'orders')).toBe(0)
+    expect(topicsOf(here, client)).toEqual(['orders'])
+    expect(stateOf(client).session).toMatchObject({
+      ...{ tenantId: acme, principal: 'User:admin', login: { kind: 'certificate' } },
+    })
+    // whom nobody has allowed anything
+    const other = here.at({ ...certified, tenantId: acme, principal: 'User:CN=billing' })
+    expect(make(here, other, 'more')).toBe(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+    // nothing of its own
+    operator.ask(acme, { kind: 'revoke-key', keyId: key.key })
+    expect(client.closed).toBe(false)
+    operator.ask(acme, { kind: 'alter-tenant', settings: { state: 'suspended' } })
+    expect([ofDefault.closed, client.closed]).toEqual([false, true])
+    const late = world.connect()
+    late.send(metadata, 9, { topics: null })
+    world.run()
+    expect(late.closed).toBe(true)
+    expect(here.reasons().pop()).toBe("the tenant 'acme' is suspended")
+  })
+
+  it('says less than a login by SASL that comes first, and cannot be changed for one later', () => {
+    const here = open()
+    const { world, key, acme } = here
+    const first = here.at(certified)
+    expect(login(world, first, key)).toMatchObject({ errorCode: 0 })
+    expect(stateOf(first).session).toMatchObject({
+      ...{ tenantId: acme, principal: 'User:admin', login: { kind: 'key' } },
+    })
+    const later = world.connect()
+    expect(topicsOf(here, later)).toEqual([])
+    const asked = later.send(saslHandshake, 1, { mechanism: 'PLAIN' })
+    world.run()
+    expect(later.answer(saslHandshake, asked)).toMatchObject({ errorCode: ILLEGAL_SASL_STATE })
   })
 })

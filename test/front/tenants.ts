@@ -5,6 +5,7 @@ import type { ControllerRequest } from '../../src/image/request.ts'
 import { saslHandshake } from '../../src/protocol/17-sasl-handshake.ts'
 import { saslAuthenticate } from '../../src/protocol/36-sasl-authenticate.ts'
 import { makeApiKey } from '../../src/tenant/api-key.ts'
+import type { SaslCrypto } from '../../src/tenant/sasl-crypto.ts'
 import { secretToStore } from '../../src/tenant/stored-credential.ts'
 import type { FakeClient } from './fake-client.ts'
 import type { Harness } from './harness.ts'
@@ -18,11 +19,12 @@ export interface Key {
 /** What an operator does, without HTTP. */
 export class Operator {
   readonly #world: Harness
-  readonly #crypto = seededSaslCrypto(new SeededRandom(11))
+  readonly #crypto: SaslCrypto
   #drawn = 0
 
-  constructor(world: Harness) {
+  constructor(world: Harness, crypto = seededSaslCrypto(new SeededRandom(11))) {
     this.#world = world
+    this.#crypto = crypto
   }
 
   ask(tenantId: TenantId, request: ControllerRequest): void {

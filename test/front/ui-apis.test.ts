@@ -1,6 +1,7 @@
 /** What web UIs ask that has no answer of its own yet, or one of a single node: ACLs, quotas, log directories. */
 import { describe, expect, test } from 'vitest'
 import { describeAcls } from '../../src/protocol/29-describe-acls.ts'
+import { describeConfigs } from '../../src/protocol/32-describe-configs.ts'
 import { describeLogDirs } from '../../src/protocol/35-describe-log-dirs.ts'
 import { describeClientQuotas } from '../../src/protocol/48-describe-client-quotas.ts'
 import type { Api, ResponseOf } from '../../src/protocol/api.ts'
@@ -152,6 +153,18 @@ describe('DescribeLogDirs', () => {
       expect(told).toMatchObject({ errorCode: 0, logDir: '/broker-1' })
       if (version >= 4) expect(told).toMatchObject({ totalBytes: -1, usableBytes: -1 })
     }
+  })
+
+  test('DescribeConfigs tells the same place, wherever the engine was started', () => {
+    const world = new Harness({ brokers: 2, brokerConfigs: { 'log.dirs': '/home/somebody/data' } })
+    const told = (resourceName: string) =>
+      answered(world, world.connectTo(2), describeConfigs, 4, {
+        resources: [{ resourceType: 4, resourceName, configurationKeys: null }],
+        includeSynonyms: true,
+      })
+    const { configs } = told('2').results[0]!
+    expect(configs.find(({ name }) => name === 'log.dirs')?.value).toBe('/broker-2')
+    expect(JSON.stringify([told('2'), told('')])).not.toContain('somebody')
   })
 
   test('of what is asked for: the rest, and what is not there, is left out', () => {

@@ -1,29 +1,15 @@
 /**
  * Brokers of one engine are made to fail, one at a time at random, while kafkajs and librdkafka produce and read at full speed; prints how long producers had to wait
- * for each fault, and what the history checker says: `npm run kill-run`.
- *
- *   --seconds N       how long (300)
- *   --every N         milliseconds from one fault to the next (1000)
- *   --fault NAME      kill (a broker's thread dies), pause (it stands still for --every), fail-disk, full-disk, slow-disk (by 50 ms),
- *                     partition (two brokers; each for --every), process (kill -9 of the engine, which is started again), directory (the same, and
- *                     a broker's directory is gone then)
- *   --replicas N      replication factor of the topic (3)
- *   --partitions N    (3)
- *   --clients NAMES   kafkajs,librdkafka
- *   --seed N          which brokers
- *   --data-dir DIR    keeps data, histories and the engine's log there
- *   --config NAME=V   a config of the topic (more than once)
- *
- * Ends with 0 when the checker finds nothing, and no client was given an error.
+ * for each fault, and what the history checker says: `npm run kill-run -- --help`.
  */
 import { createWriteStream, existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { Kafka, logLevel } from 'kafkajs'
 import { SeededRandom } from '../../src/base/random.ts'
 import { EngineProcess } from '../clients/engine-process.ts'
+import { optionsOf, runCommand, UsageError, wholeNumber } from '../command-options.ts'
 import { runUnderChaos } from './chaos-run.ts'
 import { sleep } from './workload.ts'
 
@@ -34,21 +20,62 @@ const TOPIC = 'kill-run'
 const ORDERS = ['kill', 'pause', 'fail-disk', 'full-disk', 'slow-disk', 'partition'] as const
 const FAULTS = [...ORDERS, 'process', 'directory'] as const
 type Order = (typeof ORDERS)[number]
-type Fault = (typeof FAULTS)[number]
 
-const { values: options } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '300' },
-    every: { type: 'string', default: '1000' },
-    fault: { type: 'string', default: 'kill' },
-    replicas: { type: 'string', default: '3' },
-    partitions: { type: 'string', default: '3' },
-    clients: { type: 'string', default: 'kafkajs,librdkafka' },
-    seed: { type: 'string' },
-    'data-dir': { type: 'string' },
-    config: { type: 'string', multiple: true, default: [] },
-  },
-})
+const USAGE = `npm run kill-run -- [options]: brokers of one engine are made to fail while kafkajs and librdkafka produce and read
+
+  --seconds N       how long (300)
+  --every N         milliseconds from one fault to the next (1000)
+  --fault NAME      kill (a broker's thread dies), pause (it stands still for --every), fail-disk, full-disk, slow-disk (by 50 ms),
+                    partition (two brokers; each for --every), process (kill -9 of the engine, which is started again), directory (the same, and
+                    a broker's directory is gone then)
+  --replicas N      replication factor of the topic (3)
+  --partitions N    (3)
+  --clients NAMES   kafkajs,librdkafka
+  --seed N          which brokers
+  --data-dir DIR    keeps data, histories and the engine's log there
+  --config NAME=V   a config of the topic (more than once)
+
+Ends with 0 when the checker finds nothing, and no client was given an error.`
+
+const OPTIONS = {
+  seconds: { type: 'string', default: '300' },
+  every: { type: 'string', default: '1000' },
+  fault: { type: 'string', default: 'kill' },
+  replicas: { type: 'string', default: '3' },
+  partitions: { type: 'string', default: '3' },
+  clients: { type: 'string', default: 'kafkajs,librdkafka' },
+  seed: { type: 'string' },
+  'data-dir': { type: 'string' },
+  config: { type: 'string', multiple: true, default: [] as string[] },
+} as const
+
+const CLIENTS = ['kafkajs', 'librdkafka']
+
+/** Throws {@link UsageError}. */
+function settingsOf(args: readonly string[]) {
+  const options = optionsOf(args, OPTIONS)
+  const fault = FAULTS.find((name) => name === options.fault)
+  if (fault === undefined) throw new UsageError(`--fault wants one of ${FAULTS.join(', ')}`)
+  const clients = options.clients.split(',')
+  if (!clients.every((name) => CLIENTS.includes(name))) {
+    throw new UsageError(`--clients wants ${CLIENTS.join(', ')}, or both`)
+  }
+  return {
+    ...{ fault, clients, kept: options['data-dir'] },
+    everyMs: wholeNumber('every', options.every, 1),
+    seconds: wholeNumber('seconds', options.seconds, 1),
+    partitions: wholeNumber('partitions', options.partitions, 1),
+    replicas: wholeNumber('replicas', options.replicas, 1, BROKERS),
+    seed: options.seed === undefined ? Date.now() >>> 0 : wholeNumber('seed', options.seed),
+    configs: options.config.map((text) => {
+      const at = text.indexOf('=')
+      if (at < 1) throw new UsageError(`--config: "${text}" is refused, it wants NAME=VALUE`)
+      return { name: text.slice(0, at), value: text.slice(at + 1) }
+    }),
+  }
+}
+
+type Settings = ReturnType<typeof settingsOf>
 
 /** Asks an engine for faults as an operator does. */
 class Operator {
@@ -113,16 +140,14 @@ async function restart(engine: EngineProcess, lostBroker: number | null): Promis
   await engine.start()
 }
 
-async function makeTopic(bootstrap: string): Promise<void> {
+async function makeTopic(
+  bootstrap: string,
+  { partitions, replicas, configs }: Settings,
+): Promise<void> {
   const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
   await admin.connect()
-  const configEntries = options.config.map((text) => {
-    const at = text.indexOf('=')
-    return { name: text.slice(0, at), value: text.slice(at + 1) }
-  })
-  const [numPartitions, replicationFactor] = [Number(options.partitions), Number(options.replicas)]
-  const topic = { topic: TOPIC, numPartitions, replicationFactor, configEntries }
-  await admin.createTopics({ topics: [topic] })
+  const counts = { numPartitions: partitions, replicationFactor: replicas }
+  await admin.createTopics({ topics: [{ topic: TOPIC, ...counts, configEntries: configs }] })
   await admin.disconnect()
 }
 
@@ -132,11 +157,10 @@ function hasLibrdkafka(): boolean {
   return isThere
 }
 
-async function run(directory: string, fault: Fault): Promise<number> {
-  const seed = options.seed === undefined ? Date.now() >>> 0 : Number(options.seed)
+async function run(directory: string, settings: Settings): Promise<number> {
+  const { fault, clients, kept, everyMs, seconds, partitions, replicas, seed } = settings
   const random = new SeededRandom(seed)
-  const everyMs = Number(options.every)
-  const rounds = Math.max(1, Math.round((Number(options.seconds) * 1_000) / everyMs))
+  const rounds = Math.max(1, Math.round((seconds * 1_000) / everyMs))
   const engine = await EngineProcess.create(join(directory, 'data'), BROKERS, [
     ...['--chaos', '--log-level', kept === undefined ? 'error' : 'info'],
     ...['--broker-config', 'group.initial.rebalance.delay.ms=0'],
@@ -148,12 +172,12 @@ async function run(directory: string, fault: Fault): Promise<number> {
   await engine.start()
   try {
     const operator = await Operator.of(engine)
-    await makeTopic(engine.bootstrap)
+    await makeTopic(engine.bootstrap, settings)
     const { report, errors, summary } = await runUnderChaos({
-      ...{ bootstrap: engine.bootstrap, topic: TOPIC, partitions: Number(options.partitions) },
+      ...{ bootstrap: engine.bootstrap, topic: TOPIC, partitions },
       ...{ directory, rounds, everyMs, calmRounds: Math.min(CALM_ROUNDS, rounds) },
-      kafkajs: options.clients.includes('kafkajs'),
-      librdkafka: options.clients.includes('librdkafka') && hasLibrdkafka(),
+      kafkajs: clients.includes('kafkajs'),
+      librdkafka: clients.includes('librdkafka') && hasLibrdkafka(),
       event: async (mark) => {
         const broker = 1 + random.below(BROKERS)
         mark(`${fault} ${broker}`)
@@ -166,7 +190,7 @@ async function run(directory: string, fault: Fault): Promise<number> {
         await sleep(2_000)
       },
     })
-    const what = `${options.replicas} replicas asked for, ${rounds} rounds of ${everyMs} ms, seed ${seed}`
+    const what = `${replicas} replicas asked for, ${rounds} rounds of ${everyMs} ms, seed ${seed}`
     console.log(`${what}\n${operator.summary}\n${summary}`)
     if (!engine.isRunning) console.log(`the engine has ended: ${engine.stderr}`)
     return Object.keys(report.found).length === 0 && errors.length === 0 ? 0 : 1
@@ -175,13 +199,14 @@ async function run(directory: string, fault: Fault): Promise<number> {
   }
 }
 
-const fault = FAULTS.find((name) => name === options.fault)
-if (fault === undefined) throw new Error(`--fault wants one of ${FAULTS.join(', ')}`)
-const kept = options['data-dir']
-const directory = kept ?? (await mkdtemp(join(tmpdir(), 'griot-kill-run-')))
-await mkdir(directory, { recursive: true })
-try {
-  process.exitCode = await run(directory, fault)
-} finally {
-  if (kept === undefined) await rm(directory, { recursive: true, force: true })
-}
+await runCommand(USAGE, async (args) => {
+  const settings = settingsOf(args)
+  const { kept } = settings
+  const directory = kept ?? (await mkdtemp(join(tmpdir(), 'griot-kill-run-')))
+  await mkdir(directory, { recursive: true })
+  try {
+    process.exitCode = await run(directory, settings)
+  } finally {
+    if (kept === undefined) await rm(directory, { recursive: true, force: true })
+  }
+})

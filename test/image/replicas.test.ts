@@ -33,6 +33,12 @@ const directory = (
   firstPartition: number(first),
 })
 
+const moved = (of: { replicas: number[]; target: number[] }): MetadataEntry => ({
+  ...{ kind: 'partition-reassigned', tenantId: ACME, topicId: topicId(1), index: 0 },
+  ...{ generation: 1, replicas: of.replicas.map(broker), target: of.target.map(broker) },
+  ...{ leaving: [], joined: [], isFirst: true, firstLife: 0 },
+})
+
 const led = (leader: number, leaderEpoch: number, ...isr: number[]) => ({
   leader: leader as BrokerId | 0,
   leaderEpoch,
@@ -179,6 +185,29 @@ describe('directories of brokers', () => {
     expect(lost()).toEqual([false, false, false])
   })
 
+  it('are too few of a partition, whoever it is moved to; nobody is told to keep up who has nothing yet', () => {
+    const image = imageOf(directory(1, 0, 1), directory(2, 0, 1), directory(3, 0, 1))
+    image.apply(replicated(1, 1, [2, 3, 1]))
+    for (const id of [2, 3]) image.apply(directory(id, 1, 4))
+    image.apply(moved({ replicas: [2, 3, 1], target: [1, 4, 5] }))
+    expect(image.replicasOf(number(1))).toEqual([1, 4, 5, 2, 3])
+    expect([image.isLost(number(1)), likelyLeader(image, number(1), () => true)]).toEqual([true, 0])
+    expect(image.isrOf(number(1))).toEqual([1])
+    // an older version said so
+    for (const id of [2, 3]) image.apply(filled(id, 1))
+    expect(image.isrOf(number(1))).toEqual([2, 3, 1])
+    // who has a replica knows better
+    image.noteLeader(number(1), { ...led(0, 3, 1), isLost: true })
+    expect([image.isLost(number(1)), image.leaderOf(number(1))]).toEqual([true, 0])
+    expect(image.isrOf(number(1))).toEqual([1])
+    // and who leads knows best
+    image.noteLeader(number(1), led(4, 4, 4, 1))
+    expect([image.isLost(number(1)), image.leaderOf(number(1))]).toEqual([false, 4])
+    expect(image.noteLeader(number(1), { ...led(0, 9, 1), isLost: true })).toBe(false)
+    image.noteLeader(number(1), led(0, 4))
+    expect([image.isLost(number(1)), image.isrOf(number(1))]).toEqual([false, [4, 1]])
+  })
+
   it.each(['by an entry', 'by an image that begins anew'])(
     'that are exchanged while others serve neither lead nor keep up what they did, told %s',
     (how) => {
@@ -210,20 +239,18 @@ describe('directories of brokers', () => {
     expect(alive(2, 3)).toBe(2)
     image.noteLeader(number(1), led(1, 5, 1, 2, 3))
     expect(alive(2, 3)).toBe(2)
-    expect(alive(3)).toBe(3)
+    // one of three elects nobody
+    expect(alive(3)).toBe(0)
     // who kept up did so when the leader gives up
     image.noteLeader(number(1), led(0, 5))
     expect(image.isrOf(number(1))).toEqual([1, 2, 3])
-    expect([image.isLost(number(1)), alive(3)]).toEqual([false, 3])
+    expect([image.isLost(number(1)), alive(2, 3)]).toEqual([false, 2])
   })
 
   it('leave a partition that gets more replicas with the one that it has, until a leader is told of', () => {
     const image = imageOf(directory(1, 0, 1), replicated(1, 1, [1, 2]))
-    image.apply({
-      ...{ kind: 'partition-reassigned', tenantId: ACME, topicId: topicId(1), index: 0 },
-      ...{ generation: 1, replicas: [1].map(broker), target: [2, 3, 1].map(broker), leaving: [] },
-      ...{ joined: [], isFirst: true, firstLife: 0 },
-    } as never)
+    image.apply(moved({ replicas: [1], target: [2, 3, 1] }))
+    expect(image.isrOf(number(1))).toEqual([1])
     expect(likelyLeader(image, number(1), () => true)).toBe(1)
   })
 

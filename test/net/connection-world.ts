@@ -2,6 +2,7 @@ import { ManualClock } from '../../src/base/clock.ts'
 import type { KafkaConnection } from '../../src/net/connection.ts'
 import { ConnectionSet, defaultLimits, type RequestSink } from '../../src/net/connection-set.ts'
 import { InFlightBudget } from '../../src/net/in-flight.ts'
+import { Owners } from '../../src/net/owner.ts'
 import { ReplyBudget } from '../../src/net/reply-budget.ts'
 import type { ReplySlot } from '../../src/net/reply-slot.ts'
 import { FakeSocket } from '../front/fake-socket.ts'
@@ -19,7 +20,7 @@ export class World {
   /** What handling a request does besides. */
   onFrame: () => void = () => {}
 
-  constructor(capacityBytes = 1 << 20, limits = defaultLimits) {
+  constructor(capacityBytes = 1 << 20, limits = defaultLimits, owners = new Owners()) {
     this.budget = new InFlightBudget(capacityBytes)
     this.replies = new ReplyBudget(capacityBytes)
     const sink: RequestSink = {
@@ -43,6 +44,7 @@ export class World {
       budget: this.budget,
       replies: this.replies,
       limits,
+      owners,
     })
   }
 
@@ -54,7 +56,7 @@ export class World {
       advertisedHost: null,
       advertisedPorts: [1],
       tenantId: null,
-      allowsAnonymous: true,
+      ...{ allowsAnonymous: true, allowsSasl: true, principal: null },
     }
     const socket = new FakeSocket(
       (bytes) => void received.push(Buffer.from(bytes).toString()),

@@ -14,7 +14,7 @@ describe('a deep pipeline', () => {
     // 4, 8, 12 ms: over
     expect(world.slots).toHaveLength(3)
     expect(connection.paused).toBe(true)
-    expect(world.set.hasYielded).toBe(true)
+    expect(world.set.turns.hasYielded).toBe(true)
     for (let i = 0; i < 3; i++) world.reply(i, String(i))
     // Replies that leave do not let it jump the queue.
     world.set.flush()
@@ -27,7 +27,7 @@ describe('a deep pipeline', () => {
     expect(world.slots).toHaveLength(7)
     world.set.resumeYielded()
     expect(world.slots).toHaveLength(10)
-    expect(world.set.hasYielded).toBe(false)
+    expect(world.set.turns.hasYielded).toBe(false)
     expect(connection.paused).toBe(false)
     expect(world.set.resumeYielded()).toBe(0)
   })
@@ -38,14 +38,14 @@ describe('a deep pipeline', () => {
     const clients = Array.from({ length: 5 }, () => world.connect())
     for (const { connection } of clients) connection.onData(frames('one'))
     expect(world.slots).toHaveLength(2)
-    expect(world.set.isBusy).toBe(true)
+    expect(world.set.turns.isBusy).toBe(true)
     // 10 ms a turn: one at a time
     for (const done of [3, 4, 5]) {
       world.set.resumeYielded()
       expect(world.slots).toHaveLength(done)
     }
-    expect(world.set.hasYielded).toBe(false)
-    expect(world.set.isBusy).toBe(false)
+    expect(world.set.turns.hasYielded).toBe(false)
+    expect(world.set.turns.isBusy).toBe(false)
   })
 
   test('keeps nobody waiting who comes when the queue has moved on', () => {
@@ -57,7 +57,7 @@ describe('a deep pipeline', () => {
     const other = world.connect()
     other.connection.onData(frames('other'))
     expect(world.slots.at(-1)!.connection).toBe(other.connection)
-    expect(world.set.hasYielded).toBe(true)
+    expect(world.set.turns.hasYielded).toBe(true)
   })
 
   test('of a client that sends no more is answered to its end', () => {
@@ -84,7 +84,7 @@ describe('a deep pipeline', () => {
     world.onFrame = () => world.clock.advance(20)
     connection.onData(frames('a', 'b'))
     connection.close()
-    expect(world.set.hasYielded).toBe(false)
+    expect(world.set.turns.hasYielded).toBe(false)
     expect([world.budget.usedBytes, world.replies.usedBytes]).toEqual([0, 0])
   })
 })

@@ -1,57 +1,14 @@
 import { readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { produce } from '../../src/protocol/00-produce.ts'
-import { type Api, api } from '../../src/protocol/api.ts'
+import { api } from '../../src/protocol/api.ts'
 import { apiByKey, apis } from '../../src/protocol/apis.ts'
 import * as offsetsRecords from '../../src/protocol/consumer-offsets-records.ts'
 import * as consumerProtocol from '../../src/protocol/consumer-protocol.ts'
-import {
-  array,
-  type Field,
-  type Fields,
-  int32,
-  string,
-  walkFields,
-} from '../../src/protocol/schema.ts'
+import { array, int32, string, walkFields } from '../../src/protocol/schema.ts'
 import { between, includes, since } from '../../src/protocol/version-range.ts'
 import { VersionedMessage } from '../../src/protocol/versioned-message.ts'
-
-/** Names of fields that, to all appearance, name a thing; by the kinds of field in which they do. */
-const LOOKS_LIKE_A_NAME =
-  /name|topic|group(?!State|Type)|transactional|client|cluster|user|principal|resource|host|key|message|pattern|regex/i
-const LOOKS_LIKE_AN_ID = /producer.*id$|cluster.*id$|session.*id$/i
-const LOOKS_LIKE_A_NODE =
-  /^(node|leader|replica|broker|controller)ids?$|nodes$|replicas?$|elr$|coordinatorId/i
-
-function needsEntity(name: string, field: Field): boolean {
-  switch (field.kind) {
-    case 'uuid':
-      return true
-    case 'string':
-      return LOOKS_LIKE_A_NAME.test(name)
-    case 'int32':
-      return LOOKS_LIKE_A_NODE.test(name)
-    case 'int64':
-      return LOOKS_LIKE_AN_ID.test(name)
-    default:
-      return false
-  }
-}
-
-function untagged(all: readonly Api[]): string[] {
-  return all.flatMap(({ name, request, response }) => [
-    ...untaggedFields(`${name} request`, request),
-    ...untaggedFields(`${name} response`, response),
-  ])
-}
-
-function untaggedFields(title: string, fields: Fields): string[] {
-  const found: string[] = []
-  walkFields(fields, (path, name, field) => {
-    if (needsEntity(name, field) && field.entity === undefined) found.push(`${title} ${path}`)
-  })
-  return found
-}
+import { untagged, untaggedFields } from './untagged.ts'
 
 describe('schemas', () => {
   it('tag every field that names a thing', () => {

@@ -431,6 +431,18 @@ describe('what Raft knows of a log', () => {
     { term: 5, start: 30 },
   ]
 
+  test('entries that no line covers have term 0, also as they are told', () => {
+    const made = new TermLines([{ term: 1, start: 10 }])
+    expect(made.between(0, 12)).toEqual([
+      { term: 0, start: 0 },
+      { term: 1, start: 10 },
+    ])
+    expect(made.between(4, 8)).toEqual([{ term: 0, start: 4 }])
+    expect(made.between(10, 12)).toEqual([{ term: 1, start: 10 }])
+    expect(new TermLines().between(0, 3)).toEqual([{ term: 0, start: 0 }])
+    expect(made.between(3, 3)).toEqual([])
+  })
+
   test('terms by position, and the greatest end that may agree', () => {
     const made = new TermLines(lines)
     expect([-1, 0, 9, 10, 29, 30, 99].map((at) => made.termAt(at))).toEqual([0, 1, 1, 2, 2, 5, 5])

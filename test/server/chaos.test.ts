@@ -225,4 +225,5 @@ test('an engine that stops while faults last stops', async () => {
   const from = performance.now()
   await engine.close()
   expect(performance.now() - from).toBeLessThan(15_000)
+  await expect(engine.chaos.killBroker(1)).rejects.toThrow('the engine is closed')
 })

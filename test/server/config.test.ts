@@ -29,22 +29,49 @@ const file = (name: string, text: string): string => {
 const resolve = (sources: Partial<ConfigSources>) =>
   resolveSettings({ flags: {}, env: {}, configFile: null, ...sources })
 
+const TLS = { 'kafka-listen': 'h:1,tls', 'tls-cert': '/c' }
+const files = () => ({ one: '/a', two: '/b', means: '/b', bad: [''] })
+
 /** Per option: two good values as text, the second one's meaning, and bad ones. */
 const VALUES: Readonly<
-  Record<string, { one: string; two: string; means: unknown; bad: string[] }>
+  Record<
+    string,
+    {
+      one: string
+      two: string
+      means: unknown
+      bad: string[]
+      /** What it cannot be without. */
+      beside?: Record<string, string>
+    }
+  >
 > = {
   'data-dir': { one: '/a', two: '/b', means: '/b', bad: [''] },
   'kafka-listen': {
     one: '127.0.0.1:9092',
-    two: '[::1]:0,0.0.0.0:19092=[fd00::1]:29092, h:1=k.example',
+    two: '[::1]:0,anonymous=off,0.0.0.0:19092=[fd00::1]:29092,tenant=acme, h:1=k.example',
     means: [
-      { host: '::1', port: 0, advertise: null },
-      { host: '0.0.0.0', port: 19_092, advertise: { host: 'fd00::1', port: 29_092 } },
+      { host: '::1', port: 0, advertise: null, anonymous: false },
+      {
+        host: '0.0.0.0',
+        port: 19_092,
+        advertise: { host: 'fd00::1', port: 29_092 },
+        tenant: 'acme',
+      },
       { host: 'h', port: 1, advertise: { host: 'k.example', port: null } },
     ],
     bad: [
       ...['9092', 'host', 'host:70000', 'a:b:1', 'http://h:1', '::1', '[::g]:1', 'h:1,', ''],
       ...['h:1=', 'h:1=a=b', 'h:1=k:0', 'h:1=0.0.0.0:9092', 'h:1=[::]', 'h:1,h'],
+      ...['anonymous=on', 'h:1,anonymous', 'h:1,anonymous=maybe', 'h:1,constructor'],
+      ...['h:1,anonymous=on,anonymous=on', 'h:1,anonymous=on=off', 'h:1,tls=on', 'h:1,tls,tls'],
+      ...[
+        'h:1,tenant',
+        'h:1,tenant=',
+        'h:1,tenant=A',
+        'h:1,tenant=a/b',
+        `h:1,tenant=${'a'.repeat(64)}`,
+      ],
     ],
   },
   'kafka-advertise': {
@@ -53,6 +80,8 @@ const VALUES: Readonly<
     means: { host: 'b.example', port: 19_092 },
     bad: ['b:0', 'b:x', '', '0.0.0.0', '[::]:1', 'a,b', '::1'],
   },
+  'kafka-anonymous': { one: 'auto', two: 'off', means: 'off', bad: ['yes', 'loopback', ''] },
+  'kafka-allow-plaintext-sasl': { one: 'false', two: 'on', means: true, bad: ['plain', '2'] },
   'http-listen': {
     one: 'off',
     two: '0.0.0.0:80',
@@ -103,6 +132,28 @@ const VALUES: Readonly<
     bad: ['x', '=1', 'log.retention.hours=soon', 'log.retention.hour=1', 'node.id=7'],
   },
   chaos: { one: 'false', two: 'on', means: true, bad: ['monkey', '2'] },
+  'tls-cert': { ...files(), beside: { 'kafka-listen': 'h:1,tls' } },
+  'tls-key': { ...files(), beside: TLS },
+  'tls-key-passphrase-file': { ...files(), beside: TLS },
+  'tls-client-ca': { ...files(), beside: TLS },
+  'tls-client-auth': {
+    ...{ one: 'required', two: 'requested', means: 'requested', bad: ['optional', ''] },
+    beside: { ...TLS, 'tls-client-ca': '/ca' },
+  },
+  'tls-principal-mapping': {
+    one: 'DEFAULT',
+    two: 'RULE:^CN=(.*?),.*$/$1/L, DEFAULT',
+    means: 'RULE:^CN=(.*?),.*$/$1/L, DEFAULT',
+    bad: ['', 'DEFAULT,x', 'RULE:a/b', 'RULE:(/b/', 'RULE:a/b/x'],
+    beside: TLS,
+  },
+  'tls-sni-domain': {
+    one: 'a',
+    two: 'Kafka.Example.org',
+    means: 'kafka.example.org',
+    bad: ['', '.a', 'a.', 'a..b', '*.a', 'a:1', '-a', `${'a.'.repeat(127)}a`],
+    beside: TLS,
+  },
   'connections-max-idle': { one: '1s', two: '24h', means: 86_400_000, bad: ['10', '999ms', '25h'] },
 }
 
@@ -112,8 +163,9 @@ describe('every option', () => {
   })
 
   test.each(OPTIONS)('$name: flag before environment before file before default', async (spec) => {
-    const { one, two, means } = VALUES[spec.name]!
-    const read = async (sources: Partial<ConfigSources>) => (await resolve(sources))[spec.key]
+    const { one, two, means, beside } = VALUES[spec.name]!
+    const read = async ({ flags, ...sources }: Partial<ConfigSources>) =>
+      (await resolve({ ...sources, flags: { ...beside, ...flags } }))[spec.key]
     const yaml = (value: string) =>
       file(`${spec.name}.yaml`, `${spec.name}: ${JSON.stringify(value)}\n`)
     const env = (value: string) => ({ [envName(spec.name)]: value })
@@ -122,7 +174,7 @@ describe('every option', () => {
     ).toEqual(means)
     expect(await read({ env: env(two), configFile: yaml(one) })).toEqual(means)
     expect(await read({ configFile: yaml(two) })).toEqual(means)
-    expect(await read({})).toEqual(spec.fallback({}))
+    expect((await resolve({}))[spec.key]).toEqual(spec.fallback(await resolve({})))
   })
 
   test.each(OPTIONS)('$name: what is ill-typed is refused by name and origin', async (spec) => {
@@ -365,74 +417,6 @@ test('ports beyond the last are refused by the option that asked for them', asyn
     '--kafka-listen: 3 brokers take consecutive ports, of which 65534 leaves too few: the last is 65535',
   )
   await expect(resolve({ flags: { ...asked, brokers: '2' } })).resolves.toBeDefined()
-})
-
-describe('several listeners', () => {
-  const listeners = async (value: unknown) =>
-    (await resolve({ flags: { 'kafka-listen': value } })).kafkaListen
-
-  test('are a repeated flag, a list joined by commas, or a list in the file', async () => {
-    const both = await listeners('127.0.0.1:9092,0.0.0.0:19092=k.example:29092')
-    expect(both).toHaveLength(2)
-    expect(await listeners(['127.0.0.1:9092', '0.0.0.0:19092=k.example:29092'])).toEqual(both)
-    const yaml = file(
-      'list.yaml',
-      'kafka-listen:\n- 127.0.0.1:9092\n- 0.0.0.0:19092=k.example:29092\n',
-    )
-    expect((await resolve({ configFile: yaml })).kafkaListen).toEqual(both)
-    expect(
-      resolveEmbedded({ kafkaListen: ['127.0.0.1:9092', '0.0.0.0:19092=k.example:29092'] }, '')
-        .kafkaListen,
-    ).toEqual(both)
-  })
-
-  test('are refused by the one that is wrong, and beyond a bound', async () => {
-    await expect(listeners('a:1,b')).rejects.toThrow(
-      'option --kafka-listen: "b" is refused, it wants HOST:PORT',
-    )
-    await expect(listeners('::1')).rejects.toThrow('IPv6 goes in brackets: [::1]')
-    await expect(listeners(Array(17).fill('a:0'))).rejects.toThrow('wants at most 16 values')
-    await expect(listeners([['a:1']])).rejects.toThrow('wants a plain value')
-  })
-
-  const advertised = (listen: string, advertise: string, brokers = '1') =>
-    resolve({ flags: { 'kafka-listen': listen, 'kafka-advertise': advertise, brokers } })
-
-  test('have one --kafka-advertise only where it is clear which listener is meant', async () => {
-    const { kafkaAdvertise } = await advertised('a:1,b:1=x', 'k.example')
-    expect(kafkaAdvertise).toEqual({ host: 'k.example', port: null })
-    await expect(advertised('a:1,[::1]:2', 'k:9')).rejects.toThrow(
-      '--kafka-advertise: k:9 can be for only one of the listeners a:1 and [::1]:2: say it in --kafka-listen itself, as a:1=k:9',
-    )
-    await expect(advertised('a:1=b', 'k')).rejects.toThrow(
-      '--kafka-advertise: k is for no listener',
-    )
-    await expect(advertised('a:1', 'k:65535', '2')).rejects.toThrow(
-      '--kafka-advertise: 2 brokers take consecutive ports, of which 65535 leaves too few',
-    )
-    await expect(resolve({ flags: { 'kafka-listen': 'a:1=b:65535' } })).rejects.toThrow(
-      '--kafka-listen, advertised: 3 brokers',
-    )
-  })
-
-  test('must not overlap, nor take the port of HTTP', async () => {
-    await expect(listeners('127.0.0.1:9092,0.0.0.0:9094')).rejects.toThrow(
-      '--kafka-listen 0.0.0.0:9094 (ports 9094 to 9096, one for each of 3 brokers) and --kafka-listen 127.0.0.1:9092 (ports 9092 to 9094, one for each of 3 brokers) overlap',
-    )
-    await expect(listeners('127.0.0.1:9092,127.0.0.1:9095,127.0.0.2:9092')).resolves.toHaveLength(3)
-    await expect(listeners('localhost:8081')).rejects.toThrow(
-      '--http-listen 127.0.0.1:8082 and --kafka-listen localhost:8081 (ports 8081 to 8083, one for each of 3 brokers) overlap',
-    )
-    const admin = { 'http-listen': '0.0.0.0:80', 'admin-listen': '127.0.0.1:80' }
-    await expect(resolve({ flags: admin })).rejects.toThrow(
-      '--admin-listen 127.0.0.1:80 and --http-listen 0.0.0.0:80 overlap',
-    )
-    const free = { 'kafka-listen': '127.0.0.1:0,127.0.0.1:0', 'http-listen': '127.0.0.1:0' }
-    await expect(resolve({ flags: free })).resolves.toBeDefined()
-    expect(() => resolveEmbedded({ kafkaListen: 'a:5', httpListen: 'a:5' }, '')).toThrow(
-      'Griot.start: --http-listen a:5 and --kafka-listen a:5 overlap',
-    )
-  })
 })
 
 describe('the operator token', () => {

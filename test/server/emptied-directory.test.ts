@@ -7,6 +7,7 @@ import { ZERO_TOPIC_ID } from '../../src/base/ids.ts'
 import { produce } from '../../src/protocol/00-produce.ts'
 import { metadata } from '../../src/protocol/03-metadata.ts'
 import { deleteTopics } from '../../src/protocol/20-delete-topics.ts'
+import { alterPartitionReassignments } from '../../src/protocol/45-alter-partition-reassignments.ts'
 import { idempotentBatch } from '../broker/batches.ts'
 import { ChaosEngine } from './chaos-engine.ts'
 import { isWhole } from './quorum.ts'
@@ -146,6 +147,15 @@ describe('more directories are emptied than a partition can lose', () => {
     await engine.healthIs('of 1 partition too few replicas are left', 20_000)
     expect(await rowOf('lost')).toMatchObject(lost)
     expect((await rowOf('kept')).isrNodes.toSorted()).toEqual([1, 2, 5])
+    const partitions = [{ partitionIndex: 0, replicas: [1, 2, 3] }]
+    const moved = await wire.request(alterPartitionReassignments, 1, {
+      ...{ timeoutMs: 10_000, allowReplicationFactorChange: true },
+      topics: ['lost', 'kept'].map((name) => ({ name, partitions })),
+    })
+    const [ofLost, ofKept] = moved.responses.map((response) => response.partitions[0]!)
+    expect(ofLost).toMatchObject({ errorCode: 83 })
+    expect(ofLost!.errorMessage).toMatch(/^Nobody can lead lost-0, .* \(on broker 1\)/)
+    expect(ofKept).toMatchObject({ errorCode: 0 })
     // nothing else can be done about it
     const request = { topics: [], topicNames: ['lost'], timeoutMs: 10_000 }
     const deleted = await wire.request(deleteTopics, 5, request)
@@ -153,6 +163,27 @@ describe('more directories are emptied than a partition can lose', () => {
     await engine.healthIs('serving', 10_000)
   }, 60_000)
 })
+
+test('what had one replica in a directory that was emptied is told to be lost until the next start', async () => {
+  await start(3)
+  const replicaAssignment = [{ partition: 0, replicas: [3] }]
+  await engine.withAdmin((admin) =>
+    admin.createTopics({ topics: [{ topic: 'single', replicaAssignment }] }),
+  )
+  await writeToEach('single', 1, 'a')
+  await isWhole(engine.griot.brokers)
+  await engine.close()
+  empty(3)
+  await start(3)
+  const lost = 'of 1 partition it had the only replica, and what that had is lost'
+  await engine.healthIs(lost, 5_000)
+  // all else is filled by then
+  await engine.healthIs(`another directory than before: ${lost}`, 20_000)
+  expect(await engine.endsOf('single')).toEqual(['0'])
+  await engine.close()
+  await start(3)
+  await engine.healthIs('serving')
+}, 60_000)
 
 test('a directory that is emptied under a running engine is filled anew, too', async () => {
   await start(3)

@@ -1,7 +1,9 @@
 /** A broker that hangs is found, and replaced when it goes on hanging: real threads and a real client, and the parts alone. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { BrokerState } from '../../src/base/broker-beat.ts'
+import { ZERO_TOPIC_ID } from '../../src/base/ids.ts'
 import { silentLogger } from '../../src/base/log.ts'
+import { metadata } from '../../src/protocol/03-metadata.ts'
 import { BrokerWatch } from '../../src/server/broker-watch.ts'
 import { HungBrokers } from '../../src/server/hung-brokers.ts'
 import { planMemory } from '../../src/server/memory-plan.ts'
@@ -23,6 +25,14 @@ describe('an engine', () => {
       const two = leaders.indexOf(2)
       const answer = wires[0]!.produce('orders', two, batch('late'))
       await engine.healthIs('degraded: broker 2 hangs: its thread does not turn')
+      await engine.healthIs('1 partition has no leader')
+      const { topics } = await wires[1]!.request(metadata, 9, {
+        topics: [{ name: 'orders', topicId: ZERO_TOPIC_ID }],
+        includeClusterAuthorizedOperations: false,
+        includeTopicAuthorizedOperations: false,
+      })
+      const told = topics[0]!.partitions.map((row) => [row.partitionIndex, row.leaderId])
+      expect(Object.fromEntries(told)).toEqual({ [leaders.indexOf(1)]: 1, [two]: -1 })
       expect(performance.now() - beganAt).toBeLessThan(3_500)
       expect(await wires[1]!.produce('orders', leaders.indexOf(1), batch('a'))).toMatchObject({
         errorCode: 0,

@@ -65,7 +65,7 @@ describe('an engine of several listeners', () => {
         `127.0.0.1:${first}`,
         `127.0.0.2:${first}=kafka.example`,
         `127.0.0.1:${first + 2}=[fd00::7]:29092`,
-        `0.0.0.0:${first + 4}`,
+        `0.0.0.0:${first + 4},anonymous=on`,
       ],
     })
     expect(griot.brokers).toEqual([`127.0.0.1:${first}`, `127.0.0.1:${first + 1}`])
@@ -119,7 +119,7 @@ test.skipIf(!hasIpv6)(
   async () => {
     const [one, all] = await Promise.all([
       start({ kafkaListen: '[::1]:0' }),
-      start({ kafkaListen: '[::]:0' }),
+      start({ kafkaListen: '[::]:0', kafkaAnonymous: 'on' }),
     ])
     expect(one!.bootstrapServers).toMatch(/^\[::1\]:\d+$/)
     const [, port] = one!.bootstrapServers.split(']:')

@@ -109,6 +109,46 @@ describe('partitions are counted', () => {
     expect(await world.counts()).toMatchObject(well)
   })
 
+  test('nowhere, while a broker hangs that is needed for a majority, and as lacking it elsewhere', async () => {
+    const world = new World({ 'min.insync.replicas': '3' })
+    world.apply(replicated(3, 6, [[2, 3]]))
+    world.led(3, 1, 1, 2, 3)
+    const hang = (isHung: boolean) =>
+      world.says({ kind: 'broker-hung', cellId: 1, brokerId: 2, isHung })
+    hang(true)
+    // partition 2 is its own alone, and 6 has one replica of two
+    expect(await world.counts()).toEqual({
+      ...{ led: [2, 0, 2], held: [4, 5, 4], offline: 2 },
+      ...{ underReplicated: [1, 0, 2], underMinIsr: [1, 0, 2] },
+    })
+    hang(false)
+    expect(await world.counts()).toMatchObject(well)
+  })
+
+  test('as reassigned, at who leads them, while their replicas are moved', async () => {
+    const world = new World()
+    const move = (target: readonly number[] | null) =>
+      world.apply({
+        ...{ kind: 'partition-reassigned', tenantId: ACME, topicId: topicId(2), index: 1 },
+        ...{
+          generation: 1,
+          replicas: [2, 3, 1] as BrokerId[],
+          target: target as BrokerId[] | null,
+        },
+        ...{ leaving: [], joined: [], isFirst: true, firstLife: 0 },
+      })
+    const reassigning = async () => {
+      world.says({ kind: 'metadata' })
+      world.nowMs += 1_000
+      return (await world.census.counts()).reassigning.slice(1)
+    }
+    expect(await reassigning()).toEqual([0, 0, 0])
+    move([2, 3])
+    expect(await reassigning()).toEqual([0, 1, 0])
+    move(null)
+    expect(await reassigning()).toEqual([0, 0, 0])
+  })
+
   test('at a broker that lives, of one that has died and led them', async () => {
     const world = new World({ 'min.insync.replicas': '3' })
     world.led(3, 1, 1, 2, 3)

@@ -162,6 +162,17 @@ describe('temporary directories', () => {
 })
 
 describe('the state of the engine', () => {
+  test('is starting for a reason that there may be', () => {
+    const told: string[] = []
+    const state = new EngineState((name, reason) => told.push(`${name}: ${reason}`))
+    state.setReason('metadata', 'nobody leads the controllers')
+    state.setReason('metadata', null)
+    expect(told).toEqual([
+      'starting: the engine is starting; nobody leads the controllers',
+      'starting: the engine is starting',
+    ])
+  })
+
   test('is degraded while there are reasons, and tells every change', () => {
     const told: string[] = []
     const state = new EngineState((name, reason) => told.push(`${name}: ${reason}`))

@@ -1,5 +1,7 @@
 /** Tenants of an embedded engine: real threads, real sockets, kafkajs. */
+import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
+import path from 'node:path'
 import { Kafka, logLevel, type SASLOptions } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Griot } from '../../dist/index.js'
@@ -160,4 +162,9 @@ it('a tenant is there again after a restart, with its keys', async () => {
     await griot.close()
     rmSync(dataDir, { recursive: true, force: true })
   }
+})
+
+it('are made, given keys and deleted by a process that has nothing else to do', () => {
+  const script = path.join(import.meta.dirname, 'tenant-child.mjs')
+  expect(execFileSync(process.execPath, [script], { encoding: 'utf8' })).toBe('closed\n')
 })

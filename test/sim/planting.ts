@@ -1,4 +1,4 @@
-/** The simulator as one file of JavaScript, with a bug in the copy of the source that goes into it; and runs of it, in a process of its own. */
+/** The simulator, or another program, as one file of JavaScript, with a bug in the copy of the source that goes into it; and runs of it, in a process of its own. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,15 +10,19 @@ const SRC = join(import.meta.dirname, '../../src')
 export const OUT = join(import.meta.dirname, '.bundles')
 
 /** Throws where the text that the bug changes is not there, or not once. Returns the path of what was made. */
-export async function plant(bug: PlantedBug | null, name: string): Promise<string> {
-  mkdirSync(OUT, { recursive: true })
-  const outfile = join(OUT, `${name}.mjs`)
+export async function plant(
+  bug: Pick<PlantedBug, 'file' | 'find' | 'replace'> | null,
+  name: string,
+  { entry = join(import.meta.dirname, 'main.ts'), out = OUT } = {},
+): Promise<string> {
+  mkdirSync(out, { recursive: true })
+  const outfile = join(out, `${name}.mjs`)
   const path = bug === null ? '' : join(SRC, bug.file)
   if (bug !== null && readFileSync(path, 'utf8').split(bug.find).length !== 2) {
     throw new Error(`${bug.file} does not have this once: ${bug.find}`)
   }
   await build({
-    entryPoints: [join(import.meta.dirname, 'main.ts')],
+    entryPoints: [entry],
     bundle: true,
     format: 'esm',
     platform: 'node',

@@ -117,7 +117,10 @@ export class SimNode {
       settings: this.#context.settings,
       fronts: [front],
       beats: new BeatReader(beats),
-      newCoordinator: coordinatorKinds({ brokerConfigs: {}, random: environment.random, logger }),
+      newCoordinator: coordinatorKinds({
+        ...{ brokerConfigs: {}, logger },
+        randomFor: () => environment.random,
+      }),
       metadata: {
         ...{ root, voters, formsAlone, lifeIn: (entries) => lifeIn(entries, CELL, id) },
         segmentBytes: METADATA_SEGMENT_BYTES,

@@ -39,8 +39,8 @@ export interface ScramClientOptions {
   readonly password: string
   readonly header?: string
   readonly extensions?: string
-  /** As librdkafka before 2.2: its own nonce stands in the last message twice. */
-  readonly doublesNonce?: boolean
+  /** What stands before the nonce in the last message; `own`: the client's part of it. */
+  readonly noncePrefix?: 'own' | ''
 }
 
 /** Written after RFC 5802, without a line of the server's. */
@@ -50,7 +50,7 @@ export class ScramClient {
   #serverSignature = ''
 
   constructor(options: ScramClientOptions) {
-    this.#options = { header: 'n,,', extensions: '', doublesNonce: false, ...options }
+    this.#options = { header: 'n,,', extensions: '', noncePrefix: '', ...options }
   }
 
   get #bare(): string {
@@ -74,8 +74,8 @@ export class ScramClient {
       hash,
     )
     const clientKey = mac(salted, 'Client Key')
-    const own = this.#options.doublesNonce ? this.#nonce : ''
-    const withoutProof = `c=${utf8(this.#options.header).toString('base64')},r=${own}${nonce}`
+    const again = this.#options.noncePrefix === 'own' ? this.#nonce : ''
+    const withoutProof = `c=${utf8(this.#options.header).toString('base64')},r=${again}${nonce}`
     const message = `${this.#bare},${text},${withoutProof}`
     const signature = mac(crypto.createHash(hash).update(clientKey).digest(), message)
     this.#serverSignature = mac(mac(salted, 'Server Key'), message).toString('base64')

@@ -70,6 +70,8 @@ describe.each(['SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)('a client of %s', (me
     [{ header: 'n,a=user,' }, 'user'],
     [{ extensions: ',first=val1,Second=name = value "\'!$[]()' }, 'user'],
     [{ extensions: ',tokenauth=false' }, 'user'],
+    // as librdkafka before 2.6.1
+    [{ noncePrefix: 'own' as const }, 'user'],
     [{ header: 'y,a=a=2Cb=3D2Cc,' }, 'a,b=2Cc'],
     [{}, ' a,b=c=2C=3D '],
   ])('with %j is known by its password', (options, username) => {

@@ -25,6 +25,8 @@ export interface GroupOwner {
   readonly onUnopened: (partition: PartitionNumber, reason: unknown) => void
   /** The replica is given up until it is opened again: its disk, or a bug. */
   readonly onFailed: (group: ReplicaGroup, reason: unknown) => void
+  /** Its log has not taken what it was to copy: its disk may be full, or fail. */
+  readonly onRefused?: (group: ReplicaGroup) => void
   /** Whether what is below `offset` may go, of what is committed; always unless given. No: the group is to be touched when it may. */
   readonly mayBeginAt?: (partition: PartitionNumber, offset: number) => boolean
   /** The log is to begin anew at `offset`, after that of a broker that leads: `ready` is called once, with null when it may; at once unless given. */

@@ -1,4 +1,4 @@
-import type { BrokerId, CellId } from '../../base/ids.ts'
+import type { BrokerId, CellId, PartitionNumber } from '../../base/ids.ts'
 import type { LeaderChange } from '../../link/control.ts'
 import type { ControlPort, PeerName } from '../../link/ports.ts'
 import { Role } from '../../raft/types.ts'
@@ -26,6 +26,8 @@ export class Leaderships {
   readonly #led = new Set<Replica>()
   /** Of these, those whose min.insync.replicas are more than a majority. */
   readonly #strict = new Set<Replica>()
+  /** Of partitions that nobody can lead: the brokers of the voters that are left, as the fronts were told. */
+  readonly #lost = new Map<PartitionNumber, string>()
   /** To be told with this turn. */
   #changes: LeaderChange[] = []
 
@@ -59,6 +61,16 @@ export class Leaderships {
     onDeposed(replica)
   }
 
+  /** Nobody can lead that partition, as so few voters are left, on the brokers `left`; null: it is not so. */
+  noteLeft({ partition, raft }: ReplicaGroup, left: readonly BrokerId[] | null): void {
+    if (left === null) this.#lost.delete(partition)
+    else if (this.#lost.get(partition) !== left.join()) {
+      this.#lost.set(partition, left.join())
+      const leaderEpoch = raft.term
+      this.#changes.push({ partition, leader: 0, leaderEpoch, isr: left, isLost: true })
+    }
+  }
+
   /** Which brokers can be reached is another. */
   onReachability(nowMs: number): void {
     for (const replica of this.#led) {
@@ -68,6 +80,7 @@ export class Leaderships {
 
   /** A front that hears of another directory takes back what it was told of the one before, and may have been told of this one already. */
   tellAgain(nowMs: number): void {
+    this.#lost.clear()
     for (const replica of this.#led) {
       if (replica.group !== null) this.#tell(replica, replica.group, nowMs)
     }
@@ -78,6 +91,13 @@ export class Leaderships {
     this.#options.inSync.look(group, nowMs)
     this.#tellInSync(replica, group, nowMs)
     this.#lookAtStrictness(replica, group)
+  }
+
+  /** It does not keep up before it has caught up again, if this broker leads. */
+  replicaFailed(replica: Replica, broker: BrokerId, nowMs: number): void {
+    if (replica.group === null || !this.#led.has(replica)) return
+    this.#options.inSync.failed(replica.group, broker, nowMs)
+    this.#tellInSync(replica, replica.group, nowMs)
   }
 
   /** What more than a majority is to hold is answered without a commit that moves. */

@@ -17,14 +17,12 @@ import type { RestartReady } from './group-host.ts'
 import type { GroupOwner } from './group-owner.ts'
 import { isSettled, isVoter, moveMembership } from './membership-moves.ts'
 import { MetadataOpening, type MetadataOpeningOptions } from './metadata-opening.ts'
+import { MetadataWaiting, type MetadataWaitingOptions } from './metadata-waiting.ts'
 import { PREFERRED_AFTER_MS } from './preferred-leaders.ts'
 import { isNext, type RaftHost } from './raft-host.ts'
 import type { ReplicaFiles } from './replica-files.ts'
 import type { ReplicaGroup } from './replica-group.ts'
 import { heirsOf } from './yielding.ts'
-
-const LEADERLESS =
-  'nobody leads the controllers, so that nothing can be created or changed, and no broker begins: most of those that keep the metadata must be there, with their directories'
 
 /** What the thread gives a broker that may keep the metadata. */
 export type MetadataFiles = Pick<
@@ -32,7 +30,9 @@ export type MetadataFiles = Pick<
   'root' | 'voters' | 'formsAlone' | 'unreadable' | 'lifeIn' | 'segmentBytes'
 >
 
-export interface MetadataGroupOptions extends Omit<MetadataOpeningOptions, 'onFlushed'> {
+export interface MetadataGroupOptions
+  extends Omit<MetadataOpeningOptions, 'onFlushed'>,
+    MetadataWaitingOptions {
   readonly host: RaftHost
   /** The brokers of the cell that keep the metadata, the preferred leader first. */
   readonly voters: readonly BrokerId[]
@@ -54,8 +54,6 @@ const OFFER_AGAIN_MS = 10_000
 const OFFER_AGAIN_MS_MAX = 600_000
 /** A replica whose disk has refused a write does not lead for so long. */
 const UNFIT_MS = 5_000
-/** Nobody leads for so long: it is said, since nothing can be changed, and no broker begins, before somebody does. */
-const LEADERLESS_MS = 10_000
 
 /**
  * The metadata log as a group of its own, partition 0: no topic's, so that it has no place in the image, which comes from it. On the brokers that may keep it,
@@ -89,11 +87,12 @@ export class MetadataGroup implements EntryLog, GroupOwner {
   #offeredAtMs = Number.NEGATIVE_INFINITY
   /** … and not again before so long. */
   #offerAgainMs = OFFER_AGAIN_MS
-  #leaderlessSinceMs = Number.NaN
+  readonly #waiting: MetadataWaiting
   #nowMs = 0
 
   constructor(options: MetadataGroupOptions) {
     this.#options = options
+    this.#waiting = new MetadataWaiting(options)
     this.#opening = new MetadataOpening({ ...options, onFlushed: () => this.#group?.flushed() })
     const { environment, root, rootOf, voters, brokerId } = options
     this.snapshots = Checkpoints.open({
@@ -357,17 +356,11 @@ export class MetadataGroup implements EntryLog, GroupOwner {
   }
 
   #lookWhoLeads(): void {
-    const { environment, isRegistered, root } = this.#options
     const raft = this.#group?.raft
     // who has no copy yet is told of the others by the image
-    const isLed = raft === undefined ? isRegistered() : raft.leader !== NO_REPLICA
-    if (isLed) this.#leaderlessSinceMs = Number.NaN
-    else if (Number.isNaN(this.#leaderlessSinceMs)) this.#leaderlessSinceMs = this.#nowMs
-    if (!(this.#nowMs - this.#leaderlessSinceMs >= LEADERLESS_MS)) return
-    // once more after a while: not in each turn
-    this.#leaderlessSinceMs = this.#nowMs + 5 * LEADERLESS_MS
-    const voters = raft?.configuration.voters.map(brokerOf).join() ?? ''
-    environment.logger.log('warn', LEADERLESS, { directory: metadataPath(root), voters })
+    const isLed = raft === undefined ? this.#options.isRegistered() : raft.leader !== NO_REPLICA
+    const voters = () => raft?.configuration.voters.map(brokerOf).join() ?? ''
+    this.#waiting.look(isLed, voters, this.#nowMs)
   }
 
   #look(group: ReplicaGroup): void {

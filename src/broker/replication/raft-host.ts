@@ -201,9 +201,8 @@ export class RaftHost implements GroupHost, RaftSink {
 
   /** Likewise, in a while: its disk has refused something. */
   touchLater(group: ReplicaGroup): void {
-    if (this.#groups.get(group.partition) === group) {
-      this.#later.set(group, this.#nowMs + TRY_AGAIN_MS)
-    }
+    const isOpen = this.#groups.get(group.partition) === group
+    if (isOpen) this.#later.set(group, this.#nowMs + TRY_AGAIN_MS)
   }
 
   /**
@@ -464,6 +463,7 @@ export class RaftHost implements GroupHost, RaftSink {
         if (step === 'refused') {
           this.#resting.set(group, this.#nowMs + REFUSED_REST_MS)
           this.touch(group)
+          this.#ownerOf(group.partition).onRefused?.(group)
         }
         if (step === 'moved') {
           copied++

@@ -74,6 +74,8 @@ const LED_AFTER_MS = 2_000
 const NAMED_MAX = 10
 
 const FILLING = 'Another directory than before: its replicas are filled anew by the other brokers'
+const EMPTIED =
+  'Another directory than before: partitions with one replica, which was in the one before, begin anew, and what they had is lost'
 const FILLED = 'The directory has all replicas again that the one before it had'
 const LOST =
   'Nobody leads a partition though all its brokers are there: the directories of most of them were emptied before they had been filled again, and what the rest holds is not served'
@@ -98,10 +100,13 @@ export class ReplicaFilling {
   /** Others are to wake them with this look. */
   #toAsk: PartitionNumber[] = []
   #filled = 0
+  /** Partitions that had no replica but the one here. */
+  #emptied = 0
+  readonly #firstEmptied: string[] = []
   readonly #named = new Set<PartitionNumber>()
   #lookAtMs = 0
   #confirmAtMs = 0
-  #told = '0 0'
+  #told = '0 0 0'
 
   constructor(options: ReplicaFillingOptions) {
     this.#options = options
@@ -160,6 +165,8 @@ export class ReplicaFilling {
     this.#asked.clear()
     this.#leaderless.clear()
     this.#filled = 0
+    this.#emptied = 0
+    this.#firstEmptied.length = 0
     this.#named.clear()
     this.#confirmAtMs = 0
   }
@@ -188,12 +195,30 @@ export class ReplicaFilling {
     const until = Math.min(end, this.#nextNumber + SCANNED_PER_TURN)
     for (; this.#nextNumber < until; this.#nextNumber++) {
       const number = this.#nextNumber as PartitionNumber
+      this.#noteEmptied(number)
       if (!this.#isHere(number)) continue
       if (this.#hasFiles(number)) this.#unchecked.push(number)
       else if (image.isLost(number)) this.#leaderless.set(number, leaderless(0, 0))
       else this.#lacking.push(number)
     }
+    if (this.#isScanned) this.#logEmptied()
     return 1
+  }
+
+  /** Nobody can fill it. */
+  #noteEmptied(number: PartitionNumber): void {
+    const { image, brokerId, cellId } = this.#options
+    const topic = image.topicOf(number)
+    if (topic?.cellId !== cellId || image.isReplicated(number)) return
+    if (!image.replicasOf(number).includes(brokerId)) return
+    if (++this.#emptied > NAMED_MAX) return
+    this.#firstEmptied.push(`${topic.name}-${image.partition(number)!.index}`)
+  }
+
+  #logEmptied(): void {
+    const partitions = this.#emptied
+    if (partitions > 0)
+      this.#log('error', EMPTIED, { partitions, first: this.#firstEmptied.join(', ') })
   }
 
   /** Those of an earlier life are in the way of nobody but who opens them: they go when a leader fills the replica anew. */
@@ -208,12 +233,16 @@ export class ReplicaFilling {
     }
   }
 
-  /** It is to have a replica here, of several. */
+  /**
+   * It is to have a replica here, of several. Or is to have one no more, and is one of those that were so many that nobody may lead: until that has come to an end it is not
+   * to be taken for filled.
+   */
   #isHere(number: PartitionNumber): boolean {
     const { image, brokerId, cellId } = this.#options
     const topic = image.topicOf(number)
     if (topic?.cellId !== cellId || !image.isReplicated(number)) return false
-    return image.wantedReplicasOf(number).includes(brokerId)
+    if (image.wantedReplicasOf(number).includes(brokerId)) return true
+    return image.replicasOf(number).includes(brokerId) && image.isLost(number)
   }
 
   #logBegin(): void {
@@ -343,10 +372,11 @@ export class ReplicaFilling {
     const left = this.#left
     let lost = 0
     for (const { tries } of this.#leaderless.values()) if (tries > 1) lost++
-    const told = `${left} ${lost}`
+    const emptied = this.#emptied
+    const told = `${left} ${lost} ${emptied}`
     if (told === this.#told) return
     this.#told = told
-    control.post(SERVER_PEER, { kind: 'filling', brokerId, left, leaderless: lost })
+    control.post(SERVER_PEER, { kind: 'filling', brokerId, left, leaderless: lost, emptied })
   }
 
   /** Where a broker is away, it may be what is missing. */

@@ -1,7 +1,8 @@
-import type { BrokerId } from '../../base/ids.ts'
-import { brokerOf } from '../../base/replica-id.ts'
+import type { BrokerId, PartitionNumber } from '../../base/ids.ts'
+import { brokerOf, isBefore } from '../../base/replica-id.ts'
 import type { MetadataView } from '../../image/view.ts'
-import type { Position } from '../../raft/types.ts'
+import { majorityOf } from '../../raft/membership.ts'
+import { NO_REPLICA, type Position, type ReplicaId } from '../../raft/types.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
 import { CommitLooks } from './commit-looks.ts'
@@ -17,6 +18,10 @@ export interface ReplicaMovingOptions {
   readonly onRaised: (replica: Replica) => void
   /** The group has the voters that there are to be, and that is committed: for the controller. */
   readonly onSettled: (replica: Replica, voters: readonly BrokerId[]) => void
+  /** Of a broker's replica of that partition, if it is made now. */
+  readonly currentIdOf: (number: PartitionNumber, broker: BrokerId) => ReplicaId
+  /** Nobody can lead the group, as most of its voters were in directories that are no more: these brokers have the others. null: that is not known. */
+  readonly onLeft: (group: ReplicaGroup, left: readonly BrokerId[] | null) => void
 }
 
 /** Groups that are opened in a sweep because their replicas move, though nobody uses them. */
@@ -44,7 +49,7 @@ export class ReplicaMoving {
 
   /** Now and then: every partition of this broker whose replicas move is to be awake. */
   sweep(nowMs: number): void {
-    const { image, table, brokerId, wake } = this.#options
+    const { image, table, brokerId, wake, onLeft } = this.#options
     let opened = 0
     for (const number of image.movingPartitions()) {
       if (!image.holdersOf(number).includes(brokerId)) continue
@@ -57,7 +62,23 @@ export class ReplicaMoving {
       if (replica.group === null && ++opened > OPENED_PER_SWEEP) continue
       table.touch(replica, nowMs)
       wake(replica)
+      const { group } = replica
+      if (group !== null) onLeft(group, this.#leftOf(group))
     }
+  }
+
+  /**
+   * While replicas move, the image cannot tell who votes, and so whether anybody can lead: who has a replica can. A copy of the group's log that is behind may be wrong:
+   * whoever leads says otherwise. null: a majority of the voters may be there, or this replica is none of them.
+   */
+  #leftOf({ raft, partition }: ReplicaGroup): BrokerId[] | null {
+    const { currentIdOf } = this.#options
+    const { voters } = raft.configuration
+    if (raft.leader !== NO_REPLICA) return null
+    const isGone = (voter: ReplicaId) => isBefore(voter, currentIdOf(partition, brokerOf(voter)))
+    const left = voters.filter((voter) => !isGone(voter))
+    const isElectable = left.length >= majorityOf(raft.configuration)
+    return isElectable || !left.includes(raft.id) ? null : left.map(brokerOf)
   }
 
   /** Whatever waits for this turn's commands has been answered, or is known to wait. */

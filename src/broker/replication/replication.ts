@@ -14,6 +14,7 @@ import { METADATA_PARTITION } from '../metadata-log.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
 import { CopyThrottle } from './copy-throttle.ts'
+import { FailedReplicas } from './failed-replicas.ts'
 import { InSync } from './in-sync.ts'
 import { openVotes } from './kept-votes.ts'
 import { LeadershipMoves } from './leadership-moves.ts'
@@ -89,13 +90,14 @@ export class Replication {
   readonly #moves: LeadershipMoves
   readonly #replicaMoves: ReplicaMoving
   readonly #filling: ReplicaFilling
-  readonly #wakeRequests = new WakeRequests()
+  readonly #wakeRequests: WakeRequests
   readonly #leaderships: Leaderships
   /** Replicas that lead, and whose voters are not those that there are to be. */
   readonly #moving = new Set<Replica>()
   /** What this broker's disk makes of its leaderships. */
   readonly stepping: SteppingDown
   readonly #preferred: PreferredLeaders
+  readonly failed: FailedReplicas
   #hardStates: HardStates | null = null
   #isStopped = false
   #sweepAtMs = 0
@@ -107,8 +109,9 @@ export class Replication {
   constructor(options: ReplicationOptions) {
     this.#options = options
     const { brokerId, environment, links } = options
-    this.#inSync = new InSync(brokerId)
+    this.#inSync = new InSync(brokerId, options.image)
     this.#leaderships = new Leaderships({ ...options, inSync: this.#inSync })
+    this.failed = new FailedReplicas({ ...options, leaderships: this.#leaderships })
     this.#opening = new ReplicaOpening({
       ...options,
       hardStateOf: (number) => this.#openHardStates().get(number),
@@ -117,6 +120,8 @@ export class Replication {
     this.#replicaMoves = new ReplicaMoving({
       ...options,
       wake: (replica) => void this.lead(replica),
+      currentIdOf: (number, broker) => this.#opening.currentIdOf(number, broker),
+      onLeft: (group, left) => this.#leaderships.noteLeft(group, left),
     })
     this.#filling = new ReplicaFilling({
       ...options,
@@ -127,12 +132,14 @@ export class Replication {
       hasMetadata: () => this.#metadata?.isVoter !== false,
       open: (replica) => this.open(replica),
     })
+    this.#wakeRequests = this.#newWakeRequests(options)
     this.#moves = new LeadershipMoves(options.control)
     this.#preferred = new PreferredLeaders({
       ...options,
       currentIdOf: ({ number }, broker) => this.#opening.currentIdOf(number, broker),
       reachableForMs: (broker) => this.#peers.reachableForMs(broker),
     })
+    const replicaOf = ({ partition }: ReplicaGroup) => options.table.get(partition)
     this.#host = new RaftHost({
       ...{ brokerId, links, clock: environment.clock, random: environment.random },
       logger: environment.logger,
@@ -145,12 +152,9 @@ export class Replication {
       isOfThePast: (number, replica) =>
         isBefore(replica, this.#opening.currentIdOf(number, brokerOf(replica))),
       takeBuffer: options.takeBuffer,
-      throttle: new CopyThrottle({
-        ...options,
-        replicaOf: ({ partition }) => options.table.get(partition),
-      }),
+      throttle: new CopyThrottle({ ...options, replicaOf }),
       onOpened: (group) => {
-        const replica = options.table.get(group.partition)
+        const replica = replicaOf(group)
         if (replica !== undefined) replica.group = group
         this.stepping.opened(group)
       },
@@ -159,6 +163,7 @@ export class Replication {
       onBroken: ({ message }) => void (this.#broken = message),
       onUnopened: (number, reason) => this.#onFailed(number, reason),
       onFailed: ({ partition }, reason) => this.#onFailed(partition, reason),
+      onRefused: ({ partition }) => this.failed.tell(partition),
     })
     this.stepping = this.#newStepping()
     this.#metadata = this.#newMetadata(options)
@@ -168,6 +173,16 @@ export class Replication {
       onGone: (broker) => this.#preferred.gone(broker),
       onLife: () => this.#leaderships.tellAgain(this.#nowMs),
       onChange: () => this.#onReachability(),
+    })
+  }
+
+  #newWakeRequests(options: ReplicationOptions): WakeRequests {
+    return new WakeRequests({
+      ...options,
+      mayHelp: (replica) => !this.#isStopped && this.#filling.mayHelp(replica),
+      wake: (replica) => {
+        if (this.lead(replica) === ProduceReason.NONE) this.#moving.add(replica)
+      },
     })
   }
 
@@ -186,11 +201,9 @@ export class Replication {
   }
 
   #newMetadata(options: ReplicationOptions): MetadataGroup | null {
-    const { metadata } = options
-    if (metadata === null) return null
+    if (options.metadata === null) return null
     return new MetadataGroup({
-      ...options,
-      ...metadata,
+      ...{ ...options, ...options.metadata },
       host: this.#host,
       hardStateOf: () => this.#openHardStates().get(METADATA_PARTITION),
       isRegistered: () => this.isRegistered,
@@ -274,7 +287,7 @@ export class Replication {
     this.#moveAtMs = isHeld ? Number.POSITIVE_INFINITY : nowMs + MOVE_EVERY_MS
     work += this.#replicaMoves.doWork(nowMs)
     if (!this.#isStopped) work += this.#filling.doWork(nowMs)
-    work += this.#wakeSome(nowMs)
+    work += this.#wakeRequests.doWork(nowMs)
     work += this.#moves.doWork(nowMs)
     return work + this.#leaderships.tell()
   }
@@ -357,20 +370,6 @@ export class Replication {
   /** Their replicas elsewhere lack something: whoever leads them sees to that. */
   wake(partitions: readonly PartitionNumber[]): void {
     this.#wakeRequests.add(partitions)
-  }
-
-  #wakeSome(nowMs: number): number {
-    const { table, image, brokerId } = this.#options
-    const numbers = this.#wakeRequests.take()
-    for (const number of numbers) {
-      const isHere = image.isReplicated(number) && image.holdersOf(number).includes(brokerId)
-      const replica = isHere && !this.#isStopped ? table.admit(number) : undefined
-      // what this broker lacks itself is no help
-      if (replica?.isReplicated !== true || !this.#filling.mayHelp(replica)) continue
-      table.touch(replica, nowMs)
-      if (this.lead(replica) === ProduceReason.NONE) this.#moving.add(replica)
-    }
-    return numbers.length
   }
 
   isHeldHere(replica: Replica): boolean {
@@ -466,8 +465,8 @@ export class Replication {
       const wanted = this.#opening.wantedIds(replica.number)
       // the image does not name it any more
       if (wanted.length === 0) continue
-      const isDone = isSettled(group, wanted)
-      if (!isDone || !this.#replicaMoves.settled(replica, group)) this.#moving.add(replica)
+      const isDone = isSettled(group, wanted) && this.#replicaMoves.settled(replica, group)
+      if (!isDone) this.#moving.add(replica)
       if (moves === 0 || !this.#preferred.giveBack(replica, group, this.#nowMs)) continue
       this.#host.touch(group)
       moves--

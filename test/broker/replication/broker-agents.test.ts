@@ -161,6 +161,33 @@ describe('brokers that replicate', () => {
     expect(one!.front.takeOne('produced').error).toBe(0)
   })
 
+  it('asks for no more replicas than there are, whatever min.insync.replicas says', () => {
+    const agents = new Agents({ brokers: 4 })
+    const configs = { 'min.insync.replicas': '3' }
+    const [two] = agents.createTopic({ replicas: [1, 2], configs })
+    const [three] = agents.createTopic({ replicas: [1, 2, 3], configs })
+    const produced = (number: PartitionNumber, producerId: number) => {
+      const { front } = agents.node(1)
+      if (!agents.leaders.has(number)) {
+        front.listOffsets(number, -1)
+        agents.runUntil('it is led', () => agents.leaders.has(number))
+        front.takeOne('offsets')
+      }
+      front.produce(number, idempotentBatch(producerId, 0))
+      agents.run(50)
+      return front.takeOne('produced').error
+    }
+    expect(produced(two!, 7)).toBe(0)
+    expect(agents.logOf(agents.node(2), two!)!.logEndOffset).toBe(1)
+    expect(produced(three!, 8)).toBe(0)
+    // one that is taken out of the group as it is lost is missed all the same
+    const lost = agents.node(3)
+    agents.kill(lost)
+    agents.lose(lost)
+    agents.run(1_500)
+    expect(produced(three!, 9)).toBe(ErrorCode.NOT_ENOUGH_REPLICAS)
+  })
+
   it('fills a directory again that was emptied, and does not let it vote before', () => {
     const agents = new Agents()
     const [number] = agents.createTopic()

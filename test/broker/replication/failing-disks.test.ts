@@ -1,9 +1,11 @@
 /** Replicas whose disks refuse some of what they are asked for, or lose what was not flushed. */
 import { describe, expect, it } from 'vitest'
 import type { PartitionNumber } from '../../../src/base/ids.ts'
+import { brokerPeer } from '../../../src/link/ports.ts'
 import { ProduceReason } from '../../../src/link/produce-reason.ts'
 import { HARD_STATES_FILE } from '../../../src/log/hard-states-format.ts'
 import { idempotentBatch, plainBatch } from '../batches.ts'
+import { CELL } from '../world.ts'
 import { Agents, type Node } from './agents.ts'
 
 const complaintsOf = ({ lines }: Agents) =>
@@ -55,6 +57,53 @@ describe('replicas on disks that fail', () => {
     agents.run(200)
     expect(complaintsOf(agents)).toEqual([])
     expectAlike(agents, number!)
+  })
+
+  it('are not in sync from then on, and are again once they have caught up', () => {
+    const agents = new Agents()
+    const [number] = agents.createTopic()
+    const leader = leaderOf(agents, number!)
+    const follower = agents.nodes.find(({ id }) => id !== leader.id)!
+    const isr = () => agents.leaders.get(number!)!.isr
+    let sequence = 0
+    const write = (turns: number) => {
+      for (let i = 0; i < turns; i++) {
+        if (i % 10 === 0) leader.front.produce(number!, idempotentBatch(7, sequence++))
+        agents.run(1)
+      }
+    }
+    write(50)
+    expect(isr()).toContain(follower.id)
+    agents.disk.onOperation = ({ path, operation }) =>
+      path.startsWith(`${follower.root}/`) && operation === 'write'
+        ? { kind: 'error', code: 'EIO' }
+        : null
+    write(100)
+    expect(isr()).not.toContain(follower.id)
+    expect(isr()).toHaveLength(2)
+    const { isFailing } = follower.environment.space!
+    expect([isFailing, leader.environment.space!.isFailing]).toEqual([true, false])
+    // it is tried again now and then
+    for (let i = 0; i < 20; i++) {
+      write(1_000)
+      expect(isr(), `after ${i} s`).not.toContain(follower.id)
+    }
+    agents.disk.onOperation = null
+    write(8_000)
+    expect(isr()).toContain(follower.id)
+    write(4_000)
+    expect(follower.environment.space!.isFailing).toBe(false)
+    // one that failed while it lacked nothing says so, too
+    agents.run(3_000)
+    follower.control.post(brokerPeer(CELL, leader.id), {
+      kind: 'replica-failed',
+      brokerId: follower.id,
+      partition: number!,
+    })
+    agents.run(100)
+    expect(isr()).not.toContain(follower.id)
+    agents.run(13_000)
+    expect(isr()).toContain(follower.id)
   })
 
   it('do not say that nothing was appended where what a failed write left cannot be removed', () => {

@@ -1,6 +1,7 @@
 /** A broker whose directory is emptied has its replicas filled anew, though nobody touches them: whole agents, over a simulated disk. */
 import { describe, expect, it } from 'vitest'
 import type { PartitionNumber } from '../../../src/base/ids.ts'
+import type { MetadataEntry } from '../../../src/image/entry.ts'
 import type { ControlMessage } from '../../../src/link/control.ts'
 import { idempotentBatch } from '../batches.ts'
 import { Agents, type Node } from './agents.ts'
@@ -52,6 +53,9 @@ function wakesOf(node: Node): PartitionNumber[] {
 const isFilled = (agents: Agents, broker: number) =>
   agents.asked.some((one) => one.kind === 'directory-filled' && one.brokerId === broker)
 
+const isOf = (broker: number) => (entry: MetadataEntry) =>
+  entry.kind === 'broker-directory' && entry.brokerId === broker
+
 function lose(agents: Agents, ...nodes: Node[]): void {
   for (const node of nodes) agents.kill(node)
   for (const node of nodes) agents.lose(node)
@@ -92,6 +96,26 @@ describe('a directory that was emptied', () => {
       { fields: { partitions: 150 } },
     ])
     agents.runUntil('all sleep again', () => asleep(agents), 20_000)
+  })
+
+  it('takes with it what had one replica there: that is named, and told as long as this life lasts', () => {
+    const { agents } = quiet(3)
+    agents.createTopic({ replicas: [2], partitions: 12 })
+    agents.createTopic({ replicas: [1] })
+    agents.run(10)
+    const two = agents.node(2)
+    lose(agents, two)
+    agents.createTopic({ replicas: [2] })
+    agents.runUntil('it says so', () => isFilled(agents, 2))
+    const [line, ...more] = logged(agents, /what they had is lost/)
+    expect(more).toEqual([])
+    expect(line).toMatchObject({ level: 'error', fields: { broker: 2, partitions: 12 } })
+    const first = Array.from({ length: 10 }, (_, i) => `topic-2-${i}`)
+    expect(line!.fields.first).toBe(first.join(', '))
+    expect(server(agents).at(-1)).toMatchObject({ left: 0, emptied: 12 })
+    agents.publish({ ...agents.entries.findLast(isOf(2))!, isFilled: true } as never)
+    agents.run(300)
+    expect(server(agents)).toEqual([])
   })
 
   it('that was begun to be filled is gone on with at the next start, and what is there is not filled again', () => {

@@ -381,4 +381,23 @@ describe('a partition with one replica', () => {
     turn(100)
     expectOn([1])
   })
+
+  it('has its first broker’s directory emptied after it got three: that is filled by those that have opened their logs again', () => {
+    const { agents, number, producer, mover, turn, turnUntil, isMoved } = world({ replicas: [2] })
+    agents.leaders.set(number, { partition: number, leader: 2, leaderEpoch: 0, isr: [2] })
+    turn(100)
+    mover.move('topic-1', [1, 2, 3])
+    turnUntil('it has three', () => isMoved([1, 2, 3]))
+    producer.isDone = true
+    turnUntil('all is answered', () => producer.unanswered === 0)
+    turn(500)
+    agents.killAll(false)
+    const two = agents.node(2)
+    agents.kill(two)
+    agents.lose(two)
+    agents.start(two)
+    const expected = Array.from({ length: producer.acknowledged.size }, (_, i) => `p7 s${i}`)
+    turnUntil('it is filled', () => valuesOf(agents, two, number) === expected.join())
+    expect(agents.lines.filter(({ level }) => level === 'error')).toEqual([])
+  })
 })

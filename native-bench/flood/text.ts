@@ -1,0 +1,34 @@
+/** What a quiet tenant saw beside each flood, as a table. */
+import { markdownTable } from '../common/markdown.ts'
+import { format, median, spread } from '../common/statistics.ts'
+import type { FloodSeen } from './measure.ts'
+
+export const RATIO_GOAL = 3
+
+/** The median over all looks of one flood. */
+export const ratioOf = (seen: readonly FloodSeen[]): number =>
+  median(seen.map(({ during }) => during.p99Ms)) / median(seen.map(({ before }) => before.p99Ms))
+
+export function floodText(all: readonly FloodSeen[]): string {
+  const floods = [...new Set(all.map(({ flood }) => flood))]
+  const rows = floods.map((flood) => {
+    const seen = all.filter((one) => one.flood === flood)
+    const ratio = ratioOf(seen)
+    const of = (pick: (one: FloodSeen) => number) => spread(seen.map(pick))
+    return [
+      flood,
+      of(({ before }) => before.p99Ms),
+      of(({ during }) => during.p99Ms),
+      of(({ during }) => during.maxMs),
+      ratio < RATIO_GOAL ? ratio.toFixed(2) : `**${ratio.toFixed(2)}**`,
+      format(median(seen.map(({ during }) => during.bytesPerSecond / 1e6))),
+      format(median(seen.map(({ report }) => report.sentBytes / 1e6))),
+      format(median(seen.map(({ report }) => report.connects))),
+    ]
+  })
+  const head = [
+    ...['flood', 'p99 before, ms', 'p99 during, ms', 'longest during, ms', 'ratio of p99'],
+    ...['written during, MB/s', 'sent by the flood, MB', 'its connects'],
+  ]
+  return markdownTable(head, rows)
+}

@@ -1,0 +1,139 @@
+/** What requests and answers of the admin API look like, by the names that OpenAPI knows them by. */
+import { LIMIT_MAX, limitOf, TENANT_LIMITS, type TenantLimit } from '../image/tenant-limits.ts'
+import { ADMIN_USER } from '../image/tenant-settings.ts'
+import type { JsonSchema } from './json-schema.ts'
+
+/** Of a list in one answer. */
+export const PAGE_MAX = 1_000
+export const PAGE_DEFAULT = 100
+
+type Properties = Readonly<Record<string, JsonSchema>>
+
+const ref = (name: SchemaName): JsonSchema => ({ $ref: `#/components/schemas/${name}` })
+
+/** An object of an answer: all of its fields are there. */
+const answer = (properties: Properties): JsonSchema => ({
+  type: 'object',
+  properties,
+  required: Object.keys(properties),
+  additionalProperties: false,
+})
+
+/** An object of a request. */
+const request = (properties: Properties, required: readonly string[] = []): JsonSchema => ({
+  type: 'object',
+  properties,
+  ...(required.length === 0 ? {} : { required }),
+  additionalProperties: false,
+})
+
+const COUNT: JsonSchema = { type: 'integer', minimum: 0 }
+
+const limitSchema = (name: string, description: string): JsonSchema => ({
+  type: ['integer', 'null'],
+  ...{ minimum: 0, maximum: LIMIT_MAX },
+  description: `${description}; null: ${limitOf({}, name as TenantLimit) ?? 'not limited'}`,
+})
+
+const LIMITS = Object.fromEntries(
+  Object.entries(TENANT_LIMITS).map(([name, text]) => [name, limitSchema(name, text)]),
+)
+
+const SUPER_USERS: JsonSchema = {
+  type: 'array',
+  items: { type: 'string' },
+  description: 'principals that may do everything, as Kafka’s super.users: User:NAME',
+}
+
+const ALLOW_EVERYONE: JsonSchema = {
+  type: 'boolean',
+  description: 'what Kafka’s allow.everyone.if.no.acl.found is',
+}
+
+const USER: JsonSchema = { type: 'string', description: 'the principal is User:USER' }
+
+const TIME: JsonSchema = { type: 'string', format: 'date-time' }
+
+const next = (what: string): JsonSchema => ({
+  type: ['string', 'null'],
+  description: `the last ${what} of this page where there are more: \`after\` of the next page`,
+})
+
+const TENANT: Properties = {
+  name: { type: 'string' },
+  tenantId: { type: 'string', description: '16 hex digits; also in the names of directories' },
+  clusterId: { type: 'string', description: 'what its Kafka clients see' },
+  state: { type: 'string', enum: ['active', 'suspended', 'deleting'] },
+  limits: { ...answer(LIMITS), description: 'what it may have' },
+  used: {
+    ...answer({ topics: COUNT, partitions: COUNT, keys: COUNT, users: COUNT }),
+    description: 'what counts against the limits',
+  },
+  superUsers: SUPER_USERS,
+  allowEveryoneIfNoAcl: ALLOW_EVERYONE,
+}
+
+const KEY: Properties = {
+  key: { type: 'string', description: 'the username' },
+  user: USER,
+  createdAt: TIME,
+}
+
+const PATCHED: Properties = {
+  limits: { ...request(LIMITS), description: 'those that are named change' },
+  superUsers: SUPER_USERS,
+  allowEveryoneIfNoAcl: ALLOW_EVERYONE,
+}
+
+const NAMES = [
+  ...['Tenant', 'TenantVerification', 'TenantPage', 'NewTenant', 'TenantChange'],
+  ...['Key', 'KeyPage', 'NewKey', 'MadeKey', 'Problem', 'OpenApi'],
+] as const
+export type SchemaName = (typeof NAMES)[number]
+
+export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
+  Tenant: answer(TENANT),
+  TenantVerification: answer({
+    ...TENANT,
+    left: {
+      type: ['object', 'null'],
+      description: 'of one that is being deleted, what is left of it in the metadata; else null',
+      properties: { topics: COUNT, partitions: COUNT, keys: COUNT, users: COUNT, acls: COUNT },
+      required: ['topics', 'partitions', 'keys', 'users', 'acls'],
+      additionalProperties: false,
+    },
+  }),
+  TenantPage: answer({ tenants: { type: 'array', items: ref('Tenant') }, next: next('name') }),
+  NewTenant: request(
+    {
+      name: { type: 'string', description: '1 to 63 lower-case letters, digits and hyphens' },
+      ...PATCHED,
+    },
+    ['name'],
+  ),
+  TenantChange: request({
+    state: { type: 'string', enum: ['active', 'suspended'] },
+    ...PATCHED,
+  }),
+  Key: answer(KEY),
+  KeyPage: answer({ keys: { type: 'array', items: ref('Key') }, next: next('key') }),
+  NewKey: request({ user: { ...USER, default: ADMIN_USER } }),
+  MadeKey: answer({
+    ...KEY,
+    secret: { type: 'string', description: 'the password; told here and never again' },
+  }),
+  Problem: {
+    type: 'object',
+    description: 'RFC 9457',
+    properties: {
+      type: { type: 'string' },
+      title: { type: 'string' },
+      status: { type: 'integer' },
+      detail: { type: 'string', description: 'what was wrong' },
+      next: { type: 'string', description: 'what to do next' },
+    },
+    required: ['type', 'title', 'status', 'detail'],
+    additionalProperties: false,
+  },
+  OpenApi: { type: 'object', description: 'OpenAPI 3.1' },
+}

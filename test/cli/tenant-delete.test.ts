@@ -1,0 +1,101 @@
+/** What commands do with an engine that has much to delete, and much to list. */
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { griot } from './griot-process.ts'
+
+let server: Server
+let asked: string[]
+/** What is answered, in turn: status and body. */
+let answers: [number, object][]
+beforeEach(async () => {
+  asked = []
+  answers = []
+  server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`)
+    const [status, body] = answers.shift() ?? [404, { detail: 'there is no tenant' }]
+    response.writeHead(status, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(body))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+})
+afterEach(() => void server.close())
+
+const run = (...args: string[]) =>
+  griot(['tenant', ...args, '--url', `http://127.0.0.1:${(server.address() as AddressInfo).port}`])
+
+const tenant = (state: string, tenantId = 'a') => ({
+  ...{ name: 'acme', tenantId, clusterId: 'c', state, superUsers: [], allowEveryoneIfNoAcl: false },
+  ...{ limits: {}, used: { topics: 900, partitions: 900, keys: 2 } },
+})
+const left = (topics: number) => ({
+  ...tenant('deleting'),
+  left: { topics, partitions: topics, keys: 2, users: 0, acls: 0 },
+})
+const PATH = '/admin/v1/tenants/acme'
+const VERIFY = `GET ${PATH}?verify`
+
+test('a deletion is waited for until the tenant is gone', async () => {
+  answers = [
+    [200, tenant('active')],
+    [202, tenant('deleting')],
+    [200, left(900)],
+    [200, left(400)],
+  ]
+  const { code, stdout } = await run('delete', 'acme', '--yes')
+  expect([code, stdout]).toEqual([0, 'tenant acme: deleted\n'])
+  expect(asked).toEqual([`GET ${PATH}`, `DELETE ${PATH}`, VERIFY, VERIFY, VERIFY])
+})
+
+test('another tenant that has its name by now is not waited for', async () => {
+  answers = [
+    [200, tenant('active')],
+    [202, tenant('deleting')],
+    [200, { ...tenant('active', 'b'), left: null }],
+  ]
+  expect(await run('delete', 'acme', '--yes')).toMatchObject({ stdout: 'tenant acme: deleted\n' })
+})
+
+test('with --no-wait it is looked at once', async () => {
+  answers = [
+    [200, tenant('active')],
+    [202, tenant('deleting')],
+    [200, left(900)],
+  ]
+  const { code, stdout } = await run('delete', 'acme', '--yes', '--no-wait')
+  const text = 'tenant acme: being deleted, 900 topics and 2 keys left\n'
+  expect([code, stdout, asked.at(-1)]).toEqual([0, text, VERIFY])
+})
+
+test('what is left of one on its way out is listed, and nothing is deleted for that', async () => {
+  answers = [
+    [200, tenant('deleting')],
+    [200, left(400)],
+  ]
+  const { code, stdout } = await run('delete', 'acme', '--verify')
+  expect([code, asked]).toEqual([0, [`GET ${PATH}`, VERIFY]])
+  expect(stdout).toMatch(/^tenant acme: being deleted, 400 topics and 2 keys left\n/)
+  expect(stdout).toMatch(/\ntopics +400 +now, some hundreds at a time\nkeys +2 +now/)
+})
+
+test('all pages are listed', async () => {
+  answers = [
+    [200, { tenants: [tenant('active')], next: 'a&c' }],
+    [200, { tenants: [tenant('suspended')], next: null }],
+  ]
+  const { stdout } = await run('list', '--json')
+  expect(JSON.parse(stdout).map(({ state }: { state: string }) => state)).toEqual([
+    'active',
+    'suspended',
+  ])
+  const list = 'GET /admin/v1/tenants?limit=1000'
+  expect(asked).toEqual([list, `${list}&after=a%26c`])
+})
+
+test('an engine that has no such API is told from one that has no such tenant', async () => {
+  answers = [[404, { detail: 'nothing at /admin/v1/tenants/acme; there is /health' }]]
+  expect(await run('delete', 'acme', '--yes')).toMatchObject({
+    ...{ code: 1, stderr: expect.stringContaining('takes no such orders: ask the admin address') },
+  })
+})

@@ -1,0 +1,13 @@
+/** The proof as a program, for copies of the source with a leak in them: `--apis 3,75`, all unless given; `--busy`: the other tenant goes on with its life. Prints what it finds. */
+import { parseArgs } from 'node:util'
+import { servedApis } from '../../src/front/handlers.ts'
+import { prove } from './proof.ts'
+
+const { values } = parseArgs({ options: { apis: { type: 'string' }, busy: { type: 'boolean' } } })
+const keys = values.apis?.split(',').map(Number)
+const apis = servedApis.filter(({ key }) => keys === undefined || keys.includes(key))
+const { compared, findings } = prove({ apis, mutationsMax: 1, isBusy: values.busy === true })
+process.stdout.write(`compared: ${compared}\nfindings: ${findings.length}\n`)
+for (const { where, withA, withoutA } of findings.slice(0, 5)) {
+  process.stdout.write(`${where}\n  with A: ${withA}\n  without: ${withoutA}\n`)
+}
