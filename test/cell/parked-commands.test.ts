@@ -50,28 +50,32 @@ describe('batches before a broker', () => {
     const clock = new ManualClock()
     const out = new BatchesOut(clock)
     out.note('one')
-    out.sent(0, 5 * MIB)
-    expect(out.hasRoom(MIB)).toBe(true)
+    out.sent(0, 'one', 5 * MIB)
+    expect(out.hasRoom('one', MIB)).toBe(true)
     out.note('other')
-    expect(out.hasRoom(1)).toBe(false)
+    expect(out.hasRoom('one', 1)).toBe(false)
     // numbers are used again, for other things too
     out.other(1)
     out.answered(1)
     out.answered(0)
-    expect(out.hasRoom(9 * MIB)).toBe(true)
-    out.sent(0, 3 * MIB)
+    expect(out.hasRoom('one', 9 * MIB)).toBe(true)
+    out.sent(0, 'one', 3 * MIB)
     // 8 KB more for each
     const room = MIB - 2 * 8 * 1024
-    expect([out.hasRoom(room), out.hasRoom(room + 1)]).toEqual([true, false])
+    expect([out.hasRoom('one', room), out.hasRoom('one', room + 1)]).toEqual([true, false])
     clock.advance(10_000)
-    expect(out.hasRoom(9 * MIB)).toBe(true)
+    expect(out.hasRoom('one', 9 * MIB)).toBe(true)
   })
 
   test('are bounded in number, too', () => {
     const out = new BatchesOut(new ManualClock())
     for (const tenant of ['one', 'other']) out.note(tenant)
     let sent = 0
-    while (sent < 10_000 && out.hasRoom(100)) out.sent(sent++, 100)
+    while (sent < 10_000 && out.hasRoom('one', 100)) out.sent(sent++, 'one', 100)
     expect(sent).toBe(505)
+    // who has nothing before the broker does not wait for that
+    expect([out.hasRoom('other', 500_000), out.hasRoom('other', 520_000)]).toEqual([true, false])
+    for (let i = 0; i < 505; i++) out.answered(i)
+    expect(out.hasRoom('one', 9 * MIB)).toBe(true)
   })
 })
