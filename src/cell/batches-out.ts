@@ -4,8 +4,6 @@ import type { Clock } from '../base/clock.ts'
 const SHARED_BYTES_MAX = 4 * 2 ** 20
 /** Whoever has less than this before the broker need not wait for those who have more. */
 const OWN_BYTES_MAX = SHARED_BYTES_MAX / 8
-/** A batch takes a broker as long as so many bytes more: thousands of small ones are as much before it as a few large ones. */
-const BATCH_BYTES = 8 * 1024
 /** They do as long as it is no longer ago than this that another one did. */
 const COMPANY_MS = 10_000
 
@@ -35,16 +33,15 @@ export class BatchesOut {
   }
 
   hasRoom(tenant: string, bytes: number): boolean {
-    const wanted = bytes + BATCH_BYTES
-    if (this.#bytes === 0 || this.#bytes + wanted <= SHARED_BYTES_MAX) return true
-    if ((this.#bytesOf.get(tenant) ?? 0) + wanted <= OWN_BYTES_MAX) return true
+    if (this.#bytes === 0 || this.#bytes + bytes <= SHARED_BYTES_MAX) return true
+    if ((this.#bytesOf.get(tenant) ?? 0) + bytes <= OWN_BYTES_MAX) return true
     return this.#clock.monotonicMs() - this.#companyAtMs >= COMPANY_MS
   }
 
   sent(correlation: number, tenant: string, bytes: number): void {
-    this.#sizes[correlation] = bytes + BATCH_BYTES
+    this.#sizes[correlation] = bytes
     this.#tenants[correlation] = tenant
-    this.#add(tenant, bytes + BATCH_BYTES)
+    this.#add(tenant, bytes)
   }
 
   /** Something else was sent under that number. */
