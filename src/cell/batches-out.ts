@@ -2,8 +2,8 @@ import type { Clock } from '../base/clock.ts'
 
 /** Batches that a broker has not answered, while several tenants write there: enough to keep it busy for some milliseconds. */
 const SHARED_BYTES_MAX = 4 * 2 ** 20
-/** A batch takes a broker as long as so many bytes more: thousands of small ones are as much before it as a few large ones. */
-const BATCH_BYTES = 8 * 1024
+/** Whoever has less than this before the broker need not wait for those who have more. */
+const OWN_BYTES_MAX = SHARED_BYTES_MAX / 8
 /** They do as long as it is no longer ago than this that another one did. */
 const COMPANY_MS = 10_000
 
@@ -15,6 +15,8 @@ export class BatchesOut {
   readonly #clock: Clock
   /** By correlation. */
   readonly #sizes: number[] = []
+  readonly #tenants: string[] = []
+  readonly #bytesOf = new Map<string, number>()
   #bytes = 0
   #tenant: string | null = null
   #companyAtMs = Number.NEGATIVE_INFINITY
@@ -30,15 +32,16 @@ export class BatchesOut {
     this.#tenant = tenant
   }
 
-  hasRoom(bytes: number): boolean {
-    const wanted = bytes + BATCH_BYTES
-    if (this.#bytes === 0 || this.#bytes + wanted <= SHARED_BYTES_MAX) return true
+  hasRoom(tenant: string, bytes: number): boolean {
+    if (this.#bytes === 0 || this.#bytes + bytes <= SHARED_BYTES_MAX) return true
+    if ((this.#bytesOf.get(tenant) ?? 0) + bytes <= OWN_BYTES_MAX) return true
     return this.#clock.monotonicMs() - this.#companyAtMs >= COMPANY_MS
   }
 
-  sent(correlation: number, bytes: number): void {
-    this.#sizes[correlation] = bytes + BATCH_BYTES
-    this.#bytes += bytes + BATCH_BYTES
+  sent(correlation: number, tenant: string, bytes: number): void {
+    this.#sizes[correlation] = bytes
+    this.#tenants[correlation] = tenant
+    this.#add(tenant, bytes)
   }
 
   /** Something else was sent under that number. */
@@ -47,6 +50,14 @@ export class BatchesOut {
   }
 
   answered(correlation: number): void {
-    this.#bytes -= this.#sizes[correlation]!
+    const bytes = this.#sizes[correlation]!
+    if (bytes > 0) this.#add(this.#tenants[correlation]!, -bytes)
+  }
+
+  #add(tenant: string, bytes: number): void {
+    this.#bytes += bytes
+    const own = (this.#bytesOf.get(tenant) ?? 0) + bytes
+    if (own === 0) this.#bytesOf.delete(tenant)
+    else this.#bytesOf.set(tenant, own)
   }
 }

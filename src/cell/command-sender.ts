@@ -157,6 +157,7 @@ export class CommandSender {
 
   /** False, and nothing is sent, for want of room. */
   sendProduce(
+    tenant: string,
     partition: PartitionNumber,
     acks: number,
     batch: Uint8Array,
@@ -164,7 +165,7 @@ export class CommandSender {
     token: number,
   ): boolean {
     const length = batch.length
-    if (!this.#canReserve(REPLY_BYTES_MAX) || !this.#out.hasRoom(length)) return false
+    if (!this.#canReserve(REPLY_BYTES_MAX) || !this.#out.hasRoom(tenant, length)) return false
     const ring = this.#options.commands
     const inFrame = batch.buffer === this.#options.frames
     const inRing = !inFrame && PRODUCE_HEADER_BYTES + length <= ring.maxRecordBytes
@@ -175,7 +176,7 @@ export class CommandSender {
     if (at < 0) return false
     const command = this.#produce
     command.correlation = this.correlations.add(sink, token)
-    this.#out.sent(command.correlation, length)
+    this.#out.sent(command.correlation, tenant, length)
     command.partition = partition
     command.nowMs = this.#options.clock.wallMs()
     command.acks = acks

@@ -62,6 +62,7 @@ export interface RingBrokerProxyOptions {
 type Parked =
   | {
       readonly kind: 'produce'
+      readonly tenant: string
       readonly partition: PartitionNumber
       readonly acks: number
       readonly batch: Uint8Array
@@ -161,9 +162,9 @@ export class RingBrokerProxy implements MemberProxy, RingHandler {
     }
     const tenant = this.#tenantOf(partition)
     this.#sender.noteWriter(tenant)
-    const isFree = this.#parked.size === 0
-    if (isFree && this.#sender.sendProduce(partition, acks, batch, sink, token)) return
-    this.#parked.add(tenant, { kind: 'produce', partition, acks, batch, sink, token })
+    const isFree = !this.#parked.has(tenant)
+    if (isFree && this.#sender.sendProduce(tenant, partition, acks, batch, sink, token)) return
+    this.#parked.add(tenant, { kind: 'produce', tenant, partition, acks, batch, sink, token })
   }
 
   locate(
@@ -345,8 +346,8 @@ export class RingBrokerProxy implements MemberProxy, RingHandler {
 
   #send(parked: Parked): boolean {
     if (parked.kind !== 'produce') return this.#sender.sendAsk(parked)
-    const { partition, acks, batch, sink, token } = parked
-    return this.#sender.sendProduce(partition, acks, batch, sink, token)
+    const { tenant, partition, acks, batch, sink, token } = parked
+    return this.#sender.sendProduce(tenant, partition, acks, batch, sink, token)
   }
 
   #sendWatch(partition: PartitionNumber, offset: number, type?: number): boolean {

@@ -50,28 +50,29 @@ describe('batches before a broker', () => {
     const clock = new ManualClock()
     const out = new BatchesOut(clock)
     out.note('one')
-    out.sent(0, 5 * MIB)
-    expect(out.hasRoom(MIB)).toBe(true)
+    out.sent(0, 'one', 5 * MIB)
+    expect(out.hasRoom('one', MIB)).toBe(true)
     out.note('other')
-    expect(out.hasRoom(1)).toBe(false)
+    expect(out.hasRoom('one', 1)).toBe(false)
     // numbers are used again, for other things too
     out.other(1)
     out.answered(1)
     out.answered(0)
-    expect(out.hasRoom(9 * MIB)).toBe(true)
-    out.sent(0, 3 * MIB)
-    // 8 KB more for each
-    const room = MIB - 2 * 8 * 1024
-    expect([out.hasRoom(room), out.hasRoom(room + 1)]).toEqual([true, false])
+    expect(out.hasRoom('one', 9 * MIB)).toBe(true)
+    out.sent(0, 'one', 3 * MIB)
+    expect([out.hasRoom('one', MIB), out.hasRoom('one', MIB + 1)]).toEqual([true, false])
     clock.advance(10_000)
-    expect(out.hasRoom(9 * MIB)).toBe(true)
+    expect(out.hasRoom('one', 9 * MIB)).toBe(true)
   })
 
-  test('are bounded in number, too', () => {
+  test('of others hold nobody up who has little before the broker', () => {
     const out = new BatchesOut(new ManualClock())
     for (const tenant of ['one', 'other']) out.note(tenant)
-    let sent = 0
-    while (sent < 10_000 && out.hasRoom(100)) out.sent(sent++, 100)
-    expect(sent).toBe(505)
+    out.sent(0, 'one', 5 * MIB)
+    expect([out.hasRoom('one', 1), out.hasRoom('other', MIB / 2)]).toEqual([false, true])
+    out.sent(1, 'other', MIB / 2)
+    expect(out.hasRoom('other', 1)).toBe(false)
+    out.answered(1)
+    expect(out.hasRoom('other', 1)).toBe(true)
   })
 })
