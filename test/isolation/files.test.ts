@@ -1,10 +1,10 @@
 /** No file holds bytes of two tenants: what they write, and their names, are looked for in every file below the data directory. */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Griot } from '../../dist/index.js'
 import { produce } from '../../src/protocol/00-produce.ts'
-import { makeTemporaryDirectory, temporaryBase } from '../../src/server/data-directory.ts'
 import { LiveClient } from './live-client.ts'
 import { markedBatch, SHARED_TOPIC } from './tenant-life.ts'
 
@@ -12,7 +12,7 @@ const NAMES = ['acmemarker', 'betamarker', 'gammamarker'] as const
 /** Names of all tenants, their topics and configs are in one log, as Kafka has it; it holds no records, offsets or groups. */
 const METADATA = /^broker-\d+\/metadata(\/|-)/
 
-const directory = makeTemporaryDirectory(temporaryBase())
+const directory = mkdtempSync(join(tmpdir(), 'griot-isolation-'))
 
 /** Topics of several segments, and records that are larger than an eighth of a command ring. */
 async function fill(client: LiveClient, name: string): Promise<void> {

@@ -1,11 +1,11 @@
 /** Tenants of an embedded engine: real threads, real sockets, kafkajs. */
 import { execFileSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
-import path from 'node:path'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path, { join } from 'node:path'
 import { Kafka, logLevel, type SASLOptions } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Griot } from '../../dist/index.js'
-import { makeTemporaryDirectory, temporaryBase } from '../../src/server/data-directory.ts'
 import type { GriotTenant, TenantKey } from '../../src/server/engine-tenants.ts'
 
 const open = (brokers: readonly string[], sasl?: SASLOptions) =>
@@ -143,7 +143,7 @@ describe('tenants of one engine', () => {
 })
 
 it('a tenant is there again after a restart, with its keys', async () => {
-  const dataDir = makeTemporaryDirectory(temporaryBase())
+  const dataDir = mkdtempSync(join(tmpdir(), 'griot-tenants-'))
   let griot = await Griot.start({ dataDir, logLevel: 'silent' })
   const acme = await griot.createTenant({ name: 'acme', limits: { topics: 1 } })
   const key = await acme.createKey()
