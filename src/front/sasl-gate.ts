@@ -208,12 +208,12 @@ export class SaslGate {
       )
       return { kind: 'refused', message }
     }
-    const refusal = this.#become(services, state, connection, result.identity)
+    const lifetimeMs = lifetimeOf(services)
+    const refusal = this.#become(services, state, connection, result.identity, lifetimeMs)
     if (refusal !== null) {
       connection.logRefused('login refused', { mechanism, reason: refusal })
       return { kind: 'refused', message: refusal }
     }
-    const lifetimeMs = lifetimeOf(services)
     return { kind: 'token', token: result.token, lifetimeMs }
   }
 
@@ -222,6 +222,7 @@ export class SaslGate {
     state: ConnectionState,
     connection: ReplySlot['connection'],
     session: Session,
+    lifetimeMs: number,
   ): string | null {
     const before = state.session
     const isAgain = state.phase === 'known'
@@ -233,7 +234,6 @@ export class SaslGate {
     }
     const refusal = services.tenantConnections.join(connection, session.tenantId)
     if (refusal !== null) return refusal
-    const lifetimeMs = lifetimeOf(services)
     const expiresAtMs =
       lifetimeMs > 0 ? this.#options.clock.monotonicMs() + lifetimeMs : Number.POSITIVE_INFINITY
     state.session = { ...session, expiresAtMs }

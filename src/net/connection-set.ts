@@ -220,8 +220,7 @@ export class ConnectionSet {
 
   #flushOne(connection: KafkaConnection): void {
     const { owner } = connection
-    if (!owner.hasCompany || this.turns.mayWrite(owner))
-      this.turns.timeWrite(owner, () => connection.flush())
+    if (!owner.hasCompany || this.turns.mayWrite(owner)) this.turns.write(connection)
     else this.#late.push(connection)
   }
 

@@ -151,7 +151,7 @@ export class KafkaConnection implements BudgetMember {
   get readInto(): Uint8Array {
     const { readBuffer } = this.#set
     if (this.#closed) return readBuffer
-    return this.#splitter.rest ?? readBuffer.subarray(0, this.owner.readBytes)
+    return this.#splitter.rest ?? this.owner.shareOf(readBuffer)
   }
 
   /** From the socket. `chunk` is used until this returns. */

@@ -32,6 +32,11 @@ export class Owner {
     this.counts = counts
   }
 
+  /** As much of `buffer` as one read may take. Asked for at each read: a view of its own only where that is not all. */
+  shareOf(buffer: Uint8Array): Uint8Array {
+    return this.readBytes < buffer.length ? buffer.subarray(0, this.readBytes) : buffer
+  }
+
   get connections(): number {
     return this.#connections
   }

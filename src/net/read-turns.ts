@@ -73,14 +73,15 @@ export class ReadTurns {
     return owner.writeMs < SHARED_TURN_MS
   }
 
-  /** Writes a connection's replies by `write`, in its owner's time. */
-  timeWrite(owner: Owner, write: () => void): void {
+  /** Has a connection write its replies, in its owner's time. */
+  write(connection: KafkaConnection): void {
+    const { owner } = connection
     const sinceMs = this.#clock.monotonicMs()
-    write()
+    connection.flush()
     const nowMs = this.#clock.monotonicMs()
     owner.counts[OwnerCount.FRONT_NS]! += (nowMs - sinceMs) * NS_PER_MS
     if (!this.#isSharedAt(nowMs)) return
-    if (owner.readMs === 0 && owner.writeMs === 0) this.#counted.push(owner)
+    this.#note(owner)
     owner.writeMs += nowMs - sinceMs
   }
 
@@ -154,8 +155,12 @@ export class ReadTurns {
     return nowMs - this.#companyAtMs < COMPANY_MS
   }
 
-  #count(owner: Owner, ms: number): void {
+  #note(owner: Owner): void {
     if (owner.readMs === 0 && owner.writeMs === 0) this.#counted.push(owner)
+  }
+
+  #count(owner: Owner, ms: number): void {
+    this.#note(owner)
     owner.readMs += ms
     this.#readMs += ms
   }

@@ -5,17 +5,15 @@ import type { ControllerRequest } from '../image/request.ts'
 import { ADMIN_USER } from '../image/tenant-settings.ts'
 import type { ControlMessage, OperatorAnswer } from '../link/control.ts'
 import { formatHostPort } from '../net/address.ts'
-import { makeApiKey } from '../tenant/api-key.ts'
 import { ANONYMOUS } from '../tenant/session.ts'
-import { secretToStore } from '../tenant/stored-credential.ts'
+import { freshKey } from './fresh-key.ts'
 import { hostWallMs } from './host-time.ts'
-import { nodeSaslCrypto } from './node-sasl-crypto.ts'
 import { systemRandomHex } from './system-random.ts'
 
 export interface TenantOptions {
   /** A label of DNS; one is drawn where there is none. */
   readonly name?: string
-  /** Bounds of what it may have: `topics`, `partitions`, `connections`, `keys`. */
+  /** Bounds of what it may have: `topics`, `partitions`, `connections`, `keys`, `users`. */
   readonly limits?: Readonly<Record<string, number>>
 }
 
@@ -111,13 +109,8 @@ export class EngineTenants {
   }
 
   async #createKey(tenantId: TenantId, user: string): Promise<TenantKey> {
-    const made = await new Promise<Parameters<Parameters<typeof makeApiKey>[1]>[0]>((resolve) => {
-      makeApiKey(nodeSaslCrypto, resolve)
-    })
-    if (made instanceof Error) throw made
-    const { keyId, secret, credentials } = made
+    const { keyId, secret, secrets } = await freshKey()
     const createdAtMs = Math.floor(hostWallMs())
-    const secrets = credentials.map(secretToStore)
     await this.#ask(tenantId, { kind: 'create-key', keyId, user, createdAtMs, secrets })
     return { key: keyId, secret }
   }

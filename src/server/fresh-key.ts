@@ -1,4 +1,4 @@
-/** Makes API keys for the admin API. HTTP front's thread; hashing is done on libuv's. */
+/** Makes API keys, for the admin API and for embedded engines. Any thread with an event loop; hashing is done on libuv's. */
 import type { FreshKey } from '../admin/tenant-access.ts'
 import { makeApiKey } from '../tenant/api-key.ts'
 import { secretToStore } from '../tenant/stored-credential.ts'

@@ -22,8 +22,8 @@ export interface TenantListenersOptions {
 export class TenantListeners {
   readonly #options: TenantListenersOptions
   readonly #listeners = new Map<TenantId, Promise<KafkaListener>>()
-  /** As it was when listeners were looked at last. */
-  #tenantCount = 0
+  /** Of the image, when listeners were looked at last. */
+  #offset = 0
 
   constructor(options: TenantListenersOptions) {
     this.#options = options
@@ -59,9 +59,9 @@ export class TenantListeners {
 
   /** Metadata has come: those of tenants that are gone accept nobody any more. */
   prune(): void {
-    const { tenantCount } = this.#options.image
-    if (tenantCount === this.#tenantCount) return
-    this.#tenantCount = tenantCount
+    const { offset } = this.#options.image
+    if (offset === this.#offset) return
+    this.#offset = offset
     for (const [tenantId, listener] of this.#listeners) {
       if (this.#options.image.tenant(tenantId) !== undefined) continue
       this.#listeners.delete(tenantId)
