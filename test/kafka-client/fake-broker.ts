@@ -65,3 +65,12 @@ export class FakeBroker {
     socket.on('data', (chunk: Buffer) => reader.push(chunk))
   }
 }
+
+/** What a broker says that speaks these APIs, by key, up to these versions. */
+export const versionsUpTo = (maxByKey: Readonly<Record<number, number>>): object => ({
+  errorCode: 0,
+  apiKeys: Object.entries(maxByKey).map(([key, maxVersion]) => ({
+    ...{ apiKey: Number(key), minVersion: 0, maxVersion },
+  })),
+  ...{ throttleTimeMs: 0, supportedFeatures: [], finalizedFeatures: [] },
+})

@@ -4,7 +4,7 @@ import { ZERO_TOPIC_ID } from '../../src/base/ids.ts'
 import { KafkaClient } from '../../src/kafka-client/client.ts'
 import { Fetcher } from '../../src/kafka-client/fetcher.ts'
 import { buildBatch } from '../../src/record/builder.ts'
-import { FakeBroker } from './fake-broker.ts'
+import { FakeBroker, versionsUpTo } from './fake-broker.ts'
 
 const closers: (() => void)[] = []
 afterEach(() => {
@@ -20,13 +20,8 @@ async function start() {
   const broker = await FakeBroker.start()
   closers.push(() => broker.close())
   broker.onRequest = ({ api, request, answer }) => {
-    if (api.key === API_VERSIONS) {
-      const range = (apiKey: number, maxVersion: number) => ({ apiKey, minVersion: 0, maxVersion })
-      answer({
-        ...{ errorCode: 0, apiKeys: [range(FETCH, 12), range(METADATA, 12)] },
-        ...{ throttleTimeMs: 0, supportedFeatures: [], finalizedFeatures: [] },
-      })
-    } else if (api.key === METADATA) {
+    if (api.key === API_VERSIONS) answer(versionsUpTo({ [FETCH]: 12, [METADATA]: 12 }))
+    else if (api.key === METADATA) {
       const place = { leaderId: 1, leaderEpoch: 0, replicaNodes: [1], isrNodes: [1] }
       const partition = { errorCode: 0, partitionIndex: 0, ...place, offlineReplicas: [] }
       const topic = { errorCode: 0, name: 't', topicId: ZERO_TOPIC_ID, isInternal: false }

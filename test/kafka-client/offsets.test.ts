@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { ZERO_TOPIC_ID } from '../../src/base/ids.ts'
 import { KafkaClient } from '../../src/kafka-client/client.ts'
 import { findOffsets, findOffsetsOfLed, OffsetAt } from '../../src/kafka-client/offsets.ts'
-import { FakeBroker } from './fake-broker.ts'
+import { FakeBroker, versionsUpTo } from './fake-broker.ts'
 
 const closers: (() => void)[] = []
 afterEach(() => {
@@ -21,13 +21,8 @@ async function start() {
   const broker = await FakeBroker.start()
   closers.push(() => broker.close())
   broker.onRequest = ({ api, request, answer }) => {
-    if (api.key === API_VERSIONS) {
-      const range = (apiKey: number, maxVersion: number) => ({ apiKey, minVersion: 0, maxVersion })
-      answer({
-        ...{ errorCode: 0, apiKeys: [range(LIST_OFFSETS, 5), range(METADATA, 12)] },
-        ...{ throttleTimeMs: 0, supportedFeatures: [], finalizedFeatures: [] },
-      })
-    } else if (api.key === METADATA) {
+    if (api.key === API_VERSIONS) answer(versionsUpTo({ [LIST_OFFSETS]: 5, [METADATA]: 12 }))
+    else if (api.key === METADATA) {
       const partitions = [0, 1, 2, 3].map((partitionIndex) => ({
         ...{ partitionIndex, leaderEpoch: 0, replicaNodes: [1], isrNodes: [1] },
         errorCode: partitionIndex === 2 ? LEADER_NOT_AVAILABLE : 0,

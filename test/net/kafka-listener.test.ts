@@ -8,6 +8,7 @@ import { InFlightBudget } from '../../src/net/in-flight.ts'
 import { KafkaListener } from '../../src/net/kafka-listener.ts'
 import { EVERYBODY } from '../../src/net/listener-info.ts'
 import { ReplyBudget } from '../../src/net/reply-budget.ts'
+import { echoSink } from './echo-sink.ts'
 
 const options = {
   ...EVERYBODY,
@@ -21,21 +22,9 @@ const options = {
 
 function echoSet(seen: KafkaConnection[]): ConnectionSet {
   const set: ConnectionSet = new ConnectionSet({
-    sink: {
+    sink: echoSink(() => set.resumeYielded(), {
       onOpen: (connection) => void seen.push(connection),
-      // As the front's turns do it: who has had its turn goes on in the next.
-      onReadEnd: () => void setImmediate(() => set.resumeYielded()),
-      onDrained: () => {},
-      onFull: () => false,
-      onEnd: () => {},
-      onClose: () => {},
-      onFrame: (_connection, slot, frame) => {
-        const reply = Buffer.alloc(4 + frame.length)
-        reply.writeInt32BE(frame.length)
-        reply.set(frame, 4)
-        slot.send({ chunks: [reply], byteLength: reply.length })
-      },
-    },
+    }),
     clock: systemClock,
     logger: silentLogger,
     budget: new InFlightBudget(256 * 2 ** 20),

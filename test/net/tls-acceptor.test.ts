@@ -15,6 +15,7 @@ import { EVERYBODY } from '../../src/net/listener-info.ts'
 import { ReplyBudget } from '../../src/net/reply-budget.ts'
 import { type ClientAuth, TlsAcceptor } from '../../src/net/tls-acceptor.ts'
 import { Authority, hasOpenssl, LOCAL_NAMES, type Signed, textOf } from '../server/certificates.ts'
+import { echoSink } from './echo-sink.ts'
 
 let directory: string
 let ca: Authority
@@ -50,18 +51,9 @@ async function open(options: WorldOptions = {}) {
   const lines: string[] = []
   const principals: (string | null)[] = []
   const set: ConnectionSet = new ConnectionSet({
-    sink: {
+    sink: echoSink(() => set.resumeYielded(), {
       onOpen: ({ listener }) => void principals.push(listener.principal),
-      onReadEnd: () => void setImmediate(() => set.resumeYielded()),
-      onDrained: () => {},
-      onFull: () => false,
-      onEnd: () => {},
-      onClose: () => {},
-      onFrame: (_connection, slot, frame) => {
-        const reply = Buffer.alloc(4 + frame.length)
-        reply.writeInt32BE(frame.length)
-        reply.set(frame, 4)
-        const answer = () => slot.send({ chunks: [reply], byteLength: reply.length })
+      answerIn(answer) {
         if (answerMs === 0) answer()
         else {
           setTimeout(() => {
@@ -70,7 +62,7 @@ async function open(options: WorldOptions = {}) {
           }, answerMs)
         }
       },
-    },
+    }),
     clock: systemClock,
     logger: loggerTo(lines),
     budget: new InFlightBudget(64 * 2 ** 20),
