@@ -33,6 +33,9 @@ const REQUESTS_PER_TURN = 32
 /** Committed entries that one that follows, or has just been elected, applies in a turn. */
 const APPLIED_PER_TURN = 4_096
 
+/** With more changes that wait for their commit, nothing more goes of tenants that are deleted. */
+const UNCOMMITTED_MAX = 10_000
+
 export interface ControllerAgentOptions extends IdSources {
   readonly log: EntryLog
   readonly clock: Clock
@@ -341,9 +344,10 @@ export class ControllerAgent {
     return decided > 0 ? decided + this.#commit() : 0
   }
 
-  /** Tenants that are being deleted, bit by bit: by what is committed, so one bit at a time. */
+  /** Tenants that are being deleted, bit by bit, whatever else is under way: no more than a majority keeps up with. */
   #deleteMore(): number {
-    if (this.#registry.uncommittedChanges > 0 || !this.#log.takesEntries) return 0
+    const { uncommittedChanges } = this.#registry
+    if (uncommittedChanges > UNCOMMITTED_MAX || !this.#log.takesEntries) return 0
     const entries = this.#machine.deleteMore(this.#image)
     if (entries.length === 0) return 0
     try {

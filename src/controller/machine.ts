@@ -199,6 +199,8 @@ export class ControllerMachine
   /** What goes next of tenants that are being deleted, by what is committed; empty where nothing does. */
   deleteMore(image: MetadataView): readonly MetadataEntry[] {
     for (const tenantId of this.#state.tenants.deleting.keys()) {
+      // once that is committed, so is all that was made for it before
+      if (image.tenant(tenantId)?.settings.state !== 'deleting') continue
       return planDeletion(this.#state, tenantId, image.topics(tenantId), DELETED_PER_STEP)
     }
     return []

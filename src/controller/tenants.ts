@@ -172,6 +172,8 @@ export function planDeletion(
 ): readonly MetadataEntry[] {
   const entries: MetadataEntry[] = []
   for (const { topicId } of topics) {
+    // its end is in the log, and not committed yet
+    if (state.topicById(tenantId, topicId) === undefined) continue
     if (entries.length >= max) return entries
     entries.push({ kind: 'topic-deleted', tenantId, topicId })
   }

@@ -258,6 +258,18 @@ describe('a tenant that is deleted', () => {
     expect(world.say(ACME, request)).toBe(said)
   })
 
+  it('goes though something else is never committed yet', () => {
+    const world = filled()
+    world.ask(ACME, { kind: 'delete-tenant' }, 2)
+    for (let turn = 0; turn < 20; turn++) {
+      // a majority is always a turn behind, and others ask all the time
+      world.ask(EMCA, { kind: 'allocate-producer-ids', count: 1 }, 1)
+    }
+    world.turns(2)
+    expect(world.image.tenant(ACME)).toBeUndefined()
+    expect(world.image.tenant(EMCA)!.topicCount).toBe(1_500)
+  })
+
   it('goes on going under the next controller', () => {
     const world = filled()
     world.ask(ACME, { kind: 'delete-tenant' }, 3)
