@@ -140,7 +140,7 @@ export class BrokerAgent {
     const { environment, brokerId, cellId, root } = options
     this.#options = options
     this.#settings = { ...DEFAULT_BROKER_SETTINGS, ...options.settings }
-    this.#image = new MetadataImage(options.brokerConfigs)
+    this.#image = new MetadataImage(options.brokerConfigs, { keepsAccess: false })
     const image = this.#image
     this.#links = options.fronts.map((rings) => new FrontLink(rings))
     if (this.#links.some(({ front }, index) => front !== index)) {

@@ -8,13 +8,10 @@ import type { Clock } from '../base/clock.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId, CellId, TenantId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
-import { applyMetadata } from '../image/apply-metadata.ts'
 import type { MetadataEntry } from '../image/entry.ts'
-import { MetadataImage } from '../image/image.ts'
 import type { ControllerRequest, ControllerResponse, MetadataMessage } from '../image/request.ts'
 import { NOT_CONTROLLER, type Refusal, refuseAll, STORAGE_FAILED } from '../image/results.ts'
-import { snapshotMessages } from '../image/snapshot.ts'
-import type { MetadataView } from '../image/view.ts'
+import { messagesOf } from '../image/snapshot.ts'
 import { CommitQueue } from '../machine/commit-queue.ts'
 import type { EntryLog } from '../machine/entry-log.ts'
 import type { Decision } from '../machine/replicated-machine.ts'
@@ -82,8 +79,8 @@ export class ControllerAgent {
   #settings: ControllerSettings
   #registry = new TimelineRegistry()
   #machine: ControllerMachine
-  /** At the position up to which committed entries are applied. */
-  readonly #image: MetadataImage
+  /** Up to which committed entries are applied. */
+  #offset = 0
   readonly #announcements = new Announcements()
   readonly #parked = new CommitQueue<Parked>()
   #incoming: Incoming[] = []
@@ -102,7 +99,6 @@ export class ControllerAgent {
     this.#log = options.log
     this.#settings = options.settings
     this.#machine = new ControllerMachine(this.#registry, options.settings, options)
-    this.#image = new MetadataImage(options.settings.brokerConfigs)
     const { snapshots, log } = options
     this.#snapshots =
       snapshots === undefined ? null : new MetadataSnapshots(snapshots.store, log, snapshots)
@@ -115,9 +111,9 @@ export class ControllerAgent {
       : this.#snapshots.nextTimerAtMs
   }
 
-  /** The committed image. Agents on the same thread may read this one instead of keeping their own. */
-  get image(): MetadataView {
-    return this.#image
+  /** Position in the metadata log up to which committed entries are applied. */
+  get offset(): number {
+    return this.#offset
   }
 
   /** It leads, its image has been published, and requests are answered. */
@@ -196,7 +192,7 @@ export class ControllerAgent {
   }
 
   #messages(): IterableIterator<MetadataMessage> {
-    return snapshotMessages(this.#image, this.#term)
+    return messagesOf(this.#machine.restate(), { epoch: this.#term, offset: this.#offset })
   }
 
   /** Fails what waits with NOT_CONTROLLER. What was appended and not committed may be there at the next start. */
@@ -210,7 +206,7 @@ export class ControllerAgent {
   /** Whoever leads has all that was ever committed: it is applied here. */
   get #isWhole(): boolean {
     if (this.#snapshots?.isLoading) return false
-    const { offset } = this.#image
+    const offset = this.#offset
     const { endOffset } = this.#log
     if (offset <= endOffset) return offset === endOffset
     throw new StartRefusedError(
@@ -223,17 +219,14 @@ export class ControllerAgent {
     const snapshots = this.#snapshots
     if (snapshots === null) return this.#apply()
     if (!snapshots.isLoading) {
-      const { offset } = this.#image
+      const offset = this.#offset
       if (!snapshots.precede(offset)) return this.#apply()
       if (!snapshots.begin(nowMs)) return offset < this.#log.startOffset ? 0 : this.#apply()
       this.#beginAnew()
     }
-    const from = snapshots.load(APPLIED_PER_TURN, (entry) => {
-      this.#machine.replay(entry)
-      this.#image.apply(entry)
-    })
+    const from = snapshots.load(APPLIED_PER_TURN, (entry) => this.#machine.replay(entry))
     if (from === null) return APPLIED_PER_TURN
-    this.#image.restatedAt(from)
+    this.#offset = from
     this.#registry.commit(from)
     return 1
   }
@@ -243,39 +236,37 @@ export class ControllerAgent {
     // what is replayed first is in both views at once: there was nothing before
     this.#registry.commit(1)
     this.#machine = new ControllerMachine(this.#registry, this.#settings, this.#options)
-    this.#image.clear()
+    this.#offset = 0
   }
 
   #snapshot(nowMs: number): number {
     const snapshots = this.#snapshots
     if (snapshots === null || snapshots.isLoading || this.#log.failure !== null) return 0
-    const { offset } = this.#image
-    return snapshots.doWork(nowMs, offset, () => this.#machine.restate())
+    return snapshots.doWork(nowMs, this.#offset, () => this.#machine.restate())
   }
 
   /** Takes over what is committed and not applied, a bounded bit of it. */
   #apply(): number {
-    const first = this.#image.offset
+    const first = this.#offset
     const offset = Math.min(this.#log.committedOffset, first + APPLIED_PER_TURN)
     if (offset <= first) return 0
-    const entries: MetadataEntry[] = []
+    let applied = 0
     // committed before they are replayed: there is nothing to be undone
     this.#registry.commit(offset)
     this.#log.read(first, offset, (at, bytes) => {
-      const entry = decodeEntry(bytes, at)
       this.#snapshots?.noted(at, bytes)
       this.#registry.replaying(at)
-      this.#machine.replay(entry)
-      entries.push(entry)
+      this.#machine.replay(decodeEntry(bytes, at))
+      applied++
     })
-    invariant(entries.length === offset - first, 'the metadata log has all that is committed')
-    applyMetadata(this.#image, this.#delta(first, offset, entries))
-    return entries.length
+    invariant(applied === offset - first, 'the metadata log has all that is committed')
+    this.#offset = offset
+    return applied
   }
 
   /** It leads, and has applied all there is: the cluster and the tenant `default` are made where they are not there. */
   #form(): void {
-    const isFirst = this.#image.offset === 0
+    const isFirst = this.#offset === 0
     const formed = this.#machine.form()
     if (formed.length > 0) {
       if (!this.#log.takesEntries) return
@@ -348,7 +339,7 @@ export class ControllerAgent {
   #deleteMore(): number {
     const { uncommittedChanges } = this.#registry
     if (uncommittedChanges > UNCOMMITTED_MAX || !this.#log.takesEntries) return 0
-    const entries = this.#machine.deleteMore(this.#image)
+    const entries = this.#machine.deleteMore()
     if (entries.length === 0) return 0
     try {
       this.#append(entries)
@@ -393,33 +384,24 @@ export class ControllerAgent {
     }
   }
 
-  /** Takes over what has been committed of this term: image, deltas, then responses. */
+  /** Takes over what has been committed of this term: state, deltas, then responses. */
   #commit(): number {
-    const first = this.#image.offset
+    const first = this.#offset
     const offset = Math.min(this.#log.committedOffset, first + this.#uncommitted.length)
     invariant(offset >= first, 'what is committed stays committed')
     const entries = this.#uncommitted.splice(0, offset - first)
     if (entries.length > 0) {
-      if (this.#phase === 'serves') logTenants(this.#options.logger, this.#image, entries)
-      const delta = this.#delta(first, offset, entries)
-      applyMetadata(this.#image, delta)
+      const { logger, publish } = this.#options
+      if (this.#phase === 'serves') logTenants(logger, this.#machine.state.tenants, entries)
+      this.#offset = offset
       this.#registry.commit(offset)
-      if (this.#phase === 'serves') this.#options.publish(delta)
+      const epoch = this.#term
+      if (this.#phase === 'serves') publish({ kind: 'metadata', epoch, first, offset, entries })
     }
     const responses = this.#parked.commit(offset, ({ front, correlation, response }) => {
       this.#options.respond(front, correlation, response)
     })
     return entries.length + responses
-  }
-
-  #delta(first: number, offset: number, entries: readonly MetadataEntry[]): MetadataMessage {
-    return {
-      kind: 'metadata',
-      epoch: Math.max(this.#term, this.#image.epoch),
-      first,
-      offset,
-      entries,
-    }
   }
 
   /** Answers everything that waits with `refusal`; whether what was appended survives is then unknown. */

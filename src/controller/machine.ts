@@ -9,7 +9,6 @@ import type { ControllerRequest, ControllerResponse, OnceAnswered } from '../ima
 import { type Refusal, refuse, refuseAll } from '../image/results.ts'
 import { DEFAULT_TENANT_NAME } from '../image/tenant-name.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
-import type { MetadataView } from '../image/view.ts'
 import type { Decision, ReplicatedMachine } from '../machine/replicated-machine.ts'
 import type { TimelineRegistry } from '../machine/timeline.ts'
 import { planCreateAcls, planDeleteAcls } from './acls.ts'
@@ -197,11 +196,12 @@ export class ControllerMachine
   }
 
   /** What goes next of tenants that are being deleted, by what is committed; empty where nothing does. */
-  deleteMore(image: MetadataView): readonly MetadataEntry[] {
-    for (const tenantId of this.#state.tenants.deleting.keys()) {
+  deleteMore(): readonly MetadataEntry[] {
+    const { deleting } = this.#state.tenants
+    for (const tenantId of deleting.keys()) {
       // once that is committed, so is all that was made for it before
-      if (image.tenant(tenantId)?.settings.state !== 'deleting') continue
-      return planDeletion(this.#state, tenantId, image.topics(tenantId), DELETED_PER_STEP)
+      if (!deleting.committed.has(tenantId)) continue
+      return planDeletion(this.#state, tenantId, DELETED_PER_STEP)
     }
     return []
   }

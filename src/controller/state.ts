@@ -184,6 +184,11 @@ export class ControllerState {
     return topic?.tenantId === tenantId ? topic : undefined
   }
 
+  /** In no particular order. Looks at the topics of all tenants. */
+  *topicsOf(tenantId: TenantId): IterableIterator<TopicState> {
+    for (const topic of this.topicIds.values()) if (topic.tenantId === tenantId) yield topic
+  }
+
   /** Of the tenant, those with partitions whose replicas are being moved, by name. */
   movingTopics(tenantId: TenantId): TopicState[] {
     const topics = [...this.#movingTopics.keys()].flatMap(

@@ -2,7 +2,7 @@
 import type { TenantId } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
 import type { MetadataEntry, TenantLifeState } from '../image/entry.ts'
-import type { MetadataView } from '../image/view.ts'
+import type { TenantStates } from './tenant-state.ts'
 
 type Entry<Kind extends MetadataEntry['kind']> = Extract<MetadataEntry, { kind: Kind }>
 
@@ -20,16 +20,17 @@ export function logTenantMade(
   logger.log('info', 'tenant made', { tenant: name, tenantId, clusterId })
 }
 
-/** Of `entries`, which `image` is about to have. */
+/** Of `entries`, which are about to be committed in `tenants`. */
 export function logTenants(
   logger: Logger,
-  image: MetadataView,
+  tenants: TenantStates,
   entries: readonly MetadataEntry[],
 ): void {
   const states = new Map<TenantId, TenantLifeState>()
-  const stateOf = (id: TenantId) => states.get(id) ?? image.tenant(id)?.settings.state ?? 'active'
+  const stateOf = (id: TenantId) =>
+    states.get(id) ?? tenants.byId.committed.get(id)?.settings?.state ?? 'active'
   const log = (message: string, tenantId: TenantId, more = {}) => {
-    const tenant = image.tenant(tenantId)?.name
+    const tenant = (tenants.byId.committed.get(tenantId) ?? tenants.byId.get(tenantId))?.name
     logger.log('info', message, { tenant, tenantId, ...more })
   }
   for (const entry of entries) {
@@ -44,7 +45,7 @@ export function logTenants(
       log('API key made', tenantId, { keyId, user })
     } else if (entry.kind === 'api-key-revoked' && stateOf(entry.tenantId) !== 'deleting') {
       const { tenantId, keyId } = entry
-      const user = image.tenant(tenantId)?.access?.key(keyId)?.user
+      const user = tenants.keys.committed.get(keyId)?.user
       log('API key revoked', tenantId, { keyId, user })
     }
   }

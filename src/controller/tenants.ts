@@ -10,7 +10,6 @@ import { type Refusal, refuse } from '../image/results.ts'
 import { overLimit, refuseLimits } from '../image/tenant-limits.ts'
 import { DEFAULT_TENANT_NAME, refuseTenantName } from '../image/tenant-name.ts'
 import { defaultSettings, settingsOf } from '../image/tenant-settings.ts'
-import type { TopicView } from '../image/view.ts'
 import { newClusterId } from './new-ids.ts'
 import type { ControllerState } from './state.ts'
 
@@ -162,18 +161,15 @@ function refuseSettings({
 }
 
 /**
- * Of a tenant that is being deleted, what goes next, `max` things at most; the tenant itself with the last. `topics` are those that are committed.
+ * Of a tenant that is being deleted, what goes next, `max` things at most; the tenant itself with the last.
  */
 export function planDeletion(
   state: ControllerState,
   tenantId: TenantId,
-  topics: Iterable<TopicView>,
   max: number,
 ): readonly MetadataEntry[] {
   const entries: MetadataEntry[] = []
-  for (const { topicId } of topics) {
-    // its end is in the log, and not committed yet
-    if (state.topicById(tenantId, topicId) === undefined) continue
+  for (const { topicId } of state.topicsOf(tenantId)) {
     if (entries.length >= max) return entries
     entries.push({ kind: 'topic-deleted', tenantId, topicId })
   }

@@ -41,7 +41,7 @@ export class MetadataImage implements MetadataView {
   #offset = 0
   #cluster = { clusterId: '', cells: 0, brokersPerCell: 0 }
   #configs: TopicConfigs
-  #tenants = new TenantRows()
+  #tenants: TenantRows
   #topics = new TopicRows()
   #partitions = new PartitionTable()
   #directories = new BrokerDirectories()
@@ -54,9 +54,10 @@ export class MetadataImage implements MetadataView {
   #next: MetadataImage | null = null
   #isWhole = false
 
-  /** `brokerConfigs`: static broker configs that give topics their defaults. */
-  constructor(brokerConfigs: ConfigValues = {}) {
+  /** `brokerConfigs`: static broker configs that give topics their defaults. `keepsAccess`: of a thread at which somebody logs in. */
+  constructor(brokerConfigs: ConfigValues = {}, { keepsAccess = true } = {}) {
     this.#configs = fixedTopicConfigs(brokerConfigs)
+    this.#tenants = new TenantRows(keepsAccess)
   }
 
   get offset(): number {
@@ -378,8 +379,8 @@ export class MetadataImage implements MetadataView {
       throw new InvariantError(`metadata from ${first} cannot follow an image at ${image.#offset}`)
     }
     for (const entry of entries) image.apply(entry)
-    invariant(offset >= image.#offset, 'an image never moves back')
-    // a snapshot has fewer entries than the log that it stands for
+    // what starts an image has fewer entries than the log, or a few more
+    invariant(image !== this || offset === image.#offset, 'entries are as many as positions')
     image.#offset = offset
     if (image === this || more === true) return null
     this.#next = null
@@ -401,7 +402,7 @@ export class MetadataImage implements MetadataView {
   }
 
   #emptyOne(): MetadataImage {
-    const image = new MetadataImage()
+    const image = new MetadataImage({}, this.#tenants)
     image.#configs = this.#configs
     image.#told = this.#told
     return image

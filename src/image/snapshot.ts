@@ -55,25 +55,31 @@ export function imageHash(image: MetadataImage): string {
   return hash.digest('hex')
 }
 
-/** `image` as the messages, of the controller in term `epoch`, that start another one at the same offset. Each is made when it is asked for: until the last, `image` must not change. */
-export function* snapshotMessages(
-  image: MetadataImage,
-  epoch: number,
+/**
+ * `entries`, which make what there is at `offset` of the log from nothing, as the messages of the controller in term `epoch` that start an image. Each is made when it is
+ * asked for. They may be more than the log has: where messages before the last end is a place in their own row.
+ */
+export function* messagesOf(
+  entries: Iterable<MetadataEntry>,
+  { epoch, offset }: { readonly epoch: number; readonly offset: number },
 ): IterableIterator<MetadataMessage> {
-  const all = imageEntries(image, { sorted: false })
+  const all = entries[Symbol.iterator]()
   let next = all.next()
   for (let first = 0; next.done !== true; ) {
     const entries: MetadataEntry[] = []
     for (; next.done !== true && entries.length < SNAPSHOT_CHUNK_ENTRIES; next = all.next()) {
       entries.push(next.value)
     }
-    // each entry here stands for at least one of the log, so the messages' offsets never pass the image's
     const end = first + entries.length
-    if (next.done === true) yield { kind: 'metadata', epoch, first, offset: image.offset, entries }
+    if (next.done === true) yield { kind: 'metadata', epoch, first, offset, entries }
     else yield { kind: 'metadata', epoch, first, offset: end, entries, more: true }
     first = end
   }
 }
+
+/** `image` as the messages that start another one at the same offset: until the last, it must not change. For tests: who publishes has no image. */
+export const snapshotMessages = (image: MetadataImage, epoch: number) =>
+  messagesOf(imageEntries(image, { sorted: false }), { epoch, offset: image.offset })
 
 /** Settings where they are not those that it began with, keys, users and ACLs. */
 function* accessEntries(tenant: TenantRow): IterableIterator<MetadataEntry> {

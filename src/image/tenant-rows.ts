@@ -23,13 +23,23 @@ const TENANT_ENTRIES = [
 export type TenantEntry = Entry<(typeof TENANT_ENTRIES)[number]>
 
 const KINDS: ReadonlySet<string> = new Set(TENANT_ENTRIES)
+/** What somebody proves who they are by, and what they may do. */
+const ACCESS_KINDS: ReadonlySet<string> = new Set<TenantEntry['kind']>([
+  ...(['api-key', 'api-key-revoked', 'user-secrets', 'acls-added', 'acls-removed'] as const),
+])
 
 export const isTenantEntry = (entry: MetadataEntry): entry is TenantEntry => KINDS.has(entry.kind)
 
 export class TenantRows {
+  /** False: keys, users and ACLs are passed over. */
+  readonly keepsAccess: boolean
   readonly #byId = new Map<TenantId, TenantRow>()
   readonly #byName = new Map<string, TenantRow>()
   readonly #byKey = new Map<string, TenantRow>()
+
+  constructor(keepsAccess: boolean) {
+    this.keepsAccess = keepsAccess
+  }
 
   get count(): number {
     return this.#byId.size
@@ -70,6 +80,7 @@ export class TenantRows {
 
   /** What becomes of a tenant that is there. */
   change(entry: TenantEntry): void {
+    if (!this.keepsAccess && ACCESS_KINDS.has(entry.kind)) return
     switch (entry.kind) {
       case 'tenant-settings':
         this.of(entry).setSettings(settingsOf(entry))

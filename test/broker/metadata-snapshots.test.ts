@@ -7,6 +7,7 @@ import { METADATA_FORMAT } from '../../src/image/entry.ts'
 import { MetadataImage } from '../../src/image/image.ts'
 import type { ControllerRequest } from '../../src/image/request.ts'
 import { SimulatedCrash, SimulatedDisk } from '../../src/log/simulated-disk.ts'
+import { imageOf } from '../controller/image-of.ts'
 import { liveUntil } from '../log/workload.ts'
 import { METADATA_DIRECTORY, openMetadataLog } from './metadata-world.ts'
 
@@ -140,7 +141,7 @@ describe('a metadata log with snapshots', () => {
     expect(topic?.numberOf(0 as never)).toBe(number)
     work(second, 60)
     expect(second.log.startOffset).toBeGreaterThan(log.startOffset)
-    expect(second.agent.image.hash()).toBe(imageAt(appended, second.log.endOffset).hash())
+    expect(imageOf(second.agent).hash()).toBe(imageAt(appended, second.log.endOffset).hash())
   })
 
   it('does not need its newest snapshot, but says so, and one that it needs', () => {

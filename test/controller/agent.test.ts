@@ -14,6 +14,7 @@ import type {
   MetadataMessage,
 } from '../../src/image/request.ts'
 import { FakeEntryLog } from './fake-entry-log.ts'
+import { imageOf } from './image-of.ts'
 
 type Event =
   | { kind: 'published'; message: MetadataMessage }
@@ -225,7 +226,7 @@ describe('ControllerAgent', () => {
       const again = harness(first.log.reopened(powerCut), 3, 99)
       expect(again.start()).toBe(tenantId)
       expect(again.follower.hash()).toBe(hash)
-      expect(again.agent.image.hash()).toBe(hash)
+      expect(imageOf(again.agent).hash()).toBe(hash)
       expect(again.log.endOffset).toBe(first.log.endOffset)
       again.agent.onRequest('front-0', tenantId, 1, create('a'))
       again.agent.doWork(0)
@@ -248,7 +249,7 @@ describe('ControllerAgent', () => {
     const again = harness(log)
     again.agent.doWork(0)
     expect(again.events).toEqual([])
-    expect(again.agent.image.topicByName(tenantId, 'late')).toBeUndefined()
+    expect(imageOf(again.agent).topicByName(tenantId, 'late')).toBeUndefined()
     log.lead(2)
     again.turn()
     expect(again.follower.topicByName(tenantId, 'late')).toBeDefined()
@@ -337,7 +338,7 @@ describe('ControllerAgent', () => {
       { correlation: 2, response: null },
     ])
     expect(agent.uncommittedChanges).toBe(0)
-    expect(agent.image.hash()).toBe(other.agent.image.hash())
+    expect(imageOf(agent).hash()).toBe(imageOf(other.agent).hash())
     agent.onRequest('front-0', tenantId, 3, create('any'))
     agent.doWork(0)
     expect(events.at(-1)).toMatchObject({ correlation: 3, response: null })
@@ -419,9 +420,9 @@ describe('ControllerAgent', () => {
     log.term = 0
     const { agent } = harness(log)
     agent.doWork(0)
-    expect(agent.image.offset).toBeLessThan(log.endOffset)
+    expect(agent.offset).toBeLessThan(log.endOffset)
     agent.doWork(0)
-    expect(agent.image.offset).toBe(log.endOffset)
+    expect(agent.offset).toBe(log.endOffset)
   })
 
   it('refuses another number of brokers, naming both', () => {

@@ -9,6 +9,7 @@ import { MetadataImage } from '../../src/image/image.ts'
 import type { ControllerResponse, MetadataMessage } from '../../src/image/request.ts'
 import { SNAPSHOT_CHUNK_ENTRIES } from '../../src/image/snapshot.ts'
 import { FakeEntryLog } from './fake-entry-log.ts'
+import { imageOf } from './image-of.ts'
 
 const TOPICS = 2 * SNAPSHOT_CHUNK_ENTRIES + 2_000
 
@@ -47,7 +48,7 @@ function controller(log = new FakeEntryLog()) {
     })
   }
   const create = (correlation: number, ...names: string[]) =>
-    agent.onRequest('front-0', agent.image.defaultTenant!.tenantId, correlation, {
+    agent.onRequest('front-0', imageOf(agent).defaultTenant!.tenantId, correlation, {
       kind: 'create-topics',
       validateOnly: false,
       topics: names.map((name) => ({
@@ -67,7 +68,7 @@ function withTopics() {
     one.turn()
     one.turn()
   }
-  expect(one.agent.image.topicCount).toBe(TOPICS)
+  expect(imageOf(one.agent).topicCount).toBe(TOPICS)
   one.events.length = 0
   return one
 }
@@ -97,7 +98,7 @@ describe('a controller with many topics', () => {
     for (let told = 1; told < 3; told++) {
       expect(events).toHaveLength(told)
       expect(events.at(-1)).toMatchObject({ to: 'all', message: { epoch: 2, more: true } })
-      expect([agent.serves, agent.epoch, agent.image.offset]).toEqual([false, 0, endOffset])
+      expect([agent.serves, agent.epoch, agent.offset]).toEqual([false, 0, endOffset])
       expect(follower.isWhole).toBe(false)
       expect(turn()).toBeGreaterThan(0)
     }
@@ -108,7 +109,7 @@ describe('a controller with many topics', () => {
       { to: 'all', message: { first: endOffset } },
       created(1, ErrorCode.NONE),
     ])
-    expect(follower.hash()).toBe(agent.image.hash())
+    expect(follower.hash()).toBe(imageOf(agent).hash())
     expect(follower.topicCount).toBe(TOPICS + 1)
   })
 
@@ -123,7 +124,7 @@ describe('a controller with many topics', () => {
     own.lead(9)
     for (let turns = 0; turns < 6; turns++) turn()
     expect(events[2]).toMatchObject({ message: { epoch: 9, first: 0 } })
-    expect([agent.serves, follower.hash()]).toEqual([true, agent.image.hash()])
+    expect([agent.serves, follower.hash()]).toEqual([true, imageOf(agent).hash()])
   })
 
   it('begins anew for all when one comes in the midst who has missed the beginning', () => {
@@ -134,7 +135,7 @@ describe('a controller with many topics', () => {
     const firsts = events.map((event) => 'message' in event && event.message.first)
     expect(firsts).toEqual([0, 5_000, 0, 5_000, 10_000])
     expect(agent.serves).toBe(true)
-    for (const image of [follower, joined]) expect(image.hash()).toBe(agent.image.hash())
+    for (const image of [follower, joined]) expect(image.hash()).toBe(imageOf(agent).hash())
   })
 
   it('tells one who comes later in several turns as well, and what is decided follows on that', () => {
@@ -153,7 +154,7 @@ describe('a controller with many topics', () => {
       ...['all', 1, 'all', 2],
     ])
     expect(agent.serves).toBe(true)
-    for (const image of [follower, joined]) expect(image.hash()).toBe(agent.image.hash())
+    for (const image of [follower, joined]) expect(image.hash()).toBe(imageOf(agent).hash())
     expect(joined.topicCount).toBe(TOPICS + 2)
   })
 
@@ -170,7 +171,7 @@ describe('a controller with many topics', () => {
     expect(events).toHaveLength(3)
     for (const event of events) expect(event).toMatchObject({ to: 'all', message: { epoch: 9 } })
     expect(agent.serves).toBe(true)
-    for (const image of [follower, joined]) expect(image.hash()).toBe(agent.image.hash())
+    for (const image of [follower, joined]) expect(image.hash()).toBe(imageOf(agent).hash())
   })
 
   it('tells one who comes later while the disk of its log fails, too', () => {
@@ -181,7 +182,7 @@ describe('a controller with many topics', () => {
     join()
     for (let turns = 0; turns < 3; turns++) agent.doWork(0)
     expect(events).toMatchObject([{ to: 'one' }, { to: 'one' }, { to: 'one' }])
-    expect(joined.hash()).toBe(agent.image.hash())
+    expect(joined.hash()).toBe(imageOf(agent).hash())
   })
 
   it('tells nobody what it may not say: it does not lead', () => {

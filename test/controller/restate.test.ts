@@ -54,7 +54,7 @@ class World {
   /** A step of what is asked about tenants, or of what follows from it. */
   step(random: SeededRandom): unknown {
     if (random.chance(0.4)) {
-      const entries = this.machine.deleteMore(this.image)
+      const entries = this.machine.deleteMore()
       this.append(entries)
       return entries
     }

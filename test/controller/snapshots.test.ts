@@ -7,6 +7,7 @@ import { ControllerAgent } from '../../src/controller/agent.ts'
 import { SimulatedDisk } from '../../src/log/simulated-disk.ts'
 import { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
 import { FakeEntryLog } from './fake-entry-log.ts'
+import { imageOf } from './image-of.ts'
 
 const DIRECTORY = '/data/broker-2/metadata'
 const MINUTE = 60_000
@@ -77,7 +78,7 @@ describe('a snapshot that cannot be written', () => {
     // those that were made of its own term
     const before = store.kept.at(-1)?.offset ?? 0
     log.lead(2)
-    agent.onRequest('front-0', agent.image.defaultTenant!.tenantId, 0, {
+    agent.onRequest('front-0', imageOf(agent).defaultTenant!.tenantId, 0, {
       ...{ kind: 'allocate-producer-ids', count: 1 },
     })
     disk.onOperation = isFull

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { PartitionIndex, PartitionNumber } from '../../src/base/ids.ts'
+import {
+  type AclBinding,
+  AclOperation,
+  PatternType,
+  PermissionType,
+  ResourceType,
+} from '../../src/image/acl-binding.ts'
 import { applyMetadata } from '../../src/image/apply-metadata.ts'
 import type { MetadataEntry } from '../../src/image/entry.ts'
 import { MetadataImage } from '../../src/image/image.ts'
@@ -21,6 +28,12 @@ const story: readonly MetadataEntry[] = [
   topic(ACME, 4, 'orders', 7, [1]),
   { kind: 'producer-ids', tenantId: ACME, next: 2000 },
 ]
+
+const ACL: AclBinding = {
+  ...{ resourceType: ResourceType.TOPIC, resourceName: 'orders', patternType: PatternType.LITERAL },
+  ...{ principal: 'User:u', host: '*', operation: AclOperation.READ },
+  permissionType: PermissionType.ALLOW,
+}
 
 function imageOf(entries: readonly MetadataEntry[]): MetadataImage {
   const image = new MetadataImage()
@@ -96,6 +109,39 @@ describe('MetadataImage', () => {
     const audit = image.topicByName(ACME, 'audit')!
     expect(audit.effective.retentionMs).toBe(3_600_000)
     expect(image.topicByName(ZETA, 'orders')!.effective).toBe(audit.effective)
+  })
+
+  it('passes over keys, users and ACLs where nobody logs in, also of an image that begins anew', () => {
+    const secrets = [
+      {
+        mechanism: 'SCRAM-SHA-256',
+        iterations: 4096,
+        salt: 'c2FsdA==',
+        storedKey: 'a2V5',
+        serverKey: 'a2V5',
+      },
+    ] as const
+    const key = { tenantId: ZETA, keyId: 'K1', user: 'admin', createdAtMs: 1, secrets }
+    const access: MetadataEntry[] = [
+      { kind: 'api-key', ...key },
+      { kind: 'user-secrets', tenantId: ZETA, user: 'u', secrets },
+      { kind: 'acls-added', tenantId: ZETA, acls: [ACL] },
+    ]
+    const front = imageOf([...story, ...access])
+    expect(front.apiKey('K1')?.tenant.tenantId).toBe(ZETA)
+    const broker = new MetadataImage({}, { keepsAccess: false })
+    for (const entry of [...story, ...access]) broker.apply(entry)
+    const joined = new MetadataImage({}, { keepsAccess: false })
+    for (const message of snapshotMessages(front, 1)) applyMetadata(joined, message)
+    for (const image of [broker, joined]) {
+      expect([image.apiKey('K1'), image.tenant(ZETA)!.access]).toEqual([undefined, null])
+      expect(image.offset).toBe(front.offset)
+      expect(image.hash()).toBe(imageOf(story).hash())
+      const gone = { tenantId: ZETA, acls: [ACL] }
+      image.apply({ kind: 'acls-removed', ...gone })
+      image.apply({ kind: 'api-key-revoked', tenantId: ZETA, keyId: 'K1' })
+      expect(image.tenant(ZETA)!.access).toBeNull()
+    }
   })
 
   it('is the same whether replayed, fed by messages, or started from a snapshot', () => {

@@ -5,6 +5,7 @@ import type { SeededRandom } from '../../src/base/random.ts'
 import { replicaIdOf } from '../../src/base/replica-id.ts'
 import type { ReplicaGroup } from '../../src/broker/replication/replica-group.ts'
 import { CELL } from '../broker/world.ts'
+import { imageOf } from '../controller/image-of.ts'
 import { CommittedChecker } from './checkers/committed.ts'
 import { ControllersChecker } from './checkers/controllers.ts'
 import { ImagesChecker } from './checkers/images.ts'
@@ -196,7 +197,8 @@ export class Simulation {
 
   #step(stepMs: number): void {
     this.cluster.step(stepMs)
-    this.#images.look(`the front ${this.#fronts}`, this.cluster.front.image)
+    const { image } = this.cluster.front
+    this.#images.look(`the front ${this.#fronts}`, image.offset, () => image)
     for (const client of this.#clients) client.turn()
   }
 
@@ -204,8 +206,10 @@ export class Simulation {
     this.#leaders.look(node)
     this.#committed.look(node, this.#injector?.rotten === node.id)
     const who = `broker ${node.id} of life ${node.life}`
-    this.#images.look(who, node.agent.image)
-    this.#images.look(`the controller of ${who}`, node.controller.image)
+    const { image } = node.agent
+    this.#images.look(who, image.offset, () => image)
+    const { controller } = node
+    this.#images.look(`the controller of ${who}`, controller.offset, () => imageOf(controller))
   }
 
   /** All faults end; within a bounded time everything is as it should be. */

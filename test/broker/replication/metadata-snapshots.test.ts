@@ -8,6 +8,7 @@ import { decodeEntry } from '../../../src/controller/entry-codec.ts'
 import { MetadataImage } from '../../../src/image/image.ts'
 import type { ControllerRequest } from '../../../src/image/request.ts'
 import type { EntryLog } from '../../../src/machine/entry-log.ts'
+import { imageOf } from '../../controller/image-of.ts'
 import { Cluster } from './cluster.ts'
 import type { Node } from './node.ts'
 
@@ -145,7 +146,7 @@ class World {
     const node = this.cluster.elect()
     this.run(3)
     const { agent } = this.keeper(node)
-    const { defaultTenant } = agent.image
+    const { defaultTenant } = imageOf(agent)
     if (!agent.serves || defaultTenant === undefined) return
     agent.onRequest('front-0', defaultTenant.tenantId, 0, request(`t${this.#names++}`))
     this.run(12)
@@ -175,8 +176,8 @@ class World {
     const hash = whole.hash()
     for (const node of nodes) {
       const keeper = this.keeper(node)
-      expect(keeper.agent.image.offset, `${when}: broker ${node.id}`).toBe(leader.log!.logEndOffset)
-      expect(keeper.agent.image.hash(), `${when}: broker ${node.id}`).toBe(hash)
+      expect(keeper.agent.offset, `${when}: broker ${node.id}`).toBe(leader.log!.logEndOffset)
+      expect(imageOf(keeper.agent).hash(), `${when}: broker ${node.id}`).toBe(hash)
       if (node.log!.logStartOffset === 0) continue
       expect(keeper.store.covers(node.log!.logStartOffset), when).toBe(true)
     }

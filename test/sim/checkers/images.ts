@@ -1,5 +1,4 @@
-/** Images at the same offset are equal, whoever has them. */
-import { MetadataImage } from '../../../src/image/image.ts'
+/** Images at the same offset are equal, whoever has them, and what controllers publish. */
 import type { MetadataView } from '../../../src/image/view.ts'
 import { safe } from '../sim-error.ts'
 
@@ -8,14 +7,12 @@ export class ImagesChecker {
   readonly #offsets = new Map<string, number>()
 
   /** `who` names one holder in one life. */
-  look(who: string, image: MetadataView): void {
-    const { offset } = image
-    if (offset === 0 || !(image instanceof MetadataImage) || this.#offsets.get(who) === offset)
-      return
+  look(who: string, offset: number, imageOf: () => MetadataView): void {
+    if (offset === 0 || this.#offsets.get(who) === offset) return
     const before = this.#offsets.get(who) ?? 0
     safe(offset > before, () => `the image of ${who} went from ${before} back to ${offset}`)
     this.#offsets.set(who, offset)
-    const hash = image.hash()
+    const hash = imageOf().hash()
     const known = this.#hashes.get(offset)
     if (known === undefined) this.#hashes.set(offset, { hash, who })
     else safe(known.hash === hash, () => `at ${offset} ${who} and ${known.who} have other images`)
