@@ -440,7 +440,7 @@ export class BrokerAgent {
 
   #onGone(number: PartitionNumber, directory: string): void {
     const replica = this.#table.get(number)
-    const isThere = this.#image.topicOf(number) !== undefined
+    const isThere = this.#image.hasPartition(number)
     const error = isThere ? ErrorCode.NOT_LEADER_OR_FOLLOWER : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     if (replica !== undefined) this.#removeReplica(replica, error)
     else this.#coordinators.drop(number)
@@ -469,7 +469,7 @@ export class BrokerAgent {
       else if (isElsewhere) this.#onGone(number, directory)
       else replica.topic = topic
     }
-    this.#coordinators.dropGone((number) => this.#image.topicOf(number) !== undefined)
+    this.#coordinators.dropGone((number) => this.#image.hasPartition(number))
     this.#onConfigs(() => true)
     this.#maintenance.onImageWhole()
   }

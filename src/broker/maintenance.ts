@@ -61,7 +61,7 @@ export class Maintenance {
     this.#remover = new DirectoryRemover(environment, {
       perTurn: settings.removalsPerTurn,
       isOrphan: (directory) => this.#orphans.isOrphan(directory),
-      mayReturn: (number) => image.topicOf(number) !== undefined,
+      mayReturn: (number) => image.hasPartition(number),
       forget: options.forget,
       onDone: (parent) => this.#tenants.look(parent.slice(parent.lastIndexOf('/') + 1) as TenantId),
     })
@@ -72,7 +72,7 @@ export class Maintenance {
     this.#orphans = new OrphanSearch(search, found, foundTenant)
     this.#gauges = new BrokerGauges(options)
     const periodMs = settings.retentionSweepMs
-    this.#sweep = new RetentionSweep({ brokerId, image, table, disk, clock, periodMs })
+    this.#sweep = new RetentionSweep({ brokerId, root, image, table, disk, clock, periodMs })
     const onFailed = partitions.moved
     this.#cleaner = new LogCleaner({ brokerId, environment, table, settings, onFailed })
   }
@@ -140,7 +140,7 @@ export class Maintenance {
 
   #isHere(number: PartitionNumber): boolean {
     const { image, brokerId } = this.#options
-    if (image.topicOf(number) === undefined) return false
+    if (!image.hasPartition(number)) return false
     return !image.isReplicated(number) || image.holdersOf(number).includes(brokerId)
   }
 
@@ -213,7 +213,7 @@ export class Maintenance {
     const { environment, image, root, forget } = this.#options
     for (const number of this.#toForget.splice(-FORGET_PER_TURN)) {
       if (this.#isHere(number)) continue
-      const partition = image.partition(number)
+      const partition = image.glance(number)
       if (partition === undefined) {
         // its number never comes back: nothing of it need be durable
         environment.recoveryPoints.remove(number)

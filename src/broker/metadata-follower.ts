@@ -69,8 +69,7 @@ export class MetadataFollower {
     const { image, onWhole } = this.#options
     applyMetadata(image, message, (before) => {
       onWhole()
-      const isGone = ({ tenantId, topicId }: TopicView) =>
-        image.topicById(tenantId, topicId) === undefined
+      const isGone = ({ topicId }: TopicView) => !image.hasTopic(topicId)
       this.#tellDeleted(Array.from(before.allTopics()).filter(isGone))
     })
   }

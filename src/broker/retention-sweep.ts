@@ -1,11 +1,14 @@
 import type { Clock } from '../base/clock.ts'
 import type { BrokerId, PartitionNumber } from '../base/ids.ts'
+import { partitionPath } from '../base/paths.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
 import type { Disk } from '../log/disk.ts'
 import type { ReplicaTable } from './replica-table.ts'
 
 export interface RetentionSweepOptions {
   readonly brokerId: BrokerId
+  /** The broker's directory. */
+  readonly root: string
   readonly image: MetadataView
   readonly table: ReplicaTable
   readonly disk: Disk
@@ -72,22 +75,23 @@ export class RetentionSweep {
 
   /** True when the partition's log had to be opened. */
   #clean(number: PartitionNumber, nowMs: number): boolean {
-    const { image, brokerId, table, disk, clock } = this.#options
+    const { image, brokerId, root, table, disk, clock } = this.#options
     const noted = this.#noted.get(number)
     if (noted !== undefined && noted.notBeforeMs > clock.wallMs()) {
       // what was written since then may be due sooner: an empty log has nothing to wait for
       if (table.measuresOf(number)?.endOffset === noted.endOffset) return false
     }
-    const topic = image.topicOf(number)
-    if (topic === undefined || !isLimited(topic, brokerId)) return false
     // of several replicas each removes what it has
     if (!image.replicasOf(number).includes(brokerId)) return false
     const known = table.get(number)
     if (known !== undefined && (known.log !== null || known.failedUntilMs !== 0)) return false
-    const replica = known ?? table.admit(number)
+    const { topic, index } = image.glance(number)!
+    if (!isLimited(topic, brokerId)) return false
+    // never written: nothing to clean, and nothing to keep of it in memory
+    const directory = partitionPath(root, topic.tenantId, topic.topicId, index)
+    if (!disk.exists(directory)) return false
+    const replica = table.admit(number)
     if (replica === undefined) return false
-    // never written: nothing to clean
-    if (!disk.exists(replica.directory)) return false
     const log = table.open(replica, nowMs)
     if (log === null) return true
     table.guard(replica, nowMs, () => {

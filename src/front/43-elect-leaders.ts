@@ -242,7 +242,7 @@ class Election extends Deadline {
     const { services } = this.#context
     const { topic, number } = move
     if (this.#isOver) return
-    if (services.image.topicOf(number) === undefined) {
+    if (!services.image.hasPartition(number)) {
       const message = `No such topic as ${topic.name}`
       this.#decide(move, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message)
       return

@@ -26,7 +26,7 @@ export function partitionRows(
   const rows: PartitionRow[] = []
   for (let index = from; index < to; index++) {
     const number = topic.numberOf(index as PartitionIndex)
-    const replicas = image.partition(number)?.replicas ?? []
+    const replicas = image.replicasOf(number)
     const answers = (broker: BrokerId) => dispatcher.isAnswering(topic.cellId, broker)
     const leader = dispatcher.nodeOf(topic.cellId, number)
     const led = leader !== 0

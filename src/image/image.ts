@@ -13,7 +13,7 @@ import type {
 } from '../base/ids.ts'
 import { replicaIdOf } from '../base/replica-id.ts'
 import { BrokerDirectories, type DirectoryEntry } from './broker-directories.ts'
-import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from './entry.ts'
+import { METADATA_FORMAT, type MetadataEntry } from './entry.ts'
 import { PartitionTable } from './partition-table.ts'
 import {
   joinedOf,
@@ -21,7 +21,6 @@ import {
   type ReplicaMove,
   ReplicaMoves,
   reassignmentOf,
-  toldReplicas,
 } from './replica-moves.ts'
 import type { MetadataMessage } from './request.ts'
 import type { TenantRow, TopicRow } from './rows.ts'
@@ -32,10 +31,19 @@ import { DEFAULT_TENANT_NAME } from './tenant-name.ts'
 import { isTenantEntry, type TenantEntry, TenantRows } from './tenant-rows.ts'
 import { type ToldLeader, ToldLeaders } from './told-leaders.ts'
 import type { ConfigValues } from './topic-config.ts'
+import {
+  addPartitions,
+  createTopic,
+  deleteTopic,
+  reassign,
+  type TopicTables,
+} from './topic-entries.ts'
 import { TopicRows } from './topic-rows.ts'
 import type { BrokerDirectory, MetadataView, PartitionView, TenantView, TopicView } from './view.ts'
 
 const NO_BROKERS: readonly BrokerId[] = []
+
+type Numbered = Extract<MetadataEntry, { kind: 'topic-created' | 'partitions-added' }>
 
 export class MetadataImage implements MetadataView {
   #offset = 0
@@ -136,21 +144,44 @@ export class MetadataImage implements MetadataView {
     return this.#tenants.get(tenantId)?.topics() ?? []
   }
 
-  /** Of all tenants, in no particular order. */
+  hasTopic(topicId: TopicId): boolean {
+    return this.#topics.has(topicId)
+  }
+
+  /** Of all tenants, in no particular order, as by {@link glance}. */
   allTopics(): Iterable<TopicView> {
     return this.#topics.all()
   }
 
   partition(number: PartitionNumber): PartitionView | undefined {
+    const topic = this.topicOf(number)
+    return topic === undefined ? undefined : this.#partitionOf(number, topic)
+  }
+
+  glance(number: PartitionNumber): PartitionView | undefined {
     const slot = this.#partitions.slotOf(number)
     if (slot < 0) return undefined
+    return this.#partitionOf(number, this.#topics.glance(this.#partitions.topicAt(slot)))
+  }
+
+  #partitionOf(number: PartitionNumber, topic: TopicView): PartitionView {
+    const slot = this.#partitions.slotOf(number)
     return {
-      topic: this.#topics.at(this.#partitions.topicAt(slot))!,
+      topic,
       index: this.#partitions.indexAt(slot) as PartitionIndex,
       leader: this.#partitions.leaderAt(slot),
       leaderEpoch: this.#partitions.leaderEpochAt(slot),
       replicas: this.#partitions.replicasAt(slot),
     }
+  }
+
+  hasPartition(number: PartitionNumber): boolean {
+    return this.#partitions.slotOf(number) >= 0
+  }
+
+  cellOf(number: PartitionNumber): CellId | 0 {
+    const slot = this.#partitions.slotOf(number)
+    return slot < 0 ? 0 : this.#topics.cellAt(this.#partitions.topicAt(slot))
   }
 
   topicOf(number: PartitionNumber): TopicView | undefined {
@@ -224,7 +255,7 @@ export class MetadataImage implements MetadataView {
   mayLack(number: PartitionNumber, broker: BrokerId): boolean {
     if (this.#directories.areFilled || !this.isReplicated(number)) return false
     if (this.#told.keepsUp(number, broker)) return false
-    return this.#directories.mayLack(this.topicOf(number)!.cellId, broker, number)
+    return this.#directories.mayLack(this.cellOf(number) as CellId, broker, number)
   }
 
   isLost(number: PartitionNumber): boolean {
@@ -237,8 +268,8 @@ export class MetadataImage implements MetadataView {
   }
 
   firstReplicaIds(number: PartitionNumber): readonly number[] {
-    const cellId = this.topicOf(number)?.cellId
-    if (cellId === undefined) return []
+    const cellId = this.cellOf(number)
+    if (cellId === 0) return []
     const move = this.#moves.get(number)
     if (move !== undefined && !move.isFirst) return []
     const first = move?.replicas ?? this.replicasOf(number)
@@ -309,16 +340,18 @@ export class MetadataImage implements MetadataView {
         this.#tenants.add(entry, this.#configs)
         break
       case 'topic-created':
-        this.#createTopic(entry)
+        createTopic(this.#tables, entry)
+        this.#numbered(entry)
         break
       case 'topic-deleted':
-        this.#deleteTopic(entry)
+        deleteTopic(this.#tables, entry)
         break
       case 'partitions-added':
-        this.#addPartitions(entry)
+        addPartitions(this.#tables, entry)
+        this.#numbered(entry)
         break
       case 'partition-reassigned':
-        this.#reassign(entry)
+        reassign(this.#tables, entry)
         break
       case 'topic-configs': {
         const topic = this.#topics.get(entry.topicId)
@@ -425,6 +458,15 @@ export class MetadataImage implements MetadataView {
     return number < this.#nextPartition && this.#partitions.slotOf(number) < 0
   }
 
+  get #tables(): TopicTables {
+    const [tenants, topics, partitions] = [this.#tenants, this.#topics, this.#partitions]
+    return { tenants, topics, partitions, told: this.#told, moves: this.#moves }
+  }
+
+  #numbered({ firstPartition, placements }: Numbered): void {
+    this.#nextPartition = Math.max(this.#nextPartition, firstPartition + placements.length)
+  }
+
   #formCluster(entry: Extract<MetadataEntry, { kind: 'cluster-formed' }>): void {
     invariant(this.clusterId === '', 'a cluster is formed once')
     if (entry.format > METADATA_FORMAT) {
@@ -433,67 +475,5 @@ export class MetadataImage implements MetadataView {
       )
     }
     this.#cluster = entry
-  }
-
-  #createTopic(entry: Extract<MetadataEntry, { kind: 'topic-created' }>): void {
-    const tenant = this.#tenants.get(entry.tenantId)
-    invariant(tenant, 'a topic belongs to a tenant that exists')
-    invariant(this.#topics.get(entry.topicId) === undefined, 'a topic id is used once')
-    invariant(tenant.topicByName(entry.name) === undefined, 'a topic name is used once per tenant')
-    const row = this.#topics.add(entry, tenant)
-    tenant.add(row)
-    this.#place(row, 0, entry.firstPartition, entry.placements)
-  }
-
-  #addPartitions(entry: Extract<MetadataEntry, { kind: 'partitions-added' }>): void {
-    const row = this.#topics.get(entry.topicId)
-    invariant(row?.tenantId === entry.tenantId, 'partitions are added to a topic that exists')
-    const firstIndex = row.partitionCount
-    this.#tenants.of(entry).grow(row, entry.firstPartition, entry.placements.length)
-    this.#place(row, firstIndex, entry.firstPartition, entry.placements)
-  }
-
-  #reassign(entry: Extract<MetadataEntry, { kind: 'partition-reassigned' }>): void {
-    const row = this.#topics.get(entry.topicId)
-    const isThere = row?.tenantId === entry.tenantId && entry.index < row.partitionCount
-    invariant(isThere, 'replicas move of a partition that exists')
-    const number = row.numberOf(entry.index as PartitionIndex)
-    this.#moves.set(number, entry)
-    const slot = this.#partitions.slotOf(number)
-    this.#partitions.setReplicas(slot, toldReplicas(entry))
-    const told = this.#told.get(number)
-    if (told !== undefined) this.#partitions.setLeader(slot, told.leader, told.leaderEpoch)
-    else if (!entry.replicas.includes(this.#partitions.leaderAt(slot) as BrokerId)) {
-      // nobody has said who leads: it is asked first
-      this.#partitions.setLeader(slot, entry.replicas[0]!, 0)
-    }
-  }
-
-  #place(
-    row: TopicRow,
-    firstIndex: number,
-    firstPartition: number,
-    placements: readonly PartitionPlacement[],
-  ): void {
-    this.#nextPartition = Math.max(this.#nextPartition, firstPartition + placements.length)
-    placements.forEach(({ leader, leaderEpoch, replicas }, i) => {
-      const number = (firstPartition + i) as PartitionNumber
-      const told = replicas.length > 1 ? this.#told.get(number) : undefined
-      const led = told ?? { leader, leaderEpoch }
-      this.#partitions.add(number, row.slot, firstIndex + i, led.leader, led.leaderEpoch, replicas)
-    })
-  }
-
-  #deleteTopic(entry: Extract<MetadataEntry, { kind: 'topic-deleted' }>): void {
-    const row = this.#topics.get(entry.topicId)
-    invariant(row?.tenantId === entry.tenantId, 'a topic that is deleted exists')
-    for (let index = 0; index < row.partitionCount; index++) {
-      const number = row.numberOf(index as PartitionIndex)
-      this.#partitions.remove(number)
-      this.#told.forget(number)
-      this.#moves.delete(number)
-    }
-    this.#topics.remove(row)
-    this.#tenants.get(entry.tenantId)!.remove(row)
   }
 }

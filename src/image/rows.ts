@@ -13,8 +13,12 @@ import type { MetadataEntry, TenantSettings } from './entry.ts'
 import { TenantAccess } from './tenant-access.ts'
 import { NO_CONFIGS, TenantConfigs, type TopicConfigs } from './tenant-configs.ts'
 import { defaultSettings } from './tenant-settings.ts'
+import { TenantTopics } from './tenant-topics.ts'
 import type { ConfigValues, TopicConfig } from './topic-config.ts'
+import type { TopicRows } from './topic-rows.ts'
 import type { TenantView, TopicView } from './view.ts'
+
+const NO_TOPICS: readonly TopicRow[] = []
 
 export class TenantRow implements TenantView {
   readonly tenantId: TenantId
@@ -24,8 +28,7 @@ export class TenantRow implements TenantView {
   #nextProducerId = 0
   #partitionCount = 0
   /** Made at the first topic: most of many tenants are idle. */
-  #topics: Map<string, TopicRow> | null = null
-  #sorted: readonly TopicRow[] | null = null
+  #topics: TenantTopics | null = null
   readonly #fixed: TopicConfigs
   /** Made at the first change. */
   #configs: TenantConfigs | null = null
@@ -61,7 +64,7 @@ export class TenantRow implements TenantView {
   }
 
   get topicCount(): number {
-    return this.#topics?.size ?? 0
+    return this.#topics?.count ?? 0
   }
 
   get partitionCount(): number {
@@ -108,23 +111,19 @@ export class TenantRow implements TenantView {
     return this.#topics?.get(name)
   }
 
-  /** As they were made: what needs no order need not wait until 100,000 names are sorted. */
-  unsortedTopics(): Iterable<TopicRow> {
-    return this.#topics?.values() ?? []
+  hasTopic(name: string): boolean {
+    return this.#topics?.has(name) === true
   }
 
   /** In name order; sorted at the first call after a change. */
   topics(): readonly TopicRow[] {
-    if (this.#topics === null) return []
-    this.#sorted ??= [...this.#topics.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
-    return this.#sorted
+    return this.#topics?.sorted() ?? NO_TOPICS
   }
 
-  add(row: TopicRow): void {
-    this.#topics ??= new Map()
-    this.#topics.set(row.name, row)
-    this.#partitionCount += row.partitionCount
-    this.#sorted = null
+  add(rows: TopicRows, slot: number, partitionCount: number): void {
+    this.#topics ??= new TenantTopics(rows)
+    this.#topics.add(slot)
+    this.#partitionCount += partitionCount
   }
 
   grow(row: TopicRow, firstPartition: PartitionNumber, count: number): void {
@@ -133,10 +132,20 @@ export class TenantRow implements TenantView {
   }
 
   remove(row: TopicRow): void {
-    this.#topics?.delete(row.name)
+    this.#topics?.remove(row.name)
     this.#partitionCount -= row.partitionCount
-    this.#sorted = null
   }
+}
+
+/** As it was made. */
+export interface BegunTopic {
+  readonly topicId: TopicId
+  readonly name: string
+  readonly internal: boolean
+  readonly cellId: CellId
+  readonly firstPartition: PartitionNumber
+  readonly placements: { readonly length: number }
+  readonly configs: ConfigValues
 }
 
 export class TopicRow implements TopicView {
@@ -161,11 +170,7 @@ export class TopicRow implements TopicView {
   #overAt: TopicConfigs | null = null
   #effectiveAt: TopicConfig | null = null
 
-  constructor(
-    entry: Extract<MetadataEntry, { kind: 'topic-created' }>,
-    tenant: TenantRow,
-    slot: number,
-  ) {
+  constructor(entry: BegunTopic, tenant: TenantRow, slot: number) {
     this.topicId = entry.topicId
     this.name = entry.name
     this.internal = entry.internal

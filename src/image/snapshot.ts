@@ -1,4 +1,4 @@
-/** An image as entries: what a thread that joins is sent, and what is hashed. Snapshots of the metadata log come from the controller's state. */
+/** An image as entries, which are hashed, and entries as the messages that start an image. What is published, and kept as a snapshot, comes from the controller's state. */
 import { createRequire } from 'node:module'
 import type { BrokerId, PartitionIndex } from '../base/ids.ts'
 import { ACLS_PER_ENTRY, aclKey } from './acl-binding.ts'
@@ -14,11 +14,8 @@ export const SNAPSHOT_CHUNK_ENTRIES = 5_000
 
 const byKey = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
-/** Entries that make `image` from nothing, in an order that depends on the state alone, but for topics unless they are `sorted`. */
-export function* imageEntries(
-  image: MetadataImage,
-  { sorted }: { readonly sorted: boolean },
-): IterableIterator<MetadataEntry> {
+/** Entries that make `image` from nothing, in an order that depends on the state alone. For tests and the simulator: it asks for every topic. */
+export function* imageEntries(image: MetadataImage): IterableIterator<MetadataEntry> {
   if (image.clusterId === '') return
   yield {
     kind: 'cluster-formed',
@@ -35,7 +32,7 @@ export function* imageEntries(
     yield { kind: 'tenant-created', tenantId, name, clusterId, cellId }
     yield* accessEntries(tenant)
     yield* configEntries(tenant)
-    for (const topic of sorted ? tenant.topics() : tenant.unsortedTopics()) {
+    for (const topic of tenant.topics()) {
       end = Math.max(end, topic.numberOf((topic.partitionCount - 1) as PartitionIndex) + 1)
       yield* topicEntries(image, topic)
     }
@@ -51,7 +48,7 @@ export function imageHash(image: MetadataImage): string {
   // loaded only for this: it would take each thread 5 ms of its start
   const crypto = createRequire(import.meta.url)('node:crypto') as typeof import('node:crypto')
   const hash = crypto.createHash('sha256')
-  for (const entry of imageEntries(image, { sorted: true })) hash.update(JSON.stringify(entry))
+  for (const entry of imageEntries(image)) hash.update(JSON.stringify(entry))
   return hash.digest('hex')
 }
 
@@ -79,7 +76,7 @@ export function* messagesOf(
 
 /** `image` as the messages that start another one at the same offset: until the last, it must not change. For tests: who publishes has no image. */
 export const snapshotMessages = (image: MetadataImage, epoch: number) =>
-  messagesOf(imageEntries(image, { sorted: false }), { epoch, offset: image.offset })
+  messagesOf(imageEntries(image), { epoch, offset: image.offset })
 
 /** Settings where they are not those that it began with, keys, users and ACLs. */
 function* accessEntries(tenant: TenantRow): IterableIterator<MetadataEntry> {

@@ -34,7 +34,7 @@ export interface TenantView {
   groupsWithConfigs(): string[]
 }
 
-/** Partition count and configs change while it lives; the object stays the same. */
+/** Partition count and configs change while it lives; the object stays the same, made when somebody asks for it first. */
 export interface TopicView {
   readonly tenantId: TenantId
   readonly topicId: TopicId
@@ -96,6 +96,11 @@ export interface MetadataView {
   topics(tenantId: TenantId): Iterable<TopicView>
   /** Allocates a view: for the hot path use {@link leaderOf} and its like. */
   partition(number: PartitionNumber): PartitionView | undefined
+  /** The same of one of many that are looked at in turn, and mostly idle: `topic` may be for this moment only. Whoever keeps it asks {@link partition}. */
+  glance(number: PartitionNumber): PartitionView | undefined
+  hasPartition(number: PartitionNumber): boolean
+  /** 0 for an unknown partition. */
+  cellOf(number: PartitionNumber): CellId | 0
   topicOf(number: PartitionNumber): TopicView | undefined
   /** 0 for nobody or an unknown partition. */
   leaderOf(number: PartitionNumber): BrokerId | 0

@@ -116,9 +116,8 @@ class Count implements PartitionCounts {
 
   add(number: PartitionNumber): void {
     const image = this.#image
-    const topic = image.topicOf(number)
     // it went while the others were counted
-    if (topic === undefined) return
+    if (!image.hasPartition(number)) return
     const replicas = image.replicasOf(number)
     for (const broker of replicas) this.held[broker]!++
     const leader = this.#leaderOf(number, replicas)
@@ -133,7 +132,7 @@ class Count implements PartitionCounts {
     const wanted = replicas.length - this.#adding(number)
     if (keepUp >= wanted) return
     this.underReplicated[leader]!++
-    const { minInsyncReplicas } = topic.effectiveAt(leader)
+    const { minInsyncReplicas } = image.glance(number)!.topic.effectiveAt(leader)
     if (keepUp < Math.min(minInsyncReplicas, wanted)) this.underMinIsr[leader]!++
   }
 

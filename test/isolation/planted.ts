@@ -129,9 +129,9 @@ export const PLANTED: readonly PlantedLeak[] = [
   },
   {
     name: 'a topic that is deleted goes from all tenants, by its name',
-    file: 'image/image.ts',
-    find: 'this.#tenants.get(entry.tenantId)!.remove(row)',
-    replace: 'for (const tenant of this.#tenants.all()) tenant.remove(row)',
+    file: 'image/topic-entries.ts',
+    find: 'tenants.get(entry.tenantId)!.remove(row)',
+    replace: 'for (const tenant of tenants.all()) tenant.remove(row)',
     apis: [2],
     isBusy: true,
     shows: /shared/,

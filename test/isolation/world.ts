@@ -231,7 +231,7 @@ export class World {
   keptOf(tenantId: TenantId): readonly string[] {
     const { image } = this.harness
     const kept: string[] = []
-    for (const entry of imageEntries(image, { sorted: true })) {
+    for (const entry of imageEntries(image)) {
       if ('tenantId' in entry && entry.tenantId === tenantId) kept.push(JSON.stringify(entry))
     }
     for (let id = 1; id <= BROKERS; id++) {

@@ -208,11 +208,11 @@ export class ReplicaFilling {
   /** Nobody can fill it. */
   #noteEmptied(number: PartitionNumber): void {
     const { image, brokerId, cellId } = this.#options
-    const topic = image.topicOf(number)
-    if (topic?.cellId !== cellId || image.isReplicated(number)) return
+    if (image.cellOf(number) !== cellId || image.isReplicated(number)) return
     if (!image.replicasOf(number).includes(brokerId)) return
     if (++this.#emptied > NAMED_MAX) return
-    this.#firstEmptied.push(`${topic.name}-${image.partition(number)!.index}`)
+    const { topic, index } = image.glance(number)!
+    this.#firstEmptied.push(`${topic.name}-${index}`)
   }
 
   #logEmptied(): void {
@@ -239,8 +239,7 @@ export class ReplicaFilling {
    */
   #isHere(number: PartitionNumber): boolean {
     const { image, brokerId, cellId } = this.#options
-    const topic = image.topicOf(number)
-    if (topic?.cellId !== cellId || !image.isReplicated(number)) return false
+    if (image.cellOf(number) !== cellId || !image.isReplicated(number)) return false
     if (image.wantedReplicasOf(number).includes(brokerId)) return true
     return image.replicasOf(number).includes(brokerId) && image.isLost(number)
   }
@@ -386,7 +385,7 @@ export class ReplicaFilling {
     const others = image.holdersOf(number).filter((broker) => broker !== brokerId)
     if (!others.every(isReachable)) return
     this.#named.add(number)
-    const { topic, index } = image.partition(number)!
+    const { topic, index } = image.glance(number)!
     this.#log('error', LOST, {
       ...{ tenantId: topic.tenantId, topic: topic.name, partition: index },
       more: this.#named.size === NAMED_MAX ? 'others are not named' : undefined,
