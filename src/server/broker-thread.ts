@@ -37,6 +37,7 @@ import { KEEP_AFTER_MS } from './code-cache.ts'
 import { brokerRow, defaultTenantRow } from './counter-rows.ts'
 import { diskMarkBytes, isAloneOnDisk, reserveFileBytes } from './disk-mark.ts'
 import { type Agent, runDutyCycle } from './duty-cycle.ts'
+import { HeapTrim } from './heap-trim.ts'
 import {
   metadataFiles,
   refuseForeignDirectory,
@@ -89,6 +90,7 @@ export async function runBroker(data: ThreadData, keepCode: () => void): Promise
         ...thread.agents,
         announceReady(thread, control, data, beats),
         ...thread.afterStart,
+        new HeapTrim(thread.broker),
       ],
       isStopping: () => thread.broker.isStopped,
     })

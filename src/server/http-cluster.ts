@@ -9,6 +9,7 @@ import type { ControllerRequest, ResponseTo } from '../image/request.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { LeadersMessage } from '../link/control.ts'
 import { brokerPeer, type ControlEnvelope, type ControlPort } from '../link/ports.ts'
+import { HeapTrim } from './heap-trim.ts'
 
 export interface HttpClusterOptions {
   readonly brokerConfigs: ConfigValues
@@ -27,19 +28,21 @@ export class HttpCluster {
   readonly #timers = new TimerQueue()
   readonly #controller: ControllerClient
   readonly #kick: () => void
+  readonly #trim: HeapTrim
 
   constructor({ brokerConfigs, control, clock, kick }: HttpClusterOptions) {
     this.image = new MetadataImage(brokerConfigs)
     this.#controller = new ControllerClient({ control, clock, timers: this.#timers })
     this.#kick = kick
+    this.#trim = new HeapTrim(this)
   }
 
   get nextTimerAtMs(): number {
-    return this.#timers.nextAtMs
+    return Math.min(this.#timers.nextAtMs, this.#trim.nextTimerAtMs)
   }
 
   doWork(nowMs: number): number {
-    return this.#timers.fireDue(nowMs)
+    return this.#timers.fireDue(nowMs) + this.#trim.doWork(nowMs)
   }
 
   /** Resolves with REQUEST_TIMED_OUT where nobody answers in time. */

@@ -34,6 +34,7 @@ import { collectGarbage } from './collect-garbage.ts'
 import { defaultTenantRow, SHARED_USE_ROW, THREAD_ROW, USE_PLACES, useRow } from './counter-rows.ts'
 import type { Agent } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
+import { HeapTrim } from './heap-trim.ts'
 import type { KafkaTls } from './kafka-tls.ts'
 import { accessOf, advertisedOf } from './listeners.ts'
 import { LoopSampler } from './loop-sampler.ts'
@@ -103,12 +104,14 @@ class KafkaFrontThread implements Agent {
         this.#control.post(SERVER_PEER, { kind: 'operator-answer', correlation, ...answer }),
       kick: () => this.#driver.kick(),
     })
+    const trim = new HeapTrim({ image: this.#image })
     this.#driver = new EventLoopDriver({
       ...context,
       agent: this,
       brief: new BriefWait({ awaiting: this.#agent, clock: context.clock }),
       onBeat: (nowMs) => {
         loop.beat(nowMs)
+        trim.doWork(nowMs)
         this.#agent.sampleGauges()
         // a turn of its own only where there is something to do
         if (this.#watch.look(nowMs) > 0 || Number.isFinite(this.#watch.nextLookAtMs))
