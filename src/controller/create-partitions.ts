@@ -12,8 +12,9 @@ import {
   refuseNodes,
 } from './create-topics.ts'
 import { type CellLoads, placed, placePartitions } from './placement.ts'
-import type { ControllerState, TopicState } from './state.ts'
+import type { ControllerState } from './state.ts'
 import { TenantLimits } from './tenant-use.ts'
+import type { TopicState } from './topic-state.ts'
 
 type CreatePartitions = Extract<ControllerRequest, { kind: 'create-partitions' }>
 type PartitionsAdded = Extract<MetadataEntry, { kind: 'partitions-added' }>

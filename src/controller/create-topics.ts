@@ -18,8 +18,9 @@ import {
 import { charsOf, refuseSize, refuseTotal } from './config-sizes.ts'
 import { newTopicId } from './new-ids.ts'
 import { type CellLoads, placed, placePartitions, replicasMade } from './placement.ts'
-import type { ControllerState, TopicState } from './state.ts'
+import type { ControllerState } from './state.ts'
 import { TenantLimits } from './tenant-use.ts'
+import type { TopicState } from './topic-state.ts'
 
 /** Kafka's limit on partitions in one request. */
 export const PARTITIONS_PER_REQUEST_MAX = 10_000

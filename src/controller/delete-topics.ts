@@ -5,7 +5,8 @@ import type { MetadataEntry } from '../image/entry.ts'
 import type { ControllerRequest, TopicRef, TopicResult } from '../image/request.ts'
 import { refuse, refusedTopic } from '../image/results.ts'
 import { madeTopic } from './create-topics.ts'
-import type { ControllerState, TopicState } from './state.ts'
+import type { ControllerState } from './state.ts'
+import type { TopicState } from './topic-state.ts'
 
 type DeleteTopics = Extract<ControllerRequest, { kind: 'delete-topics' }>
 

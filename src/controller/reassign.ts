@@ -20,7 +20,8 @@ import type {
 } from '../image/request.ts'
 import { type Refusal, refuse } from '../image/results.ts'
 import { refuseNodes } from './create-topics.ts'
-import type { ControllerState, TopicState } from './state.ts'
+import type { ControllerState } from './state.ts'
+import type { TopicState } from './topic-state.ts'
 
 type Request<Kind extends ControllerRequest['kind']> = Extract<ControllerRequest, { kind: Kind }>
 type Response<Kind extends ControllerResponse['kind']> = Extract<ControllerResponse, { kind: Kind }>

@@ -4,7 +4,8 @@ import { ACLS_PER_ENTRY } from '../image/acl-binding.ts'
 import { METADATA_FORMAT, type MetadataEntry } from '../image/entry.ts'
 import { unpackSecrets } from '../image/packed-secrets.ts'
 import { placed } from './placement.ts'
-import type { CommittedState, TopicState } from './state.ts'
+import type { CommittedState } from './state.ts'
+import type { TopicState } from './topic-state.ts'
 
 /** Of an entry, so that none takes long to make: the partitions that follow are added with entries of their own. */
 export const PLACEMENTS_PER_ENTRY = 1_000

@@ -11,7 +11,7 @@ import {
 import type { AclBinding } from '../image/acl-binding.ts'
 import { brokerKey, type KnownDirectory, withLife } from '../image/broker-directories.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from '../image/entry.ts'
-import { isPending, moveOf, type ReplicaMove } from '../image/replica-moves.ts'
+import { isPending, moveOf } from '../image/replica-moves.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import { collisionName, hasCollisionChars } from '../image/topic-name.ts'
 import { TimelineMap, type TimelineRegistry, TimelineValue } from '../machine/timeline.ts'
@@ -25,6 +25,8 @@ import {
   TenantStates,
   type UserState,
 } from './tenant-state.ts'
+import { TopicNames } from './topic-names.ts'
+import { changedTopic, newTopic, type TopicState } from './topic-state.ts'
 
 type Entry<Kind extends MetadataEntry['kind']> = Extract<MetadataEntry, { kind: Kind }>
 
@@ -32,29 +34,6 @@ export interface ClusterState {
   readonly clusterId: string
   readonly cells: number
   readonly brokersPerCell: number
-}
-
-export interface TopicState {
-  readonly tenantId: TenantId
-  readonly topicId: TopicId
-  readonly name: string
-  readonly internal: boolean
-  readonly cellId: CellId
-  readonly partitionCount: number
-  readonly firstPartition: PartitionNumber
-  /** Partitions that were added later: where they begin, by index, and the number of the first; most topics have none. */
-  readonly added: readonly AddedPartitions[]
-  /** Overrides by Kafka's names. */
-  readonly configs: ConfigValues
-  /** Of each partition, the preferred leader first; equal lists are one object. */
-  readonly replicas: readonly (readonly BrokerId[])[]
-  /** Of the partitions whose replicas have moved or are about to, by index. */
-  readonly moves: ReadonlyMap<number, ReplicaMove>
-}
-
-export interface AddedPartitions {
-  readonly index: number
-  readonly firstPartition: PartitionNumber
 }
 
 export interface BrokerState {
@@ -91,10 +70,11 @@ const unnamed = ([key, configs]: readonly [string, ConfigValues]) => {
 }
 /** Replica lists that are kept once for all topics; with more, they are forgotten and kept anew. */
 const LISTS_MAX = 10_000
+const KNOWN_NAMES_MAX = 1_000
 const NO_NAMES: readonly string[] = []
 const NO_CONFIGS: ConfigValues = Object.freeze({})
-const NO_MOVES: ReadonlyMap<number, ReplicaMove> = new Map()
-const NONE_ADDED: readonly AddedPartitions[] = []
+/** Of a topic with more partitions, the lists are its own. */
+const SHARED_PARTITIONS_MAX = 16
 
 export class ControllerState {
   readonly cluster: TimelineValue<ClusterState | null>
@@ -102,7 +82,7 @@ export class ControllerState {
   readonly topicIds: TimelineMap<TopicId, TopicState>
   readonly nextPartition: TimelineValue<PartitionNumber>
   readonly partitionCount: TimelineValue<number>
-  readonly #topicNames: TimelineMap<string, TopicState>
+  readonly #topicNames: TopicNames
   readonly #collisions: TimelineMap<string, readonly string[]>
   readonly #producerIds: TimelineMap<TenantId, number>
   /** By {@link brokerKey}: what has been said of it. */
@@ -113,6 +93,9 @@ export class ControllerState {
   /** Partitions whose preferred leader a broker is. */
   readonly #leaderLoads: TimelineMap<number, number>
   readonly #lists = new Map<string, readonly BrokerId[]>()
+  readonly #topicLists = new Map<string, readonly (readonly BrokerId[])[]>()
+  /** Names that many topics have are one string each. */
+  readonly #knownNames = new Map<string, string>()
   readonly #brokerConfigs: TimelineMap<string, ConfigValues>
   readonly #groupConfigs: TimelineMap<string, ConfigValues>
   /** How many groups of a tenant have configs. */
@@ -139,7 +122,8 @@ export class ControllerState {
     this.topicIds = map()
     this.nextPartition = value(1 as PartitionNumber)
     this.partitionCount = value(0)
-    this.#topicNames = map()
+    this.#kept.push(() => new Map(this.#named()))
+    this.#topicNames = new TopicNames(registry, this.topicIds)
     this.#collisions = map()
     this.#producerIds = map()
     this.brokers = map()
@@ -175,13 +159,20 @@ export class ControllerState {
   }
 
   topicByName(tenantId: TenantId, name: string): TopicState | undefined {
-    return this.#topicNames.get(named(tenantId, name))
+    return this.#topicNames.get(tenantId, name)
   }
 
   /** Never another tenant's. */
   topicById(tenantId: TenantId, topicId: TopicId): TopicState | undefined {
     const topic = this.topicIds.get(topicId)
     return topic?.tenantId === tenantId ? topic : undefined
+  }
+
+  /** What is found by each name that there is. */
+  *#named(): IterableIterator<[string, TopicId | undefined]> {
+    for (const { tenantId, name } of this.topicIds.values()) {
+      yield [named(tenantId, name), this.topicByName(tenantId, name)?.topicId]
+    }
   }
 
   /** In no particular order. Looks at the topics of all tenants. */
@@ -339,14 +330,11 @@ export class ControllerState {
     invariant(tenantId !== undefined, 'a topic belongs to a tenant that exists')
     invariant(!this.topicIds.has(topicId), 'a topic id is used once')
     const replicas = this.#interned(placements)
-    const partitionCount = placements.length
     const { configs } = entry
-    const topic: TopicState = {
-      ...{ tenantId, topicId, name, internal, cellId, partitionCount, configs, replicas },
-      ...{ firstPartition, added: NONE_ADDED, moves: NO_MOVES },
-    }
+    const begun = { tenantId, topicId, name: this.#knownName(name), internal, cellId }
+    const topic = newTopic({ ...begun, firstPartition, configs, replicas })
     this.topicIds.set(topicId, topic)
-    this.#topicNames.set(named(tenantId, name), topic)
+    this.#topicNames.add(topic)
     this.#addChars(tenantId, charsOf(configs))
     if (hasCollisionChars(name)) {
       const key = named(tenantId, collisionName(name))
@@ -375,7 +363,6 @@ export class ControllerState {
     const more = isNext ? [] : [{ index: topic.partitionCount, firstPartition }]
     this.#replaceTopic(topic, {
       added: isNext ? topic.added : [...topic.added, ...more],
-      partitionCount: topic.partitionCount + placements.length,
       replicas: [...topic.replicas, ...replicas],
     })
     this.#numbersEnd(firstPartition + placements.length)
@@ -429,10 +416,8 @@ export class ControllerState {
     return topic
   }
 
-  #replaceTopic(topic: TopicState, change: Partial<TopicState>): void {
-    const changed = { ...topic, ...change }
-    this.topicIds.set(topic.topicId, changed)
-    this.#topicNames.set(named(topic.tenantId, topic.name), changed)
+  #replaceTopic(topic: TopicState, change: Parameters<typeof changedTopic>[1]): void {
+    this.topicIds.set(topic.topicId, changedTopic(topic, change))
   }
 
   #deleteTopic(entry: Entry<'topic-deleted'>): void {
@@ -440,7 +425,7 @@ export class ControllerState {
     this.topicIds.delete(topic.topicId)
     this.#movingTopics.delete(topic.topicId)
     this.#addChars(topic.tenantId, -charsOf(topic.configs))
-    this.#topicNames.delete(named(topic.tenantId, topic.name))
+    this.#topicNames.remove(topic)
     if (hasCollisionChars(topic.name)) {
       const key = named(topic.tenantId, collisionName(topic.name))
       const left = (this.#collisions.get(key) ?? NO_NAMES).filter((name) => name !== topic.name)
@@ -463,7 +448,27 @@ export class ControllerState {
     for (const [broker, by] of leaders) addTo(this.#leaderLoads, brokerKey(cellId, broker), by)
   }
 
-  #interned(placements: readonly PartitionPlacement[]): (readonly BrokerId[])[] {
+  /** The lists of a topic, one object for all small topics that have equal ones. */
+  #interned(placements: readonly PartitionPlacement[]): readonly (readonly BrokerId[])[] {
+    const lists = this.#internedLists(placements)
+    if (lists.length > SHARED_PARTITIONS_MAX) return lists
+    const key = lists.join(';')
+    const known = this.#topicLists.get(key)
+    if (known !== undefined) return known
+    if (this.#topicLists.size >= LISTS_MAX) this.#topicLists.clear()
+    this.#topicLists.set(key, lists)
+    return lists
+  }
+
+  #knownName(name: string): string {
+    const known = this.#knownNames.get(name)
+    if (known !== undefined) return known
+    if (this.#knownNames.size >= KNOWN_NAMES_MAX) this.#knownNames.clear()
+    this.#knownNames.set(name, name)
+    return name
+  }
+
+  #internedLists(placements: readonly PartitionPlacement[]): readonly (readonly BrokerId[])[] {
     return placements.map(({ replicas }) => {
       const key = replicas.join(',')
       const known = this.#lists.get(key)

@@ -128,9 +128,9 @@ export class TenantStates {
         break
       case 'api-key': {
         const { keyId, user, createdAtMs, secrets } = entry
-        // the tenant's own string: every decoded entry carries a copy
-        const own = { tenantId: tenant.tenantId, keyId, user, createdAtMs }
-        this.keys.set(keyId, { ...own, packed: packSecrets(secrets) })
+        const packed = packSecrets(secrets)
+        // the tenant's own string: every decoded entry carries a copy. Spread, each key would have a hidden class of its own
+        this.keys.set(keyId, { tenantId: tenant.tenantId, keyId, user, createdAtMs, packed })
         addTo(this.#keyCounts, tenantId, 1)
         break
       }

@@ -9,7 +9,7 @@ const ENTRIES_MIN = 5_000
 const QUIET_MS = 2_000
 /** The first collects what is dead, which leaves pages half empty, and the second puts together what is left in them. */
 const COLLECTIONS = 2
-const BETWEEN_MS = 1_000
+const BETWEEN_MS = 6_000
 
 export interface HeapTrimOptions {
   /** Of this thread: how far it has applied the metadata log. */

@@ -42,9 +42,9 @@ export const PLANTED: readonly PlantedLeak[] = [
   {
     name: 'a topic name that another tenant has is taken',
     file: 'controller/state.ts',
-    find: 'return this.#topicNames.get(named(tenantId, name))',
+    find: 'return this.#topicNames.get(tenantId, name)',
     replace:
-      "const suffix = named('' as TenantId, name)\n    for (const [key, topic] of this.#topicNames.entries()) if (key.endsWith(suffix)) return topic\n    return this.#topicNames.get(named(tenantId, name))",
+      'for (const topic of this.topicIds.values()) if (topic.name === name) return topic\n    return this.#topicNames.get(tenantId, name)',
     apis: [19],
     shows: /already exists/,
   },
