@@ -5,7 +5,7 @@ import { type AclBinding, aclKey } from '../image/acl-binding.ts'
 import type { MetadataEntry, StoredSecret, TenantSettings } from '../image/entry.ts'
 import { packSecrets, unpackSecrets } from '../image/packed-secrets.ts'
 import type { TenantEntry } from '../image/tenant-rows.ts'
-import { defaultSettings, settingsOf } from '../image/tenant-settings.ts'
+import { ADMIN_USER, defaultSettings, settingsOf } from '../image/tenant-settings.ts'
 import { isInternalTopic } from '../image/topic-name.ts'
 import type { TimelineMap } from '../machine/timeline.ts'
 
@@ -127,7 +127,8 @@ export class TenantStates {
         this.deleting.delete(tenantId)
         break
       case 'api-key': {
-        const { keyId, user, createdAtMs, secrets } = entry
+        const { keyId, createdAtMs, secrets } = entry
+        const user = entry.user === ADMIN_USER ? ADMIN_USER : entry.user
         const packed = packSecrets(secrets)
         // the tenant's own string: every decoded entry carries a copy. Spread, each key would have a hidden class of its own
         this.keys.set(keyId, { tenantId: tenant.tenantId, keyId, user, createdAtMs, packed })

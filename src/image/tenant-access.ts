@@ -2,6 +2,7 @@
 import { type AclBinding, aclKey } from './acl-binding.ts'
 import type { MetadataEntry, StoredSecret } from './entry.ts'
 import { packSecrets, unpackSecrets } from './packed-secrets.ts'
+import { ADMIN_USER } from './tenant-settings.ts'
 
 type Entry<Kind extends MetadataEntry['kind']> = Extract<MetadataEntry, { kind: Kind }>
 
@@ -22,7 +23,8 @@ class ApiKey implements ApiKeyView {
 
   constructor({ keyId, user, createdAtMs, secrets }: Entry<'api-key'>) {
     this.keyId = keyId
-    this.user = user
+    // every decoded entry carries a copy of the name that most have
+    this.user = user === ADMIN_USER ? ADMIN_USER : user
     this.createdAtMs = createdAtMs
     this.#packed = packSecrets(secrets)
   }
@@ -33,7 +35,9 @@ class ApiKey implements ApiKeyView {
 }
 
 export class TenantAccess {
-  // each made at the first use: an empty map takes 200 bytes, and most of many tenants have a key and nothing else
+  // maps are made at the first use: an empty one takes 200 bytes, and most of many tenants have one key and nothing else
+  #onlyKey: ApiKey | null = null
+  /** Where it has more than one, or had. */
   #keys: Map<string, ApiKey> | null = null
   /** Their secrets, packed. */
   #users: Map<string, string> | null = null
@@ -45,7 +49,7 @@ export class TenantAccess {
   }
 
   get keyCount(): number {
-    return this.#keys?.size ?? 0
+    return this.#keys?.size ?? (this.#onlyKey === null ? 0 : 1)
   }
 
   get userCount(): number {
@@ -57,11 +61,12 @@ export class TenantAccess {
   }
 
   key(keyId: string): ApiKeyView | undefined {
-    return this.#keys?.get(keyId)
+    if (this.#keys !== null) return this.#keys.get(keyId)
+    return this.#onlyKey?.keyId === keyId ? this.#onlyKey : undefined
   }
 
   keys(): Iterable<ApiKeyView> {
-    return this.#keys?.values() ?? []
+    return this.#keys?.values() ?? (this.#onlyKey === null ? [] : [this.#onlyKey])
   }
 
   /** By user. */
@@ -88,12 +93,20 @@ export class TenantAccess {
   }
 
   addKey(entry: Entry<'api-key'>): void {
-    this.#keys ??= new Map()
-    this.#keys.set(entry.keyId, new ApiKey(entry))
+    const key = new ApiKey(entry)
+    if (this.keyCount === 0) {
+      this.#onlyKey = key
+      this.#keys = null
+      return
+    }
+    this.#keys ??= new Map([[this.#onlyKey!.keyId, this.#onlyKey!]])
+    this.#onlyKey = null
+    this.#keys.set(key.keyId, key)
   }
 
   revokeKey(keyId: string): void {
     this.#keys?.delete(keyId)
+    if (this.#onlyKey?.keyId === keyId) this.#onlyKey = null
   }
 
   setUser({ user, secrets }: Entry<'user-secrets'>): void {
