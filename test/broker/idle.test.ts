@@ -66,6 +66,16 @@ describe('retention', () => {
     })
   })
 
+  it('keeps nothing in memory of partitions that were never written', () => {
+    const world = new World({ settings: { retentionSweepMs: 60_000 } })
+    const partitions = world.createTopic({ partitions: 3, configs: { 'retention.ms': '100000' } })
+    world.front.produce(partitions[0]!, plainBatch(1, 500, world.clock.wallMs()))
+    world.run()
+    world.pass(200_000, 1_000)
+    const known = partitions.map((number) => world.agent.replica(number) !== undefined)
+    expect(known).toEqual([true, false, false])
+  })
+
   it('comes again for what is written to one that it has emptied', () => {
     const world = new World({ settings: { dehydrateAfterMs: 5_000, retentionSweepMs: 60_000 } })
     const [partition] = world.createTopic({ configs: { 'retention.ms': '100000' } })
