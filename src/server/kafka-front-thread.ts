@@ -7,7 +7,6 @@ import { defaultSegmentReaderLimits } from '../cell/segment-reader.ts'
 import { defaultFrontSettings } from '../front/context.ts'
 import { FrontAgent } from '../front/front-agent.ts'
 import type { FrontCounterRows } from '../front/front-counters.ts'
-import type { UseRows } from '../front/tenant-use.ts'
 import { MetadataImage } from '../image/image.ts'
 import type { MetadataView } from '../image/view.ts'
 import type { BrokerBack, LiveSettings } from '../link/control.ts'
@@ -26,12 +25,13 @@ import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
+import { UseTableWriter } from '../shared/use-table.ts'
 import { belongingAt } from './belonging.ts'
 import { BriefWait } from './brief-wait.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { BrokerWatch } from './broker-watch.ts'
 import { collectGarbage } from './collect-garbage.ts'
-import { defaultTenantRow, SHARED_USE_ROW, THREAD_ROW, USE_PLACES, useRow } from './counter-rows.ts'
+import { defaultTenantRow, THREAD_ROW } from './counter-rows.ts'
 import type { Agent } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
 import type { KafkaTls } from './kafka-tls.ts'
@@ -96,7 +96,8 @@ class KafkaFrontThread implements Agent {
     const loop = new LoopSampler(own)
     // all tenants together
     const of = (_tenantId: TenantId, brokerId: number) => writer.row(defaultTenantRow(brokerId))
-    this.#agent = this.#createAgent(data, { own, of }, this.#useRows(data))
+    const use = new UseTableWriter(data.wiring.use, context.index)
+    this.#agent = this.#createAgent(data, { own, of }, use)
     this.#tenants = new TenantListeners({
       ...{ agent: this.#agent, image: this.#image, settings: data.settings },
       answer: (correlation, answer) =>
@@ -136,13 +137,7 @@ class KafkaFrontThread implements Agent {
     return work
   }
 
-  #useRows({ wiring, settings }: ThreadData): UseRows {
-    const writer = new CounterWriter(wiring.use, this.#context.index)
-    const of = (place: number) => writer.row(useRow(place, 0, settings.brokers))
-    return { places: USE_PLACES, shared: writer.row(SHARED_USE_ROW), of }
-  }
-
-  #createAgent(data: ThreadData, counters: FrontCounterRows, use: UseRows): FrontAgent {
+  #createAgent(data: ThreadData, counters: FrontCounterRows, use: UseTableWriter): FrontAgent {
     const { settings, plan, wiring } = data
     const brokerConfigs = brokerConfigValues(settings)
     const random = new SystemRandom()
