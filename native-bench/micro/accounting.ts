@@ -23,7 +23,7 @@ import type { Subject } from './case.ts'
 const TENANTS = 1000
 const REQUEST_BYTES = 600
 const REPLY_BYTES = 100
-const shape: UseShape = { threads: 4, rows: 1 + 2 * TENANTS, kinds: USE_KINDS }
+const shape: UseShape = { threads: 4, rows: 2 + 2 * TENANTS, kinds: USE_KINDS, brokers: 1 }
 const tenantIds = Array.from({ length: TENANTS }, (_, n) =>
   asTenantId((2 ** 40 + n).toString(16).padStart(16, '0')),
 )

@@ -48,7 +48,8 @@ export class BrokerUse {
     // what a thread before this one had in flight went with it
     for (const tenantId of this.#rows.tenants())
       this.#of(tenantId).values[UseKind.IN_FLIGHT_BYTES_NOW] = 0
-    if (options.rows !== null) options.rows.shared[UseKind.IN_FLIGHT_BYTES_NOW] = 0
+    const shared = options.rows?.shared[options.brokerId]
+    if (shared !== undefined) shared[UseKind.IN_FLIGHT_BYTES_NOW] = 0
   }
 
   /** What this thread does from now on is on the tenant's behalf. */

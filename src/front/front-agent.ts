@@ -120,7 +120,7 @@ export class FrontAgent {
     const budget = new InFlightBudget(Math.floor(options.inFlightBytes / 2))
     const replies = new ReplyBudget(Math.floor(options.inFlightBytes / 2))
     const limits = options.limits ?? defaultLimits
-    const owners = new Owners(() => options.image.tenantCount > 1, options.use?.shared)
+    const owners = new Owners(() => options.image.tenantCount > 1, options.use?.shared[0])
     this.services = makeServices(options, { budget, replies, limits, owners }, () =>
       this.#afterCallback(),
     )

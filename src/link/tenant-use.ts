@@ -1,24 +1,22 @@
 /** Where a thread counts what each tenant uses: rows of a table that other threads read, given out as tenants come. On the thread that owns them. */
 import type { TenantId } from '../base/ids.ts'
 
-export interface UseLabel {
-  readonly tenantId: TenantId
-  /** 0: what is no broker's. */
-  readonly brokerId: number
-}
-
-/** This thread's own slots. */
+/** This thread's own slots. Broker 0 stands for what is no broker's. */
 export interface UseRows {
-  /** Row 0 among them, which is {@link shared}. */
   readonly shape: { readonly rows: number }
-  /** Of all others together: what is no tenant's yet, tenants that found no row, and those whose row was taken back. */
-  readonly shared: Float64Array
+  readonly firstRow: number
+  /** By broker, of all others together: what is no tenant's yet, tenants that found no row, and those whose row was taken back. */
+  readonly shared: readonly Float64Array[]
   values(row: number): Float64Array
-  give(row: number, label: UseLabel): void
+  give(row: number, tenantId: TenantId, brokerId: number): void
   /** Adds what the row has to {@link shared}. */
   takeBack(row: number): void
   /** What a thread before this one has given out. */
-  given(): Iterable<UseLabel & { readonly row: number }>
+  given(): Iterable<{
+    readonly row: number
+    readonly tenantId: TenantId
+    readonly brokerId: number
+  }>
 }
 
 /** Rows are taken back from idle tenants when fewer than this share of them are free. */
@@ -34,16 +32,17 @@ export class TenantUse {
   readonly #rows: UseRows | null
   readonly #held = new Map<TenantId, Held>()
   readonly #free: number[] = []
-  #next = 1
+  #next: number
   #taken = 0
 
   constructor(rows: UseRows | null) {
     this.#rows = rows
-    for (const { row, ...label } of rows?.given() ?? []) this.#hold(label, row)
+    this.#next = rows?.firstRow ?? 0
     if (rows === null) return
+    for (const { row, tenantId, brokerId } of rows.given()) this.#hold(tenantId, brokerId, row)
     const taken = new Set([...this.#held.values()].flatMap((held) => held.rows))
     for (const row of taken) this.#next = Math.max(this.#next, row + 1)
-    for (let row = 1; row < this.#next; row++) if (!taken.has(row)) this.#free.push(row)
+    for (let row = rows.firstRow; row < this.#next; row++) if (!taken.has(row)) this.#free.push(row)
   }
 
   /** Where the tenant's use is counted from now on; undefined: nowhere that others see. */
@@ -53,18 +52,17 @@ export class TenantUse {
     const known = this.#held.get(tenantId)?.values[brokerId]
     if (known !== undefined) return known
     const row = this.#free.pop() ?? this.#next
-    if (row >= rows.shape.rows) return rows.shared
+    if (row >= rows.shape.rows) return rows.shared[brokerId]
     if (row === this.#next) this.#next++
-    const label = { tenantId, brokerId }
-    rows.give(row, label)
-    return this.#hold(label, row)
+    rows.give(row, tenantId, brokerId)
+    return this.#hold(tenantId, brokerId, row)
   }
 
   /** The same for what can do without: when rows are short it is counted with others. */
   takeIfPlenty(tenantId: TenantId, brokerId: number): Float64Array | undefined {
     const known = this.#held.get(tenantId)?.values[brokerId]
     if (known !== undefined || this.#rows === null) return known
-    return this.isShort ? this.#rows.shared : this.take(tenantId, brokerId)
+    return this.isShort ? this.#rows.shared[brokerId] : this.take(tenantId, brokerId)
   }
 
   /** It has rows of its own; false: it is counted with others. */
@@ -80,7 +78,7 @@ export class TenantUse {
   /** Idle tenants are to give their rows back: others will want them. */
   get isShort(): boolean {
     if (this.#rows === null) return true
-    const places = this.#rows.shape.rows - 1
+    const places = this.#rows.shape.rows - this.#rows.firstRow
     return places - this.#taken < places * SHORT
   }
 
@@ -98,7 +96,7 @@ export class TenantUse {
     }
   }
 
-  #hold({ tenantId, brokerId }: UseLabel, row: number): Float64Array {
+  #hold(tenantId: TenantId, brokerId: number, row: number): Float64Array {
     let held = this.#held.get(tenantId)
     if (held === undefined) {
       held = { rows: [], values: [] }

@@ -225,6 +225,7 @@ function createRouter(
     ...{ image, version: data.version, makeKey: freshKey, wallMs: clock.wallMs },
     isImageWhole: () => image.isWhole,
     ask: (tenantId, request) => cluster.ask(tenantId, request),
+    readUses: questions.readUses,
     newTenantId: () => newTenantId(random, (id) => image.tenant(id) !== undefined),
   })
   return router

@@ -97,7 +97,7 @@ export function listThreads(brokers: number, http: boolean): ThreadInfo[] {
 export function allocateWiring(threads: readonly ThreadInfo[], plan: MemoryPlan): EngineWiring {
   const brokers = threads.filter((thread) => thread.role === 'broker').length
   const counterShape = { threads: threads.length, rows: COUNTER_ROWS, kinds: COUNTER_KINDS }
-  const useShape = { threads: threads.length, rows: USE_ROWS, kinds: USE_KINDS }
+  const useShape = { threads: threads.length, rows: USE_ROWS, kinds: USE_KINDS, brokers }
   const [status, counters, gate, beats, ...bells] = carveRegions([
     threadStatusBytes(threads.length),
     counterTableBytes(counterShape),

@@ -10,7 +10,8 @@ import { alignUp, checkVersion, REGION_ALIGNMENT, type Region, wordsOf } from '.
  *   byte   word                          stored by
  *        +------------------------------+
  *      0 | version                      | creator
- *      4 | threads, 8 rows, 12 kinds    | creator
+ *      4 | threads, 8 rows, 12 kinds,   | creator
+ *     16 | brokers                      |
  *        +------------------------------+
  *    128 | stripe of thread 0:          | THREAD 0
  *        |   rows that were ever taken  |
@@ -22,7 +23,8 @@ import { alignUp, checkVersion, REGION_ALIGNMENT, type Region, wordsOf } from '.
  *        | stripe of thread 1           | THREAD 1
  *        :                              :
  *
- * Row 0 has no label: it is for all that has no row of its own. A reader that meets an odd sequence, or another one after
+ * The first rows, one for what is no broker's and one for each broker, have no labels: they are for all that have no row of
+ * their own there. A reader that meets an odd sequence, or another one after
  * it has read the values than before, reads again: what it hands over is one tenant's. Pages that no row was taken of are
  * never touched, so that a table for thousands of tenants costs what those take that are there.
  */
@@ -31,6 +33,7 @@ const WORD_VERSION = 0
 const WORD_THREADS = 1
 const WORD_ROWS = 2
 const WORD_KINDS = 3
+const WORD_BROKERS = 4
 const STRIPES_BYTE = 128
 const TAKEN_BYTES = 128
 const LABEL_WORDS = 4
@@ -42,9 +45,10 @@ const READS_MAX = 3
 
 export interface UseShape {
   readonly threads: number
-  /** Of each thread, the first one for all that has none of its own. */
+  /** Of each thread; the first, 1 + `brokers`, for all that have none of their own. */
   readonly rows: number
   readonly kinds: number
+  readonly brokers: number
 }
 
 const labelsBytes = ({ rows }: UseShape): number =>
@@ -63,6 +67,7 @@ export function formatUseTable(region: Region, shape: UseShape): Region {
   words[WORD_THREADS] = shape.threads
   words[WORD_ROWS] = shape.rows
   words[WORD_KINDS] = shape.kinds
+  words[WORD_BROKERS] = shape.brokers
   Atomics.store(words, WORD_VERSION, USE_TABLE_VERSION)
   return region
 }
@@ -70,7 +75,10 @@ export function formatUseTable(region: Region, shape: UseShape): Region {
 function openTable(region: Region): UseShape {
   const words = wordsOf(region)
   checkVersion('use table', Atomics.load(words, WORD_VERSION), USE_TABLE_VERSION)
-  return { threads: words[WORD_THREADS]!, rows: words[WORD_ROWS]!, kinds: words[WORD_KINDS]! }
+  return {
+    ...{ threads: words[WORD_THREADS]!, rows: words[WORD_ROWS]! },
+    ...{ kinds: words[WORD_KINDS]!, brokers: words[WORD_BROKERS]! },
+  }
 }
 
 /** One thread's part of a table. */
@@ -97,17 +105,28 @@ class Stripe {
 }
 
 /** Whose a row is. */
-interface UseLabel {
-  readonly tenantId: TenantId
+export interface UseLabel {
+  /** null: all that have no row of their own. */
+  readonly tenantId: TenantId | null
   /** 0: what is no broker's. */
   readonly brokerId: number
+}
+
+interface GivenLabel extends UseLabel {
+  readonly tenantId: TenantId
+}
+
+interface GivenRow extends GivenLabel {
+  readonly row: number
 }
 
 /** One thread's own rows, on that thread. */
 export class UseTableWriter {
   readonly shape: UseShape
-  /** Of all that has no row of its own. */
-  readonly shared: Float64Array
+  /** By broker, 0 for what is no broker's: of all that have no row of their own there. */
+  readonly shared: readonly Float64Array[]
+  /** From which row on rows are given. */
+  readonly firstRow: number
   readonly #stripe: Stripe
 
   constructor(region: Region, thread: number) {
@@ -115,8 +134,10 @@ export class UseTableWriter {
     invariant(thread >= 0 && thread < shape.threads, 'use table: no stripe for this thread')
     this.shape = shape
     this.#stripe = new Stripe(region, shape, thread)
-    this.shared = this.#stripe.values(0)
-    if (this.#stripe.taken[0] === 0) Atomics.store(this.#stripe.taken, 0, 1)
+    this.firstRow = 1 + shape.brokers
+    this.shared = Array.from({ length: this.firstRow }, (_, row) => this.#stripe.values(row))
+    const { taken } = this.#stripe
+    if (taken[0] === 0) Atomics.store(taken, 0, this.firstRow)
   }
 
   /** This thread's values of one row, by kind. */
@@ -125,7 +146,7 @@ export class UseTableWriter {
   }
 
   /** The row was nobody's: it begins at nothing. */
-  give(row: number, { tenantId, brokerId }: UseLabel): void {
+  give(row: number, tenantId: TenantId, brokerId: number): void {
     const { taken } = this.#stripe
     this.#change(row, (labels, at) => {
       labels[at + L_TENANT] = Number.parseInt(tenantId.slice(0, 8), 16)
@@ -135,20 +156,21 @@ export class UseTableWriter {
     if (row >= taken[0]!) Atomics.store(taken, 0, row + 1)
   }
 
-  /** Nobody's again: what was counted is counted with all that has no row, so that sums stay what they are. */
+  /** Nobody's again: what was counted is counted with all that have no row, so that sums stay what they are. */
   takeBack(row: number): void {
     this.#change(row, (labels, at) => {
       const own = this.values(row)
-      for (let kind = 0; kind < own.length; kind++) this.shared[kind]! += own[kind]!
+      const shared = this.shared[Math.max(0, labels[at + L_BROKER]! - 1)]!
+      for (let kind = 0; kind < own.length; kind++) shared[kind]! += own[kind]!
       own.fill(0)
       labels.fill(0, at + L_TENANT, at + LABEL_WORDS)
     })
   }
 
   /** The rows that a thread before this one has given out in this stripe. */
-  *given(): IterableIterator<UseLabel & { readonly row: number }> {
+  *given(): IterableIterator<GivenRow> {
     const { taken, labels } = this.#stripe
-    for (let row = 1; row < taken[0]!; row++) {
+    for (let row = this.firstRow; row < taken[0]!; row++) {
       const label = labelAt(labels, row * LABEL_WORDS)
       if (label !== null) yield { row, ...label }
       else if (labels[row * LABEL_WORDS]! & 1) this.takeBack(row)
@@ -182,29 +204,24 @@ export class UseTableReader {
     this.#values = new Float64Array(shape.kinds)
   }
 
-  /** Every row that is somebody's, thread by thread; `values` is used again for the next. */
-  each(onRow: (label: UseLabel, values: Float64Array) => void): void {
-    for (const stripe of this.#stripes) {
+  /** Every row that is somebody's or all others', thread by thread; `values` is used again for the next. */
+  each(onRow: (label: UseLabel, values: Float64Array, thread: number) => void): void {
+    this.#stripes.forEach((stripe, thread) => {
       const taken = Atomics.load(stripe.taken, 0)
-      for (let row = 1; row < taken; row++) {
+      for (let row = 0; row < taken; row++) {
         const label = this.#read(stripe, row)
-        if (label !== null) onRow(label, this.#values)
+        if (label !== null) onRow(label, this.#values, thread)
       }
-    }
-  }
-
-  /** Of what has no row of its own, over all threads. */
-  shared(kind: number): number {
-    let sum = 0
-    for (const stripe of this.#stripes) {
-      if (Atomics.load(stripe.taken, 0) > 0) sum += stripe.values(0)[kind]!
-    }
-    return sum
+    })
   }
 
   /** Its values are in `#values` then. null: it is nobody's, or its thread stands still while it changes hands. */
   #read(stripe: Stripe, row: number): UseLabel | null {
     const { labels } = stripe
+    if (row <= this.shape.brokers) {
+      this.#values.set(stripe.values(row))
+      return { tenantId: null, brokerId: row }
+    }
     const at = row * LABEL_WORDS + L_SEQUENCE
     for (let reads = 0; reads < READS_MAX; reads++) {
       const sequence = Atomics.load(labels, at)
@@ -221,7 +238,7 @@ export class UseTableReader {
 }
 
 /** null: it is nobody's, or changes hands at this moment. */
-function labelAt(labels: Int32Array, at: number): UseLabel | null {
+function labelAt(labels: Int32Array, at: number): GivenLabel | null {
   const broker = labels[at + L_BROKER]!
   if (broker === 0 || (labels[at + L_SEQUENCE]! & 1) !== 0) return null
   const hex = (word: number) => (word >>> 0).toString(16).padStart(8, '0')

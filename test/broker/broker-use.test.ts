@@ -114,7 +114,7 @@ describe('memory in flight', () => {
 
 describe('rows', () => {
   it('of a full table: who comes late is counted with others until a row is free', () => {
-    const table = useTable(1 + 2)
+    const table = useTable(2)
     const { world, produce } = worldOf(3, { use: table.writer() })
     const bytes = produce(1) + produce(2) + produce(3)
     world.run()
@@ -134,7 +134,7 @@ describe('rows', () => {
   })
 
   it('are taken back from those that do nothing where they are short', () => {
-    const table = useTable(1 + 2)
+    const table = useTable(2)
     const { world, produce } = worldOf(3, { use: table.writer() })
     const bytes = produce(1) + produce(2)
     world.run()
@@ -155,7 +155,7 @@ describe('rows', () => {
     const first = produce(1)
     // taken, written, and not answered
     world.turn()
-    table.writer().values(1)[UseKind.IN_FLIGHT_BYTES_NOW] = first
+    table.writer().values(4)[UseKind.IN_FLIGHT_BYTES_NOW] = first
     const next = world.restart({ use: table.writer() })
     expect(table.of(1, UseKind.BYTES_IN)).toBe(first)
     expect(table.of(1, UseKind.IN_FLIGHT_BYTES_NOW)).toBe(0)

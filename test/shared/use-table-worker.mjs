@@ -5,7 +5,7 @@ const { UseTableWriter } = await import(new URL('use-table.js', workerData.lib).
 const writer = new UseTableWriter(workerData.region, 0)
 for (let n = 1; ; n = (n % 1_000) + 1) {
   const tenantId = `80000000${n.toString(16).padStart(8, '0')}`
-  writer.give(1, { tenantId, brokerId: 1 })
-  writer.values(1).fill(n)
-  writer.takeBack(1)
+  writer.give(3, tenantId, 1)
+  writer.values(3).fill(n)
+  writer.takeBack(3)
 }

@@ -7,7 +7,7 @@ import { TENANT } from '../world.ts'
 import { Agents } from './agents.ts'
 
 it('counts the time of followers, and what waits for a majority at its leader', () => {
-  const table = useTable(10, 4)
+  const table = useTable(9, 4)
   const agents = new Agents({ useOf: (brokerId) => table.writer(brokerId) })
   const [number] = agents.createTopic()
   const [one] = agents.nodes
