@@ -29,6 +29,8 @@ export interface ListenerInfo extends Audience {
   readonly advertisedHost: string | null
   /** The port of each node in turn: node n at index n − 1. */
   readonly advertisedPorts: readonly number[]
+  /** By TLS; plain TCP unless given. */
+  readonly isTls?: boolean
   /** Whom the client's certificate names, as Kafka's principal; null: it has shown none. */
   readonly principal: string | null
 }

@@ -168,8 +168,8 @@ export class Harness {
   }
 
   /** By the port of one node. */
-  connectTo(nodeId: number): FakeClient {
-    return new FakeClient(this.front.connections, { ...this.listener, nodeId })
+  connectTo(nodeId: number, listener: Partial<ListenerInfo> = {}): FakeClient {
+    return new FakeClient(this.front.connections, { ...this.listener, nodeId, ...listener })
   }
 
   /** Of requests and replies. */
