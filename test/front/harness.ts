@@ -39,12 +39,15 @@ import { RingReader } from '../../src/shared/ring-reader.ts'
 import { RingWriter } from '../../src/shared/ring-writer.ts'
 import type { SaslCrypto } from '../../src/tenant/sasl-crypto.ts'
 import { FakeClient } from './fake-client.ts'
+import { PeerRings } from './peer-rings.ts'
 import { seededSaslCrypto } from './seeded-sasl-crypto.ts'
 import { tenantStreams } from './tenant-streams.ts'
 
 export const ROOT = '/data'
 const CELL = asCellId(1)
 const FRONT = asFrontId(0)
+/** A broker that asks and waits for no answer. */
+const NOBODY = ''
 
 export interface HarnessOptions {
   readonly brokers?: number
@@ -65,6 +68,8 @@ export interface HarnessOptions {
   readonly crypto?: SaslCrypto
   /** Topics get the replicas that they ask for, although the brokers have no rings to each other: none of them ever leads. */
   readonly isReplicated?: boolean
+  /** With rings between them: replicas elect, and hold what they are given. */
+  readonly hasPeers?: boolean
   /** Of all tenants together. */
   readonly partitionsMax?: number
 }
@@ -105,9 +110,11 @@ export class Harness {
   readonly #logger: Logger
   readonly #frontPort: ControlPort
   readonly #frames: SharedArrayBuffer | null
+  readonly #peers: PeerRings | null
 
   constructor(options: HarnessOptions = {}) {
     const count = options.brokers ?? 1
+    this.#peers = options.hasPeers === true ? new PeerRings(CELL, count) : null
     this.image = new MetadataImage(options.brokerConfigs)
     this.#logger = {
       log: (level, message, fields = {}) => this.lines.push({ level, message, fields }),
@@ -137,7 +144,7 @@ export class Harness {
         cells: 1,
         brokersPerCell: count,
         defaultPartitions: 4,
-        isReplicated: options.isReplicated ?? false,
+        isReplicated: options.isReplicated ?? options.hasPeers ?? false,
         brokerConfigs: options.brokerConfigs ?? {},
         ...(options.partitionsMax === undefined ? {} : { partitionsMax: options.partitionsMax }),
       },
@@ -149,6 +156,7 @@ export class Harness {
         ports[0]!.post(frontPeer(FRONT), message)
       },
       respond: (front, correlation, response) => {
+        if (front === NOBODY) return
         ports[0]!.post(front, { kind: 'controller-response', correlation, response })
       },
     })
@@ -315,6 +323,12 @@ export class Harness {
           },
         ],
         control: port,
+        ...(this.#peers !== null && {
+          peers: this.#peers.of(id, port),
+          rootOf: (other) => brokerPath(ROOT, CELL, other),
+          askController: (tenantId, request) =>
+            this.controller.onRequest(NOBODY, tenantId, 0, request),
+        }),
         counters: null,
         brokerConfigs: options.brokerConfigs ?? {},
         newCoordinator: coordinatorKinds({
