@@ -8,8 +8,10 @@ import { NamePatterns } from './topic-selection.ts'
 /** The parameter of `/metrics` that names tenants. */
 export const TENANTS_PARAMETER = 'tenants'
 
-/** Tenants told in one scrape; series are twenty to thirty times as many, and six more for each broker. */
+/** Tenants told in one scrape; series are twenty to thirty times as many, … */
 export const SCRAPE_TENANTS_MAX = 1_000
+/** … and six for each broker that has done something for one: so many of them, whole tenants. */
+export const SCRAPE_BROKERS_MAX = 5_000
 
 /** Stands for all that have no row of their own: no tenant can be called that. */
 export const OTHERS = '(others)'
@@ -37,12 +39,15 @@ export function tenantSources(
   if (patterns === null) return []
   const uses = readUses()
   const { tenants, leftOut } = selectTenants(image, patterns, uses)
-  const told: Told[] = tenants.map((tenant) => ({
-    tenant: tenant.name,
-    use: uses.of(tenant.tenantId),
-    limits: tenantBody(image, tenant, uses),
-  }))
-  told.push({ tenant: OTHERS, use: uses.others, limits: null })
+  const told: Told[] = [{ tenant: OTHERS, use: uses.others, limits: null }]
+  let brokers = 0
+  for (const tenant of tenants) {
+    const use = uses.of(tenant.tenantId)
+    brokers += use.brokers.length
+    if (brokers > SCRAPE_BROKERS_MAX) break
+    told.push({ tenant: tenant.name, use, limits: tenantBody(image, tenant, uses) })
+  }
+  const beyond = leftOut + tenants.length + 1 - told.length
   return [
     ...perTenant(told),
     ...perBroker(told),
@@ -51,7 +56,7 @@ export function tenantSources(
       kind: 'gauge',
       name: 'griot_metrics_tenants_left_out',
       help: 'Tenants that the scrape asked for and that are beyond its limit',
-      read: () => [{ labels: {}, value: leftOut }],
+      read: () => [{ labels: {}, value: beyond }],
     },
   ]
 }

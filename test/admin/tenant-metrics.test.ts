@@ -76,6 +76,15 @@ test('what each uses, what it may have, and what is nobody’s', async () => {
   expect(Object.keys(lines)).not.toContain('griot_tenant_limit team-a partitions')
   expect(Object.keys(lines).filter((line) => line.includes('other '))).toEqual([])
   expect(await scrape('topics=*')).toEqual({})
+  // so many brokers have worked for two tenants that the third is left out
+  const each = { ...NO_USE, brokers: Array.from({ length: 2_500 }, () => mine.brokers[0]!) }
+  const busy = tenantSources(new URLSearchParams('tenants=*'), world.image, () => ({
+    ...{ of: () => each, has: () => true, others: NO_USE },
+  }))
+  const told = await linesOf(busy)
+  expect(told['griot_metrics_tenants_left_out ']).toBe(1)
+  expect(told['griot_tenant_connections team-a']).toBe(0)
+  expect(told['griot_tenant_connections other']).toBeUndefined()
   expect(() => tenantSources(new URLSearchParams('tenants=A'), world.image, () => uses)).toThrow(
     'tenants: "A" can name no tenant: their names have lower-case letters, digits and "-"',
   )
