@@ -4,6 +4,7 @@ import { ErrorCode } from '../../src/base/error-code.ts'
 import type { PartitionNumber } from '../../src/base/ids.ts'
 import { UseKind } from '../../src/link/use-kinds.ts'
 import type { UseTableWriter } from '../../src/shared/use-table.ts'
+import { keyed } from '../log/cleaning-support.ts'
 import { plainBatch } from './batches.ts'
 import { ask, failing, heldFlusher, start } from './counting.ts'
 import { tenant, useTable } from './use-rows.ts'
@@ -14,6 +15,9 @@ const tenants = (count: number) =>
     ...({ kind: 'tenant-created', tenantId: tenant(n + 1), name: `t${n + 1}` } as const),
     ...{ clusterId: `c${n + 1}`, cellId: CELL },
   }))
+
+/** Of records: within the clock of these worlds. */
+const AT = { timestampMs: 1_000_000 }
 
 /** Tenants 1 to `count` with a topic of one partition each, by tenant. */
 function worldOf(count: number, options: WorldOptions & { readonly use: UseTableWriter }) {
@@ -63,6 +67,26 @@ describe('what a broker uses on behalf of a tenant', () => {
     const [row] = [...table.rowsNow().values()]
     expect(row![UseKind.REQUESTS]).toBe(1)
     expect(row![UseKind.BYTES_IN]).toBeGreaterThan(10)
+  })
+
+  it('is counted of the cleaning of its internal topics, too', () => {
+    const table = useTable()
+    const world = new World({ use: table.writer() })
+    const configs = { 'cleanup.policy': 'compact', 'internal.segment.bytes': '4000' }
+    const [partition] = world.createTopic({ internal: true, configs })
+    world.simulated.onOperation = ({ operation, path }) => {
+      if (operation === 'write' && path.includes('.cleaned')) world.clock.advance(3)
+      return null
+    }
+    for (let n = 0; n < 120; n++) {
+      world.front.produce(partition!, keyed([[`key ${n % 10}`, `value ${n}`]], AT))
+      world.turn()
+      world.front.take()
+    }
+    world.run()
+    const cleaned = world.lines.filter(({ message }) => message.startsWith('Log cleaned'))
+    expect(cleaned.length).toBeGreaterThan(0)
+    expect(table.total(UseKind.BROKER_NS)).toBeGreaterThanOrEqual(cleaned.length * 3e6)
   })
 
   it('takes no row for tenants that do nothing', () => {
