@@ -1,6 +1,6 @@
 import { systemClock } from '../../src/base/clock.ts'
-import { asBrokerId, asTenantId, type TenantId } from '../../src/base/ids.ts'
-import { BrokerUse } from '../../src/broker/broker-use.ts'
+import { asBrokerId, asTenantId } from '../../src/base/ids.ts'
+import { BrokerUse, type Worked } from '../../src/broker/broker-use.ts'
 import { MetadataImage } from '../../src/image/image.ts'
 import { TenantUse } from '../../src/link/tenant-use.ts'
 import { USE_KINDS } from '../../src/link/use-kinds.ts'
@@ -33,6 +33,7 @@ export function accountingSubject(): Subject {
   const table = formatUseTable(newRegion(useTableBytes(shape)), shape)
   const use = new TenantUse(new UseTableWriter(table, 0))
   const reader = new UseTableReader(table)
+  const replicas = tenantIds.map((tenantId): Worked => ({ topic: { tenantId }, used: null }))
   const broker = brokerUse(new UseTableWriter(table, 1))
   const owners = new Owners(() => true)
   const turns = new ReadTurns(systemClock)
@@ -73,11 +74,11 @@ export function accountingSubject(): Subject {
       },
       {
         name: 'a batch counted and timed by a broker, of a thousand tenants in turn',
-        run: () => batchOf(broker, tenantIds[(at = (at + 7) % TENANTS)]!),
+        run: () => batchOf(broker, replicas[(at = (at + 7) % TENANTS)]!),
       },
       {
         name: 'the same of one tenant',
-        run: () => batchOf(broker, tenantIds[7]!),
+        run: () => batchOf(broker, replicas[7]!),
       },
       {
         name: 'what two threads count of a thousand tenants, read',
@@ -93,12 +94,12 @@ function brokerUse(rows: UseTableWriter): BrokerUse {
 }
 
 /** As its command is taken, as it is written with those of other partitions, and as it is acknowledged. */
-function batchOf(use: BrokerUse, tenantId: TenantId): void {
-  use.turnTo(tenantId)
+function batchOf(use: BrokerUse, replica: Worked): void {
+  use.turnTo(replica)
   use.came(REQUEST_BYTES)
-  use.turnTo(tenantId)
-  use.hold(tenantId, REQUEST_BYTES)
+  use.turnTo(replica)
+  use.hold(replica, REQUEST_BYTES)
   use.commandDone()
-  use.turnTo(tenantId)
-  use.hold(tenantId, -REQUEST_BYTES)
+  use.turnTo(replica)
+  use.hold(replica, -REQUEST_BYTES)
 }

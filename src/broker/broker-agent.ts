@@ -403,7 +403,7 @@ export class BrokerAgent {
   #turnTo(number: PartitionNumber): void {
     const replica = this.#table.get(number)
     if (replica === undefined) this.use.rest()
-    else this.use.turnTo(replica.topic.tenantId)
+    else this.use.turnTo(replica)
   }
 
   /** A peer posts them before it publishes what names them. */

@@ -12,7 +12,8 @@ import { USE_KINDS, UseKind } from '../link/use-kinds.ts'
 /** Rows are short, and a tenant has done nothing for so long: its row is another's. */
 const IDLE_MS = 60_000
 
-interface Used {
+/** One tenant's, as long as it has not been released. */
+export interface Used {
   readonly tenantId: TenantId
   /** Its row, or that of all that have none. */
   readonly values: Float64Array
@@ -20,6 +21,15 @@ interface Used {
   inFlightBytes: number
   /** Commands and time as it was last looked whether it is idle. */
   seen: number
+  /** Its row may be another's. */
+  isReleased: boolean
+}
+
+/** What a tenant's work is done on: keeps at hand where it is counted. */
+export interface Worked {
+  readonly topic: { readonly tenantId: TenantId }
+  /** Stored by {@link BrokerUse}. */
+  used: Used | null
 }
 
 export interface BrokerUseOptions {
@@ -52,15 +62,16 @@ export class BrokerUse {
     if (shared !== undefined) shared[UseKind.IN_FLIGHT_BYTES_NOW] = 0
   }
 
-  /** What this thread does from now on is on the tenant's behalf. */
-  turnTo(tenantId: TenantId): void {
+  /** What this thread does from now on is on behalf of that replica's tenant. */
+  turnTo(replica: Worked): void {
     this.#isKnown = true
-    const { rows, clock } = this.#options
-    if (rows === null || this.#current?.tenantId === tenantId) return
-    const nowMs = clock.monotonicMs()
-    this.#charge(nowMs)
-    this.#sinceMs = nowMs
-    this.#current = this.#of(tenantId)
+    if (this.#options.rows !== null) this.#begin(this.#usedOf(replica))
+  }
+
+  /** The same, where no replica is at hand. */
+  turnToTenant(tenantId: TenantId): void {
+    this.#isKnown = true
+    if (this.#options.rows !== null) this.#begin(this.#of(tenantId))
   }
 
   /** Nobody's from now on. */
@@ -82,10 +93,10 @@ export class BrokerUse {
     this.#isKnown = false
   }
 
-  /** More bytes of the tenant's wait for their acknowledgement, or, below 0, fewer. */
-  hold(tenantId: TenantId, bytes: number): void {
+  /** More bytes of that replica's tenant wait for their acknowledgement, or, below 0, fewer. */
+  hold(replica: Worked, bytes: number): void {
     if (this.#options.rows === null) return
-    const used = this.#current?.tenantId === tenantId ? this.#current : this.#of(tenantId)
+    const used = this.#usedOf(replica)
     used.inFlightBytes += bytes
     used.values[UseKind.IN_FLIGHT_BYTES_NOW]! += bytes
   }
@@ -117,6 +128,22 @@ export class BrokerUse {
     }
   }
 
+  #begin(used: Used): void {
+    if (used === this.#current) return
+    const nowMs = this.#options.clock.monotonicMs()
+    this.#charge(nowMs)
+    this.#sinceMs = nowMs
+    this.#current = used
+  }
+
+  #usedOf(replica: Worked): Used {
+    const known = replica.used
+    if (known !== null && !known.isReleased) return known
+    const used = this.#of(replica.topic.tenantId)
+    replica.used = used
+    return used
+  }
+
   #charge(nowMs: number): void {
     if (this.#current === null) return
     this.#current.values[UseKind.BROKER_NS]! += (nowMs - this.#sinceMs) * 1e6
@@ -126,7 +153,7 @@ export class BrokerUse {
     const known = this.#used.get(tenantId)
     if (known !== undefined) return known
     const values = this.#rows.take(tenantId, this.#options.brokerId) ?? NOWHERE
-    const used = { tenantId, values, inFlightBytes: 0, seen: 0 }
+    const used = { tenantId, values, inFlightBytes: 0, seen: 0, isReleased: false }
     this.#used.set(tenantId, used)
     return used
   }
@@ -137,6 +164,7 @@ export class BrokerUse {
       return
     }
     if (used === this.#current) this.rest()
+    used.isReleased = true
     this.#used.delete(used.tenantId)
     this.#rows.release(used.tenantId)
   }

@@ -81,7 +81,7 @@ export class LeaderPartitions {
       return null
     }
     const replica = this.table.get(number) ?? this.table.admit(number)
-    if (replica !== undefined) this.use.turnTo(replica.topic.tenantId)
+    if (replica !== undefined) this.use.turnTo(replica)
     if (replica !== undefined && !replica.isReplicated && !replica.isToBeRaised) return replica
     this.error = ErrorCode.NOT_LEADER_OR_FOLLOWER
     if (replica?.isToBeRaised === true) {
@@ -102,7 +102,7 @@ export class LeaderPartitions {
     this.error = this.#refusal(number, -1)
     if (this.error !== ErrorCode.NONE) return null
     const replica = this.table.get(number)
-    if (replica !== undefined) this.use.turnTo(replica.topic.tenantId)
+    if (replica !== undefined) this.use.turnTo(replica)
     const group = replica?.group ?? null
     if (group === null) this.error = ErrorCode.REPLICA_NOT_AVAILABLE
     else if (!group.isReadable) this.error = ErrorCode.NOT_LEADER_OR_FOLLOWER
@@ -112,7 +112,7 @@ export class LeaderPartitions {
 
   /** The log of `replica`; or null and {@link error}. */
   open(replica: Replica): PartitionLog | null {
-    this.use.turnTo(replica.topic.tenantId)
+    this.use.turnTo(replica)
     const log = this.table.open(replica, this.nowMs)
     if (log !== null) return log
     this.error = ErrorCode.KAFKA_STORAGE_ERROR
@@ -144,8 +144,7 @@ export class LeaderPartitions {
     const log = replica.log
     if (log === null) return
     const { waiting } = replica
-    const { tenantId } = replica.topic
-    this.use.turnTo(tenantId)
+    this.use.turnTo(replica)
     if (log.failure !== null) {
       this.table.noteFailure(replica, this.nowMs)
       const { flushFailed, logFailed } = ProduceReason
@@ -159,7 +158,7 @@ export class LeaderPartitions {
     while (waiting.size > waiting.unwritten && waiting.firstLastOffset < acknowledged) {
       if (waiting.isFirstAll && waiting.firstLastOffset >= held) break
       waiting.shift(produce)
-      this.use.hold(tenantId, -produce.byteLength)
+      this.use.hold(replica, -produce.byteLength)
       this.links[produce.front]!.produced(
         produce.correlation,
         ErrorCode.NONE,
@@ -237,7 +236,7 @@ export class LeaderPartitions {
   }
 
   #refuse(replica: Replica, produce: WaitingProduce, error: number, reason: number): void {
-    this.use.hold(replica.topic.tenantId, -produce.byteLength)
+    this.use.hold(replica, -produce.byteLength)
     this.links[produce.front]!.produceRefused(produce.correlation, error, reason)
     this.counters.refused(replica.topic.tenantId, error)
   }

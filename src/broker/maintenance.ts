@@ -74,7 +74,7 @@ export class Maintenance {
     const periodMs = settings.retentionSweepMs
     this.#sweep = new RetentionSweep({ brokerId, image, table, disk, clock, periodMs })
     const onFailed = partitions.moved
-    const onWork = ({ topic }: Replica) => partitions.use.turnTo(topic.tenantId)
+    const onWork = (replica: Replica) => partitions.use.turnTo(replica)
     this.#cleaner = new LogCleaner({ brokerId, environment, table, settings, onFailed, onWork })
   }
 

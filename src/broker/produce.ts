@@ -156,7 +156,7 @@ export class ProduceHandler {
     waiting.logStartOffset = outcome.logStartOffset
     waiting.byteLength = batch.length
     replica.waiting.push(waiting)
-    partitions.use.hold(tenantId, batch.length)
+    partitions.use.hold(replica, batch.length)
     if (!replica.isStaged) {
       replica.isStaged = true
       this.#staged.push(replica)
@@ -191,7 +191,7 @@ export class ProduceHandler {
     // failed, or deleted, in this very turn: everybody has been answered
     if (log === null) return
     const partitions = this.#partitions
-    partitions.use.turnTo(replica.topic.tenantId)
+    partitions.use.turnTo(replica)
     let error: DiskError | null
     try {
       error = log.write()
