@@ -36,7 +36,7 @@ export function accountingSubject(): Subject {
   const replicas = tenantIds.map((tenantId): Worked => ({ topic: { tenantId }, used: null }))
   const broker = brokerUse(new UseTableWriter(table, 1))
   const owners = new Owners(() => true)
-  const turns = new ReadTurns(systemClock)
+  const turns = new ReadTurns(systemClock, owners.strangers)
   const budget = new InFlightBudget(2 ** 30)
   const replies = new ReplyBudget(2 ** 30)
   const held = tenantIds.map((tenantId) => {
