@@ -10,7 +10,7 @@ import {
 import type { LogFields, Logger, LogLevel } from '../../src/base/log.ts'
 import { brokerPath, partitionPath } from '../../src/base/paths.ts'
 import { SeededRandom } from '../../src/base/random.ts'
-import { BrokerAgent } from '../../src/broker/broker-agent.ts'
+import { BrokerAgent, type BrokerAgentOptions } from '../../src/broker/broker-agent.ts'
 import { coordinatorKinds } from '../../src/broker/coordinator-kinds.ts'
 import { openBrokerEnvironment } from '../../src/broker/environment.ts'
 import type { BrokerSettings } from '../../src/broker/settings.ts'
@@ -323,12 +323,7 @@ export class Harness {
           },
         ],
         control: port,
-        ...(this.#peers !== null && {
-          peers: this.#peers.of(id, port),
-          rootOf: (other) => brokerPath(ROOT, CELL, other),
-          askController: (tenantId, request) =>
-            this.controller.onRequest(NOBODY, tenantId, 0, request),
-        }),
+        ...this.#replicates(id, port),
         counters: null,
         brokerConfigs: options.brokerConfigs ?? {},
         newCoordinator: coordinatorKinds({
@@ -359,6 +354,16 @@ export class Harness {
       }),
     )
     return { arena: arena.sab, port }
+  }
+
+  /** What a broker needs beside others; nothing where they have no rings. */
+  #replicates(id: number, port: ControlPort): Partial<BrokerAgentOptions> {
+    if (this.#peers === null) return {}
+    return {
+      peers: this.#peers.of(id, port),
+      rootOf: (other) => brokerPath(ROOT, CELL, other),
+      askController: (tenantId, request) => this.controller.onRequest(NOBODY, tenantId, 0, request),
+    }
   }
 
   #makeFront(options: HarnessOptions, arenas: readonly SharedArrayBuffer[]): FrontAgent {
