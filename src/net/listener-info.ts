@@ -8,6 +8,8 @@ export interface Audience {
   readonly allowsAnonymous: boolean
   /** Clients may log in: nobody between them and here can read what they send, or the operator takes that risk. */
   readonly allowsSasl: boolean
+  /** Clients that do not authenticate may do everything, whatever ACLs say: only who has opened the listener is told of it. Left out: ACLs decide. */
+  readonly trustsAnonymous?: boolean
 }
 
 export const EVERYBODY: Audience = { tenantId: null, allowsAnonymous: true, allowsSasl: true }

@@ -5,7 +5,6 @@ import type { ControllerRequest } from '../image/request.ts'
 import { ADMIN_USER } from '../image/tenant-settings.ts'
 import type { ControlMessage, OperatorAnswer } from '../link/control.ts'
 import { formatHostPort } from '../net/address.ts'
-import { ANONYMOUS } from '../tenant/session.ts'
 import { freshKey } from './fresh-key.ts'
 import { hostWallMs } from './host-time.ts'
 import { systemRandomHex } from './system-random.ts'
@@ -24,7 +23,7 @@ export interface TenantKey {
   readonly secret: string
 }
 
-/** A Kafka cluster of its own. Its addresses are its alone, and ask for no authentication; at those of the engine its keys tell whose a client is. */
+/** A Kafka cluster of its own. Its addresses are its alone, and who does not authenticate there may do everything, whoever has made the tenant; at those of the engine its keys tell whose a client is. */
 export interface GriotTenant {
   readonly name: string
   /** What its clients see as their cluster id. */
@@ -87,7 +86,7 @@ export class EngineTenants {
   async create({ name, limits }: TenantOptions): Promise<GriotTenant> {
     const tenantId = asTenantId(systemRandomHex(16))
     const given = name ?? `tenant-${systemRandomHex(8)}`
-    const settings = { superUsers: OWN_SUPER_USERS, ...(limits !== undefined && { limits }) }
+    const settings = limits === undefined ? {} : { limits }
     await this.#ask(tenantId, { kind: 'create-tenant', name: given, settings })
     return this.open(given)
   }
@@ -136,9 +135,6 @@ export class EngineTenants {
     return answer
   }
 }
-
-/** At its own addresses nobody authenticates: who comes in there is whoever has made it. */
-const OWN_SUPER_USERS = [`User:${ADMIN_USER}`, ANONYMOUS]
 
 const STOPPED: OperatorAnswer = {
   error: ErrorCode.NOT_CONTROLLER,
