@@ -197,6 +197,16 @@ export class KafkaConnection {
     })
   }
 
+  /** Hands the socket over, logged in, to who speaks on it alone from now on. Nothing may be asked any more, and nothing be unanswered. */
+  release(): Socket {
+    if (this.#failure !== null) throw this.#failure
+    const socket = this.#socket
+    this.#failure = this.#error('CLOSED', 'its socket has been handed over')
+    clearTimeout(this.#renewal)
+    for (const event of ['data', 'error', 'close']) socket.removeAllListeners(event)
+    return socket
+  }
+
   close(): void {
     this.#fail(this.#error('CLOSED', 'this client closed the connection'))
   }
