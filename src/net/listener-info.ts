@@ -1,5 +1,9 @@
 import type { TenantId } from '../base/ids.ts'
 
+/** Whether clients show a certificate: Kafka's ssl.client.auth. */
+export const CLIENT_AUTHS = ['none', 'requested', 'required'] as const
+export type ClientAuth = (typeof CLIENT_AUTHS)[number]
+
 /** Who comes in at a listener. */
 export interface Audience {
   /** The tenant whose clients come in here; null: they say who they are. */

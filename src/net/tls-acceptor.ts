@@ -3,9 +3,8 @@ import type { Socket } from 'node:net'
 import type { Server, TLSSocket, TlsOptions } from 'node:tls'
 import { ConnectionCount } from './connection-counts.ts'
 import type { ConnectionSet } from './connection-set.ts'
+import type { ClientAuth } from './listener-info.ts'
 import { TlsConnectionSocket } from './tls-socket.ts'
-
-export type ClientAuth = 'none' | 'requested' | 'required'
 
 /** What a server proves itself with, and by what it knows its clients. PEM. */
 export interface TlsMaterial {
@@ -14,13 +13,16 @@ export interface TlsMaterial {
   readonly passphrase: string | null
   /** null: clients are not asked for certificates. */
   readonly clientCa: string | null
+  /** Certificates of clients that their authorities have called back; null: nobody asks. */
+  readonly crl: string | null
 }
 
 /** What Node takes: nothing older than TLS 1.2, and the rest as Node has it. */
-export const secureContextOptions = ({ cert, key, passphrase, clientCa }: TlsMaterial) => ({
+export const secureContextOptions = ({ cert, key, passphrase, clientCa, crl }: TlsMaterial) => ({
   ...{ cert, key, minVersion: 'TLSv1.2' as const },
   ...(passphrase === null ? {} : { passphrase }),
   ...(clientCa === null ? {} : { ca: clientCa }),
+  ...(crl === null ? {} : { crl }),
 })
 
 /** What a handshake has told. */
@@ -112,7 +114,8 @@ export class TlsAcceptor {
   #makeRoom(): void {
     const { connectionsMax = Number.POSITIVE_INFINITY } = this.#options.set.limits
     const max = Math.max(1, Math.min(HANDSHAKES_MAX, Math.floor(connectionsMax * HANDSHAKES_SHARE)))
-    if (this.#pending.size < max) return
+    // other listeners may have handshakes too, by an acceptor of their own
+    if (this.#options.set.handshaking < max || this.#pending.size === 0) return
     const [oldest] = this.#pending
     const [at, { raw }] = oldest!
     this.#fail(at, `it took longer than the ${max} others that may be under way`)

@@ -2,7 +2,7 @@
 import type { ClientListener } from '../admin/listener-routes.ts'
 import type { ControlMessage, LiveSettings } from '../link/control.ts'
 import { formatHostPort, localHostOf } from '../net/address.ts'
-import { accessOf, advertisedOf, type KafkaListen } from './listeners.ts'
+import { accessOf, advertisedOf, clientAuthOf, type KafkaListen } from './listeners.ts'
 import type { EngineSettings } from './options.ts'
 
 export class ClientListeners {
@@ -45,7 +45,7 @@ export class ClientListeners {
     ports: readonly number[],
     name: string,
   ): ClientListener {
-    const { tlsSniDomain, tlsClientAuth } = this.#settings
+    const { tlsSniDomain } = this.#settings
     const tls = listen.tls === true
     const { allowsAnonymous, allowsSasl } = accessOf(listen, this.#settings)
     const told = this.#advertised[index] ?? null
@@ -58,7 +58,7 @@ export class ClientListeners {
         formatHostPort({ host, port: first === null ? port : first + node }),
       ),
       ...{ tls, sasl: allowsSasl, anonymous: allowsAnonymous },
-      clientCertificate: tls ? tlsClientAuth : 'none',
+      clientCertificate: clientAuthOf(listen, this.#settings),
       isOwn: listen.tenant === name || sniHost !== null,
     }
   }

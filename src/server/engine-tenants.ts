@@ -5,6 +5,7 @@ import type { ControllerRequest } from '../image/request.ts'
 import { ADMIN_USER } from '../image/tenant-settings.ts'
 import type { ControlMessage, OperatorAnswer } from '../link/control.ts'
 import { formatHostPort } from '../net/address.ts'
+import { ANONYMOUS } from '../tenant/session.ts'
 import { freshKey } from './fresh-key.ts'
 import { hostWallMs } from './host-time.ts'
 import { systemRandomHex } from './system-random.ts'
@@ -86,7 +87,7 @@ export class EngineTenants {
   async create({ name, limits }: TenantOptions): Promise<GriotTenant> {
     const tenantId = asTenantId(systemRandomHex(16))
     const given = name ?? `tenant-${systemRandomHex(8)}`
-    const settings = limits === undefined ? {} : { limits }
+    const settings = { superUsers: OWN_SUPER_USERS, ...(limits !== undefined && { limits }) }
     await this.#ask(tenantId, { kind: 'create-tenant', name: given, settings })
     return this.open(given)
   }
@@ -135,6 +136,9 @@ export class EngineTenants {
     return answer
   }
 }
+
+/** Whoever makes one here may use it as it is at other listeners of the engine too, where these are of the tenant and let in who does not log in. */
+const OWN_SUPER_USERS = [`User:${ADMIN_USER}`, ANONYMOUS]
 
 const STOPPED: OperatorAnswer = {
   error: ErrorCode.NOT_CONTROLLER,

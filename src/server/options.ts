@@ -3,7 +3,7 @@ import os from 'node:os'
 import type { LogLevel } from '../base/log.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import { parseAllowedHost } from '../net/host-check.ts'
-import type { ClientAuth } from '../net/tls-acceptor.ts'
+import type { ClientAuth } from '../net/listener-info.ts'
 import { parseBrokerConfig } from './broker-configs.ts'
 import { brokersMadeFor } from './data-directory.ts'
 import { areBoundAlike, type KafkaListen, parseKafkaListens } from './listeners.ts'
@@ -48,6 +48,7 @@ export interface EngineSettings {
   /** PEM: who may have signed the certificates of clients. */
   readonly tlsClientCa: string | null
   readonly tlsClientAuth: ClientAuth
+  readonly tlsCrl: string | null
   /** As they are written. */
   readonly tlsPrincipalMapping: string
   /** Lower case; null: the name that a client looks for says nothing. */

@@ -9,7 +9,7 @@ import { readSmallFile } from './small-file.ts'
 
 export type TlsFileSettings = Pick<
   EngineSettings,
-  'tlsCert' | 'tlsKey' | 'tlsKeyPassphraseFile' | 'tlsClientCa'
+  'tlsCert' | 'tlsKey' | 'tlsKeyPassphraseFile' | 'tlsClientCa' | 'tlsCrl'
 >
 
 /** A chain, or some hundred authorities. */
@@ -34,7 +34,7 @@ export interface LoadedTls {
 
 /** Reads all files and tries whether they go together. Throws {@link TlsFileError}. */
 export function loadTls(settings: TlsFileSettings): LoadedTls {
-  const { tlsCert, tlsKey, tlsKeyPassphraseFile, tlsClientCa } = settings
+  const { tlsCert, tlsKey, tlsKeyPassphraseFile, tlsClientCa, tlsCrl } = settings
   const cert = read('--tls-cert', tlsCert!, FILE_BYTES_MAX)
   const passphrase = tlsKeyPassphraseFile
   const material: TlsMaterial = {
@@ -45,6 +45,7 @@ export function loadTls(settings: TlsFileSettings): LoadedTls {
         ? null
         : read('--tls-key-passphrase-file', passphrase, PASSPHRASE_BYTES_MAX).replace(/\r?\n$/, ''),
     clientCa: tlsClientCa === null ? null : read('--tls-client-ca', tlsClientCa, FILE_BYTES_MAX),
+    crl: tlsCrl === null ? null : read('--tls-crl', tlsCrl, FILE_BYTES_MAX),
   }
   const { validTo } = tried(
     `--tls-cert: ${tlsCert} has no certificate`,
@@ -61,8 +62,12 @@ export function loadTls(settings: TlsFileSettings): LoadedTls {
     )
   }
   tried(`--tls-key: ${where} cannot be used`, () =>
-    createSecureContext(secureContextOptions(material)),
+    createSecureContext(secureContextOptions({ ...material, crl: null })),
   )
+  if (material.crl !== null) {
+    const { crl } = material
+    tried(`--tls-crl: ${tlsCrl} has no revocation list`, () => createSecureContext({ crl }))
+  }
   return { material, expiresAtMs: Date.parse(validTo) }
 }
 
@@ -112,8 +117,8 @@ export class TlsFiles {
 
   constructor(options: TlsFilesOptions) {
     this.#options = options
-    const { tlsCert, tlsKey, tlsKeyPassphraseFile, tlsClientCa } = options.settings
-    const files = [tlsCert, tlsKey, tlsKeyPassphraseFile, tlsClientCa]
+    const { tlsCert, tlsKey, tlsKeyPassphraseFile, tlsClientCa, tlsCrl } = options.settings
+    const files = [tlsCert, tlsKey, tlsKeyPassphraseFile, tlsClientCa, tlsCrl]
     this.#files = files.filter((file) => file !== null)
   }
 

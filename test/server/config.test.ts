@@ -140,6 +140,7 @@ const VALUES: Readonly<
     ...{ one: 'required', two: 'requested', means: 'requested', bad: ['optional', ''] },
     beside: { ...TLS, 'tls-client-ca': '/ca' },
   },
+  'tls-crl': { ...files(), beside: { ...TLS, 'tls-client-ca': '/ca' } },
   'tls-principal-mapping': {
     one: 'DEFAULT',
     two: 'RULE:^CN=(.*?),.*$/$1/L, DEFAULT',

@@ -21,7 +21,8 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 const DAY_MS = 86_400_000
 const at = (name: string) => path.join(directory, name)
 const settings = ({ cert, key }: Signed, more: Partial<TlsFileSettings> = {}): TlsFileSettings => ({
-  ...{ tlsCert: cert, tlsKey: key, tlsKeyPassphraseFile: null, tlsClientCa: null, ...more },
+  ...{ tlsCert: cert, tlsKey: key, tlsKeyPassphraseFile: null, tlsClientCa: null },
+  ...{ tlsCrl: null, ...more },
 })
 
 describe.skipIf(!hasOpenssl)('the files of TLS', () => {
@@ -29,6 +30,7 @@ describe.skipIf(!hasOpenssl)('the files of TLS', () => {
     const { material, expiresAtMs } = loadTls(settings(one))
     expect(material).toEqual({
       ...{ cert: textOf(one.cert), key: textOf(one.key), passphrase: null, clientCa: null },
+      crl: null,
     })
     expect((expiresAtMs - Date.now()) / DAY_MS).toBeCloseTo(30, 1)
     writeFileSync(at('both.pem'), textOf(one.key) + textOf(one.cert))
@@ -69,6 +71,9 @@ describe.skipIf(!hasOpenssl)('the files of TLS', () => {
     expect(refused({ tlsKey: two.key })).toContain('the key is not that of the certificate')
     expect(refused({ tlsKeyPassphraseFile: at('none') })).toContain('--tls-key-passphrase-file: ')
     expect(refused({ tlsClientCa: at('junk') })).toContain('--tls-client-ca: ')
+    expect(refused({ tlsCrl: at('none') })).toBe(`--tls-crl: ${at('none')} cannot be read: ENOENT`)
+    expect(refused({ tlsCrl: one.cert })).toContain(`--tls-crl: ${one.cert} has no revocation list`)
+    expect(refused({ tlsCrl: ca.revoke() })).toBe('taken')
     expect(refused({})).toBe('taken')
   })
 })
