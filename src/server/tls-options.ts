@@ -3,7 +3,7 @@ import { CLIENT_AUTHS } from '../net/listener-info.ts'
 import { PrincipalRules } from '../tenant/principal-rules.ts'
 import { clientAuthOf } from './listeners.ts'
 import type { EngineSettings, OptionSpec } from './options.ts'
-import { formatHostPort, parseOneOf, parseText } from './units.ts'
+import { formatHostPort, parseList, parseOneOf, parseText, RefusedPartError } from './units.ts'
 
 const option = <Key extends keyof EngineSettings>(spec: OptionSpec<Key>): OptionSpec =>
   spec as unknown as OptionSpec
@@ -64,6 +64,16 @@ export const TLS_OPTIONS: readonly OptionSpec[] = [
     parse: parseText,
   }),
   option({
+    key: 'tlsSniCert',
+    name: 'tls-sni-cert',
+    placeholder: 'NAME=FILE',
+    help: 'certificate and key, in one PEM file, for clients that look for NAME, or *.DOMAIN (SNI); several with commas or more than once; others are shown --tls-cert',
+    shown: 'none',
+    isList: true,
+    fallback: () => NO_SNI_CERTS,
+    parse: (value) => parseSniCerts(value),
+  }),
+  option({
     key: 'tlsPrincipalMapping',
     name: 'tls-principal-mapping',
     placeholder: 'RULES',
@@ -86,6 +96,31 @@ export const TLS_OPTIONS: readonly OptionSpec[] = [
     parse: parseDomain,
   }),
 ]
+
+/** What a certificate is for, and where it is. */
+export interface SniCert {
+  readonly name: string
+  readonly file: string
+}
+
+const NO_SNI_CERTS: readonly SniCert[] = []
+/** Each is a context of some 50 KB in OpenSSL. */
+const SNI_CERTS_MAX = 256
+
+function parseSniCerts(value: unknown): readonly SniCert[] {
+  const found = parseList(value, SNI_CERTS_MAX, (part): SniCert => {
+    const at = part.indexOf('=')
+    const [name, file] = [part.slice(0, Math.max(at, 0)), part.slice(at + 1)]
+    if (file === '')
+      throw new RangeError('wants NAME=FILE, such as acme.kafka.example.org=acme.pem')
+    const isWild = name.startsWith('*.')
+    const domain = parseDomain(isWild ? name.slice(2) : name)
+    return { name: isWild ? `*.${domain}` : domain, file: parseText(file) }
+  })
+  const twice = found.find(({ name }, at) => found.findIndex((one) => one.name === name) < at)
+  if (twice === undefined) return found
+  throw new RefusedPartError(twice.name, 'wants each name once')
+}
 
 function parseDomain(value: unknown): string {
   const text = parseText(value).toLowerCase()

@@ -73,7 +73,13 @@ async function open(options: WorldOptions = {}) {
     ...{ set, clientAuth, principalOf: (der) => `User:${der.length > 100}` },
     ...(handshakeMs === undefined ? {} : { handshakeMs }),
     material: {
-      ...{ cert: textOf(server.cert), key: textOf(server.key), passphrase: null, crl: null },
+      ...{
+        cert: textOf(server.cert),
+        key: textOf(server.key),
+        passphrase: null,
+        crl: null,
+        named: [],
+      },
       clientCa: clientAuth === 'none' ? null : textOf(ca.file),
     },
   })

@@ -122,6 +122,15 @@ describe('tenants of one engine', () => {
         headers: { authorization: `Bearer ${token}` },
       })
       expect(made.status).toBe(201)
+      // the Kafka front hears of it a moment later
+      await expect
+        .poll(() =>
+          other.tenant('acme').then(
+            () => true,
+            () => false,
+          ),
+        )
+        .toBe(true)
       const acme = await other.tenant('acme')
       await make(open(acme.brokers), 'orders')
       await produce(open(acme.brokers), 'one')

@@ -224,6 +224,52 @@ describe.skipIf(!hasOpenssl)('a certificate that is replaced', () => {
   }, 60_000)
 })
 
+describe.skipIf(!hasOpenssl)('a certificate for a name', () => {
+  test('is shown to who looks for it, and replaced as the others are', async () => {
+    const file = path.join(directory, 'named.pem')
+    const put = ({ cert, key }: Signed) => writeFileSync(file, textOf(cert) + textOf(key))
+    const own = ca.sign('own', { names: ['DNS:acme.kafka.test', 'DNS:one.wild.test'] })
+    put(own)
+    const tlsSniCert = [`acme.kafka.test=${file}`, `*.wild.test=${file}`]
+    const griot = await start({ tlsSniCert, tlsSniDomain: 'kafka.test' })
+    const broker = griot.brokers[0]!
+    const shownTo = async (servername: string) => {
+      const socket = await handshake(broker, { servername })
+      const { CN } = socket.getPeerCertificate().subject
+      socket.destroy()
+      return CN
+    }
+    expect(await shownTo('ACME.kafka.test')).toBe('own')
+    expect(await shownTo('one.wild.test')).toBe('own')
+    expect(await shownTo('emca.kafka.test')).toBe('server')
+    expect(await shownTo('')).toBe('server')
+    await griot.createTenant({ name: 'acme' })
+    const at = `acme.kafka.test:${portOf(broker)}`
+    expect(await make(at, 'orders')).toBe(true)
+    put(ca.sign('next', { names: ['DNS:acme.kafka.test'] }))
+    await expect.poll(() => shownTo('acme.kafka.test'), { timeout: 15_000 }).toBe('next')
+    expect(await shownTo('emca.kafka.test')).toBe('server')
+    expect(await meets(at)).toEqual(['orders'])
+  }, 30_000)
+
+  test('goes with certificates of clients', async () => {
+    const file = path.join(directory, 'both.pem')
+    const own = ca.sign('both', { names: ['DNS:acme.kafka.test'] })
+    writeFileSync(file, textOf(own.cert) + textOf(own.key))
+    const griot = await start({
+      ...{ tlsSniCert: `acme.kafka.test=${file}`, tlsSniDomain: 'kafka.test' },
+      ...{ tlsClientCa: ca.file, kafkaAnonymous: 'off' },
+    })
+    await griot.createTenant({ name: 'acme' })
+    const at = `acme.kafka.test:${portOf(griot.brokers[0]!)}`
+    const identity = ca.sign('admin', { subject: '/CN=admin' })
+    expect(await meets(at)).toEqual(OUT)
+    expect(await meets(at, { identity })).toEqual([])
+    const stranger = new Authority(directory, 'fourth-ca').sign('fourth')
+    expect(await meets(at, { identity: stranger })).toEqual(OUT)
+  })
+})
+
 describe.skipIf(!hasOpenssl)('a certificate of a client', () => {
   const asked = () => ({ tlsClientCa: ca.file, kafkaAnonymous: 'off' as const })
 
