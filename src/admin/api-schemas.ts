@@ -103,6 +103,26 @@ const KEY: Properties = {
   createdAt: TIME,
 }
 
+const LISTENER: Properties = {
+  brokers: {
+    type: 'array',
+    items: { type: 'string' },
+    description: 'HOST:PORT of each broker, from broker 1, as clients are told',
+  },
+  tls: { type: 'boolean', description: 'it speaks TLS' },
+  sasl: { type: 'boolean', description: 'clients may log in' },
+  anonymous: { type: 'boolean', description: 'clients need not log in' },
+  clientCertificate: {
+    type: 'string',
+    enum: ['none', 'requested', 'required'],
+    description: 'whether clients show a certificate',
+  },
+  isOwn: {
+    type: 'boolean',
+    description: 'a port or a name of this tenant alone; elsewhere a login tells whose a client is',
+  },
+}
+
 const PATCHED: Properties = {
   limits: { ...request(LIMITS), description: 'those that are named change' },
   superUsers: SUPER_USERS,
@@ -111,7 +131,7 @@ const PATCHED: Properties = {
 
 const NAMES = [
   ...['Tenant', 'TenantVerification', 'TenantPage', 'NewTenant', 'TenantChange'],
-  ...['Key', 'KeyPage', 'NewKey', 'MadeKey', 'Problem', 'OpenApi'],
+  ...['Key', 'KeyPage', 'NewKey', 'MadeKey', 'Listener', 'ListenerList', 'Problem', 'OpenApi'],
 ] as const
 export type SchemaName = (typeof NAMES)[number]
 
@@ -145,6 +165,14 @@ export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
   MadeKey: answer({
     ...KEY,
     secret: { type: 'string', description: 'the password; told here and never again' },
+  }),
+  Listener: answer(LISTENER),
+  ListenerList: answer({
+    listeners: {
+      type: 'array',
+      items: ref('Listener'),
+      description: 'the one that its clients do best to use comes first',
+    },
   }),
   Problem: {
     type: 'object',

@@ -136,6 +136,7 @@ class ConnectionOrigin implements ListenerInfo {
   readonly allowsAnonymous: boolean
   readonly allowsSasl: boolean
   readonly isTls: boolean
+  readonly trustsAnonymous: boolean
   readonly principal: string | null
   readonly #told: Told
   readonly #host: string | null
@@ -151,6 +152,7 @@ class ConnectionOrigin implements ListenerInfo {
     this.allowsAnonymous = options.allowsAnonymous
     this.allowsSasl = options.allowsSasl
     this.isTls = (options.tls ?? null) !== null
+    this.trustsAnonymous = options.trustsAnonymous === true
     this.principal = principal
     this.#told = told
     this.#host = host

@@ -35,7 +35,7 @@ import { defaultTenantRow, THREAD_ROW } from './counter-rows.ts'
 import type { Agent } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
 import type { KafkaTls } from './kafka-tls.ts'
-import { accessOf, advertisedOf } from './listeners.ts'
+import { accessOf, advertisedOf, clientAuthOf } from './listeners.ts'
 import { LoopSampler } from './loop-sampler.ts'
 import { nodeSaslCrypto } from './node-sasl-crypto.ts'
 import { connectionsMaxOf, openFilesLimit } from './open-files-limit.ts'
@@ -297,7 +297,7 @@ class KafkaFrontThread implements Agent {
             advertisedPort: advertised[index]?.port ?? null,
             tenantId: null,
             ...accessOf(listen, settings),
-            tls: listen.tls === true ? this.#tls!.acceptor : null,
+            tls: listen.tls === true ? this.#tls!.acceptorOf(clientAuthOf(listen, settings)) : null,
             belongingOf: (servername) =>
               belongingAt(this.#image, listen, settings.tlsSniDomain, servername),
           },

@@ -1,5 +1,6 @@
 /** Tenants and keys over the admin API; every answer is checked by the API's own description. */
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { ClientListener } from '../../src/admin/listener-routes.ts'
 import { ApiWorld, NO_USE } from './api-world.ts'
 
 const TENANTS = '/admin/v1/tenants'
@@ -217,6 +218,21 @@ describe('a key', () => {
     for (const { status } of await Promise.all(making)) expect(status).toBe(201)
     expect((await world.call('POST', `${ACME}/keys`)).status).toBe(201)
   })
+})
+
+test('listeners of a tenant are told, once they are open', async () => {
+  await world.call('POST', TENANTS, { name: 'acme' })
+  expect(await world.refusal('GET', `${ACME}/listeners`)).toEqual([
+    ...[503, 'the engine is starting, and does not listen yet'],
+  ])
+  const listener: ClientListener = {
+    brokers: ['127.0.0.1:9092'],
+    ...{ tls: true, sasl: true, anonymous: false, clientCertificate: 'none', isOwn: false },
+  }
+  world.listeners = [listener]
+  const { status, body } = await world.call('GET', `${ACME}/listeners`)
+  expect([status, body]).toEqual([200, { listeners: [listener] }])
+  expect((await world.refusal('GET', `${TENANTS}/nobody/listeners`))[0]).toBe(404)
 })
 
 describe('what is asked', () => {

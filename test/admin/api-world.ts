@@ -1,6 +1,7 @@
 /** The admin API over a controller that leads, without threads and sockets. */
 import { expect } from 'vitest'
 import { addAdminApi } from '../../src/admin/admin-api.ts'
+import type { ClientListener } from '../../src/admin/listener-routes.ts'
 import { OperatorTokenGuard } from '../../src/admin/operator-token.ts'
 import type { Answered, FreshKey } from '../../src/admin/tenant-access.ts'
 import type { TenantUse, TenantUses } from '../../src/admin/tenant-use.ts'
@@ -45,6 +46,8 @@ export class ApiWorld {
   /** null: nobody answers. */
   isAnswering = true
   isImageWhole = true
+  /** null: none is open. */
+  listeners: readonly ClientListener[] | null = null
   /** Resolves when keys are to be made. */
   keysHeld: Promise<void> = Promise.resolve()
   readonly #log = new FakeEntryLog()
@@ -71,6 +74,7 @@ export class ApiWorld {
     addAdminApi(this.router, (handler) => guard.always(handler), {
       ...{ image: this.image, version: '1.2.3', wallMs: () => 1_800_000_000_000 },
       isImageWhole: () => this.isImageWhole,
+      listenersOf: () => this.listeners,
       ask: async (tenantId, request) => this.ask(tenantId, request) as Answered,
       newTenantId: () => `${++this.#drawn}`.padStart(16, 'a') as TenantId,
       makeKey: () => this.#makeKey(),
