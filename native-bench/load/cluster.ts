@@ -2,7 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ErrorCode } from '../../src/base/error-code.ts'
 import { ZERO_TOPIC_ID } from '../../src/base/ids.ts'
-import { KafkaConnection } from '../../src/kafka-client/connection.ts'
+import {
+  type ClientSecurity,
+  KafkaConnection,
+  NO_SECURITY,
+} from '../../src/kafka-client/connection.ts'
 import { isRetriableCode, KafkaError, throwOnError } from '../../src/kafka-client/errors.ts'
 import { listOffsets } from '../../src/protocol/02-list-offsets.ts'
 import { metadata } from '../../src/protocol/03-metadata.ts'
@@ -14,7 +18,7 @@ import { keyOf, type Leader, type TopicPartition } from './messages.ts'
 import { CLIENT_ID } from './produce-batches.ts'
 import type { TopicSet } from './workload.ts'
 
-const OPTIONS = {
+export const CONNECTION_OPTIONS = {
   ...{ clientId: CLIENT_ID, connectTimeoutMs: 10_000 },
   ...{ requestTimeoutMs: 60_000, responseBytesMax: 512 << 20 },
 }
@@ -36,6 +40,11 @@ export function parseBootstrap(text: string): Leader[] {
   })
 }
 
+export interface ClusterOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly security?: ClientSecurity | undefined
+}
+
 export class Cluster {
   readonly #first: KafkaConnection
   readonly #byAddress = new Map<string, KafkaConnection>()
@@ -44,19 +53,27 @@ export class Cluster {
   #brokers: string
 
   readonly #signal: AbortSignal | undefined
+  readonly #security: ClientSecurity
 
-  private constructor(first: KafkaConnection, bootstrap: string, signal: AbortSignal | undefined) {
+  private constructor(
+    first: KafkaConnection,
+    bootstrap: string,
+    { signal, security = NO_SECURITY }: ClusterOptions,
+  ) {
     this.#first = first
     this.#brokers = bootstrap
     this.#signal = signal
+    this.#security = security
   }
 
   /** Throws when none of them answers. Whatever waits or goes on for long ends with the signal's reason; remove() does not. */
-  static async open(bootstrap: string, signal?: AbortSignal): Promise<Cluster> {
+  static async open(bootstrap: string, options: ClusterOptions = {}): Promise<Cluster> {
+    const { security = NO_SECURITY } = options
     let failure: unknown
     for (const address of parseBootstrap(bootstrap)) {
       try {
-        return new Cluster(await KafkaConnection.open(address, OPTIONS), bootstrap, signal)
+        const first = await KafkaConnection.open(address, { ...CONNECTION_OPTIONS, security })
+        return new Cluster(first, bootstrap, options)
       } catch (error) {
         failure = error
       }
@@ -164,9 +181,13 @@ export class Cluster {
     })
   }
 
+  #options() {
+    return { ...CONNECTION_OPTIONS, security: this.#security }
+  }
+
   async #connection(key: string, leader: Leader): Promise<KafkaConnection> {
     const connection =
-      this.#byAddress.get(key) ?? (await KafkaConnection.open(leader, OPTIONS, true))
+      this.#byAddress.get(key) ?? (await KafkaConnection.open(leader, this.#options(), true))
     this.#byAddress.set(key, connection)
     return connection
   }

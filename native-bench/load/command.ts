@@ -1,6 +1,8 @@
 /** `run` and `list`, for griot-bench and for `npm run bench -- load`. */
 import { writeFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
+import { securityOf } from '../../src/cli/client-security.ts'
+import { NO_CONFIG, readCommandConfig } from '../../src/cli/command-config.ts'
 import { circumstancesLine } from '../common/machine.ts'
 import { fileToWrite, positiveInteger, positiveNumber } from '../common/options.ts'
 import { END_SIGNALS } from '../common/sandbox.ts'
@@ -12,7 +14,8 @@ import { progressText, resultText } from './text.ts'
 import { readWorkload, workloadNames } from './workload-files.ts'
 
 interface Options {
-  readonly bootstrap: string
+  readonly bootstrap?: string
+  readonly commandConfig?: string
   readonly pid: readonly number[]
   readonly seconds: number
   readonly warmup: number
@@ -43,7 +46,11 @@ export function addLoadCommands(to: Command): void {
   to.command('run')
     .description('one workload against a running Kafka of any kind; makes topics of its own')
     .argument('<workload>', 'a name of `list`, or a file that ends with .json')
-    .requiredOption('-b, --bootstrap <host:port>', 'the broker, or several with commas', address)
+    .option('-b, --bootstrap <host:port>', 'the broker, or several with commas', address)
+    .option(
+      '--command-config <file>',
+      "client properties as Kafka's tools or librdkafka take them: bootstrap.servers, TLS, a login",
+    )
     .option('--pid <pids...>', 'its processes on this machine, for CPU, memory, files', pids)
     .option('--seconds <s>', 'how long to measure', positiveNumber, 15)
     .option('--warmup <s>', 'how long to run before that', zeroOrMore, 5)
@@ -81,7 +88,7 @@ async function run(name: string, options: Options): Promise<void> {
   try {
     const workload = readWorkload(name, options.set ?? [])
     const result = await runWorkload(workload, {
-      ...{ bootstrap: options.bootstrap, pids: options.pid ?? [], keep: options.keep },
+      ...{ ...entrance(options), pids: options.pid ?? [], keep: options.keep },
       ...{ warmupSeconds: options.warmup, measureSeconds: options.seconds, signal: stop.signal },
       ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
       onProgress: (progress) => line.show(progress),
@@ -100,6 +107,18 @@ async function run(name: string, options: Options): Promise<void> {
   } finally {
     for (const signal of END_SIGNALS) process.off(signal, onSignal)
   }
+}
+
+/** Where the run comes in, and how. Throws an Error that names what is wrong or missing. */
+function entrance({ bootstrap, commandConfig }: Options) {
+  const { security, general } =
+    commandConfig === undefined ? NO_CONFIG : readCommandConfig(commandConfig)
+  const named = bootstrap ?? general.get('brokers')?.text
+  if (named === undefined) {
+    throw new Error('-b HOST:PORT, or bootstrap.servers in --command-config, is wanted')
+  }
+  parseBootstrap(named)
+  return { bootstrap: named, security: securityOf(security, {}) }
 }
 
 const LINE_EVERY_S = 5

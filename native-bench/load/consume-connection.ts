@@ -8,7 +8,7 @@ import {
   readBatches,
   readFetched,
 } from './fetch-frames.ts'
-import { LoadConnection } from './load-connection.ts'
+import type { Connect, LoadConnection } from './load-connection.ts'
 import { keyOf, type Leader, type Share, type TopicPartition } from './messages.ts'
 import type { ConsumeGroup } from './workload.ts'
 
@@ -22,6 +22,7 @@ export interface ConsumerEvents {
 }
 
 export interface ConsumerOptions {
+  readonly connect: Connect
   readonly group: ConsumeGroup
   readonly share: Share
   readonly version: number
@@ -122,7 +123,7 @@ class Fetcher {
     events: ConsumerEvents,
   ): Promise<Fetcher> {
     const fetcher = new Fetcher(readers, options, events)
-    fetcher.#connection = await LoadConnection.open(leader, {
+    fetcher.#connection = await options.connect(leader, {
       onAnswer: (memory, at) => fetcher.#answered(memory, at),
       onFailure: events.onFailure,
     })

@@ -1,5 +1,11 @@
 /** A connection for the load itself: frames go out as they are, answers are read where they lie. */
 import { connect, type Socket } from 'node:net'
+import {
+  type ClientSecurity,
+  KafkaConnection,
+  NO_SECURITY,
+} from '../../src/kafka-client/connection.ts'
+import { CONNECTION_OPTIONS } from './cluster.ts'
 import type { Leader } from './messages.ts'
 
 const INITIAL_BYTES = 64 << 10
@@ -12,52 +18,80 @@ export interface LoadConnectionEvents {
   onFailure(error: Error): void
 }
 
+/** Opens connections as a run does. */
+export type Connect = (leader: Leader, events: LoadConnectionEvents) => Promise<LoadConnection>
+
 export class LoadConnection {
-  readonly #socket: Socket
   readonly #where: string
   readonly #events: LoadConnectionEvents
+  #socket!: Socket
   #memory = Buffer.allocUnsafeSlow(INITIAL_BYTES)
   #filled = 0
   #isClosed = false
   #queue: Uint8Array[] = []
 
-  private constructor(leader: Leader, events: LoadConnectionEvents, onConnect: () => void) {
+  private constructor(leader: Leader, events: LoadConnectionEvents) {
     this.#where = `${leader.host}:${leader.port}`
     this.#events = events
-    this.#socket = connect({
-      host: leader.host,
-      port: leader.port,
-      noDelay: true,
-      onread: {
-        // each read goes where the frame is put together: no copy, however large it is
-        buffer: () => this.#memory.subarray(this.#filled),
-        callback: (length: number) => {
-          this.#take(length)
-          return true
-        },
-      },
-    })
-    this.#socket.once('connect', onConnect)
-    this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(reasonOf(error)))
-    this.#socket.on('close', () => this.#fail('the broker closed the connection'))
   }
 
-  /** Rejects when nobody listens there. */
-  static open(leader: Leader, events: LoadConnectionEvents): Promise<LoadConnection> {
+  /** Rejects when nobody listens there, or the login is refused; that is not renewed. */
+  static async open(
+    leader: Leader,
+    events: LoadConnectionEvents,
+    security: ClientSecurity = NO_SECURITY,
+  ): Promise<LoadConnection> {
+    if (security.tls === null && security.sasl === null) {
+      return await LoadConnection.#openPlain(leader, events)
+    }
+    const logged = await KafkaConnection.open(leader, { ...CONNECTION_OPTIONS, security })
+    const connection = new LoadConnection(leader, events)
+    connection.#use(logged.release())
+    connection.#socket.on('data', (bytes: Buffer) => connection.#copy(bytes))
+    return connection
+  }
+
+  static #openPlain(leader: Leader, events: LoadConnectionEvents): Promise<LoadConnection> {
     return new Promise((resolve, reject) => {
       let isOpen = false
-      const connection: LoadConnection = new LoadConnection(
-        leader,
-        {
-          onAnswer: (memory, at, length) => events.onAnswer(memory, at, length),
-          onFailure: (error) => (isOpen ? events.onFailure(error) : reject(error)),
+      const connection: LoadConnection = new LoadConnection(leader, {
+        onAnswer: (memory, at, length) => events.onAnswer(memory, at, length),
+        onFailure: (error) => (isOpen ? events.onFailure(error) : reject(error)),
+      })
+      const socket = connect({
+        host: leader.host,
+        port: leader.port,
+        noDelay: true,
+        onread: {
+          // each read goes where the frame is put together: no copy, however large it is
+          buffer: () => connection.#memory.subarray(connection.#filled),
+          callback: (length: number) => {
+            connection.#take(length)
+            return true
+          },
         },
-        () => {
-          isOpen = true
-          resolve(connection)
-        },
-      )
+      })
+      connection.#use(socket)
+      socket.once('connect', () => {
+        isOpen = true
+        resolve(connection)
+      })
     })
+  }
+
+  #use(socket: Socket): void {
+    this.#socket = socket
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(reasonOf(error)))
+    socket.on('close', () => this.#fail('the broker closed the connection'))
+  }
+
+  /** TLS has memory of its own. */
+  #copy(bytes: Buffer): void {
+    for (let at = 0; at < bytes.length && !this.#isClosed; ) {
+      const length = bytes.copy(this.#memory, this.#filled, at)
+      at += length
+      this.#take(length)
+    }
   }
 
   /** Goes out with the next flush(). The bytes must stay as they are until the answer came. */

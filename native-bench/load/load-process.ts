@@ -6,6 +6,7 @@ import { Cluster, EARLIEST, LATEST } from './cluster.ts'
 import { Consumer } from './consume-connection.ts'
 import { ConsumeLoad } from './consume-load.ts'
 import { FETCH_VERSION_MAX } from './fetch-frames.ts'
+import { type Connect, LoadConnection } from './load-connection.ts'
 import type { LoadProducer, ProducerEvents } from './load-producer.ts'
 import {
   type ChildResult,
@@ -54,7 +55,16 @@ async function prepareProduce(job: Job, group: ProduceGroup, cluster: Cluster): 
     const producerId = group.idempotence ? await cluster.producerId() : null
     const leaderOf = cluster.leaderOf.bind(cluster)
     const options = {
-      ...{ group, share, version, templates, isStamped: job.isStamped, producerId, leaderOf },
+      ...{
+        connect: connectOf(job),
+        group,
+        share,
+        version,
+        templates,
+        isStamped: job.isStamped,
+        producerId,
+        leaderOf,
+      },
     }
     const events: ProducerEvents = {
       onDone: (...done) => load?.answered(...done),
@@ -75,11 +85,16 @@ async function prepareProduce(job: Job, group: ProduceGroup, cluster: Cluster): 
   }
 }
 
+const connectOf =
+  ({ security }: Job): Connect =>
+  (leader, events) =>
+    LoadConnection.open(leader, events, security)
+
 /** Asks any broker that it has heard of, with a connection of its own: the one of before may be gone. */
 function leaderFinder(job: Job): (at: TopicPartition) => Promise<Leader> {
   let known = job.bootstrap
   return async (at) => {
-    const cluster = await Cluster.open(known)
+    const cluster = await Cluster.open(known, { security: job.security })
     try {
       await cluster.waitForLeaders([at.topic])
       known = cluster.brokers
@@ -92,7 +107,7 @@ function leaderFinder(job: Job): (at: TopicPartition) => Promise<Leader> {
 
 /** By connections of its own: it is asked for hardly ever, and others are closed by then. */
 async function earliestOf(job: Job, partitions: readonly TopicPartition[]) {
-  const cluster = await Cluster.open(job.bootstrap)
+  const cluster = await Cluster.open(job.bootstrap, { security: job.security })
   try {
     await cluster.waitForLeaders([...new Set(partitions.map(({ topic }) => topic))])
     return await cluster.offsets(partitions, EARLIEST)
@@ -110,7 +125,13 @@ async function prepareConsume(job: Job, group: ConsumeGroup, cluster: Cluster): 
   for (const share of job.shares) {
     const consumer = await Consumer.open(
       {
-        ...{ group, share, version, leaderOf: cluster.leaderOf.bind(cluster) },
+        ...{
+          connect: connectOf(job),
+          group,
+          share,
+          version,
+          leaderOf: cluster.leaderOf.bind(cluster),
+        },
         offsetOf: (at) => offsets.get(keyOf(at))!,
         earliestOf: (partitions) => earliestOf(job, partitions),
       },
@@ -133,7 +154,7 @@ async function prepareConsume(job: Job, group: ConsumeGroup, cluster: Cluster): 
 }
 
 async function prepare(job: Job): Promise<Prepared> {
-  const cluster = await Cluster.open(job.bootstrap)
+  const cluster = await Cluster.open(job.bootstrap, { security: job.security })
   const partitions = job.shares.flatMap((share) => share.partitions)
   const topics = [...new Set(partitions.map(({ topic }) => topic))]
   await cluster.waitForLeaders(topics)

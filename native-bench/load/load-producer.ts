@@ -1,4 +1,5 @@
 /** What a load asks of a producer, and what one tells it. */
+import type { Connect } from './load-connection.ts'
 import type { Due, Leader, Share, Times, TopicPartition } from './messages.ts'
 import type { Template } from './produce-batches.ts'
 import type { ProduceGroup } from './workload.ts'
@@ -33,6 +34,7 @@ export interface ProducerEvents {
 }
 
 export interface ProducerOptions {
+  readonly connect: Connect
   readonly group: ProduceGroup
   readonly share: Share
   readonly version: number

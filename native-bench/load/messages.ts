@@ -1,4 +1,5 @@
 /** What the reporter and its load processes say to each other. */
+import type { ClientSecurity } from '../../src/kafka-client/connection.ts'
 import type { Flow } from './result.ts'
 import type { ConsumeGroup, ProduceGroup } from './workload.ts'
 
@@ -21,6 +22,8 @@ export interface Share {
 
 export interface Job {
   readonly bootstrap: string
+  /** Left out: plain TCP, without a login. */
+  readonly security?: ClientSecurity | undefined
   readonly group: ProduceGroup | ConsumeGroup
   readonly shares: readonly Share[]
   /** Producers stamp the intended send time into batches, consumers take it from there. */

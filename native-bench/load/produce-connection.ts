@@ -2,7 +2,7 @@
 import { errorName } from '../../src/base/error-code.ts'
 import { HeaderBytes } from './batch-header.ts'
 import { nowUs } from './clock.ts'
-import { LoadConnection } from './load-connection.ts'
+import type { LoadConnection } from './load-connection.ts'
 import type { LoadProducer, ProducerEvents, ProducerOptions } from './load-producer.ts'
 import type { Due, Leader, Times } from './messages.ts'
 import { ProducePrefix, type Template } from './produce-batches.ts'
@@ -74,7 +74,7 @@ export class Producer implements LoadProducer {
   }
 
   #connect(leader: Leader, pending: Request[]): Promise<LoadConnection> {
-    return LoadConnection.open(leader, {
+    return this.#options.connect(leader, {
       onAnswer: (memory, at) => this.#answered(memory, at, pending),
       onFailure: (error) => this.#events.onFailure(error),
     })

@@ -7,7 +7,7 @@ import { ErrorCode, errorName } from '../../src/base/error-code.ts'
 import { isRetriableCode, KafkaError } from '../../src/kafka-client/errors.ts'
 import { HeaderBytes } from './batch-header.ts'
 import { nowUs } from './clock.ts'
-import { LoadConnection } from './load-connection.ts'
+import type { LoadConnection } from './load-connection.ts'
 import type { LoadProducer, ProducerEvents, ProducerOptions } from './load-producer.ts'
 import type { Due, Leader, Times, TopicPartition } from './messages.ts'
 import { ProducePrefix } from './produce-batches.ts'
@@ -126,7 +126,7 @@ export class ResendingProducer implements LoadProducer {
     const known = this.#wires.get(key)
     if (known !== undefined) return known
     const sent: Batch[] = []
-    const connection = await LoadConnection.open(leader, {
+    const connection = await this.#options.connect(leader, {
       onAnswer: (memory, at) => this.#answered(memory, at, sent),
       onFailure: () => this.#lost(key),
     })

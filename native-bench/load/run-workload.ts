@@ -1,11 +1,12 @@
 /** Runs a workload against any Kafka: topics, load processes, the measured window, and what came of it. */
 import { randomBytes } from 'node:crypto'
+import type { ClientSecurity } from '../../src/kafka-client/connection.ts'
 import { type ProcessUsage, UsageWindow } from '../common/process-usage.ts'
 import { nowUs, sleepUntil } from './clock.ts'
 import { Cluster } from './cluster.ts'
 import { brokerUsage, flowsOf } from './flows.ts'
 import { type DoneJob, LoadProcesses } from './load-processes.ts'
-import type { Counts, Times } from './messages.ts'
+import type { Counts, Job, Times } from './messages.ts'
 import { jobsOf, preloadJob, topicNames } from './plan.ts'
 import {
   type CreateResult,
@@ -26,6 +27,8 @@ export interface Progress {
 export interface RunWorkloadOptions {
   /** HOST:PORT, or several with commas. */
   readonly bootstrap: string
+  /** Left out: plain TCP, without a login. */
+  readonly security?: ClientSecurity | undefined
   /** The broker's processes on this machine, for CPU, memory and file descriptors. */
   readonly pids?: readonly number[]
   readonly warmupSeconds: number
@@ -53,7 +56,7 @@ export async function runWorkload(
   options: RunWorkloadOptions,
 ): Promise<WorkloadResult> {
   options.signal?.throwIfAborted()
-  const cluster = await Cluster.open(options.bootstrap, options.signal)
+  const cluster = await Cluster.open(options.bootstrap, options)
   const isOwn = options.prefix === undefined
   const prefix = options.prefix ?? `griot-bench-${randomBytes(4).toString('hex')}`
   const run = new Run(workload, options, cluster, prefix)
@@ -106,13 +109,18 @@ class Run {
     return { ...set, configs: { ...set.configs, ...needed } }
   }
 
+  #processes(jobs: readonly Job[]): LoadProcesses {
+    const { security } = this.#options
+    return new LoadProcesses(jobs.map((job) => ({ ...job, security })))
+  }
+
   async preload(): Promise<WorkloadResult['preloaded']> {
     const sets = this.#workload.topics.filter(({ preloadBytes }) => preloadBytes > 0)
     if (sets.length === 0) return null
     const start = nowUs()
     const { bootstrap } = this.#options
     const jobs = sets.map((set) => preloadJob(this.#workload, set, bootstrap, this.#prefix))
-    const done = await this.#with(new LoadProcesses(jobs), async (processes) => {
+    const done = await this.#with(this.#processes(jobs), async (processes) => {
       await processes.ready()
       processes.start({ startUs: start, fromUs: start, toUs: start })
       return await this.#during('preload', processes, processes.done())
@@ -124,7 +132,7 @@ class Run {
   async measure(): Promise<Omit<WorkloadResult, 'created' | 'preloaded'>> {
     const { bootstrap, warmupSeconds, measureSeconds } = this.#options
     const jobs = jobsOf(this.#workload, bootstrap, this.#prefix)
-    const { done, usage } = await this.#with(new LoadProcesses(jobs), async (processes) => {
+    const { done, usage } = await this.#with(this.#processes(jobs), async (processes) => {
       await processes.ready()
       const startUs = nowUs() + BEGIN_WITHIN_US
       const fromUs = startUs + warmupSeconds * 1e6

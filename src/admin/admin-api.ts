@@ -3,11 +3,12 @@ import { type HttpHandler, jsonResponse } from '../net/http-interface.ts'
 import type { HttpRouter } from '../net/http-router.ts'
 import { type ApiRoute, handlerOf } from './api-route.ts'
 import { keyRoutes } from './key-routes.ts'
+import { type ListenerApiOptions, listenerRoutes } from './listener-routes.ts'
 import { openApiOf } from './openapi.ts'
 import type { TenantApiOptions } from './tenant-access.ts'
 import { tenantRoutes } from './tenant-routes.ts'
 
-export interface AdminApiOptions extends TenantApiOptions {
+export interface AdminApiOptions extends TenantApiOptions, ListenerApiOptions {
   /** Of the engine. */
   readonly version: string
 }
@@ -18,7 +19,11 @@ export function addAdminApi(
   guard: (handler: HttpHandler) => HttpHandler,
   options: AdminApiOptions,
 ): void {
-  const routes: ApiRoute[] = [...tenantRoutes(options), ...keyRoutes(options)]
+  const routes: ApiRoute[] = [
+    ...tenantRoutes(options),
+    ...keyRoutes(options),
+    ...listenerRoutes(options),
+  ]
   routes.push({
     ...{ method: 'GET', path: '/admin/v1/openapi.json', operationId: 'getOpenApi' },
     ...{ summary: 'This description', problems: [] },

@@ -59,6 +59,27 @@ const next = (what: string): JsonSchema => ({
   description: `the last ${what} of this page where there are more: \`after\` of the next page`,
 })
 
+const SINCE =
+  'counted since the engine began; anew where it was idle and its row of the table was wanted'
+
+const counted = (description: string): JsonSchema => ({
+  ...COUNT,
+  description: `${description}; ${SINCE}`,
+})
+
+const USE: Properties = {
+  connectionsLetIn: counted('Kafka connections that became its'),
+  connectionsRefused: counted('those that would have: over its limit, or a login of it failed'),
+  bytesIn: counted('of requests'),
+  bytesOut: counted('of replies'),
+  requests: counted('of Kafka'),
+  errors: counted('in replies, each partition’s or topic’s'),
+  inFlightBytes: { ...COUNT, description: 'memory of requests and replies, now' },
+  frontMs: counted('of the front’s thread'),
+  partitionChanges: counted('partitions made, added or deleted with their topics'),
+  brokerMs: counted('of all brokers’ threads'),
+}
+
 const TENANT: Properties = {
   name: { type: 'string' },
   tenantId: { type: 'string', description: '16 hex digits; also in the names of directories' },
@@ -66,9 +87,12 @@ const TENANT: Properties = {
   state: { type: 'string', enum: ['active', 'suspended', 'deleting'] },
   limits: { ...answer(LIMITS), description: 'what it may have' },
   used: {
-    ...answer({ topics: COUNT, partitions: COUNT, keys: COUNT, users: COUNT }),
+    ...answer({
+      ...{ topics: COUNT, partitions: COUNT, connections: COUNT, keys: COUNT, users: COUNT },
+    }),
     description: 'what counts against the limits',
   },
+  use: { ...answer(USE), description: 'since the engine began, or later: see each' },
   superUsers: SUPER_USERS,
   allowEveryoneIfNoAcl: ALLOW_EVERYONE,
 }
@@ -79,6 +103,26 @@ const KEY: Properties = {
   createdAt: TIME,
 }
 
+const LISTENER: Properties = {
+  brokers: {
+    type: 'array',
+    items: { type: 'string' },
+    description: 'HOST:PORT of each broker, from broker 1, as clients are told',
+  },
+  tls: { type: 'boolean', description: 'it speaks TLS' },
+  sasl: { type: 'boolean', description: 'clients may log in' },
+  anonymous: { type: 'boolean', description: 'clients need not log in' },
+  clientCertificate: {
+    type: 'string',
+    enum: ['none', 'requested', 'required'],
+    description: 'whether clients show a certificate',
+  },
+  isOwn: {
+    type: 'boolean',
+    description: 'a port or a name of this tenant alone; elsewhere a login tells whose a client is',
+  },
+}
+
 const PATCHED: Properties = {
   limits: { ...request(LIMITS), description: 'those that are named change' },
   superUsers: SUPER_USERS,
@@ -87,7 +131,7 @@ const PATCHED: Properties = {
 
 const NAMES = [
   ...['Tenant', 'TenantVerification', 'TenantPage', 'NewTenant', 'TenantChange'],
-  ...['Key', 'KeyPage', 'NewKey', 'MadeKey', 'Problem', 'OpenApi'],
+  ...['Key', 'KeyPage', 'NewKey', 'MadeKey', 'Listener', 'ListenerList', 'Problem', 'OpenApi'],
 ] as const
 export type SchemaName = (typeof NAMES)[number]
 
@@ -121,6 +165,14 @@ export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
   MadeKey: answer({
     ...KEY,
     secret: { type: 'string', description: 'the password; told here and never again' },
+  }),
+  Listener: answer(LISTENER),
+  ListenerList: answer({
+    listeners: {
+      type: 'array',
+      items: ref('Listener'),
+      description: 'the one that its clients do best to use comes first',
+    },
   }),
   Problem: {
     type: 'object',

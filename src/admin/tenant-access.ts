@@ -5,6 +5,7 @@ import type { StoredSecret } from '../image/entry.ts'
 import type { ControllerRequest } from '../image/request.ts'
 import type { MetadataView, TenantView } from '../image/view.ts'
 import { ApiError, type ProblemStatus } from './api-route.ts'
+import type { ReadTenantUses } from './tenant-use.ts'
 
 export type TenantRequest = Extract<
   ControllerRequest,
@@ -36,6 +37,7 @@ export interface TenantApiOptions {
   /** Costs milliseconds of another thread. */
   readonly makeKey: () => Promise<FreshKey>
   readonly wallMs: () => number
+  readonly readUses: ReadTenantUses
 }
 
 const SHOWN_MAX = 100

@@ -18,6 +18,7 @@ import {
   tenantNamed,
   unknownTenant,
 } from './tenant-access.ts'
+import { type TenantUses, useBody } from './tenant-use.ts'
 
 export const TENANTS_PATH = '/admin/v1/tenants'
 export const TENANT_PATH = `${TENANTS_PATH}/{tenant}`
@@ -107,13 +108,15 @@ class Tenants {
     const { limit = PAGE_DEFAULT, after = '' } = query as { limit?: number; after?: string }
     const image = imageOf(this.#options)
     const { names, next } = pageOf(namesOf(image.tenants()), after, limit)
-    const tenants = names.map((name) => tenantBody(image, image.tenantByName(name)!))
+    const uses = this.#options.readUses()
+    const tenants = names.map((name) => tenantBody(image, image.tenantByName(name)!, uses))
     return jsonResponse(200, { tenants, next })
   }
 
   get(call: ApiCall): HttpResponse {
     const tenant = tenantNamed(this.#options, nameOf(call))
-    const body = tenantBody(this.#options.image, tenant)
+    const { image, readUses } = this.#options
+    const body = tenantBody(image, tenant, readUses())
     if (call.query.verify !== true) return jsonResponse(200, body)
     return jsonResponse(200, { ...body, left: leftOf(tenant) })
   }
@@ -158,20 +161,21 @@ class Tenants {
   }
 
   async delete(call: ApiCall): Promise<HttpResponse> {
-    const { image } = this.#options
+    const { image, readUses } = this.#options
     const tenant = tenantNamed(this.#options, nameOf(call))
     const { name, tenantId } = tenant
     if (name === DEFAULT_TENANT_NAME) {
       const next = 'suspend it instead, by PATCH with {"state": "suspended"}'
       throw new ApiError(409, `the tenant '${name}' stays, clients without a key are its`, next)
     }
-    const before = tenantBody(image, tenant)
+    const uses = readUses()
+    const before = tenantBody(image, tenant, uses)
     const answer = await this.#options.ask(tenantId, { kind: 'delete-tenant' })
     // one that went meanwhile is what was asked for
     if (answer.error !== ErrorCode.RESOURCE_NOT_FOUND) checkAnswer(answer)
     const now = image.tenant(tenantId)
     // one that had little may be gone by now
-    const body = now === undefined ? { ...before, state: 'deleting' } : tenantBody(image, now)
+    const body = now === undefined ? { ...before, state: 'deleting' } : tenantBody(image, now, uses)
     return jsonResponse(202, body)
   }
 
@@ -182,8 +186,8 @@ class Tenants {
   }
 
   #bodyOf(name: string): object {
-    const { image } = this.#options
-    return tenantBody(image, image.tenantByName(name) ?? unknownTenant(name))
+    const { image, readUses } = this.#options
+    return tenantBody(image, image.tenantByName(name) ?? unknownTenant(name), readUses())
   }
 }
 
@@ -202,8 +206,10 @@ function* namesOf(tenants: Iterable<TenantView>): IterableIterator<string> {
   for (const { name } of tenants) yield name
 }
 
-function tenantBody(image: MetadataView, tenant: TenantView): object {
+/** As it is told; of `used`, what is not in the metadata is what `uses` says. */
+export function tenantBody(image: MetadataView, tenant: TenantView, uses: TenantUses) {
   const { name, tenantId, clusterId, settings, access } = tenant
+  const use = uses.of(tenantId)
   const { state, limits, superUsers, allowEveryoneIfNoAcl } = settings
   const maxOf = (limit: string) => limitOf(limits, limit as TenantLimit)
   return {
@@ -211,8 +217,10 @@ function tenantBody(image: MetadataView, tenant: TenantView): object {
     limits: Object.fromEntries(Object.keys(TENANT_LIMITS).map((limit) => [limit, maxOf(limit)])),
     used: {
       ...ownTopics(image, tenant),
+      ...{ connections: use.connections },
       ...{ keys: access?.keyCount ?? 0, users: access?.userCount ?? 0 },
     },
+    use: useBody(use),
     superUsers,
     allowEveryoneIfNoAcl,
   }

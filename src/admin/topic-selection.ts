@@ -16,12 +16,12 @@ export function checkParameters(query: URLSearchParams, known: readonly string[]
   for (const name of query.keys()) {
     if (known.includes(name)) continue
     throw new ScrapeQueryError(
-      `unknown parameter ${JSON.stringify(name)}: /metrics knows ${known.join(' and ')}`,
+      `unknown parameter ${JSON.stringify(name)}: /metrics knows ${known.slice(0, -1).join(', ')} and ${known.at(-1)}`,
     )
   }
 }
 
-/** Names of topics or groups, `*` in them for any text. */
+/** Names of topics, groups or tenants, `*` in them for any text. */
 export class NamePatterns {
   readonly #parts: readonly (readonly string[])[]
 

@@ -12,7 +12,6 @@ import { MetadataImage } from '../image/image.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
 import type { BeatSource } from '../link/broker-liveness.ts'
-import { CommandType } from '../link/commands.ts'
 import type { ControllerRequest, ControlMessage } from '../link/control.ts'
 import { BrokerGauge } from '../link/counters.ts'
 import {
@@ -23,23 +22,21 @@ import {
   type PeerName,
   SERVER_PEER,
 } from '../link/ports.ts'
+import type { UseRows } from '../link/tenant-use.ts'
 import type { LogEnvironment } from '../log/environment.ts'
-import type { RingHandler, RingReader } from '../shared/ring-reader.ts'
+import type { RingHandler } from '../shared/ring-reader.ts'
 import { BatchBuffers } from './batch-buffers.ts'
 import { BrokerCounters, type CounterRows } from './broker-counters.ts'
 import { BrokerLink, type BrokerRings } from './broker-link.ts'
 import { BrokerStop } from './broker-stop.ts'
+import { BrokerUse } from './broker-use.ts'
+import { commandHandlers } from './command-handlers.ts'
 import { ControlInbox } from './control-inbox.ts'
-import type { CoordinateHandler } from './coordinate.ts'
 import { coordination } from './coordination.ts'
 import type { CallToken } from './coordinator-answers.ts'
 import type { Coordinators } from './coordinators.ts'
-import { DeleteRecordsHandler } from './delete-records.ts'
-import { EpochEndHandler } from './epoch-end.ts'
 import { FrontLink, type FrontRings } from './front-link.ts'
 import { LeaderPartitions } from './leader-partitions.ts'
-import { ListOffsetsHandler } from './list-offsets.ts'
-import { LocateHandler } from './locate.ts'
 import { Maintenance } from './maintenance.ts'
 import { MetadataFollower } from './metadata-follower.ts'
 import { ProduceHandler } from './produce.ts'
@@ -50,7 +47,6 @@ import type { MetadataFiles, MetadataGroup } from './replication/metadata-group.
 import { Replication } from './replication/replication.ts'
 import { type BrokerSettings, DEFAULT_BROKER_SETTINGS } from './settings.ts'
 import { TopicStatsHandler } from './topic-stats.ts'
-import { WatchHandler } from './watch.ts'
 
 /** What completes the flushes that the logs ask for: the flusher's rings, or a simulated disk. */
 export interface FlushDriver {
@@ -82,6 +78,8 @@ export interface BrokerAgentOptions {
   readonly isNewDirectory?: boolean
   readonly control: ControlPort
   readonly counters: CounterRows | null
+  /** Where it counts what each tenant uses; nowhere unless given. */
+  readonly use?: UseRows | null
   readonly settings?: Partial<BrokerSettings>
   /** Static broker configs that give topics their defaults. */
   readonly brokerConfigs?: ConfigValues
@@ -117,19 +115,15 @@ export class BrokerAgent {
   readonly #follower: MetadataFollower
   readonly #links: readonly FrontLink[]
   readonly #replication: Replication
+  /** What each tenant uses of this thread. */
+  readonly use: BrokerUse
   readonly #handlers: readonly RingHandler[]
   readonly #table: ReplicaTable
   readonly #partitions: LeaderPartitions
   readonly #buffers: BatchBuffers
   readonly #produce: ProduceHandler
-  readonly #locate: LocateHandler
-  readonly #watch: WatchHandler
-  readonly #listOffsets: ListOffsetsHandler
   readonly #topicStats: TopicStatsHandler
   readonly #coordinators: Coordinators
-  readonly #coordinate: CoordinateHandler
-  readonly #deleteRecords: DeleteRecordsHandler
-  readonly #epochEnd: EpochEndHandler
   readonly #questions: Questions
   readonly #maintenance: Maintenance
   readonly #stop: BrokerStop
@@ -142,6 +136,8 @@ export class BrokerAgent {
     this.#settings = { ...DEFAULT_BROKER_SETTINGS, ...options.settings }
     this.#image = new MetadataImage(options.brokerConfigs, { keepsAccess: false })
     const image = this.#image
+    const { clock } = environment
+    this.use = new BrokerUse({ rows: options.use ?? null, brokerId, clock, image })
     this.#links = options.fronts.map((rings) => new FrontLink(rings))
     if (this.#links.some(({ front }, index) => front !== index)) {
       throw new InvariantError('fronts are given in the order of their ids')
@@ -167,21 +163,16 @@ export class BrokerAgent {
       replication: this.#replication,
       links: this.#links,
       counters: new BrokerCounters(options.counters),
+      use: this.use,
       drainControl,
       isImageWhole: isImageCurrent,
     })
     const partitions = this.#partitions
     this.#produce = new ProduceHandler(partitions, this.#buffers, drainControl)
-    this.#locate = new LocateHandler(partitions)
-    this.#watch = new WatchHandler(partitions)
-    this.#listOffsets = new ListOffsetsHandler(partitions)
     this.#topicStats = new TopicStatsHandler(partitions, options.control)
     const { table, handler } = coordination(options, partitions, this.#buffers, image, isWhole)
     this.#coordinators = table
-    this.#coordinate = handler
-    this.#deleteRecords = new DeleteRecordsHandler(partitions)
-    this.#epochEnd = new EpochEndHandler(partitions)
-    this.#handlers = this.#links.map((link) => this.#handlerOf(link))
+    this.#handlers = commandHandlers(partitions, this.#produce, handler)
     const flushesPending = () => options.flush.pending
     const shared = { image, isImageCurrent, partitions, settings: this.#settings, flushesPending }
     this.#questions = new Questions({ ...options, image, partitions })
@@ -264,6 +255,7 @@ export class BrokerAgent {
   /** One turn, of bounded work; returns how much was done, 0 for nothing. */
   doWork(nowMs: number): number {
     if (this.isStopped) return 0
+    const { use } = this
     const partitions = this.#partitions
     partitions.nowMs = nowMs
     partitions.wallMs = this.#options.environment.clock.wallMs()
@@ -272,13 +264,18 @@ export class BrokerAgent {
     const commands = this.#takeCommands()
     if (commands > 0) partitions.counters.addOwn(BrokerGauge.TURN_COMMANDS, commands)
     work += commands + this.#produce.writeStaged()
+    use.rest()
     work += this.#options.flush.doWork()
     work += this.#table.timers.fireDue(nowMs, TIMERS_PER_TURN)
     work += this.#coordinators.doWork()
+    use.rest()
     // after all that this turn has staged is written: a group that loses its term here leaves nothing half done
     work += this.#replication.doWork(nowMs)
+    use.rest()
     work += partitions.settleMoved()
+    use.rest()
     work += this.#stop.isStopping ? this.#stop.doWork(nowMs) : this.#maintenance.doWork(nowMs)
+    use.rest()
     for (const link of this.#links) link.ring()
     return work
   }
@@ -327,25 +324,6 @@ export class BrokerAgent {
       if (inRound === 0 || clock.monotonicMs() >= untilMs) break
     }
     return taken
-  }
-
-  #handlerOf(link: FrontLink): RingHandler {
-    return {
-      onRecord: (type: number, reader: RingReader, at: number) => {
-        if (type === CommandType.PRODUCE) this.#produce.onProduce(link, reader, at)
-        else if (type === CommandType.LOCATE) this.#locate.onLocate(link, reader, at)
-        else if (type === CommandType.WATCH) this.#watch.onWatch(link, reader, at)
-        else if (type === CommandType.REPLICA_LOCATE) this.#locate.onReplicaLocate(link, reader, at)
-        else if (type === CommandType.REPLICA_WATCH) this.#watch.onReplicaWatch(link, reader, at)
-        else if (type === CommandType.LIST_OFFSETS)
-          this.#listOffsets.onListOffsets(link, reader, at)
-        else if (type === CommandType.COORDINATE) this.#coordinate.onCoordinate(link, reader, at)
-        else if (type === CommandType.DELETE_RECORDS)
-          this.#deleteRecords.onDeleteRecords(link, reader, at)
-        else if (type === CommandType.EPOCH_END) this.#epochEnd.onEpochEnd(link, reader, at)
-        else throw new InvariantError(`command of unknown type ${type}`)
-      },
-    }
   }
 
   #onControl(envelope: ControlEnvelope): void {
@@ -400,6 +378,7 @@ export class BrokerAgent {
       directoryId: options.directoryId ?? null,
       isNewDirectory: options.isNewDirectory ?? false,
       metadata: options.metadata ?? null,
+      onWork: (number: PartitionNumber) => this.#turnTo(number),
       takeBuffer: (from, bufferId) => this.#takeBytes(brokerPeer(cellId, from), bufferId),
       onDeposed: (replica) => {
         this.#partitions.deposed(replica)
@@ -419,6 +398,12 @@ export class BrokerAgent {
       onStale: (number, directory) => this.#removeStale(number, directory),
       isRemoving: (directory) => this.#maintenance.isRemoving(directory),
     })
+  }
+
+  #turnTo(number: PartitionNumber): void {
+    const replica = this.#table.get(number)
+    if (replica === undefined) this.use.rest()
+    else this.use.turnTo(replica)
   }
 
   /** A peer posts them before it publishes what names them. */

@@ -56,6 +56,7 @@ export class BrokerGauges {
     if (nowMs < this.#scanAtMs) return
     this.#scanAtMs = nowMs + SCAN_MS
     this.#replicas = table.size
+    partitions.use.sweep(nowMs)
     counters.setOwn(BrokerGauge.LOG_BYTES_NOW, table.logBytes())
     this.#countPartitions()
   }

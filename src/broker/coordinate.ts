@@ -12,6 +12,7 @@ import { decodeRequest } from '../protocol/codec.ts'
 import { decodeRequestHeader } from '../protocol/header.ts'
 import type { RingReader } from '../shared/ring-reader.ts'
 import type { BatchBuffers } from './batch-buffers.ts'
+import type { BrokerUse } from './broker-use.ts'
 import type { CoordinatorAnswers } from './coordinator-answers.ts'
 import type { Coordinators } from './coordinators.ts'
 import type { FrontLink } from './front-link.ts'
@@ -22,6 +23,7 @@ export interface CoordinateOptions {
   readonly buffers: BatchBuffers
   readonly drainControl: () => void
   readonly logger: Logger
+  readonly use: BrokerUse
 }
 
 /** COORDINATE: a request for a coordinator, decoded and handed over. */
@@ -44,7 +46,7 @@ export class CoordinateHandler {
     const command = this.#command
     readCoordinate(reader.view, at, command)
     const { correlation, partition } = command
-    const { answers, coordinators, logger } = this.#options
+    const { answers, coordinators, logger, use } = this.#options
     const frame = this.#frame(link, reader, at)
     if (frame === null) {
       answers.refuse(link.front, correlation, ErrorCode.UNKNOWN_SERVER_ERROR)
@@ -61,6 +63,7 @@ export class CoordinateHandler {
         clientId,
         clientHost: this.#host(reader, at),
       })
+      use.came(frame.length)
     } catch (error) {
       // the front has decoded it before: a bug of ours, which ends with this request
       const message = error instanceof Error ? (error.stack ?? error.message) : String(error)

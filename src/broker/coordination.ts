@@ -34,6 +34,7 @@ export function coordination(
     buffers,
     drainControl,
     logger,
+    use: partitions.use,
   })
   return { table, handler }
 }

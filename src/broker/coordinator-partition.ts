@@ -1,4 +1,4 @@
-import type { PartitionNumber } from '../base/ids.ts'
+import type { PartitionNumber, TenantId } from '../base/ids.ts'
 import type { Timer } from '../base/timer-queue.ts'
 import type {
   CoordinatorAnswer,
@@ -14,7 +14,7 @@ import type { CallToken } from './coordinator-answers.ts'
 /** A coordinator, the partition whose log it lives in, and what waits for both. Kept by {@link Coordinators}. */
 export class CoordinatorPartition {
   readonly number: PartitionNumber
-  readonly tenantId: string
+  readonly tenantId: TenantId
   readonly coordinator: HostedCoordinator<CallToken>
   /** Answers that wait until their records, and all before, are committed. */
   readonly answers = new CommitQueue<readonly CoordinatorAnswer<CallToken>[]>()
@@ -44,7 +44,7 @@ export class CoordinatorPartition {
 
   constructor(
     number: PartitionNumber,
-    tenantId: string,
+    tenantId: TenantId,
     coordinator: HostedCoordinator<CallToken>,
     { logStartOffset }: Pick<PartitionLog, 'logStartOffset'>,
     nowMs: number,

@@ -85,6 +85,7 @@ export class Coordinators {
       this.#options.answers.refuse(token.front, token.correlation, partition)
       return
     }
+    this.#partitions.use.turnToTenant(partition.tenantId)
     partition.usedAtMs = this.#partitions.nowMs
     partition.open.add(token)
     if (partition.isLoaded) this.#handle(partition, call)

@@ -7,6 +7,7 @@ import { ProduceReason } from '../link/produce-reason.ts'
 import { TopicCounts } from '../link/topic-counts.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { BrokerCounters } from './broker-counters.ts'
+import type { BrokerUse } from './broker-use.ts'
 import type { FrontLink } from './front-link.ts'
 import type { Replica } from './replica.ts'
 import type { ReplicaTable } from './replica-table.ts'
@@ -22,6 +23,7 @@ export interface LeaderPartitionsOptions {
   /** By front id. */
   readonly links: readonly FrontLink[]
   readonly counters: BrokerCounters
+  readonly use: BrokerUse
   /** Takes in what the control ports hold: the topic may have been created this moment. */
   readonly drainControl: () => void
   /** A thread that has just begun knows nothing yet: that a partition is not there says nothing then. */
@@ -37,6 +39,7 @@ export class LeaderPartitions {
   readonly replication: Replication
   readonly links: readonly FrontLink[]
   readonly counters: BrokerCounters
+  readonly use: BrokerUse
   /** Records and bytes taken. */
   readonly topicCounts: TopicCounts
   nowMs = 0
@@ -58,6 +61,7 @@ export class LeaderPartitions {
     this.replication = options.replication
     this.links = options.links
     this.counters = options.counters
+    this.use = options.use
     this.topicCounts = new TopicCounts(options.image)
   }
 
@@ -77,6 +81,7 @@ export class LeaderPartitions {
       return null
     }
     const replica = this.table.get(number) ?? this.table.admit(number)
+    if (replica !== undefined) this.use.turnTo(replica)
     if (replica !== undefined && !replica.isReplicated && !replica.isToBeRaised) return replica
     this.error = ErrorCode.NOT_LEADER_OR_FOLLOWER
     if (replica?.isToBeRaised === true) {
@@ -97,6 +102,7 @@ export class LeaderPartitions {
     this.error = this.#refusal(number, -1)
     if (this.error !== ErrorCode.NONE) return null
     const replica = this.table.get(number)
+    if (replica !== undefined) this.use.turnTo(replica)
     const group = replica?.group ?? null
     if (group === null) this.error = ErrorCode.REPLICA_NOT_AVAILABLE
     else if (!group.isReadable) this.error = ErrorCode.NOT_LEADER_OR_FOLLOWER
@@ -106,6 +112,7 @@ export class LeaderPartitions {
 
   /** The log of `replica`; or null and {@link error}. */
   open(replica: Replica): PartitionLog | null {
+    this.use.turnTo(replica)
     const log = this.table.open(replica, this.nowMs)
     if (log !== null) return log
     this.error = ErrorCode.KAFKA_STORAGE_ERROR
@@ -137,6 +144,7 @@ export class LeaderPartitions {
     const log = replica.log
     if (log === null) return
     const { waiting } = replica
+    this.use.turnTo(replica)
     if (log.failure !== null) {
       this.table.noteFailure(replica, this.nowMs)
       const { flushFailed, logFailed } = ProduceReason
@@ -150,6 +158,7 @@ export class LeaderPartitions {
     while (waiting.size > waiting.unwritten && waiting.firstLastOffset < acknowledged) {
       if (waiting.isFirstAll && waiting.firstLastOffset >= held) break
       waiting.shift(produce)
+      this.use.hold(replica, -produce.byteLength)
       this.links[produce.front]!.produced(
         produce.correlation,
         ErrorCode.NONE,
@@ -227,6 +236,7 @@ export class LeaderPartitions {
   }
 
   #refuse(replica: Replica, produce: WaitingProduce, error: number, reason: number): void {
+    this.use.hold(replica, -produce.byteLength)
     this.links[produce.front]!.produceRefused(produce.correlation, error, reason)
     this.counters.refused(replica.topic.tenantId, error)
   }

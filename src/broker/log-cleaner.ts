@@ -16,6 +16,8 @@ export interface LogCleanerOptions {
   readonly environment: LogEnvironment
   readonly table: ReplicaTable
   readonly settings: BrokerSettings
+  /** This thread works for the replica from now on. */
+  readonly onWork?: (replica: Replica) => void
   /** The replica's log has failed in the midst of a swap: whoever waits for it is to be told. */
   readonly onFailed: (replica: Replica) => void
 }
@@ -140,6 +142,7 @@ export class LogCleaner {
     const replica = this.#replica!
     const { log } = replica
     let work = 0
+    this.#options.onWork?.(replica)
     this.#options.table.guard(replica, nowMs, () => {
       work = cleaning.step()
     })

@@ -74,7 +74,8 @@ export class Maintenance {
     const periodMs = settings.retentionSweepMs
     this.#sweep = new RetentionSweep({ brokerId, root, image, table, disk, clock, periodMs })
     const onFailed = partitions.moved
-    this.#cleaner = new LogCleaner({ brokerId, environment, table, settings, onFailed })
+    const onWork = (replica: Replica) => partitions.use.turnTo(replica)
+    this.#cleaner = new LogCleaner({ brokerId, environment, table, settings, onFailed, onWork })
   }
 
   get nextTimerAtMs(): number {

@@ -78,9 +78,10 @@ export class ProduceHandler {
       link.produceRefused(command.correlation, this.#partitions.error, this.#partitions.reason)
       return
     }
-    const { counters } = this.#partitions
+    const { counters, use } = this.#partitions
     const { tenantId } = replica.topic
     counters.add(tenantId, BrokerCounter.PRODUCES, 1)
+    use.came(command.byteLength)
     const error = batch === null ? this.#refuseMissing() : this.#stage(link, replica, batch)
     if (error === ErrorCode.NONE) return
     this.#noteRefused(batch, error)
@@ -153,7 +154,9 @@ export class ProduceHandler {
     waiting.baseOffset = outcome.baseOffset
     waiting.logAppendTimeMs = outcome.logAppendTimeMs
     waiting.logStartOffset = outcome.logStartOffset
+    waiting.byteLength = batch.length
     replica.waiting.push(waiting)
+    partitions.use.hold(replica, batch.length)
     if (!replica.isStaged) {
       replica.isStaged = true
       this.#staged.push(replica)
@@ -188,6 +191,7 @@ export class ProduceHandler {
     // failed, or deleted, in this very turn: everybody has been answered
     if (log === null) return
     const partitions = this.#partitions
+    partitions.use.turnTo(replica)
     let error: DiskError | null
     try {
       error = log.write()

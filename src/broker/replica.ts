@@ -3,6 +3,7 @@ import type { Timer } from '../base/timer-queue.ts'
 import type { TopicView } from '../image/view.ts'
 import type { TopicCount } from '../link/topic-counts.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
+import type { Used } from './broker-use.ts'
 import type { ReplicaGroup } from './replication/replica-group.ts'
 import { WaitingProduces } from './waiting-produces.ts'
 import type { Watches } from './watches.ts'
@@ -39,6 +40,8 @@ export class Replica {
   watches: Watches | null = null
   /** What is counted for its topic here; null before the first batch. */
   counted: TopicCount | null = null
+  /** Where it is counted what its tenant uses; null before anything was done. */
+  used: Used | null = null
   touchedAtMs = 0
   /** DELETE_RECORDS that are not answered yet. */
   deletes = 0

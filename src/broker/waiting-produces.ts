@@ -8,6 +8,8 @@ export interface WaitingProduce {
   baseOffset: number
   logAppendTimeMs: number
   logStartOffset: number
+  /** Of its batch. */
+  byteLength: number
 }
 
 export const newWaitingProduce = (): WaitingProduce => ({
@@ -18,9 +20,10 @@ export const newWaitingProduce = (): WaitingProduce => ({
   baseOffset: -1,
   logAppendTimeMs: -1,
   logStartOffset: -1,
+  byteLength: 0,
 })
 
-const FIELDS = 7
+const FIELDS = 8
 const INITIAL = 8
 const empty = new Float64Array(0)
 
@@ -108,6 +111,7 @@ export class WaitingProduces {
     values[at + 4] = produce.logAppendTimeMs
     values[at + 5] = produce.logStartOffset
     values[at + 6] = produce.isAll ? 1 : 0
+    values[at + 7] = produce.byteLength
   }
 
   #get(index: number, into: WaitingProduce): void {
@@ -120,6 +124,7 @@ export class WaitingProduces {
     into.logAppendTimeMs = values[at + 4]!
     into.logStartOffset = values[at + 5]!
     into.isAll = values[at + 6] === 1
+    into.byteLength = values[at + 7]!
   }
 
   #grow(): void {

@@ -1,5 +1,12 @@
 /** `-X key=value`: librdkafka's and Kafka's names for what the commands have options for. */
 import { didYouMean } from '../server/nearest.ts'
+import {
+  type GivenProperty,
+  isSecurityName,
+  refuseUnknown,
+  type SecurityName,
+  type SecurityProperties,
+} from './command-config.ts'
 import { UsageError } from './failure.ts'
 
 /** The option that a property stands for; several names may stand for one. */
@@ -35,25 +42,30 @@ const PROPERTIES: Readonly<Record<string, string>> = {
 
 export type Properties = Readonly<Partial<Record<string, string>>>
 
-/** By option. Throws a {@link UsageError} for what is no property of these. */
-export function parseProperties(texts: readonly string[]): Properties {
-  const found: Record<string, string> = {}
+export interface GivenProperties {
+  /** By option. */
+  readonly properties: Properties
+  readonly security: SecurityProperties
+}
+
+/** Throws a {@link UsageError} for what is no property of these. */
+export function parseProperties(texts: readonly string[]): GivenProperties {
+  const properties: Record<string, string> = {}
+  const security = new Map<SecurityName, GivenProperty>()
   for (const text of texts) {
     const at = text.indexOf('=')
     if (at < 1) throw new UsageError(`-X ${text}: wants KEY=VALUE`)
-    const name = text.slice(0, at)
+    const [name, value] = [text.slice(0, at), text.slice(at + 1)]
     const option = Object.hasOwn(PROPERTIES, name) ? PROPERTIES[name] : undefined
-    if (option === undefined) throw new UsageError(`-X ${name}: ${reasonOf(name)}`)
-    found[option] = text.slice(at + 1)
+    if (option !== undefined) properties[option] = value
+    else if (isSecurityName(name)) security.set(name, { text: value, origin: 'option -X' })
+    else {
+      refuseUnknown(name, 'option -X')
+      const meant = didYouMean(name, Object.keys(PROPERTIES))
+      throw new UsageError(`-X ${name}: not a property that these commands know${meant}`)
+    }
   }
-  return found
-}
-
-function reasonOf(name: string): string {
-  if (/^(sasl|ssl|security|enable\.ssl|tls|user|pass)/.test(name)) {
-    return 'these commands speak neither TLS nor SASL yet'
-  }
-  return `not a property that these commands know${didYouMean(name, Object.keys(PROPERTIES))}`
+  return { properties, security }
 }
 
 /** A whole number from `min` on. Throws a {@link UsageError} that names `option`. */

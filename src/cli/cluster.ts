@@ -1,9 +1,17 @@
 /** What every command that speaks Kafka has in common: where the cluster is, how it ends, how it prints. */
 import type { Command } from 'commander'
 import { KafkaClient } from '../kafka-client/client.ts'
-import type { HostPort } from '../kafka-client/connection.ts'
+import { type ClientSecurity, NO_SECURITY } from '../kafka-client/connection.ts'
+import type { HostPort } from '../kafka-client/sockets.ts'
 import { parseHostPort } from '../server/units.ts'
-import { countOf, type Properties, parseProperties } from './client-properties.ts'
+import {
+  countOf,
+  type GivenProperties,
+  type Properties,
+  parseProperties,
+} from './client-properties.ts'
+import type { SecurityOptions } from './client-security.ts'
+import { NO_CONFIG, overridden, readCommandConfig } from './command-config.ts'
 import { wantsJson } from './engine-url.ts'
 import { ExitCode } from './exit-code.ts'
 import { explainFailure, UsageError } from './failure.ts'
@@ -11,12 +19,13 @@ import { parseSpanMs } from './time-text.ts'
 
 export const DEFAULT_BOOTSTRAP = '127.0.0.1:9092'
 
-export interface ClusterOptions {
+export interface ClusterOptions extends SecurityOptions {
   readonly brokers?: string
   readonly bootstrap?: string
   readonly bootstrapServer?: string
   /** Of -X, as written. */
   readonly X?: readonly string[]
+  readonly commandConfig?: string
   readonly clientId?: string
   readonly timeout?: string
   readonly json?: boolean
@@ -31,6 +40,14 @@ export function withCluster(command: Command): Command {
     )
     .addOption(command.createOption('--bootstrap <HOST:PORT,…>').hideHelp())
     .addOption(command.createOption('--bootstrap-server <HOST:PORT,…>').hideHelp())
+    .option(
+      '--command-config <FILE>',
+      "client properties as Kafka's tools or librdkafka take them: bootstrap.servers, TLS, a login",
+    )
+    .option('--api-key <KEY>', 'log in with this key, or name of a user (default: GRIOT_KEY)')
+    .option('--secret <SECRET>', 'and its secret (default: GRIOT_SECRET, which `ps` does not show)')
+    .option('--tls', 'speak TLS')
+    .option('--ca <FILE>', 'who may have signed the certificates of brokers, PEM; also --tls')
     .option('-X <KEY=VALUE>', 'a client property by its Kafka name (may be repeated)', collect)
     .option('--client-id <NAME>', 'what the brokers know this client as (default: griot-cli)')
     .option('--timeout <DURATION>', 'how long brokers may take to answer (default: 30s)')
@@ -73,8 +90,8 @@ export async function runOnCluster(
     })
   }
   try {
-    const properties = parseProperties(options.X ?? [])
-    client = openClient(options, properties)
+    const { properties, security } = givenTo(options)
+    client = await openClient(options, { properties, security })
     await work({ client, json, properties })
   } catch (error) {
     const message = explainFailure(error)
@@ -86,7 +103,27 @@ export async function runOnCluster(
   }
 }
 
-export function openClient(options: ClusterOptions, properties: Properties): KafkaClient {
+/** Of -X and of `--command-config`; where both say something, of -X. */
+function givenTo({ X = [], commandConfig }: ClusterOptions): GivenProperties {
+  const file = commandConfig === undefined ? NO_CONFIG : readCommandConfig(commandConfig)
+  const asked = parseProperties(X)
+  const general = [...file.general].map(([name, { text }]) => [name, text])
+  const origin = file.general.get('brokers')?.origin
+  const isOfFile = origin !== undefined && asked.properties.brokers === undefined
+  return {
+    properties: {
+      ...Object.fromEntries(general),
+      ...asked.properties,
+      ...(isOfFile ? { brokersOrigin: origin } : {}),
+    },
+    security: overridden(file.security, asked.security),
+  }
+}
+
+async function openClient(
+  options: ClusterOptions,
+  { properties, security }: GivenProperties,
+): Promise<KafkaClient> {
   const timeoutMs = timeoutOf(options, properties)
   const clientId = options.clientId ?? properties.clientId
   return new KafkaClient({
@@ -95,7 +132,21 @@ export function openClient(options: ClusterOptions, properties: Properties): Kaf
     requestTimeoutMs: timeoutMs,
     retryTimeoutMs: timeoutMs,
     connectTimeoutMs: Math.min(timeoutMs, 10_000),
+    security: await securityFor(security, options),
   })
+}
+
+/** node:tls and node:crypto take a while to load: commands that need neither do without. */
+async function securityFor(
+  properties: GivenProperties['security'],
+  options: ClusterOptions,
+): Promise<ClientSecurity> {
+  const { GRIOT_KEY, GRIOT_SECRET } = process.env
+  const { apiKey, secret, tls, ca } = options
+  const isAsked = [apiKey, secret, tls, ca, GRIOT_KEY || undefined, GRIOT_SECRET || undefined]
+  if (properties.size === 0 && isAsked.every((given) => given === undefined)) return NO_SECURITY
+  const { securityOf } = await import('./client-security.ts')
+  return securityOf(properties, options)
 }
 
 function timeoutOf(options: ClusterOptions, properties: Properties): number {
@@ -116,7 +167,7 @@ export function bootstrapOf(
     given !== undefined
       ? 'option -b'
       : properties.brokers !== undefined
-        ? 'option -X'
+        ? (properties.brokersOrigin ?? 'option -X')
         : 'environment variable GRIOT_BOOTSTRAP'
   const addresses = text.split(',').filter((part) => part.trim() !== '')
   if (addresses.length === 0) throw new UsageError(`${origin}: names no address`)

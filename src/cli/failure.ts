@@ -24,11 +24,33 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   TOPIC_AUTHORIZATION_FAILED: 'this listener does not let you at that topic',
   GROUP_AUTHORIZATION_FAILED: 'this listener does not let you at that group',
   CLUSTER_AUTHORIZATION_FAILED: 'this listener does not let you do that',
-  SASL_AUTHENTICATION_FAILED: 'the listener wants SASL, which these commands do not speak yet',
+  UNSUPPORTED_SASL_MECHANISM:
+    '-X sasl.mechanism=… names another; a listener that offers none takes logins only over TLS, or not at all',
+  ILLEGAL_SASL_STATE: 'that listener takes no login: leave out key and secret',
   NOT_ENOUGH_REPLICAS: 'too few replicas are in sync (min.insync.replicas)',
   UNKNOWN_MEMBER_ID: 'the group has members of its own: stop them first',
   REQUEST_TIMED_OUT: 'the cluster is busy or a broker is gone; try again',
   INVALID_CONFIG: '`griot topic describe -c TOPIC` lists the configs that there are',
+}
+
+const WRONG_LOGIN =
+  'key or secret is wrong, or the key was revoked: `griot key list TENANT` shows the keys that there are (a user of a tenant of Griot is TENANT/USER where the listener is not its own)'
+
+/** What to do about a connection that was not made, or not served; a broker's own address that nobody can reach comes before. */
+const CONNECTION_STEPS: Readonly<Record<string, string>> = {
+  PROTOCOL: 'give a Kafka listener with -b, not an HTTP address',
+  CLOSED_AT_ONCE:
+    'is it a Kafka listener? One that wants a certificate of its clients is shown one by ssl.keystore.location in --command-config',
+  CLOSED_WITHOUT_LOGIN:
+    'it lets nobody in without a login: GRIOT_KEY and GRIOT_SECRET, --api-key and --secret, or --command-config FILE',
+  IS_TLS: '--tls, and --ca FILE where no public authority has signed its certificate',
+  NOT_TLS:
+    'leave out --tls and --ca (security.protocol is PLAINTEXT or SASL_PLAINTEXT there), or give a listener that speaks it with -b',
+  HANDSHAKE: 'does that port speak TLS?',
+  CERTIFICATE: '--ca FILE names who has signed it (PEM)',
+  CERTIFICATE_NAME:
+    'give a name that is in it with -b; brokers name theirs themselves (--kafka-advertise; Kafka: advertised.listeners)',
+  TLS: 'a certificate of this client is ssl.keystore.location, or ssl.certificate.location and ssl.key.location, in --command-config',
 }
 
 /** One line (or two) for people. A stack only for what is our bug. */
@@ -54,10 +76,14 @@ export function explainFailure(error: unknown): string {
 
 /** A broker that says itself why somebody may not do something knows better. */
 function nextStep({ codeName, detail }: KafkaError): string | undefined {
+  if (codeName === 'SASL_AUTHENTICATION_FAILED') return WRONG_LOGIN
   return detail !== null && codeName.endsWith('_FAILED') ? undefined : NEXT_STEPS[codeName]
 }
 
-function explainConnection({ address, reason, message, isAdvertised }: ConnectionError): string {
+function explainConnection(error: ConnectionError): string {
+  const { address, reason, message, isAdvertised } = error
+  const step = Object.hasOwn(CONNECTION_STEPS, reason) ? CONNECTION_STEPS[reason] : undefined
+  if (step !== undefined) return printable(`${message}: ${step}`)
   if (isAdvertised && reason !== 'CLOSED') {
     return (
       `a broker of the cluster cannot be reached at ${address} (${reason}): it is down, or it ` +
@@ -73,8 +99,6 @@ function explainConnection({ address, reason, message, isAdvertised }: Connectio
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return `the host of ${address} is not known (${reason}): check -b, or the name service`
-    case 'PROTOCOL':
-      return `${message}: give a Kafka listener with -b, not an HTTP address`
     default:
       return message
   }

@@ -1,22 +1,20 @@
 /** `griot key …`: makes, lists and revokes the API keys of a tenant. */
 import type { Command } from 'commander'
-import { readEndpoints } from '../server/endpoints.ts'
 import { type EngineOptions, runOnEngine, withEngine } from './engine-command.ts'
-import { DEFAULT_DATA_DIR } from './engine-url.ts'
-import { UsageError } from './failure.ts'
+import {
+  type Entrance,
+  entranceFor,
+  kcatLine,
+  propertiesFor,
+  propertiesOf,
+} from './key-properties.ts'
 import { type ApiKey, askApi, listAll, tenantPath } from './operator-api.ts'
 import { renderList, renderTable } from './table.ts'
 
 interface CreateOptions extends EngineOptions {
   readonly user?: string
   readonly properties?: string
-}
-
-type Client = 'java' | 'librdkafka'
-
-const clientOf = (name: string): Client => {
-  if (name === 'java' || name === 'librdkafka') return name
-  throw new UsageError(`--properties: '${name}' is refused, it wants java or librdkafka`)
+  readonly ca?: string
 }
 
 type MadeKey = ApiKey & { readonly secret: string }
@@ -34,6 +32,10 @@ export function addKeyCommands(key: Command): void {
       '--properties <CLIENT>',
       'print a file of client properties and nothing else: java, or librdkafka (kcat -F)',
     )
+    .option(
+      '--ca <FILE>',
+      'what these clients are to know the certificate of the listener by (PEM), where it speaks TLS',
+    )
     .action((tenant: string, options: CreateOptions) => createKey(tenant, options))
   withEngine(
     key.command('list <TENANT>').alias('ls').description('list keys, without their secrets'),
@@ -47,12 +49,13 @@ export function addKeyCommands(key: Command): void {
 }
 
 const KEYS = '/keys'
-const PLAIN_LOGIN = 'org.apache.kafka.common.security.plain.PlainLoginModule'
 
 async function createKey(tenant: string, options: CreateOptions): Promise<void> {
   await runOnEngine(options, async (json) => {
-    const { user } = options
-    const client = options.properties === undefined ? null : clientOf(options.properties)
+    const { user, ca } = options
+    const client = options.properties === undefined ? null : propertiesFor(options.properties)
+    // before there is a secret that could be lost
+    const entrance = await entranceFor(tenant, options)
     const next = {
       409: `\`griot key revoke ${tenant} KEY\` and \`griot tenant set ${tenant} --limit keys=MAX\` make room`,
       503: `\`griot key list ${tenant}\` shows whether it was made: revoke it then, its secret is lost`,
@@ -60,13 +63,19 @@ async function createKey(tenant: string, options: CreateOptions): Promise<void> 
     const body = user === undefined ? {} : { user }
     const made = await askApi<MadeKey>(options, ['POST', tenantPath(tenant, KEYS), body], next)
     const { key, secret } = made
-    if (client !== null) process.stdout.write(propertiesOf(client, made, bootstrapOf(options)))
+    if (client !== null) process.stdout.write(propertiesOf(client, made, entrance, ca))
     else if (json) console.log(JSON.stringify({ key, secret, user: made.user }))
-    else process.stdout.write(textOf(tenant, made, bootstrapOf(options)))
+    else process.stdout.write(textOf(tenant, made, entrance, ca))
+    if (entrance.trouble !== null) console.error(`griot: ${entrance.trouble}`)
   })
 }
 
-function textOf(tenant: string, { key, secret, user }: MadeKey, bootstrap: string): string {
+function textOf(
+  tenant: string,
+  { key, secret, user }: MadeKey,
+  entrance: Entrance,
+  ca: string | undefined,
+): string {
   const list = renderList([
     ['KEY', key],
     ['SECRET', secret],
@@ -77,34 +86,9 @@ The secret is shown this once, and nobody can tell it again: keep it now.
 \`griot key revoke ${tenant} ${key}\` ends it.
 
 # properties of Java's clients (--properties java > FILE)
-${propertiesOf('java', { key, secret }, bootstrap)}
-kcat -L -b ${bootstrap} -X security.protocol=SASL_PLAINTEXT -X sasl.mechanisms=PLAIN -X sasl.username=${key} -X sasl.password=${secret}
+${propertiesOf('java', { key, secret }, entrance, ca)}
+${kcatLine({ key, secret }, entrance, ca)}
 `
-}
-
-/** A file that the client reads. */
-function propertiesOf(
-  client: Client,
-  { key, secret }: Pick<MadeKey, 'key' | 'secret'>,
-  bootstrap: string,
-): string {
-  const login =
-    client === 'java'
-      ? `sasl.jaas.config=${PLAIN_LOGIN} required username="${key}" password="${secret}";`
-      : `sasl.username=${key}\nsasl.password=${secret}`
-  return `bootstrap.servers=${bootstrap}
-security.protocol=SASL_PLAINTEXT
-sasl.mechanism=PLAIN
-${login}
-`
-}
-
-/** Where the engine's Kafka clients come in, if its data directory tells. */
-function bootstrapOf({ url, dataDir }: EngineOptions): string {
-  const { GRIOT_URL, GRIOT_DATA_DIR } = process.env
-  const isElsewhere = dataDir === undefined && (url !== undefined || Boolean(GRIOT_URL))
-  const directory = dataDir ?? (GRIOT_DATA_DIR || DEFAULT_DATA_DIR)
-  return (isElsewhere ? undefined : readEndpoints(directory)?.kafka[0]) ?? 'HOST:9092'
 }
 
 async function listKeys(tenant: string, options: EngineOptions): Promise<void> {

@@ -12,6 +12,8 @@ export interface Tenant {
   /** null: not limited. */
   readonly limits: Readonly<Record<string, number | null>>
   readonly used: Readonly<Record<string, number>>
+  /** Of the engine's threads and network. */
+  readonly use: Readonly<Record<string, number>>
   readonly superUsers: readonly string[]
   readonly allowEveryoneIfNoAcl: boolean
 }

@@ -46,7 +46,7 @@ function addListAndDescribe(tenant: Command): void {
     tenant
       .command('describe <NAME>')
       .alias('info')
-      .description('state, cluster id, limits and what is used of them'),
+      .description('state, cluster id, limits and what is used of them and of the engine'),
   ).action(async (name: string, options) => {
     const { runTenantDescribe } = await import('./tenant.ts')
     await runTenantDescribe(name, options)

@@ -55,7 +55,7 @@ export async function runTenantDescribe(name: string, options: EngineOptions): P
   })
 }
 
-function textOf({ limits, used, ...tenant }: Tenant): string {
+function textOf({ limits, used, use, ...tenant }: Tenant): string {
   const list = renderList([
     ['NAME', tenant.name],
     ['STATE', tenant.state],
@@ -65,7 +65,8 @@ function textOf({ limits, used, ...tenant }: Tenant): string {
     ['ALLOW-EVERYONE-IF-NO-ACL', String(tenant.allowEveryoneIfNoAcl)],
   ])
   const rows = Object.entries(limits).map(([name, max]): Cell[] => [name, used[name] ?? null, max])
-  return `${list}\n${renderTable(['LIMIT', 'USED', 'MAX'], rows)}`
+  const counted = renderTable(['USE', 'SINCE START'], Object.entries(use))
+  return `${list}\n${renderTable(['LIMIT', 'USED', 'MAX'], rows)}\n${counted}`
 }
 
 export async function runTenantSet(name: string, options: SetOptions): Promise<void> {

@@ -7,7 +7,6 @@ import { invariant } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import type { BrokerId, CellId, TenantId } from '../base/ids.ts'
-import type { Logger } from '../base/log.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import type { ControllerRequest, ControllerResponse, MetadataMessage } from '../image/request.ts'
 import { NOT_CONTROLLER, type Refusal, refuseAll, STORAGE_FAILED } from '../image/results.ts'
@@ -21,9 +20,10 @@ import { Announcements } from './announcements.ts'
 import { decodeEntry, encodeEntry } from './entry-codec.ts'
 import { ControllerMachine, type ControllerSettings } from './machine.ts'
 import type { IdSources } from './new-ids.ts'
+import { type CommitObserver, noteCommitted } from './note-committed.ts'
 import { StartRefusedError } from './refused.ts'
 import { MetadataSnapshots, type SnapshotSettings } from './snapshots.ts'
-import { logTenantMade, logTenants } from './tenant-log.ts'
+import { logTenantMade } from './tenant-log.ts'
 
 /** Requests decided in one turn: what a flush or two then cover. */
 const REQUESTS_PER_TURN = 32
@@ -33,10 +33,9 @@ const APPLIED_PER_TURN = 4_096
 /** With more changes that wait for their commit, nothing more goes of tenants that are deleted. */
 const UNCOMMITTED_MAX = 10_000
 
-export interface ControllerAgentOptions extends IdSources {
+export interface ControllerAgentOptions extends IdSources, CommitObserver {
   readonly log: EntryLog
   readonly clock: Clock
-  readonly logger: Logger
   readonly settings: ControllerSettings
   /** Sends to brokers first, then to fronts. */
   readonly publish: (message: MetadataMessage) => void
@@ -391,8 +390,8 @@ export class ControllerAgent {
     invariant(offset >= first, 'what is committed stays committed')
     const entries = this.#uncommitted.splice(0, offset - first)
     if (entries.length > 0) {
-      const { logger, publish } = this.#options
-      if (this.#phase === 'serves') logTenants(logger, this.#machine.state.tenants, entries)
+      const { publish } = this.#options
+      if (this.#phase === 'serves') noteCommitted(this.#options, this.#machine.state, entries)
       this.#offset = offset
       this.#registry.commit(offset)
       const epoch = this.#term

@@ -2,8 +2,9 @@ import { ErrorCode } from '../base/error-code.ts'
 import { describeBrokerConfigs, describeDefaultBrokerConfigs } from '../image/broker-config.ts'
 import type { DescribedConfig } from '../image/config-def.ts'
 import { describeGroupConfigs } from '../image/group-config.ts'
-import { describeTopicConfigs } from '../image/topic-config.ts'
+import { type ConfigValues, describeTopicConfigs } from '../image/topic-config.ts'
 import { refuseTopicName } from '../image/topic-name.ts'
+import { formatHostPort } from '../net/address.ts'
 import {
   type DescribeConfigsRequest,
   type DescribeConfigsResponseInput,
@@ -12,7 +13,7 @@ import {
 import { requiredAcls } from '../tenant/required-acls.ts'
 import { ResourceType, refuseResource } from './config-resources.ts'
 import { handler, type RequestContext } from './context.ts'
-import { logDirOf, rackOf } from './nodes.ts'
+import { logDirOf, nodesOf, rackOf, securityProtocolOf } from './nodes.ts'
 
 type Context = RequestContext<typeof describeConfigs>
 type Resource = DescribeConfigsRequest['resources'][number]
@@ -133,8 +134,19 @@ function describeBroker(name: string, context: Context): Found {
   const own = {
     ...{ 'broker.id': String(nodeId), 'node.id': String(nodeId), 'log.dirs': logDirOf(nodeId) },
     ...(rack !== null && { 'broker.rack': rack }),
+    ...ownListener(context, nodeId),
   }
-  return found(describeBrokerConfigs({ ...layers, fixed: { ...layers.fixed, ...own } }))
+  // what others are told, at listeners that they share with nobody
+  const { 'advertised.listeners': _, listeners: _all, ...fixed } = layers.fixed
+  return found(describeBrokerConfigs({ ...layers, fixed: { ...fixed, ...own } }))
+}
+
+/** Where the client finds this node: of other listeners, and of who may come in there, it knows nothing. */
+function ownListener(context: Context, nodeId: number): ConfigValues {
+  const node = nodesOf(context).find((one) => one.nodeId === nodeId)
+  return node === undefined
+    ? {}
+    : { listeners: `${securityProtocolOf(context)}://${formatHostPort(node)}` }
 }
 
 /** There are no loggers that could be told one by one. */

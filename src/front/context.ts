@@ -17,6 +17,7 @@ import type { DescribedLog, DescribedProducer, QuorumView } from '../link/contro
 import type { TopicCounts } from '../link/topic-counts.ts'
 import type { KafkaConnection } from '../net/connection.ts'
 import type { InFlightBudget } from '../net/in-flight.ts'
+import { OwnerCount } from '../net/owner-counts.ts'
 import type { ReplySlot } from '../net/reply-slot.ts'
 import type { Api, RequestOf, ResponseInputOf } from '../protocol/api.ts'
 import { encodeResponse } from '../protocol/codec.ts'
@@ -246,6 +247,7 @@ export class RequestContext<A extends Api = Api> {
     const { counters } = this.services
     this.#count(0, null)
     counters.failed(this.state.counts, this.api.key, error)
+    this.connection.owner.counts[OwnerCount.ERRORS]!++
     this.slot.closeConnection(reason)
   }
 
@@ -253,7 +255,9 @@ export class RequestContext<A extends Api = Api> {
     const { counters } = this.services
     const timeUs = counters.since(this.#arrivedUs)
     const { counts } = this.state
-    counters.answered(counts, this.api.key, timeUs, this.frameBytes, responseBytes, response)
+    const { key } = this.api
+    const errors = counters.answered(counts, key, timeUs, this.frameBytes, responseBytes, response)
+    if (errors > 0) this.connection.owner.counts[OwnerCount.ERRORS]! += errors
   }
 
   /** null for a bug of ours, outside of the router's reach: this client loses its connection, everybody else goes on. */

@@ -1,6 +1,7 @@
 import { ErrorCode } from '../base/error-code.ts'
 import { FetchSource } from '../link/commands.ts'
 import { FetchCounter } from '../link/counters.ts'
+import { UseKind } from '../link/use-kinds.ts'
 import type { FetchResponseInput } from '../protocol/01-fetch.ts'
 import type { FetchOp } from './fetch-op.ts'
 import { type FetchPart, NOTHING } from './fetch-part.ts'
@@ -21,6 +22,7 @@ export function fetchResponse(op: FetchOp): FetchResponseInput {
   const { session, incremental, parts } = op.asked
   const { brokers } = op.context.state.counts
   const { topicCounts } = op.context.services
+  const use = useOf(op)
   const responses: (TopicAnswer & { partitions: PartAnswer[] })[] = []
   let last: (TopicAnswer & { partitions: PartAnswer[] }) | null = null
   const named: NamedLeader[] = []
@@ -31,7 +33,9 @@ export function fetchResponse(op: FetchOp): FetchResponseInput {
       responses.push(last)
     }
     last.partitions.push(partAnswer(op, part, named))
-    count(brokers[part.brokerId === 0 ? (part.proxy?.brokerId ?? 0) : part.brokerId], part)
+    const brokerId = part.brokerId === 0 ? (part.proxy?.brokerId ?? 0) : part.brokerId
+    count(brokers[brokerId], part)
+    if (brokerId !== 0) countUse(use(brokerId), part)
     if (part.topic !== undefined) {
       const counted = topicCounts.of(part.topic)
       counted.items++
@@ -59,6 +63,26 @@ function count(counts: Float64Array | undefined, part: FetchPart): void {
   counts[FetchCounter.BYTES]! += bytes
   if (part.source === FetchSource.FILE) counts[FetchCounter.FILE_BYTES]! += bytes
   else counts[FetchCounter.ZERO_COPY_BYTES]! += part.heldBytes
+}
+
+/** Of the tenant that asks, by broker; the parts of an answer are mostly one broker's. */
+function useOf({ context }: FetchOp): (brokerId: number) => Float64Array | undefined {
+  const { tenantConnections } = context.services
+  const { tenantId } = context.session
+  let [last, values] = [0, undefined as Float64Array | undefined]
+  return (brokerId) => {
+    if (brokerId !== last) {
+      last = brokerId
+      values = tenantConnections.useAt(tenantId, brokerId)
+    }
+    return values
+  }
+}
+
+function countUse(use: Float64Array | undefined, { recordsBytes }: FetchPart): void {
+  if (use === undefined) return
+  use[UseKind.REQUESTS]!++
+  use[UseKind.BYTES_OUT]! += recordsBytes
 }
 
 function hasNews(part: FetchPart, incremental: boolean): boolean {

@@ -20,6 +20,7 @@ import type { MetadataImage } from '../image/image.ts'
 import type { LeadersMessage, MetadataMessage } from '../link/control.ts'
 import { FrontCounter } from '../link/counters.ts'
 import { brokerPeer, type ControlEnvelope, type ControlPort, type PeerName } from '../link/ports.ts'
+import { TenantUse, type UseRows } from '../link/tenant-use.ts'
 import { TopicCounts } from '../link/topic-counts.ts'
 import { type ConnectionLimits, ConnectionSet, defaultLimits } from '../net/connection-set.ts'
 import { InFlightBudget } from '../net/in-flight.ts'
@@ -50,7 +51,6 @@ import type { RecordPool } from './record-pool.ts'
 import { ReplyGate } from './reply-gate.ts'
 import { RequestRouter } from './request-router.ts'
 import { makeTenancy, onEntries, onWholeImage } from './tenancy.ts'
-import { TenantUse, type UseRows } from './tenant-use.ts'
 import { TimestampReads } from './timestamp-lookup.ts'
 
 export interface FrontAgentOptions {
@@ -122,7 +122,7 @@ export class FrontAgent {
     const budget = new InFlightBudget(Math.floor(options.inFlightBytes / 2))
     const replies = new ReplyBudget(Math.floor(options.inFlightBytes / 2))
     const limits = options.limits ?? defaultLimits
-    const owners = new Owners(() => options.image.tenantCount > 1, options.use?.shared)
+    const owners = new Owners(() => options.image.tenantCount > 1, options.use?.shared[0])
     this.services = makeServices(options, { budget, replies, limits, owners }, () =>
       this.#afterCallback(),
     )

@@ -60,6 +60,8 @@ export class FrontCounters {
   // what `#onError` counts for
   #values: Float64Array = nowhere
   #errorsFrom = 0
+  /** … and of the same answer. */
+  #errors = 0
 
   constructor(
     rows: FrontCounterRows | null,
@@ -112,7 +114,7 @@ export class FrontCounters {
     return Math.max(0, (this.#turnUs - atUs) | 0)
   }
 
-  /** A request has its answer; `responseBytes` 0 and `response` null where none is sent. */
+  /** A request has its answer; `responseBytes` 0 and `response` null where none is sent. Returns how many errors it has. */
   answered(
     { requests }: TenantCounts,
     apiKey: number,
@@ -120,19 +122,21 @@ export class FrontCounters {
     requestBytes: number,
     responseBytes: number,
     response: unknown,
-  ): void {
+  ): number {
     const api = this.#apis[apiKey]
-    if (api === undefined) return
+    if (api === undefined) return 0
     const { kind, buckets } = api
     requests[kind + RequestCounter.REQUESTS]!++
     requests[kind + RequestCounter.TIME_US]! += timeUs
     requests[kind + RequestCounter.REQUEST_BYTES]! += requestBytes
     requests[kind + RequestCounter.RESPONSE_BYTES]! += responseBytes
     if (buckets >= 0) requests[buckets + bucketOf(timeUs)]!++
-    if (response === null) return
+    if (response === null) return 0
+    this.#errors = 0
     this.#values = requests
     this.#errorsFrom = kind + RequestCounter.ERRORS
     api.eachError(response, this.#onError)
+    return this.#errors
   }
 
   /** An error of a request that gets no answer. */
@@ -143,6 +147,7 @@ export class FrontCounters {
 
   readonly #onError = (error: number): void => {
     this.#values[this.#errorsFrom + errorClassOf(error)]!++
+    this.#errors++
   }
 }
 

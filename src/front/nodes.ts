@@ -26,6 +26,12 @@ export function nodesOf(context: RequestContext): Node[] {
   return nodes
 }
 
+/** Kafka's name of what the client speaks. */
+export function securityProtocolOf({ connection, session }: RequestContext): string {
+  const hasLoggedIn = session.login !== null && session.login.kind !== 'certificate'
+  return `${hasLoggedIn ? 'SASL_' : ''}${connection.listener.isTls === true ? 'SSL' : 'PLAINTEXT'}`
+}
+
 /** `broker.rack` of a node of the tenant's cell, as its broker has said. */
 export const rackOf = ({ services, cellId }: RequestContext, nodeId: number): string | null =>
   services.image.brokerDirectory(cellId, nodeId as BrokerId)?.rack ?? null

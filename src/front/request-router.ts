@@ -165,14 +165,17 @@ export class RequestRouter implements RequestSink {
     }
     if (BEFORE_LOGIN.has(api.key)) return null
     if (state.phase === 'sasl') return `it asked for ${api.name} before it had authenticated`
-    const { allowsAnonymous, allowsSasl, tenantId, principal } = connection.listener
+    const { allowsAnonymous, allowsSasl, tenantId, principal, trustsAnonymous } =
+      connection.listener
     if (!allowsAnonymous && principal === null) {
       const todo = allowsSasl ? 'log in by SASL' : 'listen with TLS, and log in'
       return `it asked for ${api.name} without logging in, and anonymous access is off here: ${todo}, or set --kafka-anonymous on`
     }
     const { sessions } = services
     const session =
-      principal === null ? sessions.anonymous(tenantId) : sessions.certified(tenantId, principal)
+      principal === null
+        ? sessions.anonymous(tenantId, trustsAnonymous)
+        : sessions.certified(tenantId, principal)
     if (typeof session === 'string') return session
     const refusal = services.tenantConnections.join(connection, session.tenantId)
     if (refusal !== null) return refusal

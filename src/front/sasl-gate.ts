@@ -1,6 +1,7 @@
 /** How connections authenticate: SaslHandshake and SaslAuthenticate, and tokens without a header as after a handshake of version 0. On the front's thread. */
 import type { Clock } from '../base/clock.ts'
 import { ErrorCode } from '../base/error-code.ts'
+import type { TenantId } from '../base/ids.ts'
 import type { TimerQueue } from '../base/timer-queue.ts'
 import { brokerConfigNumber } from '../image/broker-config.ts'
 import type { ReplySlot } from '../net/reply-slot.ts'
@@ -30,6 +31,8 @@ export interface SaslProgress {
   /** A token is being looked at, or waits for that. */
   isBusy: boolean
   hasBegun: boolean
+  /** Whose login it claims to be; null: nobody's that there is. */
+  tenantId: TenantId | null
 }
 
 export interface SaslGateOptions {
@@ -137,16 +140,20 @@ export class SaslGate {
     // who does not exist looks the same at both addresses of a tenant, as its users do
     const wholeName = (username: string) =>
       sessions.wholeName(username, connection.listener.tenantId)
-    const exchange = new SaslExchange<Session>({
+    const exchange: SaslExchange<Session> = new SaslExchange({
       ...{ mechanism, crypto, queue, source: sourceOf(connection.remoteAddress) },
       madeUp: { of: (one, username) => madeUp().of(one, wholeName(username)) },
       lookup: (_mechanism, username) => {
         const found = sessions.find(username, connection.listener.tenantId)
         if (found === undefined) return undefined
+        progress.tenantId = found.session.tenantId
         return { credentials: found.secrets.map(storedCredential), identity: found.session }
       },
     })
-    return { mechanism, exchange, isRaw, isBusy: false, hasBegun: false }
+    const progress: SaslProgress = {
+      ...{ mechanism, exchange, isRaw, isBusy: false, hasBegun: false, tenantId: null },
+    }
+    return progress
   }
 
   /** Who comes from where logins have failed waits before its first token is looked at. */
@@ -191,7 +198,7 @@ export class SaslGate {
     services: FrontServices,
     state: ConnectionState,
     { connection }: ReplySlot,
-    { mechanism }: SaslProgress,
+    { mechanism, tenantId }: SaslProgress,
     result: SaslResult<Session>,
   ): Answer {
     if (result.kind === 'challenge') {
@@ -202,6 +209,7 @@ export class SaslGate {
       const { cause, message, reason } = result
       connection.logRefused('login refused', { mechanism, reason })
       if (cause === 'unavailable') return null
+      if (tenantId !== null) services.tenantConnections.refused(connection, tenantId)
       this.#options.delays.failed(
         sourceOf(connection.remoteAddress),
         this.#options.clock.monotonicMs(),

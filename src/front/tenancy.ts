@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { TimerQueue } from '../base/timer-queue.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import type { MetadataView } from '../image/view.ts'
+import type { TenantUse } from '../link/tenant-use.ts'
 import type { Owners } from '../net/owner.ts'
 import { Authorizers } from '../tenant/authorizers.ts'
 import { LoginDelays } from '../tenant/login-delays.ts'
@@ -14,7 +15,6 @@ import { UserShapes } from '../tenant/user-shapes.ts'
 import type { ConnectionState, FrontServices } from './context.ts'
 import { SaslGate } from './sasl-gate.ts'
 import { TenantConnections } from './tenant-connections.ts'
-import type { TenantUse } from './tenant-use.ts'
 
 export interface TenancyOptions {
   readonly image: MetadataView

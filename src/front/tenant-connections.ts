@@ -3,10 +3,11 @@ import type { TenantId } from '../base/ids.ts'
 import type { MetadataEntry } from '../image/entry.ts'
 import { overLimit } from '../image/tenant-limits.ts'
 import type { MetadataView } from '../image/view.ts'
+import type { TenantUse } from '../link/tenant-use.ts'
 import type { KafkaConnection } from '../net/connection.ts'
 import type { Owner, Owners } from '../net/owner.ts'
+import { OwnerCount } from '../net/owner-counts.ts'
 import type { Session, Sessions } from '../tenant/session.ts'
-import type { TenantUse } from './tenant-use.ts'
 
 /** Metadata after which a session may be none any more. */
 const ENDING: ReadonlySet<string> = new Set([
@@ -23,7 +24,7 @@ export class TenantConnections {
   readonly #byTenant = new Map<TenantId, Set<KafkaConnection>>()
   readonly #owners: Owners
   readonly #use: TenantUse
-  /** Of tenants that have something open or held here, or have had and are counted in a place of their own. */
+  /** Of tenants that have something open or held here, or have had and are counted in rows of their own. */
   readonly #ownerOf = new Map<TenantId, Owner>()
 
   constructor(
@@ -49,17 +50,20 @@ export class TenantConnections {
     return owner
   }
 
-  /** Forgets those that have nothing open or held, of tenants that are gone, and of others where their places are wanted. */
+  /** Forgets those that have nothing open or held, of tenants that are gone, and of others where their rows are wanted. */
   sweep(): void {
     for (const [tenantId, owner] of this.#ownerOf) {
       const isKept =
-        this.#use.placeOf(tenantId) !== undefined &&
-        this.#image.tenant(tenantId) !== undefined &&
-        !this.#use.isShort
+        this.#use.has(tenantId) && this.#image.tenant(tenantId) !== undefined && !this.#use.isShort
       if (isKept || !owner.isIdle) continue
       this.#use.release(tenantId)
       this.#ownerOf.delete(tenantId)
     }
+  }
+
+  /** Where it is counted what is read for the tenant from logs that `brokerId` leads; undefined: nowhere. */
+  useAt(tenantId: TenantId, brokerId: number): Float64Array | undefined {
+    return this.#use.takeIfPlenty(tenantId, brokerId)
   }
 
   count(tenantId: TenantId): number {
@@ -72,11 +76,20 @@ export class TenantConnections {
     if (own?.has(connection)) return null
     const limits = this.#image.tenant(tenantId)?.settings.limits ?? {}
     const refusal = overLimit(limits, 'connections', { used: own?.size ?? 0, asked: 1 })
-    if (refusal !== null) return refusal
+    if (refusal !== null) {
+      this.refused(connection, tenantId)
+      return refusal
+    }
     if (own === undefined) this.#byTenant.set(tenantId, new Set([connection]))
     else own.add(connection)
     connection.owner = this.ownerOf(tenantId)
     return null
+  }
+
+  /** A connection that would be the tenant's is not: it is over the limit, or its login has failed. At the tenant's own listener it was counted when it came. */
+  refused({ owner }: KafkaConnection, tenantId: TenantId): void {
+    const of = this.ownerOf(tenantId)
+    if (owner !== of) of.counts[OwnerCount.CONNECTIONS_REFUSED]!++
   }
 
   leave(connection: KafkaConnection, tenantId: TenantId): void {

@@ -50,6 +50,7 @@ export function validateBrokerConfig(name: string, value: string): string | null
 /** Broker configs that an engine heeds when it is started with them, besides those that its own options stand for. */
 const HEEDED: ReadonlySet<string> = new Set([
   ...TOPIC_CONFIG_DEFINITIONS.flatMap(({ synonyms }) => (synonyms ?? []).map(({ name }) => name)),
+  'connections.max.reauth.ms',
   'default.replication.factor',
   'group.initial.rebalance.delay.ms',
   'group.max.session.timeout.ms',

@@ -7,14 +7,16 @@ import { metadata } from '../protocol/03-metadata.ts'
 import { findCoordinator } from '../protocol/10-find-coordinator.ts'
 import type { Api, ResponseOf } from '../protocol/api.ts'
 import {
-  type HostPort,
+  type ClientSecurity,
   KafkaConnection,
+  NO_SECURITY,
   type RequestFor,
   type RequestOptions,
 } from './connection.ts'
 import { ConnectionError, KafkaError, throwOnError } from './errors.ts'
 import { type BrokerInfo, type ClusterMetadata, type TopicMetadata, topicsOf } from './metadata.ts'
 import { retry } from './retry.ts'
+import type { HostPort } from './sockets.ts'
 
 export interface ClientOptions {
   /** Where to ask first; tried in order. */
@@ -25,6 +27,8 @@ export interface ClientOptions {
   /** How long errors that pass are ridden out. */
   readonly retryTimeoutMs?: number
   readonly responseBytesMax?: number
+  /** Left out: plain TCP, without a login. */
+  readonly security?: ClientSecurity
 }
 
 const GROUP_KEY = 0
@@ -52,6 +56,7 @@ export class KafkaClient {
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
       requestTimeoutMs: this.requestTimeoutMs,
       responseBytesMax: options.responseBytesMax ?? 512 * 2 ** 20,
+      security: options.security ?? NO_SECURITY,
     }
   }
 

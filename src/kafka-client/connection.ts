@@ -1,5 +1,5 @@
 /** One connection to one broker: requests go out as they are made, answers come back in that order. */
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { ErrorCode } from '../base/error-code.ts'
 import { apiVersions } from '../protocol/18-api-versions.ts'
 import type { Api, RequestInputOf, ResponseOf } from '../protocol/api.ts'
@@ -7,11 +7,25 @@ import { decodeResponse, encodeRequest } from '../protocol/codec.ts'
 import type { VersionRange } from '../protocol/version-range.ts'
 import { ConnectionError, throwOnError, UnsupportedApiError } from './errors.ts'
 import { FrameReader } from './frame-reader.ts'
+import type { SaslLogin } from './sasl-login.ts'
+import {
+  type ClientTls,
+  formatAddress,
+  type HostPort,
+  openSocket,
+  speaksTls,
+  tlsFaultOf,
+} from './sockets.ts'
 
-export interface HostPort {
-  readonly host: string
-  readonly port: number
+/** How a client comes in. */
+export interface ClientSecurity {
+  /** null: plain TCP. */
+  readonly tls: ClientTls | null
+  /** null: it does not log in. */
+  readonly sasl: SaslLogin | null
 }
+
+export const NO_SECURITY: ClientSecurity = { tls: null, sasl: null }
 
 export interface ConnectionOptions {
   readonly clientId: string
@@ -19,6 +33,8 @@ export interface ConnectionOptions {
   /** How long an answer may take, on top of what the request itself asks the broker to wait. */
   readonly requestTimeoutMs: number
   readonly responseBytesMax: number
+  /** Left out: {@link NO_SECURITY}. */
+  readonly security?: ClientSecurity
 }
 
 export interface RequestOptions {
@@ -38,10 +54,13 @@ interface Pending {
   readonly timer: NodeJS.Timeout
 }
 
-export const formatAddress = ({ host, port }: HostPort): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-
 const CLIENT_SOFTWARE_VERSION = '1'
+/** How it shows that the other side has closed a connection. */
+const CLOSED: ReadonlySet<string> = new Set(['CLOSED', 'ECONNRESET', 'EPIPE'])
+/** Of the time that a login holds, when it is renewed. */
+const RENEW_AFTER = 2 / 3
+/** What a timer of Node can wait, a good three weeks. */
+const TIMER_MS_MAX = 2 ** 31 - 1
 
 export class KafkaConnection {
   readonly address: string
@@ -53,6 +72,13 @@ export class KafkaConnection {
   #versions: ReadonlyMap<number, VersionRange> = new Map()
   #correlationId = 0
   #failure: Error | null = null
+  /** Nothing has come in yet. */
+  #isNew = true
+  /** It has answered something for which one must be let in. */
+  #isServed = false
+  /** A login is being renewed: nothing else may be asked meanwhile (KIP-368). */
+  #renewing: Promise<void> | null = null
+  #renewal: NodeJS.Timeout | undefined
 
   private constructor(
     socket: Socket,
@@ -66,36 +92,50 @@ export class KafkaConnection {
     this.#isAdvertised = advertised
     const reader = new FrameReader(options.responseBytesMax, (frame) => this.#take(frame))
     socket.on('data', (chunk: Buffer) => {
+      if (this.#isNew && this.#isTls(chunk)) return
+      this.#isNew = false
       try {
         reader.push(chunk)
       } catch (error) {
         this.#fail(this.#error('PROTOCOL', `what answers is no Kafka broker: ${text(error)}`))
       }
     })
-    socket.on('error', (error: NodeJS.ErrnoException) =>
-      this.#fail(this.#error(error.code ?? 'ERROR', error.message)),
-    )
-    socket.on('close', () => this.#fail(this.#error('CLOSED', 'the broker closed the connection')))
+    // in TLS 1.3 a broker refuses the client's certificate only after the handshake
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      const isTls = error.code?.startsWith('ERR_SSL_') === true
+      const [reason, message] = isTls ? tlsFaultOf(error) : [error.code, error.message]
+      this.#fail(this.#closed(reason ?? 'ERROR', message))
+    })
+    socket.on('close', () => this.#fail(this.#closed('CLOSED', 'the broker closed the connection')))
   }
 
-  /** Connects and asks what is spoken. Throws a {@link ConnectionError}. */
+  /** Connects, asks what is spoken, and logs in. Throws a {@link ConnectionError}, and a {@link KafkaError} where the login is refused. */
   static async open(
-    { host, port }: HostPort,
+    at: HostPort,
     options: ConnectionOptions,
     isAdvertised = false,
   ): Promise<KafkaConnection> {
+    try {
+      return await KafkaConnection.#open(at, options, isAdvertised)
+    } catch (error) {
+      throw error instanceof ConnectionError ? await diagnosed(error, at, options) : error
+    }
+  }
+
+  static async #open(
+    { host, port }: HostPort,
+    options: ConnectionOptions,
+    isAdvertised: boolean,
+  ): Promise<KafkaConnection> {
+    const { security = NO_SECURITY, connectTimeoutMs: timeoutMs } = options
     const address = formatAddress({ host, port })
-    const socket = await openSocket({ host, port }, options.connectTimeoutMs, isAdvertised)
+    const socket = await openSocket({ at: { host, port }, timeoutMs, isAdvertised }, security.tls)
     const connection = new KafkaConnection(socket, address, options, isAdvertised)
     try {
       await connection.#negotiate()
+      if (security.sasl !== null) await connection.#logIn(security.sasl)
     } catch (error) {
       connection.close()
-      if (error instanceof ConnectionError && error.reason === 'CLOSED') {
-        const hint =
-          'it closed the connection at once: is it a Kafka listener, without TLS or SASL?'
-        throw new ConnectionError(address, 'CLOSED', `${address}: ${hint}`, isAdvertised)
-      }
       throw error
     }
     return connection
@@ -131,13 +171,12 @@ export class KafkaConnection {
   async request<A extends Api>(
     api: A,
     request: RequestFor<A>,
-    { versionMax, waitMs = 0 }: RequestOptions = {},
+    options: RequestOptions = {},
   ): Promise<ResponseOf<A>> {
-    const version = this.versionOf(api, versionMax)
-    const body = typeof request === 'function' ? request(version) : request
-    return await this.#send(api, version, body, waitMs, (version, frame) =>
-      decodeResponse(api, version, frame),
-    )
+    while (this.#renewing !== null) await this.#renewing
+    const answer = await this.#ask(api, request, options)
+    this.#isServed = true
+    return answer
   }
 
   /** Sends a request that has no answer (Produce with acks 0); resolves when the system has taken it. */
@@ -146,6 +185,7 @@ export class KafkaConnection {
     request: RequestInputOf<A>,
     { versionMax }: RequestOptions = {},
   ): Promise<void> {
+    while (this.#renewing !== null) await this.#renewing
     if (this.#failure !== null) throw this.#failure
     const version = this.versionOf(api, versionMax)
     const { clientId } = this.#options
@@ -157,8 +197,57 @@ export class KafkaConnection {
     })
   }
 
+  /** Hands the socket over, logged in, to who speaks on it alone from now on. Nothing may be asked any more, and nothing be unanswered. */
+  release(): Socket {
+    if (this.#failure !== null) throw this.#failure
+    const socket = this.#socket
+    this.#failure = this.#error('CLOSED', 'its socket has been handed over')
+    clearTimeout(this.#renewal)
+    for (const event of ['data', 'error', 'close']) socket.removeAllListeners(event)
+    return socket
+  }
+
   close(): void {
     this.#fail(this.#error('CLOSED', 'this client closed the connection'))
+  }
+
+  async #ask<A extends Api>(
+    api: A,
+    request: RequestFor<A>,
+    { versionMax, waitMs = 0 }: RequestOptions = {},
+  ): Promise<ResponseOf<A>> {
+    const version = this.versionOf(api, versionMax)
+    const body = typeof request === 'function' ? request(version) : request
+    return await this.#send(api, version, body, waitMs, (version, frame) =>
+      decodeResponse(api, version, frame),
+    )
+  }
+
+  /** Also sees to it that the login is renewed in time. */
+  async #logIn(login: SaslLogin): Promise<void> {
+    // node:crypto takes a while to load
+    const { logIn } = await import('./sasl-login.ts')
+    const lifetimeMs = await logIn((api, request) => this.#ask(api, request), login)
+    if (lifetimeMs <= 0 || this.#failure !== null) return
+    const afterMs = Math.min(lifetimeMs * RENEW_AFTER, TIMER_MS_MAX)
+    this.#renewal = setTimeout(() => this.#renew(login), afterMs)
+    this.#renewal.unref()
+  }
+
+  #renew(login: SaslLogin): void {
+    this.#renewing = this.#logIn(login)
+      .catch((error: Error) => this.#fail(error))
+      .finally(() => {
+        this.#renewing = null
+      })
+  }
+
+  /** A fault in the clear (RFC 8446, 6): a broker does not begin an answer like that, it would be of 352 MB. */
+  #isTls(chunk: Buffer): boolean {
+    const { security = NO_SECURITY } = this.#options
+    if (security.tls !== null || chunk[0] !== 0x15 || chunk[1] !== 3) return false
+    this.#fail(this.#error('IS_TLS', 'what listens there speaks TLS'))
+    return true
   }
 
   #send<T>(
@@ -234,11 +323,21 @@ export class KafkaConnection {
   #fail(error: Error): void {
     if (this.#failure !== null) return
     this.#failure = error
+    clearTimeout(this.#renewal)
     this.#socket.destroy()
     for (const { timer, onError } of this.#pending.splice(0)) {
       clearTimeout(timer)
       onError(error)
     }
+  }
+
+  /** Brokers say nothing to whom they do not let in, they close the connection. */
+  #closed(reason: string, message: string): ConnectionError {
+    if (!CLOSED.has(reason) || this.#isServed) return this.#error(reason, message)
+    if (this.#isNew) return this.#error('CLOSED_AT_ONCE', 'it closed the connection at once')
+    const { security = NO_SECURITY } = this.#options
+    if (security.sasl !== null) return this.#error(reason, message)
+    return this.#error('CLOSED_WITHOUT_LOGIN', 'it closed the connection at the first request')
   }
 
   #error(reason: string, message: string): ConnectionError {
@@ -251,33 +350,45 @@ export class KafkaConnection {
   }
 }
 
-function openSocket(
-  { host, port }: HostPort,
+const PROBE_TIMEOUT_MS = 2_000
+
+/** The same, or that only one side speaks TLS: brokers close such connections without a word. */
+async function diagnosed(
+  error: ConnectionError,
+  at: HostPort,
+  options: ConnectionOptions,
+): Promise<ConnectionError> {
+  const { address, isAdvertised } = error
+  const timeoutMs = Math.min(options.connectTimeoutMs, PROBE_TIMEOUT_MS)
+  const isPlain = (options.security ?? NO_SECURITY).tls === null
+  if (isPlain && error.reason === 'CLOSED_AT_ONCE' && (await speaksTls(at, timeoutMs))) {
+    const message = `${address}: what listens there speaks TLS`
+    return new ConnectionError(address, 'IS_TLS', message, isAdvertised)
+  }
+  if (error.reason === 'HANDSHAKE' && (await speaksPlain(at, options, timeoutMs))) {
+    const message = `${address}: what listens there does not speak TLS`
+    return new ConnectionError(address, 'NOT_TLS', message, isAdvertised)
+  }
+  return error
+}
+
+async function speaksPlain(
+  at: HostPort,
+  options: ConnectionOptions,
   timeoutMs: number,
-  isAdvertised: boolean,
-): Promise<Socket> {
-  const address = formatAddress({ host, port })
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, noDelay: true })
-    const fail = (reason: string, message: string) => {
-      clearTimeout(timer)
-      socket.destroy()
-      reject(new ConnectionError(address, reason, `${address}: ${message}`, isAdvertised))
-    }
-    const timer = setTimeout(
-      () => fail('TIMEOUT', `no connection within ${timeoutMs} ms`),
-      timeoutMs,
-    )
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      // with several addresses of one name the error is an AggregateError without a text
-      fail(error.code ?? 'ERROR', error.message || (error.code ?? 'no connection'))
+): Promise<boolean> {
+  const limits = { connectTimeoutMs: timeoutMs, requestTimeoutMs: timeoutMs }
+  try {
+    const connection = await KafkaConnection.open(at, {
+      ...options,
+      ...limits,
+      security: NO_SECURITY,
     })
-    socket.once('connect', () => {
-      clearTimeout(timer)
-      socket.removeAllListeners('error')
-      resolve(socket)
-    })
-  })
+    connection.close()
+    return true
+  } catch {
+    return false
+  }
 }
 
 const text = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -64,7 +64,11 @@ export class KafkaError extends Error {
 export class ConnectionError extends Error {
   override name = 'ConnectionError'
   readonly address: string
-  /** `ECONNREFUSED` and the like, `CLOSED` where the other side closed it, `TIMEOUT`. */
+  /**
+   * `ECONNREFUSED` and the like, `TIMEOUT`, `PROTOCOL`; `CLOSED` where the other side closed it, `CLOSED_AT_ONCE` before it answered anything,
+   * `CLOSED_WITHOUT_LOGIN` where it said no more than what it speaks. Of TLS: `HANDSHAKE` where that
+   * did not come to an end, `NOT_TLS` and `IS_TLS` where one side speaks it alone, `CERTIFICATE`, `CERTIFICATE_NAME`, and `TLS` for all else.
+   */
   readonly reason: string
   /** The broker named this address in its metadata: it is not one that the caller gave. */
   readonly isAdvertised: boolean
@@ -91,8 +95,17 @@ export class UnsupportedApiError extends Error {
 /** Whether asking once more may help. */
 export function isRetriable(error: unknown): boolean {
   if (error instanceof KafkaError) return isRetriableCode(error.code)
-  return error instanceof ConnectionError
+  return isPassingConnection(error)
 }
+
+/** How both sides are set up does not change by waiting. */
+const LASTING: ReadonlySet<string> = new Set([
+  ...['NOT_TLS', 'IS_TLS', 'CERTIFICATE', 'CERTIFICATE_NAME', 'TLS'],
+])
+
+/** No connection, and another try may have one. */
+export const isPassingConnection = (error: unknown): boolean =>
+  error instanceof ConnectionError && !LASTING.has(error.reason)
 
 /** Throws where `code` is an error. */
 export function throwOnError(code: number, what: string, detail?: string | null): void {

@@ -1,7 +1,7 @@
 /** ListOffsets: where partitions begin and end, and which offset a time has. */
 import { listOffsets } from '../protocol/02-list-offsets.ts'
 import type { KafkaClient } from './client.ts'
-import { KafkaError, meansStaleMetadata, throwOnError } from './errors.ts'
+import { isPassingConnection, KafkaError, meansStaleMetadata, throwOnError } from './errors.ts'
 import { groupBy } from './group-by.ts'
 import { retry } from './retry.ts'
 
@@ -100,7 +100,7 @@ async function collect(
 const isPassing = (error: unknown): boolean =>
   error instanceof KafkaError
     ? error.codeName !== 'UNKNOWN_TOPIC_OR_PARTITION' && meansStaleMetadata(error.code)
-    : error instanceof Error && error.name === 'ConnectionError'
+    : isPassingConnection(error)
 
 export const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}\0${partition}`
 

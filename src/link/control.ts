@@ -276,7 +276,9 @@ export type ControlMessage =
       readonly state: 'starting' | 'serving' | 'degraded' | 'failed' | 'stopping'
       readonly reason: string
     }
-  /** Server → Kafka front and brokers: options that have changed while they run. */
+  /** Server → HTTP front: the ports of each Kafka listener, in the order of `--kafka-listen`. */
+  | { readonly kind: 'listening'; readonly ports: readonly (readonly number[])[] }
+  /** Server → fronts and brokers: options that have changed while they run. */
   | { readonly kind: 'settings'; readonly settings: LiveSettings }
   /** Server → HTTP front: what HTTP beyond loopback asks for. Never logged. */
   | { readonly kind: 'operator-token'; readonly token: string }

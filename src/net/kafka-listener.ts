@@ -135,6 +135,8 @@ class ConnectionOrigin implements ListenerInfo {
   readonly tenantId: ListenerInfo['tenantId']
   readonly allowsAnonymous: boolean
   readonly allowsSasl: boolean
+  readonly isTls: boolean
+  readonly trustsAnonymous: boolean
   readonly principal: string | null
   readonly #told: Told
   readonly #host: string | null
@@ -149,6 +151,8 @@ class ConnectionOrigin implements ListenerInfo {
     this.tenantId = tenantId
     this.allowsAnonymous = options.allowsAnonymous
     this.allowsSasl = options.allowsSasl
+    this.isTls = (options.tls ?? null) !== null
+    this.trustsAnonymous = options.trustsAnonymous === true
     this.principal = principal
     this.#told = told
     this.#host = host

@@ -14,6 +14,10 @@ export const OwnerCount = {
   CONNECTIONS: 6,
   /** Of requests and replies. */
   IN_FLIGHT_BYTES_NOW: 8,
+  /** Connections that would have become the owner's, and were refused. */
+  CONNECTIONS_REFUSED: 9,
+  /** In replies. */
+  ERRORS: 10,
 } as const
 
 /** With room for what others count of the same owner. */

@@ -3,25 +3,10 @@ import type { Socket } from 'node:net'
 import type { Server, TLSSocket, TlsOptions } from 'node:tls'
 import { ConnectionCount } from './connection-counts.ts'
 import type { ConnectionSet } from './connection-set.ts'
+import type { ClientAuth } from './listener-info.ts'
+import { SniContexts } from './sni-contexts.ts'
+import { secureContextOptions, type TlsMaterial } from './tls-material.ts'
 import { TlsConnectionSocket } from './tls-socket.ts'
-
-export type ClientAuth = 'none' | 'requested' | 'required'
-
-/** What a server proves itself with, and by what it knows its clients. PEM. */
-export interface TlsMaterial {
-  readonly cert: string
-  readonly key: string
-  readonly passphrase: string | null
-  /** null: clients are not asked for certificates. */
-  readonly clientCa: string | null
-}
-
-/** What Node takes: nothing older than TLS 1.2, and the rest as Node has it. */
-export const secureContextOptions = ({ cert, key, passphrase, clientCa }: TlsMaterial) => ({
-  ...{ cert, key, minVersion: 'TLSv1.2' as const },
-  ...(passphrase === null ? {} : { passphrase }),
-  ...(clientCa === null ? {} : { ca: clientCa }),
-})
 
 /** What a handshake has told. */
 export interface TlsClient {
@@ -57,32 +42,38 @@ const HANDSHAKES_MAX = 4_096
 export class TlsAcceptor {
   readonly #options: TlsAcceptorOptions
   readonly #server: Server
+  readonly #names: SniContexts
   /** By both addresses, longest ago first. */
   readonly #pending = new Map<string, Pending>()
 
-  private constructor(options: TlsAcceptorOptions, server: Server) {
+  private constructor(options: TlsAcceptorOptions, server: Server, names: SniContexts) {
     this.#options = options
     this.#server = server
+    this.#names = names
     server.on('secureConnection', (socket) => this.#onSecure(socket))
     server.on('tlsClientError', (error, socket) => this.#onError(error, socket))
   }
 
   /** Loads node:tls. Throws what Node says of material that is none. */
   static async create(options: TlsAcceptorOptions): Promise<TlsAcceptor> {
-    const { createServer } = await import('node:tls')
+    const { createServer, createSecureContext } = await import('node:tls')
     const { material, clientAuth, handshakeMs = HANDSHAKE_MS } = options
+    const names = new SniContexts(createSecureContext)
+    names.set(material)
     const settings: TlsOptions = {
       ...secureContextOptions(material),
       handshakeTimeout: handshakeMs,
+      SNICallback: (servername, done) => done(null, names.of(servername)),
       requestCert: clientAuth !== 'none',
       // what is wrong with a certificate is told only where it is looked at here
       rejectUnauthorized: false,
     }
-    return new TlsAcceptor(options, createServer(settings))
+    return new TlsAcceptor(options, createServer(settings), names)
   }
 
   /** Connections from now on are given this. Throws what Node says of material that is none, and then nothing has changed. */
   setMaterial(material: TlsMaterial): void {
+    this.#names.set(material)
     this.#server.setSecureContext(secureContextOptions(material))
   }
 
@@ -112,7 +103,8 @@ export class TlsAcceptor {
   #makeRoom(): void {
     const { connectionsMax = Number.POSITIVE_INFINITY } = this.#options.set.limits
     const max = Math.max(1, Math.min(HANDSHAKES_MAX, Math.floor(connectionsMax * HANDSHAKES_SHARE)))
-    if (this.#pending.size < max) return
+    // other listeners may have handshakes too, by an acceptor of their own
+    if (this.#options.set.handshaking < max || this.#pending.size === 0) return
     const [oldest] = this.#pending
     const [at, { raw }] = oldest!
     this.#fail(at, `it took longer than the ${max} others that may be under way`)

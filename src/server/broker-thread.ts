@@ -29,6 +29,7 @@ import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
+import { UseTableWriter } from '../shared/use-table.ts'
 import { brokerDisk, isFullOnDemand, onChaos } from './broker-chaos.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { brokerRings, connectSuccessor } from './broker-peers.ts'
@@ -146,6 +147,7 @@ function buildAgents(
     ...{ directoryId, isNewDirectory },
     control,
     counters,
+    use: new UseTableWriter(data.wiring.use, context.index),
     brokerConfigs: brokerConfigValues(data.settings),
     newCoordinator: coordinatorKinds({
       brokerConfigs: brokerConfigValues(data.settings),
@@ -300,6 +302,8 @@ function controllerOptions({
       store: broker.metadata!.snapshots,
       isOnlyCopy: quorumOf(brokers).length === 1,
     },
+    onPartitionsChanged: (tenantId, partitions) =>
+      broker.use.partitionsChanged(tenantId, partitions),
     publish: (message) => {
       broker.onControl(message)
       for (const peer of [...others, ...fronts]) control.post(peer, message)

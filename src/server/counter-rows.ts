@@ -26,14 +26,5 @@ export const tenantRows = (brokerId: number): readonly number[] => [defaultTenan
 
 export const COUNTER_ROWS = TENANTS_FROM + ROWS_PER_TENANT
 
-/** Tenants that can have rows of their own in the table of their use; others share one. */
-export const USE_PLACES = 4_096
-
-/** In that table: of all that have no place. */
-export const SHARED_USE_ROW = 0
-
-/** In that table, of an engine with so many brokers: the tenant in `place` at a broker; broker 0: what is no broker's. */
-export const useRow = (place: number, brokerId: number, brokers: number): number =>
-  1 + place * (1 + brokers) + brokerId
-
-export const useRows = (brokers: number): number => useRow(USE_PLACES, 0, brokers)
+/** Rows of each thread in the table of use: of a tenant, at a front of a tenant and of each broker that it reads from; those that find none share one. */
+export const USE_ROWS = 8_192

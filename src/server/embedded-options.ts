@@ -34,6 +34,10 @@ export interface GriotOptions {
   readonly tlsClientCa?: string
   /** Default `required` with `tlsClientCa`, else `none`. */
   readonly tlsClientAuth?: 'none' | 'requested' | 'required'
+  /** PEM file of the revocation lists of all authorities of `tlsClientCa`. */
+  readonly tlsCrl?: string
+  /** `NAME=FILE`: certificate and key, in one PEM file, for clients that look for `NAME` or `*.DOMAIN` (SNI). */
+  readonly tlsSniCert?: string | readonly string[]
   /** Kafka's ssl.principal.mapping.rules. Default `DEFAULT`. */
   readonly tlsPrincipalMapping?: string
   /** TLS clients that connect to `TENANT.DOMAIN` are of that tenant. */

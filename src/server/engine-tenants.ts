@@ -24,7 +24,7 @@ export interface TenantKey {
   readonly secret: string
 }
 
-/** A Kafka cluster of its own. Its addresses are its alone, and ask for no authentication; at those of the engine its keys tell whose a client is. */
+/** A Kafka cluster of its own. Its addresses are its alone, and who does not authenticate there may do everything, whoever has made the tenant; at those of the engine its keys tell whose a client is. */
 export interface GriotTenant {
   readonly name: string
   /** What its clients see as their cluster id. */
@@ -137,7 +137,7 @@ export class EngineTenants {
   }
 }
 
-/** At its own addresses nobody authenticates: who comes in there is whoever has made it. */
+/** Whoever makes one here may use it as it is at other listeners of the engine too, where these are of the tenant and let in who does not log in. */
 const OWN_SUPER_USERS = [`User:${ADMIN_USER}`, ANONYMOUS]
 
 const STOPPED: OperatorAnswer = {

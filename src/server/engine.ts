@@ -205,7 +205,7 @@ export class Engine {
     setThreadLogLevel(this.#wiring, settings.logLevel)
     const message = { kind: 'settings', settings: live } as const
     for (const { name, role } of this.#wiring.threads) {
-      if (role === 'kafka-front' || role === 'broker') this.#tell(name, message)
+      if (role !== 'flusher') this.#tell(name, message)
     }
   }
 
@@ -259,6 +259,7 @@ export class Engine {
       }),
     )
     const ports = portsOf(details.get('front-0')!)
+    this.#tell('front-1', { kind: 'listening', ports })
     this.listeners = settings.kafkaListen.map(({ host }, i) => ({ host, ports: ports[i]! }))
     const first = this.listeners[0]!
     const host = localHostOf(first.host)

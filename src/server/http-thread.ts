@@ -22,6 +22,7 @@ import { ThreadState } from '../shared/thread-status.ts'
 import { BeatWatch } from './beat-watch.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { ChaosClient } from './chaos-client.ts'
+import { ClientListeners } from './client-listeners.ts'
 import { THREAD_ROW } from './counter-rows.ts'
 import { HEARTBEAT_MS } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
@@ -58,16 +59,12 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const monotonicMs = () => context.clock.monotonicMs()
   const questions = new ScrapeQuestions(data, control, cluster.image, monotonicMs)
   const chaos = new ChaosClient(control)
+  const listeners = new ClientListeners(data.settings)
   const totals = new ThreadTotals(data.wiring)
   const latencies = new RecentLatencies(new CounterReader(data.wiring.counters))
   const own = new CounterWriter(data.wiring.counters, context.index).row(THREAD_ROW)
   const loop = new LoopSampler(own)
-  const watching = setInterval(() => {
-    const nowMs = context.clock.monotonicMs()
-    watch.look(nowMs)
-    totals.look(nowMs)
-    latencies.look(nowMs)
-  }, HEARTBEAT_MS)
+  const watching = lookRegularly([watch, totals, latencies], context.clock)
   const agent = {
     get nextTimerAtMs() {
       return cluster.nextTimerAtMs
@@ -86,6 +83,7 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   const onMessage = (envelope: ControlEnvelope) => {
     const { message } = envelope
     cluster.onMessage(envelope)
+    listeners.onMessage(message)
     if (message.kind === 'engine-state') health.setState(message.state, message.reason)
     else if (message.kind === 'operator-token') guard.setToken(message.token)
     else if (message.kind === 'chaos-answer') chaos.onAnswer(message)
@@ -104,7 +102,7 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
   })
   context.status.setState(ThreadState.RUNNING)
   driver.start()
-  const sources = { health, totals, latencies, guard, chaos, questions, cluster }
+  const sources = { health, totals, latencies, guard, chaos, questions, cluster, listeners }
   const router = createRouter(data, sources, context.clock)
   try {
     const detail = await openAll(addressesOf(data, router, health), data, logger, servers)
@@ -113,6 +111,16 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
     control.post(SERVER_PEER, { kind: 'failed', message: (error as Error).message })
   }
 }
+
+interface Looking {
+  look(nowMs: number): unknown
+}
+
+const lookRegularly = (all: readonly Looking[], clock: Clock): NodeJS.Timeout =>
+  setInterval(() => {
+    const nowMs = clock.monotonicMs()
+    for (const one of all) one.look(nowMs)
+  }, HEARTBEAT_MS)
 
 /** A broker's thread is gone, or another one is that broker now: their channel ends, or begins. */
 function onBrokerChange(
@@ -194,11 +202,12 @@ interface Sources {
   readonly chaos: ChaosClient
   readonly questions: ScrapeQuestions
   readonly cluster: HttpCluster
+  readonly listeners: ClientListeners
 }
 
 function createRouter(
   data: ThreadData,
-  { health, totals, latencies, guard, chaos, questions, cluster }: Sources,
+  { health, totals, latencies, guard, chaos, questions, cluster, listeners }: Sources,
   clock: Clock,
 ): HttpRouter {
   const router = new HttpRouter()
@@ -224,7 +233,9 @@ function createRouter(
   addAdminApi(router, always, {
     ...{ image, version: data.version, makeKey: freshKey, wallMs: clock.wallMs },
     isImageWhole: () => image.isWhole,
+    listenersOf: (tenant) => listeners.of(tenant),
     ask: (tenantId, request) => cluster.ask(tenantId, request),
+    readUses: questions.readUses,
     newTenantId: () => newTenantId(random, (id) => image.tenant(id) !== undefined),
   })
   return router

@@ -7,7 +7,6 @@ import { defaultSegmentReaderLimits } from '../cell/segment-reader.ts'
 import { defaultFrontSettings } from '../front/context.ts'
 import { FrontAgent } from '../front/front-agent.ts'
 import type { FrontCounterRows } from '../front/front-counters.ts'
-import type { UseRows } from '../front/tenant-use.ts'
 import { MetadataImage } from '../image/image.ts'
 import type { MetadataView } from '../image/view.ts'
 import type { BrokerBack, LiveSettings } from '../link/control.ts'
@@ -26,17 +25,18 @@ import { DoorbellRinger } from '../shared/doorbell.ts'
 import { RingReader } from '../shared/ring-reader.ts'
 import { RingWriter } from '../shared/ring-writer.ts'
 import { ThreadState } from '../shared/thread-status.ts'
+import { UseTableWriter } from '../shared/use-table.ts'
 import { belongingAt } from './belonging.ts'
 import { BriefWait } from './brief-wait.ts'
 import { brokerConfigValues } from './broker-configs.ts'
 import { BrokerWatch } from './broker-watch.ts'
 import { collectGarbage } from './collect-garbage.ts'
-import { defaultTenantRow, SHARED_USE_ROW, THREAD_ROW, USE_PLACES, useRow } from './counter-rows.ts'
+import { defaultTenantRow, THREAD_ROW } from './counter-rows.ts'
 import type { Agent } from './duty-cycle.ts'
 import { EventLoopDriver } from './event-loop-driver.ts'
 import { HeapTrim } from './heap-trim.ts'
 import type { KafkaTls } from './kafka-tls.ts'
-import { accessOf, advertisedOf } from './listeners.ts'
+import { accessOf, advertisedOf, clientAuthOf } from './listeners.ts'
 import { LoopSampler } from './loop-sampler.ts'
 import { nodeSaslCrypto } from './node-sasl-crypto.ts'
 import { connectionsMaxOf, openFilesLimit } from './open-files-limit.ts'
@@ -97,7 +97,8 @@ class KafkaFrontThread implements Agent {
     const loop = new LoopSampler(own)
     // all tenants together
     const of = (_tenantId: TenantId, brokerId: number) => writer.row(defaultTenantRow(brokerId))
-    this.#agent = this.#createAgent(data, { own, of }, this.#useRows(data))
+    const use = new UseTableWriter(data.wiring.use, context.index)
+    this.#agent = this.#createAgent(data, { own, of }, use)
     this.#tenants = new TenantListeners({
       ...{ agent: this.#agent, image: this.#image, settings: data.settings },
       answer: (correlation, answer) =>
@@ -139,13 +140,7 @@ class KafkaFrontThread implements Agent {
     return work
   }
 
-  #useRows({ wiring, settings }: ThreadData): UseRows {
-    const writer = new CounterWriter(wiring.use, this.#context.index)
-    const of = (place: number) => writer.row(useRow(place, 0, settings.brokers))
-    return { places: USE_PLACES, shared: writer.row(SHARED_USE_ROW), of }
-  }
-
-  #createAgent(data: ThreadData, counters: FrontCounterRows, use: UseRows): FrontAgent {
+  #createAgent(data: ThreadData, counters: FrontCounterRows, use: UseTableWriter): FrontAgent {
     const { settings, plan, wiring } = data
     const brokerConfigs = brokerConfigValues(settings)
     const random = new SystemRandom()
@@ -305,7 +300,7 @@ class KafkaFrontThread implements Agent {
             advertisedPort: advertised[index]?.port ?? null,
             tenantId: null,
             ...accessOf(listen, settings),
-            tls: listen.tls === true ? this.#tls!.acceptor : null,
+            tls: listen.tls === true ? this.#tls!.acceptorOf(clientAuthOf(listen, settings)) : null,
             belongingOf: (servername) =>
               belongingAt(this.#image, listen, settings.tlsSniDomain, servername),
           },

@@ -1,9 +1,11 @@
 /** TLS of the Kafka front: its files, its handshakes, and whom certificates of clients stand for. On the Kafka front's thread. */
 import type { Logger } from '../base/log.ts'
 import type { ConnectionSet } from '../net/connection-set.ts'
+import type { ClientAuth } from '../net/listener-info.ts'
 import { TlsAcceptor } from '../net/tls-acceptor.ts'
 import { subjectOf } from '../tenant/distinguished-name.ts'
 import { PrincipalRules } from '../tenant/principal-rules.ts'
+import { clientAuthOf } from './listeners.ts'
 import type { EngineSettings } from './options.ts'
 import { TlsFiles } from './tls-files.ts'
 
@@ -17,28 +19,42 @@ export interface KafkaTlsOptions {
 }
 
 export class KafkaTls {
-  readonly acceptor: TlsAcceptor
+  /** One for each way in which certificates of clients are asked for: Node asks by the server, not by the connection. */
+  readonly #acceptors: ReadonlyMap<ClientAuth, TlsAcceptor>
   readonly #files: TlsFiles
 
-  private constructor(acceptor: TlsAcceptor, files: TlsFiles) {
-    this.acceptor = acceptor
+  private constructor(acceptors: ReadonlyMap<ClientAuth, TlsAcceptor>, files: TlsFiles) {
+    this.#acceptors = acceptors
     this.#files = files
   }
 
   /** Throws a TlsFileError where the files are not fit. */
   static async open(options: KafkaTlsOptions): Promise<KafkaTls> {
     const { settings, set, logger, onExpiry, onState, nowMs } = options
+    const acceptors = new Map<ClientAuth, TlsAcceptor>()
     const files: TlsFiles = new TlsFiles({
       ...{ settings, logger, onExpiry, onState, nowMs },
-      onMaterial: (material) => acceptor.setMaterial(material),
+      onMaterial: (material) => {
+        for (const acceptor of acceptors.values()) acceptor.setMaterial(material)
+      },
     })
     const rules = new PrincipalRules(settings.tlsPrincipalMapping)
     const material = await files.start()
-    const acceptor: TlsAcceptor = await TlsAcceptor.create({
-      ...{ set, material, clientAuth: settings.tlsClientAuth },
-      principalOf: (certificate) => principalOf(rules, certificate),
-    })
-    return new KafkaTls(acceptor, files)
+    for (const listen of settings.kafkaListen) {
+      const clientAuth = clientAuthOf(listen, settings)
+      if (listen.tls !== true || acceptors.has(clientAuth)) continue
+      const principal = (certificate: Uint8Array) => principalOf(rules, certificate)
+      const acceptor = await TlsAcceptor.create({
+        ...{ set, material, clientAuth, principalOf: principal },
+      })
+      acceptors.set(clientAuth, acceptor)
+    }
+    return new KafkaTls(acceptors, files)
+  }
+
+  /** Of a listener that speaks TLS. */
+  acceptorOf(clientAuth: ClientAuth): TlsAcceptor {
+    return this.#acceptors.get(clientAuth)!
   }
 
   readAgain(): void {
@@ -47,7 +63,7 @@ export class KafkaTls {
 
   close(): void {
     this.#files.stop()
-    this.acceptor.close()
+    for (const acceptor of this.#acceptors.values()) acceptor.close()
   }
 }
 

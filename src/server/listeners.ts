@@ -1,13 +1,14 @@
 /** The addresses that an engine listens on: how several are written, what clients of each are told, and whether they collide. */
 import type { Logger } from '../base/log.ts'
 import { formatHostPort, type HostPort, hostsOverlap, isLoopback } from '../net/address.ts'
-import type { Audience } from '../net/listener-info.ts'
+import { type Audience, CLIENT_AUTHS, type ClientAuth } from '../net/listener-info.ts'
 import type { EngineSettings } from './options.ts'
 import {
   type Advertised,
   parseAdvertised,
   parseHostPort,
   parseList,
+  parseOneOf,
   parseSwitch,
   RefusedPartError,
 } from './units.ts'
@@ -20,6 +21,8 @@ export interface KafkaListen extends HostPort {
   readonly anonymous?: boolean
   /** Left out: plain TCP. */
   readonly tls?: true
+  /** Left out: what `--tls-client-auth` says. */
+  readonly clientAuth?: ClientAuth
   /** By name: whose clients come in here; left out: they say it themselves. */
   readonly tenant?: string
 }
@@ -43,6 +46,7 @@ const PROPERTIES: Readonly<Record<string, (text: string | undefined) => Partial<
     if (text === undefined) return { tls: true }
     throw new RangeError('wants tls without anything behind it')
   },
+  'client-auth': (text) => ({ clientAuth: parseOneOf(text, CLIENT_AUTHS) }),
   tenant: (text = '') => {
     if (TENANT_NAME.test(text)) return { tenant: text }
     throw new RangeError('wants the name of a tenant: at most 63 of a-z, 0-9 and -')
@@ -50,7 +54,7 @@ const PROPERTIES: Readonly<Record<string, (text: string | undefined) => Partial<
 }
 /** A label of DNS, as the controller wants it. */
 const TENANT_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
-const PROPERTY_TEXT = 'tls, tenant=NAME, anonymous=on, anonymous=off'
+const PROPERTY_TEXT = 'tls, client-auth=MODE, tenant=NAME, anonymous=on, anonymous=off'
 
 /**
  * `HOST:PORT`, `HOST:PORT=HOST[:PORT]`, each with its properties behind it, several of them as a list or joined by commas. An address has a
@@ -98,11 +102,12 @@ function parseProperty(part: string, listen: KafkaListen): Partial<KafkaListen> 
 }
 
 export const formatKafkaListen = (listen: KafkaListen): string => {
-  const { advertise, anonymous, tls, tenant } = listen
+  const { advertise, anonymous, tls, clientAuth, tenant } = listen
   const told = advertise === null ? '' : `=${formatAdvertised(advertise)}`
   const access = anonymous === undefined ? '' : `,anonymous=${anonymous ? 'on' : 'off'}`
   const own = tenant === undefined ? '' : `,tenant=${tenant}`
-  return `${formatHostPort(listen)}${told}${tls ? ',tls' : ''}${own}${access}`
+  const shown = clientAuth === undefined ? '' : `,client-auth=${clientAuth}`
+  return `${formatHostPort(listen)}${told}${tls ? ',tls' : ''}${shown}${own}${access}`
 }
 
 export const formatAdvertised = ({ host, port }: Advertised): string =>
@@ -135,6 +140,12 @@ export function accessOf(
     allowsSasl: isPrivate || tls === true || kafkaAllowPlaintextSasl,
   }
 }
+
+/** Whether clients of a listener show a certificate. */
+export const clientAuthOf = (
+  { tls, clientAuth }: Pick<KafkaListen, 'tls' | 'clientAuth'>,
+  { tlsClientAuth }: Pick<EngineSettings, 'tlsClientAuth'>,
+): ClientAuth => (tls === true ? (clientAuth ?? tlsClientAuth) : 'none')
 
 export type AccessSettings = Pick<EngineSettings, 'kafkaAnonymous' | 'kafkaAllowPlaintextSasl'>
 

@@ -3,12 +3,12 @@ import os from 'node:os'
 import type { LogLevel } from '../base/log.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import { parseAllowedHost } from '../net/host-check.ts'
-import type { ClientAuth } from '../net/tls-acceptor.ts'
+import type { ClientAuth } from '../net/listener-info.ts'
 import { parseBrokerConfig } from './broker-configs.ts'
 import { brokersMadeFor } from './data-directory.ts'
 import { areBoundAlike, type KafkaListen, parseKafkaListens } from './listeners.ts'
 import { parseRacks, type Racks } from './racks.ts'
-import { TLS_OPTIONS } from './tls-options.ts'
+import { type SniCert, TLS_OPTIONS } from './tls-options.ts'
 import {
   type Advertised,
   type HostPort,
@@ -48,6 +48,8 @@ export interface EngineSettings {
   /** PEM: who may have signed the certificates of clients. */
   readonly tlsClientCa: string | null
   readonly tlsClientAuth: ClientAuth
+  readonly tlsCrl: string | null
+  readonly tlsSniCert: readonly SniCert[]
   /** As they are written. */
   readonly tlsPrincipalMapping: string
   /** Lower case; null: the name that a client looks for says nothing. */
@@ -128,7 +130,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     placeholder: 'HOST:PORT[=HOST[:PORT]][,PROPERTY…]',
     help:
       'address for Kafka clients; N brokers take N consecutive ports, port 0 takes N free ones; after = what clients ' +
-      'are told to connect to; after a comma what holds for this one alone (tls, tenant=NAME, anonymous=on, anonymous=off); given more than once, or ' +
+      'are told to connect to; after a comma what holds for this one alone (tls, client-auth=MODE, tenant=NAME, anonymous=on, anonymous=off); given more than once, or ' +
       'joined by commas, for several listeners',
     shown: '127.0.0.1:9092',
     isList: true,

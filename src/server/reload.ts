@@ -40,6 +40,7 @@ type Formats = { readonly [Key in keyof EngineSettings]?: (value: EngineSettings
 /** As they are written; what is not here speaks for itself. */
 const FORMATS: Formats = {
   kafkaListen: (value) => value.map(formatKafkaListen).join(','),
+  tlsSniCert: (value) => value.map(({ name, file }) => `${name}=${file}`).join(',') || 'none',
   kafkaAdvertise: (value) => (value === null ? 'none' : formatAdvertised(value)),
   httpListen: (value) => (value === null ? 'off' : formatHostPort(value)),
   adminListen: (value) => (value === null ? 'none' : formatHostPort(value)),

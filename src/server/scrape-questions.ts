@@ -1,7 +1,9 @@
-/** What scrapes ask of other threads: by topic, and of consumer groups. HTTP front's thread. */
+/** What scrapes ask of other threads: by topic, of consumer groups, and what each tenant uses. HTTP front's thread. */
 
 import { type AskGroups, GROUPS_PARAMETER, groupSources } from '../admin/group-metrics.ts'
 import type { SourcesOnRequest } from '../admin/metrics-route.ts'
+import { TENANTS_PARAMETER, tenantSources } from '../admin/tenant-metrics.ts'
+import type { ReadTenantUses } from '../admin/tenant-use.ts'
 import { TOPICS_PARAMETER, topicSources } from '../admin/topic-metrics.ts'
 import { checkParameters } from '../admin/topic-selection.ts'
 import type { Region } from '../base/region.ts'
@@ -10,6 +12,7 @@ import type { ControlMessage } from '../link/control.ts'
 import type { ControlPort } from '../link/ports.ts'
 import type { GroupStatsClient } from './group-stats-client.ts'
 import { PartitionCensus, type PartitionCounts } from './partition-census.ts'
+import { TenantUseReader } from './tenant-use-reader.ts'
 import type { ThreadData } from './thread.ts'
 import { TopicStatsClient } from './topic-stats-client.ts'
 import { HTTP_FRONT } from './wiring.ts'
@@ -22,6 +25,8 @@ export class ScrapeQuestions {
   /** Names and leaders: the thread's. */
   readonly #image: MetadataView
   readonly #topics: TopicStatsClient
+  /** What all threads have counted, as it stands. */
+  readonly readUses: ReadTenantUses
   readonly #census: PartitionCensus
   #groups: GroupStatsClient | null = null
   #loading: Promise<GroupStatsClient> | null = null
@@ -36,6 +41,7 @@ export class ScrapeQuestions {
     this.#control = control
     this.#image = image
     this.#commandRings = data.wiring.fronts[HTTP_FRONT]!.map(({ requests }) => requests)
+    this.readUses = new TenantUseReader(data.wiring).read
     this.#topics = new TopicStatsClient(this.#image, control)
     this.#census = new PartitionCensus({
       image: this.#image,
@@ -47,11 +53,12 @@ export class ScrapeQuestions {
 
   /** What a scrape gets besides, by its query. */
   readonly sources: SourcesOnRequest = async (query) => {
-    checkParameters(query, [TOPICS_PARAMETER, GROUPS_PARAMETER])
+    checkParameters(query, [TOPICS_PARAMETER, GROUPS_PARAMETER, TENANTS_PARAMETER])
     const ask = (topics: Parameters<TopicStatsClient['ask']>[0]) => this.#topics.ask(topics)
     return [
       ...(await topicSources(query, this.#image, ask)),
       ...(await groupSources(query, this.#image, this.#askGroups, ask)),
+      ...tenantSources(query, this.#image, this.readUses),
     ]
   }
 

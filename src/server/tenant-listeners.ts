@@ -84,7 +84,7 @@ export class TenantListeners {
       {
         ...{ optionName: 'the listener of a tenant', host, port: 0, nodes: settings.brokers },
         ...{ advertisedHost: null, advertisedPort: null },
-        ...{ tenantId, ...accessOf({ host }, settings) },
+        ...{ tenantId, ...accessOf({ host }, settings), trustsAnonymous: true },
       },
       agent.connections,
     )

@@ -3,13 +3,13 @@ import { X509Certificate } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import type { Logger } from '../base/log.ts'
-import { secureContextOptions, type TlsMaterial } from '../net/tls-acceptor.ts'
+import { type NamedMaterial, secureContextOptions, type TlsMaterial } from '../net/tls-material.ts'
 import type { EngineSettings } from './options.ts'
 import { readSmallFile } from './small-file.ts'
 
 export type TlsFileSettings = Pick<
   EngineSettings,
-  'tlsCert' | 'tlsKey' | 'tlsKeyPassphraseFile' | 'tlsClientCa'
+  'tlsCert' | 'tlsKey' | 'tlsKeyPassphraseFile' | 'tlsClientCa' | 'tlsCrl' | 'tlsSniCert'
 >
 
 /** A chain, or some hundred authorities. */
@@ -28,13 +28,15 @@ export class TlsFileError extends Error {
 
 export interface LoadedTls {
   readonly material: TlsMaterial
-  /** Of the certificate itself, wall milliseconds. */
+  /** Of the certificate that is over first, wall milliseconds, … */
   readonly expiresAtMs: number
+  /** … and where that is. */
+  readonly expiringFile: string
 }
 
 /** Reads all files and tries whether they go together. Throws {@link TlsFileError}. */
 export function loadTls(settings: TlsFileSettings): LoadedTls {
-  const { tlsCert, tlsKey, tlsKeyPassphraseFile, tlsClientCa } = settings
+  const { tlsCert, tlsKey, tlsKeyPassphraseFile, tlsClientCa, tlsCrl } = settings
   const cert = read('--tls-cert', tlsCert!, FILE_BYTES_MAX)
   const passphrase = tlsKeyPassphraseFile
   const material: TlsMaterial = {
@@ -45,6 +47,11 @@ export function loadTls(settings: TlsFileSettings): LoadedTls {
         ? null
         : read('--tls-key-passphrase-file', passphrase, PASSPHRASE_BYTES_MAX).replace(/\r?\n$/, ''),
     clientCa: tlsClientCa === null ? null : read('--tls-client-ca', tlsClientCa, FILE_BYTES_MAX),
+    crl: tlsCrl === null ? null : read('--tls-crl', tlsCrl, FILE_BYTES_MAX),
+    named: settings.tlsSniCert.map(({ name, file }) => {
+      const text = read(`--tls-sni-cert ${name}`, file, FILE_BYTES_MAX)
+      return { name, cert: text, key: text }
+    }),
   }
   const { validTo } = tried(
     `--tls-cert: ${tlsCert} has no certificate`,
@@ -61,9 +68,40 @@ export function loadTls(settings: TlsFileSettings): LoadedTls {
     )
   }
   tried(`--tls-key: ${where} cannot be used`, () =>
-    createSecureContext(secureContextOptions(material)),
+    createSecureContext(secureContextOptions({ ...material, crl: null })),
   )
-  return { material, expiresAtMs: Date.parse(validTo) }
+  if (material.crl !== null) {
+    const { crl } = material
+    tried(`--tls-crl: ${tlsCrl} has no revocation list`, () => createSecureContext({ crl }))
+  }
+  let first = { expiresAtMs: Date.parse(validTo), expiringFile: tlsCert! }
+  material.named.forEach((named, at) => {
+    const { file } = settings.tlsSniCert[at]!
+    const expiresAtMs = checkNamed(material, named, file)
+    if (expiresAtMs < first.expiresAtMs) first = { expiresAtMs, expiringFile: file }
+  })
+  return { material, ...first }
+}
+
+/** Returns when it is over. */
+function checkNamed(
+  material: TlsMaterial,
+  { name, cert, key }: NamedMaterial,
+  file: string,
+): number {
+  const option = `--tls-sni-cert ${name}`
+  const { validTo } = tried(
+    `${option}: ${file} has no certificate`,
+    () => new X509Certificate(cert),
+  )
+  if (material.passphrase === null && key.includes('ENCRYPTED PRIVATE KEY')) {
+    throw new TlsFileError(
+      `${option}: the key in ${file} is encrypted: --tls-key-passphrase-file is needed`,
+    )
+  }
+  const own = { ...material, cert, key, crl: null }
+  tried(`${option}: ${file} cannot be used`, () => createSecureContext(secureContextOptions(own)))
+  return Date.parse(validTo)
 }
 
 function read(option: string, file: string, bytesMax: number): string {
@@ -106,22 +144,24 @@ export class TlsFiles {
   #seen = ''
   #fault: string | null = null
   #expiresAtMs = Number.NaN
+  #expiringFile = ''
   #warnedAtMs = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | null = null
   #isLooking = false
 
   constructor(options: TlsFilesOptions) {
     this.#options = options
-    const { tlsCert, tlsKey, tlsKeyPassphraseFile, tlsClientCa } = options.settings
-    const files = [tlsCert, tlsKey, tlsKeyPassphraseFile, tlsClientCa]
+    const { tlsCert, tlsKey, tlsKeyPassphraseFile, tlsClientCa, tlsCrl } = options.settings
+    const named = options.settings.tlsSniCert.map(({ file }) => file)
+    const files = [tlsCert, tlsKey, tlsKeyPassphraseFile, tlsClientCa, tlsCrl, ...named]
     this.#files = files.filter((file) => file !== null)
   }
 
   /** Reads them, and from now on again when they change. Throws {@link TlsFileError}. */
   async start(): Promise<TlsMaterial> {
     this.#read = this.#seen = await this.#look()
-    const { material, expiresAtMs } = loadTls(this.#options.settings)
-    this.#setExpiry(expiresAtMs)
+    const { material, ...expiry } = loadTls(this.#options.settings)
+    this.#setExpiry(expiry)
     const { lookMs = LOOK_MS } = this.#options
     this.#timer = setInterval(() => void this.#onTimer(), lookMs)
     this.#timer.unref()
@@ -156,12 +196,12 @@ export class TlsFiles {
     const { settings, logger, onMaterial } = this.#options
     this.#read = seen
     try {
-      const { material, expiresAtMs } = loadTls(settings)
+      const { material, ...expiry } = loadTls(settings)
       onMaterial(material)
       this.#fault = null
-      const expires = new Date(expiresAtMs).toISOString()
+      const expires = new Date(expiry.expiresAtMs).toISOString()
       logger.log('info', 'TLS certificate read again: new connections are given it', { expires })
-      this.#setExpiry(expiresAtMs)
+      this.#setExpiry(expiry)
     } catch (error) {
       this.#fault = (error as Error).message
       const message = 'TLS files not taken: new connections are given the certificate from before'
@@ -170,8 +210,9 @@ export class TlsFiles {
     this.#tell()
   }
 
-  #setExpiry(expiresAtMs: number): void {
+  #setExpiry({ expiresAtMs, expiringFile }: Pick<LoadedTls, 'expiresAtMs' | 'expiringFile'>): void {
     this.#expiresAtMs = expiresAtMs
+    this.#expiringFile = expiringFile
     this.#warnedAtMs = Number.NEGATIVE_INFINITY
     this.#options.onExpiry(expiresAtMs)
     this.#checkExpiry()
@@ -188,7 +229,7 @@ export class TlsFiles {
       leftMs > 0
         ? 'the TLS certificate expires soon: clients will not come in then'
         : 'the TLS certificate has expired: clients do not come in'
-    const fields = { file: this.#options.settings.tlsCert!, expires }
+    const fields = { file: this.#expiringFile, expires }
     this.#options.logger.log(leftMs > 0 ? 'warn' : 'error', message, fields)
     this.#tell()
   }

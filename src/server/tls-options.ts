@@ -1,10 +1,9 @@
 /** The options of TLS listeners, and what must go with what. */
-import type { ClientAuth } from '../net/tls-acceptor.ts'
+import { CLIENT_AUTHS } from '../net/listener-info.ts'
 import { PrincipalRules } from '../tenant/principal-rules.ts'
+import { clientAuthOf } from './listeners.ts'
 import type { EngineSettings, OptionSpec } from './options.ts'
-import { formatHostPort, parseOneOf, parseText } from './units.ts'
-
-const CLIENT_AUTHS: readonly ClientAuth[] = ['none', 'requested', 'required']
+import { formatHostPort, parseList, parseOneOf, parseText, RefusedPartError } from './units.ts'
 
 const option = <Key extends keyof EngineSettings>(spec: OptionSpec<Key>): OptionSpec =>
   spec as unknown as OptionSpec
@@ -50,10 +49,29 @@ export const TLS_OPTIONS: readonly OptionSpec[] = [
     key: 'tlsClientAuth',
     name: 'tls-client-auth',
     placeholder: 'MODE',
-    help: "whether clients show a certificate (Kafka's ssl.client.auth): none, requested, or required",
+    help: "whether clients show a certificate (Kafka's ssl.client.auth): none, requested, or required; of one listener alone by client-auth=MODE behind its address",
     shown: 'required with --tls-client-ca, else none',
     fallback: ({ tlsClientCa }) => (tlsClientCa === null ? 'none' : 'required'),
     parse: (value) => parseOneOf(value, CLIENT_AUTHS),
+  }),
+  option({
+    key: 'tlsCrl',
+    name: 'tls-crl',
+    placeholder: 'FILE',
+    help: "certificates of clients that were called back, PEM: the revocation lists of all authorities of --tls-client-ca; one that is over lets none of that authority's in",
+    shown: 'none',
+    fallback: () => null,
+    parse: parseText,
+  }),
+  option({
+    key: 'tlsSniCert',
+    name: 'tls-sni-cert',
+    placeholder: 'NAME=FILE',
+    help: 'certificate and key, in one PEM file, for clients that look for NAME, or *.DOMAIN (SNI); several with commas or more than once; others are shown --tls-cert',
+    shown: 'none',
+    isList: true,
+    fallback: () => NO_SNI_CERTS,
+    parse: (value) => parseSniCerts(value),
   }),
   option({
     key: 'tlsPrincipalMapping',
@@ -79,6 +97,31 @@ export const TLS_OPTIONS: readonly OptionSpec[] = [
   }),
 ]
 
+/** What a certificate is for, and where it is. */
+export interface SniCert {
+  readonly name: string
+  readonly file: string
+}
+
+const NO_SNI_CERTS: readonly SniCert[] = []
+/** Each is a context of some 50 KB in OpenSSL. */
+const SNI_CERTS_MAX = 256
+
+function parseSniCerts(value: unknown): readonly SniCert[] {
+  const found = parseList(value, SNI_CERTS_MAX, (part): SniCert => {
+    const at = part.indexOf('=')
+    const [name, file] = [part.slice(0, Math.max(at, 0)), part.slice(at + 1)]
+    if (file === '')
+      throw new RangeError('wants NAME=FILE, such as acme.kafka.example.org=acme.pem')
+    const isWild = name.startsWith('*.')
+    const domain = parseDomain(isWild ? name.slice(2) : name)
+    return { name: isWild ? `*.${domain}` : domain, file: parseText(file) }
+  })
+  const twice = found.find(({ name }, at) => found.findIndex((one) => one.name === name) < at)
+  if (twice === undefined) return found
+  throw new RefusedPartError(twice.name, 'wants each name once')
+}
+
 function parseDomain(value: unknown): string {
   const text = parseText(value).toLowerCase()
   if (
@@ -92,7 +135,13 @@ function parseDomain(value: unknown): string {
 
 /** Throws a RangeError that names the options that do not go together. */
 export function checkTls(settings: EngineSettings): void {
-  const { kafkaListen, tlsCert, tlsClientAuth, tlsClientCa } = settings
+  const { kafkaListen, tlsCert, tlsClientAuth, tlsClientCa, tlsCrl } = settings
+  const plain = kafkaListen.find(({ tls, clientAuth }) => tls !== true && clientAuth !== undefined)
+  if (plain !== undefined) {
+    throw new RangeError(
+      `--kafka-listen ${formatHostPort(plain)},client-auth=${plain.clientAuth} wants tls as well`,
+    )
+  }
   const listener = kafkaListen.find(({ tls }) => tls === true)
   if (listener === undefined) {
     const given = TLS_OPTIONS.find(({ key, fallback }) => settings[key] !== fallback(settings))
@@ -106,9 +155,17 @@ export function checkTls(settings: EngineSettings): void {
       `--kafka-listen ${formatHostPort(listener)},tls wants a certificate: --tls-cert`,
     )
   }
-  if (tlsClientAuth !== 'none' && tlsClientCa === null) {
+  if (tlsClientCa !== null) return
+  if (tlsClientAuth !== 'none') {
     throw new RangeError(
       `--tls-client-auth: ${tlsClientAuth} wants --tls-client-ca, or anybody's certificate would do`,
     )
   }
+  const asking = kafkaListen.find((listen) => clientAuthOf(listen, settings) !== 'none')
+  if (asking !== undefined) {
+    throw new RangeError(
+      `--kafka-listen ${formatHostPort(asking)},client-auth=${asking.clientAuth} wants --tls-client-ca, or anybody's certificate would do`,
+    )
+  }
+  if (tlsCrl !== null) throw new RangeError('--tls-crl wants --tls-client-ca')
 }

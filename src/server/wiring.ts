@@ -4,14 +4,15 @@ import { asBrokerId, asCellId, asFrontId, type BrokerId, type CellId } from '../
 import type { Region } from '../base/region.ts'
 import { COUNTER_KINDS } from '../link/counters.ts'
 import { brokerPeer, frontPeer, type PeerName, SERVER_PEER } from '../link/ports.ts'
-import { OWNER_COUNTS } from '../net/owner-counts.ts'
+import { USE_KINDS } from '../link/use-kinds.ts'
 import { brokerBeatsBytes, formatBrokerBeats } from '../shared/broker-beats.ts'
 import { counterTableBytes, formatCounterTable } from '../shared/counter-table.ts'
 import { DOORBELL_BYTES, formatDoorbell } from '../shared/doorbell.ts'
 import { carveRegions, newRegion } from '../shared/region.ts'
 import { formatRing, ringBytes } from '../shared/ring-layout.ts'
 import { formatThreadStatus, threadStatusBytes } from '../shared/thread-status.ts'
-import { COUNTER_ROWS, useRows } from './counter-rows.ts'
+import { formatUseTable, useTableBytes } from '../shared/use-table.ts'
+import { COUNTER_ROWS, USE_ROWS } from './counter-rows.ts'
 import type { MemoryPlan } from './memory-plan.ts'
 
 export const CELL: CellId = asCellId(1)
@@ -45,7 +46,7 @@ export interface EngineWiring {
   readonly bells: readonly Region[]
   readonly status: Region
   readonly counters: Region
-  /** What each tenant uses. */
+  /** What each tenant uses, in rows of each thread's own. */
   readonly use: Region
   /** By front, then by broker from index 0. */
   readonly fronts: readonly (readonly RingPair[])[]
@@ -96,7 +97,7 @@ export function listThreads(brokers: number, http: boolean): ThreadInfo[] {
 export function allocateWiring(threads: readonly ThreadInfo[], plan: MemoryPlan): EngineWiring {
   const brokers = threads.filter((thread) => thread.role === 'broker').length
   const counterShape = { threads: threads.length, rows: COUNTER_ROWS, kinds: COUNTER_KINDS }
-  const useShape = { threads: threads.length, rows: useRows(brokers), kinds: OWNER_COUNTS }
+  const useShape = { threads: threads.length, rows: USE_ROWS, kinds: USE_KINDS, brokers }
   const [status, counters, gate, beats, ...bells] = carveRegions([
     threadStatusBytes(threads.length),
     counterTableBytes(counterShape),
@@ -112,7 +113,7 @@ export function allocateWiring(threads: readonly ThreadInfo[], plan: MemoryPlan)
     status: formatThreadStatus(status!, threads.length),
     counters: formatCounterTable(counters!, counterShape),
     // a buffer of its own: pages that nobody touches cost nothing
-    use: formatCounterTable(newRegion(counterTableBytes(useShape)), useShape),
+    use: formatUseTable(newRegion(useTableBytes(useShape)), useShape),
     fronts: FRONTS.map((front) => perBroker(() => frontRings(plan, front))),
     flush: perBroker(() => ringPair(plan.flushRingBytes, plan.flushRingBytes)),
     peers: peerRings(brokers, plan.peerRingBytes),

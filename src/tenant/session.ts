@@ -17,6 +17,8 @@ export interface Session {
   /** As Kafka's ACLs name it. */
   readonly principal: string
   readonly login: Login
+  /** It may do everything by where it came in, whatever ACLs say. */
+  readonly isTrusted: boolean
   /** Monotonic milliseconds: from then on it must prove itself again (KIP-368). */
   readonly expiresAtMs: number
 }
@@ -27,7 +29,7 @@ export const ANONYMOUS = 'User:ANONYMOUS'
 /** Of a connection of which it is not known yet whose it is: no tenant has this id, so that nothing is found by it. */
 export const NOBODY: Session = Object.freeze({
   ...{ tenantId: NO_TENANT, principal: ANONYMOUS },
-  ...{ login: null, expiresAtMs: Number.POSITIVE_INFINITY },
+  ...{ login: null, isTrusted: false, expiresAtMs: Number.POSITIVE_INFINITY },
 })
 
 /** Where somebody of a name was found. */
@@ -46,10 +48,11 @@ export class Sessions {
     this.#image = image
   }
 
-  /** Of a client that does not authenticate, at a listener of `tenantId`, or of all tenants (null). Why not, where there is none. */
-  anonymous(tenantId: TenantId | null): Session | string {
+  /** Of a client that does not authenticate, at a listener of `tenantId`, or of all tenants (null); whether that trusts it. Why not, where there is none. */
+  anonymous(tenantId: TenantId | null, isTrusted = false): Session | string {
     const tenant = this.#tenantAt(tenantId)
     if (typeof tenant === 'string') return tenant
+    if (isTrusted) return { ...NOBODY, tenantId: tenant.tenantId, isTrusted }
     if (tenant !== this.#image.defaultTenant) return { ...NOBODY, tenantId: tenant.tenantId }
     if (this.#anonymous?.tenantId !== tenant.tenantId) {
       this.#anonymous = { ...NOBODY, tenantId: tenant.tenantId }
@@ -119,7 +122,7 @@ export class Sessions {
 }
 
 const sessionOf = ({ tenantId }: TenantView, user: string, login: Login): Session => ({
-  ...{ tenantId, principal: `User:${user}`, login },
+  ...{ tenantId, principal: `User:${user}`, login, isTrusted: false },
   expiresAtMs: Number.POSITIVE_INFINITY,
 })
 

@@ -1,9 +1,16 @@
 /** Tenants and keys over the admin API; every answer is checked by the API's own description. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { ApiWorld } from './api-world.ts'
+import type { ClientListener } from '../../src/admin/listener-routes.ts'
+import { ApiWorld, NO_USE } from './api-world.ts'
 
 const TENANTS = '/admin/v1/tenants'
 const ACME = `${TENANTS}/acme`
+
+/** As it is told of a tenant that does nothing. */
+const NONE = {
+  ...{ connectionsLetIn: 0, connectionsRefused: 0, bytesIn: 0, bytesOut: 0, requests: 0 },
+  ...{ errors: 0, inFlightBytes: 0, frontMs: 0, partitionChanges: 0, brokerMs: 0 },
+}
 
 let world: ApiWorld
 beforeEach(() => {
@@ -21,7 +28,8 @@ describe('a tenant', () => {
       ...{ name: 'acme', tenantId: 'aaaaaaaaaaaaaaa1', state: 'active' },
       clusterId: expect.stringMatching(/^[\w-]{22}$/),
       limits: { topics: 10, partitions: null, connections: null, keys: 1_000, users: 1_000 },
-      used: { topics: 0, partitions: 0, keys: 0, users: 0 },
+      used: { topics: 0, partitions: 0, connections: 0, keys: 0, users: 0 },
+      use: NONE,
       ...{ superUsers: ['User:admin', 'User:root'], allowEveryoneIfNoAcl: false },
     })
     expect(await world.call('GET', ACME)).toMatchObject({ status: 200, body: made.body })
@@ -37,7 +45,25 @@ describe('a tenant', () => {
     world.makeTopics('acme', 3, 'a', 'b', '__consumer_offsets')
     await world.call('POST', `${ACME}/keys`)
     const { body } = await world.call('GET', ACME)
-    expect(body.used).toEqual({ topics: 2, partitions: 6, keys: 1, users: 0 })
+    expect(body.used).toEqual({ topics: 2, partitions: 6, connections: 0, keys: 1, users: 0 })
+  })
+
+  test('has its connections told, and what it uses of the engine', async () => {
+    await world.call('POST', TENANTS, { name: 'acme' })
+    const { tenantId } = world.image.tenantByName('acme')!
+    const at = { ...{ bytesIn: 1, bytesOut: 2, commands: 3, fetches: 4 }, inFlightBytes: 5 }
+    const brokers = [1, 2].map((brokerId) => ({ ...at, brokerId, seconds: 0.75 * brokerId }))
+    const mine = { ...NO_USE, connections: 3, bytesIn: 1_000, frontSeconds: 0.0123, brokers }
+    const uses = { of: (id: string) => (id === tenantId ? mine : NO_USE), has: () => true }
+    world.uses = { ...uses, others: NO_USE }
+    const { body } = await world.call('GET', ACME)
+    expect(body.used.connections).toBe(3)
+    expect(body.use).toEqual({ ...NONE, bytesIn: 1_000, frontMs: 12, brokerMs: 2_250 })
+    const { tenants } = (await world.call('GET', TENANTS)).body
+    expect(tenants.map((one: typeof body) => [one.name, one.use.bytesIn])).toEqual([
+      ['acme', 1_000],
+      ['default', 0],
+    ])
   })
 
   test('is changed in what is given, and by nothing in nothing', async () => {
@@ -192,6 +218,21 @@ describe('a key', () => {
     for (const { status } of await Promise.all(making)) expect(status).toBe(201)
     expect((await world.call('POST', `${ACME}/keys`)).status).toBe(201)
   })
+})
+
+test('listeners of a tenant are told, once they are open', async () => {
+  await world.call('POST', TENANTS, { name: 'acme' })
+  expect(await world.refusal('GET', `${ACME}/listeners`)).toEqual([
+    ...[503, 'the engine is starting, and does not listen yet'],
+  ])
+  const listener: ClientListener = {
+    brokers: ['127.0.0.1:9092'],
+    ...{ tls: true, sasl: true, anonymous: false, clientCertificate: 'none', isOwn: false },
+  }
+  world.listeners = [listener]
+  const { status, body } = await world.call('GET', `${ACME}/listeners`)
+  expect([status, body]).toEqual([200, { listeners: [listener] }])
+  expect((await world.refusal('GET', `${TENANTS}/nobody/listeners`))[0]).toBe(404)
 })
 
 describe('what is asked', () => {

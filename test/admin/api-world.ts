@@ -1,8 +1,10 @@
 /** The admin API over a controller that leads, without threads and sockets. */
 import { expect } from 'vitest'
 import { addAdminApi } from '../../src/admin/admin-api.ts'
+import type { ClientListener } from '../../src/admin/listener-routes.ts'
 import { OperatorTokenGuard } from '../../src/admin/operator-token.ts'
 import type { Answered, FreshKey } from '../../src/admin/tenant-access.ts'
+import type { TenantUse, TenantUses } from '../../src/admin/tenant-use.ts'
 import { ManualClock } from '../../src/base/clock.ts'
 import { ErrorCode } from '../../src/base/error-code.ts'
 import type { TenantId } from '../../src/base/ids.ts'
@@ -18,6 +20,13 @@ import { SECRET } from '../controller/some-command.ts'
 import { type OpenApi, OpenApiChecks } from './openapi-checks.ts'
 
 export const TOKEN = '0123456789abcdef-token'
+
+export const NO_USE: TenantUse = {
+  ...{ connections: 0, connectionsLetIn: 0, connectionsRefused: 0 },
+  ...{ bytesIn: 0, bytesOut: 0, requests: 0, errors: 0, inFlightBytes: 0 },
+  ...{ frontSeconds: 0, partitionChanges: 0, brokers: [] },
+}
+const NOTHING_USED: TenantUses = { of: () => NO_USE, has: () => false, others: NO_USE }
 
 export interface Answer {
   readonly status: number
@@ -37,10 +46,14 @@ export class ApiWorld {
   /** null: nobody answers. */
   isAnswering = true
   isImageWhole = true
+  /** null: none is open. */
+  listeners: readonly ClientListener[] | null = null
   /** Resolves when keys are to be made. */
   keysHeld: Promise<void> = Promise.resolve()
   readonly #log = new FakeEntryLog()
   readonly #agent: ControllerAgent
+  /** What tenants use. */
+  uses: TenantUses = NOTHING_USED
   #answer: ControllerResponse | null = null
   #drawn = 0
   #checks: OpenApiChecks | null = null
@@ -61,9 +74,11 @@ export class ApiWorld {
     addAdminApi(this.router, (handler) => guard.always(handler), {
       ...{ image: this.image, version: '1.2.3', wallMs: () => 1_800_000_000_000 },
       isImageWhole: () => this.isImageWhole,
+      listenersOf: () => this.listeners,
       ask: async (tenantId, request) => this.ask(tenantId, request) as Answered,
       newTenantId: () => `${++this.#drawn}`.padStart(16, 'a') as TenantId,
       makeKey: () => this.#makeKey(),
+      readUses: () => this.uses,
     })
   }
 

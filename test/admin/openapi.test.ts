@@ -27,6 +27,7 @@ test('names each path that is served, and each operation, once', async () => {
     'GET /admin/v1/tenants/{tenant}/keys',
     'POST /admin/v1/tenants/{tenant}/keys',
     'DELETE /admin/v1/tenants/{tenant}/keys/{keyId}',
+    'GET /admin/v1/tenants/{tenant}/listeners',
     'GET /admin/v1/openapi.json',
   ])
   const ids = Object.values(paths).flatMap((methods) =>

@@ -27,6 +27,7 @@ import type { BrokerSettings } from '../../src/broker/settings.ts'
 import type { MetadataEntry } from '../../src/image/entry.ts'
 import type { ControlMessage } from '../../src/link/control.ts'
 import { type ControlPort, MemoryPorts } from '../../src/link/ports.ts'
+import type { UseRows } from '../../src/link/tenant-use.ts'
 import type { Disk, FlushPort } from '../../src/log/disk.ts'
 import type { LogEnvironment } from '../../src/log/environment.ts'
 import { SimulatedDisk } from '../../src/log/simulated-disk.ts'
@@ -54,6 +55,7 @@ export interface WorldOptions {
   readonly replyRingBytes?: number
   readonly arenaBytes?: number
   readonly counters?: CounterRows
+  readonly use?: UseRows
   readonly diskMarkBytes?: number
   readonly diskReserveBytes?: number
   readonly withMetadataLog?: boolean
@@ -126,6 +128,7 @@ export class World {
       fronts: rings,
       control,
       counters: options.counters ?? null,
+      use: options.use ?? null,
       settings: options.settings ?? {},
       ...(options.newCoordinator === undefined ? {} : { newCoordinator: options.newCoordinator }),
       metadata: options.withMetadataLog === true ? metadata : null,

@@ -108,7 +108,7 @@ describe('where the cluster is', () => {
     const env = { GRIOT_BOOTSTRAP: 'env:1' }
     expect(bootstrapOf({}, {}, {})).toEqual([{ host: '127.0.0.1', port: 9092 }])
     expect(bootstrapOf({}, {}, env)).toEqual([{ host: 'env', port: 1 }])
-    const properties = parseProperties(['bootstrap.servers=x:2,y:3'])
+    const { properties } = parseProperties(['bootstrap.servers=x:2,y:3'])
     expect(bootstrapOf({}, properties, env)).toEqual([
       { host: 'x', port: 2 },
       { host: 'y', port: 3 },
@@ -126,7 +126,9 @@ describe('where the cluster is', () => {
     expect(() => parseProperties(['compresion.codec=lz4'])).toThrow(
       'did you mean compression.codec',
     )
-    expect(() => parseProperties(['sasl.username=x'])).toThrow('neither TLS nor SASL')
+    expect(() => parseProperties(['ssl.cipher.suites=x'])).toThrow(
+      '-X: ssl.cipher.suites is refused',
+    )
     expect(() => parseProperties(['constructor=x'])).toThrow('not a property')
   })
 })

@@ -66,8 +66,9 @@ describe('griot tenant', () => {
     const described = await tenant('describe', 'acme')
     expect(described.stdout).toMatch(/^NAME +acme\nSTATE +active\nCLUSTER-ID +[\w-]{22}\n/)
     expect(described.stdout).toMatch(
-      /\ntopics +0 +100\npartitions +0 +-\nconnections +- +-\nkeys +0 +3\nusers +0 +1000\n$/,
+      /\ntopics +0 +100\npartitions +0 +-\nconnections +0 +-\nkeys +0 +3\nusers +0 +1000\n\nUSE +SINCE START\nconnectionsLetIn +0\n/,
     )
+    expect(described.stdout).toMatch(/\nbytesIn +0\n(.|\n)*\nbrokerMs +0\n$/)
   }, 30_000)
 
   test('changes them', async () => {
@@ -181,7 +182,7 @@ describe('griot key', () => {
     await admin.connect()
     await admin.createTopics({ topics: [{ topic: 'orders', numPartitions: 2 }] })
     const { used, clusterId } = await jsonOf(tenant('describe', 'acme', '--json'))
-    expect(used).toEqual({ topics: 1, partitions: 2, keys: 1, users: 0 })
+    expect(used).toEqual({ topics: 1, partitions: 2, connections: 1, keys: 1, users: 0 })
     expect((await admin.describeCluster()).clusterId).toBe(clusterId)
     await admin.disconnect()
     expect(await key('revoke', 'acme', username!)).toMatchObject({

@@ -10,7 +10,7 @@ import {
 import type { LogFields, Logger, LogLevel } from '../../src/base/log.ts'
 import { brokerPath, partitionPath } from '../../src/base/paths.ts'
 import { SeededRandom } from '../../src/base/random.ts'
-import { BrokerAgent } from '../../src/broker/broker-agent.ts'
+import { BrokerAgent, type BrokerAgentOptions } from '../../src/broker/broker-agent.ts'
 import { coordinatorKinds } from '../../src/broker/coordinator-kinds.ts'
 import { openBrokerEnvironment } from '../../src/broker/environment.ts'
 import type { BrokerSettings } from '../../src/broker/settings.ts'
@@ -21,10 +21,10 @@ import { defaultFrontSettings, type FrontSettings } from '../../src/front/contex
 import { FrontAgent } from '../../src/front/front-agent.ts'
 import type { RecordDone } from '../../src/front/record-pool.ts'
 import { type RecordTask, runRecordTask } from '../../src/front/record-task.ts'
-import type { UseRows } from '../../src/front/tenant-use.ts'
 import { MetadataImage } from '../../src/image/image.ts'
 import type { ConfigValues } from '../../src/image/topic-config.ts'
 import { brokerPeer, type ControlPort, frontPeer, MemoryPorts } from '../../src/link/ports.ts'
+import type { UseRows } from '../../src/link/tenant-use.ts'
 import { DiskError } from '../../src/log/disk.ts'
 import { SimulatedDisk } from '../../src/log/simulated-disk.ts'
 import { SimulatedFlusher } from '../../src/log/simulated-flusher.ts'
@@ -39,12 +39,15 @@ import { RingReader } from '../../src/shared/ring-reader.ts'
 import { RingWriter } from '../../src/shared/ring-writer.ts'
 import type { SaslCrypto } from '../../src/tenant/sasl-crypto.ts'
 import { FakeClient } from './fake-client.ts'
+import { PeerRings } from './peer-rings.ts'
 import { seededSaslCrypto } from './seeded-sasl-crypto.ts'
 import { tenantStreams } from './tenant-streams.ts'
 
 export const ROOT = '/data'
 const CELL = asCellId(1)
 const FRONT = asFrontId(0)
+/** A broker that asks and waits for no answer. */
+const NOBODY = ''
 
 export interface HarnessOptions {
   readonly brokers?: number
@@ -65,6 +68,8 @@ export interface HarnessOptions {
   readonly crypto?: SaslCrypto
   /** Topics get the replicas that they ask for, although the brokers have no rings to each other: none of them ever leads. */
   readonly isReplicated?: boolean
+  /** With rings between them: replicas elect, and hold what they are given. */
+  readonly hasPeers?: boolean
   /** Of all tenants together. */
   readonly partitionsMax?: number
 }
@@ -105,9 +110,11 @@ export class Harness {
   readonly #logger: Logger
   readonly #frontPort: ControlPort
   readonly #frames: SharedArrayBuffer | null
+  readonly #peers: PeerRings | null
 
   constructor(options: HarnessOptions = {}) {
     const count = options.brokers ?? 1
+    this.#peers = options.hasPeers === true ? new PeerRings(CELL, count) : null
     this.image = new MetadataImage(options.brokerConfigs)
     this.#logger = {
       log: (level, message, fields = {}) => this.lines.push({ level, message, fields }),
@@ -137,7 +144,7 @@ export class Harness {
         cells: 1,
         brokersPerCell: count,
         defaultPartitions: 4,
-        isReplicated: options.isReplicated ?? false,
+        isReplicated: options.isReplicated ?? options.hasPeers ?? false,
         brokerConfigs: options.brokerConfigs ?? {},
         ...(options.partitionsMax === undefined ? {} : { partitionsMax: options.partitionsMax }),
       },
@@ -149,6 +156,7 @@ export class Harness {
         ports[0]!.post(frontPeer(FRONT), message)
       },
       respond: (front, correlation, response) => {
+        if (front === NOBODY) return
         ports[0]!.post(front, { kind: 'controller-response', correlation, response })
       },
     })
@@ -168,8 +176,8 @@ export class Harness {
   }
 
   /** By the port of one node. */
-  connectTo(nodeId: number): FakeClient {
-    return new FakeClient(this.front.connections, { ...this.listener, nodeId })
+  connectTo(nodeId: number, listener: Partial<ListenerInfo> = {}): FakeClient {
+    return new FakeClient(this.front.connections, { ...this.listener, nodeId, ...listener })
   }
 
   /** Of requests and replies. */
@@ -315,6 +323,7 @@ export class Harness {
           },
         ],
         control: port,
+        ...this.#replicates(id, port),
         counters: null,
         brokerConfigs: options.brokerConfigs ?? {},
         newCoordinator: coordinatorKinds({
@@ -345,6 +354,16 @@ export class Harness {
       }),
     )
     return { arena: arena.sab, port }
+  }
+
+  /** What a broker needs beside others; nothing where they have no rings. */
+  #replicates(id: number, port: ControlPort): Partial<BrokerAgentOptions> {
+    if (this.#peers === null) return {}
+    return {
+      peers: this.#peers.of(id, port),
+      rootOf: (other) => brokerPath(ROOT, CELL, other),
+      askController: (tenantId, request) => this.controller.onRequest(NOBODY, tenantId, 0, request),
+    }
   }
 
   #makeFront(options: HarnessOptions, arenas: readonly SharedArrayBuffer[]): FrontAgent {

@@ -1,17 +1,39 @@
 /** What each tenant uses is counted in rows that others read; sums stay what they are when tenants come and go. */
 import { describe, expect, it } from 'vitest'
 import { asTenantId } from '../../src/base/ids.ts'
-import { TenantUse, type UseRows } from '../../src/front/tenant-use.ts'
+import { TenantUse } from '../../src/link/tenant-use.ts'
+import { USE_KINDS, UseKind } from '../../src/link/use-kinds.ts'
 import { OWNER_COUNTS, OwnerCount } from '../../src/net/owner-counts.ts'
 import { metadata } from '../../src/protocol/03-metadata.ts'
+import { createTopics } from '../../src/protocol/19-create-topics.ts'
+import { newRegion } from '../../src/shared/region.ts'
+import {
+  formatUseTable,
+  UseTableReader,
+  UseTableWriter,
+  useTableBytes,
+} from '../../src/shared/use-table.ts'
+import type { FakeClient } from './fake-client.ts'
 import { Harness } from './harness.ts'
+import { batchOf, sendFetch, sendProduce } from './requests.ts'
 import { login, Operator } from './tenants.ts'
 
+function createTopicBy(world: Harness, client: FakeClient, name: string): void {
+  const topic = { name, numPartitions: 1, replicationFactor: -1, assignments: [], configs: [] }
+  const asked = client.send(createTopics, 7, { topics: [topic] })
+  world.run()
+  expect(client.answer(createTopics, asked)?.topics[0]?.errorCode).toBe(0)
+}
+
+/** `places` rows, and the one of all others behind them. */
 function rowsOf(places: number) {
-  const all = Array.from({ length: places + 1 }, () => new Float64Array(OWNER_COUNTS))
-  const rows: UseRows = { places, shared: all[places]!, of: (place) => all[place]! }
+  const shape = { threads: 1, rows: places + 2, kinds: USE_KINDS, brokers: 1 }
+  const region = formatUseTable(newRegion(useTableBytes(shape)), shape)
+  const rows = new UseTableWriter(region, 0)
+  const own = Array.from({ length: places }, (_, place) => rows.values(place + 2))
+  const all = [...own, rows.shared[0]!]
   const sum = (count: number) => all.reduce((total, row) => total + row[count]!, 0)
-  return { all, rows, sum }
+  return { all, rows, sum, region }
 }
 
 const tenant = (n: number) => asTenantId(`${n}`.padStart(16, '0'))
@@ -20,14 +42,14 @@ describe('rows of use', () => {
   it('are given out as tenants come, and shared by those that find none', () => {
     const { all, rows } = rowsOf(2)
     const use = new TenantUse(rows)
-    expect(use.take(tenant(1))).toBe(all[0])
-    expect(use.take(tenant(2))).toBe(all[1])
-    expect(use.take(tenant(1))).toBe(all[0])
-    expect(use.take(tenant(3))).toBe(rows.shared)
-    expect([1, 2, 3].map((n) => use.placeOf(tenant(n)))).toEqual([0, 1, undefined])
+    for (const n of [1, 2, 1]) use.take(tenant(n))![OwnerCount.REQUESTS]! += n
+    expect(use.take(tenant(3))).toBe(rows.shared[0])
+    expect(all.map((row) => row[OwnerCount.REQUESTS])).toEqual([2, 2, 0])
+    expect([1, 2, 3].map((n) => use.has(tenant(n)))).toEqual([true, true, false])
     use.release(tenant(3))
     use.release(tenant(1))
-    expect(use.take(tenant(3))).toBe(all[0])
+    use.take(tenant(3))![OwnerCount.REQUESTS]! += 3
+    expect(all.map((row) => row[OwnerCount.REQUESTS])).toEqual([3, 2, 2])
   })
 
   it('leave what they have counted to the sum when they are taken back', () => {
@@ -38,10 +60,18 @@ describe('rows of use', () => {
     use.release(tenant(8))
     expect([use.isShort, sum(OwnerCount.BYTES_IN)]).toEqual([false, 36])
     expect(all[7]![OwnerCount.BYTES_IN]).toBe(0)
-    expect(rows.shared[OwnerCount.BYTES_IN]).toBe(8)
+    expect(rows.shared[0]![OwnerCount.BYTES_IN]).toBe(8)
     // the next one begins at nothing
     expect(use.take(tenant(9))![OwnerCount.BYTES_IN]).toBe(0)
   })
+})
+
+it('has the kinds of its owners where others look for them', () => {
+  const { BROKER_NS, PARTITION_CHANGES, ...ofFronts } = UseKind
+  expect(OwnerCount).toEqual(ofFronts)
+  const kinds = Object.values(UseKind)
+  expect(new Set(kinds).size).toBe(kinds.length)
+  expect(OWNER_COUNTS).toBe(USE_KINDS)
 })
 
 describe('a front', () => {
@@ -79,7 +109,9 @@ describe('a front', () => {
     expect(own!.every((value) => value === 0)).toBe(true)
     expect(sum(OwnerCount.BYTES_IN) - wholeIn!).toBe(bytes)
     expect(sum(OwnerCount.BYTES_OUT) - wholeOut!).toBe(client.bytesReceived - received)
-    expect(world.front.services.tenantConnections.ownerOf(operator.tenant('emca')).counts).toBe(own)
+    const emca = operator.tenant('emca')
+    world.front.services.tenantConnections.ownerOf(emca).counts[OwnerCount.REQUESTS] = 7
+    expect(own![OwnerCount.REQUESTS]).toBe(7)
   })
 
   it('keeps an idle tenant’s figures as long as there are places', () => {
@@ -93,6 +125,43 @@ describe('a front', () => {
     world.clock.advance(60_000)
     world.run()
     expect(all[0]![OwnerCount.CONNECTIONS]).toBe(1)
-    expect(world.front.services.tenantConnections.ownerOf(acme).counts).toBe(all[0])
+    expect(world.front.services.tenantConnections.ownerOf(acme).counts).toEqual(all[0])
+  })
+
+  it('counts what it reads for a tenant by the broker that leads it, and what goes wrong', () => {
+    const { rows, region } = rowsOf(9)
+    const world = new Harness({ use: rows })
+    const operator = new Operator(world)
+    const acme = operator.tenant('acme', { connections: 1 })
+    const key = operator.key(acme)
+    const client = world.connect()
+    login(world, client, key)
+    createTopicBy(world, client, 't')
+    const rowOf = (brokerId: number) => {
+      let found: number[] = []
+      new UseTableReader(region).each((label, values) => {
+        if (label.tenantId === acme && label.brokerId === brokerId) found = [...values]
+      })
+      return found
+    }
+    const batch = batchOf('one', 'two')
+    sendProduce(client, 't', batch)
+    world.run()
+    sendFetch(client, { t: { 0: 0 } })
+    world.run()
+    expect(rowOf(1)[UseKind.BYTES_OUT]).toBe(batch.length)
+    expect(rowOf(1)[UseKind.REQUESTS]).toBe(1)
+    expect(rowOf(0)[UseKind.ERRORS]).toBe(0)
+    sendFetch(client, { nothing: { 0: 0 } })
+    world.run()
+    expect(rowOf(0)[UseKind.ERRORS]).toBe(1)
+    expect(rowOf(0)[UseKind.CONNECTIONS_REFUSED]).toBe(0)
+    const another = world.connect()
+    login(world, another, key)
+    expect(rowOf(0)[UseKind.CONNECTIONS_REFUSED]).toBe(1)
+    const guesser = world.connect()
+    login(world, guesser, { ...key, secret: `${key.secret}x` })
+    expect(rowOf(0)[UseKind.CONNECTIONS_REFUSED]).toBe(2)
+    expect([rowOf(0)[UseKind.CONNECTIONS], rowOf(0)[UseKind.CONNECTIONS_NOW]]).toEqual([1, 1])
   })
 })

@@ -1,5 +1,6 @@
 /** What web UIs ask that has no answer of its own yet, or one of a single node: ACLs, quotas, log directories. */
 import { describe, expect, test } from 'vitest'
+import type { ListenerInfo } from '../../src/net/listener-info.ts'
 import { describeAcls } from '../../src/protocol/29-describe-acls.ts'
 import { describeConfigs } from '../../src/protocol/32-describe-configs.ts'
 import { describeLogDirs } from '../../src/protocol/35-describe-log-dirs.ts'
@@ -8,6 +9,7 @@ import type { Api, ResponseOf } from '../../src/protocol/api.ts'
 import type { Asking, FakeClient } from './fake-client.ts'
 import { Harness } from './harness.ts'
 import { bigBatch, produced, sendProduce } from './requests.ts'
+import { type Key, login, Operator } from './tenants.ts'
 
 function answered<A extends Api>(
   world: Harness,
@@ -165,6 +167,39 @@ describe('DescribeLogDirs', () => {
     const { configs } = told('2').results[0]!
     expect(configs.find(({ name }) => name === 'log.dirs')?.value).toBe('/broker-2')
     expect(JSON.stringify([told('2'), told('')])).not.toContain('somebody')
+  })
+
+  test('DescribeConfigs tells the address that the client uses, and of no other listener', () => {
+    const brokerConfigs = {
+      listeners: 'PLAINTEXT://0.0.0.0:9092,PLAINTEXT://10.0.0.7:19092',
+      'advertised.listeners': 'PLAINTEXT://one.example:9092,PLAINTEXT://two.example:19092',
+    }
+    const world = new Harness({ brokers: 2, brokerConfigs })
+    const told = (listener: Partial<ListenerInfo> = {}, key: Key | null = null) => {
+      const client = world.connectTo(2, listener)
+      if (key !== null) login(world, client, key)
+      return answered(world, client, describeConfigs, 4, {
+        resources: [{ resourceType: 4, resourceName: '2', configurationKeys: null }],
+        includeSynonyms: true,
+      })
+    }
+    const valueIn = (answer: ReturnType<typeof told>, name: string) =>
+      answer.results[0]!.configs.find((config) => config.name === name)!
+    const plain = told()
+    expect(valueIn(plain, 'listeners')).toMatchObject({
+      ...{ value: 'PLAINTEXT://127.0.0.1:9093', configSource: 4, readOnly: true },
+      synonyms: [{ name: 'listeners', value: 'PLAINTEXT://127.0.0.1:9093', source: 4 }],
+    })
+    expect(valueIn(plain, 'advertised.listeners')).toMatchObject({ value: null, configSource: 5 })
+    expect(JSON.stringify(plain)).not.toMatch(/example|19092|10\.0\.0\.7/)
+    const operator = new Operator(world)
+    const key = operator.key(operator.tenant('acme'))
+    const own = { advertisedHost: 'acme.kafka.example', advertisedPorts: [443, 444], isTls: true }
+    const byName = valueIn(told(own, key), 'listeners')
+    expect(byName.value).toBe('SASL_SSL://acme.kafka.example:444')
+    expect(valueIn(told({ ...own, advertisedHost: '::1' }), 'listeners').value).toBe(
+      'SSL://[::1]:444',
+    )
   })
 
   test('of what is asked for: the rest, and what is not there, is left out', () => {

@@ -315,10 +315,22 @@ export const bases: Readonly<Record<number, ApiBase>> = {
     ],
   },
   48: {
-    requests: ({ user }) => [
+    requests: ({ user, tenantName }) => [
       { components: [{ entityType: 'user', matchType: 0, match: user }], strict: false },
       { components: [{ entityType: 'user', matchType: 2, match: null }], strict: false },
       { components: [], strict: false },
+      {
+        components: [
+          { entityType: 'user', matchType: 0, match: user },
+          { entityType: 'client-id', matchType: 0, match: `${tenantName}-client` },
+        ],
+        strict: true,
+      },
+      {
+        components: [{ entityType: 'client-id', matchType: 0, match: `${tenantName}-client` }],
+        strict: false,
+      },
+      { components: [{ entityType: 'ip', matchType: 0, match: '10.0.0.1' }], strict: false },
     ],
   },
   50: {

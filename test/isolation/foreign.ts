@@ -41,8 +41,9 @@ export function literals(entity: Entity, facts: Facts): readonly Value[] {
     case 'principal':
       return [`User:${user}`, `User:${keyId}`, 'User:*']
     case 'userName':
-    case 'quotaEntity':
       return [user, keyId]
+    case 'quotaEntity':
+      return [user, keyId, `${facts.tenantName}-client`, '10.0.0.1']
     case 'namePattern':
       return [...topics, ...groups].map((name) => `^${name}$`)
     case 'clientId':

@@ -30,7 +30,7 @@ describe('a tenant that asks in another tenant’s words', () => {
   })
 
   it('gets the same while the other goes on with its life', { timeout: 900_000 }, () => {
-    const how = LONG ? { ...HOW, mutationsMax: 10 } : { isBrief: true, mutationsMax: 0 }
+    const how = LONG ? { ...HOW, mutationsMax: 10 } : ({ only: 'ends', mutationsMax: 0 } as const)
     const { compared, findings } = prove({ ...how, isBusy: true })
     process.stdout.write(`isolation: ${compared} requests beside a busy tenant compared\n`)
     expect(findings).toEqual([])
@@ -39,9 +39,25 @@ describe('a tenant that asks in another tenant’s words', () => {
 
   it('without logging in gets the same, but for the quorum', { timeout: 900_000 }, () => {
     const apis = servedApis.filter((api) => api !== (describeQuorum as Api))
-    const how = LONG ? { ...HOW, mutationsMax: 10 } : { isBrief: true, mutationsMax: 0 }
+    const how = LONG ? { ...HOW, mutationsMax: 10 } : ({ only: 'ends', mutationsMax: 0 } as const)
     const { compared, findings } = prove({ ...how, apis, b: DEFAULT_B })
     process.stdout.write(`isolation: ${compared} requests of the tenant default compared\n`)
+    expect(findings).toEqual([])
+    expect(compared).toBeGreaterThan(3_000)
+  })
+
+  it('at a listener of its own gets the same', { timeout: 900_000 }, () => {
+    const how = LONG ? { ...HOW, mutationsMax: 10 } : ({ only: 'last', mutationsMax: 0 } as const)
+    const { compared, findings } = prove({ ...how, hasListeners: true })
+    process.stdout.write(`isolation: ${compared} requests at a listener of its own compared\n`)
+    expect(findings).toEqual([])
+    expect(compared).toBeGreaterThan(2_000)
+  })
+
+  it('gets the same where each partition has three replicas', { timeout: 900_000 }, () => {
+    const how = LONG ? { ...HOW, mutationsMax: 10 } : ({ only: 'last', mutationsMax: 0 } as const)
+    const { compared, findings } = prove({ ...how, replicas: 3 })
+    process.stdout.write(`isolation: ${compared} requests about three replicas compared\n`)
     expect(findings).toEqual([])
     expect(compared).toBeGreaterThan(3_000)
   })

@@ -18,10 +18,14 @@ async function proveWith(
   leak: PlantedLeak | null,
   apis: readonly number[],
   name: string,
-  isBusy = leak?.isBusy ?? false,
+  isReplicated = leak?.isReplicated ?? false,
 ) {
   const file = await plant(leak, name, PLACE)
-  const args = [file, '--apis', apis.join(','), ...(isBusy ? ['--busy'] : [])]
+  const how = [
+    ...(leak?.isBusy === true ? ['--busy'] : []),
+    ...(isReplicated ? ['--replicated'] : []),
+  ]
+  const args = [file, '--apis', apis.join(','), ...how]
   const run = spawnSync(process.execPath, args, { encoding: 'utf8' })
   expect(run.stderr).toBe('')
   const findings = Number(/^findings: (\d+)/m.exec(run.stdout)?.[1])
@@ -49,5 +53,6 @@ describe('leaks that are planted', () => {
   it('are what is found: without them there is nothing', { timeout: TIMEOUT_MS }, async () => {
     const apis = [...new Set(PLANTED.flatMap((leak) => leak.apis))]
     expect((await proveWith(null, apis, 'clean')).findings).toBe(0)
+    expect((await proveWith(null, [3], 'clean', true)).findings).toBe(0)
   })
 })

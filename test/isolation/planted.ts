@@ -9,6 +9,8 @@ export interface PlantedLeak {
   readonly apis: readonly number[]
   /** It shows by what the other does meanwhile. */
   readonly isBusy?: true
+  /** Of partitions that have three replicas. */
+  readonly isReplicated?: true
   /** What the finding has in it. */
   readonly shows: RegExp
 }
@@ -135,5 +137,22 @@ export const PLANTED: readonly PlantedLeak[] = [
     apis: [2],
     isBusy: true,
     shows: /shared/,
+  },
+  {
+    name: 'a node tells of all listeners',
+    file: 'front/32-describe-configs.ts',
+    find: '{ ...fixed, ...own }',
+    replace: '{ ...own, ...layers.fixed }',
+    apis: [32],
+    shows: /acme\.example/,
+  },
+  {
+    name: 'the leader epoch of partitions that nobody has led is made of how many tenants there are',
+    file: 'front/nodes.ts',
+    find: 'image.isReplicated(partition) ? EPOCH_UNKNOWN : epoch',
+    replace: 'image.isReplicated(partition) ? EPOCH_UNKNOWN - image.tenantCount : epoch',
+    apis: [3],
+    isReplicated: true,
+    shows: /leaderEpoch/,
   },
 ]

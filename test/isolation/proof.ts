@@ -9,20 +9,18 @@ import { type ApiBase, bases } from './bases.ts'
 import type { Facts } from './facts.ts'
 import { MASKS } from './masks.ts'
 import { boundPaths, type Probe, probesOf, requestsOf } from './probes.ts'
-import { B, BROKERS, type Outcome, type Resident, type TenantSpec, World } from './world.ts'
+import { B, type Outcome, type Resident, World, type WorldOptions } from './world.ts'
 
-export interface ProofOptions {
+export interface ProofOptions extends Pick<WorldOptions, 'b' | 'replicas' | 'hasListeners'> {
   readonly apis?: readonly Api[]
   readonly mutationsMax?: number
   readonly seed?: number
   /** Of an API that changes things, each version is asked in worlds of its own. */
   readonly isThorough?: boolean
-  /** Of each API the first version and the last one only. */
-  readonly isBrief?: boolean
+  /** Of each API the first version and the last one only, or the last one. */
+  readonly only?: 'ends' | 'last'
   /** A goes on with its own life: before each request of B it does something. */
   readonly isBusy?: boolean
-  /** Who asks; default: {@link B}. */
-  readonly b?: TenantSpec
 }
 
 export interface Finding {
@@ -49,12 +47,13 @@ export function prove(options: ProofOptions = {}): ProofResult {
 /** What is asked in the same two worlds. */
 type Turn = readonly { readonly api: Api; readonly versions: readonly number[] }[]
 
-function turnsOf({ apis = servedApis, isThorough, isBrief }: ProofOptions): Turn[] {
+function turnsOf({ apis = servedApis, isThorough, only }: ProofOptions): Turn[] {
   const alone: Turn[] = []
   const together: { api: Api; versions: number[] }[] = []
   for (const api of apis) {
     const { min, max } = api.validVersions
-    const versions = isBrief ? [...new Set([min, max])] : versionsOf(api)
+    const ends = only === 'last' ? [max] : [...new Set([min, max])]
+    const versions = only === undefined ? versionsOf(api) : ends
     if (baseOf(api).changes !== true) together.push({ api, versions })
     else if (isThorough) {
       for (const version of versions) alone.push([{ api, versions: [version] }])
@@ -86,10 +85,11 @@ class Proof implements ProofResult {
 
   prove(turn: Turn): void {
     const names = turn.map(({ api }) => api.name).join(', ')
-    const { b = B } = this.#options
-    const withoutA = new World({ hasA: false, b })
+    const { b = B, replicas = 1, hasListeners = false } = this.#options
+    const world = { b, replicas, hasListeners }
+    const withoutA = new World({ ...world, hasA: false })
     try {
-      this.#ask(turn, names, new World({ hasA: true, b }), withoutA)
+      this.#ask(turn, names, new World({ ...world, hasA: true }), withoutA)
     } catch (error) {
       if (error instanceof WithoutAError) throw error.cause
       // what goes on without A does not go on with it
@@ -137,7 +137,7 @@ class Proof implements ProofResult {
   #compare(withA: Resident, withoutA: Resident, api: Api, version: number, probe: Probe): void {
     const base = baseOf(api)
     const mechanism = base.mechanism?.(probe.request)
-    for (let node = 1; node <= BROKERS; node++) {
+    for (let node = 1; node <= withA.nodes; node++) {
       const options = mechanism === undefined ? { node } : { node, mechanism }
       const got = withA.ask(api, version, probe.request, options)
       const expected = this.#askWithout(() => withoutA.ask(api, version, probe.request, options))
@@ -225,6 +225,12 @@ function wordsOf(api: Api, version: number, outcome: Outcome): string {
 
 /** All that a tenant can see of its own, as it comes; it changes nothing. */
 export function photograph(resident: Resident): string[] {
+  // who has let go of a partition that was quiet takes it up again when it is asked, and answers the next time
+  if (resident.isReplicated) see(resident)
+  return see(resident)
+}
+
+function see(resident: Resident): string[] {
   const { facts } = resident
   const seen: string[] = []
   for (const api of servedApis) {
@@ -234,16 +240,18 @@ export function photograph(resident: Resident): string[] {
     if (api === (describeQuorum as Api) && resident.spec.tenantId === null) continue
     const version = api.validVersions.max
     for (const request of requestsOf(api, version, base, facts)) {
-      for (let node = 1; node <= BROKERS; node++) {
+      for (let node = 1; node <= resident.nodes; node++) {
         const outcome = resident.ask(api, version, request, { node })
         // which request it was on its connection is another each time
         const { response } =
           outcome.kind === 'answered'
             ? decodeResponse(api, version, outcome.bytes)
             : { response: outcome }
-        // a log that is opened again knows when a producer was seen, and not its record's time
+        // a log that is opened again knows when a producer was seen, and not its record's time; its group elects again
         const words = JSON.stringify(response, (key, value) =>
-          key === 'lastTimestamp' ? undefined : value,
+          key === 'lastTimestamp' || (key === 'leaderEpoch' && resident.isReplicated)
+            ? undefined
+            : value,
         )
         seen.push(`${api.name}: ${words}`)
       }

@@ -25,6 +25,9 @@ const OWN_TO_A_RUN = new Set(['port', 'lastTimestamp', 'throttleTimeMs'])
 const ID =
   /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{12}4[0-9a-f]{19}/g
 
+/** A listener: its port is whichever was free. */
+const ADDRESS = /(PLAINTEXT:\/\/127\.0\.0\.1):\d+/g
+
 /** Of records, what could be a name: the rest has the time in it. */
 const TEXT = /[ -~]{8,}/g
 
@@ -61,7 +64,7 @@ class Words {
   }
 
   #named(text: string): string {
-    return text.replaceAll(ID, (id) => this.#nth(id))
+    return text.replaceAll(ADDRESS, '$1').replaceAll(ID, (id) => this.#nth(id))
   }
 
   #nth(id: string): string {

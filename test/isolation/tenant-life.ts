@@ -36,6 +36,8 @@ export interface LifeOptions {
   readonly keyId: string | null
   readonly sharedPartitions: number
   readonly polls: number
+  /** That its partitions are spread over; default: 2. */
+  readonly brokers?: number
   /** The time of its records; default: the same for everybody. */
   readonly timeMs?: number
 }
@@ -150,9 +152,10 @@ export class TenantLife {
   }
 
   *#makeTopics(): Step {
-    const { sharedPartitions } = this.#options
-    // even numbers: see the exception `placement`
-    const sizes = { [this.#own]: 2, [SHARED_TOPIC]: sharedPartitions, [this.#gone]: 2 }
+    const { sharedPartitions, brokers = 2 } = this.#options
+    // as many on each broker: see the exception `placement`
+    const shared = (sharedPartitions / 2) * brokers
+    const sizes = { [this.#own]: brokers, [SHARED_TOPIC]: shared, [this.#gone]: brokers }
     for (const [name, numPartitions] of Object.entries(sizes)) {
       const { topics } = yield* this.#ask(createTopics, 7, {
         topics: [{ name, numPartitions, replicationFactor: -1 }],

@@ -4,6 +4,7 @@ import { asBrokerId, asCellId, type TenantId } from '../../src/base/ids.ts'
 import { brokerPath } from '../../src/base/paths.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { imageEntries } from '../../src/image/snapshot.ts'
+import type { ListenerInfo } from '../../src/net/listener-info.ts'
 import { saslHandshake } from '../../src/protocol/17-sasl-handshake.ts'
 import { deleteTopics } from '../../src/protocol/20-delete-topics.ts'
 import { saslAuthenticate } from '../../src/protocol/36-sasl-authenticate.ts'
@@ -18,6 +19,9 @@ import { RawClient } from './raw-client.ts'
 import { TenantLife } from './tenant-life.ts'
 
 export const BROKERS = 2
+/** Where each partition has three replicas. */
+const REPLICATED_BROKERS = 3
+const REPLICATED_STEP_MS = 50
 /** When an answer is looked for; later it is taken for none. */
 const LOOKS_MS = [0, 20, 500, 1_500, 6_000]
 
@@ -80,6 +84,7 @@ export class Resident {
     this.#key = spec.tenantId === null ? this.#allowAll() : this.#make(spec.tenantId)
     this.life = new TenantLife({
       ...{ tenantId, name, keyId: this.#key?.key ?? null, sharedPartitions, polls },
+      brokers: world.brokers,
     })
   }
 
@@ -98,6 +103,15 @@ export class Resident {
     const settings = { superUsers: ['User:ANONYMOUS'] }
     new Operator(this.#world.harness).ask(this.tenantId, { kind: 'alter-tenant', settings })
     return null
+  }
+
+  /** That it sees. */
+  get nodes(): number {
+    return this.#world.brokers
+  }
+
+  get isReplicated(): boolean {
+    return this.#world.brokers === REPLICATED_BROKERS
   }
 
   /** Takes a step of its life. */
@@ -151,7 +165,7 @@ export class Resident {
     const correlation = client.send(api, version, request)
     const beganMs = harness.clock.monotonicMs()
     for (const atMs of LOOKS_MS) {
-      harness.pass(beganMs + atMs - harness.clock.monotonicMs())
+      this.#world.pass(beganMs + atMs - harness.clock.monotonicMs())
       if (atMs === 0) harness.run()
       const bytes = client.frame(correlation)
       if (bytes !== undefined) return { kind: 'answered', afterMs: atMs, bytes }
@@ -184,7 +198,8 @@ export class Resident {
 
   #connect(node: number, host = this.spec.host): RawClient {
     const { harness } = this.#world
-    const listener = { ...harness.listener, nodeId: node }
+    const own = this.#world.hasListeners ? ownListener(this.tenantId, this.spec) : {}
+    const listener = { ...harness.listener, nodeId: node, ...own }
     return new RawClient(harness.front.connections, listener, {
       clientId: `${this.spec.name}-client`,
       remote: `${host}:50000`,
@@ -192,27 +207,47 @@ export class Resident {
   }
 }
 
+/** Where a tenant's clients come in that has a listener of its own, as they are told it. */
+const ownListener = (tenantId: TenantId, { name }: TenantSpec): Partial<ListenerInfo> => ({
+  ...{ tenantId, advertisedHost: `${name}.example` },
+  advertisedPorts: [1, 2, 3].map((node) => 20_000 + 100 * name.length + node),
+})
+
 export interface WorldOptions {
   readonly hasA: boolean
   readonly b?: TenantSpec
+  /** Of each partition; default: 1. */
+  readonly replicas?: 1 | 3
+  /** Tenants come in at listeners of their own, and log in there nevertheless. */
+  readonly hasListeners?: boolean
   /** Of all tenants together. */
   readonly partitionsMax?: number
 }
 
 export class World {
   readonly harness: Harness
+  readonly brokers: number
+  readonly hasListeners: boolean
   readonly a: Resident | null
   readonly b: Resident
 
-  constructor({ hasA, b = B, partitionsMax }: WorldOptions) {
+  constructor(options: WorldOptions) {
+    const { hasA, b = B, partitionsMax, replicas = 1 } = options
+    this.brokers = replicas === 1 ? BROKERS : REPLICATED_BROKERS
+    this.hasListeners = options.hasListeners === true
+    const kafkaListens = ['0.0.0.0:9092', ...(hasA ? [`${A.name}.example:19092`] : [])]
     this.harness = new Harness({
-      brokers: BROKERS,
+      brokers: this.brokers,
+      hasPeers: replicas > 1,
       ...{ arenaBytes: 2 ** 20, commandRingBytes: 2 ** 16, replyRingBytes: 2 ** 16, frameBytes: 0 },
       crypto: memoized(seededSaslCrypto(new SeededRandom(5))),
       brokerConfigs: {
         'group.initial.rebalance.delay.ms': '0',
-        // even: see the exception `placement`
-        'offsets.topic.num.partitions': '2',
+        // see the exception `placement`: as many on each broker, and of three, each of the others comes next as often
+        'offsets.topic.num.partitions': replicas === 1 ? '2' : '6',
+        // one of A's own, whatever B is told of it
+        listeners: kafkaListens.map((one) => `PLAINTEXT://${one}`).join(),
+        'advertised.listeners': kafkaListens.map((one) => `PLAINTEXT://at-${one}`).join(),
       },
       ...(partitionsMax === undefined ? {} : { partitionsMax }),
     })
@@ -227,6 +262,11 @@ export class World {
     for (const one of residents) one.facts = one.life.facts(this.#engineFacts(one.tenantId))
   }
 
+  /** Whoever replicates does not stand still for so long that the others would take it for gone. */
+  pass(ms: number): void {
+    this.harness.pass(ms, this.brokers === REPLICATED_BROKERS ? REPLICATED_STEP_MS : ms)
+  }
+
   /** What the engine keeps of a tenant: metadata and records. Of what a log that is closed leaves beside them, nothing. */
   keptOf(tenantId: TenantId): readonly string[] {
     const { image } = this.harness
@@ -234,7 +274,7 @@ export class World {
     for (const entry of imageEntries(image)) {
       if ('tenantId' in entry && entry.tenantId === tenantId) kept.push(JSON.stringify(entry))
     }
-    for (let id = 1; id <= BROKERS; id++) {
+    for (let id = 1; id <= this.brokers; id++) {
       const root = brokerPath(ROOT, asCellId(1), asBrokerId(id))
       this.#files(`${root}/${tenantId}`, (path, bytes) =>
         kept.push(`${path}: ${Buffer.from(bytes).toString('latin1')}`),

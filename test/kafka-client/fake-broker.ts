@@ -1,6 +1,7 @@
 /** A broker of a few answers on a free port: what it answers, when, and what it was asked is the test's to say. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TlsOptions, Server as TlsServer } from 'node:tls'
 import { FrameReader } from '../../src/kafka-client/frame-reader.ts'
 import type { Api, ResponseInputOf } from '../../src/protocol/api.ts'
 import { decodeRequest, encodeResponse } from '../../src/protocol/codec.ts'
@@ -23,11 +24,14 @@ export class FakeBroker {
 
   private constructor(server: Server) {
     this.#server = server
-    server.on('connection', (socket) => this.#serve(socket))
+    const event = server instanceof TlsServer ? 'secureConnection' : 'connection'
+    server.on(event, (socket: Socket) => this.#serve(socket))
   }
 
-  static async start(): Promise<FakeBroker> {
-    const server = createServer().listen(0, '127.0.0.1')
+  /** With options it speaks TLS. */
+  static async start(tls?: TlsOptions): Promise<FakeBroker> {
+    const server = tls === undefined ? createServer() : createTlsServer(tls)
+    server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     return new FakeBroker(server)
   }
@@ -62,7 +66,14 @@ export class FakeBroker {
       this.onRequest(asked)
     })
     socket.on('error', () => {})
-    socket.on('data', (chunk: Buffer) => reader.push(chunk))
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        reader.push(chunk)
+      } catch {
+        // what comes in is no Kafka
+        socket.destroy()
+      }
+    })
   }
 }
 

@@ -11,9 +11,9 @@ import { ConnectionCount } from '../../src/net/connection-counts.ts'
 import { ConnectionSet, defaultLimits } from '../../src/net/connection-set.ts'
 import { InFlightBudget } from '../../src/net/in-flight.ts'
 import { KafkaListener } from '../../src/net/kafka-listener.ts'
-import { EVERYBODY } from '../../src/net/listener-info.ts'
+import { type ClientAuth, EVERYBODY } from '../../src/net/listener-info.ts'
 import { ReplyBudget } from '../../src/net/reply-budget.ts'
-import { type ClientAuth, TlsAcceptor } from '../../src/net/tls-acceptor.ts'
+import { TlsAcceptor } from '../../src/net/tls-acceptor.ts'
 import { Authority, hasOpenssl, LOCAL_NAMES, type Signed, textOf } from '../server/certificates.ts'
 import { echoSink } from './echo-sink.ts'
 
@@ -73,7 +73,13 @@ async function open(options: WorldOptions = {}) {
     ...{ set, clientAuth, principalOf: (der) => `User:${der.length > 100}` },
     ...(handshakeMs === undefined ? {} : { handshakeMs }),
     material: {
-      ...{ cert: textOf(server.cert), key: textOf(server.key), passphrase: null },
+      ...{
+        cert: textOf(server.cert),
+        key: textOf(server.key),
+        passphrase: null,
+        crl: null,
+        named: [],
+      },
       clientCa: clientAuth === 'none' ? null : textOf(ca.file),
     },
   })

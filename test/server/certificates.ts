@@ -1,6 +1,6 @@
 /** Certificates for tests, made by the `openssl` command: an authority, and what it signs. */
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
 export const hasOpenssl = spawnSync('openssl', ['version']).status === 0
@@ -32,11 +32,26 @@ export class Authority {
       ...['-keyout', this.#key, '-out', this.file],
       ...[
         '-addext',
-        'keyUsage=critical,keyCertSign',
+        'keyUsage=critical,keyCertSign,cRLSign',
         '-addext',
         'basicConstraints=critical,CA:TRUE',
       ],
     )
+  }
+
+  /** The file of its revocation list, with these certificates and those of before. */
+  revoke(...certificates: readonly Signed[]): string {
+    const at = (name: string) => path.join(this.#directory, name)
+    const config = at('revocation.cnf')
+    if (!existsSync(at('index.txt'))) writeFileSync(at('index.txt'), '')
+    writeFileSync(
+      config,
+      `[ca]\ndefault_ca=own\n[own]\ndatabase=${at('index.txt')}\ndefault_md=sha256\ndefault_crl_days=30\n`,
+    )
+    const own = ['-config', config, '-keyfile', this.#key, '-cert', this.file]
+    for (const { cert } of certificates) openssl('ca', ...own, '-revoke', cert)
+    openssl('ca', ...own, '-gencrl', '-out', at('revoked.crl'))
+    return at('revoked.crl')
   }
 
   /** For a server where `names` are given (`DNS:localhost`, `IP:127.0.0.1`), otherwise for a client. */

@@ -140,6 +140,17 @@ const VALUES: Readonly<
     ...{ one: 'required', two: 'requested', means: 'requested', bad: ['optional', ''] },
     beside: { ...TLS, 'tls-client-ca': '/ca' },
   },
+  'tls-crl': { ...files(), beside: { ...TLS, 'tls-client-ca': '/ca' } },
+  'tls-sni-cert': {
+    one: 'a.b=/c',
+    two: 'A.b=/c,*.k.example=/d',
+    means: [
+      { name: 'a.b', file: '/c' },
+      { name: '*.k.example', file: '/d' },
+    ],
+    bad: ['', 'a.b', 'a.b=', '=/c', '*=/c', 'a..b=/c', 'a=/c,A=/d'],
+    beside: TLS,
+  },
   'tls-principal-mapping': {
     one: 'DEFAULT',
     two: 'RULE:^CN=(.*?),.*$/$1/L, DEFAULT',

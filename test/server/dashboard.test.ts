@@ -20,7 +20,7 @@ beforeAll(async () => {
   await client.produce('t', 0, buildBatch(records))
   await commitOffset(client, 'group', 't')
   client.close()
-  const text = await (await fetch(`${griot.url}/metrics?topics=*&groups=*`)).text()
+  const text = await (await fetch(`${griot.url}/metrics?topics=*&groups=*&tenants=*`)).text()
   for (const { name, labels } of parseMetrics(text)) {
     const known = exported.get(name) ?? new Set()
     for (const label of Object.keys(labels)) known.add(label)
@@ -69,6 +69,7 @@ describe('the dashboard', () => {
       'Connections',
       'Disk',
       'Memory',
+      'Tenants',
     ]
     expect(titles).toEqual(expect.arrayContaining([...wanted, 'Threads']))
   })

@@ -9,6 +9,7 @@ import { resolveEmbedded } from '../../src/server/embedded-options.ts'
 import {
   accessOf,
   areBoundAlike,
+  clientAuthOf,
   formatKafkaListen,
   listenerRisks,
   parseKafkaListens,
@@ -102,7 +103,7 @@ describe('several listeners', () => {
       await listeners(['a:1=k.example', 'anonymous=on', '[::1]:2,anonymous=off', 'b:3']),
     ).toEqual(found)
     await expect(listeners('a:1,b')).rejects.toThrow(
-      '"b" is refused, it wants HOST:PORT, such as 127.0.0.1:9092, or a property of the address before it: tls, tenant=NAME, anonymous=on',
+      '"b" is refused, it wants HOST:PORT, such as 127.0.0.1:9092, or a property of the address before it: tls, client-auth=MODE, tenant=NAME, anonymous=on',
     )
     await expect(listeners('a:1,anonymous=perhaps')).rejects.toThrow(
       'option --kafka-listen: "anonymous=perhaps" is refused, it wants true or false',
@@ -187,11 +188,29 @@ describe('several listeners', () => {
     expect(await mode({})).toBe('none')
     expect(await mode({ 'tls-client-ca': '/ca' })).toBe('required')
     expect(await mode({ 'tls-client-ca': '/ca', 'tls-client-auth': 'none' })).toBe('none')
+    const ca = { 'tls-cert': '/c', 'tls-client-ca': '/ca' }
+    const own = async (listen: string, flags: Record<string, string> = ca) => {
+      const found = await tls(flags, listen)
+      return found.kafkaListen.map((one) => clientAuthOf(one, found))
+    }
+    const two = 'a:1,tls,client-auth=none,b:5,tls,c:9'
+    expect(await own(two)).toEqual(['none', 'required', 'none'])
+    expect(await own(two, { 'tls-cert': '/c' })).toEqual(['none', 'none', 'none'])
+    await expect(own('a:1,tls,client-auth=no')).rejects.toThrow('one of none, requested, required')
+    await expect(own('a:1,client-auth=none,b:5,tls')).rejects.toThrow(
+      '--kafka-listen a:1,client-auth=none wants tls as well',
+    )
+    await expect(own('a:1,tls,client-auth=requested', { 'tls-cert': '/c' })).rejects.toThrow(
+      '--kafka-listen a:1,client-auth=requested wants --tls-client-ca',
+    )
+    await expect(tls({ 'tls-cert': '/c', 'tls-crl': '/r' })).rejects.toThrow(
+      '--tls-crl wants --tls-',
+    )
     expect(() => resolveEmbedded({ tlsCert: '/c' }, '')).toThrow('Griot.start: --tls-cert: no')
   })
 
   test('of a tenant and of TLS are told as such', async () => {
-    const given = 'a:1=k,tls,tenant=acme,anonymous=off,b:5,tls'
+    const given = 'a:1=k,tls,client-auth=none,tenant=acme,anonymous=off,b:5,tls'
     const found = await resolve({ flags: { 'kafka-listen': given, 'tls-cert': '/c' } })
     expect(found.kafkaListen.map(formatKafkaListen).join()).toBe(given)
     // neither is changed while the engine runs

@@ -252,7 +252,7 @@ test('the engine tells its state, its threads and its process', async () => {
 })
 
 test('everything that is told is in the README, and the other way round', async () => {
-  const text = await (await fetch(`${griot.url}/metrics?topics=*&groups=*`)).text()
+  const text = await (await fetch(`${griot.url}/metrics?topics=*&groups=*&tenants=*`)).text()
   const told = [...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name!)
   const readme = readFileSync(new URL('../../src/admin/README.md', import.meta.url), 'utf8')
   const rows = readme.split('\n').filter((line) => /^\| `(kafka|griot|process)_/.test(line))

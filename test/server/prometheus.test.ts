@@ -72,7 +72,7 @@ async function startPrometheus(): Promise<void> {
 scrape_configs:
   - job_name: griot
     static_configs: [{ targets: ['${new URL(griot.url!).host}'] }]
-    params: { topics: ['*'], groups: ['*'] }
+    params: { topics: ['*'], groups: ['*'], tenants: ['*'] }
 `,
   )
   address = `127.0.0.1:${await freePort()}`
@@ -113,7 +113,7 @@ describe.skipIf(missing('prometheus'))('Prometheus', () => {
   })
 
   test('promtool has nothing to say against the text', async () => {
-    const input = await (await fetch(`${griot.url}/metrics?topics=*&groups=*`)).text()
+    const input = await (await fetch(`${griot.url}/metrics?topics=*&groups=*&tenants=*`)).text()
     const { stdout, stderr, status } = spawnSync('promtool', ['check', 'metrics'], {
       ...{ input, encoding: 'utf8' },
     })

@@ -1,6 +1,6 @@
 /** Tenants of an embedded engine: real threads, real sockets, kafkajs. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path, { join } from 'node:path'
 import { Kafka, logLevel, type SASLOptions } from 'kafkajs'
@@ -112,6 +112,39 @@ describe('tenants of one engine', () => {
       await expect(topicsOf(kafka)).rejects.toThrow(/[Aa]uthentication failed/)
     },
   )
+
+  it('that were made over HTTP are as open at their own addresses, and no more elsewhere', async () => {
+    const other = await Griot.start({ logLevel: 'silent', httpListen: '127.0.0.1:0' })
+    try {
+      const token = readFileSync(join(other.dataDir, 'operator-token'), 'utf8').trim()
+      const made = await fetch(`${other.url}/admin/v1/tenants`, {
+        ...{ method: 'POST', body: '{"name": "acme"}' },
+        headers: { authorization: `Bearer ${token}` },
+      })
+      expect(made.status).toBe(201)
+      // the Kafka front hears of it a moment later
+      await expect
+        .poll(() =>
+          other.tenant('acme').then(
+            () => true,
+            () => false,
+          ),
+        )
+        .toBe(true)
+      const acme = await other.tenant('acme')
+      await make(open(acme.brokers), 'orders')
+      await produce(open(acme.brokers), 'one')
+      expect(await consume(open(acme.brokers), 1)).toEqual(['one'])
+      const bob = await acme.createKey({ user: 'bob' })
+      for (const brokers of [acme.brokers, other.brokers]) {
+        expect(await topicsOf(open(brokers, saslOf(bob, 'plain')))).toEqual([])
+      }
+      const admin = await acme.createKey()
+      expect(await topicsOf(open(other.brokers, saslOf(admin, 'plain')))).toEqual(['orders'])
+    } finally {
+      await other.close()
+    }
+  })
 
   it('are refused by name what cannot be', async () => {
     await expect(griot.createTenant({ name: 'acme' })).rejects.toMatchObject({

@@ -21,7 +21,8 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 const DAY_MS = 86_400_000
 const at = (name: string) => path.join(directory, name)
 const settings = ({ cert, key }: Signed, more: Partial<TlsFileSettings> = {}): TlsFileSettings => ({
-  ...{ tlsCert: cert, tlsKey: key, tlsKeyPassphraseFile: null, tlsClientCa: null, ...more },
+  ...{ tlsCert: cert, tlsKey: key, tlsKeyPassphraseFile: null, tlsClientCa: null },
+  ...{ tlsCrl: null, tlsSniCert: [], ...more },
 })
 
 describe.skipIf(!hasOpenssl)('the files of TLS', () => {
@@ -29,6 +30,7 @@ describe.skipIf(!hasOpenssl)('the files of TLS', () => {
     const { material, expiresAtMs } = loadTls(settings(one))
     expect(material).toEqual({
       ...{ cert: textOf(one.cert), key: textOf(one.key), passphrase: null, clientCa: null },
+      ...{ crl: null, named: [] },
     })
     expect((expiresAtMs - Date.now()) / DAY_MS).toBeCloseTo(30, 1)
     writeFileSync(at('both.pem'), textOf(one.key) + textOf(one.cert))
@@ -69,8 +71,28 @@ describe.skipIf(!hasOpenssl)('the files of TLS', () => {
     expect(refused({ tlsKey: two.key })).toContain('the key is not that of the certificate')
     expect(refused({ tlsKeyPassphraseFile: at('none') })).toContain('--tls-key-passphrase-file: ')
     expect(refused({ tlsClientCa: at('junk') })).toContain('--tls-client-ca: ')
+    expect(refused({ tlsCrl: at('none') })).toBe(`--tls-crl: ${at('none')} cannot be read: ENOENT`)
+    expect(refused({ tlsCrl: one.cert })).toContain(`--tls-crl: ${one.cert} has no revocation list`)
+    expect(refused({ tlsCrl: ca.revoke() })).toBe('taken')
+    const named = (file: string) => refused({ tlsSniCert: [{ name: 'a.b', file }] })
+    expect(named(at('none'))).toBe(`--tls-sni-cert a.b: ${at('none')} cannot be read: ENOENT`)
+    expect(named(at('junk'))).toContain(`--tls-sni-cert a.b: ${at('junk')} has no certificate`)
+    expect(named(one.cert)).toContain(`--tls-sni-cert a.b: ${one.cert} cannot be used`)
+    expect(named(at('both.pem'))).toBe('taken')
     expect(refused({})).toBe('taken')
   })
+})
+
+test.skipIf(!hasOpenssl)('the certificate that is over first is told of, whatever its name', () => {
+  const soon = ca.sign('soon', { names: LOCAL_NAMES, days: 3 })
+  writeFileSync(at('soon.both'), textOf(soon.cert) + textOf(soon.key))
+  const tlsSniCert = [{ name: 'a.b', file: at('soon.both') }]
+  const { expiresAtMs, expiringFile } = loadTls(settings(one, { tlsSniCert }))
+  expect([Math.round((expiresAtMs - Date.now()) / DAY_MS), expiringFile]).toEqual([
+    3,
+    at('soon.both'),
+  ])
+  expect(loadTls(settings(one)).expiringFile).toBe(one.cert)
 })
 
 describe.skipIf(!hasOpenssl)('files that change', () => {

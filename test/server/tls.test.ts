@@ -1,5 +1,5 @@
 /** TLS listeners of a whole engine: real sockets, kafkajs. */
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect as connectTcp, isIP } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
@@ -100,6 +100,16 @@ const serialOf = async (broker: string): Promise<string> => {
   const { serialNumber } = socket.getPeerCertificate()
   socket.destroy()
   return serialNumber
+}
+
+/** As the admin API tells them. */
+async function listenersOf({ url, dataDir }: Griot) {
+  const token = readFileSync(path.join(dataDir, 'operator-token'), 'utf8').trim()
+  const asked = await fetch(`${url}/admin/v1/tenants/default/listeners`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  type Listener = { readonly brokers: readonly string[]; readonly clientCertificate: string }
+  return ((await asked.json()) as { readonly listeners: readonly Listener[] }).listeners
 }
 
 async function saslOf(griot: Griot, name: string): Promise<SASLOptions> {
@@ -214,6 +224,52 @@ describe.skipIf(!hasOpenssl)('a certificate that is replaced', () => {
   }, 60_000)
 })
 
+describe.skipIf(!hasOpenssl)('a certificate for a name', () => {
+  test('is shown to who looks for it, and replaced as the others are', async () => {
+    const file = path.join(directory, 'named.pem')
+    const put = ({ cert, key }: Signed) => writeFileSync(file, textOf(cert) + textOf(key))
+    const own = ca.sign('own', { names: ['DNS:acme.kafka.test', 'DNS:one.wild.test'] })
+    put(own)
+    const tlsSniCert = [`acme.kafka.test=${file}`, `*.wild.test=${file}`]
+    const griot = await start({ tlsSniCert, tlsSniDomain: 'kafka.test' })
+    const broker = griot.brokers[0]!
+    const shownTo = async (servername: string) => {
+      const socket = await handshake(broker, { servername })
+      const { CN } = socket.getPeerCertificate().subject
+      socket.destroy()
+      return CN
+    }
+    expect(await shownTo('ACME.kafka.test')).toBe('own')
+    expect(await shownTo('one.wild.test')).toBe('own')
+    expect(await shownTo('emca.kafka.test')).toBe('server')
+    expect(await shownTo('')).toBe('server')
+    await griot.createTenant({ name: 'acme' })
+    const at = `acme.kafka.test:${portOf(broker)}`
+    expect(await make(at, 'orders')).toBe(true)
+    put(ca.sign('next', { names: ['DNS:acme.kafka.test'] }))
+    await expect.poll(() => shownTo('acme.kafka.test'), { timeout: 15_000 }).toBe('next')
+    expect(await shownTo('emca.kafka.test')).toBe('server')
+    expect(await meets(at)).toEqual(['orders'])
+  }, 30_000)
+
+  test('goes with certificates of clients', async () => {
+    const file = path.join(directory, 'both.pem')
+    const own = ca.sign('both', { names: ['DNS:acme.kafka.test'] })
+    writeFileSync(file, textOf(own.cert) + textOf(own.key))
+    const griot = await start({
+      ...{ tlsSniCert: `acme.kafka.test=${file}`, tlsSniDomain: 'kafka.test' },
+      ...{ tlsClientCa: ca.file, kafkaAnonymous: 'off' },
+    })
+    await griot.createTenant({ name: 'acme' })
+    const at = `acme.kafka.test:${portOf(griot.brokers[0]!)}`
+    const identity = ca.sign('admin', { subject: '/CN=admin' })
+    expect(await meets(at)).toEqual(OUT)
+    expect(await meets(at, { identity })).toEqual([])
+    const stranger = new Authority(directory, 'fourth-ca').sign('fourth')
+    expect(await meets(at, { identity: stranger })).toEqual(OUT)
+  })
+})
+
 describe.skipIf(!hasOpenssl)('a certificate of a client', () => {
   const asked = () => ({ tlsClientCa: ca.file, kafkaAnonymous: 'off' as const })
 
@@ -243,6 +299,35 @@ describe.skipIf(!hasOpenssl)('a certificate of a client', () => {
     const stranger = new Authority(directory, 'third-ca').sign('third')
     expect(await meets(broker, { sasl, identity: stranger })).toEqual(OUT)
   })
+
+  test('is asked for by one listener, and not by another', async () => {
+    const kafkaListen = ['none', 'requested', 'required'].map(
+      (mode) => `127.0.0.1:0,tls,client-auth=${mode}`,
+    )
+    const griot = await start({ ...asked(), kafkaListen, httpListen: '127.0.0.1:0' })
+    const identity = ca.sign('lone')
+    const found = new Map<string, unknown[]>()
+    for (const { brokers, clientCertificate } of await listenersOf(griot)) {
+      const [broker] = brokers as [string]
+      found.set(clientCertificate, [await meets(broker), await meets(broker, { identity })])
+    }
+    // who is not asked for one has to log in
+    expect(Object.fromEntries(found)).toEqual({
+      ...{ none: [OUT, OUT], requested: [OUT, []], required: [OUT, []] },
+    })
+  })
+
+  test('that was called back is none, from when the list says so', async () => {
+    const [billing, reporting] = [ca.sign('gone'), ca.sign('stays')]
+    copyFileSync(ca.revoke(), path.join(directory, 'live.crl'))
+    const griot = await start({ ...asked(), tlsCrl: path.join(directory, 'live.crl') })
+    const broker = griot.brokers[0]!
+    for (const identity of [billing, reporting])
+      expect(await meets(broker, { identity })).toEqual([])
+    copyFileSync(ca.revoke(billing), path.join(directory, 'live.crl'))
+    await expect.poll(() => meets(broker, { identity: billing }), { timeout: 15_000 }).toEqual(OUT)
+    expect(await meets(broker, { identity: reporting })).toEqual([])
+  }, 30_000)
 
   test('that no rule names is not enough', async () => {
     const rules = 'RULE:^CN=(.*),OU=Payments$/$1/L'

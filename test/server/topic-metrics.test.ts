@@ -89,7 +89,7 @@ test('only those that are asked for, and none unasked', async () => {
     .toEqual(['orders', 'orders.old'])
   for (const [asked, told] of [
     ['topics=,', 'topics is empty'],
-    ['topic=orders', 'unknown parameter "topic": /metrics knows topics and groups'],
+    ['topic=orders', 'unknown parameter "topic": /metrics knows topics, groups and tenants'],
     ['topics=orders,[', 'topics: "[" can name no topic'],
   ]) {
     const refused = await fetch(`${griot.url}/metrics?${asked}`)

@@ -13,7 +13,7 @@ import { settingsOf } from '../../src/image/tenant-settings.ts'
 import { Authorizers } from '../../src/tenant/authorizers.ts'
 import { ClientRights } from '../../src/tenant/client-rights.ts'
 import { requiredAcls } from '../../src/tenant/required-acls.ts'
-import { ANONYMOUS } from '../../src/tenant/session.ts'
+import { ANONYMOUS, NOBODY } from '../../src/tenant/session.ts'
 
 const ACME = asTenantId('a'.repeat(32))
 const EMCA = asTenantId('e'.repeat(32))
@@ -63,7 +63,7 @@ class World {
   }
 
   rightsOf(user: string, tenantId: TenantId = ACME, remote = '10.0.0.1:5'): ClientRights {
-    const session = { tenantId, principal: user, login: null, expiresAtMs: 0 }
+    const session = { ...NOBODY, tenantId, principal: user }
     return new ClientRights(this.authorizers, session, remote)
   }
 
@@ -85,6 +85,16 @@ describe('what a client may do', () => {
     expect([alice.may(right, 'a'), alice.may(right, 'b')]).toEqual([false, true])
     expect(world.rightsOf('User:alice', EMCA).may(right, 'b')).toBe(false)
     expect(world.rightsOf('User:bob').may(right, 'b')).toBe(false)
+  })
+
+  it('is everything where it is trusted by where it came in, whatever ACLs and settings say', () => {
+    const world = new World()
+    const session = { ...NOBODY, tenantId: ACME }
+    const trusted = new ClientRights(world.authorizers, { ...session, isTrusted: true }, '[::1]:5')
+    const other = new ClientRights(world.authorizers, session, '[::1]:5')
+    expect([trusted.may(right, 'a'), other.may(right, 'a')]).toEqual([true, false])
+    world.settings({ superUsers: ['User:bob'] })
+    expect([trusted.may(right, 'a'), other.may(right, 'a')]).toEqual([true, false])
   })
 
   it('goes by the settings of now', () => {

@@ -17,6 +17,8 @@ export interface GroupOwner {
   readonly isOfThePast?: (partition: PartitionNumber, replica: ReplicaId) => boolean
   /** By its first message, or because it was asked for. */
   readonly onOpened: (group: ReplicaGroup) => void
+  /** This thread works for the group of that partition from now on. */
+  readonly onWork?: (partition: PartitionNumber) => void
   /** Who leads is another, or whether it is this replica. */
   readonly onLeadership: (group: ReplicaGroup) => void
   /** More is committed: the log's high watermark has moved. */

@@ -88,9 +88,8 @@ export class RaftHost implements GroupHost, RaftSink {
       (partition, replica) => this.#ownerOf(partition).isOfThePast?.(partition, replica) ?? false,
     )
     this.#throttle = options.throttle ?? null
-    const { hardStates, onBroken } = options
     this.#writes = new HardStateWrites({
-      ...{ hardStates, onBroken },
+      ...options,
       stored: (group) => {
         if (this.#groups.get(group.partition) !== group) return
         this.guard(group, () => group.hardStateStored())
@@ -478,6 +477,7 @@ export class RaftHost implements GroupHost, RaftSink {
   /** Whatever a replica throws ends with that replica, but for what says that this thread is at its end. */
   guard(group: ReplicaGroup, work: () => void): void {
     try {
+      this.#options.onWork?.(group.partition)
       work()
     } catch (error) {
       if (isEndOfProcess(error)) throw error

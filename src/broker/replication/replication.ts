@@ -15,6 +15,7 @@ import type { Replica } from '../replica.ts'
 import type { ReplicaTable } from '../replica-table.ts'
 import { CopyThrottle } from './copy-throttle.ts'
 import { FailedReplicas } from './failed-replicas.ts'
+import type { GroupOwner } from './group-owner.ts'
 import { InSync } from './in-sync.ts'
 import { openVotes } from './kept-votes.ts'
 import { LeadershipMoves } from './leadership-moves.ts'
@@ -53,6 +54,7 @@ export interface ReplicationOptions {
   readonly isNewDirectory: boolean
   /** Bytes that a peer has sent by control message; null where they have not come. */
   readonly takeBuffer: (from: BrokerId, bufferId: number) => Uint8Array | null
+  readonly onWork: NonNullable<GroupOwner['onWork']>
   /** This replica leads no more: of those who wait for it nobody can be told what becomes of what was written. */
   readonly onDeposed: (replica: Replica) => void
   /** More is committed, or stored by others, or fewer keep up. */
@@ -141,8 +143,7 @@ export class Replication {
     })
     const replicaOf = ({ partition }: ReplicaGroup) => options.table.get(partition)
     this.#host = new RaftHost({
-      ...{ brokerId, links, clock: environment.clock, random: environment.random },
-      logger: environment.logger,
+      ...{ ...environment, brokerId, links, onWork: options.onWork },
       hardStates: () => this.#openHardStates(),
       openFiles: (number, ledAs) =>
         this.isRegistered && !this.#isStopped

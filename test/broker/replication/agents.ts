@@ -19,6 +19,7 @@ import { openBrokerEnvironment } from '../../../src/broker/environment.ts'
 import type { MetadataEntry } from '../../../src/image/entry.ts'
 import type { ControllerRequest, ControlMessage, LeaderChange } from '../../../src/link/control.ts'
 import { brokerPeer, type ControlPort, MemoryPorts } from '../../../src/link/ports.ts'
+import type { UseRows } from '../../../src/link/tenant-use.ts'
 import type { LogEnvironment } from '../../../src/log/environment.ts'
 import { FaultyDisk } from '../../../src/log/faulty-disk.ts'
 import type { PartitionLog } from '../../../src/log/partition-log.ts'
@@ -73,6 +74,8 @@ export interface AgentsOptions {
   /** What fills one broker's disk fills all. */
   readonly hasOneDisk?: boolean
   readonly newCoordinator?: BrokerAgentOptions['newCoordinator']
+  /** Where a broker counts what tenants use. */
+  readonly useOf?: (brokerId: number) => UseRows
 }
 
 export class Agents {
@@ -169,6 +172,7 @@ export class Agents {
       isNewDirectory: node.life !== (node.startedLife ?? 0),
       askController: (_tenantId, request) => void this.asked.push(request),
       counters: null,
+      use: this.#options.useOf?.(node.id) ?? null,
       settings: settings ?? {},
       ...(newCoordinator === undefined ? {} : { newCoordinator }),
     })
