@@ -4,6 +4,7 @@ import type { HttpRouter } from '../net/http-router.ts'
 import { type ApiRoute, handlerOf } from './api-route.ts'
 import { keyRoutes } from './key-routes.ts'
 import { openApiOf } from './openapi.ts'
+import { planRoutes } from './plan-routes.ts'
 import type { TenantApiOptions } from './tenant-access.ts'
 import { tenantRoutes } from './tenant-routes.ts'
 
@@ -18,7 +19,11 @@ export function addAdminApi(
   guard: (handler: HttpHandler) => HttpHandler,
   options: AdminApiOptions,
 ): void {
-  const routes: ApiRoute[] = [...tenantRoutes(options), ...keyRoutes(options)]
+  const routes: ApiRoute[] = [
+    ...tenantRoutes(options),
+    ...keyRoutes(options),
+    ...planRoutes(options),
+  ]
   routes.push({
     ...{ method: 'GET', path: '/admin/v1/openapi.json', operationId: 'getOpenApi' },
     ...{ summary: 'This description', problems: [] },

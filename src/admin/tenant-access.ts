@@ -9,7 +9,15 @@ import { ApiError, type ProblemStatus } from './api-route.ts'
 export type TenantRequest = Extract<
   ControllerRequest,
   {
-    readonly kind: 'create-tenant' | 'alter-tenant' | 'delete-tenant' | 'create-key' | 'revoke-key'
+    readonly kind:
+      | 'create-tenant'
+      | 'alter-tenant'
+      | 'delete-tenant'
+      | 'create-key'
+      | 'revoke-key'
+      | 'create-plan'
+      | 'alter-plan'
+      | 'delete-plan'
   }
 >
 
@@ -57,6 +65,12 @@ export function tenantNamed(options: TenantApiOptions, name: string): TenantView
 export function unknownTenant(name: string): never {
   const next = 'GET /admin/v1/tenants lists those that there are'
   throw new ApiError(404, `there is no tenant ${shown(name)}`, next)
+}
+
+/** Throws 404. */
+export function unknownPlan(name: string): never {
+  const next = 'GET /admin/v1/plans lists those that there are'
+  throw new ApiError(404, `there is no plan ${shown(name)}`, next)
 }
 
 export function unknownKey(tenant: string, key: string): never {

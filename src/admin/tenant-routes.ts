@@ -1,7 +1,7 @@
 /** `/admin/v1/tenants`: tenants, what they may have and what becomes of them. HTTP front's thread. */
 import { ErrorCode } from '../base/error-code.ts'
 import type { TenantSettings } from '../image/entry.ts'
-import { limitOf, TENANT_LIMITS, type TenantLimit } from '../image/tenant-limits.ts'
+import { TENANT_LIMITS, type TenantLimit, tenantLimit } from '../image/tenant-limits.ts'
 import { DEFAULT_TENANT_NAME, refuseTenantName } from '../image/tenant-name.ts'
 import { INTERNAL_TOPICS } from '../image/topic-name.ts'
 import type { MetadataView, TenantView } from '../image/view.ts'
@@ -62,7 +62,7 @@ export function tenantRoutes(options: TenantApiOptions): readonly ApiRoute[] {
     },
     {
       ...{ method: 'PATCH', path: TENANT_PATH, operationId: 'changeTenant' },
-      summary: 'Change the fields that are given: suspend or resume, limits, access',
+      summary: 'Change the fields that are given: suspend or resume, plan, limits, access',
       body: { schema: 'TenantChange', isOptional: false },
       problems: [400, 404, 409],
       success: { status: 200, schemas: ['Tenant'], description: 'as it is now' },
@@ -86,11 +86,13 @@ type Access = Partial<Pick<TenantSettings, 'superUsers' | 'allowEveryoneIfNoAcl'
 
 interface NewTenant extends Access {
   readonly name: string
+  readonly plan?: string | null
   readonly limits?: Limits
 }
 
 interface TenantChange extends Access {
   readonly state?: 'active' | 'suspended'
+  readonly plan?: string | null
   readonly limits?: Limits
 }
 
@@ -119,17 +121,18 @@ class Tenants {
   }
 
   async create({ body }: ApiCall): Promise<HttpResponse> {
-    const { name, limits = {}, superUsers, allowEveryoneIfNoAcl } = body as NewTenant
+    const { name, plan = null, limits = {}, superUsers, allowEveryoneIfNoAcl } = body as NewTenant
     const refused = refuseTenantName(name)
     if (refused !== null) throw new ApiError(400, `name: ${refused}`)
+    this.#refuseNoPlan(plan)
     const there = imageOf(this.#options).tenantByName(name)
     if (there?.settings.state === 'deleting') {
       const next = 'its name is free once nothing of it is left'
       throw new ApiError(409, `the tenant '${name}' is being deleted`, next)
     }
-    const given = Object.entries(limits).filter(([, max]) => max !== null)
     const settings = {
-      limits: Object.fromEntries(given) as Record<string, number>,
+      limits: givenLimits(limits),
+      ...(plan === null ? {} : { plan }),
       ...accessOf({ superUsers, allowEveryoneIfNoAcl }),
     }
     const tenantId = this.#options.newTenantId()
@@ -142,13 +145,15 @@ class Tenants {
 
   async change(call: ApiCall): Promise<HttpResponse> {
     const { name, tenantId } = this.#living(nameOf(call))
-    const { state, limits, superUsers, allowEveryoneIfNoAcl } = call.body as TenantChange
+    const { state, plan, limits, superUsers, allowEveryoneIfNoAcl } = call.body as TenantChange
+    this.#refuseNoPlan(plan)
     const answer = await this.#options.ask(tenantId, {
       kind: 'alter-tenant',
       settings: {
         ...(state === undefined ? {} : { state }),
         ...accessOf({ superUsers, allowEveryoneIfNoAcl }),
       },
+      ...(plan === undefined ? {} : { plan }),
       ...(limits === undefined ? {} : { limits }),
     })
     // it may be on its way out since
@@ -181,6 +186,14 @@ class Tenants {
     return tenant
   }
 
+  /** Throws 400. */
+  #refuseNoPlan(name: string | null | undefined): void {
+    if (name === null || name === undefined) return
+    if (imageOf(this.#options).plans.get(name) !== undefined) return
+    const next = 'GET /admin/v1/plans lists those that there are'
+    throw new ApiError(400, `plan: there is no plan '${name.slice(0, 100)}'`, next)
+  }
+
   #bodyOf(name: string): object {
     const { image } = this.#options
     return tenantBody(image, image.tenantByName(name) ?? unknownTenant(name))
@@ -202,13 +215,30 @@ function* namesOf(tenants: Iterable<TenantView>): IterableIterator<string> {
   for (const { name } of tenants) yield name
 }
 
+/** All limits that there are. */
+export function byLimit(
+  maxOf: (limit: TenantLimit) => number | null,
+): Readonly<Record<string, number | null>> {
+  const names = Object.keys(TENANT_LIMITS) as TenantLimit[]
+  return Object.fromEntries(names.map((limit) => [limit, maxOf(limit)]))
+}
+
+/** Without those that are null. */
+export const givenLimits = (limits: Limits): Record<string, number> =>
+  Object.fromEntries(Object.entries(limits).filter(([, max]) => max !== null)) as Record<
+    string,
+    number
+  >
+
 function tenantBody(image: MetadataView, tenant: TenantView): object {
   const { name, tenantId, clusterId, settings, access } = tenant
-  const { state, limits, superUsers, allowEveryoneIfNoAcl } = settings
-  const maxOf = (limit: string) => limitOf(limits, limit as TenantLimit)
+  const { state, plan = null, limits, superUsers, allowEveryoneIfNoAcl } = settings
+  const planLimits = plan === null ? null : (image.plans.get(plan)?.limits ?? null)
   return {
-    ...{ name, tenantId, clusterId, state },
-    limits: Object.fromEntries(Object.keys(TENANT_LIMITS).map((limit) => [limit, maxOf(limit)])),
+    ...{ name, tenantId, clusterId, state, plan },
+    limits: byLimit((limit) => tenantLimit(image, tenantId, limit)),
+    planLimits: planLimits && byLimit((limit) => planLimits[limit] ?? null),
+    ownLimits: byLimit((limit) => limits[limit] ?? null),
     used: {
       ...ownTopics(image, tenant),
       ...{ keys: access?.keyCount ?? 0, users: access?.userCount ?? 0 },

@@ -54,7 +54,7 @@ async function createKey(tenant: string, options: CreateOptions): Promise<void> 
     const { user } = options
     const client = options.properties === undefined ? null : clientOf(options.properties)
     const next = {
-      409: `\`griot key revoke ${tenant} KEY\` and \`griot tenant set ${tenant} --limit keys=MAX\` make room`,
+      409: `\`griot key revoke ${tenant} KEY\` and \`griot tenant update ${tenant} --limit keys=MAX\` make room`,
       503: `\`griot key list ${tenant}\` shows whether it was made: revoke it then, its secret is lost`,
     }
     const body = user === undefined ? {} : { user }

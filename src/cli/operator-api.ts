@@ -9,8 +9,13 @@ export interface Tenant {
   readonly tenantId: string
   readonly clusterId: string
   readonly state: 'active' | 'suspended' | 'deleting'
+  readonly plan: string | null
   /** null: not limited. */
   readonly limits: Readonly<Record<string, number | null>>
+  /** null: it has no plan. */
+  readonly planLimits: Readonly<Record<string, number | null>> | null
+  /** null: its plan's, or the default. */
+  readonly ownLimits: Readonly<Record<string, number | null>>
   readonly used: Readonly<Record<string, number>>
   readonly superUsers: readonly string[]
   readonly allowEveryoneIfNoAcl: boolean
@@ -23,6 +28,14 @@ export interface TenantRest {
   readonly keys: number
   readonly users: number
   readonly acls: number
+}
+
+export interface Plan {
+  readonly name: string
+  /** How many have it. */
+  readonly tenants: number
+  /** null: the default. */
+  readonly limits: Readonly<Record<string, number | null>>
 }
 
 export interface ApiKey {
@@ -41,6 +54,12 @@ const BASE = '/admin/v1/tenants'
 
 export const tenantPath = (name: string, rest = ''): string =>
   `${BASE}/${encodeURIComponent(name)}${rest}`
+
+const PLANS = '/admin/v1/plans'
+
+export const planPath = (name: string): string => `${PLANS}/${encodeURIComponent(name)}`
+
+export const plansPath = (): string => PLANS
 
 export const tenantsPath = (): string => BASE
 
@@ -88,7 +107,7 @@ function refusalOf(answer: EngineAnswer, nextSteps: NextSteps): Error {
 export async function listAll<Item>(
   options: EngineOptions,
   path: string,
-  name: 'tenants' | 'keys',
+  name: 'tenants' | 'keys' | 'plans',
 ): Promise<readonly Item[]> {
   const items: Item[] = []
   let after = ''

@@ -1,7 +1,7 @@
 /** Which connections are whose, how many a tenant has, and the end of those whose session ends. On the front's thread. */
 import type { TenantId } from '../base/ids.ts'
 import type { MetadataEntry } from '../image/entry.ts'
-import { overLimit } from '../image/tenant-limits.ts'
+import { overLimit, tenantLimit } from '../image/tenant-limits.ts'
 import type { MetadataView } from '../image/view.ts'
 import type { KafkaConnection } from '../net/connection.ts'
 import type { Owner, Owners } from '../net/owner.ts'
@@ -70,8 +70,8 @@ export class TenantConnections {
   join(connection: KafkaConnection, tenantId: TenantId): string | null {
     const own = this.#byTenant.get(tenantId)
     if (own?.has(connection)) return null
-    const limits = this.#image.tenant(tenantId)?.settings.limits ?? {}
-    const refusal = overLimit(limits, 'connections', { used: own?.size ?? 0, asked: 1 })
+    const max = tenantLimit(this.#image, tenantId, 'connections')
+    const refusal = overLimit(max, 'connections', { used: own?.size ?? 0, asked: 1 })
     if (refusal !== null) return refusal
     if (own === undefined) this.#byTenant.set(tenantId, new Set([connection]))
     else own.add(connection)

@@ -57,13 +57,29 @@ export type ControllerRequest =
     }
   | {
       readonly kind: 'alter-tenant'
-      readonly settings: Partial<Omit<TenantSettings, 'limits' | 'state'>> & {
+      readonly settings: Partial<Omit<TenantSettings, 'limits' | 'plan' | 'state'>> & {
         readonly state?: 'active' | 'suspended'
       }
+      /** null: none any more. */
+      readonly plan?: string | null
       /** Those that change; null takes one away. */
       readonly limits?: Readonly<Record<string, number | null>>
     }
   | { readonly kind: 'delete-tenant'; readonly isRepeat?: boolean }
+  /** The operator's as well; the tenant of the request means nothing. */
+  | {
+      readonly kind: 'create-plan'
+      readonly name: string
+      readonly limits: Readonly<Record<string, number>>
+      readonly isRepeat?: boolean
+    }
+  | {
+      readonly kind: 'alter-plan'
+      readonly name: string
+      /** Those that change; null takes one away. */
+      readonly limits: Readonly<Record<string, number | null>>
+    }
+  | { readonly kind: 'delete-plan'; readonly name: string; readonly isRepeat?: boolean }
   | {
       readonly kind: 'create-key'
       readonly keyId: string
@@ -209,6 +225,9 @@ export type OnceAnswered =
   | 'create-tenant'
   | 'alter-tenant'
   | 'delete-tenant'
+  | 'create-plan'
+  | 'alter-plan'
+  | 'delete-plan'
   | 'create-key'
   | 'revoke-key'
 

@@ -87,6 +87,9 @@ export function refuseAll(request: ControllerRequest, refusal: Refusal): Control
     case 'create-tenant':
     case 'alter-tenant':
     case 'delete-tenant':
+    case 'create-plan':
+    case 'alter-plan':
+    case 'delete-plan':
     case 'create-key':
     case 'revoke-key':
       return { kind: request.kind, error: refusal.error, message: refusal.message }

@@ -20,7 +20,9 @@ describe('a tenant', () => {
     expect(made.body).toEqual({
       ...{ name: 'acme', tenantId: 'aaaaaaaaaaaaaaa1', state: 'active' },
       clusterId: expect.stringMatching(/^[\w-]{22}$/),
+      ...{ plan: null, planLimits: null },
       limits: { topics: 10, partitions: null, connections: null, keys: 1_000, users: 1_000 },
+      ownLimits: { topics: 10, partitions: null, connections: null, keys: null, users: null },
       used: { topics: 0, partitions: 0, keys: 0, users: 0 },
       ...{ superUsers: ['User:admin', 'User:root'], allowEveryoneIfNoAcl: false },
     })
@@ -44,13 +46,17 @@ describe('a tenant', () => {
     const { body } = await world.call('POST', TENANTS, { name: 'acme', limits: { topics: 3 } })
     const change = { state: 'suspended', limits: { partitions: 5 }, allowEveryoneIfNoAcl: true }
     const limits = { ...body.limits, partitions: 5 }
-    const changed = { ...body, state: 'suspended', limits, allowEveryoneIfNoAcl: true }
+    const ownLimits = { ...body.ownLimits, partitions: 5 }
+    const changed = {
+      ...{ ...body, state: 'suspended', limits, ownLimits },
+      allowEveryoneIfNoAcl: true,
+    }
     expect(await world.call('PATCH', ACME, change)).toMatchObject({ status: 200, body: changed })
     expect((await world.call('PATCH', ACME, {})).body).toEqual(changed)
     const back = { state: 'active', limits: { topics: null }, superUsers: [] }
     expect((await world.call('PATCH', ACME, back)).body).toEqual({
       ...{ ...changed, state: 'active', superUsers: [] },
-      limits: { ...limits, topics: null },
+      ...{ limits: { ...limits, topics: null }, ownLimits: { ...ownLimits, topics: null } },
     })
   })
 
@@ -199,7 +205,7 @@ describe('what is asked', () => {
     await world.call('POST', TENANTS, { name: 'acme' })
   })
 
-  const fields = 'name, limits, superUsers, allowEveryoneIfNoAcl'
+  const fields = 'name, plan, limits, superUsers, allowEveryoneIfNoAcl'
   const whole = 'it wants a whole number from 0 to 1000000000, or null'
   test.each([
     ['POST', TENANTS, '{', 'the body is no JSON'],
