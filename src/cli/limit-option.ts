@@ -1,7 +1,8 @@
 /** `--limit LIMIT=MAX`, of tenants and plans. */
 import { UsageError } from './failure.ts'
 
-export const LIMIT_NAMES = 'topics, partitions, connections, keys or users (may be repeated)'
+export const LIMIT_NAMES =
+  'topics, partitions, connections, keys, users, messageBytes or requestBytes (may be repeated)'
 
 /** K, M, G and T behind a number are powers of 1024, as in other options. */
 const UNITS = ['', 'K', 'M', 'G', 'T']

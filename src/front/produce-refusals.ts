@@ -1,4 +1,5 @@
 /** What a producer is told when a batch of its is refused: what was wrong, where, and the limit. The only place with such texts. */
+import { overSize, type TenantLimit } from '../image/tenant-limits.ts'
 import type { TopicConfig } from '../image/topic-config.ts'
 import { ProduceReason, type ProduceReasonName } from '../link/produce-reason.ts'
 import {
@@ -24,6 +25,8 @@ export interface RefusedBatch {
   readonly index: number
   /** null for a topic that is not there any more. */
   readonly config: TopicConfig | null
+  /** null: not limited. */
+  readonly limitOf: (name: TenantLimit) => number | null
   /** As the client sent it: may be anything. */
   readonly batch: Uint8Array
 }
@@ -36,6 +39,7 @@ type FrontReasonName =
   | 'noBatch'
   | 'zstdTooEarly'
   | 'notLookedAt'
+  | 'overMessageBytes'
   | 'timedOut'
 export type RefusalName = Exclude<ProduceReasonName, 'NONE'> | FrontReasonName
 
@@ -63,6 +67,8 @@ const SENTENCES: Readonly<Record<RefusalName, Sentence>> = {
   badMagic: ({ batch }) => `batch has magic ${magicOf(batch, 0)}, only ${MAGIC_V2} is taken`,
   tooLarge: (refused) =>
     `batch of ${refused.batch.length} bytes exceeds ${limit(refused, 'max.message.bytes', refused.config?.maxMessageBytes)}`,
+  overMessageBytes: ({ batch, limitOf }) =>
+    overSize(limitOf('messageBytes') ?? 0, 'messageBytes', 'batch', batch.length),
   badCrc: () => 'batch does not match its CRC, it was damaged on its way',
   badBaseOffset: ({ batch }) =>
     `base offset of a produced batch must be 0, it is ${baseOffsetOf(batch, 0)}`,

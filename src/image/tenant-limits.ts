@@ -9,6 +9,8 @@ export const TENANT_LIMITS = {
   connections: 'Kafka connections at a time',
   keys: 'API keys',
   users: 'SCRAM users',
+  messageBytes: 'bytes of a record batch, whatever max.message.bytes of its topic says',
+  requestBytes: 'bytes of a request',
 } as const
 
 export type TenantLimit = keyof typeof TENANT_LIMITS
@@ -24,9 +26,11 @@ const DEFAULTS: Partial<Record<TenantLimit, number>> = {
 }
 
 const COUNT_MAX = 1_000_000_000
+const BYTES_MAX = 2 ** 50
 
 /** The largest that a limit may be. */
-export const limitMax = (_name: TenantLimit): number => COUNT_MAX
+export const limitMax = (name: TenantLimit): number =>
+  name.endsWith('Bytes') ? BYTES_MAX : COUNT_MAX
 
 export const isTenantLimit = (name: string): name is TenantLimit =>
   Object.hasOwn(TENANT_LIMITS, name)
@@ -77,6 +81,10 @@ export function tenantLimit(
   const { limits, plan } = settings
   return limitOf(name, limits, plan === undefined ? undefined : image.plans.get(plan)?.limits)
 }
+
+/** Words for what is larger by itself than it may be: {@link overLimit} of what adds up. */
+export const overSize = (max: number, name: TenantLimit, what: string, bytes: number): string =>
+  `${what} of ${bytes} bytes exceeds the limit of ${max} ${name} of this cluster`
 
 /** Words for who asks for more than there may be; null where it fits. `max`: null where it is not limited. */
 export function overLimit(

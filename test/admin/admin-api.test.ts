@@ -1,9 +1,11 @@
 /** Tenants and keys over the admin API; every answer is checked by the API's own description. */
 import { beforeEach, describe, expect, test } from 'vitest'
+import { TENANT_LIMITS } from '../../src/image/tenant-limits.ts'
 import { ApiWorld } from './api-world.ts'
 
 const TENANTS = '/admin/v1/tenants'
 const ACME = `${TENANTS}/acme`
+const NO_LIMITS = Object.fromEntries(Object.keys(TENANT_LIMITS).map((name) => [name, null]))
 
 let world: ApiWorld
 beforeEach(() => {
@@ -21,8 +23,8 @@ describe('a tenant', () => {
       ...{ name: 'acme', tenantId: 'aaaaaaaaaaaaaaa1', state: 'active' },
       clusterId: expect.stringMatching(/^[\w-]{22}$/),
       ...{ plan: null, planLimits: null },
-      limits: { topics: 10, partitions: null, connections: null, keys: 1_000, users: 1_000 },
-      ownLimits: { topics: 10, partitions: null, connections: null, keys: null, users: null },
+      limits: { ...NO_LIMITS, topics: 10, keys: 1_000, users: 1_000 },
+      ownLimits: { ...NO_LIMITS, topics: 10 },
       used: { topics: 0, partitions: 0, keys: 0, users: 0 },
       ...{ superUsers: ['User:admin', 'User:root'], allowEveryoneIfNoAcl: false },
     })
