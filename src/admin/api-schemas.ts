@@ -87,7 +87,15 @@ const TENANT: Properties = {
   },
   ownLimits: { ...answer(OWN_LIMITS), description: 'those that are its own: they win' },
   used: {
-    ...answer({ topics: COUNT, partitions: COUNT, keys: COUNT, users: COUNT }),
+    ...answer({
+      ...{ topics: COUNT, partitions: COUNT, keys: COUNT, users: COUNT },
+      storageBytes: { ...COUNT, description: 'as of some seconds ago at most' },
+      groups: {
+        type: ['integer', 'null'],
+        minimum: 0,
+        description: 'likewise; null: not known before the first is asked for since the start',
+      },
+    }),
     description: 'what counts against the limits',
   },
   superUsers: SUPER_USERS,

@@ -36,6 +36,12 @@ export interface FreshKey {
 export interface TenantApiOptions {
   /** What the controller has committed is in it before its answer comes. */
   readonly image: MetadataView
+  /** What brokers have told. */
+  readonly holdings: {
+    storageBytes(tenantId: TenantId): number
+    /** null: not known yet. */
+    groups(tenantId: TenantId): number | null
+  }
   /** The image is whole: what it does not name is not there. */
   readonly isImageWhole: () => boolean
   readonly ask: (tenantId: TenantId, request: TenantRequest) => Promise<Answered>

@@ -109,13 +109,13 @@ class Tenants {
     const { limit = PAGE_DEFAULT, after = '' } = query as { limit?: number; after?: string }
     const image = imageOf(this.#options)
     const { names, next } = pageOf(namesOf(image.tenants()), after, limit)
-    const tenants = names.map((name) => tenantBody(image, image.tenantByName(name)!))
+    const tenants = names.map((name) => this.#body(image.tenantByName(name)!))
     return jsonResponse(200, { tenants, next })
   }
 
   get(call: ApiCall): HttpResponse {
     const tenant = tenantNamed(this.#options, nameOf(call))
-    const body = tenantBody(this.#options.image, tenant)
+    const body = this.#body(tenant)
     if (call.query.verify !== true) return jsonResponse(200, body)
     return jsonResponse(200, { ...body, left: leftOf(tenant) })
   }
@@ -170,13 +170,13 @@ class Tenants {
       const next = 'suspend it instead, by PATCH with {"state": "suspended"}'
       throw new ApiError(409, `the tenant '${name}' stays, clients without a key are its`, next)
     }
-    const before = tenantBody(image, tenant)
+    const before = this.#body(tenant)
     const answer = await this.#options.ask(tenantId, { kind: 'delete-tenant' })
     // one that went meanwhile is what was asked for
     if (answer.error !== ErrorCode.RESOURCE_NOT_FOUND) checkAnswer(answer)
     const now = image.tenant(tenantId)
     // one that had little may be gone by now
-    const body = now === undefined ? { ...before, state: 'deleting' } : tenantBody(image, now)
+    const body = now === undefined ? { ...before, state: 'deleting' } : this.#body(now)
     return jsonResponse(202, body)
   }
 
@@ -194,9 +194,13 @@ class Tenants {
     throw new ApiError(400, `plan: there is no plan '${name.slice(0, 100)}'`, next)
   }
 
+  #body(tenant: TenantView): object {
+    return tenantBody(this.#options, tenant)
+  }
+
   #bodyOf(name: string): object {
     const { image } = this.#options
-    return tenantBody(image, image.tenantByName(name) ?? unknownTenant(name))
+    return this.#body(image.tenantByName(name) ?? unknownTenant(name))
   }
 }
 
@@ -230,7 +234,7 @@ export const givenLimits = (limits: Limits): Record<string, number> =>
     number
   >
 
-function tenantBody(image: MetadataView, tenant: TenantView): object {
+function tenantBody({ image, holdings }: TenantApiOptions, tenant: TenantView): object {
   const { name, tenantId, clusterId, settings, access } = tenant
   const { state, plan = null, limits, superUsers, allowEveryoneIfNoAcl } = settings
   const planLimits = plan === null ? null : (image.plans.get(plan)?.limits ?? null)
@@ -242,6 +246,8 @@ function tenantBody(image: MetadataView, tenant: TenantView): object {
     used: {
       ...ownTopics(image, tenant),
       ...{ keys: access?.keyCount ?? 0, users: access?.userCount ?? 0 },
+      storageBytes: holdings.storageBytes(tenantId),
+      groups: holdings.groups(tenantId),
     },
     superUsers,
     allowEveryoneIfNoAcl,

@@ -12,7 +12,7 @@ import type { TopicView } from '../image/view.ts'
 import { newAppendOutcome } from '../log/outcomes.ts'
 import { buildBatch } from '../record/builder.ts'
 import type { CallToken, CoordinatorAnswers } from './coordinator-answers.ts'
-import type { CoordinatorPartition } from './coordinator-partition.ts'
+import type { CoordinatorPartition, NewCoordinator } from './coordinator-partition.ts'
 import type { LeaderPartitions } from './leader-partitions.ts'
 import type { Replica } from './replica.ts'
 import { isRottenLog, StandbyCoordinators } from './standby-coordinators.ts'
@@ -23,8 +23,7 @@ export interface CoordinatorsOptions {
   readonly logger: Logger
   /** Tells how long loading took. */
   readonly clock: Clock
-  /** Of the partitions of an internal topic; null for a topic that has none. */
-  readonly newCoordinator: (topic: TopicView) => HostedCoordinator<CallToken> | null
+  readonly newCoordinator: NewCoordinator
   /** The log of that replica is damaged: it cannot be loaded from it. */
   readonly onRotten: (replica: Replica) => void
   /** The image holds every topic of the tenant: a coordinator forgets what belongs to topics that it does not find. */

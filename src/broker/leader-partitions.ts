@@ -11,6 +11,7 @@ import type { FrontLink } from './front-link.ts'
 import type { Replica } from './replica.ts'
 import type { ReplicaTable } from './replica-table.ts'
 import type { Replication } from './replication/replication.ts'
+import type { TenantHoldings } from './tenant-holdings.ts'
 import { newWaitingProduce, type WaitingProduce } from './waiting-produces.ts'
 import { Watches } from './watches.ts'
 
@@ -22,6 +23,7 @@ export interface LeaderPartitionsOptions {
   /** By front id. */
   readonly links: readonly FrontLink[]
   readonly counters: BrokerCounters
+  readonly holdings: TenantHoldings
   /** Takes in what the control ports hold: the topic may have been created this moment. */
   readonly drainControl: () => void
   /** A thread that has just begun knows nothing yet: that a partition is not there says nothing then. */
@@ -37,6 +39,7 @@ export class LeaderPartitions {
   readonly replication: Replication
   readonly links: readonly FrontLink[]
   readonly counters: BrokerCounters
+  readonly holdings: TenantHoldings
   /** Records and bytes taken. */
   readonly topicCounts: TopicCounts
   nowMs = 0
@@ -58,6 +61,7 @@ export class LeaderPartitions {
     this.replication = options.replication
     this.links = options.links
     this.counters = options.counters
+    this.holdings = options.holdings
     this.topicCounts = new TopicCounts(options.image)
   }
 

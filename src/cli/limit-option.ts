@@ -2,7 +2,7 @@
 import { UsageError } from './failure.ts'
 
 export const LIMIT_NAMES =
-  'topics, partitions, connections, keys, users, messageBytes or requestBytes (may be repeated)'
+  'topics, partitions, connections, keys, users, storageBytes, groups, messageBytes or requestBytes (may be repeated)'
 
 /** K, M, G and T behind a number are powers of 1024, as in other options. */
 const UNITS = ['', 'K', 'M', 'G', 'T']

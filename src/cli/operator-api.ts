@@ -16,7 +16,8 @@ export interface Tenant {
   readonly planLimits: Readonly<Record<string, number | null>> | null
   /** null: its plan's, or the default. */
   readonly ownLimits: Readonly<Record<string, number | null>>
-  readonly used: Readonly<Record<string, number>>
+  /** null: not known yet. */
+  readonly used: Readonly<Record<string, number | null>>
   readonly superUsers: readonly string[]
   readonly allowEveryoneIfNoAcl: boolean
 }

@@ -241,6 +241,7 @@ export class PendingProduce extends Deadline implements ProduceSink {
       index: part.index,
       config: this.#configOf(topic, part.index),
       limitOf: (name) => tenantLimit(services.image, session.tenantId, name),
+      storageBytes: services.holdings.storageBytes(session.tenantId),
       batch: part.records ?? NOTHING,
     }
   }

@@ -1,5 +1,5 @@
 /** What a producer is told when a batch of its is refused: what was wrong, where, and the limit. The only place with such texts. */
-import { overSize, type TenantLimit } from '../image/tenant-limits.ts'
+import { overLimit, overSize, type TenantLimit } from '../image/tenant-limits.ts'
 import type { TopicConfig } from '../image/topic-config.ts'
 import { ProduceReason, type ProduceReasonName } from '../link/produce-reason.ts'
 import {
@@ -27,6 +27,8 @@ export interface RefusedBatch {
   readonly config: TopicConfig | null
   /** null: not limited. */
   readonly limitOf: (name: TenantLimit) => number | null
+  /** Of what its tenant may write, as far as brokers have told. */
+  readonly storageBytes: number
   /** As the client sent it: may be anything. */
   readonly batch: Uint8Array
 }
@@ -99,6 +101,15 @@ const SENTENCES: Readonly<Record<RefusalName, Sentence>> = {
   epochBeginsLate: (refused) => `${producer(refused)} does not begin its epoch with sequence 0`,
   outOfSequence: (refused) =>
     `${producer(refused)} is out of order, batches before it are missing here`,
+  overStorage: ({ batch, limitOf, storageBytes }) => {
+    const max = limitOf('storageBytes')
+    const told = { used: storageBytes, asked: batch.length }
+    // the limit may have been raised since, or room been made
+    const text =
+      overLimit(max, 'storageBytes', told) ??
+      `The limit of storageBytes of this cluster would have been passed by a batch of ${batch.length} bytes.`
+    return text.slice(0, -1)
+  },
   diskFull: () => "the broker's disk is full, it takes records again once there is space",
   writeFailed: () => "the broker's disk could not be written",
   flushFailed: () =>

@@ -9,6 +9,8 @@ export const TENANT_LIMITS = {
   connections: 'Kafka connections at a time',
   keys: 'API keys',
   users: 'SCRAM users',
+  storageBytes: 'bytes of the logs of all partitions, each counted once, internal ones not counted',
+  groups: 'consumer groups',
   messageBytes: 'bytes of a record batch, whatever max.message.bytes of its topic says',
   requestBytes: 'bytes of a request',
 } as const

@@ -13,7 +13,7 @@ import { systemRandomHex } from './system-random.ts'
 export interface TenantOptions {
   /** A label of DNS; one is drawn where there is none. */
   readonly name?: string
-  /** Bounds of what it may have: `topics`, `partitions`, `connections`, `keys`, `users`. */
+  /** Bounds of what it may have: `topics`, `partitions`, `connections`, `keys`, `users`, `storageBytes`, `groups`, `messageBytes`, `requestBytes`. */
   readonly limits?: Readonly<Record<string, number>>
 }
 

@@ -222,6 +222,7 @@ function createRouter(
   const random = new SystemRandom()
   const { image } = cluster
   addAdminApi(router, always, {
+    holdings: cluster.holdings,
     ...{ image, version: data.version, makeKey: freshKey, wallMs: clock.wallMs },
     isImageWhole: () => image.isWhole,
     ask: (tenantId, request) => cluster.ask(tenantId, request),

@@ -1,5 +1,6 @@
 /** Tenants and keys over the admin API; every answer is checked by the API's own description. */
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { PartitionNumber } from '../../src/base/ids.ts'
 import { TENANT_LIMITS } from '../../src/image/tenant-limits.ts'
 import { ApiWorld } from './api-world.ts'
 
@@ -25,7 +26,7 @@ describe('a tenant', () => {
       ...{ plan: null, planLimits: null },
       limits: { ...NO_LIMITS, topics: 10, keys: 1_000, users: 1_000 },
       ownLimits: { ...NO_LIMITS, topics: 10 },
-      used: { topics: 0, partitions: 0, keys: 0, users: 0 },
+      used: { topics: 0, partitions: 0, keys: 0, users: 0, storageBytes: 0, groups: null },
       ...{ superUsers: ['User:admin', 'User:root'], allowEveryoneIfNoAcl: false },
     })
     expect(await world.call('GET', ACME)).toMatchObject({ status: 200, body: made.body })
@@ -40,8 +41,19 @@ describe('a tenant', () => {
     await world.call('POST', TENANTS, { name: 'acme' })
     world.makeTopics('acme', 3, 'a', 'b', '__consumer_offsets')
     await world.call('POST', `${ACME}/keys`)
+    const { tenantId } = world.image.tenantByName('acme')!
+    for (const brokerId of [1, 2]) {
+      const groups = [[tenantId, 7 as PartitionNumber, 4]] as const
+      world.holdings.onTold({
+        ...{ kind: 'tenant-holdings', brokerId, groups },
+        storage: [[tenantId, 500]],
+      })
+    }
     const { body } = await world.call('GET', ACME)
-    expect(body.used).toEqual({ topics: 2, partitions: 6, keys: 1, users: 0 })
+    expect(body.used).toEqual({
+      ...{ topics: 2, partitions: 6, keys: 1, users: 0 },
+      ...{ storageBytes: 1_000, groups: 4 },
+    })
   })
 
   test('is changed in what is given, and by nothing in nothing', async () => {

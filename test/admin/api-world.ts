@@ -12,6 +12,7 @@ import { ControllerAgent } from '../../src/controller/agent.ts'
 import { applyMetadata } from '../../src/image/apply-metadata.ts'
 import { MetadataImage } from '../../src/image/image.ts'
 import type { ControllerRequest, ControllerResponse } from '../../src/image/request.ts'
+import { ToldHoldings } from '../../src/link/tenant-holdings.ts'
 import { HttpRouter } from '../../src/net/http-router.ts'
 import { FakeEntryLog } from '../controller/fake-entry-log.ts'
 import { SECRET } from '../controller/some-command.ts'
@@ -28,6 +29,7 @@ export interface Answer {
 
 export class ApiWorld {
   readonly image = new MetadataImage()
+  readonly holdings = new ToldHoldings()
   readonly router = new HttpRouter()
   readonly clock = new ManualClock()
   /** Lines of the controller's log. */
@@ -59,6 +61,7 @@ export class ApiWorld {
     })
     this.turns(3)
     addAdminApi(this.router, (handler) => guard.always(handler), {
+      holdings: this.holdings,
       ...{ image: this.image, version: '1.2.3', wallMs: () => 1_800_000_000_000 },
       isImageWhole: () => this.isImageWhole,
       ask: async (tenantId, request) => this.ask(tenantId, request) as Answered,
