@@ -5,10 +5,10 @@ import { type ApiRoute, handlerOf } from './api-route.ts'
 import { keyRoutes } from './key-routes.ts'
 import { openApiOf } from './openapi.ts'
 import { planRoutes } from './plan-routes.ts'
-import type { TenantApiOptions } from './tenant-access.ts'
+import { type RemainsOptions, remainsRoutes } from './remains-routes.ts'
 import { tenantRoutes } from './tenant-routes.ts'
 
-export interface AdminApiOptions extends TenantApiOptions {
+export interface AdminApiOptions extends RemainsOptions {
   /** Of the engine. */
   readonly version: string
 }
@@ -23,6 +23,7 @@ export function addAdminApi(
     ...tenantRoutes(options),
     ...keyRoutes(options),
     ...planRoutes(options),
+    ...remainsRoutes(options),
   ]
   routes.push({
     ...{ method: 'GET', path: '/admin/v1/openapi.json', operationId: 'getOpenApi' },

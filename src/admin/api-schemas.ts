@@ -66,6 +66,8 @@ const ALLOW_EVERYONE: JsonSchema = {
 
 const USER: JsonSchema = { type: 'string', description: 'the principal is User:USER' }
 
+const PATHS: JsonSchema = { type: 'array', items: { type: 'string' } }
+
 const TIME: JsonSchema = { type: 'string', format: 'date-time' }
 
 const next = (what: string): JsonSchema => ({
@@ -124,6 +126,7 @@ const PLAN: Properties = {
 const NAMES = [
   ...['Tenant', 'TenantVerification', 'TenantPage', 'NewTenant', 'TenantChange'],
   ...['Plan', 'PlanPage', 'NewPlan', 'PlanChange'],
+  'Remains',
   ...['Key', 'KeyPage', 'NewKey', 'MadeKey', 'Problem', 'OpenApi'],
 ] as const
 export type SchemaName = (typeof NAMES)[number]
@@ -163,6 +166,20 @@ export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
   ),
   PlanChange: request({
     limits: { ...request(PLAN_LIMITS), description: 'those that are named change' },
+  }),
+  Remains: answer({
+    tenantId: { type: 'string' },
+    tenant: {
+      type: ['string', 'null'],
+      description: 'its name; null: it was deleted, or never was',
+    },
+    isNothing: { type: 'boolean', description: 'it is not there, and no byte of it is left' },
+    directories: {
+      ...PATHS,
+      description: 'those of its own, below the data directory; 100 at most',
+    },
+    files: { ...PATHS, description: 'others that name it: the metadata log and its snapshots' },
+    looked: { ...COUNT, description: 'files that were looked at: all but those of other tenants' },
   }),
   Key: answer(KEY),
   KeyPage: answer({ keys: { type: 'array', items: ref('Key') }, next: next('key') }),

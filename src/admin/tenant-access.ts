@@ -18,6 +18,7 @@ export type TenantRequest = Extract<
       | 'create-plan'
       | 'alter-plan'
       | 'delete-plan'
+      | 'purge-metadata'
   }
 >
 

@@ -2,12 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import type { PartitionNumber } from '../base/ids.ts'
 import type { LogFields, Logger } from '../base/log.ts'
-import type {
-  CoordinatorAnswer,
-  CoordinatorCall,
-  CoordinatorStep,
-  HostedCoordinator,
-} from '../coordinator/hosted.ts'
+import type { CoordinatorAnswer, CoordinatorCall, CoordinatorStep } from '../coordinator/hosted.ts'
 import type { TopicView } from '../image/view.ts'
 import { newAppendOutcome } from '../log/outcomes.ts'
 import { buildBatch } from '../record/builder.ts'

@@ -1,10 +1,7 @@
 import type { PartitionNumber } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
-import type { HostedCoordinator } from '../coordinator/hosted.ts'
-import type { TopicView } from '../image/view.ts'
 import { DiskError, isEndOfProcess } from '../log/disk.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
-import type { CallToken } from './coordinator-answers.ts'
 import { CoordinatorPartition, type NewCoordinator } from './coordinator-partition.ts'
 import type { Replica } from './replica.ts'
 

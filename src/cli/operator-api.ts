@@ -31,6 +31,17 @@ export interface TenantRest {
   readonly acls: number
 }
 
+/** What the disk has of a tenant. */
+export interface DiskRemains {
+  readonly tenantId: string
+  /** null: it was deleted, or never was. */
+  readonly tenant: string | null
+  readonly isNothing: boolean
+  readonly directories: readonly string[]
+  readonly files: readonly string[]
+  readonly looked: number
+}
+
 export interface Plan {
   readonly name: string
   /** How many have it. */
@@ -55,6 +66,8 @@ const BASE = '/admin/v1/tenants'
 
 export const tenantPath = (name: string, rest = ''): string =>
   `${BASE}/${encodeURIComponent(name)}${rest}`
+
+export const remainsPath = (tenantId: string): string => `/admin/v1/remains/${tenantId}`
 
 const PLANS = '/admin/v1/plans'
 

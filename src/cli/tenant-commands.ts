@@ -96,7 +96,14 @@ function addDelete(tenant: Command): void {
       .description('delete a tenant with all in it, and wait until nothing is left of it'),
   )
     .option('-y, --yes', 'do not ask; wanted where nobody can be asked')
-    .option('--verify', 'list what is left of it and when that goes, also of one that is gone')
+    .option(
+      '--verify',
+      'list what is left of it and when that goes; of one that is gone, by its tenant id',
+    )
+    .option(
+      '--purge',
+      'wait until no byte of it is left on disk either, in the metadata log neither, and look; also of one that is gone, by its tenant id',
+    )
     .option('--no-wait', 'do not wait')
     .action(async (name: string, options) => {
       const { runTenantDelete } = await import('./tenant-delete.ts')

@@ -100,6 +100,7 @@ export class ControllerMachine
     if (request.kind === 'directory-filled') {
       return decided(request.kind, planDirectoryFilled(this.#state, request))
     }
+    if (request.kind === 'purge-metadata') return decided(request.kind, { kind: 'metadata-purge' })
     if (isAboutPlans(request) || isAboutTenants(request)) return this.#ofOperator(tenantId, request)
     const refusal = this.#refuseTenant(tenantId, request)
     if (refusal !== null) return { entries: [], response: refuseAll(request, refusal) }

@@ -17,6 +17,7 @@ export const RESTATED_BY = {
   'tenant-deleted': 'next-partition',
   plan: 'plan',
   'plan-deleted': 'plan',
+  'metadata-purge': 'next-partition',
   'api-key': 'api-key',
   'api-key-revoked': 'api-key',
   'user-secrets': 'user-secrets',

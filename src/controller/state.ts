@@ -281,6 +281,8 @@ export class ControllerState {
       case 'plan-deleted':
         this.tenants.changePlan(entry)
         break
+      case 'metadata-purge':
+        break
       case 'topic-created':
         this.#createTopic(entry)
         break

@@ -133,7 +133,7 @@ export class TenantStates {
     this.byName.set(name, tenantId)
   }
 
-  change(entry: Exclude<TenantEntry, PlanEntry>): void {
+  change(entry: Extract<TenantEntry, { tenantId: TenantId }>): void {
     const { tenantId } = entry
     const tenant = this.byId.get(tenantId)
     invariant(tenant, 'a tenant that is changed exists')

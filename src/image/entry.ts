@@ -6,7 +6,7 @@
 import type { BrokerId, CellId, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
 import type { AclBinding } from './acl-binding.ts'
 
-/** 2: configs and partitions of topics change, brokers and groups have configs. 3: partitions have several replicas, which move, brokers' directories are known. 4: snapshots, and logs that begin with one. 5: more tenants than `default`, with settings, API keys, SCRAM users and ACLs. 6: plans, and limits of bytes and groups. */
+/** 2: configs and partitions of topics change, brokers and groups have configs. 3: partitions have several replicas, which move, brokers' directories are known. 4: snapshots, and logs that begin with one. 5: more tenants than `default`, with settings, API keys, SCRAM users and ACLs. 6: plans, limits of bytes and groups, purges. */
 export const METADATA_FORMAT = 6
 
 export interface PartitionPlacement {
@@ -69,6 +69,11 @@ export type MetadataEntry =
       readonly name: string
       readonly limits: Readonly<Record<string, number>>
     }
+  /**
+   * What was said before this is to be forgotten, where it says nothing of what there is now: each copy of the metadata takes snapshots until both of those that it keeps,
+   * and its log, begin behind this. While that is under way another one means no more than that there is something to take a snapshot of. Changes nothing. Format 6.
+   */
+  | { readonly kind: 'metadata-purge' }
   /** No tenant has it any more. Format 6. */
   | { readonly kind: 'plan-deleted'; readonly name: string }
   /** An API key of the tenant: who proves that it has its secret is `user`. Its id belongs to no other tenant. Format 5. */

@@ -88,6 +88,8 @@ export type ControllerRequest =
       readonly secrets: readonly StoredSecret[]
     }
   | { readonly kind: 'revoke-key'; readonly keyId: string; readonly isRepeat?: boolean }
+  /** The operator's: nothing is to be left of what is gone. Harmless again and again, and to be asked for until nothing is. */
+  | { readonly kind: 'purge-metadata' }
   /** Those that the tenant has already are no error. */
   | { readonly kind: 'create-acls'; readonly acls: readonly AclBinding[] }
   | { readonly kind: 'delete-acls'; readonly filters: readonly AclFilter[] }
@@ -228,6 +230,7 @@ export type OnceAnswered =
   | 'create-plan'
   | 'alter-plan'
   | 'delete-plan'
+  | 'purge-metadata'
   | 'create-key'
   | 'revoke-key'
 

@@ -90,6 +90,7 @@ export function refuseAll(request: ControllerRequest, refusal: Refusal): Control
     case 'create-plan':
     case 'alter-plan':
     case 'delete-plan':
+    case 'purge-metadata':
     case 'create-key':
     case 'revoke-key':
       return { kind: request.kind, error: refusal.error, message: refusal.message }

@@ -10,7 +10,7 @@ import { settingsOf } from './tenant-settings.ts'
 
 type Entry<Kind extends MetadataEntry['kind']> = Extract<MetadataEntry, { kind: Kind }>
 
-/** What becomes of tenants that are there, and of plans. */
+/** What becomes of tenants that are there, and of plans; and what is no affair of an image. */
 const TENANT_ENTRIES = [
   'tenant-settings',
   'tenant-deleted',
@@ -21,6 +21,7 @@ const TENANT_ENTRIES = [
   'acls-removed',
   'plan',
   'plan-deleted',
+  'metadata-purge',
 ] as const satisfies readonly MetadataEntry['kind'][]
 
 export type TenantEntry = Entry<(typeof TENANT_ENTRIES)[number]>
@@ -99,6 +100,8 @@ export class TenantRows {
       case 'plan':
       case 'plan-deleted':
         this.plans.change(entry)
+        break
+      case 'metadata-purge':
         break
       default:
         entry satisfies never

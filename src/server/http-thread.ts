@@ -32,6 +32,7 @@ import { metricSources } from './metric-sources.ts'
 import { RecentLatencies } from './recent-latencies.ts'
 import { ScrapeQuestions } from './scrape-questions.ts'
 import { SystemRandom } from './system-random.ts'
+import { tenantRemains } from './tenant-remains.ts'
 import {
   brokerBells,
   failed,
@@ -225,6 +226,7 @@ function createRouter(
     holdings: cluster.holdings,
     ...{ image, version: data.version, makeKey: freshKey, wallMs: clock.wallMs },
     isImageWhole: () => image.isWhole,
+    remainsOf: (tenantId) => tenantRemains(data.settings.dataDir, tenantId),
     ask: (tenantId, request) => cluster.ask(tenantId, request),
     newTenantId: () => newTenantId(random, (id) => image.tenant(id) !== undefined),
   })

@@ -2,6 +2,7 @@
 import { expect } from 'vitest'
 import { addAdminApi } from '../../src/admin/admin-api.ts'
 import { OperatorTokenGuard } from '../../src/admin/operator-token.ts'
+import type { TenantRemains } from '../../src/admin/remains-routes.ts'
 import type { Answered, FreshKey } from '../../src/admin/tenant-access.ts'
 import { ManualClock } from '../../src/base/clock.ts'
 import { ErrorCode } from '../../src/base/error-code.ts'
@@ -39,6 +40,7 @@ export class ApiWorld {
   /** null: nobody answers. */
   isAnswering = true
   isImageWhole = true
+  remains: TenantRemains = { directories: [], files: [], looked: 3 }
   /** Resolves when keys are to be made. */
   keysHeld: Promise<void> = Promise.resolve()
   readonly #log = new FakeEntryLog()
@@ -64,6 +66,7 @@ export class ApiWorld {
       holdings: this.holdings,
       ...{ image: this.image, version: '1.2.3', wallMs: () => 1_800_000_000_000 },
       isImageWhole: () => this.isImageWhole,
+      remainsOf: async () => this.remains,
       ask: async (tenantId, request) => this.ask(tenantId, request) as Answered,
       newTenantId: () => `${++this.#drawn}`.padStart(16, 'a') as TenantId,
       makeKey: () => this.#makeKey(),

@@ -32,6 +32,8 @@ test('names each path that is served, and each operation, once', async () => {
     'GET /admin/v1/plans/{plan}',
     'PATCH /admin/v1/plans/{plan}',
     'DELETE /admin/v1/plans/{plan}',
+    'GET /admin/v1/remains/{tenantId}',
+    'DELETE /admin/v1/remains/{tenantId}',
     'GET /admin/v1/openapi.json',
   ])
   const ids = Object.values(paths).flatMap((methods) =>

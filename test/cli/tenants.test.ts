@@ -132,7 +132,7 @@ describe('griot tenant', () => {
     const verified = await tenant('delete', 'emca', '--yes', '--verify')
     expect(verified.code).toBe(0)
     expect(verified.stdout).toMatch(/^tenant emca: deleted\n\nWHAT +LEFT +GOES\ntopics +0 +gone\n/)
-    expect(verified.stdout).toMatch(/\nfiles +- +brokers remove them/)
+    expect(verified.stdout).toMatch(/\ndirectories +0 +gone\nmetadata files that name it +\d +when/)
     expect(await tenant('delete', 'emca', '--yes')).toMatchObject({
       ...{
         code: 1,
@@ -211,7 +211,7 @@ describe('griot key', () => {
     await admin.connect()
     await admin.createTopics({ topics: [{ topic: 'orders', numPartitions: 2 }] })
     const { used, clusterId } = await jsonOf(tenant('describe', 'acme', '--json'))
-    expect(used).toEqual({ topics: 1, partitions: 2, keys: 1, users: 0 })
+    expect(used).toMatchObject({ topics: 1, partitions: 2, keys: 1, users: 0 })
     expect((await admin.describeCluster()).clusterId).toBe(clusterId)
     await admin.disconnect()
     expect(await key('revoke', 'acme', username!)).toMatchObject({

@@ -70,6 +70,7 @@ export function someTenantCommand(
     { kind: 'create-plan', name: plan, limits: { keys: random.below(4) } },
     { kind: 'alter-plan', name: plan, limits: { keys: null, users: random.below(3) } },
     { kind: 'delete-plan', name: plan },
+    { kind: 'purge-metadata' },
     { kind: 'alter-tenant', settings: {}, plan: random.chance(0.3) ? null : plan },
     { kind: 'create-key', keyId, user: 'u', createdAtMs: random.below(9), secrets: [SECRET] },
     { kind: 'create-key', keyId, user: 'v', createdAtMs: random.below(9), secrets: [SECRET] },
