@@ -26,7 +26,7 @@ export function accountingSubject(): Subject {
   const writer = new CounterWriter(table, 0)
   const reader = new CounterReader(table)
   const owners = new Owners(() => true)
-  const turns = new ReadTurns(systemClock)
+  const turns = new ReadTurns(systemClock, owners.strangers)
   const budget = new InFlightBudget(2 ** 30)
   const replies = new ReplyBudget(2 ** 30)
   const held = Array.from({ length: TENANTS }, (_, place) => {

@@ -1,14 +1,15 @@
 import type { Clock } from '../base/clock.ts'
+import { COMMAND_COST_BYTES } from './parked-commands.ts'
 
-/** Batches that a broker has not answered, while several tenants write there: enough to keep it busy for some milliseconds. */
-const SHARED_BYTES_MAX = 4 * 2 ** 20
+/** Batches that a broker has not answered, while several tenants write there: enough to keep it busy for about a millisecond. */
+const SHARED_BYTES_MAX = 2 ** 20
 /** Whoever has less than this before the broker need not wait for those who have more. */
 const OWN_BYTES_MAX = SHARED_BYTES_MAX / 8
 /** They do as long as it is no longer ago than this that another one did. */
 const COMPANY_MS = 10_000
 
 /**
- * How many bytes of batches a broker has before it. It takes them as they come, so what one tenant has sent already everybody
+ * How many bytes of batches a broker has before it, each with what looking at it takes. It takes them as they come, so what one tenant has sent already everybody
  * waits for; what is held back here goes out in turn. One tenant alone is not held back. Belongs to the front's thread.
  */
 export class BatchesOut {
@@ -33,15 +34,17 @@ export class BatchesOut {
   }
 
   hasRoom(tenant: string, bytes: number): boolean {
-    if (this.#bytes === 0 || this.#bytes + bytes <= SHARED_BYTES_MAX) return true
-    if ((this.#bytesOf.get(tenant) ?? 0) + bytes <= OWN_BYTES_MAX) return true
+    const cost = bytes + COMMAND_COST_BYTES
+    if (this.#bytes === 0 || this.#bytes + cost <= SHARED_BYTES_MAX) return true
+    if ((this.#bytesOf.get(tenant) ?? 0) + cost <= OWN_BYTES_MAX) return true
     return this.#clock.monotonicMs() - this.#companyAtMs >= COMPANY_MS
   }
 
   sent(correlation: number, tenant: string, bytes: number): void {
-    this.#sizes[correlation] = bytes
+    const cost = bytes + COMMAND_COST_BYTES
+    this.#sizes[correlation] = cost
     this.#tenants[correlation] = tenant
-    this.#add(tenant, bytes)
+    this.#add(tenant, cost)
   }
 
   /** Something else was sent under that number. */

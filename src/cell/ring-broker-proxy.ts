@@ -164,7 +164,8 @@ export class RingBrokerProxy implements MemberProxy, RingHandler {
     this.#sender.noteWriter(tenant)
     const isFree = !this.#parked.has(tenant)
     if (isFree && this.#sender.sendProduce(tenant, partition, acks, batch, sink, token)) return
-    this.#parked.add(tenant, { kind: 'produce', tenant, partition, acks, batch, sink, token })
+    const parked = { kind: 'produce', tenant, partition, acks, batch, sink, token } as const
+    this.#parked.add(tenant, parked, batch.length)
   }
 
   locate(
@@ -326,7 +327,7 @@ export class RingBrokerProxy implements MemberProxy, RingHandler {
   #ask(command: Ask): void {
     if (!this.#alive) fail(command.sink, command.token, ErrorCode.LEADER_NOT_AVAILABLE)
     else if (!this.#mayPass(command) || !this.#sender.sendAsk(command))
-      this.#parked.add(this.#tenantOf(command.partition), command)
+      this.#parked.add(this.#tenantOf(command.partition), command, 0)
   }
 
   /** What waits is not the tenant's own: it may wait for room that a question does not need. */

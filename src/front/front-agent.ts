@@ -27,6 +27,7 @@ import { InFlightBudget } from '../net/in-flight.ts'
 import type { KafkaListener } from '../net/kafka-listener.ts'
 import { Owners } from '../net/owner.ts'
 import { RateLimitedLog } from '../net/rate-limited-log.ts'
+import type { TurnOptions } from '../net/read-turns.ts'
 import { ReplyBudget } from '../net/reply-budget.ts'
 import { type Admission, admitAll } from '../tenant/admission.ts'
 import type { SaslCrypto } from '../tenant/sasl-crypto.ts'
@@ -65,6 +66,7 @@ export interface FrontAgentOptions {
   readonly crypto: SaslCrypto
   /** Passwords that are hashed at a time, each on a thread of its own: 2 unless given. */
   readonly loginsAtOnce?: number
+  readonly turns?: TurnOptions
   /** Ids that clients see are drawn per tenant, each from a stream of its own or from one that nobody can follow. */
   readonly randomFor: (tenantId: TenantId) => Random
   readonly logger: Logger
@@ -136,6 +138,7 @@ export class FrontAgent {
       logger,
       ...{ budget, replies, limits, owners },
       counts: this.services.counters.net,
+      turns: options.turns,
       sharedFrames: this.frames,
     })
     this.#scheduleSweep(clock.monotonicMs())
@@ -204,6 +207,7 @@ export class FrontAgent {
       this.connections.budget.nextReliefAtMs,
       replyGate.isShort ? this.connections.nextStuckAtMs : Number.POSITIVE_INFINITY,
       this.#parkedSinceMs + RETRY_MS,
+      this.connections.nextTurnAtMs,
     )
   }
 
@@ -270,8 +274,8 @@ export class FrontAgent {
 
   get #hasWork(): boolean {
     const { fetches, dispatcher } = this.services
-    const { hasFull, hasLate, turns } = this.connections
-    if (hasFull || hasLate || turns.hasYielded || turns.isBusy) return true
+    const { hasFull, nextTurnAtMs, turns } = this.connections
+    if (hasFull || turns.isBusy || nextTurnAtMs <= this.services.clock.monotonicMs()) return true
     return fetches.hasReady || dispatcher.hasWork || this.#mustAnswerFetches
   }
 

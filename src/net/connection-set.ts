@@ -8,7 +8,7 @@ import type { ListenerInfo } from './listener-info.ts'
 import { type Owner, Owners } from './owner.ts'
 import { OwnerCount } from './owner-counts.ts'
 import { RateLimitedLog } from './rate-limited-log.ts'
-import { ReadTurns } from './read-turns.ts'
+import { ReadTurns, type TurnOptions } from './read-turns.ts'
 import { READ_BYTES } from './receive.ts'
 import type { ReplyBudget } from './reply-budget.ts'
 import type { ReplySlot } from './reply-slot.ts'
@@ -92,8 +92,10 @@ export class ConnectionSet {
   readonly #full = new Set<KafkaConnection>()
   #dirty: KafkaConnection[] = []
   #spare: KafkaConnection[] = []
-  /** Those with replies that are written in the next turn. */
+  /** Those with replies whose owners have had their turn. */
   readonly #late: KafkaConnection[] = []
+  /** When the first of them may be written. */
+  #lateAtMs = Number.POSITIVE_INFINITY
   #flushing = false
   #nextId = 1
   #oldest: KafkaConnection | null = null
@@ -110,13 +112,14 @@ export class ConnectionSet {
     readonly owners?: Owners
     /** Memory that other threads see, for the frames of some requests. */
     readonly sharedFrames?: SharedFrames | null
+    readonly turns?: TurnOptions | undefined
     /** Slots to count in; own ones unless given. */
     readonly counts?: Float64Array
   }) {
     this.sink = options.sink
     this.#clock = options.clock
     this.owners = options.owners ?? new Owners()
-    this.turns = new ReadTurns(options.clock)
+    this.turns = new ReadTurns(options.clock, this.owners.strangers, options.turns)
     this.#log = new RateLimitedLog(options.logger, options.clock)
     this.budget = options.budget
     this.replies = options.replies
@@ -193,6 +196,7 @@ export class ConnectionSet {
     this.counts[ConnectionCount.OPENED]!++
     this.#append(connection)
     this.sink.onOpen(connection)
+    this.turns.hasConnected(connection.owner)
     return connection
   }
 
@@ -220,13 +224,18 @@ export class ConnectionSet {
 
   #flushOne(connection: KafkaConnection): void {
     const { owner } = connection
-    if (!owner.hasCompany || this.turns.mayWrite(owner)) this.turns.write(connection)
-    else this.#late.push(connection)
+    const atMs = owner.hasCompany ? this.turns.writableAtMs(owner) : Number.NEGATIVE_INFINITY
+    if (atMs <= this.#clock.monotonicMs()) {
+      this.turns.write(connection)
+      return
+    }
+    this.#late.push(connection)
+    this.#lateAtMs = Math.min(this.#lateAtMs, atMs)
   }
 
-  /** Replies wait for the next turn: their owners have had theirs. */
-  get hasLate(): boolean {
-    return this.#late.length > 0
+  /** When an owner whose turn was over may go on, or has replies written: monotonic milliseconds, or Infinity. */
+  get nextTurnAtMs(): number {
+    return Math.min(this.turns.nextAtMs, this.#lateAtMs)
   }
 
   /** `connection` has as many requests as one may have (or is read from again). */
@@ -251,7 +260,10 @@ export class ConnectionSet {
   /** Lets those go on whose turn was over, as long as a turn lasts; returns how many. */
   resumeYielded(): number {
     this.turns.renew()
-    this.#dirty.push(...this.#late.splice(0))
+    if (this.#lateAtMs <= this.#clock.monotonicMs()) {
+      this.#lateAtMs = Number.POSITIVE_INFINITY
+      this.#dirty.push(...this.#late.splice(0))
+    }
     const resumed = this.turns.resume()
     if (resumed === 0) return 0
     this.flush()

@@ -14,10 +14,10 @@ export class Owner {
   requestBytes = 0
   /** Of replies that have not left user space: stored by `ReplyBudget`. */
   replyBytes = 0
-  /** Time that its requests have taken since the last turn began: stored by `ReadTurns`. */
-  readMs = 0
-  /** The same of its replies being written. */
-  writeMs = 0
+  /** Time that it has had and not yet paid back by waiting, below 0 when it has some to spend: stored by `ReadTurns`. */
+  debtMs = 0
+  /** Until when that is worked out: monotonic milliseconds. */
+  settledAtMs = 0
   /** Connections with more to hand over, whose turn is over, in the order of their turns: stored by `ReadTurns`. */
   readonly yielded = new Set<KafkaConnection>()
   /** What one of its connections reads at most in one go. */

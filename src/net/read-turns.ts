@@ -8,35 +8,69 @@ const READ_TURN_MS = 10
 /** … and those of all connections for which the event loop has something at once, … */
 const ALL_READ_MS = 50
 /** … of which one owner, however many its connections, has this while others ask for something, too. */
-const SHARED_TURN_MS = 2
+const SHARED_TURN_MS = 1
+/** Whose turn is over goes on when nothing is owed; replies go out until so much is. */
+const WRITES_UNTIL_MS = SHARED_TURN_MS
+/** Who has not used its share may have so much at once: timers are no more exact than this. */
+const SAVED_MAX_MS = 0.5
+/** Less is nothing. */
+const OWED_MS = 1e-3
+/** Nobody owes more, whatever one request has taken. */
+const DEBT_MAX_MS = 50
+/** What an owner may have of this thread while others ask for something, unless said otherwise. */
+const OWNER_SHARE = 0.5
 /** Others ask for something as long as it is no longer ago than this. */
 const COMPANY_MS = 10_000
 /** What the system takes for a read before we are called, and for each byte of it. */
 const READ_CALL_MS = 0.005
 const READ_BYTE_MS = 0.3e-6
+/** What the system and Node take to accept a connection and to close it. */
+const CONNECT_MS = 0.1
 /** Reading that has taken less needs no turn of the agent's. */
 const NOTED_MS = 2
 const NS_PER_MS = 1e6
 
+export interface TurnOptions {
+  /** What an owner may have of the thread's time beside others, between 0 and 1. */
+  readonly ownerShare?: number | undefined
+  /** Where the clock stands still while something is done: what the system takes would be made up. */
+  readonly isSystemFree?: boolean | undefined
+}
+
 /**
  * When connections hand over requests: as long as a turn lasts, then others have theirs. Between owners turns go round, and each
- * is as long whether it has one connection or thousands; within one, connections go round. Belongs to the front's thread.
+ * is as long whether it has one connection or thousands; within one, connections go round. Who asks for more than its share of
+ * the thread's time, while others ask for something, waits even if nobody else does: what comes next finds the thread, and the
+ * processors, free. Belongs to the front's thread.
  */
 export class ReadTurns {
   readonly #clock: Clock
+  readonly #isSystemFree: boolean
+  /** What a millisecond of waiting pays. */
+  readonly #payRate: number
   /** Those with connections whose turn is over, in the order of their turns. */
   readonly #waiting = new Set<Owner>()
-  /** Those whose `readMs` or `writeMs` is not 0. */
-  readonly #counted: Owner[] = []
+  /** The first of them has paid what it owes then. */
+  #nextAtMs = Number.POSITIVE_INFINITY
+  /** Of connections that have not said whose they are: nobody waits for their sake, they do for everybody's. */
+  readonly #strangers: Owner
   #owner: Owner | null = null
-  /** When somebody else than the one before had a turn. */
+  /** When an owner had a turn, … */
+  #ownerAtMs = Number.NEGATIVE_INFINITY
+  /** … and another one than the one before. */
   #companyAtMs = Number.NEGATIVE_INFINITY
   #sinceMs = 0
+  /** Whose requests are being handled now: it pays nothing meanwhile. */
+  #working: Owner | null = null
   /** What reading has taken since the last turn. */
   #readMs = 0
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, strangers: Owner, options: TurnOptions = {}) {
+    const { ownerShare = OWNER_SHARE, isSystemFree = false } = options
     this.#clock = clock
+    this.#strangers = strangers
+    this.#isSystemFree = isSystemFree
+    this.#payRate = ownerShare / (1 - ownerShare)
   }
 
   /** When the connection that hands over requests has begun to: monotonic milliseconds. */
@@ -48,29 +82,44 @@ export class ReadTurns {
   begin(owner: Owner): number {
     const nowMs = this.#clock.monotonicMs()
     this.#sinceMs = nowMs
-    if (owner !== this.#owner) {
-      if (this.#owner !== null) this.#companyAtMs = nowMs
-      this.#owner = owner
-    }
-    const ownMs = this.#isSharedAt(nowMs) ? SHARED_TURN_MS - owner.readMs : READ_TURN_MS
-    return nowMs + Math.min(ownMs, ALL_READ_MS - this.#readMs)
+    if (owner !== this.#strangers) this.#note(owner, nowMs)
+    const untilMs = nowMs + Math.min(this.#turnOf(owner, nowMs), ALL_READ_MS - this.#readMs)
+    this.#working = owner
+    return untilMs
   }
 
   end(owner: Owner): void {
-    const tookMs = this.#clock.monotonicMs() - this.#sinceMs
+    const nowMs = this.#clock.monotonicMs()
+    const tookMs = nowMs - this.#sinceMs
     owner.counts[OwnerCount.FRONT_NS]! += tookMs * NS_PER_MS
-    this.#count(owner, tookMs)
+    this.#readMs += tookMs
+    this.#working = null
+    this.#owe(owner, tookMs, nowMs)
+    // what it waits for was worked out without this
+    if (owner.yielded.size > 0) this.#wait(owner)
   }
 
   /** So many bytes have been read for `owner`: that takes time of its turn, too, while others ask for something. */
   hasRead(owner: Owner, bytes: number): void {
     owner.counts[OwnerCount.BYTES_IN]! += bytes
-    if (owner.hasCompany) this.#count(owner, READ_CALL_MS + bytes * READ_BYTE_MS)
+    if (!owner.hasCompany || this.#isSystemFree) return
+    const tookMs = READ_CALL_MS + bytes * READ_BYTE_MS
+    this.#readMs += tookMs
+    this.#owe(owner, tookMs, this.#clock.monotonicMs())
   }
 
-  /** Whether replies of `owner` may be written in this turn; otherwise in one of the next. */
-  mayWrite(owner: Owner): boolean {
-    return owner.writeMs < SHARED_TURN_MS
+  /** `owner` has a new connection: it has taken some time, and will. */
+  hasConnected(owner: Owner): void {
+    if (!owner.hasCompany || this.#isSystemFree) return
+    this.#owe(owner, CONNECT_MS, this.#clock.monotonicMs())
+  }
+
+  /** When replies of `owner` may be written: monotonic milliseconds, in the past for at once. */
+  writableAtMs(owner: Owner): number {
+    const nowMs = this.#clock.monotonicMs()
+    if (!this.#isShared(owner, nowMs)) return nowMs
+    const overMs = this.#debtOf(owner, nowMs) - WRITES_UNTIL_MS
+    return nowMs + overMs / this.#payRate
   }
 
   /** Has a connection write its replies, in its owner's time. */
@@ -80,9 +129,7 @@ export class ReadTurns {
     connection.flush()
     const nowMs = this.#clock.monotonicMs()
     owner.counts[OwnerCount.FRONT_NS]! += (nowMs - sinceMs) * NS_PER_MS
-    if (!this.#isSharedAt(nowMs)) return
-    this.#note(owner)
-    owner.writeMs += nowMs - sinceMs
+    this.#owe(owner, nowMs - sinceMs, nowMs)
   }
 
   /** The turn that ends at `untilMs` is over. */
@@ -94,7 +141,7 @@ export class ReadTurns {
   yield(connection: KafkaConnection): void {
     const { owner } = connection
     owner.yielded.add(connection)
-    this.#waiting.add(owner)
+    this.#wait(owner)
   }
 
   /** It has gone, or is to go on as another owner's. True when it had yielded. */
@@ -102,11 +149,13 @@ export class ReadTurns {
     const { owner } = connection
     if (!owner.yielded.delete(connection)) return false
     if (owner.yielded.size === 0) this.#waiting.delete(owner)
+    if (this.#waiting.size === 0) this.#nextAtMs = Number.POSITIVE_INFINITY
     return true
   }
 
-  get hasYielded(): boolean {
-    return this.#waiting.size > 0
+  /** When somebody whose turn was over may go on, monotonic milliseconds, or Infinity. */
+  get nextAtMs(): number {
+    return this.#nextAtMs
   }
 
   /** Reading has taken some time: who comes next may have to wait until a turn has begun. */
@@ -114,29 +163,37 @@ export class ReadTurns {
     return this.#readMs >= NOTED_MS
   }
 
-  /** A turn of the agent's begins: all have theirs anew. */
+  /** A turn of the agent's begins: reading has all its time anew. */
   renew(): void {
-    for (const owner of this.#counted) owner.readMs = owner.writeMs = 0
-    this.#counted.length = 0
     this.#readMs = 0
   }
 
-  /** Lets those go on whose turn was over: one owner after the other, each connection once, as long as a turn lasts; returns how many. */
+  /** Lets those go on whose turn has come again: one owner after the other, each connection once, as long as a turn lasts; returns how many. */
   resume(): number {
-    if (this.#waiting.size === 0) return 0
-    const untilMs = this.#clock.monotonicMs() + READ_TURN_MS
+    const sinceMs = this.#clock.monotonicMs()
+    if (this.#nextAtMs > sinceMs) return 0
+    const untilMs = sinceMs + READ_TURN_MS
+    this.#nextAtMs = Number.POSITIVE_INFINITY
     let resumed = 0
     for (const owner of [...this.#waiting]) {
-      resumed += this.#resumeOwner(owner, untilMs)
-      if (this.isOver(untilMs)) break
+      if (this.isOver(untilMs)) {
+        this.#nextAtMs = sinceMs
+        break
+      }
+      if (this.#goesOnAtMs(owner) <= sinceMs) {
+        resumed += this.#resumeOwner(owner, untilMs)
+        // its next turn comes after all others
+        this.#waiting.delete(owner)
+      }
+      if (owner.yielded.size > 0) this.#wait(owner)
     }
     return resumed
   }
 
-  #resumeOwner(owner: Owner, untilMs: number): number {
+  #resumeOwner(owner: Owner, allUntilMs: number): number {
+    const sinceMs = this.#clock.monotonicMs()
+    const untilMs = Math.min(allUntilMs, sinceMs + this.#turnOf(owner, sinceMs))
     let resumed = 0
-    // its next turn comes after all others
-    this.#waiting.delete(owner)
     let left = owner.yielded.size
     for (const connection of owner.yielded) {
       // who has yielded again meanwhile has had its turn
@@ -144,24 +201,55 @@ export class ReadTurns {
       owner.yielded.delete(connection)
       connection.readFurther()
       resumed++
-      const isShared = this.#isSharedAt(this.#clock.monotonicMs())
-      if (this.isOver(untilMs) || (isShared && owner.readMs >= SHARED_TURN_MS)) break
+      if (this.isOver(untilMs)) break
     }
-    if (owner.yielded.size > 0) this.#waiting.add(owner)
     return resumed
   }
 
-  #isSharedAt(nowMs: number): boolean {
-    return nowMs - this.#companyAtMs < COMPANY_MS
+  #wait(owner: Owner): void {
+    this.#waiting.add(owner)
+    this.#nextAtMs = Math.min(this.#nextAtMs, this.#goesOnAtMs(owner))
   }
 
-  #note(owner: Owner): void {
-    if (owner.readMs === 0 && owner.writeMs === 0) this.#counted.push(owner)
+  /** When it has paid what it owes; −Infinity: nothing. */
+  #goesOnAtMs(owner: Owner): number {
+    const nowMs = this.#clock.monotonicMs()
+    const debtMs = this.#isShared(owner, nowMs) ? this.#debtOf(owner, nowMs) : 0
+    return debtMs < OWED_MS ? Number.NEGATIVE_INFINITY : nowMs + debtMs / this.#payRate
   }
 
-  #count(owner: Owner, ms: number): void {
-    this.#note(owner)
-    owner.readMs += ms
-    this.#readMs += ms
+  /** How long its turn may be now, in milliseconds; 0 or less: it has had it. */
+  #turnOf(owner: Owner, nowMs: number): number {
+    if (!this.#isShared(owner, nowMs)) return READ_TURN_MS
+    return Math.min(SHARED_TURN_MS, SHARED_TURN_MS - this.#debtOf(owner, nowMs))
+  }
+
+  #debtOf(owner: Owner, nowMs: number): number {
+    if (owner === this.#working) return owner.debtMs
+    const paidMs = (nowMs - owner.settledAtMs) * this.#payRate
+    owner.settledAtMs = nowMs
+    owner.debtMs = Math.max(-SAVED_MAX_MS, owner.debtMs - paidMs)
+    return owner.debtMs
+  }
+
+  /** `ms` that end now are `owner`'s, who has paid nothing in them. */
+  #owe(owner: Owner, ms: number, nowMs: number): void {
+    if (!this.#isShared(owner, nowMs)) return
+    const debtMs = this.#debtOf(owner, Math.max(owner.settledAtMs, nowMs - ms))
+    owner.debtMs = Math.min(DEBT_MAX_MS, debtMs + ms)
+    owner.settledAtMs = nowMs
+  }
+
+  #note(owner: Owner, nowMs: number): void {
+    this.#ownerAtMs = nowMs
+    if (owner === this.#owner) return
+    if (this.#owner !== null) this.#companyAtMs = nowMs
+    this.#owner = owner
+  }
+
+  /** Others than `owner` ask for something. */
+  #isShared(owner: Owner, nowMs: number): boolean {
+    const atMs = owner === this.#strangers ? this.#ownerAtMs : this.#companyAtMs
+    return nowMs - atMs < COMPANY_MS
   }
 }

@@ -376,6 +376,7 @@ export class Harness {
       fileReadBytes: options.fileReadBytes ?? 32 * 2 ** 20,
       ...(options.collectGarbage === undefined ? {} : { collectGarbage: options.collectGarbage }),
       kick: () => this.kicks++,
+      turns: { isSystemFree: true },
     })
   }
 }
