@@ -63,6 +63,12 @@ it.each([1, 3])(
   async (brokers) => {
     await begun(brokers)
     const { tenantId, clusterId } = await jsonOf('tenant', 'describe', GONE)
+    const used = async () => (await jsonOf('tenant', 'describe', GONE)).used
+    // told by brokers within some seconds
+    await expect.poll(used, { timeout: 10_000 }).toMatchObject({ groups: 3 })
+    await expect
+      .poll(async () => (await used()).storageBytes, { timeout: 10_000 })
+      .toBeGreaterThan(1_000)
     const keys = await jsonOf('key', 'list', GONE)
     const marks = [GONE, tenantId, clusterId, ...keys.map(({ key }: { key: string }) => key)]
     expect(holding(marks).length).toBeGreaterThan(5)
