@@ -262,7 +262,7 @@ export class ControllerAgent {
     this.#registry.commit(offset)
     this.#log.read(first, offset, (at, bytes) => {
       const entry = decodeEntry(bytes, at)
-      this.#snapshots?.noted(at, bytes)
+      this.#snapshots?.noted(at, bytes, entry)
       this.#registry.replaying(at)
       this.#machine.replay(entry)
       entries.push(entry)
@@ -385,7 +385,7 @@ export class ControllerAgent {
     const encoded = entries.map(encodeEntry)
     this.#log.append(encoded)
     for (const [at, entry] of entries.entries()) {
-      this.#snapshots?.noted(offset, encoded[at]!)
+      this.#snapshots?.noted(offset, encoded[at]!, entry)
       this.#registry.replaying(offset++)
       this.#machine.replay(entry)
       this.#uncommitted.push(entry)
