@@ -5,10 +5,11 @@ import { type ApiRoute, handlerOf } from './api-route.ts'
 import { keyRoutes } from './key-routes.ts'
 import { type ListenerApiOptions, listenerRoutes } from './listener-routes.ts'
 import { openApiOf } from './openapi.ts'
-import type { TenantApiOptions } from './tenant-access.ts'
+import { planRoutes } from './plan-routes.ts'
+import { type RemainsOptions, remainsRoutes } from './remains-routes.ts'
 import { tenantRoutes } from './tenant-routes.ts'
 
-export interface AdminApiOptions extends TenantApiOptions, ListenerApiOptions {
+export interface AdminApiOptions extends RemainsOptions, ListenerApiOptions {
   /** Of the engine. */
   readonly version: string
 }
@@ -23,6 +24,8 @@ export function addAdminApi(
     ...tenantRoutes(options),
     ...keyRoutes(options),
     ...listenerRoutes(options),
+    ...planRoutes(options),
+    ...remainsRoutes(options),
   ]
   routes.push({
     ...{ method: 'GET', path: '/admin/v1/openapi.json', operationId: 'getOpenApi' },

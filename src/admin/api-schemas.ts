@@ -1,5 +1,5 @@
 /** What requests and answers of the admin API look like, by the names that OpenAPI knows them by. */
-import { LIMIT_MAX, limitOf, TENANT_LIMITS, type TenantLimit } from '../image/tenant-limits.ts'
+import { limitMax, limitOf, TENANT_LIMITS, type TenantLimit } from '../image/tenant-limits.ts'
 import { ADMIN_USER } from '../image/tenant-settings.ts'
 import type { JsonSchema } from './json-schema.ts'
 
@@ -29,15 +29,29 @@ const request = (properties: Properties, required: readonly string[] = []): Json
 
 const COUNT: JsonSchema = { type: 'integer', minimum: 0 }
 
-const limitSchema = (name: string, description: string): JsonSchema => ({
+const limitSchema = (name: TenantLimit, none: string): JsonSchema => ({
   type: ['integer', 'null'],
-  ...{ minimum: 0, maximum: LIMIT_MAX },
-  description: `${description}; null: ${limitOf({}, name as TenantLimit) ?? 'not limited'}`,
+  ...{ minimum: 0, maximum: limitMax(name) },
+  description: `${TENANT_LIMITS[name]}; null: ${none}`,
 })
 
-const LIMITS = Object.fromEntries(
-  Object.entries(TENANT_LIMITS).map(([name, text]) => [name, limitSchema(name, text)]),
+const limitSchemas = (noneOf: (name: TenantLimit) => string): Properties => {
+  const names = Object.keys(TENANT_LIMITS) as TenantLimit[]
+  return Object.fromEntries(names.map((name) => [name, limitSchema(name, noneOf(name))]))
+}
+
+const defaultOf = (name: TenantLimit): number | null => limitOf(name, {}, undefined)
+
+const LIMITS = limitSchemas(() => 'not limited')
+const OWN_LIMITS = limitSchemas(
+  (name) => `what its plan says, else ${defaultOf(name) ?? 'no limit'}`,
 )
+const PLAN_LIMITS = limitSchemas((name) => `${defaultOf(name) ?? 'not limited'}`)
+
+const PLAN_NAME: JsonSchema = {
+  type: ['string', 'null'],
+  description: 'the plan whose limits hold where it has none of its own; null: none',
+}
 
 const SUPER_USERS: JsonSchema = {
   type: 'array',
@@ -51,6 +65,8 @@ const ALLOW_EVERYONE: JsonSchema = {
 }
 
 const USER: JsonSchema = { type: 'string', description: 'the principal is User:USER' }
+
+const PATHS: JsonSchema = { type: 'array', items: { type: 'string' } }
 
 const TIME: JsonSchema = { type: 'string', format: 'date-time' }
 
@@ -85,10 +101,23 @@ const TENANT: Properties = {
   tenantId: { type: 'string', description: '16 hex digits; also in the names of directories' },
   clusterId: { type: 'string', description: 'what its Kafka clients see' },
   state: { type: 'string', enum: ['active', 'suspended', 'deleting'] },
-  limits: { ...answer(LIMITS), description: 'what it may have' },
+  plan: PLAN_NAME,
+  limits: { ...answer(LIMITS), description: 'what it may have, by its own limits and its plan' },
+  planLimits: {
+    ...answer(PLAN_LIMITS),
+    type: ['object', 'null'],
+    description: 'those of its plan; null: it has none',
+  },
+  ownLimits: { ...answer(OWN_LIMITS), description: 'those that are its own: they win' },
   used: {
     ...answer({
       ...{ topics: COUNT, partitions: COUNT, connections: COUNT, keys: COUNT, users: COUNT },
+      storageBytes: { ...COUNT, description: 'as of some seconds ago at most' },
+      groups: {
+        type: ['integer', 'null'],
+        minimum: 0,
+        description: 'likewise; null: not known before the first is asked for since the start',
+      },
     }),
     description: 'what counts against the limits',
   },
@@ -124,13 +153,22 @@ const LISTENER: Properties = {
 }
 
 const PATCHED: Properties = {
-  limits: { ...request(LIMITS), description: 'those that are named change' },
+  plan: PLAN_NAME,
+  limits: { ...request(OWN_LIMITS), description: 'its own: those that are named change' },
   superUsers: SUPER_USERS,
   allowEveryoneIfNoAcl: ALLOW_EVERYONE,
 }
 
+const PLAN: Properties = {
+  name: { type: 'string' },
+  tenants: { ...COUNT, description: 'that have it' },
+  limits: { ...answer(PLAN_LIMITS), description: 'of each tenant that has it' },
+}
+
 const NAMES = [
   ...['Tenant', 'TenantVerification', 'TenantPage', 'NewTenant', 'TenantChange'],
+  ...['Plan', 'PlanPage', 'NewPlan', 'PlanChange'],
+  'Remains',
   ...['Key', 'KeyPage', 'NewKey', 'MadeKey', 'Listener', 'ListenerList', 'Problem', 'OpenApi'],
 ] as const
 export type SchemaName = (typeof NAMES)[number]
@@ -158,6 +196,32 @@ export const SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
   TenantChange: request({
     state: { type: 'string', enum: ['active', 'suspended'] },
     ...PATCHED,
+  }),
+  Plan: answer(PLAN),
+  PlanPage: answer({ plans: { type: 'array', items: ref('Plan') }, next: next('name') }),
+  NewPlan: request(
+    {
+      name: { type: 'string', description: '1 to 63 lower-case letters, digits and hyphens' },
+      limits: request(PLAN_LIMITS),
+    },
+    ['name'],
+  ),
+  PlanChange: request({
+    limits: { ...request(PLAN_LIMITS), description: 'those that are named change' },
+  }),
+  Remains: answer({
+    tenantId: { type: 'string' },
+    tenant: {
+      type: ['string', 'null'],
+      description: 'its name; null: it was deleted, or never was',
+    },
+    isNothing: { type: 'boolean', description: 'it is not there, and no byte of it is left' },
+    directories: {
+      ...PATHS,
+      description: 'those of its own, below the data directory; 100 at most',
+    },
+    files: { ...PATHS, description: 'others that name it: the metadata log and its snapshots' },
+    looked: { ...COUNT, description: 'files that were looked at: all but those of other tenants' },
   }),
   Key: answer(KEY),
   KeyPage: answer({ keys: { type: 'array', items: ref('Key') }, next: next('key') }),

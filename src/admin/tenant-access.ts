@@ -10,7 +10,16 @@ import type { ReadTenantUses } from './tenant-use.ts'
 export type TenantRequest = Extract<
   ControllerRequest,
   {
-    readonly kind: 'create-tenant' | 'alter-tenant' | 'delete-tenant' | 'create-key' | 'revoke-key'
+    readonly kind:
+      | 'create-tenant'
+      | 'alter-tenant'
+      | 'delete-tenant'
+      | 'create-key'
+      | 'revoke-key'
+      | 'create-plan'
+      | 'alter-plan'
+      | 'delete-plan'
+      | 'purge-metadata'
   }
 >
 
@@ -29,6 +38,12 @@ export interface FreshKey {
 export interface TenantApiOptions {
   /** What the controller has committed is in it before its answer comes. */
   readonly image: MetadataView
+  /** What brokers have told. */
+  readonly holdings: {
+    storageBytes(tenantId: TenantId): number
+    /** null: not known yet. */
+    groups(tenantId: TenantId): number | null
+  }
   /** The image is whole: what it does not name is not there. */
   readonly isImageWhole: () => boolean
   readonly ask: (tenantId: TenantId, request: TenantRequest) => Promise<Answered>
@@ -59,6 +74,12 @@ export function tenantNamed(options: TenantApiOptions, name: string): TenantView
 export function unknownTenant(name: string): never {
   const next = 'GET /admin/v1/tenants lists those that there are'
   throw new ApiError(404, `there is no tenant ${shown(name)}`, next)
+}
+
+/** Throws 404. */
+export function unknownPlan(name: string): never {
+  const next = 'GET /admin/v1/plans lists those that there are'
+  throw new ApiError(404, `there is no plan ${shown(name)}`, next)
 }
 
 export function unknownKey(tenant: string, key: string): never {

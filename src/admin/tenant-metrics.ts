@@ -1,6 +1,7 @@
 /** Metrics by tenant, for scrapes that ask for them: who uses what of what there is, and how much of what it may have. HTTP front's thread. */
 import type { MetadataView, TenantView } from '../image/view.ts'
 import type { MetricSample, MetricSource } from './metrics-route.ts'
+import type { TenantApiOptions } from './tenant-access.ts'
 import { tenantBody } from './tenant-routes.ts'
 import type { ReadTenantUses, TenantUse, TenantUseAtBroker, TenantUses } from './tenant-use.ts'
 import { NamePatterns } from './topic-selection.ts'
@@ -32,9 +33,10 @@ interface Told {
 /** Sources for one scrape: none unless `query` asks for them. Throws ScrapeQueryError. */
 export function tenantSources(
   query: URLSearchParams,
-  image: MetadataView,
+  of: Pick<TenantApiOptions, 'image' | 'holdings'>,
   readUses: ReadTenantUses,
 ): readonly MetricSource[] {
+  const { image } = of
   const patterns = NamePatterns.of(query, TENANTS_PARAMETER, checkTenantPattern)
   if (patterns === null) return []
   const uses = readUses()
@@ -45,7 +47,7 @@ export function tenantSources(
     const use = uses.of(tenant.tenantId)
     brokers += use.brokers.length
     if (brokers > SCRAPE_BROKERS_MAX) break
-    told.push({ tenant: tenant.name, use, limits: tenantBody(image, tenant, uses) })
+    told.push({ tenant: tenant.name, use, limits: tenantBody(of, tenant, uses) })
   }
   const beyond = leftOut + tenants.length + 1 - told.length
   return [

@@ -1,7 +1,7 @@
 /** `/admin/v1/tenants`: tenants, what they may have and what becomes of them. HTTP front's thread. */
 import { ErrorCode } from '../base/error-code.ts'
 import type { TenantSettings } from '../image/entry.ts'
-import { limitOf, TENANT_LIMITS, type TenantLimit } from '../image/tenant-limits.ts'
+import { TENANT_LIMITS, type TenantLimit, tenantLimit } from '../image/tenant-limits.ts'
 import { DEFAULT_TENANT_NAME, refuseTenantName } from '../image/tenant-name.ts'
 import { INTERNAL_TOPICS } from '../image/topic-name.ts'
 import type { MetadataView, TenantView } from '../image/view.ts'
@@ -63,7 +63,7 @@ export function tenantRoutes(options: TenantApiOptions): readonly ApiRoute[] {
     },
     {
       ...{ method: 'PATCH', path: TENANT_PATH, operationId: 'changeTenant' },
-      summary: 'Change the fields that are given: suspend or resume, limits, access',
+      summary: 'Change the fields that are given: suspend or resume, plan, limits, access',
       body: { schema: 'TenantChange', isOptional: false },
       problems: [400, 404, 409],
       success: { status: 200, schemas: ['Tenant'], description: 'as it is now' },
@@ -87,11 +87,13 @@ type Access = Partial<Pick<TenantSettings, 'superUsers' | 'allowEveryoneIfNoAcl'
 
 interface NewTenant extends Access {
   readonly name: string
+  readonly plan?: string | null
   readonly limits?: Limits
 }
 
 interface TenantChange extends Access {
   readonly state?: 'active' | 'suspended'
+  readonly plan?: string | null
   readonly limits?: Limits
 }
 
@@ -109,30 +111,30 @@ class Tenants {
     const image = imageOf(this.#options)
     const { names, next } = pageOf(namesOf(image.tenants()), after, limit)
     const uses = this.#options.readUses()
-    const tenants = names.map((name) => tenantBody(image, image.tenantByName(name)!, uses))
+    const tenants = names.map((name) => this.#body(image.tenantByName(name)!, uses))
     return jsonResponse(200, { tenants, next })
   }
 
   get(call: ApiCall): HttpResponse {
     const tenant = tenantNamed(this.#options, nameOf(call))
-    const { image, readUses } = this.#options
-    const body = tenantBody(image, tenant, readUses())
+    const body = this.#body(tenant)
     if (call.query.verify !== true) return jsonResponse(200, body)
     return jsonResponse(200, { ...body, left: leftOf(tenant) })
   }
 
   async create({ body }: ApiCall): Promise<HttpResponse> {
-    const { name, limits = {}, superUsers, allowEveryoneIfNoAcl } = body as NewTenant
+    const { name, plan = null, limits = {}, superUsers, allowEveryoneIfNoAcl } = body as NewTenant
     const refused = refuseTenantName(name)
     if (refused !== null) throw new ApiError(400, `name: ${refused}`)
+    this.#refuseNoPlan(plan)
     const there = imageOf(this.#options).tenantByName(name)
     if (there?.settings.state === 'deleting') {
       const next = 'its name is free once nothing of it is left'
       throw new ApiError(409, `the tenant '${name}' is being deleted`, next)
     }
-    const given = Object.entries(limits).filter(([, max]) => max !== null)
     const settings = {
-      limits: Object.fromEntries(given) as Record<string, number>,
+      limits: givenLimits(limits),
+      ...(plan === null ? {} : { plan }),
       ...accessOf({ superUsers, allowEveryoneIfNoAcl }),
     }
     const tenantId = this.#options.newTenantId()
@@ -145,13 +147,15 @@ class Tenants {
 
   async change(call: ApiCall): Promise<HttpResponse> {
     const { name, tenantId } = this.#living(nameOf(call))
-    const { state, limits, superUsers, allowEveryoneIfNoAcl } = call.body as TenantChange
+    const { state, plan, limits, superUsers, allowEveryoneIfNoAcl } = call.body as TenantChange
+    this.#refuseNoPlan(plan)
     const answer = await this.#options.ask(tenantId, {
       kind: 'alter-tenant',
       settings: {
         ...(state === undefined ? {} : { state }),
         ...accessOf({ superUsers, allowEveryoneIfNoAcl }),
       },
+      ...(plan === undefined ? {} : { plan }),
       ...(limits === undefined ? {} : { limits }),
     })
     // it may be on its way out since
@@ -169,13 +173,13 @@ class Tenants {
       throw new ApiError(409, `the tenant '${name}' stays, clients without a key are its`, next)
     }
     const uses = readUses()
-    const before = tenantBody(image, tenant, uses)
+    const before = this.#body(tenant, uses)
     const answer = await this.#options.ask(tenantId, { kind: 'delete-tenant' })
     // one that went meanwhile is what was asked for
     if (answer.error !== ErrorCode.RESOURCE_NOT_FOUND) checkAnswer(answer)
     const now = image.tenant(tenantId)
     // one that had little may be gone by now
-    const body = now === undefined ? { ...before, state: 'deleting' } : tenantBody(image, now, uses)
+    const body = now === undefined ? { ...before, state: 'deleting' } : this.#body(now, uses)
     return jsonResponse(202, body)
   }
 
@@ -185,9 +189,21 @@ class Tenants {
     return tenant
   }
 
+  /** Throws 400. */
+  #refuseNoPlan(name: string | null | undefined): void {
+    if (name === null || name === undefined) return
+    if (imageOf(this.#options).plans.get(name) !== undefined) return
+    const next = 'GET /admin/v1/plans lists those that there are'
+    throw new ApiError(400, `plan: there is no plan '${name.slice(0, 100)}'`, next)
+  }
+
+  #body(tenant: TenantView, uses = this.#options.readUses()): object {
+    return tenantBody(this.#options, tenant, uses)
+  }
+
   #bodyOf(name: string): object {
-    const { image, readUses } = this.#options
-    return tenantBody(image, image.tenantByName(name) ?? unknownTenant(name), readUses())
+    const { image } = this.#options
+    return this.#body(image.tenantByName(name) ?? unknownTenant(name))
   }
 }
 
@@ -206,19 +222,42 @@ function* namesOf(tenants: Iterable<TenantView>): IterableIterator<string> {
   for (const { name } of tenants) yield name
 }
 
-/** As it is told; of `used`, what is not in the metadata is what `uses` says. */
-export function tenantBody(image: MetadataView, tenant: TenantView, uses: TenantUses) {
+/** All limits that there are. */
+export function byLimit(
+  maxOf: (limit: TenantLimit) => number | null,
+): Readonly<Record<string, number | null>> {
+  const names = Object.keys(TENANT_LIMITS) as TenantLimit[]
+  return Object.fromEntries(names.map((limit) => [limit, maxOf(limit)]))
+}
+
+/** Without those that are null. */
+export const givenLimits = (limits: Limits): Record<string, number> =>
+  Object.fromEntries(Object.entries(limits).filter(([, max]) => max !== null)) as Record<
+    string,
+    number
+  >
+
+/** As it is told; of `used`, what is not in the metadata is what `uses` and brokers say. */
+export function tenantBody(
+  { image, holdings }: Pick<TenantApiOptions, 'image' | 'holdings'>,
+  tenant: TenantView,
+  uses: TenantUses,
+) {
   const { name, tenantId, clusterId, settings, access } = tenant
   const use = uses.of(tenantId)
-  const { state, limits, superUsers, allowEveryoneIfNoAcl } = settings
-  const maxOf = (limit: string) => limitOf(limits, limit as TenantLimit)
+  const { state, plan = null, limits, superUsers, allowEveryoneIfNoAcl } = settings
+  const planLimits = plan === null ? null : (image.plans.get(plan)?.limits ?? null)
   return {
-    ...{ name, tenantId, clusterId, state },
-    limits: Object.fromEntries(Object.keys(TENANT_LIMITS).map((limit) => [limit, maxOf(limit)])),
+    ...{ name, tenantId, clusterId, state, plan },
+    limits: byLimit((limit) => tenantLimit(image, tenantId, limit)),
+    planLimits: planLimits && byLimit((limit) => planLimits[limit] ?? null),
+    ownLimits: byLimit((limit) => limits[limit] ?? null),
     used: {
       ...ownTopics(image, tenant),
       ...{ connections: use.connections },
       ...{ keys: access?.keyCount ?? 0, users: access?.userCount ?? 0 },
+      storageBytes: holdings.storageBytes(tenantId),
+      groups: holdings.groups(tenantId),
     },
     use: useBody(use),
     superUsers,

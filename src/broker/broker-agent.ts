@@ -46,6 +46,7 @@ import { ReplicaTable } from './replica-table.ts'
 import type { MetadataFiles, MetadataGroup } from './replication/metadata-group.ts'
 import { Replication } from './replication/replication.ts'
 import { type BrokerSettings, DEFAULT_BROKER_SETTINGS } from './settings.ts'
+import { TenantHoldings } from './tenant-holdings.ts'
 import { TopicStatsHandler } from './topic-stats.ts'
 
 /** What completes the flushes that the logs ask for: the flusher's rings, or a simulated disk. */
@@ -87,6 +88,7 @@ export interface BrokerAgentOptions {
   readonly newCoordinator?: (
     topic: TopicView,
     image: MetadataView,
+    groupsElsewhere: () => number,
   ) => HostedCoordinator<CallToken> | null
   /** Where it is one of those that may keep the metadata log; it keeps none unless given. */
   readonly metadata?: MetadataFiles | null
@@ -164,6 +166,7 @@ export class BrokerAgent {
       links: this.#links,
       counters: new BrokerCounters(options.counters),
       use: this.use,
+      holdings: new TenantHoldings({ ...options, image, table: this.#table }),
       drainControl,
       isImageWhole: isImageCurrent,
     })
@@ -288,6 +291,7 @@ export class BrokerAgent {
   /** Another thread is that peer now: what was sent to the one before, and came from it and was not read, is lost. */
   replacePeer(rings: BrokerRings): void {
     this.#replication.replaceLink(new BrokerLink(rings))
+    this.#partitions.holdings.tellAgain()
   }
 
   /** A peer's thread has ended. */
@@ -341,6 +345,8 @@ export class BrokerAgent {
       this.#replication.failed.heard(message.brokerId as BrokerId, message.partition)
     } else if (message.kind === 'topic-stats-request') {
       this.#topicStats.onRequest(from, message)
+    } else if (message.kind === 'tenant-holdings') {
+      this.#partitions.holdings.told.onTold(message)
     } else if (message.kind === 'stop') {
       this.#stop.begin(this.#partitions.nowMs, message.deadlineMs)
     } else if (!this.#questions.answer(from, message)) {
@@ -429,6 +435,7 @@ export class BrokerAgent {
     const error = isThere ? ErrorCode.NOT_LEADER_OR_FOLLOWER : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     if (replica !== undefined) this.#removeReplica(replica, error)
     else this.#coordinators.drop(number)
+    this.#partitions.holdings.forget(number)
     this.#removeStale(number, directory)
   }
 

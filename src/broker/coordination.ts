@@ -21,12 +21,16 @@ export function coordination(
     answers,
     logger,
     clock,
-    newCoordinator: (topic) => newCoordinator?.(topic, image) ?? null,
+    newCoordinator: (topic, number) => {
+      const groupsElsewhere = () => partitions.holdings.groupsElsewhere(topic.tenantId, number)
+      return newCoordinator?.(topic, image, groupsElsewhere) ?? null
+    },
     onRotten: (replica) => {
       if (replica.isReplicated) partitions.replication.stepping.distrust(replica)
     },
     isImageWhole,
   })
+  partitions.holdings.coordinated = () => table.all()
   const { drainControl } = partitions
   const handler = new CoordinateHandler({
     coordinators: table,

@@ -3,6 +3,7 @@ import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import { GroupCoordinator } from '../coordinator/group/coordinator.ts'
 import type { HostedCoordinator } from '../coordinator/hosted.ts'
+import { tenantLimit } from '../image/tenant-limits.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
 import type { CallToken } from './coordinator-answers.ts'
@@ -21,10 +22,15 @@ export function coordinatorKinds({ brokerConfigs, randomFor, logger }: Coordinat
   return (
     { tenantId, name }: TopicView,
     image: MetadataView,
+    groupsElsewhere: () => number,
   ): HostedCoordinator<CallToken> | null => {
     if (name !== '__consumer_offsets') return null
     return new GroupCoordinator<CallToken>({
       config: () => groupConfig,
+      limit: () => ({
+        max: tenantLimit(image, tenantId, 'groups'),
+        elsewhere: groupsElsewhere(),
+      }),
       topics: {
         idOf: (topic) => image.topicByName(tenantId, topic)?.topicId,
         nameOf: (id) => image.topicById(tenantId, id)?.name,

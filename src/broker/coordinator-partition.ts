@@ -5,11 +5,18 @@ import type {
   CoordinatorCall,
   HostedCoordinator,
 } from '../coordinator/hosted.ts'
+import type { TopicView } from '../image/view.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { CommitQueue } from '../machine/commit-queue.ts'
 import { baseOffsetOf } from '../record/batch.ts'
 import { RecordCursor } from '../record/records.ts'
 import type { CallToken } from './coordinator-answers.ts'
+
+/** What coordinates in a partition of an internal topic; null for a topic in which nothing does. */
+export type NewCoordinator = (
+  topic: TopicView,
+  number: PartitionNumber,
+) => HostedCoordinator<CallToken> | null
 
 /** A coordinator, the partition whose log it lives in, and what waits for both. Kept by {@link Coordinators}. */
 export class CoordinatorPartition {

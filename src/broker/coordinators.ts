@@ -2,17 +2,12 @@ import type { Clock } from '../base/clock.ts'
 import { ErrorCode } from '../base/error-code.ts'
 import type { PartitionNumber } from '../base/ids.ts'
 import type { LogFields, Logger } from '../base/log.ts'
-import type {
-  CoordinatorAnswer,
-  CoordinatorCall,
-  CoordinatorStep,
-  HostedCoordinator,
-} from '../coordinator/hosted.ts'
+import type { CoordinatorAnswer, CoordinatorCall, CoordinatorStep } from '../coordinator/hosted.ts'
 import type { TopicView } from '../image/view.ts'
 import { newAppendOutcome } from '../log/outcomes.ts'
 import { buildBatch } from '../record/builder.ts'
 import type { CallToken, CoordinatorAnswers } from './coordinator-answers.ts'
-import type { CoordinatorPartition } from './coordinator-partition.ts'
+import type { CoordinatorPartition, NewCoordinator } from './coordinator-partition.ts'
 import type { LeaderPartitions } from './leader-partitions.ts'
 import type { Replica } from './replica.ts'
 import { isRottenLog, StandbyCoordinators } from './standby-coordinators.ts'
@@ -23,8 +18,7 @@ export interface CoordinatorsOptions {
   readonly logger: Logger
   /** Tells how long loading took. */
   readonly clock: Clock
-  /** Of the partitions of an internal topic; null for a topic that has none. */
-  readonly newCoordinator: (topic: TopicView) => HostedCoordinator<CallToken> | null
+  readonly newCoordinator: NewCoordinator
   /** The log of that replica is damaged: it cannot be loaded from it. */
   readonly onRotten: (replica: Replica) => void
   /** The image holds every topic of the tenant: a coordinator forgets what belongs to topics that it does not find. */

@@ -12,6 +12,7 @@ import type { FrontLink } from './front-link.ts'
 import type { Replica } from './replica.ts'
 import type { ReplicaTable } from './replica-table.ts'
 import type { Replication } from './replication/replication.ts'
+import type { TenantHoldings } from './tenant-holdings.ts'
 import { newWaitingProduce, type WaitingProduce } from './waiting-produces.ts'
 import { Watches } from './watches.ts'
 
@@ -24,6 +25,7 @@ export interface LeaderPartitionsOptions {
   readonly links: readonly FrontLink[]
   readonly counters: BrokerCounters
   readonly use: BrokerUse
+  readonly holdings: TenantHoldings
   /** Takes in what the control ports hold: the topic may have been created this moment. */
   readonly drainControl: () => void
   /** A thread that has just begun knows nothing yet: that a partition is not there says nothing then. */
@@ -40,6 +42,7 @@ export class LeaderPartitions {
   readonly links: readonly FrontLink[]
   readonly counters: BrokerCounters
   readonly use: BrokerUse
+  readonly holdings: TenantHoldings
   /** Records and bytes taken. */
   readonly topicCounts: TopicCounts
   nowMs = 0
@@ -62,6 +65,7 @@ export class LeaderPartitions {
     this.links = options.links
     this.counters = options.counters
     this.use = options.use
+    this.holdings = options.holdings
     this.topicCounts = new TopicCounts(options.image)
   }
 

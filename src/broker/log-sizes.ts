@@ -27,7 +27,7 @@ function describeLog(number: PartitionNumber, options: LogSizesOptions): Describ
   const { table } = options
   const measures = table.measuresOf(number)
   if (measures === null) {
-    const sizeBytes = onDisk(number, options)
+    const sizeBytes = sizeOnDisk(number, options)
     return { sizeBytes, logEndOffset: Number.NaN, highWatermark: Number.NaN }
   }
   const { sizeBytes, endOffset } = measures
@@ -36,7 +36,11 @@ function describeLog(number: PartitionNumber, options: LogSizesOptions): Describ
   return { sizeBytes, logEndOffset, highWatermark: endOffset }
 }
 
-function onDisk(number: PartitionNumber, { image, disk, root }: LogSizesOptions): number {
+/** Bytes of the segments of a log that has not been open since the start; NaN where the disk does not tell. */
+export function sizeOnDisk(
+  number: PartitionNumber,
+  { image, disk, root }: Omit<LogSizesOptions, 'table'>,
+): number {
   const partition = image.partition(number)
   if (partition === undefined) return 0
   const { topic, index } = partition

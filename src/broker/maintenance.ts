@@ -85,6 +85,7 @@ export class Maintenance {
       this.#remover.nextTimerAtMs,
       this.#tenants.nextTimerAtMs,
       this.#cleaner.nextTimerAtMs,
+      this.#options.partitions.holdings.nextTimerAtMs,
       this.#nextTickMs(),
     )
   }
@@ -112,6 +113,7 @@ export class Maintenance {
   /** Nothing of the tenant is in the image any more. */
   onTenantDeleted(tenantId: TenantId): void {
     this.#tenants.look(tenantId)
+    this.#options.partitions.holdings.onTenantDeleted(tenantId)
   }
 
   /** Configs of these topics have changed. */
@@ -121,6 +123,7 @@ export class Maintenance {
 
   /** The image is whole: only now is a directory that it does not name an orphan. */
   onImageWhole(): void {
+    this.#options.partitions.holdings.onImageWhole()
     const { recoveryPoints, logger } = this.#options.environment
     const dirty = recoveryPoints.dirtyPartitions() as PartitionNumber[]
     this.#toRecover = dirty.filter(
@@ -151,6 +154,7 @@ export class Maintenance {
     work += this.#remover.doWork(nowMs) + this.#tenants.doWork(nowMs)
     work += this.#sweep.doWork(nowMs)
     work += this.#cleaner.doWork(nowMs)
+    work += this.#options.partitions.holdings.doWork(nowMs)
     if (nowMs >= this.#tickAtMs) work += this.#tick(nowMs)
     return work
   }
@@ -164,6 +168,7 @@ export class Maintenance {
     const { partitions, environment } = this.#options
     const isIdle =
       partitions.table.size === 0 &&
+      !partitions.table.hasClosed &&
       environment.space?.writable !== false &&
       this.#gauges.isUpToDate
     const holdsRings = (environment.rings?.retiredCount ?? 0) > 0
@@ -180,6 +185,7 @@ export class Maintenance {
     // as many as a turn may: there may be more, so the next turn ticks again
     if (looked < DEHYDRATE_PER_TURN) this.#tickAtMs = nowMs + TICK_MS
     this.#gauges.sample(nowMs)
+    partitions.holdings.look(nowMs)
     return looked
   }
 

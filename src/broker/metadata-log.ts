@@ -40,6 +40,16 @@ export function hasMetadata(disk: Disk, root: string): boolean {
 export const batchOf = (entries: readonly Uint8Array[], timestampMs: number): Uint8Array =>
   buildBatch(entries.map((value) => ({ timestampMs, key: null, value })))
 
+/** Begins a segment behind what the log has, if there is anything in its last one; where that begins, null where it cannot be now. Throws DiskError. */
+export function rolled(log: PartitionLog): number | null {
+  if (log.hasStaged || log.failure !== null) return null
+  if ((log.active?.size ?? 0) > 0) {
+    log.tail.markDirty()
+    log.tail.roll(log.environment.clock.wallMs())
+  }
+  return log.logEndOffset
+}
+
 /** Calls `each` for the entries of [`fromOffset`, `toOffset`), in order. Throws DiskError. */
 export function readEntries(
   log: PartitionLog,

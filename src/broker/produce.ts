@@ -127,7 +127,8 @@ export class ProduceHandler {
     if (replica.watches !== null && replica.watches.active > 0) log.noteReader()
     const outcome = this.#outcome
     try {
-      log.stage(batch, partitions.wallMs, partitions.leaderEpochOf(replica), outcome)
+      const epoch = partitions.leaderEpochOf(replica)
+      log.stage(batch, partitions.wallMs, epoch, outcome, partitions.holdings.roomOf(replica.topic))
     } catch (error) {
       partitions.table.fail(replica, partitions.nowMs, error)
       this.#reason = ProduceReason.logFailed
@@ -138,6 +139,7 @@ export class ProduceHandler {
     const { tenantId } = replica.topic
     if (outcome.duplicate) counters.add(tenantId, BrokerCounter.DUPLICATES, 1)
     else {
+      partitions.holdings.grew(replica.number, replica.topic, batch.length)
       counters.add(tenantId, BrokerCounter.PRODUCE_BYTES, batch.length)
       const records = outcome.lastOffset - outcome.baseOffset + 1
       counters.add(tenantId, BrokerCounter.RECORDS, records)
@@ -167,6 +169,10 @@ export class ProduceHandler {
   /** Of several replicas another may have a disk that takes it, and the front sends it there. */
   #refusedBy(replica: Replica, { error, fault }: AppendOutcome): number {
     const { stepping } = this.#partitions.replication
+    if (fault === 'overStorage') {
+      const { holdings, nowMs } = this.#partitions
+      holdings.tellNow(replica.topic.tenantId, nowMs)
+    }
     const isOfDisk = fault === 'diskFull' || fault === 'writeFailed'
     if (fault === 'writeFailed')
       this.#partitions.counters.add(replica.topic.tenantId, BrokerCounter.WRITES_FAILED, 1)

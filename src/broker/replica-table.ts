@@ -57,6 +57,7 @@ export class ReplicaTable {
   readonly #closed = new Set<Replica>()
   /** Logs that were open and are not: nobody else changes them. */
   readonly #closedLogs = new Map<PartitionNumber, LogMeasures>()
+  readonly #closedSince = new Set<PartitionNumber>()
   #closedBytesSum = 0
   #opened = 0
   #failed = 0
@@ -87,6 +88,18 @@ export class ReplicaTable {
     if (log === null) return this.#closedLogs.get(number) ?? null
     const { logStartOffset, highWatermark, sizeBytes } = log
     return { logStartOffset, endOffset: highWatermark, sizeBytes }
+  }
+
+  /** Some logs were closed since that was asked. */
+  get hasClosed(): boolean {
+    return this.#closedSince.size > 0
+  }
+
+  /** Those that were closed since that was asked last. */
+  takeClosed(): PartitionNumber[] {
+    const taken = [...this.#closedSince]
+    this.#closedSince.clear()
+    return taken
   }
 
   /** Partitions that failed and have not been opened again. */
@@ -261,8 +274,13 @@ export class ReplicaTable {
   #noteClosed(number: PartitionNumber, log: LogMeasures | null): void {
     const before = this.#closedLogs.get(number)?.sizeBytes ?? 0
     this.#closedBytesSum += (log?.sizeBytes ?? 0) - before
-    if (log === null) this.#closedLogs.delete(number)
-    else this.#closedLogs.set(number, log)
+    if (log === null) {
+      this.#closedLogs.delete(number)
+      this.#closedSince.delete(number)
+    } else {
+      this.#closedLogs.set(number, log)
+      this.#closedSince.add(number)
+    }
   }
 
   #forget(replica: Replica): void {

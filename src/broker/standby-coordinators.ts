@@ -1,16 +1,13 @@
 import type { PartitionNumber } from '../base/ids.ts'
 import type { Logger } from '../base/log.ts'
-import type { HostedCoordinator } from '../coordinator/hosted.ts'
-import type { TopicView } from '../image/view.ts'
 import { DiskError, isEndOfProcess } from '../log/disk.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
-import type { CallToken } from './coordinator-answers.ts'
-import { CoordinatorPartition } from './coordinator-partition.ts'
+import { CoordinatorPartition, type NewCoordinator } from './coordinator-partition.ts'
 import type { Replica } from './replica.ts'
 
 export interface StandbyCoordinatorsOptions {
   /** Of the partitions of an internal topic; null for a topic that has none. */
-  readonly newCoordinator: (topic: TopicView) => HostedCoordinator<CallToken> | null
+  readonly newCoordinator: NewCoordinator
   readonly logger: Logger
   /** What its log holds is damaged: it could not coordinate. */
   readonly onRotten: (replica: Replica) => void
@@ -145,7 +142,7 @@ export class StandbyCoordinators {
     const { number, topic } = replica
     const known = this.#standbys.get(number)
     if (known !== undefined && known.partition.nextOffset >= log.logStartOffset) return known
-    const coordinator = this.#options.newCoordinator(topic)
+    const coordinator = this.#options.newCoordinator(topic, number)
     if (coordinator === null) return null
     const partition = new CoordinatorPartition(number, topic.tenantId, coordinator, log, nowMs)
     const standby = { partition, touchedAtMs: nowMs }

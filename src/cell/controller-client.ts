@@ -167,6 +167,8 @@ function repeated(request: ControllerRequest): ControllerRequest {
     case 'create-partitions':
     case 'alter-reassignments':
     case 'delete-tenant':
+    case 'create-plan':
+    case 'delete-plan':
     case 'revoke-key':
     case 'alter-users':
       return { ...request, isRepeat: true }

@@ -57,7 +57,7 @@ async function createKey(tenant: string, options: CreateOptions): Promise<void> 
     // before there is a secret that could be lost
     const entrance = await entranceFor(tenant, options)
     const next = {
-      409: `\`griot key revoke ${tenant} KEY\` and \`griot tenant set ${tenant} --limit keys=MAX\` make room`,
+      409: `\`griot key revoke ${tenant} KEY\` and \`griot tenant update ${tenant} --limit keys=MAX\` make room`,
       503: `\`griot key list ${tenant}\` shows whether it was made: revoke it then, its secret is lost`,
     }
     const body = user === undefined ? {} : { user }

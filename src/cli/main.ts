@@ -102,6 +102,7 @@ function addHealth(program: Command): void {
 /** For the operator of a running engine, over HTTP; in a bundle of its own. */
 const OPERATOR_COMMANDS = {
   tenant: 'make, list, change, suspend and delete tenants: Kafka clusters of their own',
+  plan: 'make, list, change and delete plans: what tenants may have, by name',
   key: 'make, list and revoke the API keys of a tenant',
 } as const
 

@@ -9,9 +9,15 @@ export interface Tenant {
   readonly tenantId: string
   readonly clusterId: string
   readonly state: 'active' | 'suspended' | 'deleting'
+  readonly plan: string | null
   /** null: not limited. */
   readonly limits: Readonly<Record<string, number | null>>
-  readonly used: Readonly<Record<string, number>>
+  /** null: it has no plan. */
+  readonly planLimits: Readonly<Record<string, number | null>> | null
+  /** null: its plan's, or the default. */
+  readonly ownLimits: Readonly<Record<string, number | null>>
+  /** null: not known yet. */
+  readonly used: Readonly<Record<string, number | null>>
   /** Of the engine's threads and network. */
   readonly use: Readonly<Record<string, number>>
   readonly superUsers: readonly string[]
@@ -25,6 +31,25 @@ export interface TenantRest {
   readonly keys: number
   readonly users: number
   readonly acls: number
+}
+
+/** What the disk has of a tenant. */
+export interface DiskRemains {
+  readonly tenantId: string
+  /** null: it was deleted, or never was. */
+  readonly tenant: string | null
+  readonly isNothing: boolean
+  readonly directories: readonly string[]
+  readonly files: readonly string[]
+  readonly looked: number
+}
+
+export interface Plan {
+  readonly name: string
+  /** How many have it. */
+  readonly tenants: number
+  /** null: the default. */
+  readonly limits: Readonly<Record<string, number | null>>
 }
 
 export interface ApiKey {
@@ -43,6 +68,14 @@ const BASE = '/admin/v1/tenants'
 
 export const tenantPath = (name: string, rest = ''): string =>
   `${BASE}/${encodeURIComponent(name)}${rest}`
+
+export const remainsPath = (tenantId: string): string => `/admin/v1/remains/${tenantId}`
+
+const PLANS = '/admin/v1/plans'
+
+export const planPath = (name: string): string => `${PLANS}/${encodeURIComponent(name)}`
+
+export const plansPath = (): string => PLANS
 
 export const tenantsPath = (): string => BASE
 
@@ -90,7 +123,7 @@ function refusalOf(answer: EngineAnswer, nextSteps: NextSteps): Error {
 export async function listAll<Item>(
   options: EngineOptions,
   path: string,
-  name: 'tenants' | 'keys',
+  name: 'tenants' | 'keys' | 'plans',
 ): Promise<readonly Item[]> {
   const items: Item[] = []
   let after = ''

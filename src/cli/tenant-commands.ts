@@ -1,8 +1,7 @@
 /** `griot tenant …`: names and flags; the work is loaded when it is asked for. */
 import type { Command } from 'commander'
 import { withEngine } from './engine-command.ts'
-
-const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]
+import { collect, LIMIT_NAMES } from './limit-option.ts'
 
 export function addTenantCommands(tenant: Command): void {
   tenant
@@ -10,16 +9,15 @@ export function addTenantCommands(tenant: Command): void {
     .addHelpText('after', '\nA tenant is a Kafka cluster of its own: topics, groups, keys and id.')
   addCreate(tenant)
   addListAndDescribe(tenant)
-  addSet(tenant)
+  addUpdate(tenant)
   addStates(tenant)
   addDelete(tenant)
 }
 
-const LIMIT_HELP = 'topics, partitions, connections, keys or users (may be repeated)'
-
 function addCreate(tenant: Command): void {
   withEngine(tenant.command('create <NAME>').description('make a tenant'))
-    .option('--limit <LIMIT=MAX>', `bound what it may have: ${LIMIT_HELP}`, collect)
+    .option('--plan <PLAN>', 'what it may have, unless --limit says otherwise')
+    .option('--limit <LIMIT=MAX>', `bound what it may have: ${LIMIT_NAMES}`, collect)
     .option(
       '--super-user <User:NAME>',
       'who may do everything (default: User:admin; may be repeated)',
@@ -53,9 +51,19 @@ function addListAndDescribe(tenant: Command): void {
   })
 }
 
-function addSet(tenant: Command): void {
-  withEngine(tenant.command('set <NAME>').description('change limits and access of a tenant'))
-    .option('--limit <LIMIT=MAX|none>', `${LIMIT_HELP}; none takes one away`, collect)
+function addUpdate(tenant: Command): void {
+  withEngine(
+    tenant
+      .command('update <NAME>')
+      .alias('set')
+      .description('change plan, limits and access of a tenant'),
+  )
+    .option('--plan <PLAN|none>', 'what it may have, where it has no limits of its own')
+    .option(
+      '--limit <LIMIT=MAX|none>',
+      `${LIMIT_NAMES}; none takes one away, so that its plan's holds`,
+      collect,
+    )
     .option('--super-user <User:NAME>', 'who alone may do everything (may be repeated)', collect)
     .option('--no-super-users', 'nobody may do everything')
     .option('--allow-everyone-if-no-acl [BOOL]', "Kafka's allow.everyone.if.no.acl.found")
@@ -88,7 +96,14 @@ function addDelete(tenant: Command): void {
       .description('delete a tenant with all in it, and wait until nothing is left of it'),
   )
     .option('-y, --yes', 'do not ask; wanted where nobody can be asked')
-    .option('--verify', 'list what is left of it and when that goes, also of one that is gone')
+    .option(
+      '--verify',
+      'list what is left of it and when that goes; of one that is gone, by its tenant id',
+    )
+    .option(
+      '--purge',
+      'wait until no byte of it is left on disk either, in the metadata log neither, and look; also of one that is gone, by its tenant id',
+    )
     .option('--no-wait', 'do not wait')
     .action(async (name: string, options) => {
       const { runTenantDelete } = await import('./tenant-delete.ts')

@@ -1,10 +1,12 @@
 /** `griot tenant create`, `list`, `describe`, `set`, `suspend` and `resume`. */
 import { type EngineOptions, runOnEngine } from './engine-command.ts'
 import { UsageError } from './failure.ts'
+import { limitsOf } from './limit-option.ts'
 import { askApi, listAll, type Tenant, tenantPath, tenantsPath } from './operator-api.ts'
 import { type Cell, renderList, renderTable } from './table.ts'
 
 interface AccessOptions extends EngineOptions {
+  readonly plan?: string
   readonly limit?: readonly string[]
   readonly superUser?: readonly string[]
   /** true: without a value. */
@@ -61,12 +63,23 @@ function textOf({ limits, used, use, ...tenant }: Tenant): string {
     ['STATE', tenant.state],
     ['CLUSTER-ID', tenant.clusterId],
     ['TENANT-ID', tenant.tenantId],
+    ['PLAN', tenant.plan],
     ['SUPER-USERS', tenant.superUsers.join(', ') || null],
     ['ALLOW-EVERYONE-IF-NO-ACL', String(tenant.allowEveryoneIfNoAcl)],
   ])
-  const rows = Object.entries(limits).map(([name, max]): Cell[] => [name, used[name] ?? null, max])
+  const originOf = (name: string, max: number | null) => {
+    if (max === null) return null
+    if ((tenant.ownLimits[name] ?? null) !== null) return 'its own'
+    return (tenant.planLimits?.[name] ?? null) === null ? 'default' : 'plan'
+  }
+  const rows = Object.entries(limits).map(([name, max]): Cell[] => [
+    name,
+    used[name] ?? null,
+    max,
+    originOf(name, max),
+  ])
   const counted = renderTable(['USE', 'SINCE START'], Object.entries(use))
-  return `${list}\n${renderTable(['LIMIT', 'USED', 'MAX'], rows)}\n${counted}`
+  return `${list}\n${renderTable(['LIMIT', 'USED', 'MAX', 'FROM'], rows)}\n${counted}`
 }
 
 export async function runTenantSet(name: string, options: SetOptions): Promise<void> {
@@ -75,7 +88,7 @@ export async function runTenantSet(name: string, options: SetOptions): Promise<v
     const body = { ...accessOf(options), ...superUsers }
     if (Object.keys(body).length === 0) {
       throw new UsageError(
-        'nothing is to change: give --limit LIMIT=MAX, --super-user User:NAME, --no-super-users or --allow-everyone-if-no-acl BOOL',
+        'nothing is to change: give --plan PLAN, --limit LIMIT=MAX, --super-user User:NAME, --no-super-users or --allow-everyone-if-no-acl BOOL',
       )
     }
     if (options.superUser !== undefined && options.superUsers === false) {
@@ -104,24 +117,15 @@ export async function runTenantState(
 }
 
 /** Those that are given, as the engine takes them. Throws {@link UsageError}. */
-function accessOf({ limit, superUser, allowEveryoneIfNoAcl }: AccessOptions): object {
+function accessOf({ plan, limit, superUser, allowEveryoneIfNoAcl }: AccessOptions): object {
   return {
-    ...(limit === undefined ? {} : { limits: Object.fromEntries(limit.map(limitOf)) }),
+    ...(plan === undefined ? {} : { plan: plan === 'none' ? null : plan }),
+    ...(limit === undefined ? {} : { limits: limitsOf(limit) }),
     ...(superUser === undefined ? {} : { superUsers: superUser }),
     ...(allowEveryoneIfNoAcl === undefined
       ? {}
       : { allowEveryoneIfNoAcl: booleanOf(allowEveryoneIfNoAcl) }),
   }
-}
-
-function limitOf(text: string): [string, number | null] {
-  const [, name, max] = /^([\w-]+)=(\d{1,15}|none)$/.exec(text) ?? []
-  if (name === undefined) {
-    throw new UsageError(
-      `option --limit: "${text}" is refused, it wants LIMIT=MAX or LIMIT=none, such as topics=100`,
-    )
-  }
-  return [name, max === 'none' ? null : Number(max)]
 }
 
 function booleanOf(given: string | true): boolean {

@@ -253,9 +253,10 @@ export class ControllerAgent {
     // committed before they are replayed: there is nothing to be undone
     this.#registry.commit(offset)
     this.#log.read(first, offset, (at, bytes) => {
-      this.#snapshots?.noted(at, bytes)
+      const entry = decodeEntry(bytes, at)
+      this.#snapshots?.noted(at, bytes, entry)
       this.#registry.replaying(at)
-      this.#machine.replay(decodeEntry(bytes, at))
+      this.#machine.replay(entry)
       applied++
     })
     invariant(applied === offset - first, 'the metadata log has all that is committed')
@@ -376,7 +377,7 @@ export class ControllerAgent {
     const encoded = entries.map(encodeEntry)
     this.#log.append(encoded)
     for (const [at, entry] of entries.entries()) {
-      this.#snapshots?.noted(offset, encoded[at]!)
+      this.#snapshots?.noted(offset, encoded[at]!, entry)
       this.#registry.replaying(offset++)
       this.#machine.replay(entry)
       this.#uncommitted.push(entry)

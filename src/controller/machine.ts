@@ -18,6 +18,7 @@ import { type CreateTopicsSettings, planCreateTopics } from './create-topics.ts'
 import { planDeleteTopics } from './delete-topics.ts'
 import { type IdSources, newClusterId, newTenantId } from './new-ids.ts'
 import { REPLICATION_IS_SERVED, replicasMade, usualReplicas } from './placement.ts'
+import { isAboutPlans, type PlanRequest, planPlans } from './plans.ts'
 import { listReassignments, planReassignments, planSettled } from './reassign.ts'
 import { StartRefusedError } from './refused.ts'
 import { planDirectoryFilled, planRegisterBroker } from './register-broker.ts'
@@ -98,11 +99,8 @@ export class ControllerMachine
     if (request.kind === 'directory-filled') {
       return decided(request.kind, planDirectoryFilled(this.#state, request))
     }
-    if (isAboutTenants(request)) {
-      const plan = planTenants(this.#state, this.#randomFor(tenantId), tenantId, request)
-      if ('error' in plan) return { entries: [], response: refuseAll(request, plan) }
-      return decided(request.kind, ...plan)
-    }
+    if (request.kind === 'purge-metadata') return decided(request.kind, { kind: 'metadata-purge' })
+    if (isAboutPlans(request) || isAboutTenants(request)) return this.#ofOperator(tenantId, request)
     const refusal = this.#refuseTenant(tenantId, request)
     if (refusal !== null) return { entries: [], response: refuseAll(request, refusal) }
     switch (request.kind) {
@@ -221,6 +219,18 @@ export class ControllerMachine
     return { topics, replicas }
   }
 
+  /** About tenants, keys and plans. */
+  #ofOperator(
+    tenantId: TenantId,
+    request: OfOperator,
+  ): Decision<MetadataEntry, ControllerResponse> {
+    const plan = isAboutPlans(request)
+      ? planPlans(this.#state, request)
+      : planTenants(this.#state, this.#randomFor(tenantId), tenantId, request)
+    if ('error' in plan) return { entries: [], response: refuseAll(request, plan) }
+    return decided(request.kind, ...plan)
+  }
+
   /** Nothing begins any more for one that goes; what moves may come to its end. */
   #refuseTenant(tenantId: TenantId, { kind }: ControllerRequest): Refusal | null {
     if (!this.#state.tenants.byId.has(tenantId)) return NO_TENANT
@@ -298,11 +308,10 @@ const ABOUT_TENANTS = [
   'create-key',
   'revoke-key',
 ] as const
-type AboutTenants = (typeof ABOUT_TENANTS)[number]
+type TenantRequest = Extract<ControllerRequest, { kind: (typeof ABOUT_TENANTS)[number] }>
+type OfOperator = TenantRequest | PlanRequest
 
-const isAboutTenants = (
-  request: ControllerRequest,
-): request is Extract<ControllerRequest, { kind: AboutTenants }> =>
+const isAboutTenants = (request: ControllerRequest): request is TenantRequest =>
   (ABOUT_TENANTS as readonly string[]).includes(request.kind)
 
 const describe = (brokers: number, cells: number): string =>

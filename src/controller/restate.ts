@@ -16,6 +16,9 @@ export const RESTATED_BY = {
   'tenant-created': 'tenant-created',
   'tenant-settings': 'tenant-settings',
   'tenant-deleted': 'next-partition',
+  plan: 'plan',
+  'plan-deleted': 'plan',
+  'metadata-purge': 'next-partition',
   'api-key': 'api-key',
   'api-key-revoked': 'api-key',
   'user-secrets': 'user-secrets',
@@ -40,6 +43,7 @@ export function* restated(state: CommittedState): IterableIterator<MetadataEntry
   yield { kind: 'cluster-formed', format: METADATA_FORMAT, ...cluster }
   yield { kind: 'next-partition', next: nextPartition }
   for (const { lives } of state.brokers) yield* lives
+  for (const plan of state.plans) yield { kind: 'plan', ...plan }
   for (const { settings, ...tenant } of state.tenants) {
     yield { kind: 'tenant-created', ...tenant }
     const { tenantId } = tenant

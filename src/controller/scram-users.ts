@@ -18,7 +18,7 @@ export function planAlterUsers(
   { users, isRepeat = false }: AlterUsers,
 ): { readonly entries: readonly MetadataEntry[]; readonly results: readonly Outcome[] } {
   const entries: MetadataEntry[] = []
-  const { limits } = tenants.settingsOf(tenantId)
+  const max = tenants.limitOf(tenantId, 'users')
   let count = tenants.userCount(tenantId)
   const results = users.map(({ user, deleted, set }) => {
     const before = tenants.secretsOf(tenantId, user)
@@ -27,7 +27,7 @@ export function planAlterUsers(
     )
     secrets.push(...set)
     const isNew = before.length === 0 && secrets.length > 0
-    const over = isNew ? overLimit(limits, 'users', { used: count, asked: 1 }) : null
+    const over = isNew ? overLimit(max, 'users', { used: count, asked: 1 }) : null
     const refusal =
       refuseUser(user) ??
       (isRepeat ? null : refuseDeleted(before, deleted)) ??

@@ -3,6 +3,7 @@ import type { MetadataEntry } from '../image/entry.ts'
 import type { EntryLog } from '../machine/entry-log.ts'
 import type { SnapshotStore } from '../machine/snapshot-store.ts'
 import { decodeEntry, encodeEntry } from './entry-codec.ts'
+import { MetadataPurge } from './metadata-purge.ts'
 import { StartRefusedError } from './refused.ts'
 
 /** Of entries that versions refuse which know nothing of snapshots. */
@@ -46,12 +47,14 @@ export class MetadataSnapshots {
   #writeAtMs = Number.NEGATIVE_INFINITY
   #hasLooked = false
   #searchAtMs = Number.NEGATIVE_INFINITY
+  readonly #purge: MetadataPurge
   #loading: { readonly offset: number; readonly entries: Iterator<Uint8Array> } | null = null
 
   constructor(store: SnapshotStore, log: EntryLog, settings: SnapshotSettings) {
     this.#store = store
     this.#log = log
     this.#settings = settings
+    this.#purge = new MetadataPurge(store, log)
   }
 
   /** The next turn that is needed if nothing else happens. */
@@ -63,6 +66,7 @@ export class MetadataSnapshots {
     if (this.#searchAtMs > this.#nowMs) return this.#searchAtMs
     if (!this.#isChanged || this.#store.isWriting) return Number.POSITIVE_INFINITY
     if (this.#isOwed) return this.#writeAtMs
+    if (this.#purge.wantsSnapshot) return this.#nowMs
     if (maxIntervalMs === 0) return Number.POSITIVE_INFINITY
     return (this.#sinceMs ?? this.#nowMs) + maxIntervalMs
   }
@@ -133,8 +137,9 @@ export class MetadataSnapshots {
   }
 
   /** An entry is in the log, committed or not. */
-  noted(offset: number, bytes: Uint8Array): void {
+  noted(offset: number, bytes: Uint8Array, { kind }: MetadataEntry): void {
     this.#bytes += bytes.length
+    if (kind === 'metadata-purge' && !this.#purge.isUnderWay) this.#purge.begin(offset + 1)
     if (bytes[0]! >= SNAPSHOT_FORMAT) this.#refusedAt = offset
   }
 
@@ -145,6 +150,7 @@ export class MetadataSnapshots {
     const store = this.#store
     if (store.isWriting) return 0
     this.#cut()
+    this.#purge.roll()
     const last = store.kept.at(-1)?.offset ?? 0
     this.#isChanged = committed > last
     this.#seeEnd(last, nowMs)
@@ -170,7 +176,7 @@ export class MetadataSnapshots {
 
   #isDue(nowMs: number): boolean {
     const { maxBytes, maxIntervalMs } = this.#settings
-    if (this.#isOwed || this.#bytes >= maxBytes) return true
+    if (this.#isOwed || this.#bytes >= maxBytes || this.#purge.wantsSnapshot) return true
     return maxIntervalMs > 0 && nowMs - this.#sinceMs! >= maxIntervalMs
   }
 

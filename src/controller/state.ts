@@ -11,6 +11,7 @@ import {
 import type { AclBinding } from '../image/acl-binding.ts'
 import { brokerKey, type KnownDirectory, withLife } from '../image/broker-directories.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from '../image/entry.ts'
+import type { PlanView } from '../image/plan-rows.ts'
 import { isPending, moveOf } from '../image/replica-moves.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import { collisionName, hasCollisionChars } from '../image/topic-name.ts'
@@ -52,6 +53,7 @@ export interface CommittedState {
   readonly cluster: ClusterState | null
   readonly nextPartition: PartitionNumber
   readonly brokers: readonly BrokerState[]
+  readonly plans: readonly PlanView[]
   readonly tenants: readonly TenantState[]
   readonly topics: readonly TopicState[]
   /** Of which tenant, and of which of its brokers, 0 for all. */
@@ -147,6 +149,7 @@ export class ControllerState {
       cluster: this.cluster.committed,
       nextPartition: this.nextPartition.committed,
       brokers: this.brokers.committed.collect(),
+      plans: this.tenants.plans.committed.collect(),
       tenants: this.tenants.byId.committed.collect(),
       topics: this.topicIds.committed.collect(),
       brokerConfigs: [...this.#brokerConfigs.committed.entries()].map(unnamed),
@@ -269,6 +272,12 @@ export class ControllerState {
       case 'acls-added':
       case 'acls-removed':
         this.tenants.change(entry)
+        break
+      case 'plan':
+      case 'plan-deleted':
+        this.tenants.changePlan(entry)
+        break
+      case 'metadata-purge':
         break
       case 'topic-created':
         this.#createTopic(entry)

@@ -4,6 +4,8 @@ import type { CellId, TenantId } from '../base/ids.ts'
 import { type AclBinding, aclKey } from '../image/acl-binding.ts'
 import type { MetadataEntry, StoredSecret, TenantSettings } from '../image/entry.ts'
 import { packSecrets, unpackSecrets } from '../image/packed-secrets.ts'
+import { type PlanEntry, type PlanView, planOf } from '../image/plan-rows.ts'
+import { limitOf, type TenantLimit } from '../image/tenant-limits.ts'
 import type { TenantEntry } from '../image/tenant-rows.ts'
 import { ADMIN_USER, defaultSettings, settingsOf } from '../image/tenant-settings.ts'
 import { isInternalTopic } from '../image/topic-name.ts'
@@ -48,6 +50,7 @@ const NOTHING: TenantUse = Object.freeze({ topics: 0, partitions: 0 })
 export class TenantStates {
   readonly byId: TimelineMap<TenantId, TenantState>
   readonly byName: TimelineMap<string, TenantId>
+  readonly plans: TimelineMap<string, PlanView>
   readonly keys: TimelineMap<string, KeyState>
   /** By tenant and name. */
   readonly users: TimelineMap<string, UserState>
@@ -62,6 +65,7 @@ export class TenantStates {
   constructor(map: <K, V>() => TimelineMap<K, V>) {
     this.byId = map()
     this.byName = map()
+    this.plans = map()
     this.keys = map()
     this.users = map()
     this.acls = map()
@@ -74,6 +78,23 @@ export class TenantStates {
   settingsOf(tenantId: TenantId): TenantSettings {
     const tenant = this.byId.get(tenantId)
     return tenant?.settings ?? defaultSettings(tenant?.name ?? '')
+  }
+
+  /** What holds for the tenant; null: not limited. */
+  limitOf(tenantId: TenantId, name: TenantLimit): number | null {
+    const { limits, plan } = this.settingsOf(tenantId)
+    return limitOf(name, limits, plan === undefined ? undefined : this.plans.get(plan)?.limits)
+  }
+
+  /** Tenants that have the plan, by name. Looks at all tenants. */
+  withPlan(name: string): string[] {
+    const found = [...this.byId.values()].filter(({ settings }) => settings?.plan === name)
+    return found.map((tenant) => tenant.name).sort()
+  }
+
+  changePlan(entry: PlanEntry): void {
+    if (entry.kind === 'plan') this.plans.set(entry.name, planOf(entry))
+    else this.plans.delete(entry.name)
   }
 
   keyCount(tenantId: TenantId): number {
@@ -112,7 +133,7 @@ export class TenantStates {
     this.byName.set(name, tenantId)
   }
 
-  change(entry: TenantEntry): void {
+  change(entry: Extract<TenantEntry, { tenantId: TenantId }>): void {
     const { tenantId } = entry
     const tenant = this.byId.get(tenantId)
     invariant(tenant, 'a tenant that is changed exists')

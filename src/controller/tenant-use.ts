@@ -7,12 +7,13 @@ import { isInternalTopic } from '../image/topic-name.ts'
 import type { ControllerState } from './state.ts'
 
 export class TenantLimits {
-  readonly #limits: Readonly<Record<string, number>>
+  readonly #limits: { readonly topics: number | null; readonly partitions: number | null }
   #topics: number
   #partitions: number
 
   constructor({ tenants }: ControllerState, tenantId: TenantId) {
-    this.#limits = tenants.settingsOf(tenantId).limits
+    const maxOf = (name: 'topics' | 'partitions') => tenants.limitOf(tenantId, name)
+    this.#limits = { topics: maxOf('topics'), partitions: maxOf('partitions') }
     const { topics, partitions } = tenants.useOf(tenantId)
     this.#topics = topics
     this.#partitions = partitions
@@ -21,9 +22,10 @@ export class TenantLimits {
   /** The engine's own topics are made for whoever needs them, and count nowhere. */
   refuse(topicName: string, topics: number, partitions: number): Refusal | null {
     if (isInternalTopic(topicName)) return null
+    const max = this.#limits
     const message =
-      overLimit(this.#limits, 'topics', { used: this.#topics, asked: topics }) ??
-      overLimit(this.#limits, 'partitions', { used: this.#partitions, asked: partitions })
+      overLimit(max.topics, 'topics', { used: this.#topics, asked: topics }) ??
+      overLimit(max.partitions, 'partitions', { used: this.#partitions, asked: partitions })
     return message === null ? null : refuse(ErrorCode.POLICY_VIOLATION, message)
   }
 

@@ -7,11 +7,12 @@ import { refuseAuthorizerSettings } from '../image/authorizer-settings.ts'
 import type { MetadataEntry, TenantSettings } from '../image/entry.ts'
 import type { ControllerRequest } from '../image/request.ts'
 import { type Refusal, refuse } from '../image/results.ts'
-import { overLimit, refuseLimits } from '../image/tenant-limits.ts'
+import { changedLimits, overLimit, refuseLimits } from '../image/tenant-limits.ts'
 import { DEFAULT_TENANT_NAME, refuseTenantName } from '../image/tenant-name.ts'
 import { defaultSettings, settingsOf } from '../image/tenant-settings.ts'
 import { newClusterId } from './new-ids.ts'
 import type { ControllerState } from './state.ts'
+import type { TenantStates } from './tenant-state.ts'
 
 type Request<Kind extends ControllerRequest['kind']> = Extract<ControllerRequest, { kind: Kind }>
 type Plan = readonly MetadataEntry[] | Refusal
@@ -70,7 +71,7 @@ function planCreate(
   if (tenants.byId.has(tenantId)) {
     return refuse(ErrorCode.DUPLICATE_RESOURCE, 'that tenant id is taken: ask again')
   }
-  const refused = refuseTenantName(name) ?? refuseSettings(settings)
+  const refused = refuseTenantName(name) ?? refuseSettings(tenants, settings)
   if (refused !== null) return invalid(refused)
   if (tenants.byId.size >= TENANTS_MAX) {
     const message = `${TENANTS_MAX} tenants exist, and one engine holds no more`
@@ -90,17 +91,17 @@ function planCreate(
 function planAlter(
   { tenants }: ControllerState,
   tenantId: TenantId,
-  { settings, limits }: Request<'alter-tenant'>,
+  { settings, plan, limits = {} }: Request<'alter-tenant'>,
 ): Plan {
   const before = tenants.settingsOf(tenantId)
   if (before.state === 'deleting') return refuseDeleting()
-  const changed: Record<string, number> = { ...before.limits }
-  for (const [name, max] of Object.entries(limits ?? {})) {
-    if (max === null) delete changed[name]
-    else changed[name] = max
-  }
-  const now = settingsOf({ ...before, ...settings, limits: changed })
-  const refused = refuseSettings(now)
+  const { plan: planBefore, ...others } = before
+  const planNow = plan === undefined ? planBefore : plan
+  const now = settingsOf({
+    ...{ ...others, ...settings, limits: changedLimits(before.limits, limits) },
+    ...(planNow === undefined || planNow === null ? {} : { plan: planNow }),
+  })
+  const refused = refuseSettings(tenants, now)
   if (refused !== null) return invalid(refused)
   if (JSON.stringify(now) === JSON.stringify(settingsOf(before))) return []
   return [{ kind: 'tenant-settings', tenantId, ...now }]
@@ -125,11 +126,11 @@ function planKey(
     const isSame = there.tenantId === tenantId && there.createdAtMs === createdAtMs
     return isSame ? [] : refuse(ErrorCode.DUPLICATE_RESOURCE, 'that key id is taken: ask again')
   }
-  const { state, limits } = tenants.settingsOf(tenantId)
-  if (state === 'deleting') return refuseDeleting()
+  if (tenants.settingsOf(tenantId).state === 'deleting') return refuseDeleting()
   if (!PRINCIPAL.test(`User:${user}`) || user.length > NAME_CHARS_MAX)
     return invalid(refusedUser(user))
-  const over = overLimit(limits, 'keys', { used: tenants.keyCount(tenantId), asked: 1 })
+  const max = tenants.limitOf(tenantId, 'keys')
+  const over = overLimit(max, 'keys', { used: tenants.keyCount(tenantId), asked: 1 })
   if (over !== null) return refuse(ErrorCode.POLICY_VIOLATION, over)
   return [{ kind: 'api-key', tenantId, keyId, user, createdAtMs, secrets }]
 }
@@ -152,11 +153,12 @@ const refusedUser = (user: string): string =>
 const refuseDeleting = (): Refusal =>
   refuse(ErrorCode.INVALID_REQUEST, 'the tenant is being deleted')
 
-function refuseSettings({
-  limits = {},
-  superUsers = [],
-}: Partial<Pick<TenantSettings, 'limits' | 'superUsers'>>): string | null {
+function refuseSettings(
+  { plans }: TenantStates,
+  { limits = {}, plan, superUsers = [] }: Partial<Omit<TenantSettings, 'state'>>,
+): string | null {
   const settings = { superUsers, allowEveryoneIfNoAclFound: false }
+  if (plan !== undefined && !plans.has(plan)) return `there is no plan '${plan.slice(0, 100)}'`
   return refuseAuthorizerSettings(settings)?.message ?? refuseLimits(limits)
 }
 

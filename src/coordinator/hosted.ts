@@ -69,6 +69,8 @@ export interface HostedCoordinator<T> {
   commit(offset: number): void
   /** The end: what is answered to everybody who waits. The object is not used afterwards. */
   stop(): readonly CoordinatorAnswer<T>[]
+  /** What counts against a limit of its tenant, as it is replayed; left out where nothing does. */
+  readonly groupCount?: number
   /** Nothing lives in it but what its log holds, or, before it is loaded, its log tells of nobody who does: it can be dropped, and loaded again when it is needed. */
   readonly isQuiet: boolean
 }

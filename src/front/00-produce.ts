@@ -14,7 +14,7 @@ import {
   type TopicAnswer,
   topicOf,
 } from './pending-produce.ts'
-import { configOf, dispatchSlowly, needsRecords } from './slow-produce.ts'
+import { configOf, dispatchSlowly, needsRecords, refusalOfSize } from './slow-produce.ts'
 
 type Context = RequestContext<typeof produce>
 
@@ -122,8 +122,9 @@ function dispatch(
   }
   const partition = topic.numberOf(index as PartitionIndex)
   const config = configOf(context.services, topic, partition)
-  if (records.length > config.maxMessageBytes) {
-    pending.refuseFor(token, ErrorCode.MESSAGE_TOO_LARGE, 'tooLarge')
+  const tooLarge = refusalOfSize(context.services, topic, config, records.length)
+  if (tooLarge !== null) {
+    pending.refuseFor(token, ErrorCode.MESSAGE_TOO_LARGE, tooLarge)
     return
   }
   const codec = codecOf(records, 0)

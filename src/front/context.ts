@@ -14,6 +14,7 @@ import { type BrokerConfigLayers, fixedLayers } from '../image/config-layers.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { MetadataView } from '../image/view.ts'
 import type { DescribedLog, DescribedProducer, QuorumView } from '../link/control.ts'
+import type { ToldHoldings } from '../link/tenant-holdings.ts'
 import type { TopicCounts } from '../link/topic-counts.ts'
 import type { KafkaConnection } from '../net/connection.ts'
 import type { InFlightBudget } from '../net/in-flight.ts'
@@ -79,6 +80,8 @@ export interface FrontServices {
   readonly image: MetadataView
   readonly dispatcher: Dispatcher
   readonly controller: ControllerClient
+  /** What tenants hold, as brokers have told. */
+  readonly holdings: ToldHoldings
   readonly producers: BrokerQuestions<ProducersAnswer>
   readonly logSizes: BrokerQuestions<readonly DescribedLog[]>
   /** Up to where brokers have the metadata log, and who keeps it. */

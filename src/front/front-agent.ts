@@ -20,6 +20,7 @@ import type { MetadataImage } from '../image/image.ts'
 import type { LeadersMessage, MetadataMessage } from '../link/control.ts'
 import { FrontCounter } from '../link/counters.ts'
 import { brokerPeer, type ControlEnvelope, type ControlPort, type PeerName } from '../link/ports.ts'
+import { ToldHoldings } from '../link/tenant-holdings.ts'
 import { TenantUse, type UseRows } from '../link/tenant-use.ts'
 import { TopicCounts } from '../link/topic-counts.ts'
 import { type ConnectionLimits, ConnectionSet, defaultLimits } from '../net/connection-set.ts'
@@ -331,6 +332,9 @@ export class FrontAgent {
       case 'leaders':
         this.#onLeaders(message)
         break
+      case 'tenant-holdings':
+        this.services.holdings.onTold(message)
+        break
       case 'broker-hung':
         dispatcher.setHung(asCellId(message.cellId), asBrokerId(message.brokerId), message.isHung)
         break
@@ -359,6 +363,7 @@ export class FrontAgent {
     // what comes from one that leads no more is ignored
     if (!isNews) return
     controller.onController(from, message.epoch)
+    this.services.holdings.onEntries(message.entries)
     if (isWhole) onWholeImage(this.services, image)
     else if (!image.isBegunAnew) onEntries(this.services, message.entries)
   }
@@ -416,6 +421,7 @@ function makeServices(
     image,
     dispatcher: new Dispatcher(image, options.proxies, clock),
     controller,
+    holdings: new ToldHoldings(),
     producers: new BrokerQuestions(options.control),
     logSizes: new BrokerQuestions(options.control),
     quorumViews: new BrokerQuestions(options.control),

@@ -1,6 +1,7 @@
 import { ErrorCode, errorName } from '../base/error-code.ts'
 import type { PartitionIndex, TopicId } from '../base/ids.ts'
 import type { ProduceSink } from '../cell/broker-proxy.ts'
+import { tenantLimit } from '../image/tenant-limits.ts'
 import type { TopicConfig } from '../image/topic-config.ts'
 import type { TopicView } from '../image/view.ts'
 import type { ProducedReply } from '../link/replies.ts'
@@ -234,10 +235,13 @@ export class PendingProduce extends Deadline implements ProduceSink {
   /** Looked for only when it is refused. */
   #refused(token: number): RefusedBatch {
     const { inTopic, part, topic } = this.#placeOf(token)
+    const { services, session } = this.context
     return {
       topic: topic?.name ?? (inTopic.name.slice(0, NAME_CHARS_MAX) || inTopic.topicId),
       index: part.index,
       config: this.#configOf(topic, part.index),
+      limitOf: (name) => tenantLimit(services.image, session.tenantId, name),
+      storageBytes: services.holdings.storageBytes(session.tenantId),
       batch: part.records ?? NOTHING,
     }
   }

@@ -1,4 +1,5 @@
 /** What a producer is told when a batch of its is refused: what was wrong, where, and the limit. The only place with such texts. */
+import { overLimit, overSize, type TenantLimit } from '../image/tenant-limits.ts'
 import type { TopicConfig } from '../image/topic-config.ts'
 import { ProduceReason, type ProduceReasonName } from '../link/produce-reason.ts'
 import {
@@ -24,6 +25,10 @@ export interface RefusedBatch {
   readonly index: number
   /** null for a topic that is not there any more. */
   readonly config: TopicConfig | null
+  /** null: not limited. */
+  readonly limitOf: (name: TenantLimit) => number | null
+  /** Of what its tenant may write, as far as brokers have told. */
+  readonly storageBytes: number
   /** As the client sent it: may be anything. */
   readonly batch: Uint8Array
 }
@@ -36,6 +41,7 @@ type FrontReasonName =
   | 'noBatch'
   | 'zstdTooEarly'
   | 'notLookedAt'
+  | 'overMessageBytes'
   | 'timedOut'
 export type RefusalName = Exclude<ProduceReasonName, 'NONE'> | FrontReasonName
 
@@ -63,6 +69,8 @@ const SENTENCES: Readonly<Record<RefusalName, Sentence>> = {
   badMagic: ({ batch }) => `batch has magic ${magicOf(batch, 0)}, only ${MAGIC_V2} is taken`,
   tooLarge: (refused) =>
     `batch of ${refused.batch.length} bytes exceeds ${limit(refused, 'max.message.bytes', refused.config?.maxMessageBytes)}`,
+  overMessageBytes: ({ batch, limitOf }) =>
+    overSize(limitOf('messageBytes') ?? 0, 'messageBytes', 'batch', batch.length),
   badCrc: () => 'batch does not match its CRC, it was damaged on its way',
   badBaseOffset: ({ batch }) =>
     `base offset of a produced batch must be 0, it is ${baseOffsetOf(batch, 0)}`,
@@ -93,6 +101,15 @@ const SENTENCES: Readonly<Record<RefusalName, Sentence>> = {
   epochBeginsLate: (refused) => `${producer(refused)} does not begin its epoch with sequence 0`,
   outOfSequence: (refused) =>
     `${producer(refused)} is out of order, batches before it are missing here`,
+  overStorage: ({ batch, limitOf, storageBytes }) => {
+    const max = limitOf('storageBytes')
+    const told = { used: storageBytes, asked: batch.length }
+    // the limit may have been raised since, or room been made
+    const text =
+      overLimit(max, 'storageBytes', told) ??
+      `The limit of storageBytes of this cluster would have been passed by a batch of ${batch.length} bytes.`
+    return text.slice(0, -1)
+  },
   diskFull: () => "the broker's disk is full, it takes records again once there is space",
   writeFailed: () => "the broker's disk could not be written",
   flushFailed: () =>

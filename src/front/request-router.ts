@@ -125,7 +125,7 @@ export class RequestRouter implements RequestSink {
       return
     }
     const refusal =
-      this.#refuseAsker(connection, state, api) ??
+      this.#refuseAsker(connection, state, api, frame.length) ??
       admission.admit(state.session, api, apiVersion, frame.length)
     if (refusal !== null) {
       this.#refuse(slot, FrontCounter.FRAMES_REFUSED, refusal)
@@ -155,7 +155,12 @@ export class RequestRouter implements RequestSink {
   }
 
   /** Why the connection may not ask this, or null: the first that asks for anything else than how to authenticate is its certificate's, or anonymous. */
-  #refuseAsker(connection: KafkaConnection, state: ConnectionState, api: Api): string | null {
+  #refuseAsker(
+    connection: KafkaConnection,
+    state: ConnectionState,
+    api: Api,
+    bytes: number,
+  ): string | null {
     const { services } = this.#options
     if (state.phase === 'known') {
       const { expiresAtMs } = state.session
@@ -177,7 +182,7 @@ export class RequestRouter implements RequestSink {
         ? sessions.anonymous(tenantId, trustsAnonymous)
         : sessions.certified(tenantId, principal)
     if (typeof session === 'string') return session
-    const refusal = services.tenantConnections.join(connection, session.tenantId)
+    const refusal = services.tenantConnections.join(connection, session.tenantId, bytes)
     if (refusal !== null) return refusal
     state.session = session
     state.rights = null

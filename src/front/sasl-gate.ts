@@ -240,7 +240,7 @@ export class SaslGate {
     ) {
       return 'Cannot change principals during re-authentication'
     }
-    const refusal = services.tenantConnections.join(connection, session.tenantId)
+    const refusal = services.tenantConnections.join(connection, session.tenantId, 0)
     if (refusal !== null) return refusal
     const expiresAtMs =
       lifetimeMs > 0 ? this.#options.clock.monotonicMs() + lifetimeMs : Number.POSITIVE_INFINITY

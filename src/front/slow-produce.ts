@@ -1,5 +1,6 @@
 import { ErrorCode } from '../base/error-code.ts'
 import type { PartitionNumber } from '../base/ids.ts'
+import { tenantLimit } from '../image/tenant-limits.ts'
 import { type TopicConfig, UNLIMITED } from '../image/topic-config.ts'
 import type { TopicView } from '../image/view.ts'
 import { Codec, codecOf } from '../record/batch.ts'
@@ -43,6 +44,18 @@ export const configOf = (
   topic: TopicView,
   partition: PartitionNumber,
 ): TopicConfig => topic.effectiveAt(image.leaderOf(partition))
+
+/** What a batch of so many bytes is refused for: its topic's config, or its tenant's limit, whichever is less. */
+export function refusalOfSize(
+  { image }: FrontServices,
+  { tenantId }: TopicView,
+  { maxMessageBytes }: TopicConfig,
+  bytes: number,
+): 'tooLarge' | 'overMessageBytes' | null {
+  const bytesMax = tenantLimit(image, tenantId, 'messageBytes')
+  if (bytesMax !== null && bytes > bytesMax && bytesMax < maxMessageBytes) return 'overMessageBytes'
+  return bytes > maxMessageBytes ? 'tooLarge' : null
+}
 
 /** Whether a batch with `codec` needs a look at its records before it may go to the topic's leader. */
 export function needsRecords(config: TopicConfig, codec: number): boolean {
@@ -94,9 +107,10 @@ class SlowBatch implements LaneStep {
       return
     }
     const { services } = pending.context
-    const { maxMessageBytes } = configOf(services, this.#topic, this.#partition)
-    if (this.#batch.length > maxMessageBytes) {
-      pending.refuseFor(this.#token, ErrorCode.MESSAGE_TOO_LARGE, 'tooLarge', this.#batch)
+    const config = configOf(services, this.#topic, this.#partition)
+    const refusal = refusalOfSize(services, this.#topic, config, this.#batch.length)
+    if (refusal !== null) {
+      pending.refuseFor(this.#token, ErrorCode.MESSAGE_TOO_LARGE, refusal, this.#batch)
       pending.settle()
       return
     }

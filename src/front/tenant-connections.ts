@@ -1,7 +1,7 @@
 /** Which connections are whose, how many a tenant has, and the end of those whose session ends. On the front's thread. */
 import type { TenantId } from '../base/ids.ts'
 import type { MetadataEntry } from '../image/entry.ts'
-import { overLimit } from '../image/tenant-limits.ts'
+import { overLimit, overSize, tenantLimit } from '../image/tenant-limits.ts'
 import type { MetadataView } from '../image/view.ts'
 import type { TenantUse } from '../link/tenant-use.ts'
 import type { KafkaConnection } from '../net/connection.ts'
@@ -70,16 +70,22 @@ export class TenantConnections {
     return this.#byTenant.get(tenantId)?.size ?? 0
   }
 
-  /** Counts `connection` as the tenant's; why not, where it has as many as it may have. */
-  join(connection: KafkaConnection, tenantId: TenantId): string | null {
+  /** Counts `connection` as the tenant's; why not, where it has as many as it may have, or the request of `bytes` that has told whose it is is larger than the tenant's may be. */
+  join(connection: KafkaConnection, tenantId: TenantId, bytes: number): string | null {
     const own = this.#byTenant.get(tenantId)
     if (own?.has(connection)) return null
-    const limits = this.#image.tenant(tenantId)?.settings.limits ?? {}
-    const refusal = overLimit(limits, 'connections', { used: own?.size ?? 0, asked: 1 })
+    const max = tenantLimit(this.#image, tenantId, 'connections')
+    const refusal = overLimit(max, 'connections', { used: own?.size ?? 0, asked: 1 })
     if (refusal !== null) {
       this.refused(connection, tenantId)
       return refusal
     }
+    const bytesMax = tenantLimit(this.#image, tenantId, 'requestBytes')
+    if (bytesMax !== null && bytes > bytesMax) {
+      this.refused(connection, tenantId)
+      return overSize(bytesMax, 'requestBytes', 'a request', bytes)
+    }
+    connection.limitRequests(bytesMax)
     if (own === undefined) this.#byTenant.set(tenantId, new Set([connection]))
     else own.add(connection)
     connection.owner = this.ownerOf(tenantId)
@@ -101,6 +107,7 @@ export class TenantConnections {
   onEntries(entries: readonly MetadataEntry[]): void {
     const changed = new Set<TenantId>()
     for (const entry of entries) {
+      if (entry.kind === 'plan') this.#addOf(entry.name, changed)
       if (ENDING.has(entry.kind) && 'tenantId' in entry) changed.add(entry.tenantId)
     }
     for (const tenantId of changed) this.#review(tenantId)
@@ -111,10 +118,19 @@ export class TenantConnections {
     for (const tenantId of [...this.#byTenant.keys()]) this.#review(tenantId)
   }
 
+  /** Those with connections here that have the plan. */
+  #addOf(plan: string, tenants: Set<TenantId>): void {
+    for (const tenantId of this.#byTenant.keys()) {
+      if (this.#image.tenant(tenantId)?.settings.plan === plan) tenants.add(tenantId)
+    }
+  }
+
   #review(tenantId: TenantId): void {
     const own = this.#byTenant.get(tenantId)
     if (own === undefined) return
+    const bytesMax = tenantLimit(this.#image, tenantId, 'requestBytes')
     for (const connection of [...own]) {
+      connection.limitRequests(bytesMax)
       if (this.#sessions.isGood(this.#sessionOf(connection))) continue
       connection.logRefused('connection closed: its tenant or its key is let in no more', {})
       connection.close()

@@ -6,8 +6,8 @@
 import type { BrokerId, CellId, PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
 import type { AclBinding } from './acl-binding.ts'
 
-/** 2: configs and partitions of topics change, brokers and groups have configs. 3: partitions have several replicas, which move, brokers' directories are known. 4: snapshots, and logs that begin with one. 5: more tenants than `default`, with settings, API keys, SCRAM users and ACLs. */
-export const METADATA_FORMAT = 5
+/** 2: configs and partitions of topics change, brokers and groups have configs. 3: partitions have several replicas, which move, brokers' directories are known. 4: snapshots, and logs that begin with one. 5: more tenants than `default`, with settings, API keys, SCRAM users and ACLs. 6: plans, limits of bytes and groups, purges. */
+export const METADATA_FORMAT = 6
 
 export interface PartitionPlacement {
   /** Brokers of the topic's cell that hold a replica, preferred leader first. */
@@ -32,8 +32,10 @@ export type TenantLifeState = 'active' | 'suspended' | 'deleting'
 
 export interface TenantSettings {
   readonly state: TenantLifeState
-  /** Bounds of what it may have, by the names of `tenant-limits.ts`; what is not named is not limited. */
+  /** Its own bounds of what it may have, by the names of `tenant-limits.ts`: they win over its plan's. */
   readonly limits: Readonly<Record<string, number>>
+  /** The plan whose limits hold where it has none of its own; left out: none. Format 6. */
+  readonly plan?: string
   /** Principals that may do everything, as Kafka's `super.users`. */
   readonly superUsers: readonly string[]
   /** Kafka's `allow.everyone.if.no.acl.found`. */
@@ -61,6 +63,19 @@ export type MetadataEntry =
   | ({ readonly kind: 'tenant-settings'; readonly tenantId: TenantId } & TenantSettings)
   /** Nothing of it is left in the metadata; its topics, configs, keys and users went before. Format 5. */
   | { readonly kind: 'tenant-deleted'; readonly tenantId: TenantId }
+  /** A plan, as it is from now on. What it may come to hold besides limits has fields of its own. Format 6. */
+  | {
+      readonly kind: 'plan'
+      readonly name: string
+      readonly limits: Readonly<Record<string, number>>
+    }
+  /**
+   * What was said before this is to be forgotten, where it says nothing of what there is now: each copy of the metadata takes snapshots until both of those that it keeps,
+   * and its log, begin behind this. While that is under way another one means no more than that there is something to take a snapshot of. Changes nothing. Format 6.
+   */
+  | { readonly kind: 'metadata-purge' }
+  /** No tenant has it any more. Format 6. */
+  | { readonly kind: 'plan-deleted'; readonly name: string }
   /** An API key of the tenant: who proves that it has its secret is `user`. Its id belongs to no other tenant. Format 5. */
   | {
       readonly kind: 'api-key'

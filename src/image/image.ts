@@ -1,7 +1,4 @@
-/**
- * The metadata image: what the cluster holds, at one position of the metadata log. One per thread; only {@link MetadataImage.apply}
- * changes it, everyone else takes {@link MetadataView}.
- */
+/** The metadata image: what the cluster holds, at one position of the metadata log. One per thread; only {@link MetadataImage.apply} changes it, everyone else takes {@link MetadataView}. */
 import { InvariantError, invariant } from '../base/assert.ts'
 import type {
   BrokerId,
@@ -15,6 +12,7 @@ import { replicaIdOf } from '../base/replica-id.ts'
 import { BrokerDirectories, type DirectoryEntry } from './broker-directories.ts'
 import { METADATA_FORMAT, type MetadataEntry } from './entry.ts'
 import { PartitionTable } from './partition-table.ts'
+import type { PlansView } from './plan-rows.ts'
 import {
   joinedOf,
   type Reassignment,
@@ -125,6 +123,10 @@ export class MetadataImage implements MetadataView {
 
   tenants(): Iterable<TenantRow> {
     return this.#tenants.all()
+  }
+
+  get plans(): PlansView {
+    return this.#tenants.plans
   }
 
   apiKey(keyId: string): { readonly tenant: TenantView; readonly key: ApiKeyView } | undefined {
@@ -292,8 +294,7 @@ export class MetadataImage implements MetadataView {
    * comes before the entry that makes it replicated is kept until that comes, what comes after its deletion is dropped.
    */
   noteLeader(number: PartitionNumber, told: ToldLeader): boolean {
-    if (this.#isGone(number)) return false
-    if (!this.#told.note(number, told)) return false
+    if (this.#isGone(number) || !this.#told.note(number, told)) return false
     if (this.#next !== null) this.#next.#setLeader(number, told)
     return this.#setLeader(number, told)
   }

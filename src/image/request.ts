@@ -57,13 +57,29 @@ export type ControllerRequest =
     }
   | {
       readonly kind: 'alter-tenant'
-      readonly settings: Partial<Omit<TenantSettings, 'limits' | 'state'>> & {
+      readonly settings: Partial<Omit<TenantSettings, 'limits' | 'plan' | 'state'>> & {
         readonly state?: 'active' | 'suspended'
       }
+      /** null: none any more. */
+      readonly plan?: string | null
       /** Those that change; null takes one away. */
       readonly limits?: Readonly<Record<string, number | null>>
     }
   | { readonly kind: 'delete-tenant'; readonly isRepeat?: boolean }
+  /** The operator's as well; the tenant of the request means nothing. */
+  | {
+      readonly kind: 'create-plan'
+      readonly name: string
+      readonly limits: Readonly<Record<string, number>>
+      readonly isRepeat?: boolean
+    }
+  | {
+      readonly kind: 'alter-plan'
+      readonly name: string
+      /** Those that change; null takes one away. */
+      readonly limits: Readonly<Record<string, number | null>>
+    }
+  | { readonly kind: 'delete-plan'; readonly name: string; readonly isRepeat?: boolean }
   | {
       readonly kind: 'create-key'
       readonly keyId: string
@@ -72,6 +88,8 @@ export type ControllerRequest =
       readonly secrets: readonly StoredSecret[]
     }
   | { readonly kind: 'revoke-key'; readonly keyId: string; readonly isRepeat?: boolean }
+  /** The operator's: nothing is to be left of what is gone. Harmless again and again, and to be asked for until nothing is. */
+  | { readonly kind: 'purge-metadata' }
   /** Those that the tenant has already are no error. */
   | { readonly kind: 'create-acls'; readonly acls: readonly AclBinding[] }
   | { readonly kind: 'delete-acls'; readonly filters: readonly AclFilter[] }
@@ -209,6 +227,10 @@ export type OnceAnswered =
   | 'create-tenant'
   | 'alter-tenant'
   | 'delete-tenant'
+  | 'create-plan'
+  | 'alter-plan'
+  | 'delete-plan'
+  | 'purge-metadata'
   | 'create-key'
   | 'revoke-key'
 

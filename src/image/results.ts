@@ -87,6 +87,10 @@ export function refuseAll(request: ControllerRequest, refusal: Refusal): Control
     case 'create-tenant':
     case 'alter-tenant':
     case 'delete-tenant':
+    case 'create-plan':
+    case 'alter-plan':
+    case 'delete-plan':
+    case 'purge-metadata':
     case 'create-key':
     case 'revoke-key':
       return { kind: request.kind, error: refusal.error, message: refusal.message }

@@ -25,6 +25,9 @@ export function* imageEntries(image: MetadataImage): IterableIterator<MetadataEn
     brokersPerCell: image.brokersPerCell,
   }
   yield* image.directories.entries()
+  for (const plan of [...image.plans.all()].sort((a, b) => byKey(a.name, b.name))) {
+    yield { kind: 'plan', ...plan }
+  }
   let end = 1
   const tenants = [...image.tenants()].sort((a, b) => byKey(a.tenantId, b.tenantId))
   for (const tenant of tenants) {

@@ -1,7 +1,8 @@
-/** The tenants of an image, by id, by name and by the ids of their API keys. */
+/** The tenants of an image, by id, by name and by the ids of their API keys, and their plans. */
 import { invariant } from '../base/assert.ts'
 import type { TenantId } from '../base/ids.ts'
 import type { MetadataEntry } from './entry.ts'
+import { PlanRows } from './plan-rows.ts'
 import { TenantRow } from './rows.ts'
 import type { ApiKeyView } from './tenant-access.ts'
 import type { TopicConfigs } from './tenant-configs.ts'
@@ -9,7 +10,7 @@ import { settingsOf } from './tenant-settings.ts'
 
 type Entry<Kind extends MetadataEntry['kind']> = Extract<MetadataEntry, { kind: Kind }>
 
-/** What becomes of tenants that are there. */
+/** What becomes of tenants that are there, and of plans; and what is no affair of an image. */
 const TENANT_ENTRIES = [
   'tenant-settings',
   'tenant-deleted',
@@ -18,6 +19,9 @@ const TENANT_ENTRIES = [
   'user-secrets',
   'acls-added',
   'acls-removed',
+  'plan',
+  'plan-deleted',
+  'metadata-purge',
 ] as const satisfies readonly MetadataEntry['kind'][]
 
 export type TenantEntry = Entry<(typeof TENANT_ENTRIES)[number]>
@@ -33,6 +37,7 @@ export const isTenantEntry = (entry: MetadataEntry): entry is TenantEntry => KIN
 export class TenantRows {
   /** False: keys, users and ACLs are passed over. */
   readonly keepsAccess: boolean
+  readonly plans = new PlanRows()
   readonly #byId = new Map<TenantId, TenantRow>()
   readonly #byName = new Map<string, TenantRow>()
   readonly #byKey = new Map<string, TenantRow>()
@@ -78,7 +83,7 @@ export class TenantRows {
     this.#byName.set(entry.name, row)
   }
 
-  /** What becomes of a tenant that is there. */
+  /** What becomes of a tenant that is there, or of a plan. */
   change(entry: TenantEntry): void {
     if (!this.keepsAccess && ACCESS_KINDS.has(entry.kind)) return
     switch (entry.kind) {
@@ -102,6 +107,12 @@ export class TenantRows {
         break
       case 'acls-removed':
         this.of(entry).changeAccess((access) => access.removeAcls(entry))
+        break
+      case 'plan':
+      case 'plan-deleted':
+        this.plans.change(entry)
+        break
+      case 'metadata-purge':
         break
       default:
         entry satisfies never

@@ -1,5 +1,6 @@
 /** What a tenant goes by before anything else was said. */
 import type { TenantSettings } from './entry.ts'
+import { limitsInOrder } from './tenant-limits.ts'
 import { DEFAULT_TENANT_NAME } from './tenant-name.ts'
 
 /** The principal of keys that were made for nobody else. */
@@ -25,11 +26,13 @@ export const defaultSettings = (name: string): TenantSettings =>
 export const settingsOf = ({
   state,
   limits,
+  plan,
   superUsers,
   allowEveryoneIfNoAcl,
 }: TenantSettings): TenantSettings => ({
   state,
-  limits: Object.fromEntries(Object.entries(limits).sort(([a], [b]) => (a < b ? -1 : 1))),
+  limits: limitsInOrder(limits),
+  ...(plan === undefined ? {} : { plan }),
   superUsers: [...superUsers].sort(),
   allowEveryoneIfNoAcl,
 })

@@ -9,6 +9,7 @@ import type {
 } from '../base/ids.ts'
 import type { BrokerConfigLayers } from './config-layers.ts'
 import type { TenantSettings } from './entry.ts'
+import type { PlansView } from './plan-rows.ts'
 import type { Reassignment } from './replica-moves.ts'
 import type { ApiKeyView, TenantAccess } from './tenant-access.ts'
 import type { ConfigValues, TopicConfig } from './topic-config.ts'
@@ -87,6 +88,7 @@ export interface MetadataView {
   tenant(id: TenantId): TenantView | undefined
   tenantByName(name: string): TenantView | undefined
   tenants(): Iterable<TenantView>
+  readonly plans: PlansView
   /** Whose key it is, and the key. */
   apiKey(keyId: string): { readonly tenant: TenantView; readonly key: ApiKeyView } | undefined
   topicByName(tenantId: TenantId, name: string): TopicView | undefined

@@ -9,6 +9,7 @@ import type { PartitionNumber, TenantId, TopicId } from '../base/ids.ts'
 import type { LogFields, LogLevel } from '../base/log.ts'
 import type { Region } from '../base/region.ts'
 import type { ControllerRequest, ControllerResponse, MetadataMessage } from '../image/request.ts'
+import type { TenantHoldingsMessage } from './tenant-holdings.ts'
 
 export type {
   ConfigResource,
@@ -240,6 +241,7 @@ export type ControlMessage =
     }
   | ({ readonly kind: 'chaos-answer'; readonly correlation: number } & ChaosAnswer)
   | LeadersMessage
+  | TenantHoldingsMessage
   /** Broker → others that hold these partitions: its replicas of them lack what they had, so somebody is to lead, and to see to that. */
   | { readonly kind: 'wake-groups'; readonly partitions: readonly PartitionNumber[] }
   /** Broker → others that hold the partition: its replica has failed, and is opened again after a while. */

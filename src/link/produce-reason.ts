@@ -26,6 +26,7 @@ export const ProduceReason = {
   producerFenced: 34,
   epochBeginsLate: 35,
   outOfSequence: 36,
+  overStorage: 37,
   // the log and its disk
   diskFull: 64,
   writeFailed: 65,

@@ -124,7 +124,14 @@ export class BatchStager {
     this.#ring?.rollback()
   }
 
-  stage(batch: Uint8Array, nowMs: number, leaderEpoch: number, out: AppendOutcome): void {
+  /** `roomBytes`: what its tenant may still write; a batch that is there already takes none. */
+  stage(
+    batch: Uint8Array,
+    nowMs: number,
+    leaderEpoch: number,
+    out: AppendOutcome,
+    roomBytes: number,
+  ): void {
     out.error = ErrorCode.NONE
     out.baseOffset = out.lastOffset = out.logAppendTimeMs = -1
     out.logStartOffset = this.#log.logStartOffset
@@ -133,6 +140,12 @@ export class BatchStager {
     if (!this.#takesAppends(out) || !this.#isGood(batch, nowMs, out)) return
     const hasProducer = producerIdOf(batch, 0) >= 0
     if (hasProducer && !this.#isInSequence(batch, out)) return
+    if (batch.length > roomBytes) {
+      out.error = ErrorCode.POLICY_VIOLATION
+      out.fault = 'overStorage'
+      out.faultMessage = `Record batch of ${batch.length} bytes exceeds the ${roomBytes} that its tenant has left`
+      return
+    }
     try {
       this.#append(batch, nowMs, leaderEpoch, hasProducer, out)
     } catch (error) {

@@ -8,6 +8,7 @@ export type AppendFault =
   | 'beyondSegment'
   | 'transactional'
   | SequenceFault
+  | 'overStorage'
   | 'diskFull'
   | 'writeFailed'
   | 'flushFailed'

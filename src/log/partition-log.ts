@@ -36,10 +36,7 @@ const NEAR_END_BYTES = 8 * 2 ** 20
 /** So long after somebody read the end it is taken to be read. */
 const READ_FOR_MS = 10_000
 
-/**
- * One replica's log, on its broker's thread. `nowMs` of stage is wall-clock time; of onTimer and nextTimerAtMs
- * monotonic time.
- */
+/** One replica's log, on its broker's thread. `nowMs` of stage is wall-clock time; of onTimer and nextTimerAtMs monotonic time. */
 export class PartitionLog implements ReadableLog {
   readonly partition: PartitionNumber
   readonly directory: string
@@ -238,8 +235,14 @@ export class PartitionLog implements ReadableLog {
    * is known after {@link write}: when that returns an error, all produces staged since the write before whose
    * lastOffset is logEndOffset or more have failed.
    */
-  stage(batch: Uint8Array, nowMs: number, leaderEpoch: number, out: AppendOutcome): void {
-    this.#stager.stage(batch, nowMs, leaderEpoch, out)
+  stage(
+    batch: Uint8Array,
+    nowMs: number,
+    leaderEpoch: number,
+    out: AppendOutcome,
+    roomBytes = Number.POSITIVE_INFINITY,
+  ): void {
+    this.#stager.stage(batch, nowMs, leaderEpoch, out, roomBytes)
   }
 
   /** One write for everything staged. On error it is undone as if it had never been staged. */

@@ -33,7 +33,10 @@ export function expiredSegments(
   logEndOffset: number,
   logStartOffset = 0,
 ): number {
-  const below = segments.findLastIndex(({ baseOffset }) => baseOffset <= logStartOffset)
+  const isAllBelow = logEndOffset <= logStartOffset && (segments.at(-1)?.size ?? 0) > 0
+  const below = isAllBelow
+    ? segments.length
+    : segments.findLastIndex(({ baseOffset }) => baseOffset <= logStartOffset)
   return Math.max(below, expiredByConfig(segments, config, highWatermark, nowMs, logEndOffset))
 }
 

@@ -36,6 +36,8 @@ export interface EntryLog {
    * be asked for again where it does not; nothing happens where this replica does not lead.
    */
   deleteBelow(offset: number): void
+  /** What comes from now on lies apart from what is here, so that this can go as a whole. Where that begins; null where it cannot be now. */
+  roll(): number | null
   /** The disk has refused an append: another is to lead, if there is one. True where one will. */
   giveUp(): boolean
 }

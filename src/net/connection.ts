@@ -4,7 +4,7 @@ import { ConnectionCount } from './connection-counts.ts'
 import type { ConnectionSet } from './connection-set.ts'
 import { FrameSplitter } from './frame-splitter.ts'
 import { HeldBytes } from './held-bytes.ts'
-import { type BudgetMember, SMALL_BYTES } from './in-flight.ts'
+import { type BudgetMember, PROGRESS_BYTES, SMALL_BYTES } from './in-flight.ts'
 import type { ListenerInfo } from './listener-info.ts'
 import type { Owner } from './owner.ts'
 import { ReplySlot } from './reply-slot.ts'
@@ -14,13 +14,7 @@ import type { SocketLike, Undrained } from './socket-like.ts'
 /** Counted per request besides its bytes, so that a flood of tiny requests is bounded too. */
 export const REQUEST_OVERHEAD_BYTES = 512
 
-/** So much of an unfinished frame is a sign that its client means it. */
-const PROGRESS_BYTES = 64 * 1024
-
-/**
- * One client's connection: cuts frames, hands them to the sink, sends the replies in the order of the requests, and
- * stops reading while too much is in flight. Belongs to the front's thread.
- */
+/** One client's connection: cuts frames, hands them to the sink, sends the replies in the order of the requests, and stops reading while too much is in flight. Belongs to the front's thread. */
 export class KafkaConnection implements BudgetMember {
   readonly id: number
   readonly listener: ListenerInfo
@@ -107,6 +101,11 @@ export class KafkaConnection implements BudgetMember {
     owner.joined()
     if (isWaiting) budget.await(this)
     if (hasYielded) turns.yield(this)
+  }
+
+  /** Requests that come from now on are no larger; null: as large as anybody's. */
+  limitRequests(bytesMax: number | null): void {
+    this.#splitter.limit(bytesMax)
   }
 
   /** Of replies that have not left user space, and of memory that is being gathered for them. */

@@ -42,6 +42,8 @@ const apiKeyOf = (bytes: Uint8Array, at: number, length: number): number =>
  */
 export class FrameSplitter {
   readonly #frameBytesMax: number
+  /** Of whoever sends, where that is less. */
+  #ownBytesMax = Number.POSITIVE_INFINITY
   readonly #buffers: FrameBuffers
   readonly #waiting: Uint8Array[] = []
   #chunk: Uint8Array = NOTHING
@@ -63,6 +65,11 @@ export class FrameSplitter {
   constructor(frameBytesMax: number, buffers: FrameBuffers) {
     this.#frameBytesMax = frameBytesMax
     this.#buffers = buffers
+  }
+
+  /** Of the frames that begin from now on; null: as large as anybody's. */
+  limit(bytesMax: number | null): void {
+    this.#ownBytesMax = bytesMax ?? Number.POSITIVE_INFINITY
   }
 
   /** Why the stream is broken, or null. */
@@ -190,6 +197,8 @@ export class FrameSplitter {
     else if (size > this.#frameBytesMax) {
       const limit = `frame size ${size} exceeds ${this.#frameBytesMax} (socket.request.max.bytes)`
       this.#fault = limit + looksLike(size)
+    } else if (size > this.#ownBytesMax) {
+      this.#fault = `frame size ${size} exceeds ${this.#ownBytesMax} (the limit requestBytes of its tenant)`
     } else this.#size = size
     return this.#fault === null
   }

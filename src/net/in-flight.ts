@@ -5,6 +5,9 @@ import { isWithinShare } from './share.ts'
 /** Up to this much is small: what a connection that holds no more asks for comes before what is large. */
 export const SMALL_BYTES = 64 * 1024
 
+/** So much of an unfinished frame is a sign that its client means it. */
+export const PROGRESS_BYTES = 64 * 1024
+
 /** An unfinished frame of which nothing more has come for this long can be cut off for the sake of others. */
 export const STUCK_AFTER_MS = 5_000
 

@@ -13,8 +13,10 @@ import { systemRandomHex } from './system-random.ts'
 export interface TenantOptions {
   /** A label of DNS; one is drawn where there is none. */
   readonly name?: string
-  /** Bounds of what it may have: `topics`, `partitions`, `connections`, `keys`, `users`. */
+  /** Bounds of what it may have: `topics`, `partitions`, `connections`, `keys`, `users`, `storageBytes`, `groups`, `messageBytes`, `requestBytes`. */
   readonly limits?: Readonly<Record<string, number>>
+  /** One that is there: its limits hold where the tenant has none of its own. */
+  readonly plan?: string
 }
 
 export interface TenantKey {
@@ -84,10 +86,14 @@ export class EngineTenants {
     this.#asked.clear()
   }
 
-  async create({ name, limits }: TenantOptions): Promise<GriotTenant> {
+  async create({ name, limits, plan }: TenantOptions): Promise<GriotTenant> {
     const tenantId = asTenantId(systemRandomHex(16))
     const given = name ?? `tenant-${systemRandomHex(8)}`
-    const settings = { superUsers: OWN_SUPER_USERS, ...(limits !== undefined && { limits }) }
+    const settings = {
+      superUsers: OWN_SUPER_USERS,
+      ...(limits !== undefined && { limits }),
+      ...(plan !== undefined && { plan }),
+    }
     await this.#ask(tenantId, { kind: 'create-tenant', name: given, settings })
     return this.open(given)
   }

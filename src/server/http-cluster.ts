@@ -9,6 +9,7 @@ import type { ControllerRequest, ResponseTo } from '../image/request.ts'
 import type { ConfigValues } from '../image/topic-config.ts'
 import type { LeadersMessage } from '../link/control.ts'
 import { brokerPeer, type ControlEnvelope, type ControlPort } from '../link/ports.ts'
+import { ToldHoldings } from '../link/tenant-holdings.ts'
 import { HeapTrim } from './heap-trim.ts'
 
 export interface HttpClusterOptions {
@@ -25,6 +26,8 @@ const CONTROLLER_TIMEOUT_MS = 5_000
 export class HttpCluster {
   /** Committed changes are in it before their answers come. */
   readonly image: MetadataImage
+  /** What tenants hold, as brokers have told. */
+  readonly holdings = new ToldHoldings()
   readonly #timers = new TimerQueue()
   readonly #controller: ControllerClient
   readonly #kick: () => void
@@ -61,7 +64,12 @@ export class HttpCluster {
     switch (message.kind) {
       case 'metadata':
         // what comes from one that leads no more is ignored
-        if (applyMetadata(this.image, message)) this.#controller.onController(from, message.epoch)
+        if (!applyMetadata(this.image, message)) return
+        this.holdings.onEntries(message.entries)
+        this.#controller.onController(from, message.epoch)
+        return
+      case 'tenant-holdings':
+        this.holdings.onTold(message)
         return
       case 'controller-response':
         this.#controller.onResponse(message.correlation, message.response)

@@ -33,6 +33,7 @@ import { metricSources } from './metric-sources.ts'
 import { RecentLatencies } from './recent-latencies.ts'
 import { ScrapeQuestions } from './scrape-questions.ts'
 import { SystemRandom } from './system-random.ts'
+import { tenantRemains } from './tenant-remains.ts'
 import {
   brokerBells,
   failed,
@@ -57,7 +58,7 @@ export async function runHttpFront(data: ThreadData): Promise<void> {
     kick: () => driver.kick(),
   })
   const monotonicMs = () => context.clock.monotonicMs()
-  const questions = new ScrapeQuestions(data, control, cluster.image, monotonicMs)
+  const questions = new ScrapeQuestions(data, control, cluster, monotonicMs)
   const chaos = new ChaosClient(control)
   const listeners = new ClientListeners(data.settings)
   const totals = new ThreadTotals(data.wiring)
@@ -231,9 +232,11 @@ function createRouter(
   const random = new SystemRandom()
   const { image } = cluster
   addAdminApi(router, always, {
+    holdings: cluster.holdings,
     ...{ image, version: data.version, makeKey: freshKey, wallMs: clock.wallMs },
     isImageWhole: () => image.isWhole,
     listenersOf: (tenant) => listeners.of(tenant),
+    remainsOf: (tenantId) => tenantRemains(data.settings.dataDir, tenantId),
     ask: (tenantId, request) => cluster.ask(tenantId, request),
     readUses: questions.readUses,
     newTenantId: () => newTenantId(random, (id) => image.tenant(id) !== undefined),

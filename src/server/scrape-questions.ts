@@ -2,12 +2,12 @@
 
 import { type AskGroups, GROUPS_PARAMETER, groupSources } from '../admin/group-metrics.ts'
 import type { SourcesOnRequest } from '../admin/metrics-route.ts'
+import type { TenantApiOptions } from '../admin/tenant-access.ts'
 import { TENANTS_PARAMETER, tenantSources } from '../admin/tenant-metrics.ts'
 import type { ReadTenantUses } from '../admin/tenant-use.ts'
 import { TOPICS_PARAMETER, topicSources } from '../admin/topic-metrics.ts'
 import { checkParameters } from '../admin/topic-selection.ts'
 import type { Region } from '../base/region.ts'
-import type { MetadataView } from '../image/view.ts'
 import type { ControlMessage } from '../link/control.ts'
 import type { ControlPort } from '../link/ports.ts'
 import type { GroupStatsClient } from './group-stats-client.ts'
@@ -17,13 +17,15 @@ import type { ThreadData } from './thread.ts'
 import { TopicStatsClient } from './topic-stats-client.ts'
 import { HTTP_FRONT } from './wiring.ts'
 
+type ClusterSeen = Pick<TenantApiOptions, 'image' | 'holdings'>
+
 export class ScrapeQuestions {
   readonly #data: ThreadData
   readonly #control: ControlPort
   /** From here to each broker, from index 0. */
   readonly #commandRings: Region[]
-  /** Names and leaders: the thread's. */
-  readonly #image: MetadataView
+  /** Names, leaders, and what brokers have told: the thread's. */
+  readonly #cluster: ClusterSeen
   readonly #topics: TopicStatsClient
   /** What all threads have counted, as it stands. */
   readonly readUses: ReadTenantUses
@@ -34,17 +36,17 @@ export class ScrapeQuestions {
   constructor(
     data: ThreadData,
     control: ControlPort,
-    image: MetadataView,
+    cluster: ClusterSeen,
     monotonicMs: () => number,
   ) {
     this.#data = data
     this.#control = control
-    this.#image = image
+    this.#cluster = cluster
     this.#commandRings = data.wiring.fronts[HTTP_FRONT]!.map(({ requests }) => requests)
     this.readUses = new TenantUseReader(data.wiring).read
-    this.#topics = new TopicStatsClient(this.#image, control)
+    this.#topics = new TopicStatsClient(this.#cluster.image, control)
     this.#census = new PartitionCensus({
-      image: this.#image,
+      image: this.#cluster.image,
       brokers: data.settings.brokers,
       monotonicMs,
       pause: () => new Promise((resolve) => setImmediate(resolve)),
@@ -56,9 +58,9 @@ export class ScrapeQuestions {
     checkParameters(query, [TOPICS_PARAMETER, GROUPS_PARAMETER, TENANTS_PARAMETER])
     const ask = (topics: Parameters<TopicStatsClient['ask']>[0]) => this.#topics.ask(topics)
     return [
-      ...(await topicSources(query, this.#image, ask)),
-      ...(await groupSources(query, this.#image, this.#askGroups, ask)),
-      ...tenantSources(query, this.#image, this.readUses),
+      ...(await topicSources(query, this.#cluster.image, ask)),
+      ...(await groupSources(query, this.#cluster.image, this.#askGroups, ask)),
+      ...tenantSources(query, this.#cluster, this.readUses),
     ]
   }
 
@@ -85,7 +87,12 @@ export class ScrapeQuestions {
   /** With the codec of its requests: the start does not pay for it. */
   async #loadGroups(): Promise<GroupStatsClient> {
     const { GroupStatsClient } = await import('./group-stats-client.ts')
-    this.#groups = new GroupStatsClient(this.#image, this.#data, this.#control, this.#commandRings)
+    this.#groups = new GroupStatsClient(
+      this.#cluster.image,
+      this.#data,
+      this.#control,
+      this.#commandRings,
+    )
     return this.#groups
   }
 }

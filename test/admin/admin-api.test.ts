@@ -1,10 +1,13 @@
 /** Tenants and keys over the admin API; every answer is checked by the API's own description. */
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { ClientListener } from '../../src/admin/listener-routes.ts'
+import type { PartitionNumber } from '../../src/base/ids.ts'
+import { TENANT_LIMITS } from '../../src/image/tenant-limits.ts'
 import { ApiWorld, NO_USE } from './api-world.ts'
 
 const TENANTS = '/admin/v1/tenants'
 const ACME = `${TENANTS}/acme`
+const NO_LIMITS = Object.fromEntries(Object.keys(TENANT_LIMITS).map((name) => [name, null]))
 
 /** As it is told of a tenant that does nothing. */
 const NONE = {
@@ -27,8 +30,13 @@ describe('a tenant', () => {
     expect(made.body).toEqual({
       ...{ name: 'acme', tenantId: 'aaaaaaaaaaaaaaa1', state: 'active' },
       clusterId: expect.stringMatching(/^[\w-]{22}$/),
-      limits: { topics: 10, partitions: null, connections: null, keys: 1_000, users: 1_000 },
-      used: { topics: 0, partitions: 0, connections: 0, keys: 0, users: 0 },
+      ...{ plan: null, planLimits: null },
+      limits: { ...NO_LIMITS, topics: 10, keys: 1_000, users: 1_000 },
+      ownLimits: { ...NO_LIMITS, topics: 10 },
+      used: {
+        ...{ topics: 0, partitions: 0, connections: 0, keys: 0, users: 0 },
+        ...{ storageBytes: 0, groups: null },
+      },
       use: NONE,
       ...{ superUsers: ['User:admin', 'User:root'], allowEveryoneIfNoAcl: false },
     })
@@ -44,8 +52,19 @@ describe('a tenant', () => {
     await world.call('POST', TENANTS, { name: 'acme' })
     world.makeTopics('acme', 3, 'a', 'b', '__consumer_offsets')
     await world.call('POST', `${ACME}/keys`)
+    const { tenantId } = world.image.tenantByName('acme')!
+    for (const brokerId of [1, 2]) {
+      const groups = [[tenantId, 7 as PartitionNumber, 4]] as const
+      world.holdings.onTold({
+        ...{ kind: 'tenant-holdings', brokerId, groups },
+        storage: [[tenantId, 500]],
+      })
+    }
     const { body } = await world.call('GET', ACME)
-    expect(body.used).toEqual({ topics: 2, partitions: 6, connections: 0, keys: 1, users: 0 })
+    expect(body.used).toEqual({
+      ...{ topics: 2, partitions: 6, connections: 0, keys: 1, users: 0 },
+      ...{ storageBytes: 1_000, groups: 4 },
+    })
   })
 
   test('has its connections told, and what it uses of the engine', async () => {
@@ -70,13 +89,17 @@ describe('a tenant', () => {
     const { body } = await world.call('POST', TENANTS, { name: 'acme', limits: { topics: 3 } })
     const change = { state: 'suspended', limits: { partitions: 5 }, allowEveryoneIfNoAcl: true }
     const limits = { ...body.limits, partitions: 5 }
-    const changed = { ...body, state: 'suspended', limits, allowEveryoneIfNoAcl: true }
+    const ownLimits = { ...body.ownLimits, partitions: 5 }
+    const changed = {
+      ...{ ...body, state: 'suspended', limits, ownLimits },
+      allowEveryoneIfNoAcl: true,
+    }
     expect(await world.call('PATCH', ACME, change)).toMatchObject({ status: 200, body: changed })
     expect((await world.call('PATCH', ACME, {})).body).toEqual(changed)
     const back = { state: 'active', limits: { topics: null }, superUsers: [] }
     expect((await world.call('PATCH', ACME, back)).body).toEqual({
       ...{ ...changed, state: 'active', superUsers: [] },
-      limits: { ...limits, topics: null },
+      ...{ limits: { ...limits, topics: null }, ownLimits: { ...ownLimits, topics: null } },
     })
   })
 
@@ -240,7 +263,7 @@ describe('what is asked', () => {
     await world.call('POST', TENANTS, { name: 'acme' })
   })
 
-  const fields = 'name, limits, superUsers, allowEveryoneIfNoAcl'
+  const fields = 'name, plan, limits, superUsers, allowEveryoneIfNoAcl'
   const whole = 'it wants a whole number from 0 to 1000000000, or null'
   test.each([
     ['POST', TENANTS, '{', 'the body is no JSON'],

@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import { addAdminApi } from '../../src/admin/admin-api.ts'
 import type { ClientListener } from '../../src/admin/listener-routes.ts'
 import { OperatorTokenGuard } from '../../src/admin/operator-token.ts'
+import type { TenantRemains } from '../../src/admin/remains-routes.ts'
 import type { Answered, FreshKey } from '../../src/admin/tenant-access.ts'
 import type { TenantUse, TenantUses } from '../../src/admin/tenant-use.ts'
 import { ManualClock } from '../../src/base/clock.ts'
@@ -14,6 +15,7 @@ import { ControllerAgent } from '../../src/controller/agent.ts'
 import { applyMetadata } from '../../src/image/apply-metadata.ts'
 import { MetadataImage } from '../../src/image/image.ts'
 import type { ControllerRequest, ControllerResponse } from '../../src/image/request.ts'
+import { ToldHoldings } from '../../src/link/tenant-holdings.ts'
 import { HttpRouter } from '../../src/net/http-router.ts'
 import { FakeEntryLog } from '../controller/fake-entry-log.ts'
 import { SECRET } from '../controller/some-command.ts'
@@ -37,6 +39,7 @@ export interface Answer {
 
 export class ApiWorld {
   readonly image = new MetadataImage()
+  readonly holdings = new ToldHoldings()
   readonly router = new HttpRouter()
   readonly clock = new ManualClock()
   /** Lines of the controller's log. */
@@ -48,6 +51,7 @@ export class ApiWorld {
   isImageWhole = true
   /** null: none is open. */
   listeners: readonly ClientListener[] | null = null
+  remains: TenantRemains = { directories: [], files: [], looked: 3 }
   /** Resolves when keys are to be made. */
   keysHeld: Promise<void> = Promise.resolve()
   readonly #log = new FakeEntryLog()
@@ -72,9 +76,11 @@ export class ApiWorld {
     })
     this.turns(3)
     addAdminApi(this.router, (handler) => guard.always(handler), {
+      holdings: this.holdings,
       ...{ image: this.image, version: '1.2.3', wallMs: () => 1_800_000_000_000 },
       isImageWhole: () => this.isImageWhole,
       listenersOf: () => this.listeners,
+      remainsOf: async () => this.remains,
       ask: async (tenantId, request) => this.ask(tenantId, request) as Answered,
       newTenantId: () => `${++this.#drawn}`.padStart(16, 'a') as TenantId,
       makeKey: () => this.#makeKey(),

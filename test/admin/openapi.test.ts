@@ -28,6 +28,13 @@ test('names each path that is served, and each operation, once', async () => {
     'POST /admin/v1/tenants/{tenant}/keys',
     'DELETE /admin/v1/tenants/{tenant}/keys/{keyId}',
     'GET /admin/v1/tenants/{tenant}/listeners',
+    'GET /admin/v1/plans',
+    'POST /admin/v1/plans',
+    'GET /admin/v1/plans/{plan}',
+    'PATCH /admin/v1/plans/{plan}',
+    'DELETE /admin/v1/plans/{plan}',
+    'GET /admin/v1/remains/{tenantId}',
+    'DELETE /admin/v1/remains/{tenantId}',
     'GET /admin/v1/openapi.json',
   ])
   const ids = Object.values(paths).flatMap((methods) =>

@@ -55,7 +55,7 @@ test('what each uses, what it may have, and what is nobody’s', async () => {
     others: { ...NO_USE, requests: 9 },
   }
   const scrape = (query: string) =>
-    linesOf(tenantSources(new URLSearchParams(query), world.image, () => uses))
+    linesOf(tenantSources(new URLSearchParams(query), world, () => uses))
   const lines = await scrape('tenants=team-*')
   expect(lines).toMatchObject({
     'griot_tenant_connections team-a': 2,
@@ -78,14 +78,14 @@ test('what each uses, what it may have, and what is nobody’s', async () => {
   expect(await scrape('topics=*')).toEqual({})
   // so many brokers have worked for two tenants that the third is left out
   const each = { ...NO_USE, brokers: Array.from({ length: 2_500 }, () => mine.brokers[0]!) }
-  const busy = tenantSources(new URLSearchParams('tenants=*'), world.image, () => ({
+  const busy = tenantSources(new URLSearchParams('tenants=*'), world, () => ({
     ...{ of: () => each, has: () => true, others: NO_USE },
   }))
   const told = await linesOf(busy)
   expect(told['griot_metrics_tenants_left_out ']).toBe(1)
   expect(told['griot_tenant_connections team-a']).toBe(0)
   expect(told['griot_tenant_connections other']).toBeUndefined()
-  expect(() => tenantSources(new URLSearchParams('tenants=A'), world.image, () => uses)).toThrow(
+  expect(() => tenantSources(new URLSearchParams('tenants=A'), world, () => uses)).toThrow(
     'tenants: "A" can name no tenant: their names have lower-case letters, digits and "-"',
   )
 })

@@ -36,6 +36,33 @@ const left = (topics: number) => ({
 const PATH = '/admin/v1/tenants/acme'
 const VERIFY = `GET ${PATH}?verify`
 
+/** With so many files that name it, and a directory where there are any. */
+const disk = (files: number) => ({
+  ...{ tenantId: 'a', tenant: null, isNothing: files === 0, looked: 9 },
+  directories: files === 0 ? [] : ['b/a'],
+  files: Array.from({ length: files }, (_, at) => `m/${at}`),
+})
+const REMAINS = '/admin/v1/remains/a'
+
+test('a purge is asked for until nothing is left', async () => {
+  answers = [
+    [200, tenant('active')],
+    [202, tenant('deleting')],
+    [404, { detail: 'there is no tenant' }],
+    [202, disk(4)],
+    [202, disk(1)],
+    [202, disk(0)],
+  ]
+  const { code, stdout } = await run('delete', 'acme', '--yes', '--purge')
+  expect([code, stdout]).toEqual([
+    0,
+    'tenant acme: deleted, and nothing of it is left on disk: no directory, and none of 9 files names a\n',
+  ])
+  const purge = `DELETE ${REMAINS}`
+  expect(asked.slice(2)).toEqual([VERIFY, purge, purge, purge])
+  expect(await run('delete', 'acme', '--yes', '--purge', '--no-wait')).toMatchObject({ code: 2 })
+})
+
 test('a deletion is waited for until the tenant is gone', async () => {
   answers = [
     [200, tenant('active')],
@@ -72,9 +99,14 @@ test('what is left of one on its way out is listed, and nothing is deleted for t
   answers = [
     [200, tenant('deleting')],
     [200, left(400)],
+    [200, disk(2)],
   ]
   const { code, stdout } = await run('delete', 'acme', '--verify')
-  expect([code, asked]).toEqual([0, [`GET ${PATH}`, VERIFY]])
+  expect([code, asked]).toEqual([0, [`GET ${PATH}`, VERIFY, `GET ${REMAINS}`]])
+  expect(stdout).toMatch(/\ndirectories +1 +brokers remove them/)
+  expect(stdout).toMatch(
+    /\nmetadata files that name it +2 +when .*\n\n {2}b\/a\n {2}m\/0\n {2}m\/1\n$/,
+  )
   expect(stdout).toMatch(/^tenant acme: being deleted, 400 topics and 2 keys left\n/)
   expect(stdout).toMatch(/\ntopics +400 +now, some hundreds at a time\nkeys +2 +now/)
 })

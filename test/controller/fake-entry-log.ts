@@ -51,6 +51,10 @@ export class FakeEntryLog implements EntryLog {
     this.startOffset = offset
   }
 
+  roll(): number {
+    return this.endOffset
+  }
+
   giveUp(): boolean {
     if (this.hasHeir) this.follow()
     return this.hasHeir

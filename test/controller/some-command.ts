@@ -57,6 +57,7 @@ export function someTenantCommand(
   const there = image.tenantByName(name)
   const tenantId = there?.tenantId ?? (`${random.below(9)}`.padStart(16, '0') as TenantId)
   const keyId = `K${random.below(6)}`
+  const plan = `p${random.below(2)}`
   const limits = { topics: random.chance(0.3) ? null : random.below(4) }
   const requests: ControllerRequest[] = [
     { kind: 'create-tenant', name, settings: random.chance(0.5) ? {} : { limits: { keys: 2 } } },
@@ -66,6 +67,11 @@ export function someTenantCommand(
       settings: random.chance(0.5) ? {} : { state: random.chance(0.5) ? 'active' : 'suspended' },
     },
     { kind: 'delete-tenant' },
+    { kind: 'create-plan', name: plan, limits: { keys: random.below(4) } },
+    { kind: 'alter-plan', name: plan, limits: { keys: null, users: random.below(3) } },
+    { kind: 'delete-plan', name: plan },
+    { kind: 'purge-metadata' },
+    { kind: 'alter-tenant', settings: {}, plan: random.chance(0.3) ? null : plan },
     { kind: 'create-key', keyId, user: 'u', createdAtMs: random.below(9), secrets: [SECRET] },
     { kind: 'create-key', keyId, user: 'v', createdAtMs: random.below(9), secrets: [SECRET] },
     { kind: 'revoke-key', keyId },

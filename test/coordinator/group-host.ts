@@ -86,6 +86,7 @@ export class GroupHost {
   readonly topics = new Map<string, { topicId: TopicId; partitions: number }>()
   readonly lines: { level: string; message: string; fields: LogFields | undefined }[] = []
   config: GroupCoordinatorConfig
+  limit: { readonly max: number | null; readonly elsewhere: number } = { max: null, elsewhere: 0 }
   nowMs = 1_000
   wallMs = 1_700_000_000_000
   onAnswer: (api: Api, response: unknown) => void = () => {}
@@ -118,6 +119,7 @@ export class GroupHost {
     this.queue = new CommitQueue()
     this.coordinator = new GroupCoordinator<number>({
       config: () => this.config,
+      limit: () => this.limit,
       topics: {
         idOf: (name) => this.topics.get(name)?.topicId,
         nameOf: (topicId) => [...this.topics].find(([, one]) => one.topicId === topicId)?.[0],

@@ -133,7 +133,7 @@ test('every reason has a number of its own, and a sentence that no bytes make fa
   const names = Object.keys(ProduceReason).filter((name) => name !== 'NONE') as RefusalName[]
   for (const batch of [batchOf('a'), new Uint8Array(61).fill(0xff)]) {
     for (const config of [parseTopicConfig({}), null]) {
-      const refused = { topic: 't', index: 3, config, batch }
+      const refused = { topic: 't', index: 3, config, batch, limitOf: () => 1, storageBytes: 1 }
       for (const name of names) {
         const number = ProduceReason[name as keyof typeof ProduceReason]
         const text = refusalText(name, refused)

@@ -155,6 +155,7 @@ describe('tenants of one engine', () => {
       "the tenant name 'A' is refused",
     )
     await expect(griot.createTenant({ limits: { x: 1 } })).rejects.toThrow("no limit 'x'")
+    await expect(griot.createTenant({ plan: 'x' })).rejects.toThrow("no plan 'x'")
     await expect(griot.tenant('nobody')).rejects.toThrow("there is no tenant 'nobody'")
     await expect(tenants[0]!.revokeKey('x')).rejects.toThrow('the tenant has no such key')
   })

@@ -11,7 +11,7 @@ import type { PartitionLog } from '../../log/partition-log.ts'
 import type { EntryLog } from '../../machine/entry-log.ts'
 import { NO_REPLICA, type ReplicaId, Role } from '../../raft/types.ts'
 import { Checkpoints } from '../checkpoints.ts'
-import { batchOf, METADATA_PARTITION, metadataPath, readEntries } from '../metadata-log.ts'
+import { batchOf, METADATA_PARTITION, metadataPath, readEntries, rolled } from '../metadata-log.ts'
 import { CommitLooks } from './commit-looks.ts'
 import type { RestartReady } from './group-host.ts'
 import type { GroupOwner } from './group-owner.ts'
@@ -231,6 +231,17 @@ export class MetadataGroup implements EntryLog, GroupOwner {
     const group = this.#group
     if (group === null || !this.takesEntries) return
     this.#options.host.guard(group, () => group.deleteRecords(offset, () => {}))
+  }
+
+  roll(): number | null {
+    const group = this.#group
+    let from: number | null = null
+    if (group !== null) {
+      this.#options.host.guard(group, () => {
+        from = rolled(group.log)
+      })
+    }
+    return from
   }
 
   giveUp(): boolean {

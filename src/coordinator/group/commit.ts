@@ -131,6 +131,7 @@ function createSimple<T>(ctx: GroupContext<T>, groupId: string): ErrorCode {
     })
     return ErrorCode.INVALID_GROUP_ID
   }
+  if (ctx.isFull(groupId)) return ErrorCode.POLICY_VIOLATION
   ctx.logger.log('info', 'a simple group comes to be by a commit', { groupId })
   return ErrorCode.NONE
 }

@@ -17,6 +17,12 @@ import type { GroupTopics } from './types.ts'
 /** Of the name that a member id begins with: with more, no answer that lists the member could be told. */
 const NAME_CHARS_MAX = 1_000
 
+/** How many groups a tenant may have, null for any number, and how many there are in other partitions. */
+export interface GroupsLimit {
+  readonly max: number | null
+  readonly elsewhere: number
+}
+
 /** What the handlers share: replicated state to look at, soft state to change, and the step that is being made. */
 export class GroupContext<T> {
   readonly state: GroupState
@@ -27,6 +33,7 @@ export class GroupContext<T> {
   readonly live = new Map<string, ClassicGroup<T>>()
   readonly #config: () => GroupCoordinatorConfig
   readonly #random: Random
+  readonly #limit: (() => GroupsLimit) | undefined
   /** Runs a timer's action as a step of its own. */
   readonly #run: (action: () => void) => void
   readonly #touched = new Set<ClassicGroup<T>>()
@@ -41,6 +48,7 @@ export class GroupContext<T> {
       readonly logger: Logger
       readonly config: () => GroupCoordinatorConfig
       readonly random: Random
+      readonly limit?: () => GroupsLimit
     },
     run: (action: () => void) => void,
   ) {
@@ -49,6 +57,7 @@ export class GroupContext<T> {
     this.logger = options.logger
     this.#config = options.config
     this.#random = options.random
+    this.#limit = options.limit
     this.#run = run
   }
 
@@ -71,6 +80,17 @@ export class GroupContext<T> {
 
   exists(groupId: string): boolean {
     return this.live.has(groupId) || this.state.groups.has(groupId)
+  }
+
+  /** Whether the tenant has as many groups as it may, so that there is to be no new one. Clients are told of no numbers here, so the log is. */
+  isFull(groupId: string): boolean {
+    const { max, elsewhere } = this.#limit?.() ?? { max: null, elsewhere: 0 }
+    const used = this.state.groups.size + elsewhere
+    if (max === null || used < max) return false
+    this.logger.log('warn', 'a new group is refused: the limit of groups is reached', {
+      ...{ groupId: groupId.slice(0, 256), limit: 'groups', max, used },
+    })
+    return true
   }
 
   /** A group with its soft part, which is made for the time of this step if it has none; undefined if there is no such group. */

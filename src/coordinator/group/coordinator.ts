@@ -22,7 +22,7 @@ import { joinRefusal, syncRefusal } from './answers.ts'
 import type { GroupStateName } from './classic-group.ts'
 import { handleCommit } from './commit.ts'
 import type { GroupCoordinatorConfig } from './config.ts'
-import { GroupContext } from './context.ts'
+import { GroupContext, type GroupsLimit } from './context.ts'
 import { handleFetch } from './fetch.ts'
 import { handleJoin } from './join.ts'
 import { handleHeartbeat, handleLeave, handleSync } from './membership.ts'
@@ -49,6 +49,8 @@ export interface GroupCoordinatorOptions {
   readonly topics: GroupTopics
   readonly random: Random
   readonly logger: Logger
+  /** How many groups its tenant may have, asked with each new one; none unless given. */
+  readonly limit?: () => GroupsLimit
 }
 
 /** For metrics. What is counted is the latest state. */
@@ -236,6 +238,11 @@ export class GroupCoordinator<T> {
     if (this.#isLoaded) return this.#ctx.live.size === 0
     for (const [, { members }] of this.#state.groups.entries()) if (members.length > 0) return false
     return true
+  }
+
+  /** With a record or a committed offset; those that are coming to be in this very step are none yet. */
+  get groupCount(): number {
+    return this.#state.groups.size
   }
 
   get gauges(): GroupGauges {

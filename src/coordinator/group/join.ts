@@ -53,6 +53,11 @@ export function handleJoin<T>(ctx: GroupContext<T>, call: GroupCall<T>): void {
     ctx.step.answer(call.token, refusal)
     return
   }
+  if (isNewGroup && ctx.isFull(groupId)) {
+    const refusal = joinRefusal(call.version, memberId, ErrorCode.POLICY_VIOLATION)
+    ctx.step.answer(call.token, refusal)
+    return
+  }
   const group = isNewGroup ? ctx.create(groupId) : ctx.find(groupId)!
   const join: Join<T> = {
     call,

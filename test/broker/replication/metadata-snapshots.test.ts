@@ -96,6 +96,7 @@ const entryLog = (node: Node, cluster: Cluster): EntryLog => ({
   epochBefore: (offset) => Math.max(0, node.log?.epochs.at(offset - 1) ?? 0),
   deleteBelow: (offset) => node.group?.deleteRecords(offset, () => {}),
   giveUp: () => false,
+  roll: () => null,
 })
 
 /** Three brokers whose groups' log is the metadata's, with their controllers. */
