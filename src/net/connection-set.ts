@@ -196,7 +196,6 @@ export class ConnectionSet {
     this.counts[ConnectionCount.OPENED]!++
     this.#append(connection)
     this.sink.onOpen(connection)
-    this.turns.hasConnected(connection.owner)
     return connection
   }
 
@@ -388,6 +387,17 @@ export class ConnectionSet {
       oldest ??= replies
     }
     return oldest
+  }
+
+  /** So many bytes have come over `connection`. */
+  onReceived(connection: KafkaConnection, bytes: number): void {
+    this.touch(connection)
+    this.counts[ConnectionCount.BYTES_IN]! += bytes
+    if (connection.isNew) {
+      connection.isNew = false
+      this.turns.hasBegun(connection.owner)
+    }
+    this.turns.hasRead(connection.owner, bytes)
   }
 
   touch(connection: KafkaConnection): void {

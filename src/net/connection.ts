@@ -22,6 +22,8 @@ export class KafkaConnection implements BudgetMember {
   readonly localAddress: string
   /** The front's own: who this is, once that is known. */
   session: unknown = null
+  /** Nothing has come yet. */
+  isNew = true
   /** Monotonic milliseconds of the last byte that came or went. */
   lastActiveMs: number
   // intrusive list of the set, least recently active first
@@ -156,9 +158,7 @@ export class KafkaConnection implements BudgetMember {
   /** From the socket. `chunk` is used until this returns. */
   onData(chunk: Uint8Array): void {
     if (this.#closed || this.#finishing) return
-    this.#set.touch(this)
-    this.#set.counts[ConnectionCount.BYTES_IN]! += chunk.length
-    this.#set.turns.hasRead(this.owner, chunk.length)
+    this.#set.onReceived(this, chunk.length)
     this.#splitter.feed(chunk)
     this.#progress(chunk.length)
     this.#read()

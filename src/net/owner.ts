@@ -18,6 +18,8 @@ export class Owner {
   debtMs = 0
   /** Until when that is worked out: monotonic milliseconds. */
   settledAtMs = 0
+  /** Of the time that it had, what is not shared out yet: stored by `ReadTurns`. */
+  countedMs = 0
   /** Connections with more to hand over, whose turn is over, in the order of their turns: stored by `ReadTurns`. */
   readonly yielded = new Set<KafkaConnection>()
   /** What one of its connections reads at most in one go. */

@@ -26,6 +26,10 @@ const READ_CALL_MS = 0.005
 const READ_BYTE_MS = 0.3e-6
 /** What the system and Node take to accept a connection and to close it. */
 const CONNECT_MS = 0.1
+/** So much is counted before the rest of the thread's time is shared out, which is asked for then, … */
+const SHARED_OUT_MS = 0.25
+/** … if that was no longer ago than this. */
+const SHARED_OUT_MAX_MS = 20
 /** Reading that has taken less needs no turn of the agent's. */
 const NOTED_MS = 2
 const NS_PER_MS = 1e6
@@ -33,6 +37,8 @@ const NS_PER_MS = 1e6
 export interface TurnOptions {
   /** What an owner may have of the thread's time beside others, between 0 and 1. */
   readonly ownerShare?: number | undefined
+  /** How long the thread has been at work since it began, in milliseconds; left out: what is counted here is all that there is. */
+  readonly busyMs?: (() => number) | undefined
   /** Where the clock stands still while something is done: what the system takes would be made up. */
   readonly isSystemFree?: boolean | undefined
 }
@@ -46,6 +52,7 @@ export interface TurnOptions {
 export class ReadTurns {
   readonly #clock: Clock
   readonly #isSystemFree: boolean
+  readonly #readBusyMs: (() => number) | null
   /** What a millisecond of waiting pays. */
   readonly #payRate: number
   /** Those with connections whose turn is over, in the order of their turns. */
@@ -60,16 +67,23 @@ export class ReadTurns {
   /** … and another one than the one before. */
   #companyAtMs = Number.NEGATIVE_INFINITY
   #sinceMs = 0
+  /** Who had time that is not shared out yet, how much of it all together, … */
+  readonly #counted: Owner[] = []
+  #countedMs = 0
+  /** … and how long the thread had worked when it was last, and when that was. */
+  #busyMs = 0
+  #sharedOutAtMs = Number.NEGATIVE_INFINITY
   /** Whose requests are being handled now: it pays nothing meanwhile. */
   #working: Owner | null = null
   /** What reading has taken since the last turn. */
   #readMs = 0
 
   constructor(clock: Clock, strangers: Owner, options: TurnOptions = {}) {
-    const { ownerShare = OWNER_SHARE, isSystemFree = false } = options
+    const { ownerShare = OWNER_SHARE, isSystemFree = false, busyMs = null } = options
     this.#clock = clock
     this.#strangers = strangers
     this.#isSystemFree = isSystemFree
+    this.#readBusyMs = busyMs
     this.#payRate = ownerShare / (1 - ownerShare)
   }
 
@@ -108,8 +122,8 @@ export class ReadTurns {
     this.#owe(owner, tookMs, this.#clock.monotonicMs())
   }
 
-  /** `owner` has a new connection: it has taken some time, and will. */
-  hasConnected(owner: Owner): void {
+  /** The first bytes of a connection of `owner` have come: to accept it has taken time, and to close it will. It pays first, or who has short ones would have them all at once. */
+  hasBegun(owner: Owner): void {
     if (!owner.hasCompany || this.#isSystemFree) return
     this.#owe(owner, CONNECT_MS, this.#clock.monotonicMs())
   }
@@ -166,6 +180,26 @@ export class ReadTurns {
   /** A turn of the agent's begins: reading has all its time anew. */
   renew(): void {
     this.#readMs = 0
+    if (this.#countedMs >= SHARED_OUT_MS) this.#shareOut()
+  }
+
+  /** What the thread has done besides (accept, answer, collect garbage) was for those who had its time, by how much they had. */
+  #shareOut(): void {
+    const nowMs = this.#clock.monotonicMs()
+    if (this.#readBusyMs !== null) {
+      const busyMs = this.#readBusyMs()
+      const restMs = busyMs - this.#busyMs - this.#countedMs
+      // what was before nobody had company, or for long, is of no account
+      if (restMs > 0 && nowMs - this.#sharedOutAtMs < SHARED_OUT_MAX_MS) {
+        const factor = restMs / this.#countedMs
+        for (const owner of this.#counted) this.#owe(owner, owner.countedMs * factor, nowMs)
+      }
+      this.#busyMs = busyMs
+      this.#sharedOutAtMs = nowMs
+    }
+    for (const owner of this.#counted) owner.countedMs = 0
+    this.#counted.length = 0
+    this.#countedMs = 0
   }
 
   /** Lets those go on whose turn has come again: one owner after the other, each connection once, as long as a turn lasts; returns how many. */
@@ -238,6 +272,9 @@ export class ReadTurns {
     const debtMs = this.#debtOf(owner, Math.max(owner.settledAtMs, nowMs - ms))
     owner.debtMs = Math.min(DEBT_MAX_MS, debtMs + ms)
     owner.settledAtMs = nowMs
+    if (owner.countedMs === 0) this.#counted.push(owner)
+    owner.countedMs += ms
+    this.#countedMs += ms
   }
 
   #note(owner: Owner, nowMs: number): void {

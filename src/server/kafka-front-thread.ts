@@ -155,7 +155,10 @@ class KafkaFrontThread implements Agent {
       // whoever floods with logins leaves cores to others
       loginsAtOnce: availableParallelism() > 2 ? 2 : 1,
       // brokers, and clients on the same machine, need a processor while this thread works on a flood
-      turns: { ownerShare: availableParallelism() > 2 ? 0.8 : 0.5 },
+      turns: {
+        ownerShare: availableParallelism() > 2 ? 0.8 : 0.5,
+        busyMs: () => performance.eventLoopUtilization().active,
+      },
       // the system's: what one tenant draws tells nothing of another's
       randomFor: () => random,
       logger: threadLogger(data, this.#control),
