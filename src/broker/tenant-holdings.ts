@@ -123,7 +123,7 @@ export class TenantHoldings {
     const { image } = this.#options
     this.told.prune((tenantId) => image.tenant(tenantId) !== undefined)
     for (const number of [...this.#sizes.keys()]) {
-      if (image.topicOf(number) === undefined) this.forget(number)
+      if (!image.hasPartition(number)) this.forget(number)
     }
     this.#unseen = this.#unseenPartitions()
     this.#unseenAtMs = 0
@@ -211,7 +211,7 @@ export class TenantHoldings {
         this.#review = null
         return
       }
-      const topic = image.topicOf(number)
+      const topic = image.glance(number)?.topic
       if (topic === undefined || !this.#counts(number, topic)) this.forget(number)
     }
   }
@@ -219,7 +219,7 @@ export class TenantHoldings {
   *#unseenPartitions(): IterableIterator<PartitionNumber> {
     const { image } = this.#options
     for (const number of image.partitionNumbers()) {
-      const tenantId = image.topicOf(number)?.tenantId
+      const tenantId = image.glance(number)?.topic.tenantId
       if (tenantId === undefined) continue
       if (tenantLimit(image, tenantId, 'storageBytes') !== null) yield number
     }
@@ -236,7 +236,7 @@ export class TenantHoldings {
         this.#unseen = null
         return 1
       }
-      const topic = this.#options.image.topicOf(number)
+      const topic = this.#options.image.glance(number)?.topic
       if (topic === undefined || !this.#counts(number, topic) || this.#sizes.has(number)) continue
       const known = this.#options.table.measuresOf(number)?.sizeBytes
       if (known === undefined) looks--
