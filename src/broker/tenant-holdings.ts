@@ -3,7 +3,7 @@ import { tenantLimit } from '../image/tenant-limits.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
 import { brokerPeer, type ControlPort, frontPeer, type PeerName } from '../link/ports.ts'
 import { ToldHoldings } from '../link/tenant-holdings.ts'
-import type { Disk } from '../log/disk.ts'
+import { type Disk, DiskError } from '../log/disk.ts'
 import type { BrokerRings } from './broker-link.ts'
 import type { CoordinatorPartition } from './coordinator-partition.ts'
 import type { FrontRings } from './front-link.ts'
@@ -61,6 +61,8 @@ export class TenantHoldings {
   readonly #toldGroups = new Map<PartitionNumber, number>()
   #unseen: Iterator<PartitionNumber> | null = null
   #unseenAtMs = 0
+  /** Tenants that had a directory when the look began: the logs of others are empty, or have been opened since. null: the disk did not tell. */
+  #onDisk: ReadonlySet<string> | null = null
   #review: Iterator<PartitionNumber> | null = null
   #lookAtMs = 0
   #isLimitedChanged = false
@@ -125,6 +127,7 @@ export class TenantHoldings {
     for (const number of [...this.#sizes.keys()]) {
       if (!image.hasPartition(number)) this.forget(number)
     }
+    this.#onDisk = this.#directories()
     this.#unseen = this.#unseenPartitions()
     this.#unseenAtMs = 0
   }
@@ -226,6 +229,16 @@ export class TenantHoldings {
     yield* image.partitionNumbers()
   }
 
+  #directories(): ReadonlySet<string> | null {
+    const { root, environment } = this.#options
+    try {
+      return new Set(environment.disk.list(root))
+    } catch (error) {
+      if (error instanceof DiskError) return null
+      throw error
+    }
+  }
+
   #seeMore(nowMs: number): number {
     if (this.#unseen === null || nowMs < this.#unseenAtMs) return 0
     this.#unseenAtMs = nowMs + UNSEEN_EVERY_MS
@@ -237,7 +250,8 @@ export class TenantHoldings {
         return 1
       }
       const topic = this.#options.image.glance(number)?.topic
-      if (topic === undefined || !this.#counts(number, topic) || this.#sizes.has(number)) continue
+      if (topic === undefined || this.#onDisk?.has(topic.tenantId) === false) continue
+      if (!this.#counts(number, topic) || this.#sizes.has(number)) continue
       const known = this.#options.table.measuresOf(number)?.sizeBytes
       if (known === undefined) looks--
       const bytes = known ?? sizeOnDisk(number, { ...this.#options, ...this.#options.environment })
