@@ -41,7 +41,7 @@ export function sizeOnDisk(
   number: PartitionNumber,
   { image, disk, root }: Omit<LogSizesOptions, 'table'>,
 ): number {
-  const partition = image.partition(number)
+  const partition = image.glance(number)
   if (partition === undefined) return 0
   const { topic, index } = partition
   const directory = partitionPath(root, topic.tenantId, topic.topicId, index)

@@ -364,8 +364,10 @@ export class FrontAgent {
     if (!isNews) return
     controller.onController(from, message.epoch)
     this.services.holdings.onEntries(message.entries)
-    if (isWhole) onWholeImage(this.services, image)
-    else if (!image.isBegunAnew) onEntries(this.services, message.entries)
+    if (isWhole) {
+      this.services.holdings.prune()
+      onWholeImage(this.services, image)
+    } else if (!image.isBegunAnew) onEntries(this.services, message.entries)
   }
 
   #onLeaders({ cellId, leaders }: LeadersMessage): void {
@@ -421,7 +423,7 @@ function makeServices(
     image,
     dispatcher: new Dispatcher(image, options.proxies, clock),
     controller,
-    holdings: new ToldHoldings(),
+    holdings: new ToldHoldings((tenantId) => image.tenant(tenantId) !== undefined),
     producers: new BrokerQuestions(options.control),
     logSizes: new BrokerQuestions(options.control),
     quorumViews: new BrokerQuestions(options.control),
