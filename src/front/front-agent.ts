@@ -379,10 +379,20 @@ export class FrontAgent {
     }
   }
 
+  /** What is kept of a tenant goes with it. */
+  #forgetGone(): void {
+    const { counters, fetchSessions, producerIds } = this.services
+    const { image } = this.#options
+    for (const kept of [counters, fetchSessions, producerIds]) {
+      kept.forgetTenants((tenantId) => image.tenant(tenantId) === undefined)
+    }
+  }
+
   #scheduleSweep(nowMs: number): void {
     this.services.timers.schedule(nowMs + SWEEP_MS, (firedAtMs) => {
       this.services.readAheads.dropAll()
       this.services.tenantConnections.sweep()
+      this.#forgetGone()
       this.services.tails.sweep(firedAtMs - 2 * SWEEP_MS)
       this.services.authorizers.sweep()
       this.#scheduleSweep(firedAtMs)
