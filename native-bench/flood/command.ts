@@ -15,6 +15,7 @@ interface Options {
   readonly warmup: number
   readonly brokers: number
   readonly memory: string
+  readonly elsewhere?: boolean
   readonly json?: string
 }
 
@@ -29,6 +30,10 @@ export function registerFlood(program: Command): void {
     .option('--warmup <N>', 'seconds before, of both', positiveNumber, 1)
     .option('--brokers <N>', 'of the engine', positiveNumber, 1)
     .option('--memory <SIZE>', 'of the engine', '256M')
+    .option(
+      '--elsewhere',
+      'floods go to a process that does next to nothing: what of it is the machine’s',
+    )
     .option('--json <FILE>', 'also write what was found into a file', fileToWrite)
     .action(run)
 }
@@ -43,10 +48,13 @@ function namesOf(text: string): FloodName[] {
 }
 
 async function run(options: Options): Promise<void> {
-  const { flood: floods, warmup: warmupSeconds, json, ...rest } = options
+  const { flood: floods, warmup: warmupSeconds, elsewhere, json, ...rest } = options
   const at = circumstances()
   const print = (line: string) => console.error(line)
-  const seen = await measureFloods({ ...rest, floods, warmupSeconds, print })
+  const seen = await measureFloods({
+    ...{ ...rest, floods, warmupSeconds, print },
+    isElsewhere: elsewhere === true,
+  })
   console.log(floodText(seen))
   console.log(`\n${circumstancesLine(at)}`)
   if (json !== undefined) writeFileSync(json, JSON.stringify(seen, null, 2))

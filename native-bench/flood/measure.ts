@@ -51,6 +51,8 @@ export interface MeasureFloodsOptions {
   readonly warmupSeconds: number
   readonly brokers: number
   readonly memory: string
+  /** Floods go to a process that does next to nothing, not to the engine: what the machine does to whoever runs on it. */
+  readonly isElsewhere?: boolean
   readonly print: (line: string) => void
 }
 
@@ -65,10 +67,14 @@ export async function measureFloods(options: MeasureFloodsOptions): Promise<Floo
     const quiet = await griot.createTenant({ name: 'quiet' })
     const loud = await griot.createTenant({ name: 'loud' })
     const run = new Floods(options, quiet, loud, griot.brokers[0]!)
-    await run.prepare()
     const seen: FloodSeen[] = []
-    for (let i = 0; i < options.repeats; i++) {
-      for (const flood of options.floods) seen.push(await run.measure(flood))
+    try {
+      await run.prepare()
+      for (let i = 0; i < options.repeats; i++) {
+        for (const flood of options.floods) seen.push(await run.measure(flood))
+      }
+    } finally {
+      run.close()
     }
     return seen
   } finally {
@@ -83,6 +89,9 @@ class Floods {
   readonly #common: string
   readonly #workload = parseWorkload(QUIET, 'quiet')
   readonly #program = bundleOf('flood-main')
+  #elsewhere: HelperProcess | null = null
+  /** Where floods go to, if not to the engine. */
+  #elsewherePort = 0
   #topic = ''
   #prefix = ''
   #username = ''
@@ -102,6 +111,10 @@ class Floods {
 
   /** Topics of both, and what is there to be read. */
   async prepare(): Promise<void> {
+    if (this.#options.isElsewhere === true) {
+      this.#elsewhere = new HelperProcess(bundleOf('elsewhere-main'))
+      this.#elsewherePort = Number(await this.#elsewhere.line())
+    }
     this.#prefix = await prefixOf(this.#workload, this.#quiet)
     const fill = parseWorkload(FILL, 'fill')
     this.#topic = topicNames(await prefixOf(fill, this.#loud), fill.topics[0]!)[0]!
@@ -139,10 +152,16 @@ class Floods {
     return { p50Ms: p50 / 1000, p99Ms: p99 / 1000, maxMs: max / 1000, bytesPerSecond }
   }
 
+  close(): void {
+    this.#elsewhere?.kill()
+  }
+
   #start(flood: FloodName, sink: string): Promise<FloodProcess> {
-    const [host, port] = this.#loud.brokers[0]!.split(':') as [string, string]
+    const [host, own] = this.#loud.brokers[0]!.split(':') as [string, string]
+    const port = this.#elsewherePort || Number(own)
+    const loginPort = this.#elsewherePort || Number(this.#common.split(':')[1])
     const order: FloodOrder = {
-      ...{ flood, host, port: Number(port), loginPort: Number(this.#common.split(':')[1]) },
+      ...{ flood, host, port, loginPort },
       ...{ username: this.#username, topic: this.#topic, sink },
       connections: this.#options.connections,
     }
@@ -161,37 +180,53 @@ async function prefixOf(workload: Workload, tenant: GriotTenant): Promise<string
   return prefix
 }
 
-class FloodProcess {
+/** A process of this bench that says lines, and ends with its standard input. */
+class HelperProcess {
   readonly #child: ChildProcess
   readonly #lines: AsyncIterator<string>
 
-  private constructor(child: ChildProcess) {
-    this.#child = child
-    this.#lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
-  }
-
-  static async start(program: string, order: FloodOrder): Promise<FloodProcess> {
-    const child = spawn(process.execPath, [program, JSON.stringify(order)], {
+  constructor(program: string, ...args: readonly string[]) {
+    this.#child = spawn(process.execPath, [program, ...args], {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
-    const flood = new FloodProcess(child)
-    await flood.#line()
-    return flood
+    this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]()
   }
 
-  async end(): Promise<FloodReport> {
+  async line(): Promise<string> {
+    const { done, value } = await this.#lines.next()
+    if (done === true) throw new Error('a process of the bench has ended')
+    return value
+  }
+
+  end(): void {
     this.#child.stdin!.end()
-    return JSON.parse(await this.#line()) as FloodReport
   }
 
   kill(): void {
     this.#child.kill('SIGKILL')
   }
+}
 
-  async #line(): Promise<string> {
-    const { done, value } = await this.#lines.next()
-    if (done === true) throw new Error('the process that floods has ended')
-    return value
+class FloodProcess {
+  readonly #process: HelperProcess
+
+  private constructor(process: HelperProcess) {
+    this.#process = process
+  }
+
+  static async start(program: string, order: FloodOrder): Promise<FloodProcess> {
+    const flood = new HelperProcess(program, JSON.stringify(order))
+    await flood.line()
+    return new FloodProcess(flood)
+  }
+
+  async end(): Promise<FloodReport> {
+    this.#process.end()
+    return JSON.parse(await this.#process.line()) as FloodReport
+  }
+
+  kill(): void {
+    this.#process.kill()
   }
 }
 

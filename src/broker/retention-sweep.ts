@@ -49,7 +49,7 @@ export class RetentionSweep {
   /** Of these partitions what was found out holds no more. */
   forget(isChanged: (topic: TopicView) => boolean): void {
     for (const number of [...this.#noted.keys()]) {
-      const topic = this.#options.image.topicOf(number)
+      const topic = this.#options.image.glance(number)?.topic
       if (topic === undefined || isChanged(topic)) this.#noted.delete(number)
     }
   }

@@ -27,12 +27,15 @@ export function noteCommitted(
     made.set(entry.topicId, (made.get(entry.topicId) ?? 0) + partitions)
     onPartitionsChanged(entry.tenantId, partitions)
   }
+  const isInternal = ({ topicId }: TopicChange) =>
+    state.topicIds.committed.get(topicId)?.internal === true
   for (const entry of entries) {
     if (entry.kind === 'topic-created' && !entry.internal) add(entry, entry.placements.length)
-    else if (entry.kind === 'partitions-added') add(entry, entry.placements.length)
-    else if (entry.kind === 'topic-deleted') {
+    else if (entry.kind === 'partitions-added') {
+      if (!isInternal(entry)) add(entry, entry.placements.length)
+    } else if (entry.kind === 'topic-deleted') {
+      if (isInternal(entry)) continue
       const topic = state.topicIds.committed.get(entry.topicId)
-      if (topic?.internal === true) continue
       const partitions = (topic?.partitionCount ?? 0) + (made.get(entry.topicId) ?? 0)
       onPartitionsChanged(entry.tenantId, partitions)
     }

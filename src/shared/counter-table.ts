@@ -3,7 +3,7 @@ import { alignUp, checkVersion, REGION_ALIGNMENT, type Region, wordsOf } from '.
 
 /*
  * Counters: a value per (writing thread, row, kind). A row stands for one (tenant, broker); which row that is and
- * what the kinds mean is the business of the one thread that keeps the CounterDirectory, and of `quota`.
+ * what the kinds mean is the business of those who lay the table out. Rows that come and go are in `use-table.ts`.
  *
  *   byte   word                        stored by
  *        +----------------------------+
@@ -95,11 +95,6 @@ export class CounterWriter {
   row(row: number): Float64Array {
     return this.#values.subarray(row * this.#kinds, (row + 1) * this.#kinds)
   }
-
-  /** Zeroes this thread's values of a row that was given up: the row is used again once every thread has. */
-  clear(row: number): void {
-    this.#values.fill(0, row * this.#kinds, (row + 1) * this.#kinds)
-  }
 }
 
 /** Reads every thread's values, on any thread. */
@@ -124,51 +119,5 @@ export class CounterReader {
     let sum = 0
     for (const stripe of this.#stripes) sum += stripe[at]!
     return sum
-  }
-
-  /** Whether every thread has zeroed the row. */
-  isClear(row: number): boolean {
-    const { kinds } = this.shape
-    for (const stripe of this.#stripes) {
-      for (let at = row * kinds; at < (row + 1) * kinds; at++) if (stripe[at] !== 0) return false
-    }
-    return true
-  }
-}
-
-/**
- * Which row stands for what, on the one thread that gives rows out (others are told by message). A row given up is
- * used again only when every writing thread has cleared it, oldest first, so that stragglers have time.
- */
-export class CounterDirectory {
-  readonly #reader: CounterReader
-  readonly #rows = new Map<string, number>()
-  readonly #released: number[] = []
-  #next = 0
-
-  constructor(region: Region) {
-    this.#reader = new CounterReader(region)
-  }
-
-  /** The row of `key`, given out now if it has none; null when all are taken. */
-  rowOf(key: string): number | null {
-    const known = this.#rows.get(key)
-    if (known !== undefined) return known
-    const row = this.#take()
-    if (row !== null) this.#rows.set(key, row)
-    return row
-  }
-
-  release(key: string): void {
-    const row = this.#rows.get(key)
-    if (row === undefined) return
-    this.#rows.delete(key)
-    this.#released.push(row)
-  }
-
-  #take(): number | null {
-    if (this.#next < this.#reader.shape.rows) return this.#next++
-    const at = this.#released.findIndex((row) => this.#reader.isClear(row))
-    return at < 0 ? null : this.#released.splice(at, 1)[0]!
   }
 }

@@ -76,6 +76,17 @@ describe('retention', () => {
     expect(image.glance(idle!)!.topic).not.toBe(image.glance(idle!)!.topic)
   })
 
+  it('of what tenants hold is looked for after a start, and keeps nothing in memory either', () => {
+    const before = new World()
+    const idle = before.createTopic({ partitions: 3 })
+    const world = before.restart()
+    world.pass(20_000, 100)
+    const { image } = world.agent
+    for (const number of idle) {
+      expect(image.glance(number)!.topic).not.toBe(image.glance(number)!.topic)
+    }
+  })
+
   it('comes again for what is written to one that it has emptied', () => {
     const world = new World({ settings: { dehydrateAfterMs: 5_000, retentionSweepMs: 60_000 } })
     const [partition] = world.createTopic({ configs: { 'retention.ms': '100000' } })

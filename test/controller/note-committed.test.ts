@@ -63,6 +63,8 @@ it('counts partitions that are made, added and deleted, and none of internal top
   const more = asPartitionNumber(150)
   const added = { kind: 'partitions-added', tenantId, topicId: topicId(1) } as const
   expect(commit({ ...added, firstPartition: more, placements: placements(4) })).toEqual([4, 0])
+  const inner = { ...added, topicId: topicId(3), firstPartition: asPartitionNumber(350) }
+  expect(commit({ ...inner, placements: placements(4) })).toEqual([0, 0])
   // made, grown and deleted in one go
   const grown = { ...added, topicId: topicId(4), firstPartition: asPartitionNumber(450) }
   expect(

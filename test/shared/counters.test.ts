@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { InvariantError } from '../../src/base/assert.ts'
 import {
-  CounterDirectory,
   CounterReader,
   CounterWriter,
   counterTableBytes,
@@ -44,25 +43,6 @@ describe('counter table', () => {
     expect(front.value(1, 3, 4)).toBe(0.25)
     quota.set(3, 4, Number.POSITIVE_INFINITY)
     expect(front.value(1, 3, 4)).toBe(Number.POSITIVE_INFINITY)
-  })
-
-  it('gives a row to another tenant only when every thread has cleared it', () => {
-    const region = table()
-    const directory = new CounterDirectory(region)
-    const writers = [new CounterWriter(region, 0), new CounterWriter(region, 1)]
-    const rows = ['a', 'b', 'c', 'd'].map((key) => directory.rowOf(key)!)
-    expect(rows).toEqual([0, 1, 2, 3])
-    expect(directory.rowOf('b')).toBe(1)
-    expect(directory.rowOf('e')).toBeNull()
-    writers[0]!.add(1, 0, 7)
-    writers[1]!.add(1, 4, 7)
-    directory.release('b')
-    expect(directory.rowOf('e')).toBeNull()
-    writers[0]!.clear(1)
-    expect(directory.rowOf('e')).toBeNull()
-    writers[1]!.clear(1)
-    expect(directory.rowOf('e')).toBe(1)
-    expect(directory.rowOf('f')).toBeNull()
   })
 })
 
