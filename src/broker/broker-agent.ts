@@ -184,6 +184,7 @@ export class BrokerAgent {
     this.#follower = new MetadataFollower({
       ...{ image, cellId, brokerId, root },
       onGone: (number, directory) => this.#onGone(number, directory),
+      onPreferred: (number) => this.#partitions.holdings.arrived(number),
       onTopicsDeleted: (topics) => this.#coordinators.onTopicsDeleted(topics),
       onTenantDeleted: (tenantId) => this.#maintenance.onTenantDeleted(tenantId),
       onConfigs: (isChanged) => this.#onConfigs(isChanged),
@@ -346,7 +347,7 @@ export class BrokerAgent {
     } else if (message.kind === 'topic-stats-request') {
       this.#topicStats.onRequest(from, message)
     } else if (message.kind === 'tenant-holdings') {
-      this.#partitions.holdings.told.onTold(message)
+      this.#partitions.holdings.onTold(message)
     } else if (message.kind === 'stop') {
       this.#stop.begin(this.#partitions.nowMs, message.deadlineMs)
     } else if (!this.#questions.answer(from, message)) {

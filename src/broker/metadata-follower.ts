@@ -16,6 +16,8 @@ export interface MetadataFollowerOptions {
   readonly root: string
   /** A replica of this broker went with its topic, or elsewhere; its files are in `directory`. */
   readonly onGone: (number: PartitionNumber, directory: string) => void
+  /** This broker is to lead it first now, whether it leads or not. */
+  readonly onPreferred: (number: PartitionNumber) => void
   /** Topics of any tenant are gone: the image, which is whole, does not hold them any more. */
   readonly onTopicsDeleted: (topics: readonly TopicView[]) => void
   /** A tenant is gone, after all that it had. */
@@ -84,6 +86,7 @@ export class MetadataFollower {
     this.#tellDeleted(deleted)
     for (const entry of message.entries) {
       if (entry.kind === 'tenant-deleted') onTenantDeleted(entry.tenantId)
+      else if (entry.kind === 'partition-reassigned') this.#tellPreferred(entry)
     }
     const isChanged = changedBy(message.entries)
     if (isChanged !== null) onConfigs(isChanged)
@@ -91,6 +94,13 @@ export class MetadataFollower {
 
   #tellDeleted(topics: readonly TopicView[]): void {
     if (topics.length > 0) this.#options.onTopicsDeleted(topics)
+  }
+
+  #tellPreferred(entry: Extract<MetadataEntry, { kind: 'partition-reassigned' }>): void {
+    const { image, cellId, brokerId, onPreferred } = this.#options
+    const topic = image.topicById(entry.tenantId, entry.topicId)
+    if (topic?.cellId !== cellId || toldReplicas(entry)[0] !== brokerId) return
+    onPreferred(topic.numberOf(entry.index as PartitionIndex))
   }
 
   #deletedBy(entry: MetadataEntry): TopicView[] {

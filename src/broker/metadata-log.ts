@@ -1,9 +1,10 @@
 /** The controller's log as a partition log: entries as records, an append one batch, whole or not at all. */
 import { invariant } from '../base/assert.ts'
 import { asPartitionNumber } from '../base/ids.ts'
-import type { Disk } from '../log/disk.ts'
+import { type Disk, DiskError } from '../log/disk.ts'
 import { DEFAULT_LOG_CONFIG, type LogConfig } from '../log/log-config.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
+import { evenWhenFull } from '../log/retention.ts'
 import { buildBatch } from '../record/builder.ts'
 import { RecordCursor } from '../record/records.ts'
 import { parseCheckpointName } from './checkpoint-file.ts'
@@ -40,12 +41,17 @@ export function hasMetadata(disk: Disk, root: string): boolean {
 export const batchOf = (entries: readonly Uint8Array[], timestampMs: number): Uint8Array =>
   buildBatch(entries.map((value) => ({ timestampMs, key: null, value })))
 
-/** Begins a segment behind what the log has, if there is anything in its last one; where that begins, null where it cannot be now. Throws DiskError. */
+/** Begins a segment behind what the log has, if there is anything in its last one; where that begins, null where it cannot be now: no purge is worth a replica of the metadata. */
 export function rolled(log: PartitionLog): number | null {
   if (log.hasStaged || log.failure !== null) return null
-  if ((log.active?.size ?? 0) > 0) {
-    log.tail.markDirty()
-    log.tail.roll(log.environment.clock.wallMs())
+  try {
+    if ((log.active?.size ?? 0) > 0) {
+      evenWhenFull(log, () => log.tail.markDirty())
+      evenWhenFull(log, () => log.tail.roll(log.environment.clock.wallMs()))
+    }
+  } catch (error) {
+    if (error instanceof DiskError) return null
+    throw error
   }
   return log.logEndOffset
 }

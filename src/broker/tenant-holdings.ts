@@ -2,7 +2,7 @@ import type { BrokerId, CellId, PartitionNumber, TenantId } from '../base/ids.ts
 import { tenantLimit } from '../image/tenant-limits.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
 import { brokerPeer, type ControlPort, frontPeer, type PeerName } from '../link/ports.ts'
-import { ToldHoldings } from '../link/tenant-holdings.ts'
+import { type TenantHoldingsMessage, ToldHoldings } from '../link/tenant-holdings.ts'
 import { type Disk, DiskError } from '../log/disk.ts'
 import type { BrokerRings } from './broker-link.ts'
 import type { CoordinatorPartition } from './coordinator-partition.ts'
@@ -37,6 +37,16 @@ const UNSEEN_EVERY_MS = 5
 /** Partitions of which it is looked whether they still count here, at a time. */
 const REVIEWED = 2_000
 
+/** Partitions that there were when it began, and how far it is: a table that changes meanwhile would leave some out. */
+interface Search {
+  readonly numbers: Uint32Array
+  at: number
+  /** Those of tenants that are limited come first, in a go of their own. */
+  isOfLimited: boolean
+  /** Tenants that had a directory when it began: the logs of others are empty, or have been opened since. null: the disk did not tell. */
+  readonly onDisk: ReadonlySet<string> | null
+}
+
 interface Sized {
   readonly tenantId: TenantId
   readonly bytes: number
@@ -48,21 +58,27 @@ interface Sized {
  */
 export class TenantHoldings {
   /** By the other brokers, and of groups also by this one. */
-  readonly told = new ToldHoldings()
+  readonly told: ToldHoldings
   /** The coordinators that are loaded here. */
   coordinated: () => Iterable<CoordinatorPartition> = () => []
   readonly #options: TenantHoldingsOptions
   readonly #hearers: readonly PeerName[]
   readonly #bytes = new Map<TenantId, number>()
   readonly #sizes = new Map<PartitionNumber, Sized>()
+  /** What was written here, of those that are limited, and is counted at another broker, by that broker: until it tells. It may be gone. */
+  readonly #ahead = new Map<TenantId, Map<BrokerId, number>>()
   /** Not told yet. */
   readonly #changed = new Set<TenantId>()
   readonly #changedGroups = new Map<PartitionNumber, readonly [TenantId, number]>()
   readonly #toldGroups = new Map<PartitionNumber, number>()
-  #unseen: Iterator<PartitionNumber> | null = null
+  #unseen: Search | null = null
   #unseenAtMs = 0
-  /** Tenants that had a directory when the look began: the logs of others are empty, or have been opened since. null: the disk did not tell. */
-  #onDisk: ReadonlySet<string> | null = null
+  /** Whose preferred leader this broker has become: their logs may be closed. */
+  readonly #arrived: PartitionNumber[] = []
+  /** Nothing was told in this life, … */
+  #isAnew = true
+  /** … and nothing is before this: half of what a life before has told would let in too much. */
+  #hasSeenLimited = false
   #review: Iterator<PartitionNumber> | null = null
   #lookAtMs = 0
   #isLimitedChanged = false
@@ -70,7 +86,8 @@ export class TenantHoldings {
 
   constructor(options: TenantHoldingsOptions) {
     this.#options = options
-    const { cellId, fronts, peers = [] } = options
+    const { cellId, image, fronts, peers = [] } = options
+    this.told = new ToldHoldings((tenantId) => image.tenant(tenantId) !== undefined)
     this.#hearers = [
       ...fronts.map(({ front }) => frontPeer(front)),
       ...peers.map(({ broker }) => brokerPeer(cellId, broker)),
@@ -78,7 +95,8 @@ export class TenantHoldings {
   }
 
   get nextTimerAtMs(): number {
-    const unseenAtMs = this.#unseen === null ? Number.POSITIVE_INFINITY : this.#unseenAtMs
+    const seesAll = this.#unseen === null && this.#arrived.length === 0
+    const unseenAtMs = seesAll ? Number.POSITIVE_INFINITY : this.#unseenAtMs
     return Math.min(unseenAtMs, this.#tellAtMs)
   }
 
@@ -87,7 +105,7 @@ export class TenantHoldings {
     if (internal) return Number.POSITIVE_INFINITY
     const max = tenantLimit(this.#options.image, tenantId, 'storageBytes')
     if (max === null) return Number.POSITIVE_INFINITY
-    return max - this.storageBytes(tenantId)
+    return max - this.storageBytes(tenantId) - this.#aheadOf(tenantId)
   }
 
   /** As far as it is known here. */
@@ -103,7 +121,10 @@ export class TenantHoldings {
 
   /** A batch was staged. */
   grew(number: PartitionNumber, topic: TopicView, bytes: number): void {
-    if (!this.#counts(number, topic)) return
+    if (!this.#counts(number, topic)) {
+      if (!topic.internal) this.#goAhead(number, topic.tenantId, bytes)
+      return
+    }
     this.#set(number, topic.tenantId, (this.#sizes.get(number)?.bytes ?? 0) + bytes)
   }
 
@@ -115,20 +136,34 @@ export class TenantHoldings {
     this.#changedGroups.delete(number)
   }
 
+  /** This broker is its preferred leader now. */
+  arrived(number: PartitionNumber): void {
+    this.#arrived.push(number)
+  }
+
+  /** From another broker. */
+  onTold(message: TenantHoldingsMessage): void {
+    this.told.onTold(message)
+    const brokerId = message.brokerId as BrokerId
+    if (message.isAnew === true) for (const ahead of this.#ahead.values()) ahead.delete(brokerId)
+    for (const [tenantId] of message.storage) this.#ahead.get(tenantId)?.delete(brokerId)
+  }
+
   onTenantDeleted(tenantId: TenantId): void {
     this.told.forget(tenantId)
+    this.#ahead.delete(tenantId)
     this.#changed.delete(tenantId)
   }
 
   /** An image is whole: what its partitions hold here is looked for, those of tenants that are limited first. */
   onImageWhole(): void {
     const { image } = this.#options
-    this.told.prune((tenantId) => image.tenant(tenantId) !== undefined)
+    this.told.prune()
     for (const number of [...this.#sizes.keys()]) {
       if (!image.hasPartition(number)) this.forget(number)
     }
-    this.#onDisk = this.#directories()
-    this.#unseen = this.#unseenPartitions()
+    const numbers = Uint32Array.from(image.partitionNumbers())
+    this.#unseen = { numbers, at: 0, isOfLimited: true, onDisk: this.#directories() }
     this.#unseenAtMs = 0
   }
 
@@ -167,23 +202,40 @@ export class TenantHoldings {
     for (const { number, tenantId, isLoaded, coordinator } of this.coordinated()) {
       const { groupCount } = coordinator
       if (!isLoaded || groupCount === undefined) continue
-      if (this.#toldGroups.get(number) === groupCount) continue
+      // another that has led it meanwhile may have told last
+      const isTold = this.told.groupsIn(tenantId, number) === groupCount
+      if (isTold && this.#toldGroups.get(number) === groupCount) continue
       this.#toldGroups.set(number, groupCount)
-      this.#changedGroups.set(number, [tenantId as TenantId, groupCount])
+      this.#changedGroups.set(number, [tenantId, groupCount])
       this.#isLimitedChanged = true
     }
   }
 
   get #tellAtMs(): number {
-    // half of what a life before has told would let in too much
-    const isHeld = this.#changed.size === 0 || this.#unseen !== null
-    if (isHeld && this.#changedGroups.size === 0) return Number.POSITIVE_INFINITY
+    const isChanged = this.#changed.size > 0 || this.#isAnew
+    const hasNews = (isChanged && this.#hasSeenLimited) || this.#changedGroups.size > 0
+    if (!hasNews) return Number.POSITIVE_INFINITY
     return this.#toldAtMs + (this.#isLimitedChanged ? TELL_LIMITED_MS : TELL_MS)
   }
 
   #counts(number: PartitionNumber, { internal }: TopicView): boolean {
     const { image, brokerId } = this.#options
     return !internal && image.replicasOf(number)[0] === brokerId
+  }
+
+  #goAhead(number: PartitionNumber, tenantId: TenantId, bytes: number): void {
+    const { image } = this.#options
+    const brokerId = image.replicasOf(number)[0]
+    if (brokerId === undefined || tenantLimit(image, tenantId, 'storageBytes') === null) return
+    const own = this.#ahead.get(tenantId)
+    if (own === undefined) this.#ahead.set(tenantId, new Map([[brokerId, bytes]]))
+    else own.set(brokerId, (own.get(brokerId) ?? 0) + bytes)
+  }
+
+  #aheadOf(tenantId: TenantId): number {
+    let sum = 0
+    for (const bytes of this.#ahead.get(tenantId)?.values() ?? []) sum += bytes
+    return sum
   }
 
   #note(number: PartitionNumber, topic: TopicView, bytes: number): void {
@@ -207,26 +259,40 @@ export class TenantHoldings {
   /** Replicas move, and then others count. */
   #reviewSome(): void {
     this.#review ??= [...this.#sizes.keys()][Symbol.iterator]()
-    const { image } = this.#options
+    const { image, brokerId } = this.#options
     for (let i = 0; i < REVIEWED; i++) {
       const { done, value: number } = this.#review.next()
       if (done === true) {
         this.#review = null
         return
       }
-      const topic = image.glance(number)?.topic
-      if (topic === undefined || !this.#counts(number, topic)) this.forget(number)
+      // also where there is none any more
+      if (image.replicasOf(number)[0] !== brokerId) this.forget(number)
     }
   }
 
-  *#unseenPartitions(): IterableIterator<PartitionNumber> {
-    const { image } = this.#options
-    for (const number of image.partitionNumbers()) {
-      const tenantId = image.glance(number)?.topic.tenantId
-      if (tenantId === undefined) continue
-      if (tenantLimit(image, tenantId, 'storageBytes') !== null) yield number
+  #seeMore(nowMs: number): number {
+    const unseen = this.#unseen
+    if ((unseen === null && this.#arrived.length === 0) || nowMs < this.#unseenAtMs) return 0
+    this.#unseenAtMs = nowMs + UNSEEN_EVERY_MS
+    let looks = UNSEEN_LOOKS
+    for (let passed = 0; passed < UNSEEN_PASSED && looks > 0; passed++) {
+      const arrived = this.#arrived.pop()
+      const number = arrived ?? this.#nextUnseen()
+      if (number === undefined) break
+      if (this.#see(number, arrived === undefined ? (unseen?.onDisk ?? null) : null)) looks--
     }
-    yield* image.partitionNumbers()
+    return 1
+  }
+
+  #nextUnseen(): PartitionNumber | undefined {
+    const unseen = this.#unseen
+    if (unseen === null) return undefined
+    const number = unseen.numbers[unseen.at++]
+    if (number !== undefined) return number as PartitionNumber
+    this.#hasSeenLimited = true
+    this.#unseen = unseen.isOfLimited ? { ...unseen, at: 0, isOfLimited: false } : null
+    return undefined
   }
 
   #directories(): ReadonlySet<string> | null {
@@ -239,45 +305,41 @@ export class TenantHoldings {
     }
   }
 
-  #seeMore(nowMs: number): number {
-    if (this.#unseen === null || nowMs < this.#unseenAtMs) return 0
-    this.#unseenAtMs = nowMs + UNSEEN_EVERY_MS
-    let looks = UNSEEN_LOOKS
-    for (let passed = 0; passed < UNSEEN_PASSED && looks > 0; passed++) {
-      const { done, value: number } = this.#unseen.next()
-      if (done === true) {
-        this.#unseen = null
-        return 1
-      }
-      const topic = this.#options.image.glance(number)?.topic
-      if (topic === undefined || this.#onDisk?.has(topic.tenantId) === false) continue
-      if (!this.#counts(number, topic) || this.#sizes.has(number)) continue
-      const known = this.#options.table.measuresOf(number)?.sizeBytes
-      if (known === undefined) looks--
-      const bytes = known ?? sizeOnDisk(number, { ...this.#options, ...this.#options.environment })
-      if (!Number.isNaN(bytes)) this.#set(number, topic.tenantId, bytes)
-    }
-    return 1
+  /** True when it was looked for on the disk. */
+  #see(number: PartitionNumber, onDisk: ReadonlySet<string> | null): boolean {
+    const { image, table, brokerId, environment } = this.#options
+    if (this.#sizes.has(number) || image.replicasOf(number)[0] !== brokerId) return false
+    const topic = image.glance(number)?.topic
+    if (topic === undefined || topic.internal) return false
+    const { tenantId } = topic
+    if (onDisk?.has(tenantId) === false) return false
+    const isOfLimited = this.#unseen?.isOfLimited === true
+    if (isOfLimited && tenantLimit(image, tenantId, 'storageBytes') === null) return false
+    const known = table.measuresOf(number)?.sizeBytes
+    const bytes = known ?? sizeOnDisk(number, { ...this.#options, ...environment })
+    if (!Number.isNaN(bytes)) this.#set(number, tenantId, bytes)
+    return known === undefined
   }
 
   #tell(nowMs: number): number {
     this.#toldAtMs = nowMs
-    const { brokerId, control } = this.#options
+    const { brokerId, control, image } = this.#options
     const storage: [TenantId, number][] = []
-    if (this.#unseen === null) {
+    const isAnew = this.#isAnew && this.#hasSeenLimited
+    if (this.#hasSeenLimited) {
+      this.#isAnew = false
       for (const tenantId of this.#changed) {
         if (storage.length >= TOLD_MAX) break
         this.#changed.delete(tenantId)
         storage.push([tenantId, this.#bytes.get(tenantId) ?? 0])
       }
     }
-    const groups = Array.from(
-      this.#changedGroups,
-      ([number, [tenantId, count]]) => [tenantId, number, count] as const,
-    )
+    const groups = [...this.#changedGroups]
+      .filter(([, [tenantId]]) => image.tenant(tenantId) !== undefined)
+      .map(([number, [tenantId, count]]) => [tenantId, number, count] as const)
     this.#changedGroups.clear()
     this.#isLimitedChanged = this.#changed.size > 0 && this.#isLimitedChanged
-    const message = { kind: 'tenant-holdings', brokerId, storage, groups } as const
+    const message = { kind: 'tenant-holdings', brokerId, isAnew, storage, groups } as const
     this.told.onTold(message)
     for (const hearer of this.#hearers) control.post(hearer, message)
     return 1

@@ -351,8 +351,9 @@ export class RingBrokerProxy implements MemberProxy, RingHandler {
     return this.#sender.sendProduce(tenant, partition, acks, batch, sink, token)
   }
 
+  /** Also where commands wait: those of a tenant that is held back are no reason not to wake others, and they have had the ring's room first. */
   #sendWatch(partition: PartitionNumber, offset: number, type?: number): boolean {
-    return this.#parked.size === 0 && this.#sender.sendWatch(partition, offset, type)
+    return this.#sender.sendWatch(partition, offset, type)
   }
 }
 

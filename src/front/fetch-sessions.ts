@@ -123,6 +123,12 @@ export class FetchSessions {
     this.#tenants.get(tenantId)?.sessions.delete(id)
   }
 
+  /** With all their sessions: nobody can ask for these any more. */
+  forgetTenants(isGone: (tenantId: TenantId) => boolean): void {
+    for (const tenantId of this.#tenants.keys())
+      if (isGone(tenantId)) this.#tenants.delete(tenantId)
+  }
+
   /** A session for `topics`, or null when every slot is in use: the client then does without. */
   create(
     tenantId: TenantId,

@@ -364,8 +364,10 @@ export class FrontAgent {
     if (!isNews) return
     controller.onController(from, message.epoch)
     this.services.holdings.onEntries(message.entries)
-    if (isWhole) onWholeImage(this.services, image)
-    else if (!image.isBegunAnew) onEntries(this.services, message.entries)
+    if (isWhole) {
+      this.services.holdings.prune()
+      onWholeImage(this.services, image)
+    } else if (!image.isBegunAnew) onEntries(this.services, message.entries)
   }
 
   #onLeaders({ cellId, leaders }: LeadersMessage): void {
@@ -377,10 +379,20 @@ export class FrontAgent {
     }
   }
 
+  /** What is kept of a tenant goes with it. */
+  #forgetGone(): void {
+    const { counters, fetchSessions, producerIds } = this.services
+    const { image } = this.#options
+    for (const kept of [counters, fetchSessions, producerIds]) {
+      kept.forgetTenants((tenantId) => image.tenant(tenantId) === undefined)
+    }
+  }
+
   #scheduleSweep(nowMs: number): void {
     this.services.timers.schedule(nowMs + SWEEP_MS, (firedAtMs) => {
       this.services.readAheads.dropAll()
       this.services.tenantConnections.sweep()
+      this.#forgetGone()
       this.services.tails.sweep(firedAtMs - 2 * SWEEP_MS)
       this.services.authorizers.sweep()
       this.#scheduleSweep(firedAtMs)
@@ -421,7 +433,7 @@ function makeServices(
     image,
     dispatcher: new Dispatcher(image, options.proxies, clock),
     controller,
-    holdings: new ToldHoldings(),
+    holdings: new ToldHoldings((tenantId) => image.tenant(tenantId) !== undefined),
     producers: new BrokerQuestions(options.control),
     logSizes: new BrokerQuestions(options.control),
     quorumViews: new BrokerQuestions(options.control),

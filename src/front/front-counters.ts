@@ -94,6 +94,12 @@ export class FrontCounters {
     return counts
   }
 
+  /** Of connections that have slots these stay. */
+  forgetTenants(isGone: (tenantId: TenantId) => boolean): void {
+    for (const tenantId of this.#tenants.keys())
+      if (isGone(tenantId)) this.#tenants.delete(tenantId)
+  }
+
   /** A turn of the front begins: until it ends, answers are timed by its clock. */
   beginTurn(nowMs: number): void {
     this.#inTurn = true

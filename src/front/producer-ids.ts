@@ -37,6 +37,11 @@ export class ProducerIds {
     if (block.waiting.length === 1) this.#allocate(tenantId, block)
   }
 
+  /** Who waits is answered all the same. */
+  forgetTenants(isGone: (tenantId: TenantId) => boolean): void {
+    for (const tenantId of this.#blocks.keys()) if (isGone(tenantId)) this.#blocks.delete(tenantId)
+  }
+
   #allocate(tenantId: TenantId, block: Block): void {
     this.#controller.request(
       tenantId,

@@ -58,6 +58,12 @@ export class TenantConnections {
       if (isKept || !owner.isIdle) continue
       this.#use.release(tenantId)
       this.#ownerOf.delete(tenantId)
+      owner.letGo()
+    }
+    // what was read for connections that had gone
+    for (const tenantId of this.#use.tenants()) {
+      const isKept = this.#ownerOf.has(tenantId) || this.#image.tenant(tenantId) !== undefined
+      if (!isKept) this.#use.release(tenantId)
     }
   }
 

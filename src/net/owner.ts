@@ -25,7 +25,7 @@ export class Owner {
   /** What one of its connections reads at most in one go. */
   readBytes = READ_BYTES
   /** By {@link OwnerCount}; others' as well, perhaps. */
-  readonly counts: Float64Array
+  counts: Float64Array
   readonly #owners: Owners
   #connections = 0
 
@@ -56,6 +56,11 @@ export class Owner {
   /** The same, or somebody else may come: there is to be room for whoever that is. */
   get hasCompany(): boolean {
     return this.isBeside || this.#owners.mayCome()
+  }
+
+  /** What it counted in may be another's: what comes late, of connections that have gone, is counted nowhere. */
+  letGo(): void {
+    this.counts = new Float64Array(OWNER_COUNTS)
   }
 
   joined(): void {

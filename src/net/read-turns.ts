@@ -73,8 +73,10 @@ export class ReadTurns {
   /** … and how long the thread had worked when it was last, and when that was. */
   #busyMs = 0
   #sharedOutAtMs = Number.NEGATIVE_INFINITY
-  /** Whose requests are being handled now: it pays nothing meanwhile. */
+  /** For whom the thread works now: it pays nothing meanwhile. */
   #working: Owner | null = null
+  /** Whose work was interrupted by that, the last one first to go on. */
+  readonly #interrupted: Owner[] = []
   /** What reading has taken since the last turn. */
   #readMs = 0
 
@@ -87,30 +89,52 @@ export class ReadTurns {
     this.#payRate = ownerShare / (1 - ownerShare)
   }
 
-  /** When the connection that hands over requests has begun to: monotonic milliseconds. */
+  /** When the connection that hands over requests has begun to, or has gone on: monotonic milliseconds. */
   get sinceMs(): number {
     return this.#sinceMs
   }
 
   /** The moment at which a connection of `owner` that now begins to hand over requests must let others have their turn; already over, perhaps. */
   begin(owner: Owner): number {
-    const nowMs = this.#clock.monotonicMs()
-    this.#sinceMs = nowMs
+    const nowMs = this.#enter(owner)
     if (owner !== this.#strangers) this.#note(owner, nowMs)
-    const untilMs = nowMs + Math.min(this.#turnOf(owner, nowMs), ALL_READ_MS - this.#readMs)
-    this.#working = owner
-    return untilMs
+    return nowMs + Math.min(this.#turnOf(owner, nowMs), ALL_READ_MS - this.#readMs)
   }
 
   end(owner: Owner): void {
-    const nowMs = this.#clock.monotonicMs()
-    const tookMs = nowMs - this.#sinceMs
-    owner.counts[OwnerCount.FRONT_NS]! += tookMs * NS_PER_MS
-    this.#readMs += tookMs
-    this.#working = null
-    this.#owe(owner, tookMs, nowMs)
+    this.#readMs += this.#leave(owner)
     // what it waits for was worked out without this
     if (owner.yielded.size > 0) this.#wait(owner)
+  }
+
+  /** What is done from now on is `owner`'s; who is interrupted by that (an answer gives room, and somebody reads on) has had its time until now. */
+  #enter(owner: Owner): number {
+    const nowMs = this.#clock.monotonicMs()
+    if (this.#working !== null) {
+      const interrupted = this.#working
+      this.#charge(interrupted, nowMs)
+      this.#interrupted.push(interrupted)
+    }
+    this.#working = owner
+    this.#sinceMs = nowMs
+    return nowMs
+  }
+
+  /** It was done for `owner`; returns how long it took, in milliseconds. */
+  #leave(owner: Owner): number {
+    const nowMs = this.#clock.monotonicMs()
+    const tookMs = this.#charge(owner, nowMs)
+    this.#working = this.#interrupted.pop() ?? null
+    this.#sinceMs = nowMs
+    return tookMs
+  }
+
+  #charge(owner: Owner, nowMs: number): number {
+    const tookMs = nowMs - this.#sinceMs
+    owner.counts[OwnerCount.FRONT_NS]! += tookMs * NS_PER_MS
+    this.#working = null
+    this.#owe(owner, tookMs, nowMs)
+    return tookMs
   }
 
   /** So many bytes have been read for `owner`: that takes time of its turn, too, while others ask for something. */
@@ -139,11 +163,9 @@ export class ReadTurns {
   /** Has a connection write its replies, in its owner's time. */
   write(connection: KafkaConnection): void {
     const { owner } = connection
-    const sinceMs = this.#clock.monotonicMs()
+    this.#enter(owner)
     connection.flush()
-    const nowMs = this.#clock.monotonicMs()
-    owner.counts[OwnerCount.FRONT_NS]! += (nowMs - sinceMs) * NS_PER_MS
-    this.#owe(owner, nowMs - sinceMs, nowMs)
+    this.#leave(owner)
   }
 
   /** The turn that ends at `untilMs` is over. */

@@ -19,10 +19,16 @@ export interface NamedMaterial {
   readonly key: string
 }
 
+const REVOCATION_LIST = /-----BEGIN X509 CRL-----.*?-----END X509 CRL-----/gs
+
+/** One by one, since Node reads no more than the first of a text. */
+export const revocationLists = (pem: string): readonly string[] =>
+  pem.match(REVOCATION_LIST) ?? [pem]
+
 /** What Node takes: nothing older than TLS 1.2, and the rest as Node has it. */
 export const secureContextOptions = ({ cert, key, passphrase, clientCa, crl }: TlsMaterial) => ({
   ...{ cert, key, minVersion: 'TLSv1.2' as const },
   ...(passphrase === null ? {} : { passphrase }),
   ...(clientCa === null ? {} : { ca: clientCa }),
-  ...(crl === null ? {} : { crl }),
+  ...(crl === null ? {} : { crl: [...revocationLists(crl)] }),
 })

@@ -27,14 +27,16 @@ export class HttpCluster {
   /** Committed changes are in it before their answers come. */
   readonly image: MetadataImage
   /** What tenants hold, as brokers have told. */
-  readonly holdings = new ToldHoldings()
+  readonly holdings: ToldHoldings
   readonly #timers = new TimerQueue()
   readonly #controller: ControllerClient
   readonly #kick: () => void
   readonly #trim: HeapTrim
 
   constructor({ brokerConfigs, control, clock, kick }: HttpClusterOptions) {
-    this.image = new MetadataImage(brokerConfigs)
+    const image = new MetadataImage(brokerConfigs)
+    this.image = image
+    this.holdings = new ToldHoldings((tenantId) => image.tenant(tenantId) !== undefined)
     this.#controller = new ControllerClient({ control, clock, timers: this.#timers })
     this.#kick = kick
     this.#trim = new HeapTrim(this)
@@ -64,7 +66,7 @@ export class HttpCluster {
     switch (message.kind) {
       case 'metadata':
         // what comes from one that leads no more is ignored
-        if (!applyMetadata(this.image, message)) return
+        if (!applyMetadata(this.image, message, () => this.holdings.prune())) return
         this.holdings.onEntries(message.entries)
         this.#controller.onController(from, message.epoch)
         return

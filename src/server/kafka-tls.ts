@@ -34,19 +34,23 @@ export class KafkaTls {
     const acceptors = new Map<ClientAuth, TlsAcceptor>()
     const files: TlsFiles = new TlsFiles({
       ...{ settings, logger, onExpiry, onState, nowMs },
-      onMaterial: (material) => {
-        for (const acceptor of acceptors.values()) acceptor.setMaterial(material)
+      onMaterial: (read) => {
+        for (const acceptor of acceptors.values()) acceptor.setMaterial(read)
+        material = read
       },
     })
     const rules = new PrincipalRules(settings.tlsPrincipalMapping)
-    const material = await files.start()
+    let material = await files.start()
     for (const listen of settings.kafkaListen) {
       const clientAuth = clientAuthOf(listen, settings)
       if (listen.tls !== true || acceptors.has(clientAuth)) continue
       const principal = (certificate: Uint8Array) => principalOf(rules, certificate)
+      const first = material
       const acceptor = await TlsAcceptor.create({
-        ...{ set, material, clientAuth, principalOf: principal },
+        ...{ set, material: first, clientAuth, principalOf: principal },
       })
+      // read again meanwhile
+      if (material !== first) acceptor.setMaterial(material)
       acceptors.set(clientAuth, acceptor)
     }
     return new KafkaTls(acceptors, files)

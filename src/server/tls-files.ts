@@ -3,7 +3,12 @@ import { X509Certificate } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import type { Logger } from '../base/log.ts'
-import { type NamedMaterial, secureContextOptions, type TlsMaterial } from '../net/tls-material.ts'
+import {
+  type NamedMaterial,
+  revocationLists,
+  secureContextOptions,
+  type TlsMaterial,
+} from '../net/tls-material.ts'
 import type { EngineSettings } from './options.ts'
 import { readSmallFile } from './small-file.ts'
 
@@ -71,7 +76,7 @@ export function loadTls(settings: TlsFileSettings): LoadedTls {
     createSecureContext(secureContextOptions({ ...material, crl: null })),
   )
   if (material.crl !== null) {
-    const { crl } = material
+    const crl = [...revocationLists(material.crl)]
     tried(`--tls-crl: ${tlsCrl} has no revocation list`, () => createSecureContext({ crl }))
   }
   let first = { expiresAtMs: Date.parse(validTo), expiringFile: tlsCert! }

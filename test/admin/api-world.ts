@@ -39,7 +39,7 @@ export interface Answer {
 
 export class ApiWorld {
   readonly image = new MetadataImage()
-  readonly holdings = new ToldHoldings()
+  readonly holdings = new ToldHoldings(() => true)
   readonly router = new HttpRouter()
   readonly clock = new ManualClock()
   /** Lines of the controller's log. */

@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/log.ts'
 import { SeededRandom } from '../../src/base/random.ts'
-import { batchOf, METADATA_LOG_CONFIG, METADATA_PARTITION } from '../../src/broker/metadata-log.ts'
+import {
+  batchOf,
+  METADATA_LOG_CONFIG,
+  METADATA_PARTITION,
+  rolled,
+} from '../../src/broker/metadata-log.ts'
+import { DiskError } from '../../src/log/disk.ts'
 import { OpenFiles } from '../../src/log/open-files.ts'
 import { newAppendOutcome } from '../../src/log/outcomes.ts'
 import { PartitionLog } from '../../src/log/partition-log.ts'
@@ -40,6 +46,21 @@ function writeWithoutGroup(disk: SimulatedDisk, values: readonly Uint8Array[]): 
   log.flushAll(() => log.close())
   while (flush.pending > 0) flush.doWork()
 }
+
+it('begins no segment where the disk takes none, and stays as it is', () => {
+  const refused = (code: string) => {
+    throw code === '' ? new Error('a bug') : new DiskError(code, '/x.log', 'open')
+  }
+  const logOf = (code: string) =>
+    ({
+      ...{ hasStaged: false, failure: null, active: { size: 1 }, logEndOffset: 7 },
+      tail: { markDirty: () => {}, roll: () => refused(code) },
+      environment: { space: null, clock: new ManualClock() },
+    }) as unknown as PartitionLog
+  expect(rolled(logOf('ENOSPC'))).toBeNull()
+  expect(rolled(logOf('EIO'))).toBeNull()
+  expect(() => rolled(logOf(''))).toThrow('a bug')
+})
 
 const contents = (log: EntryLog, from = 0): [number, string][] => {
   const found: [number, string][] = []

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { fetch } from '../../src/protocol/01-fetch.ts'
+import { createTopics } from '../../src/protocol/19-create-topics.ts'
 import { Harness } from './harness.ts'
 import type { FetchOptions, FetchWhat } from './requests.ts'
 import { batchOf, bigBatch, fetched, partitionsOf, sendFetch, sendProduce } from './requests.ts'
+import { login, Operator } from './tenants.ts'
 
 const open = (options: ConstructorParameters<typeof Harness>[0] = {}) => {
   const world = new Harness(options)
@@ -184,4 +186,29 @@ test('a partition that is named twice is answered once, for what was asked last'
     const { records } = parts.find(({ partitionIndex }) => partitionIndex === 1)!
     expect(records!.length).toBe(batchOf('a').length)
   }
+})
+
+test('of a tenant that was deleted nothing is kept', () => {
+  const world = new Harness()
+  const operator = new Operator(world)
+  const acme = operator.tenant('acme')
+  const client = world.connect()
+  login(world, client, operator.key(acme))
+  const topic = { name: 't', numPartitions: 1, replicationFactor: -1, assignments: [], configs: [] }
+  client.send(createTopics, 7, { topics: [topic] })
+  world.run()
+  sendFetch(client, { t: { 0: 0 } }, { maxWaitMs: 0, sessionEpoch: 0 })
+  world.run()
+  const { fetchSessions, counters } = world.front.services
+  expect(fetchSessions.sizeOf(acme)).toBe(1)
+  const counts = counters.ofTenant(acme)
+  operator.ask(acme, { kind: 'delete-tenant' })
+  for (let i = 0; i < 200 && world.image.tenant(acme) !== undefined; i++) {
+    world.clock.advance(100)
+    world.run()
+  }
+  world.clock.advance(60_000)
+  world.run()
+  expect(fetchSessions.size).toBe(0)
+  expect(counters.ofTenant(acme)).not.toBe(counts)
 })

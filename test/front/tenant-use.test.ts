@@ -1,6 +1,6 @@
 /** What each tenant uses is counted in rows that others read; sums stay what they are when tenants come and go. */
 import { describe, expect, it } from 'vitest'
-import { asTenantId } from '../../src/base/ids.ts'
+import { asTenantId, type TenantId } from '../../src/base/ids.ts'
 import { TenantUse } from '../../src/link/tenant-use.ts'
 import { USE_KINDS, UseKind } from '../../src/link/use-kinds.ts'
 import { OWNER_COUNTS, OwnerCount } from '../../src/net/owner-counts.ts'
@@ -34,6 +34,15 @@ function rowsOf(places: number) {
   const all = [...own, rows.shared[0]!]
   const sum = (count: number) => all.reduce((total, row) => total + row[count]!, 0)
   return { all, rows, sum, region }
+}
+
+/** With rows of their own. */
+function tenantsIn(region: ReturnType<typeof rowsOf>['region']) {
+  const tenants = new Set<TenantId>()
+  new UseTableReader(region).each(({ tenantId }) => {
+    if (tenantId !== null) tenants.add(tenantId)
+  })
+  return tenants
 }
 
 const tenant = (n: number) => asTenantId(`${n}`.padStart(16, '0'))
@@ -76,7 +85,7 @@ it('has the kinds of its owners where others look for them', () => {
 
 describe('a front', () => {
   it('counts what comes and goes as its tenant’s, exactly, also when that has gone', () => {
-    const { all, rows, sum } = rowsOf(9)
+    const { all, rows, sum, region } = rowsOf(9)
     const world = new Harness({ use: rows })
     const operator = new Operator(world)
     const acme = operator.tenant('acme')
@@ -96,6 +105,7 @@ describe('a front', () => {
     expect(own![OwnerCount.CONNECTIONS]).toBe(1)
     expect(own![OwnerCount.REQUESTS]).toBe(1)
     expect(own![OwnerCount.IN_FLIGHT_BYTES_NOW]).toBe(0)
+    const { owner } = client.connection
     client.connection.close()
     expect(own![OwnerCount.CONNECTIONS_NOW]).toBe(0)
     operator.ask(acme, { kind: 'delete-tenant' })
@@ -112,6 +122,14 @@ describe('a front', () => {
     const emca = operator.tenant('emca')
     world.front.services.tenantConnections.ownerOf(emca).counts[OwnerCount.REQUESTS] = 7
     expect(own![OwnerCount.REQUESTS]).toBe(7)
+    // an answer that comes late, after its connection and its tenant have gone
+    owner.counts[OwnerCount.ERRORS]!++
+    expect(own![OwnerCount.ERRORS]).toBe(0)
+    world.front.services.tenantConnections.useAt(acme, 1)
+    expect(tenantsIn(region)).toEqual(new Set([emca, acme]))
+    world.clock.advance(60_000)
+    world.run()
+    expect(tenantsIn(region)).toEqual(new Set([emca]))
   })
 
   it('keeps an idle tenant’s figures as long as there are places', () => {

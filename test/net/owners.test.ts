@@ -113,6 +113,47 @@ describe('turns', () => {
     expect(ns).toEqual([1e6, 1.5e6])
   })
 
+  test('count the time of who is interrupted as its own, and nobody’s twice', () => {
+    const world = new World(4096)
+    const one = clientsOf(world, 2)
+    const other = clientsOf(world, 1)
+    const [holder, reader] = one.clients
+    holder!.connection.onData(frames(2_500))
+    const request = frames(10)
+    reader!.connection.onData(request.subarray(0, 6))
+    other.clients[0]!.connection.onData(frames(1_000))
+    expect([handedOver(world, one.owner), handedOver(world, other.owner)]).toEqual([1, 0])
+    let isFirst = true
+    world.onFrame = () => {
+      world.clock.advance(isFirst ? 5 : 2)
+      if (!isFirst) return
+      isFirst = false
+      // gives room, in the middle of a request: the other reads on
+      world.reply(0, 'answer')
+      world.clock.advance(1)
+    }
+    reader!.connection.onData(request.subarray(6))
+    expect([handedOver(world, one.owner), handedOver(world, other.owner)]).toEqual([2, 1])
+    const ns = [one, other].map(({ owner }) => owner.counts[OwnerCount.FRONT_NS])
+    expect(ns).toEqual([6e6, 2e6])
+  })
+
+  test('count what a connection reads on after its replies were written once', () => {
+    const world = new World(1 << 20, { ...defaultLimits, connectionBytesMax: 1_000 })
+    const one = clientsOf(world, 1)
+    const other = clientsOf(world, 1)
+    other.clients[0]!.connection.onData(ofOneByte(1))
+    world.onFrame = () => world.clock.advance(0.25)
+    one.clients[0]!.connection.onData(frames(1_000, 1))
+    const at = world.slots.findIndex(({ connection }) => connection === one.clients[0]!.connection)
+    expect(handedOver(world, one.owner)).toBe(1)
+    world.reply(at, 'answer')
+    world.set.flush()
+    expect(handedOver(world, one.owner)).toBe(2)
+    expect(one.owner.counts[OwnerCount.FRONT_NS]).toBe(0.5e6)
+    expect(one.owner.debtMs).toBeLessThan(0.51)
+  })
+
   test('go round within an owner, too', () => {
     const world = new World()
     const { clients } = clientsOf(world, 3)

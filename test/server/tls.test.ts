@@ -329,6 +329,24 @@ describe.skipIf(!hasOpenssl)('a certificate of a client', () => {
     expect(await meets(broker, { identity: reporting })).toEqual([])
   }, 30_000)
 
+  test('of several authorities is looked for in the lists of all of them', async () => {
+    const second = mkdtempSync(path.join(directory, 'second-'))
+    const others = new Authority(second, 'others')
+    const [mine, theirs, back] = [ca.sign('mine'), others.sign('theirs'), others.sign('back')]
+    const both = (name: string, files: readonly string[]) => {
+      writeFileSync(path.join(second, name), files.map(textOf).join(''))
+      return path.join(second, name)
+    }
+    const griot = await start({
+      ...asked(),
+      tlsClientCa: both('both.pem', [ca.file, others.file]),
+      tlsCrl: both('both.crl', [ca.revoke(), others.revoke(back)]),
+    })
+    const broker = griot.brokers[0]!
+    for (const identity of [mine, theirs]) expect(await meets(broker, { identity })).toEqual([])
+    expect(await meets(broker, { identity: back })).toEqual(OUT)
+  }, 30_000)
+
   test('that no rule names is not enough', async () => {
     const rules = 'RULE:^CN=(.*),OU=Payments$/$1/L'
     const griot = await start({ ...asked(), tlsPrincipalMapping: rules })
