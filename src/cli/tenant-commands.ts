@@ -98,7 +98,7 @@ function addDelete(tenant: Command): void {
     .option('-y, --yes', 'do not ask; wanted where nobody can be asked')
     .option(
       '--verify',
-      'list what is left of it and when that goes; of one that is gone, by its tenant id',
+      'delete nothing: list what is left of one that was deleted, and when that goes; of one that is gone, by its tenant id',
     )
     .option(
       '--purge',

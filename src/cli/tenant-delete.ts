@@ -1,4 +1,4 @@
-/** `griot tenant delete`: asks, deletes, waits with what is left in sight, of the metadata and, with `--purge`, of the disk. */
+/** `griot tenant delete`: asks, deletes, waits with what is left in sight, of the metadata and, with `--purge`, of the disk. `--verify` looks only. */
 import { confirmDeletion } from './confirm.ts'
 import { type EngineOptions, runOnEngine } from './engine-command.ts'
 import { FailedError, UsageError } from './failure.ts'
@@ -33,34 +33,72 @@ const PURGE_EVERY_MS = 500
 const TENANT_ID = /^[0-9a-f]{16}$/
 const SHOWN_PATHS = 10
 
+/** Whom it is about. */
+interface Subject {
+  /** null: there is none of that name or id. */
+  readonly tenant: Tenant | null
+  /** null: nobody knows. */
+  readonly tenantId: string | null
+  /** What the disk had before anything was asked for; null where the tenant is there. */
+  readonly before: DiskRemains | null
+}
+
 export async function runTenantDelete(name: string, options: DeleteOptions): Promise<void> {
   await runOnEngine(options, async (json) => {
     if (options.purge && !options.wait) {
       throw new UsageError('one of --purge and --no-wait is wanted: a purge is waited for')
     }
-    const tenant = await findInApi<Tenant>(options, tenantPath(name))
-    const tenantId = tenant?.tenantId ?? (TENANT_ID.test(name) ? name : null)
+    const subject = await subjectOf(name, options)
+    const { tenant, tenantId } = subject
     if (tenant === null && (tenantId === null || !options.purge) && !options.verify) {
       throw new FailedError(printable(`there is no tenant "${name}"; ${LIST_TENANTS}`))
     }
-    const isNew = tenant !== null && tenant.state !== 'deleting'
-    if (isNew) await deleteIt(tenant, options)
-    // what is left of one that was being deleted already is what is asked for
-    const isAwaited = options.wait && (isNew || options.purge === true || !options.verify)
+    if (tenant !== null && tenant.state !== 'deleting') {
+      // an id is for looking at what is left: what is there goes by its name alone
+      if (options.verify || tenant.name !== name) throw new FailedError(thereText(tenant))
+      await deleteIt(tenant, options)
+    }
+    const isAwaited = options.wait && !options.verify
     const rest = tenant === null ? null : await restOf(tenant, options, isAwaited)
-    const disk = tenantId === null ? null : await diskOf(tenantId, name, options)
-    if (json) printJson(name, tenant, rest, disk)
-    else console.log(lineOf(name, tenant, rest, options.purge ? disk : null))
+    const disk = tenantId === null ? null : await diskOf(tenantId, name, subject.before, options)
+    if (json) printJson(name, subject, rest, disk)
+    else console.log(lineOf(name, subject, rest, disk))
     if (options.verify && !json) process.stdout.write(`\n${restText(rest, disk)}`)
   })
 }
 
+async function subjectOf(name: string, options: DeleteOptions): Promise<Subject> {
+  const tenant = await findInApi<Tenant>(options, tenantPath(name))
+  if (tenant !== null) return { tenant, tenantId: tenant.tenantId, before: null }
+  if (!TENANT_ID.test(name)) return { tenant: null, tenantId: null, before: null }
+  if (!options.verify && !options.purge) return { tenant: null, tenantId: name, before: null }
+  const before = await askApi<DiskRemains>(options, ['GET', remainsPath(name)])
+  const found =
+    before.tenant === null ? null : await findInApi<Tenant>(options, tenantPath(before.tenant))
+  // another may have its name by now
+  if (found?.tenantId === name) return { tenant: found, tenantId: name, before: null }
+  return { tenant: null, tenantId: name, before }
+}
+
+const hasText = ({ used: { topics = 0, partitions = 0, keys = 0 } }: Tenant): string =>
+  `${topics} topics with ${partitions} partitions and ${keys} keys`
+
+/** Of one that nobody has deleted. */
+function thereText(tenant: Tenant): string {
+  const { name, tenantId, state } = tenant
+  const next =
+    name === 'default'
+      ? 'it cannot be deleted'
+      : `\`griot tenant delete ${name}\`, without --verify, deletes it`
+  return printable(
+    `tenant ${name} (id ${tenantId}) is there, ${state}: ${hasText(tenant)}; ${next}`,
+  )
+}
+
 async function deleteIt(tenant: Tenant, options: DeleteOptions): Promise<void> {
-  const { name, used } = tenant
+  const { name } = tenant
   if (!options.yes && name !== 'default') {
-    const { topics = 0, partitions = 0, keys = 0 } = used
-    const has = `${topics} topics with ${partitions} partitions and ${keys} keys`
-    await confirmDeletion(`all that tenant ${name} has would be lost: ${has}`, [name])
+    await confirmDeletion(`all that tenant ${name} has would be lost: ${hasText(tenant)}`, [name])
   }
   const next = { 409: `\`griot tenant suspend ${name}\` keeps its clients out` }
   await askApi(options, ['DELETE', tenantPath(name)], next)
@@ -85,16 +123,16 @@ async function restOf(tenant: Tenant, options: DeleteOptions, isAwaited: boolean
   }
 }
 
-/** What the disk has of it, where that is asked for; with `--purge` again and again, until it has nothing. */
+/** What the disk has of it, where that is asked for; with `--purge` alone again and again, until it has nothing. */
 async function diskOf(
   tenantId: string,
   name: string,
+  before: DiskRemains | null,
   options: DeleteOptions,
 ): Promise<DiskRemains | null> {
   const path = remainsPath(tenantId)
-  if (!options.purge) {
-    return options.verify ? await askApi<DiskRemains>(options, ['GET', path]) : null
-  }
+  if (options.verify) return before ?? (await askApi<DiskRemains>(options, ['GET', path]))
+  if (!options.purge || before?.isNothing) return before
   const progress = new Progress(!options.json)
   try {
     for (;;) {
@@ -115,24 +153,29 @@ const leftText = (rest: Rest): string =>
 const diskText = ({ directories, files }: DiskRemains): string =>
   `${directories.length} directories and ${files.length} files that name it`
 
-function lineOf(name: string, tenant: Tenant | null, rest: Rest, disk: DiskRemains | null): string {
-  const who = `tenant ${printable(name)}`
+function lineOf(name: string, subject: Subject, rest: Rest, disk: DiskRemains | null): string {
+  const { tenantId } = subject
+  const who = `tenant ${printable(tenantId === null || name === tenantId ? name : `${name} (id ${tenantId})`)}`
   if (rest !== null) return `${who}: being deleted, ${leftText(rest)}`
-  if (disk !== null) {
-    return `${who}: deleted, and nothing of it is left on disk: no directory, and none of ${disk.looked} files names ${disk.tenantId}`
+  const looked = `no directory, and none of ${disk?.looked} files names ${tenantId}`
+  if (!wasThere(subject)) {
+    return tenantId === null
+      ? `${who}: not there, or not any more`
+      : `${who}: nothing of such a tenant was found: ${looked}`
   }
-  return `${who}: ${tenant === null ? 'not there, or not any more' : 'deleted'}`
+  if (disk?.isNothing) return `${who}: deleted, and nothing of it is left on disk: ${looked}`
+  return `${who}: deleted`
 }
 
-function printJson(
-  name: string,
-  tenant: Tenant | null,
-  left: Rest,
-  disk: DiskRemains | null,
-): void {
-  const isKnown = tenant !== null || disk !== null
-  const status = left !== null ? 'deleting' : isKnown ? 'deleted' : 'unknown'
-  console.log(JSON.stringify({ tenant: name, status, left, ...(disk === null ? {} : { disk }) }))
+/** It is, or its remains tell that it was: one that was purged is like one that never was. */
+const wasThere = ({ tenant, before }: Subject): boolean =>
+  tenant !== null || before?.isNothing === false
+
+function printJson(name: string, subject: Subject, left: Rest, disk: DiskRemains | null): void {
+  const status = left !== null ? 'deleting' : wasThere(subject) ? 'deleted' : 'unknown'
+  const { tenantId } = subject
+  const about = { tenant: name, tenantId, status, left }
+  console.log(JSON.stringify({ ...about, ...(disk === null ? {} : { disk }) }))
 }
 
 /** What there may be of a tenant, and when it goes. */

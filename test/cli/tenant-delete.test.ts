@@ -56,7 +56,7 @@ test('a purge is asked for until nothing is left', async () => {
   const { code, stdout } = await run('delete', 'acme', '--yes', '--purge')
   expect([code, stdout]).toEqual([
     0,
-    'tenant acme: deleted, and nothing of it is left on disk: no directory, and none of 9 files names a\n',
+    'tenant acme (id a): deleted, and nothing of it is left on disk: no directory, and none of 9 files names a\n',
   ])
   const purge = `DELETE ${REMAINS}`
   expect(asked.slice(2)).toEqual([VERIFY, purge, purge, purge])
@@ -71,7 +71,7 @@ test('a deletion is waited for until the tenant is gone', async () => {
     [200, left(400)],
   ]
   const { code, stdout } = await run('delete', 'acme', '--yes')
-  expect([code, stdout]).toEqual([0, 'tenant acme: deleted\n'])
+  expect([code, stdout]).toEqual([0, 'tenant acme (id a): deleted\n'])
   expect(asked).toEqual([`GET ${PATH}`, `DELETE ${PATH}`, VERIFY, VERIFY, VERIFY])
 })
 
@@ -81,7 +81,9 @@ test('another tenant that has its name by now is not waited for', async () => {
     [202, tenant('deleting')],
     [200, { ...tenant('active', 'b'), left: null }],
   ]
-  expect(await run('delete', 'acme', '--yes')).toMatchObject({ stdout: 'tenant acme: deleted\n' })
+  expect(await run('delete', 'acme', '--yes')).toMatchObject({
+    stdout: 'tenant acme (id a): deleted\n',
+  })
 })
 
 test('with --no-wait it is looked at once', async () => {
@@ -91,7 +93,7 @@ test('with --no-wait it is looked at once', async () => {
     [200, left(900)],
   ]
   const { code, stdout } = await run('delete', 'acme', '--yes', '--no-wait')
-  const text = 'tenant acme: being deleted, 900 topics and 2 keys left\n'
+  const text = 'tenant acme (id a): being deleted, 900 topics and 2 keys left\n'
   expect([code, stdout, asked.at(-1)]).toEqual([0, text, VERIFY])
 })
 
@@ -107,8 +109,64 @@ test('what is left of one on its way out is listed, and nothing is deleted for t
   expect(stdout).toMatch(
     /\nmetadata files that name it +2 +when .*\n\n {2}b\/a\n {2}m\/0\n {2}m\/1\n$/,
   )
-  expect(stdout).toMatch(/^tenant acme: being deleted, 400 topics and 2 keys left\n/)
+  expect(stdout).toMatch(/^tenant acme \(id a\): being deleted, 400 topics and 2 keys left\n/)
   expect(stdout).toMatch(/\ntopics +400 +now, some hundreds at a time\nkeys +2 +now/)
+})
+
+test.each([
+  ['active', []],
+  ['suspended', ['--purge']],
+])(
+  '--verify deletes nothing, whatever else is said: one that is %s is there',
+  async (state, more) => {
+    answers = [[200, tenant(state)]]
+    const ended = await run('delete', 'acme', '--verify', '--yes', ...more)
+    expect(ended).toMatchObject({ code: 1, stdout: '' })
+    expect(ended.stderr).toBe(
+      `griot: tenant acme (id a) is there, ${state}: 900 topics with 900 partitions and 2 keys; \`griot tenant delete acme\`, without --verify, deletes it\n`,
+    )
+    expect(asked).toEqual([`GET ${PATH}`])
+  },
+)
+
+test('--verify with --purge looks, and has nothing purged', async () => {
+  answers = [
+    [200, tenant('deleting')],
+    [200, left(400)],
+    [200, disk(2)],
+  ]
+  expect((await run('delete', 'acme', '--verify', '--purge')).code).toBe(0)
+  expect(asked).toEqual([`GET ${PATH}`, VERIFY, `GET ${REMAINS}`])
+})
+
+const ID = '0123456789abcdef'
+const OF_ID = `GET /admin/v1/remains/${ID}`
+const diskOfId = (files: number, name: string | null = null) => ({
+  ...{ ...disk(files), tenantId: ID, tenant: name },
+})
+
+test('of an id that nothing names it is not said that it was deleted', async () => {
+  const missing: [number, object] = [404, { detail: 'there is no tenant' }]
+  answers = [missing, [200, diskOfId(0)], missing, [200, diskOfId(0)]]
+  const text = `tenant ${ID}: nothing of such a tenant was found: no directory, and none of 9 files names ${ID}\n`
+  const purged = await run('delete', ID, '--purge')
+  expect([purged.code, purged.stdout]).toEqual([0, text])
+  const { stdout } = await run('delete', ID, '--verify', '--json')
+  expect(JSON.parse(stdout)).toMatchObject({ tenantId: ID, status: 'unknown', left: null })
+  expect(asked.filter((request) => request.startsWith('DELETE'))).toEqual([])
+})
+
+test('one that is gone is purged by its id, and one that is there is not', async () => {
+  const missing: [number, object] = [404, { detail: 'there is no tenant' }]
+  answers = [missing, [200, diskOfId(2)], [202, diskOfId(0)]]
+  const { stdout } = await run('delete', ID, '--purge', '--json')
+  expect(JSON.parse(stdout)).toMatchObject({ tenantId: ID, status: 'deleted', left: null })
+  expect(asked.slice(1)).toEqual([OF_ID, `DELETE /admin/v1/remains/${ID}`])
+  asked = []
+  answers = [missing, [200, diskOfId(2, 'acme')], [200, tenant('active', ID)]]
+  const there = await run('delete', ID, '--purge', '--yes')
+  expect([there.code, there.stderr]).toEqual([1, expect.stringContaining('is there, active')])
+  expect(asked.slice(1)).toEqual([OF_ID, `GET ${PATH}`])
 })
 
 test('all pages are listed', async () => {

@@ -130,9 +130,16 @@ describe('griot tenant', () => {
         'griot: all that tenant emca has would be lost: 0 topics with 0 partitions and 0 keys (emca): --yes says that this is meant\n',
     })
     expect((await jsonOf(tenant('describe', 'emca', '--json'))).state).toBe('active')
-    const verified = await tenant('delete', 'emca', '--yes', '--verify')
+    const there = await tenant('delete', 'emca', '--yes', '--verify')
+    expect([there.code, there.stderr]).toEqual([1, expect.stringContaining(' is there, active: 0')])
+    expect((await jsonOf(tenant('describe', 'emca', '--json'))).state).toBe('active')
+    const deleted = await tenant('delete', 'emca', '--yes')
+    const [, id] = /^tenant emca \(id ([0-9a-f]{16})\): deleted\n$/.exec(deleted.stdout)!
+    const verified = await tenant('delete', id!, '--verify')
     expect(verified.code).toBe(0)
-    expect(verified.stdout).toMatch(/^tenant emca: deleted\n\nWHAT +LEFT +GOES\ntopics +0 +gone\n/)
+    expect(verified.stdout).toMatch(
+      /^tenant \w{16}: deleted\n\nWHAT +LEFT +GOES\ntopics +0 +gone\n/,
+    )
     expect(verified.stdout).toMatch(/\ndirectories +0 +gone\nmetadata files that name it +\d +when/)
     expect(await tenant('delete', 'emca', '--yes')).toMatchObject({
       ...{
@@ -147,6 +154,7 @@ describe('griot tenant', () => {
     const left = await jsonOf(tenant('delete', 'brief', '--yes', '--no-wait', '--json'))
     expect(left).toMatchObject({
       tenant: 'brief',
+      tenantId: expect.stringMatching(/^[0-9a-f]{16}$/),
       status: expect.stringMatching(/^delet(ed|ing)$/),
     })
     expect(await tenant('delete', 'default', '--yes')).toMatchObject({
