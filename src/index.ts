@@ -99,7 +99,7 @@ export class Griot {
 
   /**
    * A Kafka cluster of its own within this engine, at addresses of its own: for each test file, say. Rejects with a {@link TenantError} where the name is taken or
-   * refused.
+   * refused, and names an option that is unknown or of the wrong type.
    */
   createTenant(options: TenantOptions = {}): Promise<GriotTenant> {
     return this.#engine.tenants.create(options)

@@ -64,7 +64,10 @@ const ALLOW_EVERYONE: JsonSchema = {
   description: 'what Kafka’s allow.everyone.if.no.acl.found is',
 }
 
-const USER: JsonSchema = { type: 'string', description: 'the principal is User:USER' }
+const USER: JsonSchema = {
+  type: 'string',
+  description: 'the principal is User:USER; without User:',
+}
 
 const PATHS: JsonSchema = { type: 'array', items: { type: 'string' } }
 

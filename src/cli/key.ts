@@ -27,7 +27,7 @@ export function addKeyCommands(key: Command): void {
       '\nKafka clients come in with a key and its secret by SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.',
     )
   withEngine(key.command('create <TENANT>').description('make a key; its secret is shown once'))
-    .option('--user <NAME>', 'the principal is User:NAME (default: admin)')
+    .option('--user <NAME>', 'the principal is User:NAME, given without User: (default: admin)')
     .option(
       '--properties <CLIENT>',
       'print a file of client properties and nothing else: java, or librdkafka (kcat -F)',

@@ -24,6 +24,8 @@ const NAME_CHARS_MAX = 255
 /** `User:*` is everybody in ACLs. */
 const PRINCIPAL = /^User:(?!\*$)[^\s,;]+$/
 
+const PRINCIPAL_TYPE = 'User:'
+
 const invalid = (message: string): Refusal => refuse(ErrorCode.INVALID_REQUEST, message)
 const unknown = (): Refusal => refuse(ErrorCode.RESOURCE_NOT_FOUND, 'there is no such tenant')
 
@@ -127,7 +129,8 @@ function planKey(
     return isSame ? [] : refuse(ErrorCode.DUPLICATE_RESOURCE, 'that key id is taken: ask again')
   }
   if (tenants.settingsOf(tenantId).state === 'deleting') return refuseDeleting()
-  if (!PRINCIPAL.test(`User:${user}`) || user.length > NAME_CHARS_MAX)
+  if (user.startsWith(PRINCIPAL_TYPE)) return invalid(doublePrincipal(user))
+  if (!PRINCIPAL.test(`${PRINCIPAL_TYPE}${user}`) || user.length > NAME_CHARS_MAX)
     return invalid(refusedUser(user))
   const max = tenants.limitOf(tenantId, 'keys')
   const over = overLimit(max, 'keys', { used: tenants.keyCount(tenantId), asked: 1 })
@@ -149,6 +152,10 @@ function planRevoke(
 
 const refusedUser = (user: string): string =>
   `the user '${user.slice(0, 100)}' is refused: it wants 1 to ${NAME_CHARS_MAX} characters, no spaces, commas or semicolons, and is not '*'`
+
+/** Who says so means the principal, which it would not be. */
+const doublePrincipal = (user: string): string =>
+  `the user '${user.slice(0, 100)}' is refused: leave out '${PRINCIPAL_TYPE}', a key of '${user.slice(PRINCIPAL_TYPE.length, 100)}' is of the principal ${user.slice(0, 100)}`
 
 const refuseDeleting = (): Refusal =>
   refuse(ErrorCode.INVALID_REQUEST, 'the tenant is being deleted')

@@ -9,6 +9,7 @@ import { ANONYMOUS } from '../tenant/session.ts'
 import { freshKey } from './fresh-key.ts'
 import { hostWallMs } from './host-time.ts'
 import { systemRandomHex } from './system-random.ts'
+import { checkKeyOptions, checkTenantOptions, checkTextArgument } from './tenant-options.ts'
 
 export interface TenantOptions {
   /** A label of DNS; one is drawn where there is none. */
@@ -35,7 +36,7 @@ export interface GriotTenant {
   readonly brokers: readonly string[]
   /** The same, joined by commas. */
   readonly bootstrapServers: string
-  /** Makes an API key for SASL (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512) at the engine's own addresses. `user` (`admin`, who may do everything): whom ACLs know it by. */
+  /** Makes an API key for SASL (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512) at the engine's own addresses. `user` (`admin`, who may do everything): whom ACLs know it by, without `User:`. */
   createKey(options?: { readonly user?: string }): Promise<TenantKey>
   /** Clients that use the key lose their connections. */
   revokeKey(key: string): Promise<void>
@@ -86,7 +87,9 @@ export class EngineTenants {
     this.#asked.clear()
   }
 
-  async create({ name, limits, plan }: TenantOptions): Promise<GriotTenant> {
+  async create(options: TenantOptions): Promise<GriotTenant> {
+    checkTenantOptions(options)
+    const { name, limits, plan } = options
     const tenantId = asTenantId(systemRandomHex(16))
     const given = name ?? `tenant-${systemRandomHex(8)}`
     const settings = {
@@ -100,6 +103,7 @@ export class EngineTenants {
 
   /** One that is there. */
   async open(name: string): Promise<GriotTenant> {
+    checkTextArgument('tenant', 'name', name)
     const host = this.#options.host()
     const { opened } = await this.#send((correlation) => ({
       ...{ kind: 'open-tenant', correlation, name, host },
@@ -108,17 +112,24 @@ export class EngineTenants {
     const brokers = ports.map((port) => formatHostPort({ host, port }))
     return {
       ...{ name, clusterId, brokers, bootstrapServers: brokers.join(',') },
-      createKey: ({ user = ADMIN_USER } = {}) => this.#createKey(tenantId, user),
-      revokeKey: (key) => this.#ask(tenantId, { kind: 'revoke-key', keyId: key }),
+      createKey: (asked = {}) => this.#createKey(tenantId, asked),
+      revokeKey: (key) => this.#revokeKey(tenantId, key),
       delete: () => this.#ask(tenantId, { kind: 'delete-tenant' }),
     }
   }
 
-  async #createKey(tenantId: TenantId, user: string): Promise<TenantKey> {
+  async #createKey(tenantId: TenantId, options: { readonly user?: string }): Promise<TenantKey> {
+    checkKeyOptions(options)
+    const { user = ADMIN_USER } = options
     const { keyId, secret, secrets } = await freshKey()
     const createdAtMs = Math.floor(hostWallMs())
     await this.#ask(tenantId, { kind: 'create-key', keyId, user, createdAtMs, secrets })
     return { key: keyId, secret }
+  }
+
+  async #revokeKey(tenantId: TenantId, key: string): Promise<void> {
+    checkTextArgument('revokeKey', 'key', key)
+    await this.#ask(tenantId, { kind: 'revoke-key', keyId: key })
   }
 
   async #ask(tenantId: TenantId, request: ControllerRequest): Promise<void> {

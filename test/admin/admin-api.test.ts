@@ -323,6 +323,7 @@ describe('what is asked', () => {
     ],
     ['PATCH', ACME, { name: 'other' }, 'name: there is no such field'],
     ['POST', `${ACME}/keys`, { user: 'a b' }, "user: the user 'a b' is refused"],
+    ['POST', `${ACME}/keys`, { user: 'User:b' }, "user: the user 'User:b' is refused: leave out"],
     ['POST', `${ACME}/keys`, { secret: 'mine' }, 'secret: there is no such field; there is user'],
     ['DELETE', ACME, { yes: true }, 'a body came, and none is taken here'],
     [

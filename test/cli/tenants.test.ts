@@ -284,6 +284,12 @@ describe('griot key', () => {
     expect(await key('create', 'acme', '--user', 'a b')).toMatchObject({
       ...{ code: 2, stderr: expect.stringContaining("user: the user 'a b' is refused") },
     })
+    expect(await key('create', 'acme', '--user', 'User:bob')).toMatchObject({
+      ...{
+        code: 2,
+        stderr: expect.stringContaining("is refused: leave out 'User:', a key of 'bob'"),
+      },
+    })
   }, 30_000)
 })
 

@@ -160,6 +160,34 @@ describe('tenants of one engine', () => {
     await expect(tenants[0]!.revokeKey('x')).rejects.toThrow('the tenant has no such key')
   })
 
+  it.each([
+    [{ nmae: 'x' }, 'createTenant: unknown option nmae (did you mean name?)'],
+    [{ lmits: {} }, 'createTenant: unknown option lmits (did you mean limits?)'],
+    ['x', 'createTenant: "x" is refused, it wants an object, as { name: … }'],
+    [null, 'createTenant: null is refused, it wants an object'],
+    [{ name: 5 }, 'createTenant: option name: 5 is refused, it wants a string'],
+    [{ limits: { topics: '5' } }, 'createTenant: option limits: {"topics":"5"} is refused'],
+    [{ limits: [5] }, 'createTenant: option limits: [5] is refused'],
+  ])('are not made of what is not meant: %j', async (options, message) => {
+    await expect(griot.createTenant(options as object)).rejects.toThrow(message)
+  })
+
+  it.each([
+    [{ usr: 'bob' }, 'createKey: unknown option usr (did you mean user?)'],
+    [{ color: 'red' }, 'createKey: unknown option color (there is user)'],
+    ['bob', 'createKey: "bob" is refused, it wants an object, as { user: … }'],
+    [{ user: null }, 'createKey: option user: null is refused, it wants a string'],
+    [{ user: 'User:bob' }, "the user 'User:bob' is refused: leave out 'User:'"],
+  ])('give no key for what is not meant: %j', async (options, message) => {
+    await expect(tenants[0]!.createKey(options as object)).rejects.toThrow(message)
+  })
+
+  it('are not looked for by what is no text', async () => {
+    await expect(griot.tenant(5 as never)).rejects.toThrow('tenant: name 5 is refused')
+    const key = tenants[0]!.revokeKey(undefined as never)
+    await expect(key).rejects.toThrow('revokeKey: key undefined is refused, it wants a string')
+  })
+
   it('go with all that they have, and leave the others theirs', async () => {
     const emca = tenants[1]!
     const key = await emca.createKey()
