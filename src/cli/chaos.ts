@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { parseDurationMs } from '../server/units.ts'
 import { type EngineOptions, refuseUnserved, runOnEngine, withEngine } from './engine-command.ts'
 import { type EngineAnswer, tellEngine } from './engine-url.ts'
+import { awaitStarted } from './engine-wait.ts'
 import { FailedError, UsageError } from './failure.ts'
 
 interface ChaosOptions extends EngineOptions {
@@ -74,7 +75,9 @@ type Order = Readonly<Record<string, string | number>>
 
 async function run(options: ChaosOptions, orderOf: () => Order): Promise<void> {
   await runOnEngine(options, async (json) => {
-    const faults = faultsOf(await tellEngine(options, 'POST', '/admin/chaos', orderOf()))
+    const order = orderOf()
+    await awaitStarted(options)
+    const faults = faultsOf(await tellEngine(options, 'POST', '/admin/chaos', order))
     if (json) console.log(JSON.stringify({ faults }))
     else console.log(['done', ...faults.map((fault) => `  ${fault}`)].join('\n'))
   })

@@ -50,6 +50,13 @@ type Env = Readonly<Record<string, string | undefined>>
 /** The engine could not be asked; the message says where and why. */
 export class EngineUnreachableError extends Error {
   override name = 'EngineUnreachableError'
+  /** There is none, which may be so for a moment; null: something else is wrong. */
+  readonly absence: string | null
+
+  constructor(message: string, absence: string | null = null) {
+    super(message)
+    this.absence = absence
+  }
 }
 
 /** The address is none: what was asked cannot be meant. */
@@ -115,7 +122,9 @@ export async function askEngineText(
       throw new EngineUnreachableError(`what answers at ${base} ${error.message}`)
     }
     const reason = reasonOf(error, timeoutMs)
-    throw new EngineUnreachableError(`no engine answers at ${base}: ${reason}; ${ELSEWHERE}`)
+    const message = `no engine answers at ${base}: ${reason}`
+    const absence = reason === 'ECONNREFUSED' ? message : null
+    throw new EngineUnreachableError(`${message}; ${ELSEWHERE}`, absence)
   }
 }
 
@@ -164,7 +173,8 @@ function engineUrl({ url, dataDir, isAssumed }: EngineTarget, env: Env): EngineA
   }
   const endpoints = readEndpoints(named)
   if (endpoints === null) {
-    throw new EngineUnreachableError(`no engine runs in data directory ${named}; ${ELSEWHERE}`)
+    const absence = `no engine runs in data directory ${named}`
+    throw new EngineUnreachableError(`${absence}; ${ELSEWHERE}`, absence)
   }
   if (endpoints.adminUrl === null) {
     throw new EngineUnreachableError(

@@ -1,6 +1,7 @@
 /** The admin API of a running engine, as the commands for tenants and keys ask it. */
 import { type EngineOptions, refuseUnserved } from './engine-command.ts'
 import { type EngineAnswer, tellEngine } from './engine-url.ts'
+import { awaitStarted } from './engine-wait.ts'
 import { FailedError, UsageError } from './failure.ts'
 import { printable } from './table.ts'
 
@@ -92,6 +93,7 @@ export async function askApi<Answer>(
   ],
   next: NextSteps = {},
 ): Promise<Answer> {
+  await awaitStarted(options)
   const answer = await tellEngine(options, method, path, body)
   if (answer.status >= 200 && answer.status < 300) return answer.body as Answer
   throw refusalOf(answer, next)
@@ -102,6 +104,7 @@ export async function findInApi<Answer>(
   options: EngineOptions,
   path: string,
 ): Promise<Answer | null> {
+  await awaitStarted(options)
   const answer = await tellEngine(options, 'GET', path)
   if (answer.status === 200) return answer.body as Answer
   refuseUnserved(answer)

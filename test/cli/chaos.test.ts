@@ -113,7 +113,7 @@ describe('griot chaos', () => {
     expect(await chaos('heal')).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(
-        /^griot: no engine runs in data directory .*; .*--url http:\/\/HOST:PORT or --data-dir DIR says where another is/,
+        /\ngriot: no engine runs in data directory .*; .*--url http:\/\/HOST:PORT or --data-dir DIR says where another is/,
       ),
     })
   }, 30_000)
