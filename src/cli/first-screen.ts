@@ -53,10 +53,13 @@ const CHAOS = 'brokers can be made to fail: griot chaos'
 const warningLines = ({ settings, listeners }: Screen): [string, string][] =>
   listenerRisks(settings, listeners).map(({ risk, where }) => ['Warning', `at ${where} ${risk}`])
 
-/** A line to copy, at the first listener that takes clients as they come. */
+/** A line to copy, at the first listener that takes clients as they come, to the tenant that is always there. */
 function tryLines({ settings, listeners }: Screen): [string, string][] {
   const index = settings.kafkaListen.findIndex(
-    (listen) => listen.tls !== true && accessOf(listen, settings).allowsAnonymous,
+    (listen) =>
+      listen.tls !== true &&
+      (listen.tenant ?? 'default') === 'default' &&
+      accessOf(listen, settings).allowsAnonymous,
   )
   const open = listeners[index]
   if (open === undefined) return []

@@ -45,6 +45,27 @@ async function urlOf(engine: GriotProcess): Promise<string> {
 }
 
 describe('griot start', () => {
+  test.each([
+    [['127.0.0.1:0,tenant=acme', '127.0.0.1:0'], 'broker 1'],
+    [['127.0.0.1:0,tenant=acme', '127.0.0.1:0,tenant=default'], 'broker 1, the tenant default'],
+    [['127.0.0.1:0,tenant=acme'], null],
+  ])(
+    'proposes no listener of a tenant that may not be there yet: %j',
+    async (listens, what) => {
+      const engine = new GriotProcess([
+        ...['start', '--data-dir', dataDir, '--brokers', '1', '--http-listen', 'off'],
+        ...listens.flatMap((listen) => ['--kafka-listen', listen]),
+      ])
+      running.push(engine)
+      await engine.prints(/power loss.*\n/)
+      await engine.kill('SIGTERM')
+      const proposed = / kcat -b (\S+) /.exec(engine.stdout)?.[1]
+      if (what === null) expect(proposed).toBe(undefined)
+      else expect(engine.stdout).toContain(` ${proposed} (${what})\n`)
+    },
+    30_000,
+  )
+
   test('prints one screen when it is ready, and nothing secret or else', async () => {
     const engine = start()
     await engine.prints(/Try .*\n/)
