@@ -36,6 +36,10 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
 const WRONG_LOGIN =
   'key or secret is wrong, or the key was revoked: `griot key list TENANT` shows the keys that there are (a user of a tenant of Griot is TENANT/USER where the listener is not its own)'
 
+/** As brokers say it that say nothing else: Kafka's own texts, and those that are like them. */
+const WRONG_CREDENTIALS =
+  /invalid (user|username|password|credentials)|^(sasl )?authentication failed\.?$/i
+
 /** What to do about a connection that was not made, or not served; a broker's own address that nobody can reach comes before. */
 const CONNECTION_STEPS: Readonly<Record<string, string>> = {
   PROTOCOL: 'give a Kafka listener with -b, not an HTTP address',
@@ -76,7 +80,11 @@ export function explainFailure(error: unknown): string {
 
 /** A broker that says itself why somebody may not do something knows better. */
 function nextStep({ codeName, detail }: KafkaError): string | undefined {
-  if (codeName === 'SASL_AUTHENTICATION_FAILED') return WRONG_LOGIN
+  if (codeName === 'SASL_AUTHENTICATION_FAILED') {
+    return detail === null || WRONG_CREDENTIALS.test(detail) ? WRONG_LOGIN : undefined
+  }
+  // whatever its topic takes, the tenant may have no larger ones
+  if (codeName === 'MESSAGE_TOO_LARGE' && detail?.includes('messageBytes')) return undefined
   return detail !== null && codeName.endsWith('_FAILED') ? undefined : NEXT_STEPS[codeName]
 }
 
