@@ -1,5 +1,4 @@
 /** How a command comes in at a cluster: what options, files and the environment say of TLS and logins, put together. */
-import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import type { ClientSecurity } from '../kafka-client/connection.ts'
 import { SASL_MECHANISMS, type SaslLogin, type SaslMechanism } from '../kafka-client/sasl-login.ts'
@@ -12,6 +11,7 @@ import {
 } from './command-config.ts'
 import { UsageError } from './failure.ts'
 import { parseJaas } from './jaas.ts'
+import { certificates, readCa } from './pem-file.ts'
 
 export interface SecurityOptions {
   readonly apiKey?: string
@@ -115,7 +115,7 @@ function tlsOf(properties: SecurityProperties, { ca }: SecurityOptions): ClientT
   const [minVersion, maxVersion] = versionsOf(properties)
   const { cert, key } = certificateOf(properties)
   const tls: ClientTls = {
-    ca: ca === undefined ? trustOf(properties) : certificates(readNamed(ca, `--ca ${ca}`), '--ca'),
+    ca: ca === undefined ? trustOf(properties) : readCa(ca),
     ...{ cert, key, passphrase: text('ssl.key.password') ?? null },
     checksHost: checksHost(properties.get('ssl.endpoint.identification.algorithm')),
     checksCertificate: booleanOf(properties, 'enable.ssl.certificate.verification'),
@@ -163,16 +163,6 @@ function firstOf(properties: SecurityProperties, names: readonly SecurityName[])
     if (given !== undefined && given.text.trim() !== '') return { name, given }
   }
   return null
-}
-
-/** Throws where there is none in it. */
-function certificates(text: string, where: string): string {
-  try {
-    new X509Certificate(text)
-    return text
-  } catch {
-    throw new UsageError(`${where}: no certificate (PEM) is in it`)
-  }
 }
 
 function certificateOf(properties: SecurityProperties) {

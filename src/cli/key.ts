@@ -1,4 +1,5 @@
 /** `griot key …`: makes, lists and revokes the API keys of a tenant. */
+import path from 'node:path'
 import type { Command } from 'commander'
 import { type EngineOptions, runOnEngine, withEngine } from './engine-command.ts'
 import {
@@ -9,6 +10,7 @@ import {
   propertiesOf,
 } from './key-properties.ts'
 import { type ApiKey, askApi, listAll, tenantPath } from './operator-api.ts'
+import { readCa } from './pem-file.ts'
 import { renderList, renderTable } from './table.ts'
 
 interface CreateOptions extends EngineOptions {
@@ -52,9 +54,10 @@ const KEYS = '/keys'
 
 async function createKey(tenant: string, options: CreateOptions): Promise<void> {
   await runOnEngine(options, async (json) => {
-    const { user, ca } = options
+    const { user } = options
     const client = options.properties === undefined ? null : propertiesFor(options.properties)
     // before there is a secret that could be lost
+    const ca = options.ca === undefined ? undefined : pathOfCa(options.ca)
     const entrance = await entranceFor(tenant, options)
     const next = {
       409: `\`griot key revoke ${tenant} KEY\` and \`griot tenant update ${tenant} --limit keys=MAX\` make room`,
@@ -68,6 +71,12 @@ async function createKey(tenant: string, options: CreateOptions): Promise<void> 
     else process.stdout.write(textOf(tenant, made, entrance, ca))
     if (entrance.trouble !== null) console.error(`griot: ${entrance.trouble}`)
   })
+}
+
+/** Clients start in other folders. Throws a `UsageError` where it is of no use to them. */
+function pathOfCa(file: string): string {
+  readCa(file)
+  return path.resolve(file)
 }
 
 function textOf(

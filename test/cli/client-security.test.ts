@@ -265,6 +265,8 @@ describe.skipIf(!hasOpenssl)('TLS', () => {
 
   test('refuses a file without a certificate', () => {
     writeFileSync(at('empty.pem'), 'nothing')
-    expect(() => secure([], { ca: at('empty.pem') })).toThrow('--ca: no certificate (PEM) is in it')
+    expect(() => secure([], { ca: at('empty.pem') })).toThrow(
+      'empty.pem: no certificate (PEM) is in it',
+    )
   })
 })

@@ -57,10 +57,26 @@ describe.skipIf(!hasOpenssl)('griot key create', () => {
     expect(librdkafka.stdout).toMatch(
       /\n# .*--ca FILE.*\n# ssl\.ca\.location=\/path\/to\/ca.pem\n$/,
     )
-    const text = await key('acme', '--ca', 'ca.pem')
-    const kcat = `kcat -L -b ${address(', TLS')} -X security.protocol=SASL_SSL -X ssl.ca.location=ca.pem `
+    const text = await key('acme', '--ca', path.relative(process.cwd(), ca.file))
+    const kcat = `kcat -L -b ${address(', TLS')} -X security.protocol=SASL_SSL -X ssl.ca.location=${ca.file} `
     expect(text.stdout).toContain(kcat)
   }, 30_000)
+
+  test.each([
+    ['none.pem', 'cannot be read: ENOENT'],
+    ['empty.pem', 'no certificate (PEM) is in it'],
+  ])(
+    'makes no key where no client could use --ca %s',
+    async (name, reason) => {
+      writeFileSync(at('empty.pem'), 'nothing\n')
+      const list = () => griot(['key', 'list', 'acme', '--json', '--data-dir', at('data')])
+      const before = await list()
+      const { code, stdout, stderr } = await key('acme', '--ca', at(name))
+      expect([code, stdout, stderr]).toEqual([2, '', `griot: --ca ${at(name)}: ${reason}\n`])
+      expect(await list()).toEqual(before)
+    },
+    30_000,
+  )
 
   test.skipIf(!hasKcat)(
     'prints a file that kcat comes in with',
