@@ -3,7 +3,7 @@ import { tenantLimit } from '../image/tenant-limits.ts'
 import type { MetadataView, TopicView } from '../image/view.ts'
 import { brokerPeer, type ControlPort, frontPeer, type PeerName } from '../link/ports.ts'
 import { type TenantHoldingsMessage, ToldHoldings } from '../link/tenant-holdings.ts'
-import type { Disk } from '../log/disk.ts'
+import { type Disk, DiskError } from '../log/disk.ts'
 import type { BrokerRings } from './broker-link.ts'
 import type { CoordinatorPartition } from './coordinator-partition.ts'
 import type { FrontRings } from './front-link.ts'
@@ -43,6 +43,8 @@ interface Search {
   at: number
   /** Those of tenants that are limited come first, in a go of their own. */
   isOfLimited: boolean
+  /** Tenants that had a directory when it began: the logs of others are empty, or have been opened since. null: the disk did not tell. */
+  readonly onDisk: ReadonlySet<string> | null
 }
 
 interface Sized {
@@ -161,7 +163,7 @@ export class TenantHoldings {
       if (!image.hasPartition(number)) this.forget(number)
     }
     const numbers = Uint32Array.from(image.partitionNumbers())
-    this.#unseen = { numbers, at: 0, isOfLimited: true }
+    this.#unseen = { numbers, at: 0, isOfLimited: true, onDisk: this.#directories() }
     this.#unseenAtMs = 0
   }
 
@@ -275,17 +277,17 @@ export class TenantHoldings {
     this.#unseenAtMs = nowMs + UNSEEN_EVERY_MS
     let looks = UNSEEN_LOOKS
     for (let passed = 0; passed < UNSEEN_PASSED && looks > 0; passed++) {
-      const number = this.#nextUnseen()
+      const arrived = this.#arrived.pop()
+      const number = arrived ?? this.#nextUnseen()
       if (number === undefined) break
-      if (this.#see(number)) looks--
+      if (this.#see(number, arrived === undefined ? (unseen?.onDisk ?? null) : null)) looks--
     }
     return 1
   }
 
   #nextUnseen(): PartitionNumber | undefined {
-    const arrived = this.#arrived.pop()
     const unseen = this.#unseen
-    if (arrived !== undefined || unseen === null) return arrived
+    if (unseen === null) return undefined
     const number = unseen.numbers[unseen.at++]
     if (number !== undefined) return number as PartitionNumber
     this.#hasSeenLimited = true
@@ -293,13 +295,24 @@ export class TenantHoldings {
     return undefined
   }
 
+  #directories(): ReadonlySet<string> | null {
+    const { root, environment } = this.#options
+    try {
+      return new Set(environment.disk.list(root))
+    } catch (error) {
+      if (error instanceof DiskError) return null
+      throw error
+    }
+  }
+
   /** True when it was looked for on the disk. */
-  #see(number: PartitionNumber): boolean {
+  #see(number: PartitionNumber, onDisk: ReadonlySet<string> | null): boolean {
     const { image, table, brokerId, environment } = this.#options
     if (this.#sizes.has(number) || image.replicasOf(number)[0] !== brokerId) return false
     const topic = image.glance(number)?.topic
     if (topic === undefined || topic.internal) return false
     const { tenantId } = topic
+    if (onDisk?.has(tenantId) === false) return false
     const isOfLimited = this.#unseen?.isOfLimited === true
     if (isOfLimited && tenantLimit(image, tenantId, 'storageBytes') === null) return false
     const known = table.measuresOf(number)?.sizeBytes

@@ -1,5 +1,5 @@
 /** What a tenant holds at a broker: found again after a restart, told, and counted with what others hold. */
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import {
   asBrokerId,
   asPartitionNumber,
@@ -56,6 +56,18 @@ test('is what its logs hold, internal ones aside, and of deleted ones nothing', 
   world.deleteTopic(1)
   world.pass(3_000)
   expect(told(world)).toBe(0)
+})
+
+test('is not looked for in directories of tenants that have none', () => {
+  const before = new World()
+  before.createTopic({ partitions: 20 })
+  before.stop()
+  const next = before.restart()
+  const list = vi.spyOn(next.disk, 'list')
+  next.pass(3_000, 5)
+  const looked = list.mock.calls.filter(([directory]) => /-\d+$/.test(directory))
+  expect(looked).toEqual([])
+  list.mockRestore()
 })
 
 test('is looked for after a restart, and no more is taken than there may be', () => {
