@@ -12,6 +12,7 @@ import type { LoginQueue } from '../tenant/login-queue.ts'
 import type { MadeUpCredentials } from '../tenant/made-up-credentials.ts'
 import type { SaslCrypto } from '../tenant/sasl-crypto.ts'
 import {
+  claimedUsername,
   SASL_MECHANISMS,
   SaslExchange,
   type SaslMechanism,
@@ -31,6 +32,10 @@ export interface SaslProgress {
   /** A token is being looked at, or waits for that. */
   isBusy: boolean
   hasBegun: boolean
+  /** Its address and whom it claims to be; null: it has not begun, or claims nothing. */
+  claim: string | null
+  /** Monotonic milliseconds: where others have failed before, it is not told earlier that it has. */
+  failsFromMs: number
   /** Whose login it claims to be; null: nobody's that there is. */
   tenantId: TenantId | null
 }
@@ -40,7 +45,12 @@ export interface SaslGateOptions {
   readonly crypto: SaslCrypto
   readonly madeUp: () => MadeUpCredentials
   readonly queue: LoginQueue
-  readonly delays: LoginDelays
+  readonly delays: {
+    /** By address. */
+    readonly ofSources: LoginDelays
+    /** By address and user. */
+    readonly ofUsers: LoginDelays
+  }
   readonly clock: Clock
   readonly timers: TimerQueue
 }
@@ -76,6 +86,10 @@ export class SaslGate {
     if (!(mechanisms as string[]).includes(mechanism)) {
       context.reply({ errorCode: ErrorCode.UNSUPPORTED_SASL_MECHANISM, mechanisms })
       slot.connection.finish()
+      return
+    }
+    if (state.sasl?.isBusy) {
+      slot.closeConnection('it began to log in anew before its token was answered')
       return
     }
     state.sasl?.exchange.close()
@@ -152,11 +166,15 @@ export class SaslGate {
     })
     const progress: SaslProgress = {
       ...{ mechanism, exchange, isRaw, isBusy: false, hasBegun: false, tenantId: null },
+      ...{ claim: null, failsFromMs: 0 },
     }
     return progress
   }
 
-  /** Who comes from where logins have failed waits before its first token is looked at. */
+  /**
+   * Where logins as the same user have failed, from the same address, the first token waits before it is looked at; where others have
+   * failed there, only the news that this one has failed does, or one broken client would hold up all that share its address.
+   */
   #evaluate(
     services: FrontServices,
     state: ConnectionState,
@@ -169,11 +187,9 @@ export class SaslGate {
       slot.closeConnection('it sent a token before the one before was answered')
       return
     }
-    const { clock, delays, timers } = this.#options
+    const { clock, timers } = this.#options
     const nowMs = clock.monotonicMs()
-    const waitMs = progress.hasBegun
-      ? 0
-      : delays.waitMs(sourceOf(slot.connection.remoteAddress), nowMs)
+    const waitMs = progress.hasBegun ? 0 : this.#delay(progress, slot, token, nowMs)
     progress.isBusy = progress.hasBegun = true
     const open: OpenRequest = {
       onConnectionClosed: () => progress.exchange.close(),
@@ -184,36 +200,65 @@ export class SaslGate {
       if (slot.connection.closed) return
       progress.exchange.evaluate(token, (result) => {
         if (slot.connection.closed) return
-        state.open.delete(open)
-        progress.isBusy = false
-        onAnswer(this.#conclude(services, state, slot, progress, result))
-        services.afterCallback()
+        const answer = this.#conclude(services, state, slot, progress, result)
+        const tell = () => {
+          if (slot.connection.closed) return
+          state.open.delete(open)
+          progress.isBusy = false
+          if (result.kind !== 'challenge') state.sasl = null
+          onAnswer(answer)
+          services.afterCallback()
+        }
+        if (isFailure(result) && progress.failsFromMs > clock.monotonicMs()) {
+          timers.schedule(progress.failsFromMs, tell)
+        } else tell()
       })
     }
     if (waitMs > 0) timers.schedule(nowMs + waitMs, look)
     else look()
   }
 
+  /** Milliseconds until the first token is looked at. The same for users that exist and others. */
+  #delay(
+    progress: SaslProgress,
+    { connection }: ReplySlot,
+    token: Uint8Array,
+    nowMs: number,
+  ): number {
+    const { delays, sessions } = this.#options
+    const source = sourceOf(connection.remoteAddress)
+    progress.failsFromMs = nowMs + delays.ofSources.waitMs(source, nowMs)
+    const username = claimedUsername(progress.mechanism, token)
+    if (username === null) return 0
+    // names have no NUL
+    progress.claim = `${source}\0${sessions.wholeName(username, connection.listener.tenantId)}`
+    return delays.ofUsers.waitMs(progress.claim, nowMs)
+  }
+
+  #failed({ claim, failsFromMs }: SaslProgress, remoteAddress: string): void {
+    const { clock, delays } = this.#options
+    const atMs = Math.max(clock.monotonicMs(), failsFromMs)
+    delays.ofSources.failed(sourceOf(remoteAddress), atMs)
+    if (claim !== null) delays.ofUsers.failed(claim, atMs)
+  }
+
   #conclude(
     services: FrontServices,
     state: ConnectionState,
     { connection }: ReplySlot,
-    { mechanism, tenantId }: SaslProgress,
+    progress: SaslProgress,
     result: SaslResult<Session>,
   ): Answer {
     if (result.kind === 'challenge') {
       return { kind: 'token', token: result.token, lifetimeMs: 0 }
     }
-    state.sasl = null
+    const { mechanism, tenantId } = progress
     if (result.kind === 'refused') {
       const { cause, message, reason } = result
       connection.logRefused('login refused', { mechanism, reason })
       if (cause === 'unavailable') return null
       if (tenantId !== null) services.tenantConnections.refused(connection, tenantId)
-      this.#options.delays.failed(
-        sourceOf(connection.remoteAddress),
-        this.#options.clock.monotonicMs(),
-      )
+      this.#failed(progress, connection.remoteAddress)
       return { kind: 'refused', message }
     }
     const lifetimeMs = lifetimeOf(services)
@@ -252,6 +297,10 @@ export class SaslGate {
     return null
   }
 }
+
+/** Not where the server could not look: that connection ends at once. */
+const isFailure = (result: SaslResult<Session>): boolean =>
+  result.kind === 'refused' && result.cause !== 'unavailable'
 
 const IN_THE_CLEAR =
   'without TLS others could read it on its way here: listen with TLS, or take the risk with --kafka-allow-plaintext-sasl'

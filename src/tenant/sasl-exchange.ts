@@ -14,6 +14,7 @@ import {
   verifyPassword,
 } from './scram-credential.ts'
 import { drawNonce, ScramExchange } from './scram-exchange.ts'
+import { parseClientFirst } from './scram-messages.ts'
 
 export type SaslMechanism = ScramMechanism | 'PLAIN'
 
@@ -76,6 +77,20 @@ export const invalidCredentials = (mechanism: SaslMechanism): string =>
   mechanism === 'PLAIN'
     ? 'Authentication failed: Invalid username or password'
     : `Authentication failed during authentication due to invalid credentials with SASL mechanism ${mechanism}`
+
+/** Whose login `token`, the first of its exchange, claims to be; null where it is not what the mechanism says. */
+export function claimedUsername(mechanism: SaslMechanism, token: Uint8Array): string | null {
+  if (token.length > SASL_TOKEN_BYTES_MAX) return null
+  try {
+    if (mechanism !== 'PLAIN') return parseClientFirst(token).username
+    const { username, password } = parsePlain(token)
+    password.fill(0)
+    return username
+  } catch (error) {
+    if (error instanceof SaslFormatError) return null
+    throw error
+  }
+}
 
 interface Found<Identity> {
   readonly username: string

@@ -142,8 +142,9 @@ describe('a connection', () => {
     expect(JSON.stringify(here.world.lines)).not.toContain(here.key.secret)
   })
 
-  it('waits longer with each failure from its address, and others do not', () => {
-    const { world, key } = open()
+  it('waits longer with each failure as its user from its address, and others do not', () => {
+    const { world, operator, acme, key } = open()
+    const neighbour = operator.key(acme)
     const wrong = { ...key, secret: 'x' }
     const from = (host: string) => world.connect(`${host}:50000`)
     for (let i = 0; i < 4; i++) {
@@ -153,12 +154,81 @@ describe('a connection', () => {
     const [same, other] = [from('10.0.0.1'), from('10.0.0.2')]
     expect(login(world, same, key)).toBeUndefined()
     expect(login(world, other, key)?.errorCode).toBe(0)
+    expect(login(world, from('10.0.0.1'), neighbour)?.errorCode).toBe(0)
     world.clock.advance(799)
     world.run()
     expect(same.answers).toHaveLength(1)
     world.clock.advance(1)
     world.run()
     expect(same.answers.at(-1)!.response).toMatchObject({ errorCode: 0 })
+  })
+
+  const FAILING: [string, (here: World) => Key][] = [
+    [
+      'a wrong secret of another key',
+      ({ operator, acme }) => ({ ...operator.key(acme), secret: 'x' }),
+    ],
+    ['a key that nobody has', () => ({ key: 'ABCDEFGHJKMNPQRS', secret: 'x' })],
+    ['a token that is none', () => ({ key: '', secret: 'x' })],
+  ]
+  it.each(FAILING)('with %s is told so as late as its address has earned', (_, other) => {
+    const here = open()
+    const { world } = here
+    const failing = other(here)
+    const wrong = { ...here.key, secret: 'x' }
+    for (let i = 0; i < 4; i++) {
+      world.clock.advance(5_000)
+      login(world, world.connect(), wrong)
+    }
+    const logged = here.reasons().length
+    const client = world.connect()
+    expect(login(world, client, failing)).toBeUndefined()
+    expect(here.reasons()).toHaveLength(logged + 1)
+    world.clock.advance(799)
+    world.run()
+    expect([client.answers.length, client.closed]).toEqual([1, false])
+    world.clock.advance(1)
+    world.run()
+    expect(client.answers.at(-1)!.response).toMatchObject({ errorCode: SASL_AUTHENTICATION_FAILED })
+    expect(client.closed).toBe(true)
+    // from when it was told, and as long for whoever tries anew at once
+    const again = world.connect()
+    expect(login(world, again, failing)).toBeUndefined()
+    world.clock.advance(1_599)
+    world.run()
+    expect(again.closed).toBe(false)
+    world.clock.advance(1)
+    world.run()
+    expect(again.closed).toBe(true)
+  })
+
+  it('that failed, and is not told so yet, ends with whatever it sends next', () => {
+    const { world, operator, acme, key } = open()
+    const [neighbour, wrong] = [operator.key(acme), { ...key, secret: 'x' }]
+    for (const more of ['token', 'handshake'] as const) {
+      login(world, world.connect(), wrong)
+      const client = world.connect()
+      expect(login(world, client, { ...neighbour, secret: more })).toBeUndefined()
+      if (more === 'handshake') login(world, client, neighbour)
+      else {
+        const { key, secret } = neighbour
+        client.send(saslAuthenticate, 2, { authBytes: plainToken(key, secret) })
+      }
+      world.clock.advance(5_000)
+      world.run()
+      expect(client.closed).toBe(true)
+      expect(client.answers.at(-1)!.response).not.toMatchObject({ errorCode: 0, authBytes: {} })
+    }
+  })
+
+  it('is not held up by forty with a wrong secret of another at its address', () => {
+    const { world, operator, acme, key } = open()
+    const neighbour = operator.key(acme)
+    for (let i = 0; i < 400; i++) {
+      login(world, world.connect(), { ...key, secret: 'x' })
+      world.clock.advance(25)
+    }
+    expect(login(world, world.connect(), neighbour)?.errorCode).toBe(0)
   })
 
   it('that goes away while its login waits is forgotten', () => {
