@@ -160,6 +160,10 @@ export class SaslGate {
       lookup: (_mechanism, username) => {
         const found = sessions.find(username, connection.listener.tenantId)
         if (found === undefined) return undefined
+        if (found.kind === 'barred') {
+          progress.tenantId = found.tenantId
+          return found.reason
+        }
         progress.tenantId = found.session.tenantId
         return { credentials: found.secrets.map(storedCredential), identity: found.session }
       },
@@ -252,10 +256,10 @@ export class SaslGate {
     if (result.kind === 'challenge') {
       return { kind: 'token', token: result.token, lifetimeMs: 0 }
     }
-    const { mechanism, tenantId } = progress
+    const { tenantId } = progress
     if (result.kind === 'refused') {
       const { cause, message, reason } = result
-      connection.logRefused('login refused', { mechanism, reason })
+      logRefused(services, connection, progress, reason)
       if (cause === 'unavailable') return null
       if (tenantId !== null) services.tenantConnections.refused(connection, tenantId)
       this.#failed(progress, connection.remoteAddress)
@@ -264,7 +268,7 @@ export class SaslGate {
     const lifetimeMs = lifetimeOf(services)
     const refusal = this.#become(services, state, connection, result.identity, lifetimeMs)
     if (refusal !== null) {
-      connection.logRefused('login refused', { mechanism, reason: refusal })
+      logRefused(services, connection, progress, refusal)
       return { kind: 'refused', message: refusal }
     }
     return { kind: 'token', token: result.token, lifetimeMs }
@@ -301,6 +305,18 @@ export class SaslGate {
 /** Not where the server could not look: that connection ends at once. */
 const isFailure = (result: SaslResult<Session>): boolean =>
   result.kind === 'refused' && result.cause !== 'unavailable'
+
+/** With the tenant whose user it claims to be, if there is such a one. */
+function logRefused(
+  { image }: FrontServices,
+  connection: ReplySlot['connection'],
+  { mechanism, tenantId }: SaslProgress,
+  reason: string,
+): void {
+  const tenant = tenantId === null ? undefined : image.tenant(tenantId)?.name
+  const fields = tenant === undefined ? { mechanism } : { mechanism, tenant }
+  connection.logRefused('login refused', { ...fields, reason })
+}
 
 const IN_THE_CLEAR =
   'without TLS others could read it on its way here: listen with TLS, or take the risk with --kafka-allow-plaintext-sasl'

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
 import type { ConnectionState } from '../../src/front/context.ts'
+import { OwnerCount } from '../../src/net/owner-counts.ts'
 import { metadata } from '../../src/protocol/03-metadata.ts'
 import { saslHandshake } from '../../src/protocol/17-sasl-handshake.ts'
 import { apiVersions } from '../../src/protocol/18-api-versions.ts'
@@ -302,6 +303,24 @@ describe('a connection', () => {
   })
 })
 
+describe('the log of a refused login', () => {
+  const lineOf = (here: World, client: FakeClient, key: Key) => {
+    login(here.world, client, key)
+    return here.world.lines.at(-1)!.fields
+  }
+
+  it('names the tenant whose key it was, and none where there is no such key', () => {
+    const here = open()
+    const wrong = lineOf(here, here.world.connect('10.0.0.1:1'), { ...here.key, secret: 'x' })
+    expect(wrong).toMatchObject({ client: '10.0.0.1:1', tenant: 'acme' })
+    const unknown = { key: 'ABCDEFGHJKMNPQRS', secret: 'x' }
+    const nobody = lineOf(here, here.world.connect('10.0.0.2:1'), unknown)
+    expect(nobody).not.toHaveProperty('tenant')
+    const owned = lineOf(here, here.at({ tenantId: here.acme }), unknown)
+    expect(owned).toMatchObject({ tenant: 'acme', reason: 'there is no user "ABCDEFGHJKMNPQRS"' })
+  })
+})
+
 describe('a session', () => {
   it('ends when its key is revoked, and no other', () => {
     const here = open()
@@ -325,7 +344,19 @@ describe('a session', () => {
     make(here, client, 'orders')
     operator.ask(acme, { kind: 'alter-tenant', settings: { state: 'suspended' } })
     expect(client.closed).toBe(true)
-    expect(login(world, world.connect(), key)?.errorCode).toBe(SASL_AUTHENTICATION_FAILED)
+    expect(login(world, world.connect(), key)).toMatchObject({
+      errorCode: SASL_AUTHENTICATION_FAILED,
+      errorMessage: 'Authentication failed: Invalid username or password',
+    })
+    expect(world.lines.at(-1)).toMatchObject({
+      message: 'login refused',
+      fields: {
+        ...{ mechanism: 'PLAIN', tenant: 'acme' },
+        reason: `user "${key.key}": the tenant 'acme' is suspended`,
+      },
+    })
+    const { counts } = world.front.services.tenantConnections.ownerOf(acme)
+    expect(counts[OwnerCount.CONNECTIONS_REFUSED]).toBe(1)
     operator.ask(acme, { kind: 'alter-tenant', settings: { state: 'active' } })
     world.clock.advance(60_000)
     const again = world.connect()
