@@ -56,6 +56,24 @@ test('what is stored is bounded, over all brokers, and recovers when records are
   await admin.disconnect()
 }, 60_000)
 
+test('a topic too many is not made at its first use, and its producer goes on with another', async () => {
+  const limited = await griot.createTenant({ name: 'emca', limits: { topics: 1 } })
+  const client = new Kafka({
+    ...{ brokers: [...limited.brokers], logLevel: logLevel.NOTHING },
+    retry: { retries: 2, initialRetryTime: 50 },
+  })
+  // each send asks for metadata anew, of every topic that the producer has not given up
+  const producer = client.producer({ metadataMaxAge: 1 })
+  await producer.connect()
+  const send = (topic: string) => producer.send({ topic, messages: [{ value: 'x' }] })
+  await send('one')
+  await expect(send('two')).rejects.toMatchObject({
+    cause: { type: 'UNKNOWN_TOPIC_OR_PARTITION' },
+  })
+  for (let i = 0; i < 3; i++) expect(await send('one')).toMatchObject([{ errorCode: 0 }])
+  await producer.disconnect()
+}, 60_000)
+
 test('a group too many is refused for good, and is none', async () => {
   const admin = kafka.admin()
   await admin.connect()
