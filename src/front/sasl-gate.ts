@@ -59,6 +59,8 @@ export interface SaslGateOptions {
 type Answer =
   | { readonly kind: 'token'; readonly token: Uint8Array; readonly lifetimeMs: number }
   | { readonly kind: 'refused'; readonly message: string }
+  /** So does this one, with nothing more in the log. */
+  | { readonly kind: 'closed' }
   | null
 
 export class SaslGate {
@@ -115,6 +117,10 @@ export class SaslGate {
         context.fail(ErrorCode.SASL_AUTHENTICATION_FAILED, 'its login could not be looked at')
         return
       }
+      if (answer.kind === 'closed') {
+        slot.connection.close()
+        return
+      }
       if (answer.kind === 'token') {
         context.reply({
           ...{ errorCode: ErrorCode.NONE, errorMessage: null },
@@ -138,6 +144,10 @@ export class SaslGate {
     token: Uint8Array,
   ): void {
     this.#evaluate(services, state, slot, token, (answer) => {
+      if (answer?.kind === 'closed') {
+        slot.connection.close()
+        return
+      }
       if (answer?.kind !== 'token') {
         slot.closeConnection('its login failed')
         return
@@ -268,8 +278,8 @@ export class SaslGate {
     const lifetimeMs = lifetimeOf(services)
     const refusal = this.#become(services, state, connection, result.identity, lifetimeMs)
     if (refusal !== null) {
-      logRefused(services, connection, progress, refusal)
-      return { kind: 'refused', message: refusal }
+      logRefused(services, connection, progress, refusal.reason)
+      return refusal.answer
     }
     return { kind: 'token', token: result.token, lifetimeMs }
   }
@@ -280,17 +290,19 @@ export class SaslGate {
     connection: ReplySlot['connection'],
     session: Session,
     lifetimeMs: number,
-  ): string | null {
+  ): { readonly reason: string; readonly answer: Answer } | null {
     const before = state.session
     const isAgain = state.phase === 'known'
     if (
       isAgain &&
       (before.tenantId !== session.tenantId || before.principal !== session.principal)
     ) {
-      return 'Cannot change principals during re-authentication'
+      const message = 'Cannot change principals during re-authentication'
+      return { reason: message, answer: { kind: 'refused', message } }
     }
     const refusal = services.tenantConnections.join(connection, session.tenantId, 0)
-    if (refusal !== null) return refusal
+    // an answer would be final for clients; after a connection that was closed, as Kafka closes those above max.connections, they come again
+    if (refusal !== null) return { reason: refusal, answer: { kind: 'closed' } }
     const expiresAtMs =
       lifetimeMs > 0 ? this.#options.clock.monotonicMs() + lifetimeMs : Number.POSITIVE_INFINITY
     state.session = { ...session, expiresAtMs }

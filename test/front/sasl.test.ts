@@ -366,15 +366,23 @@ describe('a session', () => {
     expect(again.closed).toBe(true)
   })
 
-  it('is refused where its tenant has as many connections as it may, with the limit', () => {
+  it('is closed without an answer where its tenant has as many connections as it may, with the limit in the log', () => {
     const { world, operator } = open()
     const key = operator.key(operator.tenant('small', { connections: 2 }))
     const clients = Array.from({ length: 3 }, () => world.connect())
     const said = clients.map((client) => login(world, client, key))
-    expect(said.map((answer) => answer?.errorCode)).toEqual([0, 0, SASL_AUTHENTICATION_FAILED])
-    expect(said[2]!.errorMessage).toBe(
-      'The limit of 2 connections of this cluster would be passed: 2 are used, 1 more are asked for.',
-    )
+    expect(said.map((answer) => answer?.errorCode)).toEqual([0, 0, undefined])
+    expect(clients.map(({ closed }) => closed)).toEqual([false, false, true])
+    expect(world.lines.filter(({ level }) => level === 'warn')).toMatchObject([
+      {
+        message: 'login refused',
+        fields: {
+          tenant: 'small',
+          reason:
+            'The limit of 2 connections of this cluster would be passed: 2 are used, 1 more are asked for.',
+        },
+      },
+    ])
     clients[0]!.connection.close()
     expect(login(world, world.connect(), key)?.errorCode).toBe(0)
   })
