@@ -57,10 +57,14 @@ export interface SaslGateOptions {
 
 /** What a token has led to; null: the connection ends without an answer. */
 type Answer =
-  | { readonly kind: 'token'; readonly token: Uint8Array; readonly lifetimeMs: number }
+  | {
+      readonly kind: 'token'
+      readonly token: Uint8Array
+      readonly lifetimeMs: number
+      /** The connection ends with it. */
+      readonly isLast: boolean
+    }
   | { readonly kind: 'refused'; readonly message: string }
-  /** So does this one, with nothing more in the log. */
-  | { readonly kind: 'closed' }
   | null
 
 export class SaslGate {
@@ -117,15 +121,12 @@ export class SaslGate {
         context.fail(ErrorCode.SASL_AUTHENTICATION_FAILED, 'its login could not be looked at')
         return
       }
-      if (answer.kind === 'closed') {
-        slot.connection.close()
-        return
-      }
       if (answer.kind === 'token') {
         context.reply({
           ...{ errorCode: ErrorCode.NONE, errorMessage: null },
           ...{ authBytes: answer.token, sessionLifetimeMs: answer.lifetimeMs },
         })
+        if (answer.isLast) slot.connection.finish()
         return
       }
       context.reply({
@@ -144,10 +145,6 @@ export class SaslGate {
     token: Uint8Array,
   ): void {
     this.#evaluate(services, state, slot, token, (answer) => {
-      if (answer?.kind === 'closed') {
-        slot.connection.close()
-        return
-      }
       if (answer?.kind !== 'token') {
         slot.closeConnection('its login failed')
         return
@@ -156,6 +153,7 @@ export class SaslGate {
       bytes.writeInt32BE(answer.token.length)
       bytes.set(answer.token, 4)
       slot.send({ chunks: [bytes], byteLength: bytes.length })
+      if (answer.isLast) slot.connection.finish()
     })
   }
 
@@ -264,7 +262,7 @@ export class SaslGate {
     result: SaslResult<Session>,
   ): Answer {
     if (result.kind === 'challenge') {
-      return { kind: 'token', token: result.token, lifetimeMs: 0 }
+      return { kind: 'token', token: result.token, lifetimeMs: 0, isLast: false }
     }
     const { tenantId } = progress
     if (result.kind === 'refused') {
@@ -278,10 +276,11 @@ export class SaslGate {
     const lifetimeMs = lifetimeOf(services)
     const refusal = this.#become(services, state, connection, result.identity, lifetimeMs)
     if (refusal !== null) {
-      logRefused(services, connection, progress, refusal.reason)
-      return refusal.answer
+      const { reason, isPassing } = refusal
+      logRefused(services, connection, progress, reason)
+      if (!isPassing) return { kind: 'refused', message: reason }
     }
-    return { kind: 'token', token: result.token, lifetimeMs }
+    return { kind: 'token', token: result.token, lifetimeMs, isLast: refusal !== null }
   }
 
   #become(
@@ -290,19 +289,19 @@ export class SaslGate {
     connection: ReplySlot['connection'],
     session: Session,
     lifetimeMs: number,
-  ): { readonly reason: string; readonly answer: Answer } | null {
+  ): { readonly reason: string; readonly isPassing: boolean } | null {
     const before = state.session
     const isAgain = state.phase === 'known'
     if (
       isAgain &&
       (before.tenantId !== session.tenantId || before.principal !== session.principal)
     ) {
-      const message = 'Cannot change principals during re-authentication'
-      return { reason: message, answer: { kind: 'refused', message } }
+      const reason = 'Cannot change principals during re-authentication'
+      return { reason, isPassing: false }
     }
     const refusal = services.tenantConnections.join(connection, session.tenantId, 0)
-    // an answer would be final for clients; after a connection that was closed, as Kafka closes those above max.connections, they come again
-    if (refusal !== null) return { reason: refusal, answer: { kind: 'closed' } }
+    // a failed login is final for clients, and so is, for kafkajs, one without an answer; after a connection that is closed once it has logged in all of them come again
+    if (refusal !== null) return { reason: refusal, isPassing: true }
     const expiresAtMs =
       lifetimeMs > 0 ? this.#options.clock.monotonicMs() + lifetimeMs : Number.POSITIVE_INFINITY
     state.session = { ...session, expiresAtMs }

@@ -74,6 +74,25 @@ test('a topic too many is not made at its first use, and its producer goes on wi
   await producer.disconnect()
 }, 60_000)
 
+test('a client that logs in while there are as many connections as may be tries again, and is let in when one has gone', async () => {
+  const limited = await griot.createTenant({ name: 'umbra', limits: { connections: 1 } })
+  const { key, secret } = await limited.createKey()
+  const admin = () =>
+    new Kafka({
+      ...{ brokers: [limited.brokers[0]!], logLevel: logLevel.NOTHING },
+      sasl: { mechanism: 'plain', username: key, password: secret },
+      retry: { retries: 20, initialRetryTime: 50, maxRetryTime: 200 },
+    }).admin()
+  const [first, second] = [admin(), admin()]
+  await first.connect()
+  // another error, and kafkajs would never try again
+  await second.connect()
+  await expect(second.listTopics()).rejects.toMatchObject({ retriable: true })
+  await first.disconnect()
+  await expect.poll(() => second.listTopics().catch(() => null), { timeout: 10_000 }).toEqual([])
+  await second.disconnect()
+}, 30_000)
+
 test('a group too many is refused for good, and is none', async () => {
   const admin = kafka.admin()
   await admin.connect()
