@@ -173,6 +173,27 @@ describe('rows', () => {
     expect(table.shared(UseKind.BYTES_IN)).toBe(bytes / 2)
   })
 
+  it('are not taken back from those whose batches are in flight, whatever they do besides', () => {
+    const table = useTable(2)
+    const before = new World()
+    const { flush, release } = heldFlusher(before.simulated)
+    const entries = [...CLUSTER, ...tenants(2)]
+    const world = new World({ ...{ disk: before.disk, flush, entries, use: table.writer() } })
+    const configs = { 'flush.messages': '1' }
+    for (const n of [1, 2]) {
+      const [partition] = world.createTopic({ tenantId: tenant(n), configs })
+      world.front.produce(partition!, plainBatch())
+      world.run()
+    }
+    world.pass(200_000, 10_000)
+    expect([...table.rowsNow().keys()]).toEqual([tenant(1), tenant(2)])
+    release()
+    world.run()
+    expect([1, 2].map((n) => table.of(n, UseKind.IN_FLIGHT_BYTES_NOW))).toEqual([0, 0])
+    world.pass(200_000, 10_000)
+    expect(table.rowsNow().size).toBe(0)
+  })
+
   it('go on with the next thread that is this broker; what was in flight is not', () => {
     const table = useTable()
     const { world, produce } = worldOf(1, { use: table.writer() })

@@ -97,7 +97,19 @@ test('so does the one that tells whose the connection is', () => {
   )
 })
 
-test('a plan that changes holds for connections that are there', () => {
+test('a plan that changes is enough for connections of the tenants that have it', () => {
+  operator.ask(tenantId(), { kind: 'create-plan', name: 'small', limits: {} })
+  operator.ask(tenantId(), { kind: 'alter-tenant', settings: {}, plan: 'small' })
+  const client = world.connect()
+  client.send(metadata, 9, { topics: [] })
+  world.run()
+  operator.ask(tenantId(), { kind: 'alter-plan', name: 'small', limits: { requestBytes: 10 } })
+  client.send(metadata, 9, { topics: [] })
+  world.run()
+  expect([client.closed, client.answers.length]).toEqual([true, 1])
+})
+
+test('a limit of its own wins over a plan that changes', () => {
   operator.ask(tenantId(), { kind: 'create-plan', name: 'small', limits: {} })
   operator.ask(tenantId(), { kind: 'alter-tenant', settings: {}, plan: 'small' })
   const client = world.connect()

@@ -61,6 +61,17 @@ describe('rows of use', () => {
     expect(all.map((row) => row[OwnerCount.REQUESTS])).toEqual([3, 2, 2])
   })
 
+  it('are all there again when they were taken back', () => {
+    const { rows } = rowsOf(2)
+    const use = new TenantUse(rows)
+    for (let n = 1; n <= 9; n++) {
+      use.take(tenant(n))
+      use.release(tenant(n))
+    }
+    const taken = [10, 11, 12].map((n) => use.take(tenant(n)))
+    expect(taken.map((values) => values === rows.shared[0])).toEqual([false, false, true])
+  })
+
   it('leave what they have counted to the sum when they are taken back', () => {
     const { all, rows, sum } = rowsOf(8)
     const use = new TenantUse(rows)

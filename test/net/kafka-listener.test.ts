@@ -163,3 +163,16 @@ describe('a Kafka listener', () => {
     socket.destroy()
   })
 })
+
+test('who does not authenticate is trusted where the listener says so, and nowhere else', async () => {
+  for (const trustsAnonymous of [undefined, false, true]) {
+    const seen: KafkaConnection[] = []
+    const said = trustsAnonymous === undefined ? {} : { trustsAnonymous }
+    const listener = await KafkaListener.listen({ ...options, ...said, nodes: 1 }, echoSet(seen))
+    const socket = await connectAsSoonAsPossible(listener.ports[0]!)
+    await expect.poll(() => seen.length).toBe(1)
+    expect(seen[0]!.listener.trustsAnonymous).toBe(trustsAnonymous === true)
+    socket.destroy()
+    listener.stopAccepting()
+  }
+})

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect as connectTcp, type Socket } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
-import { connect, type TLSSocket } from 'node:tls'
+import { connect, type SecureContext, type TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import type { Logger } from '../../src/base/log.ts'
@@ -13,6 +13,7 @@ import { InFlightBudget } from '../../src/net/in-flight.ts'
 import { KafkaListener } from '../../src/net/kafka-listener.ts'
 import { type ClientAuth, EVERYBODY } from '../../src/net/listener-info.ts'
 import { ReplyBudget } from '../../src/net/reply-budget.ts'
+import { SniContexts } from '../../src/net/sni-contexts.ts'
 import { TlsAcceptor } from '../../src/net/tls-acceptor.ts'
 import { Authority, hasOpenssl, LOCAL_NAMES, type Signed, textOf } from '../server/certificates.ts'
 import { echoSink } from './echo-sink.ts'
@@ -259,4 +260,15 @@ describe.skipIf(!hasOpenssl)('a certificate of a client', () => {
     expect(await echo(none.secure(foreign), frame(9))).not.toBeNull()
     expect(none.principals).toEqual([null])
   })
+})
+
+test('a name has its own certificate, else that of its domain, one label deep', () => {
+  const contexts = new SniContexts((options) => options?.cert as unknown as SecureContext)
+  const named = [
+    { name: 'acme.test', cert: 'acme', key: '' },
+    { name: '*.test', cert: 'any', key: '' },
+  ]
+  contexts.set({ cert: 'all', key: '', passphrase: null, clientCa: null, crl: null, named })
+  const names = ['ACME.test', 'other.test', 'a.other.test', 'test', '']
+  expect(names.map((name) => contexts.of(name))).toEqual(['acme', 'any', ...Array(3)])
 })

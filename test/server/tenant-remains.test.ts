@@ -21,6 +21,8 @@ function file(path: string, bytes: string | Uint8Array): void {
 test('are directories of the tenant and files that name it, wherever in them, but for those of others', async () => {
   file('endpoints.json', '{}')
   file(`broker-1/${GONE}/topic/0.log`, 'x')
+  // half of it is removed
+  file(`broker-2/${GONE}.deleted/topic/0.log`, 'x')
   file(`broker-1/${OTHER}/topic/0.log`, `a record about ${GONE}`)
   file('broker-1/metadata/0.log', `..${GONE}..`)
   file('broker-1/metadata/1.log', 'nothing')
@@ -34,7 +36,7 @@ test('are directories of the tenant and files that name it, wherever in them, bu
   writeFileSync(join(directory, 'disk', 'end'), large)
   symlinkSync(join(directory, 'disk'), join(directory, 'broker-3'))
   expect(await tenantRemains(directory, GONE)).toEqual({
-    directories: [`broker-1/${GONE}`],
+    directories: [`broker-1/${GONE}`, `broker-2/${GONE}.deleted`],
     files: [
       'broker-1/metadata/0.log',
       'broker-2/metadata/0.checkpoint',
