@@ -105,19 +105,26 @@ function createTopics(
   context.services.controller.request(
     context.session.tenantId,
     request,
-    ({ results }) => done(refusals(results)),
+    ({ results }) => done(refusals(context, results)),
     { timeoutMs: CREATE_WAIT_MS },
   )
 }
 
-function refusals(results: readonly TopicResult[]): Map<string, number> {
+/**
+ * Whatever the reason, a topic that could not be made is one that is not there, as in Kafka (AutoTopicCreationManager), where it is in the broker's log alone: nobody has asked for
+ * a new topic in so many words, and clients that are told another error (kafkajs) never give up that topic, nor send to their others.
+ */
+function refusals({ connection }: Context, results: readonly TopicResult[]): Map<string, number> {
   const refused = new Map<string, number>()
-  for (const { name, error } of results) {
+  for (const { name, error, message } of results) {
     // Somebody else was quicker: it is there now.
     if (error === ErrorCode.NONE || error === ErrorCode.TOPIC_ALREADY_EXISTS) continue
+    if (name === null) continue
     // it may be on its way, as Kafka says: clients ask again
     const isOpen = error === ErrorCode.REQUEST_TIMED_OUT
-    if (name !== null) refused.set(name, isOpen ? ErrorCode.LEADER_NOT_AVAILABLE : error)
+    refused.set(name, isOpen ? ErrorCode.LEADER_NOT_AVAILABLE : errorOfMissing(name))
+    const reason = message ?? `error ${error}`
+    connection.logRefused('a topic could not be made at its first use', { topic: name, reason })
   }
   return refused
 }

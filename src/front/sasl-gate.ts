@@ -12,6 +12,7 @@ import type { LoginQueue } from '../tenant/login-queue.ts'
 import type { MadeUpCredentials } from '../tenant/made-up-credentials.ts'
 import type { SaslCrypto } from '../tenant/sasl-crypto.ts'
 import {
+  claimedUsername,
   SASL_MECHANISMS,
   SaslExchange,
   type SaslMechanism,
@@ -31,6 +32,10 @@ export interface SaslProgress {
   /** A token is being looked at, or waits for that. */
   isBusy: boolean
   hasBegun: boolean
+  /** Its address and whom it claims to be; null: it has not begun, or claims nothing. */
+  claim: string | null
+  /** Monotonic milliseconds: where others have failed before, it is not told earlier that it has. */
+  failsFromMs: number
   /** Whose login it claims to be; null: nobody's that there is. */
   tenantId: TenantId | null
 }
@@ -40,14 +45,25 @@ export interface SaslGateOptions {
   readonly crypto: SaslCrypto
   readonly madeUp: () => MadeUpCredentials
   readonly queue: LoginQueue
-  readonly delays: LoginDelays
+  readonly delays: {
+    /** By address. */
+    readonly ofSources: LoginDelays
+    /** By address and user. */
+    readonly ofUsers: LoginDelays
+  }
   readonly clock: Clock
   readonly timers: TimerQueue
 }
 
 /** What a token has led to; null: the connection ends without an answer. */
 type Answer =
-  | { readonly kind: 'token'; readonly token: Uint8Array; readonly lifetimeMs: number }
+  | {
+      readonly kind: 'token'
+      readonly token: Uint8Array
+      readonly lifetimeMs: number
+      /** The connection ends with it. */
+      readonly isLast: boolean
+    }
   | { readonly kind: 'refused'; readonly message: string }
   | null
 
@@ -78,6 +94,10 @@ export class SaslGate {
       slot.connection.finish()
       return
     }
+    if (state.sasl?.isBusy) {
+      slot.closeConnection('it began to log in anew before its token was answered')
+      return
+    }
     state.sasl?.exchange.close()
     if (state.phase === 'new') state.phase = 'sasl'
     if (state.phase === 'sasl') context.services.logins.begin(slot.connection)
@@ -106,6 +126,7 @@ export class SaslGate {
           ...{ errorCode: ErrorCode.NONE, errorMessage: null },
           ...{ authBytes: answer.token, sessionLifetimeMs: answer.lifetimeMs },
         })
+        if (answer.isLast) slot.connection.finish()
         return
       }
       context.reply({
@@ -132,6 +153,7 @@ export class SaslGate {
       bytes.writeInt32BE(answer.token.length)
       bytes.set(answer.token, 4)
       slot.send({ chunks: [bytes], byteLength: bytes.length })
+      if (answer.isLast) slot.connection.finish()
     })
   }
 
@@ -146,17 +168,25 @@ export class SaslGate {
       lookup: (_mechanism, username) => {
         const found = sessions.find(username, connection.listener.tenantId)
         if (found === undefined) return undefined
+        if (found.kind === 'barred') {
+          progress.tenantId = found.tenantId
+          return found.reason
+        }
         progress.tenantId = found.session.tenantId
         return { credentials: found.secrets.map(storedCredential), identity: found.session }
       },
     })
     const progress: SaslProgress = {
       ...{ mechanism, exchange, isRaw, isBusy: false, hasBegun: false, tenantId: null },
+      ...{ claim: null, failsFromMs: 0 },
     }
     return progress
   }
 
-  /** Who comes from where logins have failed waits before its first token is looked at. */
+  /**
+   * Where logins as the same user have failed, from the same address, the first token waits before it is looked at; where others have
+   * failed there, only the news that this one has failed does, or one broken client would hold up all that share its address.
+   */
   #evaluate(
     services: FrontServices,
     state: ConnectionState,
@@ -169,11 +199,9 @@ export class SaslGate {
       slot.closeConnection('it sent a token before the one before was answered')
       return
     }
-    const { clock, delays, timers } = this.#options
+    const { clock, timers } = this.#options
     const nowMs = clock.monotonicMs()
-    const waitMs = progress.hasBegun
-      ? 0
-      : delays.waitMs(sourceOf(slot.connection.remoteAddress), nowMs)
+    const waitMs = progress.hasBegun ? 0 : this.#delay(progress, slot, token, nowMs)
     progress.isBusy = progress.hasBegun = true
     const open: OpenRequest = {
       onConnectionClosed: () => progress.exchange.close(),
@@ -184,45 +212,75 @@ export class SaslGate {
       if (slot.connection.closed) return
       progress.exchange.evaluate(token, (result) => {
         if (slot.connection.closed) return
-        state.open.delete(open)
-        progress.isBusy = false
-        onAnswer(this.#conclude(services, state, slot, progress, result))
-        services.afterCallback()
+        const answer = this.#conclude(services, state, slot, progress, result)
+        const tell = () => {
+          if (slot.connection.closed) return
+          state.open.delete(open)
+          progress.isBusy = false
+          if (result.kind !== 'challenge') state.sasl = null
+          onAnswer(answer)
+          services.afterCallback()
+        }
+        if (isFailure(result) && progress.failsFromMs > clock.monotonicMs()) {
+          timers.schedule(progress.failsFromMs, tell)
+        } else tell()
       })
     }
     if (waitMs > 0) timers.schedule(nowMs + waitMs, look)
     else look()
   }
 
+  /** Milliseconds until the first token is looked at. The same for users that exist and others. */
+  #delay(
+    progress: SaslProgress,
+    { connection }: ReplySlot,
+    token: Uint8Array,
+    nowMs: number,
+  ): number {
+    const { delays, sessions } = this.#options
+    const source = sourceOf(connection.remoteAddress)
+    progress.failsFromMs = nowMs + delays.ofSources.waitMs(source, nowMs)
+    const username = claimedUsername(progress.mechanism, token)
+    if (username === null) return 0
+    // names have no NUL
+    progress.claim = `${source}\0${sessions.wholeName(username, connection.listener.tenantId)}`
+    return delays.ofUsers.waitMs(progress.claim, nowMs)
+  }
+
+  #failed({ claim, failsFromMs }: SaslProgress, remoteAddress: string): void {
+    const { clock, delays } = this.#options
+    const atMs = Math.max(clock.monotonicMs(), failsFromMs)
+    delays.ofSources.failed(sourceOf(remoteAddress), atMs)
+    if (claim !== null) delays.ofUsers.failed(claim, atMs)
+  }
+
   #conclude(
     services: FrontServices,
     state: ConnectionState,
     { connection }: ReplySlot,
-    { mechanism, tenantId }: SaslProgress,
+    progress: SaslProgress,
     result: SaslResult<Session>,
   ): Answer {
     if (result.kind === 'challenge') {
-      return { kind: 'token', token: result.token, lifetimeMs: 0 }
+      return { kind: 'token', token: result.token, lifetimeMs: 0, isLast: false }
     }
-    state.sasl = null
+    const { tenantId } = progress
     if (result.kind === 'refused') {
       const { cause, message, reason } = result
-      connection.logRefused('login refused', { mechanism, reason })
+      logRefused(services, connection, progress, reason)
       if (cause === 'unavailable') return null
       if (tenantId !== null) services.tenantConnections.refused(connection, tenantId)
-      this.#options.delays.failed(
-        sourceOf(connection.remoteAddress),
-        this.#options.clock.monotonicMs(),
-      )
+      this.#failed(progress, connection.remoteAddress)
       return { kind: 'refused', message }
     }
     const lifetimeMs = lifetimeOf(services)
     const refusal = this.#become(services, state, connection, result.identity, lifetimeMs)
     if (refusal !== null) {
-      connection.logRefused('login refused', { mechanism, reason: refusal })
-      return { kind: 'refused', message: refusal }
+      const { reason, isPassing } = refusal
+      logRefused(services, connection, progress, reason)
+      if (!isPassing) return { kind: 'refused', message: reason }
     }
-    return { kind: 'token', token: result.token, lifetimeMs }
+    return { kind: 'token', token: result.token, lifetimeMs, isLast: refusal !== null }
   }
 
   #become(
@@ -231,17 +289,19 @@ export class SaslGate {
     connection: ReplySlot['connection'],
     session: Session,
     lifetimeMs: number,
-  ): string | null {
+  ): { readonly reason: string; readonly isPassing: boolean } | null {
     const before = state.session
     const isAgain = state.phase === 'known'
     if (
       isAgain &&
       (before.tenantId !== session.tenantId || before.principal !== session.principal)
     ) {
-      return 'Cannot change principals during re-authentication'
+      const reason = 'Cannot change principals during re-authentication'
+      return { reason, isPassing: false }
     }
     const refusal = services.tenantConnections.join(connection, session.tenantId, 0)
-    if (refusal !== null) return refusal
+    // a failed login is final for clients, and so is, for kafkajs, one without an answer; after a connection that is closed once it has logged in all of them come again
+    if (refusal !== null) return { reason: refusal, isPassing: true }
     const expiresAtMs =
       lifetimeMs > 0 ? this.#options.clock.monotonicMs() + lifetimeMs : Number.POSITIVE_INFINITY
     state.session = { ...session, expiresAtMs }
@@ -251,6 +311,22 @@ export class SaslGate {
     services.logins.end(connection)
     return null
   }
+}
+
+/** Not where the server could not look: that connection ends at once. */
+const isFailure = (result: SaslResult<Session>): boolean =>
+  result.kind === 'refused' && result.cause !== 'unavailable'
+
+/** With the tenant whose user it claims to be, if there is such a one. */
+function logRefused(
+  { image }: FrontServices,
+  connection: ReplySlot['connection'],
+  { mechanism, tenantId }: SaslProgress,
+  reason: string,
+): void {
+  const tenant = tenantId === null ? undefined : image.tenant(tenantId)?.name
+  const fields = tenant === undefined ? { mechanism } : { mechanism, tenant }
+  connection.logRefused('login refused', { ...fields, reason })
 }
 
 const IN_THE_CLEAR =

@@ -88,6 +88,6 @@ function makeSaslGate(
       return madeUp
     },
     queue: new LoginQueue({ runningMax: loginsAtOnce }),
-    delays: new LoginDelays(),
+    delays: { ofSources: new LoginDelays(), ofUsers: new LoginDelays() },
   })
 }

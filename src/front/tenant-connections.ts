@@ -44,7 +44,8 @@ export class TenantConnections {
   ownerOf(tenantId: TenantId): Owner {
     let owner = this.#ownerOf.get(tenantId)
     if (owner === undefined) {
-      owner = this.#owners.create(this.#use.take(tenantId))
+      const name = this.#image.tenant(tenantId)?.name ?? null
+      owner = this.#owners.create(this.#use.take(tenantId), name)
       this.#ownerOf.set(tenantId, owner)
     }
     return owner

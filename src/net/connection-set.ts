@@ -371,7 +371,7 @@ export class ConnectionSet {
 
   /** A line about what a client asked for in vain; of many at once only some are written. */
   logRefused(connection: KafkaConnection, message: string, fields: LogFields): void {
-    this.#log.log('warn', message, { client: connection.remoteAddress, ...fields })
+    this.#log.log('warn', message, { ...whose(connection), ...fields })
   }
 
   /** The same where there is no connection yet. */
@@ -412,7 +412,7 @@ export class ConnectionSet {
 
   logBroken(connection: KafkaConnection, reason: string): void {
     this.#log.log('warn', 'connection closed because of what came in over it', {
-      client: connection.remoteAddress,
+      ...whose(connection),
       reason,
     })
   }
@@ -459,3 +459,7 @@ function isHungrier(connection: KafkaConnection, most: KafkaConnection | null): 
   const [own, other] = [connection.owner.replyBytes, most.owner.replyBytes]
   return own > other || (own === other && connection.replyBytes > most.replyBytes)
 }
+
+/** Fields of a line in the log: where the client is, and of which tenant, where that is known. */
+const whose = ({ remoteAddress, owner }: KafkaConnection): LogFields =>
+  owner.name === null ? { client: remoteAddress } : { client: remoteAddress, tenant: owner.name }

@@ -26,10 +26,13 @@ export class Owner {
   readBytes = READ_BYTES
   /** By {@link OwnerCount}; others' as well, perhaps. */
   counts: Float64Array
+  /** For the log: the tenant's name; null where that is not known. */
+  readonly name: string | null
   readonly #owners: Owners
   #connections = 0
 
-  constructor(owners: Owners, counts: Float64Array) {
+  constructor(owners: Owners, counts: Float64Array, name: string | null) {
+    this.name = name
     this.#owners = owners
     this.counts = counts
   }
@@ -109,7 +112,7 @@ export class Owners {
     this.strangers = this.create(counts)
   }
 
-  create(counts: Float64Array = new Float64Array(OWNER_COUNTS)): Owner {
-    return new Owner(this, counts)
+  create(counts: Float64Array = new Float64Array(OWNER_COUNTS), name: string | null = null): Owner {
+    return new Owner(this, counts, name)
   }
 }

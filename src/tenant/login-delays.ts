@@ -1,10 +1,10 @@
-/** Addresses whose logins failed wait before the next one. On the front's thread. */
+/** How long logins wait after others have failed. On the front's thread. */
 
 export interface LoginDelaysOptions {
   /** After the first failure; doubles with each further one. */
   readonly firstMs?: number
   readonly longestMs?: number
-  /** So long after its last failure an address is forgotten. */
+  /** So long after its last failure a source is forgotten. */
   readonly forgottenAfterMs?: number
   /** How many are remembered: beyond that, those whose last failure is the longest ago are forgotten. */
   readonly sourcesMax?: number
@@ -16,8 +16,8 @@ interface Failures {
 }
 
 /**
- * How long logins wait, by `loginSource` of their address and monotonic milliseconds. A success takes nothing back: whoever has
- * one good account would guess at others between two logins of its own.
+ * How long logins wait, by where they come from (`loginSource` of their address, or that and whose they are) and monotonic
+ * milliseconds. A success takes nothing back: whoever has one good account would guess at others between two logins of its own.
  */
 export class LoginDelays {
   readonly #firstMs: number
@@ -45,24 +45,28 @@ export class LoginDelays {
   }
 
   /**
-   * Milliseconds that a login from `source` waits before it is looked at, 0 for most. Ask once for each login and wait
-   * so long: asked again afterwards, one that others' failures keep pushing back would never be served.
+   * Milliseconds that a login from `source` waits, 0 for most. Ask once for each login and wait so long: asked again
+   * afterwards, one that others' failures keep pushing back would never be served.
    */
   waitMs(source: string, nowMs: number): number {
     const failures = this.#failures.get(source)
     if (failures === undefined) return 0
     const delayMs = Math.min(this.#longestMs, this.#firstMs * 2 ** (failures.count - 1))
-    return Math.max(0, failures.lastAtMs + delayMs - nowMs)
+    // a failure that is yet to be answered must not add its own wait to that of others
+    return Math.min(delayMs, Math.max(0, failures.lastAtMs + delayMs - nowMs))
   }
 
-  /** To be told of credentials that were wrong and of tokens that were broken, not of logins that the server had no time for. */
-  failed(source: string, nowMs: number): void {
+  /**
+   * To be told of credentials that were wrong and of tokens that were broken, not of logins that the server had no time for. `atMs`: when
+   * the client is told; that may be yet to come.
+   */
+  failed(source: string, atMs: number): void {
     const before = this.#failures.get(source)
-    const isNew = before === undefined || this.#isForgotten(before, nowMs)
+    const isNew = before === undefined || this.#isForgotten(before, atMs)
     this.#failures.delete(source)
-    this.#failures.set(source, { count: isNew ? 1 : before.count + 1, lastAtMs: nowMs })
+    this.#failures.set(source, { count: isNew ? 1 : before.count + 1, lastAtMs: atMs })
     for (const [oldest, failures] of this.#failures) {
-      if (this.#failures.size <= this.#sourcesMax && !this.#isForgotten(failures, nowMs)) break
+      if (this.#failures.size <= this.#sourcesMax && !this.#isForgotten(failures, atMs)) break
       this.#failures.delete(oldest)
     }
   }

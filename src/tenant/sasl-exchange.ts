@@ -14,6 +14,7 @@ import {
   verifyPassword,
 } from './scram-credential.ts'
 import { drawNonce, ScramExchange } from './scram-exchange.ts'
+import { parseClientFirst } from './scram-messages.ts'
 
 export type SaslMechanism = ScramMechanism | 'PLAIN'
 
@@ -28,11 +29,14 @@ export interface SaslUser<Identity> {
   readonly identity: Identity
 }
 
-/** Who is stored under a name. Asked at the beginning, and again when a proof is right: undefined if there is nobody (any more). */
+/**
+ * Who is stored under a name, or why that one is not let in, for the log. Asked at the beginning, and again when a proof is right: undefined if there is
+ * nobody (any more).
+ */
 export type SaslLookup<Identity> = (
   mechanism: SaslMechanism,
   username: string,
-) => SaslUser<Identity> | undefined
+) => SaslUser<Identity> | string | undefined
 
 export interface SaslExchangeOptions<Identity> {
   readonly mechanism: SaslMechanism
@@ -76,6 +80,20 @@ export const invalidCredentials = (mechanism: SaslMechanism): string =>
   mechanism === 'PLAIN'
     ? 'Authentication failed: Invalid username or password'
     : `Authentication failed during authentication due to invalid credentials with SASL mechanism ${mechanism}`
+
+/** Whose login `token`, the first of its exchange, claims to be; null where it is not what the mechanism says. */
+export function claimedUsername(mechanism: SaslMechanism, token: Uint8Array): string | null {
+  if (token.length > SASL_TOKEN_BYTES_MAX) return null
+  try {
+    if (mechanism !== 'PLAIN') return parseClientFirst(token).username
+    const { username, password } = parsePlain(token)
+    password.fill(0)
+    return username
+  } catch (error) {
+    if (error instanceof SaslFormatError) return null
+    throw error
+  }
+}
 
 interface Found<Identity> {
   readonly username: string
@@ -214,6 +232,9 @@ export class SaslExchange<Identity> {
     if (user === undefined) {
       return { username, credential: other, user: null, reason: `there is no user ${name}` }
     }
+    if (typeof user === 'string') {
+      return { username, credential: other, user: null, reason: `user ${name}: ${user}` }
+    }
     const own = chosenFor(mechanism, user.credentials)
     if (own === undefined) {
       const reason = `user ${name} has no credential for ${mechanism}`
@@ -234,6 +255,7 @@ export class SaslExchange<Identity> {
     const { mechanism, lookup } = this.#options
     // a client may take its time between two rounds: what has been revoked meanwhile is worth nothing
     const now = lookup(mechanism, username)
+    if (typeof now === 'string') return this.#wrong(`user ${nameForLog(username)}: ${now}`)
     const kept = now === undefined ? undefined : chosenFor(mechanism, now.credentials)
     if (now === undefined || kept === undefined || !isSameKey(kept, credential)) {
       return this.#wrong(`user ${nameForLog(username)} was changed while it logged in`)

@@ -34,8 +34,17 @@ export const NOBODY: Session = Object.freeze({
 
 /** Where somebody of a name was found. */
 export interface Found {
+  readonly kind: 'found'
   readonly session: Session
   readonly secrets: readonly StoredSecret[]
+}
+
+/** There is somebody of a name, of a tenant that lets nobody in. */
+export interface Barred {
+  readonly kind: 'barred'
+  readonly tenantId: TenantId
+  /** For the log, never for the client. */
+  readonly reason: string
 }
 
 /** Gives connections their sessions, by the image. On the front's thread. */
@@ -69,22 +78,19 @@ export class Sessions {
 
   /**
    * Who goes by `username` at such a listener: the id of an API key, or a SCRAM user, named `TENANT/USER` where the listener does not say which tenant is meant. Of a
-   * tenant that is not active, nobody.
+   * tenant that is not active, nobody is let in.
    */
-  find(username: string, listenerTenant: TenantId | null): Found | undefined {
+  find(username: string, listenerTenant: TenantId | null): Found | Barred | undefined {
     const owned = this.#image.apiKey(username)
     if (owned !== undefined) {
       const { tenant, key } = owned
       if (listenerTenant !== null && tenant.tenantId !== listenerTenant) return undefined
-      if (refuseState(tenant) !== null) return undefined
-      const login = { kind: 'key', keyId: key.keyId } as const
-      return { session: sessionOf(tenant, key.user, login), secrets: key.secrets }
+      return found(tenant, key.user, { kind: 'key', keyId: key.keyId }, key.secrets)
     }
     const { tenant, user } = this.#named(username, listenerTenant)
     const secrets = tenant?.access?.secretsOf(user) ?? []
-    if (tenant === undefined || secrets.length === 0 || refuseState(tenant) !== null)
-      return undefined
-    return { session: sessionOf(tenant, user, { kind: 'user', user }), secrets }
+    if (tenant === undefined || secrets.length === 0) return undefined
+    return found(tenant, user, { kind: 'user', user }, secrets)
   }
 
   /** `username` as it is at a listener of all tenants, `TENANT/USER`; what may be a key is itself everywhere. */
@@ -119,6 +125,17 @@ export class Sessions {
     const tenant = end < 0 ? undefined : this.#image.tenantByName(username.slice(0, end))
     return { tenant, user: username.slice(end + 1) }
   }
+}
+
+function found(
+  tenant: TenantView,
+  user: string,
+  login: Login,
+  secrets: readonly StoredSecret[],
+): Found | Barred {
+  const reason = refuseState(tenant)
+  if (reason !== null) return { kind: 'barred', tenantId: tenant.tenantId, reason }
+  return { kind: 'found', session: sessionOf(tenant, user, login), secrets }
 }
 
 const sessionOf = ({ tenantId }: TenantView, user: string, login: Login): Session => ({

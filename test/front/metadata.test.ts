@@ -5,6 +5,7 @@ import { describeTopicPartitions } from '../../src/protocol/75-describe-topic-pa
 import type { ResponseOf } from '../../src/protocol/api.ts'
 import { call } from './call.ts'
 import { Harness } from './harness.ts'
+import { login, Operator } from './tenants.ts'
 
 describe('Metadata', () => {
   test('of all topics lists them by name, none for an empty list', () => {
@@ -64,6 +65,32 @@ describe('Metadata', () => {
     world.run()
     const again = call(world, client, metadata, 9, { topics })
     expect(again.topics.map(({ errorCode }) => errorCode)).toEqual([0, 0])
+  })
+
+  test('of a topic that cannot be made, whatever the reason, says that it is not there, and the log why', () => {
+    const world = new Harness()
+    const operator = new Operator(world)
+    const key = operator.key(operator.tenant('acme', { topics: 1 }))
+    const client = world.connect()
+    login(world, client, key)
+    const ask = (name: string) =>
+      call(world, client, metadata, 9, { topics: [{ name }] }).topics[0]!.errorCode
+    operator.ask(world.image.tenantByName('acme')!.tenantId, {
+      ...{ kind: 'alter-tenant', settings: { superUsers: ['User:admin'] } },
+    })
+    expect(ask('a.b')).toBe(0)
+    expect(ask('two')).toBe(3)
+    expect(world.lines.at(-1)).toEqual({
+      ...{ level: 'warn', message: 'a topic could not be made at its first use' },
+      fields: {
+        ...{ client: client.connection.remoteAddress, tenant: 'acme', topic: 'two' },
+        reason:
+          'The limit of 1 topics of this cluster would be passed: 1 are used, 1 more are asked for.',
+      },
+    })
+    // another topic's metrics would have its name: Kafka's controller says INVALID_TOPIC_EXCEPTION, its Metadata does not
+    expect(ask('a_b')).toBe(3)
+    expect(world.lines.at(-1)!.fields).toMatchObject({ topic: 'a_b' })
   })
 
   test('of a name that no topic can have says so', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../src/base/error-code.ts'
 import type { ConnectionState } from '../../src/front/context.ts'
+import { OwnerCount } from '../../src/net/owner-counts.ts'
 import { metadata } from '../../src/protocol/03-metadata.ts'
 import { saslHandshake } from '../../src/protocol/17-sasl-handshake.ts'
 import { apiVersions } from '../../src/protocol/18-api-versions.ts'
@@ -142,8 +143,9 @@ describe('a connection', () => {
     expect(JSON.stringify(here.world.lines)).not.toContain(here.key.secret)
   })
 
-  it('waits longer with each failure from its address, and others do not', () => {
-    const { world, key } = open()
+  it('waits longer with each failure as its user from its address, and others do not', () => {
+    const { world, operator, acme, key } = open()
+    const neighbour = operator.key(acme)
     const wrong = { ...key, secret: 'x' }
     const from = (host: string) => world.connect(`${host}:50000`)
     for (let i = 0; i < 4; i++) {
@@ -153,12 +155,81 @@ describe('a connection', () => {
     const [same, other] = [from('10.0.0.1'), from('10.0.0.2')]
     expect(login(world, same, key)).toBeUndefined()
     expect(login(world, other, key)?.errorCode).toBe(0)
+    expect(login(world, from('10.0.0.1'), neighbour)?.errorCode).toBe(0)
     world.clock.advance(799)
     world.run()
     expect(same.answers).toHaveLength(1)
     world.clock.advance(1)
     world.run()
     expect(same.answers.at(-1)!.response).toMatchObject({ errorCode: 0 })
+  })
+
+  const FAILING: [string, (here: World) => Key][] = [
+    [
+      'a wrong secret of another key',
+      ({ operator, acme }) => ({ ...operator.key(acme), secret: 'x' }),
+    ],
+    ['a key that nobody has', () => ({ key: 'ABCDEFGHJKMNPQRS', secret: 'x' })],
+    ['a token that is none', () => ({ key: '', secret: 'x' })],
+  ]
+  it.each(FAILING)('with %s is told so as late as its address has earned', (_, other) => {
+    const here = open()
+    const { world } = here
+    const failing = other(here)
+    const wrong = { ...here.key, secret: 'x' }
+    for (let i = 0; i < 4; i++) {
+      world.clock.advance(5_000)
+      login(world, world.connect(), wrong)
+    }
+    const logged = here.reasons().length
+    const client = world.connect()
+    expect(login(world, client, failing)).toBeUndefined()
+    expect(here.reasons()).toHaveLength(logged + 1)
+    world.clock.advance(799)
+    world.run()
+    expect([client.answers.length, client.closed]).toEqual([1, false])
+    world.clock.advance(1)
+    world.run()
+    expect(client.answers.at(-1)!.response).toMatchObject({ errorCode: SASL_AUTHENTICATION_FAILED })
+    expect(client.closed).toBe(true)
+    // from when it was told, and as long for whoever tries anew at once
+    const again = world.connect()
+    expect(login(world, again, failing)).toBeUndefined()
+    world.clock.advance(1_599)
+    world.run()
+    expect(again.closed).toBe(false)
+    world.clock.advance(1)
+    world.run()
+    expect(again.closed).toBe(true)
+  })
+
+  it('that failed, and is not told so yet, ends with whatever it sends next', () => {
+    const { world, operator, acme, key } = open()
+    const [neighbour, wrong] = [operator.key(acme), { ...key, secret: 'x' }]
+    for (const more of ['token', 'handshake'] as const) {
+      login(world, world.connect(), wrong)
+      const client = world.connect()
+      expect(login(world, client, { ...neighbour, secret: more })).toBeUndefined()
+      if (more === 'handshake') login(world, client, neighbour)
+      else {
+        const { key, secret } = neighbour
+        client.send(saslAuthenticate, 2, { authBytes: plainToken(key, secret) })
+      }
+      world.clock.advance(5_000)
+      world.run()
+      expect(client.closed).toBe(true)
+      expect(client.answers.at(-1)!.response).not.toMatchObject({ errorCode: 0, authBytes: {} })
+    }
+  })
+
+  it('is not held up by forty with a wrong secret of another at its address', () => {
+    const { world, operator, acme, key } = open()
+    const neighbour = operator.key(acme)
+    for (let i = 0; i < 400; i++) {
+      login(world, world.connect(), { ...key, secret: 'x' })
+      world.clock.advance(25)
+    }
+    expect(login(world, world.connect(), neighbour)?.errorCode).toBe(0)
   })
 
   it('that goes away while its login waits is forgotten', () => {
@@ -232,6 +303,24 @@ describe('a connection', () => {
   })
 })
 
+describe('the log of a refused login', () => {
+  const lineOf = (here: World, client: FakeClient, key: Key) => {
+    login(here.world, client, key)
+    return here.world.lines.at(-1)!.fields
+  }
+
+  it('names the tenant whose key it was, and none where there is no such key', () => {
+    const here = open()
+    const wrong = lineOf(here, here.world.connect('10.0.0.1:1'), { ...here.key, secret: 'x' })
+    expect(wrong).toMatchObject({ client: '10.0.0.1:1', tenant: 'acme' })
+    const unknown = { key: 'ABCDEFGHJKMNPQRS', secret: 'x' }
+    const nobody = lineOf(here, here.world.connect('10.0.0.2:1'), unknown)
+    expect(nobody).not.toHaveProperty('tenant')
+    const owned = lineOf(here, here.at({ tenantId: here.acme }), unknown)
+    expect(owned).toMatchObject({ tenant: 'acme', reason: 'there is no user "ABCDEFGHJKMNPQRS"' })
+  })
+})
+
 describe('a session', () => {
   it('ends when its key is revoked, and no other', () => {
     const here = open()
@@ -255,7 +344,19 @@ describe('a session', () => {
     make(here, client, 'orders')
     operator.ask(acme, { kind: 'alter-tenant', settings: { state: 'suspended' } })
     expect(client.closed).toBe(true)
-    expect(login(world, world.connect(), key)?.errorCode).toBe(SASL_AUTHENTICATION_FAILED)
+    expect(login(world, world.connect(), key)).toMatchObject({
+      errorCode: SASL_AUTHENTICATION_FAILED,
+      errorMessage: 'Authentication failed: Invalid username or password',
+    })
+    expect(world.lines.at(-1)).toMatchObject({
+      message: 'login refused',
+      fields: {
+        ...{ mechanism: 'PLAIN', tenant: 'acme' },
+        reason: `user "${key.key}": the tenant 'acme' is suspended`,
+      },
+    })
+    const { counts } = world.front.services.tenantConnections.ownerOf(acme)
+    expect(counts[OwnerCount.CONNECTIONS_REFUSED]).toBe(1)
     operator.ask(acme, { kind: 'alter-tenant', settings: { state: 'active' } })
     world.clock.advance(60_000)
     const again = world.connect()
@@ -265,15 +366,24 @@ describe('a session', () => {
     expect(again.closed).toBe(true)
   })
 
-  it('is refused where its tenant has as many connections as it may, with the limit', () => {
+  it('is closed once it has logged in where its tenant has as many connections as it may, with the limit in the log', () => {
     const { world, operator } = open()
     const key = operator.key(operator.tenant('small', { connections: 2 }))
     const clients = Array.from({ length: 3 }, () => world.connect())
     const said = clients.map((client) => login(world, client, key))
-    expect(said.map((answer) => answer?.errorCode)).toEqual([0, 0, SASL_AUTHENTICATION_FAILED])
-    expect(said[2]!.errorMessage).toBe(
-      'The limit of 2 connections of this cluster would be passed: 2 are used, 1 more are asked for.',
-    )
+    // its secret was right: clients take SASL_AUTHENTICATION_FAILED for final
+    expect(said.map((answer) => answer?.errorCode)).toEqual([0, 0, 0])
+    expect(clients.map(({ closed }) => closed)).toEqual([false, false, true])
+    expect(world.lines.filter(({ level }) => level === 'warn')).toMatchObject([
+      {
+        message: 'login refused',
+        fields: {
+          tenant: 'small',
+          reason:
+            'The limit of 2 connections of this cluster would be passed: 2 are used, 1 more are asked for.',
+        },
+      },
+    ])
     clients[0]!.connection.close()
     expect(login(world, world.connect(), key)?.errorCode).toBe(0)
   })

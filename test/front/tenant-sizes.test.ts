@@ -69,6 +69,20 @@ test('a request that is too large closes its connection as soon as its size has 
   expect(JSON.stringify(world.lines.at(-1))).toContain(
     'frame size 1024 exceeds 1000 (the limit requestBytes of its tenant)',
   )
+  expect(world.lines.at(-1)!.fields).toMatchObject({ tenant: 'default' })
+})
+
+test('of such requests, however many, some are told in the log and the others counted', () => {
+  limit({ requestBytes: 1_000 })
+  world.clock.advance(1_000)
+  const before = world.lines.length
+  for (let i = 0; i < 100; i++) {
+    const client = world.connect()
+    client.send(metadata, 9, { topics: [] })
+    world.run()
+    client.connection.onData(Buffer.from([0, 0, 4, 0]))
+  }
+  expect(world.lines.length - before).toBe(10)
 })
 
 test('so does the one that tells whose the connection is', () => {

@@ -93,7 +93,7 @@ it('quorum: the tenant default sees how far the metadata log is, and no other te
   expect(told[0]).toEqual(told[1])
 })
 
-it('address: who comes from where logins have failed waits, whoever has failed', () => {
+it('address: a login that fails is told so later where others have failed, whoever they were', () => {
   shown.push('address')
   const { withA, withoutA, a } = worlds()
   const login = (resident: Resident) =>

@@ -39,5 +39,5 @@ export const EXCEPTIONS = {
   quorum:
     'DescribeQuorum tells the tenant `default`, whoever runs the engine, how far the one metadata log is, and all others that they may not know',
   address:
-    'who comes from an address from which logins have failed waits: who that was is not asked, or guessing would be free under another name',
+    'a login that fails is told so later where others have failed from its address: who that was is not asked, or guessing would be free under another name',
 } as const

@@ -103,7 +103,7 @@ it('over real sockets, codes, names and ids are those of an engine without the o
   const different: string[] = []
   let compared = 0
   for (const api of servedApis) {
-    // a failed login delays the next
+    // a failed login delays that the next one is told to have failed
     if (api === (saslAuthenticate as Api)) continue
     const version = api.validVersions.max
     const [ours, theirs] = [withA, withoutA].map(({ facts: b }) =>

@@ -25,7 +25,7 @@ const REPLICATED_STEP_MS = 50
 /** When an answer is looked for; later it is taken for none. */
 const LOOKS_MS = [0, 20, 500, 1_500, 6_000]
 
-/** Where failed logins come from: the next ones from there are delayed. */
+/** Where failed logins come from: the next ones that fail there are told so later. */
 const STRANGER = '10.0.0.3'
 
 /** A tenant, and where its clients come from. */

@@ -56,6 +56,43 @@ test('what is stored is bounded, over all brokers, and recovers when records are
   await admin.disconnect()
 }, 60_000)
 
+test('a topic too many is not made at its first use, and its producer goes on with another', async () => {
+  const limited = await griot.createTenant({ name: 'emca', limits: { topics: 1 } })
+  const client = new Kafka({
+    ...{ brokers: [...limited.brokers], logLevel: logLevel.NOTHING },
+    retry: { retries: 2, initialRetryTime: 50 },
+  })
+  // each send asks for metadata anew, of every topic that the producer has not given up
+  const producer = client.producer({ metadataMaxAge: 1 })
+  await producer.connect()
+  const send = (topic: string) => producer.send({ topic, messages: [{ value: 'x' }] })
+  await send('one')
+  await expect(send('two')).rejects.toMatchObject({
+    cause: { type: 'UNKNOWN_TOPIC_OR_PARTITION' },
+  })
+  for (let i = 0; i < 3; i++) expect(await send('one')).toMatchObject([{ errorCode: 0 }])
+  await producer.disconnect()
+}, 60_000)
+
+test('a client that logs in while there are as many connections as may be tries again, and is let in when one has gone', async () => {
+  const limited = await griot.createTenant({ name: 'umbra', limits: { connections: 1 } })
+  const { key, secret } = await limited.createKey()
+  const admin = () =>
+    new Kafka({
+      ...{ brokers: [limited.brokers[0]!], logLevel: logLevel.NOTHING },
+      sasl: { mechanism: 'plain', username: key, password: secret },
+      retry: { retries: 20, initialRetryTime: 50, maxRetryTime: 200 },
+    }).admin()
+  const [first, second] = [admin(), admin()]
+  await first.connect()
+  // another error, and kafkajs would never try again
+  await second.connect()
+  await expect(second.listTopics()).rejects.toMatchObject({ retriable: true })
+  await first.disconnect()
+  await expect.poll(() => second.listTopics().catch(() => null), { timeout: 10_000 }).toEqual([])
+  await second.disconnect()
+}, 30_000)
+
 test('a group too many is refused for good, and is none', async () => {
   const admin = kafka.admin()
   await admin.connect()

@@ -28,6 +28,15 @@ test('the wait counts from the last failure, and is forgotten after a while with
   expect(delays.waitMs('a', 120_019)).toBe(100)
 })
 
+test('a failure that is told later counts from then, and adds nothing to the wait of others', () => {
+  const delays = new LoginDelays()
+  delays.failed('a', 1_000)
+  delays.failed('a', 1_100)
+  expect(delays.waitMs('a', 1_000)).toBe(200)
+  expect(delays.waitMs('a', 1_100)).toBe(200)
+  expect(delays.waitMs('a', 1_250)).toBe(50)
+})
+
 test('many addresses do not make it grow: the oldest are forgotten, or those whose time is over', () => {
   const delays = new LoginDelays({ sourcesMax: 100, forgottenAfterMs: 10_000 })
   for (let i = 0; i < 1_000; i++) {
