@@ -104,6 +104,10 @@ function addDelete(tenant: Command): void {
       '--purge',
       'wait until no byte of it is left on disk either, in the metadata log neither, and look; also of one that is gone, by its tenant id',
     )
+    .option(
+      '--timeout <DURATION>',
+      'with --purge: give up when nothing has changed on disk for so long (default: 1m)',
+    )
     .option('--no-wait', 'do not wait')
     .action(async (name: string, options) => {
       const { runTenantDelete } = await import('./tenant-delete.ts')

@@ -1,4 +1,5 @@
 /** `griot tenant delete`: asks, deletes, waits with what is left in sight, of the metadata and, with `--purge`, of the disk. `--verify` looks only. */
+import { parseDurationMs } from '../server/units.ts'
 import { confirmDeletion } from './confirm.ts'
 import { type EngineOptions, runOnEngine } from './engine-command.ts'
 import { FailedError, UsageError } from './failure.ts'
@@ -19,6 +20,7 @@ interface DeleteOptions extends EngineOptions {
   readonly yes?: boolean
   readonly verify?: boolean
   readonly purge?: boolean
+  readonly timeout?: string
   readonly wait: boolean
 }
 
@@ -28,8 +30,11 @@ type Verified = Tenant & { readonly left: TenantRest | null }
 type Rest = TenantRest | null
 
 const LOOK_EVERY_MS = 200
-/** All files are read each time. */
+/** All files are read each time, so less often while nothing changes. */
 const PURGE_EVERY_MS = 500
+const PURGE_EVERY_MAX_MS = 5_000
+/** What is left is what it was for so long: unless said otherwise, nothing more is waited for. */
+const PURGE_PATIENCE_MS = 60_000
 const TENANT_ID = /^[0-9a-f]{16}$/
 const SHOWN_PATHS = 10
 
@@ -48,6 +53,7 @@ export async function runTenantDelete(name: string, options: DeleteOptions): Pro
     if (options.purge && !options.wait) {
       throw new UsageError('one of --purge and --no-wait is wanted: a purge is waited for')
     }
+    patienceOf(options)
     const subject = await subjectOf(name, options)
     const { tenant, tenantId } = subject
     if (tenant === null && (tenantId === null || !options.purge) && !options.verify) {
@@ -133,18 +139,45 @@ async function diskOf(
   const path = remainsPath(tenantId)
   if (options.verify) return before ?? (await askApi<DiskRemains>(options, ['GET', path]))
   if (!options.purge || before?.isNothing) return before
+  const patienceMs = patienceOf(options)
   const progress = new Progress(!options.json)
   try {
-    for (;;) {
+    let seen = ''
+    let everyMs = PURGE_EVERY_MS
+    for (let sinceMs = Date.now(); ; ) {
       // each time: a copy of the metadata forgets when there is more to take a snapshot of
       const left = await askApi<DiskRemains>(options, ['DELETE', path])
       if (left.isNothing) return left
       progress.update(() => `tenant ${name}: ${diskText(left)} left on disk`)
-      await after(PURGE_EVERY_MS)
+      const now = JSON.stringify([left.directories, left.files])
+      everyMs = now === seen ? Math.min(PURGE_EVERY_MAX_MS, 2 * everyMs) : PURGE_EVERY_MS
+      if (now !== seen) sinceMs = Date.now()
+      else if (Date.now() - sinceMs >= patienceMs) throw new FailedError(stuckText(name, left))
+      seen = now
+      await after(Math.min(everyMs, patienceMs))
     }
   } finally {
     progress.end()
   }
+}
+
+/** Throws a UsageError. */
+function patienceOf({ timeout }: DeleteOptions): number {
+  if (timeout === undefined) return PURGE_PATIENCE_MS
+  try {
+    return parseDurationMs(timeout)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new UsageError(`--timeout: ${error.message}`)
+  }
+}
+
+/** Of a purge that gets no further. */
+function stuckText(name: string, left: DiskRemains): string {
+  const paths = [...left.directories, ...left.files].slice(0, SHOWN_PATHS).join(', ')
+  return printable(
+    `tenant ${name} is deleted, with ${diskText(left)} left on disk, and nothing changes any more: ${paths}. A broker that is down keeps its copy until it is back, a full disk has no room for a snapshot, and files of your own that name the tenant are yours to remove; then run this again`,
+  )
 }
 
 const leftText = (rest: Rest): string =>

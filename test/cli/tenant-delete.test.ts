@@ -44,6 +44,22 @@ const disk = (files: number) => ({
 })
 const REMAINS = '/admin/v1/remains/a'
 
+test('a purge that gets no further ends, and says what is left', async () => {
+  answers = [
+    [200, tenant('active')],
+    [202, tenant('deleting')],
+    [404, { detail: 'gone' }],
+  ]
+  for (let i = 0; i < 9; i++) answers.push([202, disk(2)])
+  const { code, stderr } = await run('delete', 'acme', '--yes', '--purge', '--timeout', '1s')
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(
+      /is deleted, with 1 directories and 2 files .* nothing changes any more: b\/a, m\/0, m\/1\. /,
+    ),
+  ])
+})
+
 test('a purge is asked for until nothing is left', async () => {
   answers = [
     [200, tenant('active')],
