@@ -155,7 +155,7 @@ export class TopicRows {
 
   #slotOf(id: TopicId): number {
     const mask = this.#index.length - 1
-    for (let at = home(wordOf(id, 0), mask); ; at = (at + 1) & mask) {
+    for (let at = home(wordOf(id, 0) ^ wordOf(id, 3), mask); ; at = (at + 1) & mask) {
       const slot = this.#index[at]! - 1
       if (slot === NONE || this.#isAt(slot, id)) return slot
     }
@@ -191,7 +191,7 @@ export class TopicRows {
   }
 
   #homeOf(slot: number): number {
-    return home(this.#ids[slot * 4]!, this.#index.length - 1)
+    return home(this.#ids[slot * 4]! ^ this.#ids[slot * 4 + 3]!, this.#index.length - 1)
   }
 
   #enter(slot: number): void {
@@ -234,5 +234,5 @@ function wordOf(id: string, word: number): number {
   return value >>> 0
 }
 
-/** Fibonacci hashing: ids of tests are numbers in a row. */
+/** Fibonacci hashing, of the first and the last word together: of ids that are numbers in a row, as those of tests, one of these is the same for all. */
 const home = (word: number, mask: number): number => (Math.imul(word, 0x9e37_79b1) >>> 7) & mask
