@@ -479,7 +479,8 @@ public class UiCalls {
                     .flatMap(each -> each.values().stream())
                     .flatMap(each -> each.replicaInfos().entrySet().stream())
                     .filter(each -> each.getKey().topic().equals("orders"))
-                    .filter(each -> each.getValue().size() > 0)
+                    // what the first had was deleted, whole: its room is free at once
+                    .filter(each -> each.getValue().size() > 0 || each.getKey().partition() == 0)
                     .map(each -> each.getKey().partition())
                     .distinct()
                     .count()
