@@ -224,7 +224,7 @@ export class ConnectionSet {
   #flushOne(connection: KafkaConnection): void {
     const { owner } = connection
     const atMs = owner.hasCompany ? this.turns.writableAtMs(owner) : Number.NEGATIVE_INFINITY
-    if (atMs <= this.#clock.monotonicMs()) {
+    if (atMs === Number.NEGATIVE_INFINITY) {
       this.turns.write(connection)
       return
     }

@@ -152,12 +152,12 @@ export class ReadTurns {
     this.#owe(owner, CONNECT_MS, this.#clock.monotonicMs())
   }
 
-  /** When replies of `owner` may be written: monotonic milliseconds, in the past for at once. */
+  /** When replies of `owner` may be written: monotonic milliseconds; −Infinity: at once. */
   writableAtMs(owner: Owner): number {
     const nowMs = this.#clock.monotonicMs()
-    if (!this.#isShared(owner, nowMs)) return nowMs
+    if (!this.#isShared(owner, nowMs)) return Number.NEGATIVE_INFINITY
     const overMs = this.#debtOf(owner, nowMs) - WRITES_UNTIL_MS
-    return nowMs + overMs / this.#payRate
+    return overMs < OWED_MS ? Number.NEGATIVE_INFINITY : nowMs + overMs / this.#payRate
   }
 
   /** Has a connection write its replies, in its owner's time. */
