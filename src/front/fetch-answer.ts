@@ -21,8 +21,11 @@ const ENDPOINTS_FROM = 16
 export function fetchResponse(op: FetchOp): FetchResponseInput {
   const { session, incremental, parts } = op.asked
   const { brokers } = op.context.state.counts
-  const { topicCounts } = op.context.services
-  const use = useOf(op)
+  const { topicCounts, tenantConnections } = op.context.services
+  const { tenantId } = op.context.session
+  // of the tenant that asks, at the broker of the part before: mostly the same
+  let usedAt = 0
+  let use: Float64Array | undefined
   const responses: (TopicAnswer & { partitions: PartAnswer[] })[] = []
   let last: (TopicAnswer & { partitions: PartAnswer[] }) | null = null
   const named: NamedLeader[] = []
@@ -35,7 +38,11 @@ export function fetchResponse(op: FetchOp): FetchResponseInput {
     last.partitions.push(partAnswer(op, part, named))
     const brokerId = part.brokerId === 0 ? (part.proxy?.brokerId ?? 0) : part.brokerId
     count(brokers[brokerId], part)
-    if (brokerId !== 0) countUse(use(brokerId), part)
+    if (brokerId !== usedAt) {
+      usedAt = brokerId
+      use = brokerId === 0 ? undefined : tenantConnections.useAt(tenantId, brokerId)
+    }
+    countUse(use, part)
     if (part.topic !== undefined) {
       const counted = topicCounts.of(part.topic)
       counted.items++
@@ -63,20 +70,6 @@ function count(counts: Float64Array | undefined, part: FetchPart): void {
   counts[FetchCounter.BYTES]! += bytes
   if (part.source === FetchSource.FILE) counts[FetchCounter.FILE_BYTES]! += bytes
   else counts[FetchCounter.ZERO_COPY_BYTES]! += part.heldBytes
-}
-
-/** Of the tenant that asks, by broker; the parts of an answer are mostly one broker's. */
-function useOf({ context }: FetchOp): (brokerId: number) => Float64Array | undefined {
-  const { tenantConnections } = context.services
-  const { tenantId } = context.session
-  let [last, values] = [0, undefined as Float64Array | undefined]
-  return (brokerId) => {
-    if (brokerId !== last) {
-      last = brokerId
-      values = tenantConnections.useAt(tenantId, brokerId)
-    }
-    return values
-  }
 }
 
 function countUse(use: Float64Array | undefined, { recordsBytes }: FetchPart): void {
