@@ -49,7 +49,7 @@ interface Search {
 
 interface Sized {
   readonly tenantId: TenantId
-  readonly bytes: number
+  bytes: number
 }
 
 /**
@@ -243,10 +243,12 @@ export class TenantHoldings {
   }
 
   #set(number: PartitionNumber, tenantId: TenantId, bytes: number): void {
-    const before = this.#sizes.get(number)?.bytes ?? 0
+    const sized = this.#sizes.get(number)
+    const before = sized?.bytes ?? 0
     if (before === bytes) return
     if (bytes === 0) this.#sizes.delete(number)
-    else this.#sizes.set(number, { tenantId, bytes })
+    else if (sized === undefined) this.#sizes.set(number, { tenantId, bytes })
+    else sized.bytes = bytes
     const sum = (this.#bytes.get(tenantId) ?? 0) + bytes - before
     if (sum === 0) this.#bytes.delete(tenantId)
     else this.#bytes.set(tenantId, sum)
