@@ -178,9 +178,9 @@ export class ControllerState {
     }
   }
 
-  /** In no particular order. Looks at the topics of all tenants. */
-  *topicsOf(tenantId: TenantId): IterableIterator<TopicState> {
-    for (const topic of this.topicIds.values()) if (topic.tenantId === tenantId) yield topic
+  /** In no particular order. */
+  topicsOf(tenantId: TenantId): Iterable<TopicState> {
+    return this.#topicNames.of(tenantId)
   }
 
   /** Of the tenant, those with partitions whose replicas are being moved, by name. */

@@ -17,11 +17,14 @@ export class TopicNames {
   readonly #listed: TimelineMap<TenantId, readonly TopicId[]>
   /** Of other topics, by {@link keyOf}. */
   readonly #others: TimelineMap<string, TopicId>
+  /** How many of these a tenant has; of most, none. */
+  readonly #otherCounts: TimelineMap<TenantId, number>
 
   constructor(registry: TimelineRegistry, topics: ReadonlyTimelineMap<TopicId, TopicState>) {
     this.#topics = topics
     this.#listed = new TimelineMap(registry)
     this.#others = new TimelineMap(registry)
+    this.#otherCounts = new TimelineMap(registry)
   }
 
   /** Topics with keys of their own. */
@@ -38,18 +41,39 @@ export class TopicNames {
     return other === undefined ? undefined : this.#topics.get(other)
   }
 
+  /** In no particular order. Looks at the topics of all tenants where this one has more than a few. */
+  *of(tenantId: TenantId): IterableIterator<TopicState> {
+    const listed = this.#listed.get(tenantId) ?? NONE
+    for (const topicId of listed) yield this.#topics.get(topicId)!
+    if (!this.#otherCounts.has(tenantId)) return
+    for (const topic of this.#topics.values()) {
+      if (topic.tenantId === tenantId && !listed.includes(topic.topicId)) yield topic
+    }
+  }
+
   add({ tenantId, name, topicId }: TopicState): void {
     const listed = this.#listed.get(tenantId) ?? NONE
     if (listed.length < LISTED_MAX) this.#listed.set(tenantId, [...listed, topicId])
-    else this.#others.set(keyOf(tenantId, name), topicId)
+    else {
+      this.#others.set(keyOf(tenantId, name), topicId)
+      this.#addOthers(tenantId, 1)
+    }
   }
 
   remove({ tenantId, name, topicId }: TopicState): void {
     const listed = this.#listed.get(tenantId) ?? NONE
     const left = listed.filter((one) => one !== topicId)
-    if (left.length === listed.length) this.#others.delete(keyOf(tenantId, name))
-    else if (left.length === 0) this.#listed.delete(tenantId)
+    if (left.length === listed.length) {
+      this.#others.delete(keyOf(tenantId, name))
+      this.#addOthers(tenantId, -1)
+    } else if (left.length === 0) this.#listed.delete(tenantId)
     else this.#listed.set(tenantId, left)
+  }
+
+  #addOthers(tenantId: TenantId, by: number): void {
+    const count = (this.#otherCounts.get(tenantId) ?? 0) + by
+    if (count === 0) this.#otherCounts.delete(tenantId)
+    else this.#otherCounts.set(tenantId, count)
   }
 }
 

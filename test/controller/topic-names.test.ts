@@ -49,6 +49,9 @@ test(`names are those of a plain map, also where what was not committed is undon
       }
       expect(names.keyed).toBeLessThanOrEqual(live.size)
       for (const tenant of TENANTS) {
+        const own = [...live.values()].filter((one) => one.tenantId === tenant)
+        const found = [...names.of(tenant)].map(({ name: one }) => one).toSorted()
+        expect(found, `seed ${seed}, step ${step}`).toEqual(own.map((one) => one.name).toSorted())
         for (const one of NAMES) {
           const found = names.get(tenant, one)?.topicId
           expect(found, `seed ${seed}, step ${step}`).toBe(live.get(`${tenant}/${one}`)?.topicId)
@@ -56,4 +59,24 @@ test(`names are those of a plain map, also where what was not committed is undon
       }
     }
   }
+})
+
+test('the topics of a tenant with few are found without a look at those of others', () => {
+  const registry = new TimelineRegistry()
+  const topics = new TimelineMap<TopicId, TopicState>(registry)
+  const names = new TopicNames(registry, topics)
+  registry.replaying(0)
+  for (const [at, tenantId] of TENANTS.entries()) {
+    const topicId = String(at).padStart(32, '0') as TopicId
+    const topic = newTopic({
+      ...{ tenantId, topicId, name: 't', internal: false, cellId: 1 as CellId, configs: {} },
+      ...{ firstPartition: at as PartitionNumber, replicas: [[1 as BrokerId]] },
+    })
+    topics.set(topicId, topic)
+    names.add(topic)
+  }
+  topics.values = () => {
+    throw new Error('all topics were looked at')
+  }
+  expect([...names.of(TENANTS[0]!)].map(({ tenantId }) => tenantId)).toEqual([TENANTS[0]])
 })
