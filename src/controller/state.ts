@@ -8,6 +8,7 @@ import {
   type TenantId,
   type TopicId,
 } from '../base/ids.ts'
+import { Interned } from '../base/interned.ts'
 import type { AclBinding } from '../image/acl-binding.ts'
 import { brokerKey, type KnownDirectory, withLife } from '../image/broker-directories.ts'
 import { METADATA_FORMAT, type MetadataEntry, type PartitionPlacement } from '../image/entry.ts'
@@ -70,8 +71,9 @@ const unnamed = ([key, configs]: readonly [string, ConfigValues]) => {
   const end = key.indexOf('/')
   return [key.slice(0, end) as TenantId, key.slice(end + 1), configs] as const
 }
-/** Replica lists that are kept once for all topics; with more, they are forgotten and kept anew. */
+/** Replica lists that are kept once for all topics, … */
 const LISTS_MAX = 10_000
+/** … and names. */
 const KNOWN_NAMES_MAX = 1_000
 const NO_NAMES: readonly string[] = []
 const NO_CONFIGS: ConfigValues = Object.freeze({})
@@ -94,10 +96,10 @@ export class ControllerState {
   readonly #loads: TimelineMap<number, number>
   /** Partitions whose preferred leader a broker is. */
   readonly #leaderLoads: TimelineMap<number, number>
-  readonly #lists = new Map<string, readonly BrokerId[]>()
-  readonly #topicLists = new Map<string, readonly (readonly BrokerId[])[]>()
+  readonly #lists = new Interned<readonly BrokerId[]>(LISTS_MAX)
+  readonly #topicLists = new Interned<readonly (readonly BrokerId[])[]>(LISTS_MAX)
   /** Names that many topics have are one string each. */
-  readonly #knownNames = new Map<string, string>()
+  readonly #knownNames = new Interned<string>(KNOWN_NAMES_MAX)
   readonly #brokerConfigs: TimelineMap<string, ConfigValues>
   readonly #groupConfigs: TimelineMap<string, ConfigValues>
   /** How many groups of a tenant have configs. */
@@ -340,7 +342,7 @@ export class ControllerState {
     invariant(!this.topicIds.has(topicId), 'a topic id is used once')
     const replicas = this.#interned(placements)
     const { configs } = entry
-    const begun = { tenantId, topicId, name: this.#knownName(name), internal, cellId }
+    const begun = { tenantId, topicId, name: this.#knownNames.of(name, name), internal, cellId }
     const topic = newTopic({ ...begun, firstPartition, configs, replicas })
     this.topicIds.set(topicId, topic)
     this.#topicNames.add(topic)
@@ -459,33 +461,9 @@ export class ControllerState {
 
   /** The lists of a topic, one object for all small topics that have equal ones. */
   #interned(placements: readonly PartitionPlacement[]): readonly (readonly BrokerId[])[] {
-    const lists = this.#internedLists(placements)
+    const lists = placements.map(({ replicas }) => this.#lists.of(replicas.join(','), replicas))
     if (lists.length > SHARED_PARTITIONS_MAX) return lists
-    const key = lists.join(';')
-    const known = this.#topicLists.get(key)
-    if (known !== undefined) return known
-    if (this.#topicLists.size >= LISTS_MAX) this.#topicLists.clear()
-    this.#topicLists.set(key, lists)
-    return lists
-  }
-
-  #knownName(name: string): string {
-    const known = this.#knownNames.get(name)
-    if (known !== undefined) return known
-    if (this.#knownNames.size >= KNOWN_NAMES_MAX) this.#knownNames.clear()
-    this.#knownNames.set(name, name)
-    return name
-  }
-
-  #internedLists(placements: readonly PartitionPlacement[]): readonly (readonly BrokerId[])[] {
-    return placements.map(({ replicas }) => {
-      const key = replicas.join(',')
-      const known = this.#lists.get(key)
-      if (known !== undefined) return known
-      if (this.#lists.size >= LISTS_MAX) this.#lists.clear()
-      this.#lists.set(key, replicas)
-      return replicas
-    })
+    return this.#topicLists.of(lists.join(';'), lists)
   }
 }
 

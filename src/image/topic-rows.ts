@@ -6,10 +6,11 @@
  *   first      u32       number of its first partition
  *   partitions u32       how many it was made with; once there is a row, that tells
  *   next       i32       slot of the tenant's next topic ({@link TenantTopics}), or the next that is free
- *   index      i32       open addressing by the id's first word: a slot + 1, 0 = empty
+ *   index      i32       open addressing by the id's first and last word: a slot + 1, 0 = empty
  */
 import { invariant } from '../base/assert.ts'
 import type { CellId, PartitionNumber, TopicId } from '../base/ids.ts'
+import { Interned } from '../base/interned.ts'
 import type { MetadataEntry } from './entry.ts'
 import { type TenantRow, TopicRow } from './rows.ts'
 import { NO_CONFIGS } from './tenant-configs.ts'
@@ -37,7 +38,7 @@ export class TopicRows {
   readonly #names: string[] = []
   readonly #tenants: (TenantRow | undefined)[] = []
   readonly #rows: (TopicRow | undefined)[] = []
-  readonly #knownNames = new Map<string, string>()
+  readonly #knownNames = new Interned<string>(KNOWN_NAMES_MAX)
 
   get count(): number {
     return this.#count
@@ -98,7 +99,7 @@ export class TopicRows {
     for (let word = 0; word < 4; word++) this.#ids[slot * 4 + word] = wordOf(topicId, word)
     this.#first[slot] = firstPartition
     this.#partitions[slot] = placements.length
-    this.#names[slot] = this.#known(entry.name)
+    this.#names[slot] = this.#knownNames.of(entry.name, entry.name)
     this.#tenants[slot] = tenant
     this.#rows[slot] = undefined
     this.#enter(slot)
@@ -135,14 +136,6 @@ export class TopicRows {
       configs: NO_CONFIGS,
     }
     return new TopicRow(begun, tenant, slot)
-  }
-
-  #known(name: string): string {
-    const known = this.#knownNames.get(name)
-    if (known !== undefined) return known
-    if (this.#knownNames.size >= KNOWN_NAMES_MAX) this.#knownNames.clear()
-    this.#knownNames.set(name, name)
-    return name
   }
 
   #idAt(slot: number): TopicId {
