@@ -15,14 +15,18 @@ export async function tenantRemains(dataDir: string, tenantId: string): Promise<
   const directories: string[] = []
   const files: string[] = []
   let looked = 0
-  const walk = async (folder: string): Promise<void> => {
+  const walk = async (folder: string, above: readonly string[]): Promise<void> => {
     for (const name of await namesIn(folder)) {
       const path = join(folder, name)
       // a broker's directory may be a link to another disk
       const found = await unlessGone(stat(path))
       if (found?.isDirectory() === true) {
+        const place = `${found.dev} ${found.ino}`
         if (name.startsWith(tenantId)) directories.push(relative(dataDir, path))
-        else if (!TENANT_DIRECTORY.test(name)) await walk(path)
+        // a link may lead back to where it is
+        else if (!TENANT_DIRECTORY.test(name) && !above.includes(place)) {
+          await walk(path, [...above, place])
+        }
       } else if (found?.isFile() === true) {
         looked++
         if (name.includes(tenantId) || (await holds(path, tenantId))) {
@@ -31,7 +35,7 @@ export async function tenantRemains(dataDir: string, tenantId: string): Promise<
       }
     }
   }
-  await walk(dataDir)
+  await walk(dataDir, [])
   return { directories, files, looked }
 }
 

@@ -49,3 +49,12 @@ test('are directories of the tenant and files that name it, wherever in them, bu
     ...{ directories: [], files: [] },
   })
 })
+
+test('are looked for once where a link leads back', async () => {
+  file('broker-1/metadata/0.log', GONE)
+  symlinkSync(join(directory, 'broker-1'), join(directory, 'broker-1', 'again'))
+  expect(await tenantRemains(directory, GONE)).toMatchObject({
+    files: ['broker-1/metadata/0.log'],
+    looked: 1,
+  })
+})
