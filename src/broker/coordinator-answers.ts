@@ -18,7 +18,7 @@ export interface CallToken {
 
 interface Gathered {
   readonly heads: number[]
-  readonly chunks: Uint8Array[]
+  readonly frames: EncodedFrame[]
   byteLength: number
 }
 
@@ -54,12 +54,15 @@ export class CoordinatorAnswers {
   /** Sends what was gathered; returns how many answers. */
   post(): number {
     let count = 0
-    for (const [front, { heads, chunks, byteLength }] of this.#byFront) {
+    for (const [front, { heads, frames, byteLength }] of this.#byFront) {
       const bytes = new Uint8Array(byteLength)
       let at = 0
-      for (const chunk of chunks) {
-        bytes.set(chunk, at)
-        at += chunk.length
+      for (const frame of frames) {
+        for (const chunk of frame.chunks) {
+          bytes.set(chunk, at)
+          at += chunk.length
+        }
+        frame.release?.()
       }
       this.#control.post(frontPeer(front), {
         kind: 'coordinated',
@@ -83,12 +86,12 @@ export class CoordinatorAnswers {
   ): void {
     let gathered = this.#byFront.get(front)
     if (gathered === undefined) {
-      gathered = { heads: [], chunks: [], byteLength: 0 }
+      gathered = { heads: [], frames: [], byteLength: 0 }
       this.#byFront.set(front, gathered)
     }
     const byteLength = frame?.byteLength ?? 0
     gathered.heads.push(correlation, error, byteLength, wasHandled ? 1 : 0)
     gathered.byteLength += byteLength
-    if (frame !== null) gathered.chunks.push(...frame.chunks)
+    if (frame !== null) gathered.frames.push(frame)
   }
 }

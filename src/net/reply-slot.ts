@@ -9,6 +9,8 @@ export class ReplySlot {
   /** Counted as a request in flight until it is answered. */
   requestBytes: number
   reply: EncodedFrame | null = null
+  /** The same, until it has been sent or never will be. */
+  #frame: EncodedFrame | null = null
   /** Counted as reply in flight: memory gathered for it, then its own bytes until it has been sent. */
   replyBytes = 0
   ready = false
@@ -94,13 +96,15 @@ export class ReplySlot {
     const done = this.#onDrained
     this.#onDrained = null
     this.reply = null
+    this.#frame?.release?.()
+    this.#frame = null
     done?.()
   }
 
   #answer(frame: EncodedFrame | null, bytes: number, onDrained: (() => void) | null): void {
     invariant(!this.ready, 'a request is answered once')
     this.ready = true
-    this.reply = frame
+    this.reply = this.#frame = frame
     if (!this.connection.closed) this.connection.charge(bytes - this.replyBytes)
     this.replyBytes = bytes
     this.#onDrained = onDrained

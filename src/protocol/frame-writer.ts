@@ -1,12 +1,14 @@
+import { FrameSlabs, SLAB_BYTES, type Slab } from './frame-slabs.ts'
+
 /** A frame ready for a socket, its 4-byte size included: the chunks in order, together `byteLength` bytes. */
 export interface EncodedFrame {
   readonly chunks: Uint8Array[]
   readonly byteLength: number
+  /** Nobody looks at its chunks any more: other frames may be written there. Who cannot tell leaves it to the garbage collector. */
+  release?(): void
 }
 
-/** Small frames share a slab; it is never written twice, so a chunk stays valid for as long as it is held. */
-const SLAB_BYTES = 16 * 1024
-/** A slab with less room than this is left to the garbage collector. */
+/** A slab with less room than this takes no more frames. */
 const SLAB_REST_BYTES = 512
 /** A frame that has grown to this goes on in another slab, or the copies would take more than the frame. */
 const PIECE_BYTES = 256 * 1024
@@ -19,7 +21,11 @@ export const SPLICE_BYTES_MIN = 1024
  * thread; frames do not nest.
  */
 export class FrameWriter {
-  buf: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES)
+  readonly #slabs = new FrameSlabs()
+  #slab: Slab = this.#slabs.take(SLAB_BYTES)
+  /** Slabs that the frame has gone on from, with chunks of its own in them. */
+  #left: Slab[] | null = null
+  buf: Buffer = this.#slab.bytes
   /** Where the next byte goes. */
   pos = 0
   /** Where the open chunk began; a tagged field's beginning is remembered relative to it. */
@@ -30,11 +36,14 @@ export class FrameWriter {
   /** Begins a frame, leaving room for its size. */
   begin(): void {
     // A frame that failed half-way left nothing behind: `start` is where it began or where its last splice was.
+    this.#slabs.releaseAll(this.#left)
+    this.#left = null
+    if (this.#slab.frames === 0) this.start = 0
     this.pos = this.start
     this.#chunks = []
     this.#closedBytes = 0
     const left = this.buf.length - this.start
-    if (left < SLAB_REST_BYTES || this.buf.length > SLAB_BYTES) this.#newSlab(SLAB_BYTES)
+    if (left < SLAB_REST_BYTES || this.buf.length > SLAB_BYTES) this.#goOn(SLAB_BYTES)
     this.pos += 4
   }
 
@@ -48,7 +57,11 @@ export class FrameWriter {
     first[1] = size >>> 16
     first[2] = size >>> 8
     first[3] = size
-    return { chunks: this.#chunks, byteLength }
+    const slab = this.#slab
+    slab.frames++
+    const frame = new WrittenFrame(this.#chunks, byteLength, this.#slabs, slab, this.#left)
+    this.#left = null
+    return frame
   }
 
   /** Makes room for `size` more bytes, not within a tagged field; `buf`, `pos` and `start` may all change. */
@@ -58,7 +71,7 @@ export class FrameWriter {
       return
     }
     this.#closeChunk()
-    this.#newSlab(Math.max(PIECE_BYTES, size))
+    this.#goOn(Math.max(PIECE_BYTES, size))
   }
 
   /** As {@link grow}, with the open chunk in one piece. */
@@ -67,7 +80,7 @@ export class FrameWriter {
     const needed = 2 * (written + size)
     const from = this.buf
     const start = this.start
-    this.#newSlab(Math.max(needed, SLAB_BYTES))
+    this.#goOn(Math.max(needed, SLAB_BYTES))
     from.copy(this.buf, 0, start, start + written)
     this.pos = written
   }
@@ -120,10 +133,50 @@ export class FrameWriter {
     this.start = this.pos
   }
 
-  #newSlab(bytes: number): void {
-    this.buf = Buffer.allocUnsafeSlow(bytes)
+  /** Goes on in a slab of at least `bytes`. The one before is as it was: nobody writes to it while its frames are held. */
+  #goOn(bytes: number): void {
+    const before = this.#slab
+    this.#slab = this.#slabs.take(bytes)
+    if (this.#chunks.length > 0) {
+      before.frames++
+      this.#left ??= []
+      this.#left.push(before)
+    }
+    this.#slabs.leave(before)
+    this.buf = this.#slab.bytes
     this.pos = 0
     this.start = 0
+  }
+}
+
+/** What {@link FrameWriter.finish} gives: it holds the slabs that its chunks lie in. */
+class WrittenFrame implements EncodedFrame {
+  readonly chunks: Uint8Array[]
+  readonly byteLength: number
+  readonly #slabs: FrameSlabs
+  #slab: Slab | null
+  #left: Slab[] | null
+
+  constructor(
+    chunks: Uint8Array[],
+    byteLength: number,
+    slabs: FrameSlabs,
+    slab: Slab,
+    left: Slab[] | null,
+  ) {
+    this.chunks = chunks
+    this.byteLength = byteLength
+    this.#slabs = slabs
+    this.#slab = slab
+    this.#left = left
+  }
+
+  release(): void {
+    if (this.#slab === null) return
+    this.#slabs.release(this.#slab)
+    this.#slabs.releaseAll(this.#left)
+    this.#slab = null
+    this.#left = null
   }
 }
 

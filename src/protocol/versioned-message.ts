@@ -90,9 +90,12 @@ export function encodeVersioned<M extends VersionedMessage>(
   writer.buf.writeInt16BE(version, writer.pos)
   writer.pos += VERSION_BYTES
   encode(value, writer)
-  const { chunks, byteLength } = writer.finish()
+  const frame = writer.finish()
+  const { chunks, byteLength } = frame
   const joined = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, byteLength)
-  return new Uint8Array(joined.subarray(4))
+  const copy = new Uint8Array(joined.subarray(4))
+  frame.release?.()
+  return copy
 }
 
 function decoderFor(message: VersionedMessage, version: number): DecodeFunction {
