@@ -137,6 +137,7 @@ export class FrontAgent {
       clock,
       logger,
       ...{ budget, replies, limits, owners },
+      ownerOf: (tenantId) => this.services.tenantConnections.ownerOf(tenantId),
       counts: this.services.counters.net,
       turns: options.turns,
       sharedFrames: this.frames,

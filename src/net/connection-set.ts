@@ -1,5 +1,7 @@
 import type { Clock } from '../base/clock.ts'
+import type { TenantId } from '../base/ids.ts'
 import type { LogFields, Logger } from '../base/log.ts'
+import { type Arrival, Arrivals } from './arrivals.ts'
 import { KafkaConnection, REQUEST_OVERHEAD_BYTES } from './connection.ts'
 import { ConnectionCount, newConnectionCounts } from './connection-counts.ts'
 import { FrameBuffers, type SharedFrames } from './frame-buffers.ts'
@@ -73,6 +75,8 @@ export class ConnectionSet {
   readonly frameBuffers: FrameBuffers
   readonly owners: Owners
   readonly turns: ReadTurns
+  /** Whose connections come in where only one tenant's do; null: nobody is told apart before it says who it is. */
+  readonly ownerAt: (tenantId: TenantId | null) => Owner
   /** What the sockets of this thread read into, one after the other. */
   readonly readBuffer = new Uint8Array(READ_BYTES)
   /** By {@link ConnectionCount}. */
@@ -86,6 +90,9 @@ export class ConnectionSet {
   readonly #clock: Clock
   readonly #log: RateLimitedLog
   readonly #connections = new Set<KafkaConnection>()
+  /** They count as connections, too. */
+  readonly #arrivals: Arrivals
+  #arrivalsFirst = false
   /** What sockets have not taken yet, longest ago first. */
   readonly #sending = new Set<Undrained>()
   /** Those that are not read from for the sake of what they have asked themselves. */
@@ -110,6 +117,8 @@ export class ConnectionSet {
     readonly limits?: ConnectionLimits
     /** Of connections that others know; of its own unless given. */
     readonly owners?: Owners
+    /** Whose the connections of a tenant are; left out: nobody's that others know of. */
+    readonly ownerOf?: (tenantId: TenantId) => Owner
     /** Memory that other threads see, for the frames of some requests. */
     readonly sharedFrames?: SharedFrames | null
     readonly turns?: TurnOptions | undefined
@@ -120,6 +129,11 @@ export class ConnectionSet {
     this.#clock = options.clock
     this.owners = options.owners ?? new Owners()
     this.turns = new ReadTurns(options.clock, this.owners.strangers, options.turns)
+    this.#arrivals = new Arrivals(this.turns)
+    const { ownerOf } = options
+    const { strangers } = this.owners
+    this.ownerAt = (tenantId) =>
+      tenantId === null ? strangers : (ownerOf?.(tenantId) ?? strangers)
     this.#log = new RateLimitedLog(options.logger, options.clock)
     this.budget = options.budget
     this.replies = options.replies
@@ -151,7 +165,8 @@ export class ConnectionSet {
    */
   makeRoom(remoteAddress: string): boolean {
     const connectionsMax = this.limits.connectionsMax ?? Number.POSITIVE_INFINITY
-    if (this.#connections.size + this.handshaking < connectionsMax) return true
+    const coming = this.handshaking + this.#arrivals.size
+    if (this.#connections.size + coming < connectionsMax) return true
     const oldest = this.#oldest
     const nowMs = this.#clock.monotonicMs()
     if (oldest !== null && nowMs - oldest.lastActiveMs >= EVICT_IDLE_MS && !oldest.isOurTurn) {
@@ -182,6 +197,18 @@ export class ConnectionSet {
       if (one.owner.connections * 2 > this.#connections.size) return one
     }
     return null
+  }
+
+  /** Something has come in for `owner`: it is opened when its turn comes; at once where there are as many as there may be, so that somebody gives way. */
+  arrive(owner: Owner, arrival: Arrival): void {
+    const coming = this.handshaking + this.#arrivals.size
+    const { connectionsMax = Number.POSITIVE_INFINITY } = this.limits
+    if (this.#connections.size + coming >= connectionsMax) {
+      arrival.open()
+      return
+    }
+    this.#arrivals.add(owner, arrival)
+    this.sink.onReadEnd()
   }
 
   /** A new connection over `socket`, whose data and close events the caller passes on. */
@@ -234,7 +261,7 @@ export class ConnectionSet {
 
   /** When an owner whose turn was over may go on, or has replies written: monotonic milliseconds, or Infinity. */
   get nextTurnAtMs(): number {
-    return Math.min(this.turns.nextAtMs, this.#lateAtMs)
+    return Math.min(this.turns.nextAtMs, this.#lateAtMs, this.#arrivals.nextAtMs)
   }
 
   /** `connection` has as many requests as one may have (or is read from again). */
@@ -263,7 +290,10 @@ export class ConnectionSet {
       this.#lateAtMs = Number.POSITIVE_INFINITY
       this.#dirty.push(...this.#late.splice(0))
     }
-    const resumed = this.turns.resume()
+    // by turns: one owner's time is enough for the first of both only
+    this.#arrivalsFirst = !this.#arrivalsFirst
+    const opened = this.#arrivalsFirst ? this.#arrivals.open() : 0
+    const resumed = this.turns.resume() + opened + this.#arrivals.open()
     if (resumed === 0) return 0
     this.flush()
     // of no account for those who come next: they would have to queue up behind all that wait here
@@ -417,12 +447,14 @@ export class ConnectionSet {
     })
   }
 
-  /** Closes every connection once its requests are answered and sent. */
+  /** Closes every connection once its requests are answered and sent; what is not open yet is not opened. */
   finishAll(): void {
+    this.#arrivals.dropAll()
     for (const connection of this.#connections) connection.finish()
   }
 
   closeAll(): void {
+    this.#arrivals.dropAll()
     for (const connection of this.#connections) connection.close()
   }
 

@@ -1,12 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import { acceptAt, acceptSocket, type Port, type Told } from './accept.ts'
 import { formatHostPort } from './address.ts'
-import type { KafkaConnection } from './connection.ts'
 import type { ConnectionSet } from './connection-set.ts'
-import type { Audience, Belonging, ListenerInfo } from './listener-info.ts'
-import { receiveInto, receiveTlsInto } from './receive.ts'
-import type { TlsAcceptor, TlsClient } from './tls-acceptor.ts'
-import { TlsConnectionSocket } from './tls-socket.ts'
+import type { Audience, Belonging } from './listener-info.ts'
+import type { TlsAcceptor } from './tls-acceptor.ts'
 
 /** What clients of a listener are told to connect to. */
 export interface AdvertisedAddress {
@@ -30,12 +27,6 @@ export interface ListenOptions extends AdvertisedAddress, Audience {
   readonly belongingOf?: (servername: string | null) => Belonging | string
 }
 
-/** The same, worked out for each node. */
-interface Told {
-  host: string | null
-  ports: readonly number[]
-}
-
 const told = (
   { advertisedHost, advertisedPort }: AdvertisedAddress,
   ports: readonly number[],
@@ -44,7 +35,7 @@ const told = (
   ports: advertisedPort === null ? ports : ports.map((_, index) => advertisedPort + index),
 })
 
-/** Nothing is read before {@link receiveInto} says where to. In a handshake an end is the end. */
+/** Nothing is read before somebody says where to. In a handshake an end is the end. */
 const serverOptions = ({ tls = null }: ListenOptions) => ({
   ...{ noDelay: true, keepAlive: true, pauseOnConnect: true },
   allowHalfOpen: tls === null,
@@ -112,58 +103,11 @@ export class KafkaListener {
     this.#servers.forEach((server, index) => {
       const port: Port = { options, nodeId: index + 1, told: this.#told, set: this.#set }
       const waiting = early.releaseOf(server)
-      server.on('connection', (socket) => acceptSocket(port, socket))
+      acceptAt(port, server)
       for (const socket of waiting) acceptSocket(port, socket)
       // What goes wrong after listening (out of descriptors) concerns connections that never came to be.
       server.on('error', () => {})
     })
-  }
-}
-
-/** One of a listener's. */
-interface Port {
-  readonly options: ListenOptions
-  readonly nodeId: number
-  readonly told: Told
-  readonly set: ConnectionSet
-}
-
-/** Where one connection came in. */
-class ConnectionOrigin implements ListenerInfo {
-  readonly name: string
-  readonly nodeId: number
-  readonly tenantId: ListenerInfo['tenantId']
-  readonly allowsAnonymous: boolean
-  readonly allowsSasl: boolean
-  readonly isTls: boolean
-  readonly trustsAnonymous: boolean
-  readonly principal: string | null
-  readonly #told: Told
-  readonly #host: string | null
-
-  constructor(
-    { options, nodeId, told }: Port,
-    { tenantId, host }: Belonging,
-    principal: string | null,
-  ) {
-    this.name = options.optionName
-    this.nodeId = nodeId
-    this.tenantId = tenantId
-    this.allowsAnonymous = options.allowsAnonymous
-    this.allowsSasl = options.allowsSasl
-    this.isTls = (options.tls ?? null) !== null
-    this.trustsAnonymous = options.trustsAnonymous === true
-    this.principal = principal
-    this.#told = told
-    this.#host = host
-  }
-
-  get advertisedHost(): string | null {
-    return this.#host ?? this.#told.host
-  }
-
-  get advertisedPorts(): readonly number[] {
-    return this.#told.ports
   }
 }
 
@@ -202,91 +146,6 @@ class EarlySockets {
     for (const socket of [...this.#sockets.values()].flat()) socket.destroy()
   }
 }
-
-function acceptSocket(port: Port, accepted: Socket): void {
-  const { set, options } = port
-  const remote = formatHostPort({
-    host: plainAddress(accepted.remoteAddress, '?'),
-    port: accepted.remotePort ?? 0,
-  })
-  if (!set.makeRoom(remote)) {
-    accepted.on('error', () => {})
-    accepted.destroy()
-    return
-  }
-  const addresses = { remote, local: plainAddress(accepted.localAddress) }
-  const { tls = null } = options
-  if (tls === null) openPlain(port, accepted, addresses)
-  else tls.accept(accepted, remote, (socket, client) => openTls(port, socket, addresses, client))
-}
-
-interface Addresses {
-  readonly remote: string
-  readonly local: string
-}
-
-function openPlain(port: Port, accepted: Socket, addresses: Addresses): void {
-  const { set } = port
-  const origin = originOf(port, addresses, null)
-  if (origin === null) {
-    accepted.on('error', () => {})
-    accepted.destroy()
-    return
-  }
-  let connection: KafkaConnection | null = null
-  const socket = receiveInto(accepted, {
-    get readInto() {
-      return connection?.readInto ?? set.readBuffer
-    },
-    onBytes: (bytes) => connection!.onData(bytes),
-  })
-  connection = set.open(socket, origin, addresses)
-  followSocket(socket, connection)
-}
-
-function openTls(port: Port, socket: TLSSocket, addresses: Addresses, client: TlsClient): void {
-  const origin = originOf(port, addresses, client)
-  const plain = new TlsConnectionSocket(socket)
-  if (origin === null) {
-    socket.on('error', () => {})
-    plain.destroy()
-    return
-  }
-  const connection = port.set.open(plain, origin, addresses)
-  receiveTlsInto(socket, {
-    get readInto() {
-      return connection.readInto
-    },
-    onBytes: (bytes) => connection.onData(bytes),
-  })
-  followSocket(socket, connection)
-}
-
-function followSocket(socket: Socket, connection: KafkaConnection): void {
-  socket.on('end', () => connection.onEnd())
-  // A reset is how clients go away; 'close' follows every error.
-  socket.on('error', () => {})
-  socket.on('close', () => connection.onClosed())
-}
-
-/** null: it is refused, with a line in the log. `client` is null where there is no TLS. */
-function originOf(
-  port: Port,
-  { remote }: Addresses,
-  client: TlsClient | null,
-): ListenerInfo | null {
-  const { belongingOf, tenantId } = port.options
-  const belonging = belongingOf?.(client?.servername ?? null) ?? { tenantId, host: null }
-  if (typeof belonging !== 'string') {
-    return new ConnectionOrigin(port, belonging, client?.principal ?? null)
-  }
-  port.set.logClient(remote, 'connection refused', { reason: belonging })
-  return null
-}
-
-/** An IPv4 address that came in through an IPv6 socket, as IPv4. */
-const plainAddress = (address: string | undefined, unknown = '127.0.0.1'): string =>
-  address === undefined ? unknown : address.replace(/^::ffff:(?=\d+\.)/, '')
 
 function listenOn(server: Server, options: Asked, port: number): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -168,6 +168,13 @@ export class ReadTurns {
     this.#leave(owner)
   }
 
+  /** Has something done in `owner`'s time, until its turn is over. */
+  spend(owner: Owner, work: (untilMs: number) => void): void {
+    const nowMs = this.#enter(owner)
+    work(nowMs + this.#turnOf(owner, nowMs))
+    this.#leave(owner)
+  }
+
   /** The turn that ends at `untilMs` is over. */
   isOver(untilMs: number): boolean {
     return this.#clock.monotonicMs() >= untilMs
@@ -236,7 +243,7 @@ export class ReadTurns {
         this.#nextAtMs = sinceMs
         break
       }
-      if (this.#goesOnAtMs(owner) <= sinceMs) {
+      if (this.goesOnAtMs(owner) <= sinceMs) {
         resumed += this.#resumeOwner(owner, untilMs)
         // its next turn comes after all others
         this.#waiting.delete(owner)
@@ -264,11 +271,11 @@ export class ReadTurns {
 
   #wait(owner: Owner): void {
     this.#waiting.add(owner)
-    this.#nextAtMs = Math.min(this.#nextAtMs, this.#goesOnAtMs(owner))
+    this.#nextAtMs = Math.min(this.#nextAtMs, this.goesOnAtMs(owner))
   }
 
-  /** When it has paid what it owes; −Infinity: nothing. */
-  #goesOnAtMs(owner: Owner): number {
+  /** When `owner` has paid what it owes: monotonic milliseconds; −Infinity: nothing. */
+  goesOnAtMs(owner: Owner): number {
     const nowMs = this.#clock.monotonicMs()
     const debtMs = this.#isShared(owner, nowMs) ? this.#debtOf(owner, nowMs) : 0
     return debtMs < OWED_MS ? Number.NEGATIVE_INFINITY : nowMs + debtMs / this.#payRate

@@ -1,17 +1,17 @@
 import { Socket, type SocketConstructorOpts } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { pausedSocket, type TcpHandle } from './tcp-handle.ts'
 
 /** What a read takes at most: larger ones save calls and lose what the processor's cache still holds (measured, see README.md). */
 export const READ_BYTES = 256 * 1024
 
-/** What Node has under a socket: undocumented, so that nothing here relies on it being there. */
 interface Handled {
-  _handle?: { readonly useUserBuffer?: ((buffer: Uint8Array) => void) | undefined } | null
+  _handle?: TcpHandle | null
 }
 
 /** As `onread` of `net.connect`, for which Node has no option where a server accepts. */
 interface WithHandle extends SocketConstructorOpts {
-  readonly handle: NonNullable<Handled['_handle']>
+  readonly handle: TcpHandle
   readonly onread: {
     readonly buffer: () => Uint8Array
     readonly callback: (bytes: number, buffer: Uint8Array) => boolean
@@ -43,6 +43,17 @@ export function receiveInto(accepted: Socket, receiver: Receiver): Socket {
   handled._handle = null
   accepted.on('error', () => {})
   accepted.destroy()
+  return receiveFromHandle(handle, receiver)
+}
+
+/** The same from what is under a socket that nobody has made yet. */
+export function receiveFromHandle(handle: TcpHandle, receiver: Receiver): Socket {
+  if (typeof handle.useUserBuffer !== 'function') {
+    const socket = pausedSocket(handle)
+    socket.allowHalfOpen = true
+    socket.on('data', (bytes) => receiver.onBytes(bytes))
+    return socket.resume()
+  }
   const options: WithHandle = {
     handle,
     allowHalfOpen: true,

@@ -1,0 +1,98 @@
+/** Connections that the system has accepted and that are not open yet. On the front's thread. */
+import type { Owner } from './owner.ts'
+import type { ReadTurns } from './read-turns.ts'
+
+export interface Arrival {
+  open(): void
+  /** It is not to be. */
+  drop(): void
+}
+
+/** In the order in which they came, from `head` on. */
+interface Lane {
+  readonly waiting: Arrival[]
+  head: number
+}
+
+/** So many that are open are let go of at a time. */
+const SPLICE_AT = 1024
+
+/**
+ * Opens what has come in by turns, as requests are handed over: of each owner as long as a turn lasts, if it has paid for what it had. To accept takes 5 µs,
+ * all that comes of it 50 to 100, and hundreds come at once.
+ */
+export class Arrivals {
+  readonly #turns: ReadTurns
+  /** In the order of their turns; none is empty. */
+  readonly #lanes = new Map<Owner, Lane>()
+  #size = 0
+  #nextAtMs = Number.POSITIVE_INFINITY
+
+  constructor(turns: ReadTurns) {
+    this.#turns = turns
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** When the first of them may be opened: monotonic milliseconds, or Infinity. */
+  get nextAtMs(): number {
+    return this.#nextAtMs
+  }
+
+  add(owner: Owner, arrival: Arrival): void {
+    let lane = this.#lanes.get(owner)
+    if (lane === undefined) {
+      lane = { waiting: [], head: 0 }
+      this.#lanes.set(owner, lane)
+      this.#nextAtMs = Math.min(this.#nextAtMs, this.#turns.goesOnAtMs(owner))
+    }
+    lane.waiting.push(arrival)
+    this.#size++
+  }
+
+  /** Opens those whose turn has come; returns how many. */
+  open(): number {
+    if (!this.#turns.isOver(this.#nextAtMs)) return 0
+    this.#nextAtMs = Number.POSITIVE_INFINITY
+    let opened = 0
+    for (const [owner, lane] of [...this.#lanes]) {
+      if (this.#turns.isOver(this.#turns.goesOnAtMs(owner))) {
+        opened += this.#openOf(owner, lane)
+        // its next turn comes after all others
+        this.#lanes.delete(owner)
+        if (lane.head < lane.waiting.length) this.#lanes.set(owner, lane)
+      }
+      if (this.#lanes.has(owner))
+        this.#nextAtMs = Math.min(this.#nextAtMs, this.#turns.goesOnAtMs(owner))
+    }
+    return opened
+  }
+
+  dropAll(): void {
+    for (const { waiting, head } of this.#lanes.values())
+      for (const arrival of waiting.slice(head)) arrival.drop()
+    this.#lanes.clear()
+    this.#size = 0
+    this.#nextAtMs = Number.POSITIVE_INFINITY
+  }
+
+  #openOf(owner: Owner, lane: Lane): number {
+    const { waiting } = lane
+    let opened = 0
+    this.#turns.spend(owner, (untilMs) => {
+      while (lane.head < waiting.length) {
+        this.#size--
+        waiting[lane.head++]!.open()
+        opened++
+        if (this.#turns.isOver(untilMs)) break
+      }
+    })
+    if (lane.head >= SPLICE_AT) {
+      waiting.splice(0, lane.head)
+      lane.head = 0
+    }
+    return opened
+  }
+}

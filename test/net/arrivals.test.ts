@@ -1,0 +1,127 @@
+import { describe, expect, test } from 'vitest'
+import { ManualClock } from '../../src/base/clock.ts'
+import { Arrivals } from '../../src/net/arrivals.ts'
+import { defaultLimits } from '../../src/net/connection-set.ts'
+import { type Owner, Owners } from '../../src/net/owner.ts'
+import { ReadTurns } from '../../src/net/read-turns.ts'
+import { World } from './connection-world.ts'
+
+/** Opening one takes 0.25 ms. */
+class ArrivalsWorld {
+  readonly clock = new ManualClock()
+  readonly owners = new Owners(() => true)
+  readonly turns = new ReadTurns(this.clock, this.owners.strangers)
+  readonly arrivals = new Arrivals(this.turns)
+  readonly opened: string[] = []
+  readonly dropped: string[] = []
+
+  add(owner: Owner, name: string): void {
+    this.arrivals.add(owner, {
+      open: () => {
+        this.opened.push(name)
+        this.clock.advance(0.25)
+      },
+      drop: () => void this.dropped.push(name),
+    })
+  }
+
+  /** Both ask for something, and have paid for it. */
+  company(...owners: Owner[]): void {
+    for (const owner of owners) {
+      this.turns.begin(owner)
+      this.turns.end(owner)
+    }
+    this.clock.advance(100)
+  }
+}
+
+describe('what has come in', () => {
+  test('is opened in the order in which it came, as long as a turn lasts', () => {
+    const world = new ArrivalsWorld()
+    const owner = world.owners.create()
+    for (let i = 0; i < 50; i++) world.add(owner, `${i}`)
+    expect(world.arrivals.size).toBe(50)
+    // nobody else is there: 10 ms
+    expect(world.arrivals.open()).toBe(40)
+    expect(world.arrivals.nextAtMs).toBe(Number.NEGATIVE_INFINITY)
+    expect(world.arrivals.open()).toBe(10)
+    expect(world.opened).toEqual(Array.from({ length: 50 }, (_, i) => `${i}`))
+    expect([world.arrivals.size, world.arrivals.nextAtMs]).toEqual([0, Number.POSITIVE_INFINITY])
+    expect(world.arrivals.open()).toBe(0)
+  })
+
+  test('of one who has hundreds holds up nobody else’s one', () => {
+    const world = new ArrivalsWorld()
+    const [loud, quiet] = [world.owners.create(), world.owners.create()]
+    world.company(loud, quiet)
+    for (let i = 0; i < 3000; i++) world.add(loud, 'loud')
+    world.arrivals.open()
+    const before = world.opened.length
+    expect(before).toBeGreaterThan(0)
+    // a millisecond, and what it had saved
+    expect(before).toBeLessThanOrEqual(6)
+    world.add(quiet, 'quiet')
+    world.arrivals.open()
+    expect(world.opened.slice(before)).toEqual(['quiet'])
+    expect(world.arrivals.nextAtMs).toBeGreaterThan(world.clock.monotonicMs())
+  })
+
+  test('is opened once its owner has paid for what it had: half of the time', () => {
+    const world = new ArrivalsWorld()
+    const [loud, quiet] = [world.owners.create(), world.owners.create()]
+    world.company(loud, quiet)
+    for (let i = 0; i < 3000; i++) world.add(loud, 'loud')
+    const sinceMs = world.clock.monotonicMs()
+    while (world.clock.monotonicMs() - sinceMs < 200) {
+      world.turns.begin(quiet)
+      world.turns.end(quiet)
+      world.arrivals.open()
+      const waitMs = world.arrivals.nextAtMs - world.clock.monotonicMs()
+      if (waitMs > 0) world.clock.advance(waitMs)
+    }
+    const share = (world.opened.length * 0.25) / (world.clock.monotonicMs() - sinceMs)
+    expect(share).toBeGreaterThan(0.45)
+    expect(share).toBeLessThan(0.55)
+  })
+
+  test('is dropped where it is not to be opened any more', () => {
+    const world = new ArrivalsWorld()
+    const owner = world.owners.create()
+    for (let i = 0; i < 50; i++) world.add(owner, `${i}`)
+    world.arrivals.open()
+    world.arrivals.dropAll()
+    expect(world.dropped).toEqual(Array.from({ length: 10 }, (_, i) => `${40 + i}`))
+    expect([world.arrivals.size, world.arrivals.open()]).toEqual([0, 0])
+  })
+})
+
+describe('with as many connections as there may be', () => {
+  test('those that wait to be opened count, and what comes then makes room at once', () => {
+    const world = new World(1 << 20, { ...defaultLimits, connectionsMax: 2 })
+    const said: string[] = []
+    const arrive = (name: string) =>
+      world.set.arrive(world.set.ownerAt(null), {
+        open: () => void said.push(`${name}: ${world.set.makeRoom('client')}`),
+        drop: () => void said.push(`${name}: dropped`),
+      })
+    world.connect()
+    arrive('second')
+    expect(said).toEqual([])
+    arrive('third')
+    expect(said).toEqual(['third: false'])
+    world.set.resumeYielded()
+    expect(said).toEqual(['third: false', 'second: true'])
+  })
+
+  test('a stop opens nothing more', () => {
+    const world = new World()
+    const said: string[] = []
+    world.set.arrive(world.set.ownerAt(null), {
+      open: () => void said.push('opened'),
+      drop: () => void said.push('dropped'),
+    })
+    world.set.finishAll()
+    world.set.resumeYielded()
+    expect(said).toEqual(['dropped'])
+  })
+})
