@@ -80,14 +80,10 @@ export class Arrivals {
 
   #openOf(owner: Owner, lane: Lane): number {
     const { waiting } = lane
-    let opened = 0
-    this.#turns.spend(owner, (untilMs) => {
-      while (lane.head < waiting.length) {
-        this.#size--
-        waiting[lane.head++]!.open()
-        opened++
-        if (this.#turns.isOver(untilMs)) break
-      }
+    const opened = this.#turns.open(owner, () => {
+      this.#size--
+      waiting[lane.head++]!.open()
+      return lane.head < waiting.length
     })
     if (lane.head >= SPLICE_AT) {
       waiting.splice(0, lane.head)

@@ -423,10 +423,6 @@ export class ConnectionSet {
   onReceived(connection: KafkaConnection, bytes: number): void {
     this.touch(connection)
     this.counts[ConnectionCount.BYTES_IN]! += bytes
-    if (connection.isNew) {
-      connection.isNew = false
-      this.turns.hasBegun(connection.owner)
-    }
     this.turns.hasRead(connection.owner, bytes)
   }
 

@@ -22,8 +22,6 @@ export class KafkaConnection implements BudgetMember {
   readonly localAddress: string
   /** The front's own: who this is, once that is known. */
   session: unknown = null
-  /** Nothing has come yet. */
-  isNew = true
   /** Monotonic milliseconds of the last byte that came or went. */
   lastActiveMs: number
   // intrusive list of the set, least recently active first

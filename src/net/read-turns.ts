@@ -146,12 +146,6 @@ export class ReadTurns {
     this.#owe(owner, tookMs, this.#clock.monotonicMs())
   }
 
-  /** The first bytes of a connection of `owner` have come: to accept it has taken time, and to close it will. It pays first, or who has short ones would have them all at once. */
-  hasBegun(owner: Owner): void {
-    if (!owner.hasCompany || this.#isSystemFree) return
-    this.#owe(owner, CONNECT_MS, this.#clock.monotonicMs())
-  }
-
   /** When replies of `owner` may be written: monotonic milliseconds; −Infinity: at once. */
   writableAtMs(owner: Owner): number {
     const nowMs = this.#clock.monotonicMs()
@@ -168,11 +162,19 @@ export class ReadTurns {
     this.#leave(owner)
   }
 
-  /** Has something done in `owner`'s time, until its turn is over. */
-  spend(owner: Owner, work: (untilMs: number) => void): void {
-    const nowMs = this.#enter(owner)
-    work(nowMs + this.#turnOf(owner, nowMs))
+  /**
+   * Opens connections of `owner`, who has some, as long as its turn lasts: `openNext` opens one and returns whether there are more. It pays for what each takes besides,
+   * now and when it is closed, before the next: who has short ones would have hundreds at once. Returns how many.
+   */
+  open(owner: Owner, openNext: () => boolean): number {
+    const sinceMs = this.#enter(owner)
+    const untilMs = sinceMs + this.#turnOf(owner, sinceMs)
+    const besideMs = this.#isSystemFree ? 0 : CONNECT_MS
+    let opened = 1
+    while (openNext() && !this.isOver(untilMs - opened * besideMs)) opened++
+    this.#owe(owner, opened * besideMs, this.#clock.monotonicMs())
     this.#leave(owner)
+    return opened
   }
 
   /** The turn that ends at `untilMs` is over. */

@@ -90,7 +90,7 @@ describe('turns', () => {
     const [first] = clientsOf(world, 1).clients
     first!.connection.owner = owner
     first!.connection.onData(ofOneByte(1))
-    for (let i = 0; i < 20; i++) world.set.turns.hasBegun(owner)
+    for (let i = 0; i < 20; i++) world.set.turns.open(owner, () => false)
     first!.connection.onData(ofOneByte(1))
     expect(handedOver(world, owner)).toBe(1)
     turnsFor(world, 5)
