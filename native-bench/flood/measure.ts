@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { buildSync } from 'esbuild'
 import type { Griot as GriotClass } from '../../src/index.ts'
 import { deleteTopicsByName } from '../../src/kafka-client/admin.ts'
+import { collectWithoutHelpers } from '../../src/server/collector-flags.ts'
 import type { GriotTenant } from '../../src/server/engine-tenants.ts'
 import { root } from '../common/root.ts'
 import { topicNames } from '../load/plan.ts'
@@ -58,6 +59,8 @@ export interface MeasureFloodsOptions {
 
 /** Each flood `repeats` times, by turns. Throws where the quiet tenant gets an error or loses its connection. */
 export async function measureFloods(options: MeasureFloodsOptions): Promise<FloodSeen[]> {
+  // as in a process of Griot's own
+  collectWithoutHelpers()
   const { Griot } = (await import(pathToFileURL(join(root, 'dist/index.js')).href)) as {
     Griot: typeof GriotClass
   }

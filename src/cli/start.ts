@@ -1,5 +1,6 @@
 /** `griot start`: runs an engine until a signal, or until it breaks. */
 import { constants } from 'node:os'
+import { collectWithoutHelpers } from '../server/collector-flags.ts'
 import { ConfigError, type ConfigSources, resolveSettings, resolveToken } from '../server/config.ts'
 import { DataDirectoryError } from '../server/data-directory.ts'
 import { DirectoryLockedError } from '../server/directory-lock.ts'
@@ -46,6 +47,7 @@ async function serve(
   token: string | null,
   sources: ConfigSources,
 ): Promise<void> {
+  collectWithoutHelpers()
   const logger = new ProcessLogger(settings.logLevel)
   if (Number.parseInt(process.versions.node, 10) > NODE_TRIED_MAX) {
     const message = 'this version of griot was not tried on so new a Node.js'

@@ -97,7 +97,8 @@ export interface FrontAgentOptions {
 }
 
 const CONTROL_PER_TURN = 256
-const TIMERS_PER_TURN = 4096
+/** Each may answer or close a connection; requests come in between. */
+const TIMERS_PER_TURN = 32
 const SWEEP_MS = 30_000
 /** With commands that wait for room and no reply due, the rings are looked at again after this. */
 const RETRY_MS = 1

@@ -9,6 +9,9 @@ const LOGIN_MS = 10_000
 /** Of all, and from one address; less where there may be few connections. */
 const LOGINS_MAX = 5_000
 const SOURCE_LOGINS_MAX = 1_000
+/** Those that have not logged in are closed by so many, and others come in between. */
+const CLOSED_AT_ONCE = 32
+const CLOSING_PAUSE_MS = 1
 
 export interface LoginsOptions {
   readonly clock: Clock
@@ -80,20 +83,21 @@ export class Logins {
     connection.close()
   }
 
-  #arm(): void {
+  #arm(notBeforeMs = 0): void {
     if (this.#isTimed || this.#since.size === 0) return
     const [sinceMs] = this.#since.values() as Iterable<number> as [number]
     this.#isTimed = true
-    this.#options.timers.schedule(sinceMs + LOGIN_MS, (nowMs) => {
+    this.#options.timers.schedule(Math.max(notBeforeMs, sinceMs + LOGIN_MS), (nowMs) => {
       this.#isTimed = false
       this.#closeLate(nowMs)
-      this.#arm()
+      this.#arm(nowMs + CLOSING_PAUSE_MS)
     })
   }
 
   #closeLate(nowMs: number): void {
+    let left = CLOSED_AT_ONCE
     for (const [connection, sinceMs] of this.#since) {
-      if (sinceMs + LOGIN_MS > nowMs) return
+      if (sinceMs + LOGIN_MS > nowMs || left-- === 0) return
       this.#close(connection, `it has not logged in within ${LOGIN_MS / 1000} s`)
     }
   }

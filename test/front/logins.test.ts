@@ -47,6 +47,21 @@ describe('a login', () => {
     expect(world.front.services.logins.size).toBe(0)
   })
 
+  it('ends a few at a time where thousands have come at once', () => {
+    const world = new Harness({ limits: { ...defaultLimits, connectionsMax: 4_000 } })
+    new Operator(world).tenant('acme')
+    Object.assign(world.listener, { allowsAnonymous: false })
+    const clients = Array.from({ length: 300 }, () => world.connect())
+    const left = () => clients.filter(({ closed }) => !closed).length
+    world.clock.advance(10_000)
+    for (let before = 300; before > 0; before = left()) {
+      world.front.doWork(world.clock.monotonicMs())
+      expect(before - left()).toBeGreaterThan(0)
+      expect(before - left()).toBeLessThanOrEqual(64)
+      world.clock.advance(1)
+    }
+  })
+
   it('has 10 s elsewhere once it has begun; who begins none is left alone', () => {
     const { world } = open()
     const [silent, begun] = [world.connect(), world.connect()]
