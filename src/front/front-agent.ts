@@ -285,8 +285,11 @@ export class FrontAgent {
   #sendOn(): void {
     this.services.dispatcher.flush()
     const isSooner = this.nextTimerAtMs < this.#knownTimerAtMs
-    const isBusy = this.#hasWork || this.services.dispatcher.parkedCommands > 0
-    if (isSooner || isBusy) this.#options.kick()
+    // a turn sets the time at which they are looked at again: each with one of its own would leave no core to who makes room
+    const isNewlyParked =
+      this.services.dispatcher.parkedCommands > 0 &&
+      this.#parkedSinceMs === Number.POSITIVE_INFINITY
+    if (isSooner || isNewlyParked || this.#hasWork) this.#options.kick()
     if (this.isAnswerDue) this.#options.kickForAnswer?.()
   }
 

@@ -235,6 +235,7 @@ export class ConnectionSet {
   flush(): void {
     if (this.#flushing) return
     this.#flushing = true
+    const lateBefore = this.#late.length
     while (this.#dirty.length > 0) {
       const batch = this.#dirty
       this.#dirty = this.#spare
@@ -244,7 +245,7 @@ export class ConnectionSet {
     }
     this.#flushing = false
     // those have a turn to come
-    if (this.#late.length > 0) this.sink.onReadEnd()
+    if (this.#late.length > lateBefore) this.sink.onReadEnd()
     if (this.replies.isOverfull) this.#closeHungriest()
   }
 

@@ -97,6 +97,26 @@ describe('a full ring', () => {
     expect(sent.map((one) => produced(stuck, one)!.baseOffset)).toEqual(sent.map((_, i) => i))
   })
 
+  test('asks for a turn once, and then looks again each millisecond: whoever makes room has the core', () => {
+    const world = new Harness({ commandRingBytes: 64 * 1024 })
+    world.createTopic('t')
+    const client = world.connect()
+    world.hung.add(1)
+    for (let i = 0; i < 100; i++) sendProduce(client, 't', bigBatch('x', 4000))
+    world.front.doWork(world.clock.monotonicMs())
+    expect(world.proxies[0]!.parkedCommands).toBeGreaterThan(50)
+    const before = world.kicks
+    for (let i = 0; i < 10; i++) {
+      sendProduce(client, 't', bigBatch('x', 4000))
+      expect(world.front.doWork(world.clock.monotonicMs())).toBe(0)
+    }
+    expect(world.kicks - before).toBeLessThanOrEqual(1)
+    expect(world.front.nextTimerAtMs).toBeLessThanOrEqual(world.clock.monotonicMs() + 1)
+    world.hung.clear()
+    world.run()
+    expect(client.answers).toHaveLength(110)
+  })
+
   test('stops reading from who fills it', () => {
     const limits = { ...defaultLimits, connectionBytesMax: 200_000 }
     const world = new Harness({ commandRingBytes: 64 * 1024, limits })

@@ -17,6 +17,8 @@ export class World {
   readonly replies: ReplyBudget
   readonly ended: number[] = []
   readonly closed: number[] = []
+  /** How often a turn may have to be asked for. */
+  readEnds = 0
   /** What handling a request does besides. */
   onFrame: () => void = () => {}
 
@@ -25,7 +27,7 @@ export class World {
     this.replies = new ReplyBudget(capacityBytes)
     const sink: RequestSink = {
       onOpen: () => {},
-      onReadEnd: () => {},
+      onReadEnd: () => void this.readEnds++,
       onDrained: () => {},
       onFull: () => false,
       onEnd: (connection) => void this.ended.push(connection.id),

@@ -216,6 +216,26 @@ describe('turns', () => {
 })
 
 describe('replies', () => {
+  test('of an owner that has had its time are written later, and a turn for that is asked for once', () => {
+    const world = new World()
+    const one = clientsOf(world, 1)
+    const other = clientsOf(world, 1)
+    other.clients[0]!.connection.onData(ofOneByte(1))
+    world.onFrame = () => world.clock.advance(20)
+    one.clients[0]!.connection.onData(ofOneByte(1))
+    world.reply(1, 'late')
+    world.set.flush()
+    expect(one.clients[0]!.received).toEqual([])
+    const before = world.readEnds
+    for (let i = 0; i < 10; i++) world.set.flush()
+    expect(world.readEnds - before).toBe(0)
+    expect(world.set.nextTurnAtMs).toBeGreaterThan(world.clock.monotonicMs())
+    world.clock.advance(50)
+    world.set.resumeYielded()
+    world.set.flush()
+    expect(one.clients[0]!.received).toEqual(['late'])
+  })
+
   test('of one owner that take long to write do not hold up those of others', () => {
     const world = new World()
     const many = clientsOf(world, 20)
