@@ -58,8 +58,6 @@ async function run(options: Options): Promise<void> {
   console.log(floodText(seen))
   console.log(`\n${circumstancesLine(at)}`)
   if (json !== undefined) writeFileSync(json, JSON.stringify(seen, null, 2))
-  const isOver = floods.some(
-    (name) => ratioOf(seen.filter(({ flood }) => flood === name)) >= RATIO_GOAL,
-  )
+  const isOver = floods.some((name) => ratioOf(name, seen) >= RATIO_GOAL)
   if (isOver) process.exitCode = 1
 }

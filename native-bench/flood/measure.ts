@@ -173,7 +173,7 @@ class Floods {
 }
 
 /** Connections that were cut are gone by then, and what they left is collected. */
-const SETTLE_MS = 500
+const SETTLE_MS = 2_000
 
 /** Makes the workload's topics, and has it run for a moment. */
 async function prefixOf(workload: Workload, tenant: GriotTenant): Promise<string> {

@@ -15,6 +15,7 @@ import {
   topicOf,
 } from './pending-produce.ts'
 import { configOf, dispatchSlowly, needsRecords, refusalOfSize } from './slow-produce.ts'
+import { produceMs } from './work-elsewhere.ts'
 
 type Context = RequestContext<typeof produce>
 
@@ -143,5 +144,6 @@ function dispatch(
     return
   }
   pending.expect()
+  context.services.elsewhere(context.connection, produceMs(records.length))
   leader.produce(partition, pending.acks, records, pending, token)
 }

@@ -124,6 +124,8 @@ export interface FrontServices {
   readonly topicCounts: TopicCounts
   /** Sends replies that have become ready outside of a turn (a file was read, the pool has answered). */
   readonly afterCallback: () => void
+  /** Other threads will work for about `ms` for this client: see `work-elsewhere.ts`. */
+  readonly elsewhere: (client: KafkaConnection, ms: number) => void
   /** APIs that have a handler. */
   readonly served: readonly Api[]
 }

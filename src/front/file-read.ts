@@ -4,6 +4,7 @@ import type { FetchOp } from './fetch-op.ts'
 import type { FetchPart } from './fetch-part.ts'
 import { type WholeBatches, wholeBatches } from './file-batches.ts'
 import { type BytesTaker, type Located, Reading } from './read-ahead.ts'
+import { fileReadMs } from './work-elsewhere.ts'
 
 /** Read at once for a first batch whose size is not known yet. */
 const FIRST_READ_BYTES = 64 * 1024
@@ -100,6 +101,8 @@ function onBytes(
     op.onSegmentRead()
     return
   }
+  const { services, connection } = op.context
+  services.elsewhere(connection, fileReadMs(bytesRead))
   const { batchBaseOffset, fetchOffset, highWatermark } = part
   wholeBatches(target, bytesRead, batchBaseOffset, fetchOffset, highWatermark, whole)
   if (whole.length > 0) {
@@ -114,7 +117,7 @@ function onBytes(
     }
   } else {
     // a file that was replaced may be open here as it was
-    op.context.services.segments.invalidate(placeOf(op, part).path)
+    services.segments.invalidate(placeOf(op, part).path)
     op.askAgain(part)
   }
   op.onSegmentRead()

@@ -125,8 +125,13 @@ export class FrontAgent {
     const replies = new ReplyBudget(Math.floor(options.inFlightBytes / 2))
     const limits = options.limits ?? defaultLimits
     const owners = new Owners(() => options.image.tenantCount > 1, options.use?.shared[0])
-    this.services = makeServices(options, { budget, replies, limits, owners }, () =>
-      this.#afterCallback(),
+    this.services = makeServices(
+      options,
+      { budget, replies, limits, owners },
+      {
+        afterCallback: () => this.#afterCallback(),
+        elsewhere: ({ owner }, ms) => this.connections.turns.elsewhere(owner, ms),
+      },
     )
     const router = new RequestRouter({
       services: this.services,
@@ -422,7 +427,7 @@ interface Shared {
 function makeServices(
   options: FrontAgentOptions,
   { budget: requests, replies, limits, owners }: Shared,
-  afterCallback: () => void,
+  callbacks: Pick<FrontServices, 'afterCallback' | 'elsewhere'>,
 ): FrontServices {
   const { image, clock, randomFor, logger, settings, records, arenaOf } = options
   const segmentLimits = options.segmentLimits ?? defaultSegmentReaderLimits
@@ -479,7 +484,7 @@ function makeServices(
     settings: { ...settings },
     topicCounts: new TopicCounts(image),
     counters: new FrontCounters(options.counters ?? null, servedApis, brokersMax, clock),
-    afterCallback,
+    ...callbacks,
     served: servedApis,
   }
 }

@@ -22,6 +22,7 @@ import type { Session, Sessions } from '../tenant/session.ts'
 import { storedCredential } from '../tenant/stored-credential.ts'
 import type { ConnectionState, FrontServices, OpenRequest, RequestContext } from './context.ts'
 import { sourceOf } from './login-source-of.ts'
+import { loginMs } from './work-elsewhere.ts'
 
 /** One authentication that is under way on a connection. */
 export interface SaslProgress {
@@ -210,6 +211,7 @@ export class SaslGate {
     state.open.add(open)
     const look = () => {
       if (slot.connection.closed) return
+      services.elsewhere(slot.connection, loginMs(progress.mechanism))
       progress.exchange.evaluate(token, (result) => {
         if (slot.connection.closed) return
         const answer = this.#conclude(services, state, slot, progress, result)

@@ -10,6 +10,7 @@ import type { PendingProduce } from './pending-produce.ts'
 import type { PoolFailure } from './record-pool.ts'
 import { type RecordResult, type RecordTask, runRecordTask } from './record-task.ts'
 import { type LaneStep, SlowLanes } from './slow-lanes.ts'
+import { produceMs } from './work-elsewhere.ts'
 
 /** Uncompressed batches up to this size are checked on the spot: sending them to the pool costs more. */
 const INLINE_BYTES_MAX = 16 * 1024
@@ -120,6 +121,7 @@ class SlowBatch implements LaneStep {
       pending.settle()
       return
     }
+    services.elsewhere(pending.context.connection, produceMs(this.#batch.length))
     leader.produce(this.#partition, pending.acks, this.#batch, pending, this.#token)
   }
 }

@@ -39,6 +39,8 @@ export interface TurnOptions {
   readonly ownerShare?: number | undefined
   /** How long the thread has been at work since it began, in milliseconds; left out: what is counted here is all that there is. */
   readonly busyMs?: (() => number) | undefined
+  /** Other threads have the same cores as this one: what they do for an owner is its time, too. */
+  readonly areCoresShared?: boolean | undefined
   /** Where the clock stands still while something is done: what the system takes would be made up. */
   readonly isSystemFree?: boolean | undefined
 }
@@ -52,6 +54,7 @@ export interface TurnOptions {
 export class ReadTurns {
   readonly #clock: Clock
   readonly #isSystemFree: boolean
+  readonly #areCoresShared: boolean
   readonly #readBusyMs: (() => number) | null
   /** What a millisecond of waiting pays. */
   readonly #payRate: number
@@ -82,6 +85,7 @@ export class ReadTurns {
 
   constructor(clock: Clock, strangers: Owner, options: TurnOptions = {}) {
     const { ownerShare = OWNER_SHARE, isSystemFree = false, busyMs = null } = options
+    this.#areCoresShared = options.areCoresShared === true
     this.#clock = clock
     this.#strangers = strangers
     this.#isSystemFree = isSystemFree
@@ -144,6 +148,13 @@ export class ReadTurns {
     const tookMs = READ_CALL_MS + bytes * READ_BYTE_MS
     this.#readMs += tookMs
     this.#owe(owner, tookMs, this.#clock.monotonicMs())
+  }
+
+  /** Other threads have been asked to work for `owner`, for about `ms`. */
+  elsewhere(owner: Owner, ms: number): void {
+    if (!this.#areCoresShared || !owner.hasCompany) return
+    const nowMs = this.#clock.monotonicMs()
+    if (this.#isShared(owner, nowMs)) this.#addDebt(owner, ms, nowMs)
   }
 
   /** When replies of `owner` may be written: monotonic milliseconds; −Infinity: at once. */
@@ -300,12 +311,16 @@ export class ReadTurns {
   /** `ms` that end now are `owner`'s, who has paid nothing in them. */
   #owe(owner: Owner, ms: number, nowMs: number): void {
     if (!this.#isShared(owner, nowMs)) return
-    const debtMs = this.#debtOf(owner, Math.max(owner.settledAtMs, nowMs - ms))
-    owner.debtMs = Math.min(DEBT_MAX_MS, debtMs + ms)
-    owner.settledAtMs = nowMs
+    this.#addDebt(owner, ms, nowMs)
     if (owner.countedMs === 0) this.#counted.push(owner)
     owner.countedMs += ms
     this.#countedMs += ms
+  }
+
+  #addDebt(owner: Owner, ms: number, nowMs: number): void {
+    const debtMs = this.#debtOf(owner, Math.max(owner.settledAtMs, nowMs - ms))
+    owner.debtMs = Math.min(DEBT_MAX_MS, debtMs + ms)
+    owner.settledAtMs = nowMs
   }
 
   #note(owner: Owner, nowMs: number): void {

@@ -157,6 +157,7 @@ class KafkaFrontThread implements Agent {
       // brokers, and clients on the same machine, need a processor while this thread works on a flood
       turns: {
         ownerShare: availableParallelism() > 2 ? 0.8 : 0.5,
+        areCoresShared: availableParallelism() <= 2,
         busyMs: () => performance.eventLoopUtilization().active,
       },
       // the system's: what one tenant draws tells nothing of another's

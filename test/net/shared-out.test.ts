@@ -47,6 +47,39 @@ test('is of those who had time, by how much they had since it was shared out las
   expect(besides(9, one, other)).toEqual([0, 0])
 })
 
+test.each([true, false])(
+  'of other threads is paid for where they have the same cores: %s',
+  (areCoresShared) => {
+    const clock = new ManualClock()
+    const owners = new Owners(() => true)
+    let busyMs = 0
+    const turns = new ReadTurns(clock, owners.strangers, { areCoresShared, busyMs: () => busyMs })
+    const [one, other] = [owners.create(), owners.create()]
+    turns.elsewhere(one, 3)
+    // nobody else has asked for anything
+    expect(one.debtMs).toBe(0)
+    for (const owner of [one, other, one]) {
+      turns.begin(owner)
+      clock.advance(0.3)
+      turns.end(owner)
+      busyMs += 0.3
+    }
+    turns.renew()
+    const before = one.debtMs
+    turns.elsewhere(one, 3)
+    expect(one.debtMs - before).toBeCloseTo(areCoresShared ? 3 : 0, 6)
+    expect(turns.goesOnAtMs(one) > clock.monotonicMs() + 2).toBe(areCoresShared)
+    // it is no time of this thread: what that has done besides is shared out as without it
+    turns.begin(one)
+    clock.advance(0.3)
+    turns.end(one)
+    busyMs += 0.9
+    const owed = one.debtMs
+    turns.renew()
+    expect(one.debtMs - owed).toBeCloseTo(0.6, 6)
+  },
+)
+
 test('strangers wait for whoever is known, and are no company for one alone', () => {
   const { owners, work } = makeTurns()
   const { strangers } = owners
