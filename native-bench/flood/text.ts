@@ -11,8 +11,16 @@ export const RATIO_GOAL = 3
  * is three times the next on a machine of two cores.
  */
 export function ratioOf(flood: FloodName, all: readonly FloodSeen[]): number {
-  const during = all.filter((one) => one.flood === flood).map((one) => one.during.p99Ms)
-  return median(during) / median(all.map(({ before }) => before.p99Ms))
+  return median(duringOf(flood, all)) / median(all.map(({ before }) => before.p99Ms))
+}
+
+const duringOf = (flood: FloodName, all: readonly FloodSeen[]): readonly number[] =>
+  all.filter((one) => one.flood === flood).map(({ during }) => during.p99Ms)
+
+/** By the p99 beside a process that only spins: what any other process does on this machine, whatever it asks of whom. */
+function ratioToSpin(flood: FloodName, all: readonly FloodSeen[]): string {
+  const spin = duringOf('spin', all)
+  return spin.length === 0 ? '–' : (median(duringOf(flood, all)) / median(spin)).toFixed(2)
 }
 
 export function floodText(all: readonly FloodSeen[]): string {
@@ -27,6 +35,7 @@ export function floodText(all: readonly FloodSeen[]): string {
       of(({ during }) => during.p99Ms),
       of(({ during }) => during.maxMs),
       ratio < RATIO_GOAL ? ratio.toFixed(2) : `**${ratio.toFixed(2)}**`,
+      ratioToSpin(flood, all),
       format(median(seen.map(({ during }) => during.bytesPerSecond / 1e6))),
       format(median(seen.map(({ report }) => report.sentBytes / 1e6))),
       format(median(seen.map(({ report }) => report.connects))),
@@ -34,6 +43,7 @@ export function floodText(all: readonly FloodSeen[]): string {
   })
   const head = [
     ...['flood', 'p99 before, ms', 'p99 during, ms', 'longest during, ms', 'ratio of p99'],
+    'to spin',
     ...['written during, MB/s', 'sent by the flood, MB', 'its connects'],
   ]
   return markdownTable(head, rows)
