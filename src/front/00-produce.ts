@@ -7,13 +7,7 @@ import { soleBatch } from '../record/validate.ts'
 import { requiredAcls } from '../tenant/required-acls.ts'
 import { handler, type RequestContext } from './context.ts'
 import { TRANSACTIONAL_ID_DENIED } from './denials.ts'
-import {
-  newPartitionAnswer,
-  PendingProduce,
-  TOPIC_IDS_FROM,
-  type TopicAnswer,
-  topicOf,
-} from './pending-produce.ts'
+import { PendingProduce, TOPIC_IDS_FROM, topicOf } from './pending-produce.ts'
 import { configOf, dispatchSlowly, needsRecords, refusalOfSize } from './slow-produce.ts'
 import { produceMs } from './work-elsewhere.ts'
 
@@ -33,27 +27,20 @@ export const produceHandler = handler({
       context.fail(ErrorCode.UNSUPPORTED_VERSION, reason)
       return
     }
-    const responses: TopicAnswer[] = []
-    const pending = new PendingProduce(context, request, responses)
+    const pending = new PendingProduce(context, request)
     const transactional = refusalOfTransaction(request, context)
     const refusal = transactional ?? refusalOfAcks(request)
     for (const topicData of request.topicData) {
       if (topicData.partitionData.length === 0) continue
-      const answer: TopicAnswer = {
-        name: topicData.name,
-        topicId: topicData.topicId,
-        partitionResponses: [],
-      }
-      responses.push(answer)
       const topic = topicOf(context, topicData)
       // an id that is not there has no name that ACLs could be about
       const isNamed = context.version < TOPIC_IDS_FROM || topic !== undefined
       const isDenied =
         transactional === null && isNamed && !context.may(acls.topic, topic?.name ?? topicData.name)
+      let isFirst = true
       for (const { index, records } of topicData.partitionData) {
-        const partition = newPartitionAnswer(index)
-        answer.partitionResponses.push(partition)
-        const token = pending.answers.push(partition) - 1
+        const token = isFirst ? pending.addTopic(topicData, index) : pending.addPartition(index)
+        isFirst = false
         if (isDenied) pending.refuse(token, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
         else if (refusal !== null) pending.refuse(token, refusal.error, refusal.message)
         else dispatch(pending, token, topic, index, records)

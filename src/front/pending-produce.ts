@@ -13,6 +13,11 @@ import { endpointsOf, leaderToName, type NamedLeader } from './nodes.ts'
 import { type RefusalName, type RefusedBatch, refusalText, withPlace } from './produce-refusals.ts'
 import { configOf } from './slow-produce.ts'
 
+interface RecordError {
+  readonly batchIndex: number
+  readonly batchIndexErrorMessage: string | null
+}
+
 /** One partition's part of the answer, filled as it comes. */
 export interface PartitionAnswer {
   index: number
@@ -20,19 +25,20 @@ export interface PartitionAnswer {
   baseOffset: number
   logAppendTimeMs: number
   logStartOffset: number
-  recordErrors: { batchIndex: number; batchIndexErrorMessage: string | null }[]
+  recordErrors: readonly RecordError[]
   errorMessage: string | null
   /** Named where this is told to lead no more. */
   currentLeader?: NamedLeader
 }
 
 export interface TopicAnswer {
-  name: string
-  topicId: TopicId
-  partitionResponses: PartitionAnswer[]
+  readonly name: string
+  readonly topicId: TopicId
+  readonly partitionResponses: PartitionAnswer[]
 }
 
 const UNANSWERED = -1000
+const NO_ERRORS: readonly RecordError[] = []
 /** A timeout of 0 or less asks for no wait beyond the append itself, which takes a hop to another thread. */
 const APPEND_MS = 1000
 /** No topic has a longer name. */
@@ -62,13 +68,13 @@ export class PendingProduces {
   size = 0
 }
 
-export const newPartitionAnswer = (index: number): PartitionAnswer => ({
+const newPartitionAnswer = (index: number): PartitionAnswer => ({
   index,
   errorCode: UNANSWERED,
   baseOffset: -1,
   logAppendTimeMs: -1,
   logStartOffset: -1,
-  recordErrors: [],
+  recordErrors: NO_ERRORS,
   errorMessage: null,
 })
 
@@ -76,10 +82,11 @@ export const newPartitionAnswer = (index: number): PartitionAnswer => ({
 export class PendingProduce extends Deadline implements ProduceSink {
   readonly context: RequestContext<typeof produce>
   readonly acks: number
+  // null until there is one: most requests have one topic and one partition, for which a push would make room for seventeen
   /** All partitions' answers in a row: the token of a batch is its place here. */
-  readonly answers: PartitionAnswer[] = []
+  #answers: PartitionAnswer[] | null = null
+  #responses: TopicAnswer[] | null = null
   readonly #request: ProduceRequest
-  readonly #responses: readonly TopicAnswer[]
   #sentences = 0
   #firstTokens: number[] | null = null
   #waiting = 0
@@ -92,16 +99,33 @@ export class PendingProduce extends Deadline implements ProduceSink {
   #retained = 0
   #isFrameDone = false
 
-  constructor(
-    context: RequestContext<typeof produce>,
-    request: ProduceRequest,
-    responses: readonly TopicAnswer[],
-  ) {
+  constructor(context: RequestContext<typeof produce>, request: ProduceRequest) {
     super()
     this.context = context
     this.acks = request.acks
     this.#request = request
-    this.#responses = responses
+  }
+
+  /** Another topic of the request, whose first partition is `index`; returns that one's token. */
+  addTopic({ name, topicId }: ProduceRequest['topicData'][number], index: number): number {
+    const partition = newPartitionAnswer(index)
+    const topic = { name, topicId, partitionResponses: [partition] }
+    if (this.#responses === null) this.#responses = [topic]
+    else this.#responses.push(topic)
+    return this.#addAnswer(partition)
+  }
+
+  /** Another partition of that topic; returns its token. */
+  addPartition(index: number): number {
+    const partition = newPartitionAnswer(index)
+    this.#responses!.at(-1)!.partitionResponses.push(partition)
+    return this.#addAnswer(partition)
+  }
+
+  #addAnswer(partition: PartitionAnswer): number {
+    if (this.#answers !== null) return this.#answers.push(partition) - 1
+    this.#answers = [partition]
+    return 0
   }
 
   /** A batch has been dispatched, or is about to be. */
@@ -126,7 +150,7 @@ export class PendingProduce extends Deadline implements ProduceSink {
   }
 
   refuse(token: number, error: number, message: string | null = null): void {
-    const answer = this.answers[token]!
+    const answer = this.#answers![token]!
     answer.errorCode = error
     answer.errorMessage = message
   }
@@ -150,13 +174,13 @@ export class PendingProduce extends Deadline implements ProduceSink {
   refuseBatch(token: number, fault: BatchFault): void {
     this.refuse(token, fault.errorCode, withPlace(fault.message, this.#refused(token)))
     if (fault.recordIndex === undefined) return
-    this.answers[token]!.recordErrors = [
+    this.#answers![token]!.recordErrors = [
       { batchIndex: fault.recordIndex, batchIndexErrorMessage: fault.message },
     ]
   }
 
   onProduced(token: number, reply: Readonly<ProducedReply>): void {
-    const answer = this.answers[token]!
+    const answer = this.#answers![token]!
     if (!this.#done) {
       answer.errorCode = reply.error
       answer.baseOffset = reply.baseOffset
@@ -190,7 +214,7 @@ export class PendingProduce extends Deadline implements ProduceSink {
 
   onDeadline(): void {
     if (this.#done) return
-    this.answers.forEach(({ errorCode }, token) => {
+    this.#answers?.forEach(({ errorCode }, token) => {
       if (errorCode === UNANSWERED) this.refuseFor(token, ErrorCode.REQUEST_TIMED_OUT, 'timedOut')
     })
     const { connection, services, slot } = this.context
@@ -249,7 +273,7 @@ export class PendingProduce extends Deadline implements ProduceSink {
   /** Where it was refused for want of leadership (KIP-951); returns whom it has named. */
   #nameLeaders(): NamedLeader[] {
     const leaders: NamedLeader[] = []
-    this.answers.forEach((answer, token) => {
+    this.#answers?.forEach((answer, token) => {
       if (answer.errorCode !== ErrorCode.NOT_LEADER_OR_FOLLOWER) return
       const { topic, index } = this.#placeOf(token)
       const isThere = topic !== undefined && index >= 0 && index < topic.partitionCount
@@ -268,13 +292,13 @@ export class PendingProduce extends Deadline implements ProduceSink {
     if (context.connection.closed) return
     if (this.acks !== 0) {
       const leaders = context.version < LEADERS_FROM ? [] : this.#nameLeaders()
-      const answer = { responses: this.#responses, throttleTimeMs: 0 }
+      const answer = { responses: this.#responses ?? [], throttleTimeMs: 0 }
       if (leaders.length === 0) context.reply(answer)
       else context.reply({ ...answer, nodeEndpoints: endpointsOf(context, leaders) })
       return
     }
     // Nothing can be answered, so a refusal shows as a closed connection, as Kafka does it.
-    const refused = this.answers.find((answer) => answer.errorCode !== ErrorCode.NONE)
+    const refused = this.#answers?.find((answer) => answer.errorCode !== ErrorCode.NONE)
     if (refused === undefined) context.replyNothing()
     else {
       const reason = `produce with acks=0 was refused: ${errorName(refused.errorCode)}`

@@ -8,7 +8,7 @@ import { type BudgetMember, PROGRESS_BYTES, SMALL_BYTES } from './in-flight.ts'
 import type { ListenerInfo } from './listener-info.ts'
 import type { Owner } from './owner.ts'
 import { ReplySlot } from './reply-slot.ts'
-import { MERGE_BYTES_MAX, piecesOf } from './reply-writer.ts'
+import { MERGE_BYTES_MAX, piecesOf, withFrame } from './reply-writer.ts'
 import type { SocketLike, Undrained } from './socket-like.ts'
 
 /** Counted per request besides its bytes, so that a flood of tiny requests is bounded too. */
@@ -260,7 +260,7 @@ export class KafkaConnection implements BudgetMember {
     this.#dirty = false
     if (this.#closed || this.#cutOff) return
     const sent: Undrained = { connection: this, sinceMs: 0, bytes: 0, slots: null }
-    const frames: EncodedFrame[] = []
+    let frames: EncodedFrame[] | null = null
     let lastSent: ReplySlot | null = null
     let slot = this.#first
     while (slot?.ready) {
@@ -271,7 +271,7 @@ export class KafkaConnection implements BudgetMember {
         break
       }
       const next: ReplySlot | null = slot.next
-      if (slot.reply !== null) frames.push(slot.reply)
+      if (slot.reply !== null) frames = withFrame(frames, slot.reply)
       sent.bytes += slot.replyBytes
       slot.reply = null
       slot.next = null
@@ -284,11 +284,11 @@ export class KafkaConnection implements BudgetMember {
     this.#first = slot
     if (slot === null) this.#last = null
     this.#set.countOut(this.owner, sent.bytes)
-    this.#write(frames, sent)
+    this.#write(frames ?? [], sent)
     this.#afterSending()
   }
 
-  #write(frames: EncodedFrame[], sent: Undrained): void {
+  #write(frames: readonly EncodedFrame[], sent: Undrained): void {
     const socket = this.#socket
     const pieces = piecesOf(frames, this.#set.mergeBytesMax ?? MERGE_BYTES_MAX)
     const count = pieces.length

@@ -3,6 +3,13 @@ import type { EncodedFrame } from '../protocol/frame-writer.ts'
 /** Pieces up to this size are worth copying together: an entry of a writev costs more (measured, see README.md). */
 export const MERGE_BYTES_MAX = 512
 
+/** `frames` with one more; null: none yet. For one alone, as there mostly is, a push would make room for seventeen. */
+export function withFrame(frames: EncodedFrame[] | null, frame: EncodedFrame): EncodedFrame[] {
+  if (frames === null) return [frame]
+  frames.push(frame)
+  return frames
+}
+
 /**
  * What to write for `frames`, in order: neighbours in memory become one piece without a copy (small frames are
  * encoded one behind the other into a slab), other small neighbours are copied into one buffer.

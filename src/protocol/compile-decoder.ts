@@ -246,11 +246,18 @@ class DecoderCompiler {
     this.lines.push(
       `if (n > ${ARRAY_ELEMENTS_MAX} || n * ${size} > end - p) c.count(${id}, n, ${size}, end - p)`,
       `if ((elements += n) > ${this.#elementsMax}) c.elements(${id}, elements, ${this.#elementsMax})`,
-      `${variable} = []`,
+      // most have one element, for which a push would make room for seventeen
+      `if (n === 0) ${variable} = []`,
       `for (let ${count} = n; ${count} > 0; ${count}--) {`,
     )
     const value = this.#value(element, `${path}[]`)
-    this.lines.push(`${variable}.push(${value})`, '}')
+    const made = this.#variable()
+    this.lines.push(
+      `const ${made} = ${value}`,
+      `if (${variable} === null) ${variable} = [${made}]`,
+      `else ${variable}.push(${made})`,
+      '}',
+    )
   }
 
   #structValue(field: Field, variable: string, path: string): void {

@@ -30,7 +30,8 @@ export class FrameWriter {
   pos = 0
   /** Where the open chunk began; a tagged field's beginning is remembered relative to it. */
   start = 0
-  #chunks: Uint8Array[] = []
+  /** Null: none yet. Most frames have one, for which a push would make room for seventeen. */
+  #chunks: Uint8Array[] | null = null
   #closedBytes = 0
 
   /** Begins a frame, leaving room for its size. */
@@ -40,7 +41,7 @@ export class FrameWriter {
     this.#left = null
     if (this.#slab.frames === 0) this.start = 0
     this.pos = this.start
-    this.#chunks = []
+    this.#chunks = null
     this.#closedBytes = 0
     const left = this.buf.length - this.start
     if (left < SLAB_REST_BYTES || this.buf.length > SLAB_BYTES) this.#goOn(SLAB_BYTES)
@@ -52,14 +53,15 @@ export class FrameWriter {
     this.#closeChunk()
     const byteLength = this.#closedBytes
     const size = byteLength - 4
-    const first = this.#chunks[0]!
+    const chunks = this.#chunks!
+    const first = chunks[0]!
     first[0] = size >>> 24
     first[1] = size >>> 16
     first[2] = size >>> 8
     first[3] = size
     const slab = this.#slab
     slab.frames++
-    const frame = new WrittenFrame(this.#chunks, byteLength, this.#slabs, slab, this.#left)
+    const frame = new WrittenFrame(chunks, byteLength, this.#slabs, slab, this.#left)
     this.#left = null
     return frame
   }
@@ -116,8 +118,7 @@ export class FrameWriter {
       return
     }
     this.#closeChunk()
-    this.#chunks.push(view)
-    this.#closedBytes += view.length
+    this.#addChunk(view)
   }
 
   #copyOne(view: Uint8Array): void {
@@ -128,16 +129,21 @@ export class FrameWriter {
 
   #closeChunk(): void {
     if (this.pos === this.start) return
-    this.#chunks.push(this.buf.subarray(this.start, this.pos))
-    this.#closedBytes += this.pos - this.start
+    this.#addChunk(this.buf.subarray(this.start, this.pos))
     this.start = this.pos
+  }
+
+  #addChunk(chunk: Uint8Array): void {
+    if (this.#chunks === null) this.#chunks = [chunk]
+    else this.#chunks.push(chunk)
+    this.#closedBytes += chunk.length
   }
 
   /** Goes on in a slab of at least `bytes`. The one before is as it was: nobody writes to it while its frames are held. */
   #goOn(bytes: number): void {
     const before = this.#slab
     this.#slab = this.#slabs.take(bytes)
-    if (this.#chunks.length > 0) {
+    if (this.#chunks !== null) {
       before.frames++
       this.#left ??= []
       this.#left.push(before)
