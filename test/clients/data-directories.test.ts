@@ -1,7 +1,7 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs'
+import { ConfigResourceTypes, Kafka, logLevel, type SASLOptions } from 'kafkajs'
 import { describe, expect, it } from 'vitest'
 import { EngineProcess } from './engine-process.ts'
 import { fetchAll } from './kafkajs-fetch.ts'
@@ -27,6 +27,8 @@ describe('a data directory of an earlier build', () => {
           await engine.start()
           await check(engine.bootstrap, start, version)
           if (version !== '0.1.0') await checkGroups(engine.bootstrap, start)
+          const keysFile = join(fixtures, `${version}.keys.json`)
+          if (existsSync(keysFile)) await checkTenants(engine, start, keysFile)
           // the second start finds what the first has appended, after a kill
           await engine.end('SIGKILL')
         }
@@ -61,6 +63,76 @@ describe('a data directory of an earlier build', () => {
     await producer.disconnect()
   }
 })
+
+interface Key {
+  readonly key: string
+  readonly secret: string
+}
+
+/** What builds from 0.3.0 on have: tenants with a plan, keys, users, ACLs, limits, groups of the same names; one that is suspended, one that was deleted. */
+async function checkTenants(
+  { bootstrap, url, dataDir }: EngineProcess,
+  start: number,
+  keysFile: string,
+): Promise<void> {
+  const keys = JSON.parse(readFileSync(keysFile, 'utf8')) as Record<string, Key>
+  const clientOf = (name: string, mechanism: 'plain' | 'scram-sha-256') => {
+    const { key, secret: password } = keys[name]!
+    const username = name === 'scram' ? `acme/${key}` : key
+    const sasl = { mechanism, username, password } as SASLOptions
+    return new Kafka({
+      brokers: [bootstrap],
+      sasl,
+      logLevel: logLevel.NOTHING,
+      retry: { retries: 1 },
+    })
+  }
+  const owner = clientOf('admin', 'plain')
+  const admin = owner.admin()
+  await admin.connect()
+  expect((await admin.listTopics()).sort()).toEqual(['__consumer_offsets', 'plain'])
+  const [group] = await admin.fetchOffsets({ groupId: 'kept', topics: ['plain'] })
+  expect(group!.partitions.find(({ partition }) => partition === 0)!.offset).toBe('13')
+  // a limit of its own, which leaves five
+  const wide = admin.createTopics({ topics: [{ topic: 'wide', numPartitions: 6 }] })
+  await expect(wide).rejects.toMatchObject({ errors: [{ type: 'POLICY_VIOLATION' }] })
+  const { resources } = await admin.describeAcls({
+    ...{ resourceType: 1, operation: 1, permissionType: 1, resourcePatternType: 1 },
+  } as never)
+  expect(resources.flatMap(({ acls }) => acls).length).toBe(4)
+  await admin.disconnect()
+  const expected = Array.from({ length: 20 }, (_, i) => `acme ${i}`)
+  for (let i = 0; i < start; i++) expected.push('appended')
+  for (const [name, mechanism] of [
+    ['admin', 'scram-sha-256'],
+    ['reader', 'plain'],
+    ['scram', 'scram-sha-256'],
+  ] as const) {
+    const client = clientOf(name, mechanism)
+    const found: string[] = []
+    for await (const message of fetchAll(client, 'plain', 0)) found.push(String(message.value))
+    expect(found, name).toEqual(expected)
+    const producer = client.producer()
+    await producer.connect()
+    const sent = producer.send({ topic: 'plain', messages: [{ value: 'appended', partition: 0 }] })
+    if (name === 'admin') await sent
+    else await expect(sent).rejects.toThrow(/[Nn]ot authorized/)
+    await producer.disconnect()
+    if (name === 'admin') expected.push('appended')
+  }
+  await expect(clientOf('revoked', 'plain').admin().connect()).rejects.toThrow()
+  const token = readFileSync(join(dataDir, 'operator-token'), 'utf8').trim()
+  const headers = { authorization: `Bearer ${token}` }
+  const acme = await fetch(`${url}/admin/v1/tenants/acme`, { headers })
+  expect(await acme.json()).toMatchObject({ limits: { partitions: 7, topics: 2, connections: 50 } })
+  const page = await fetch(`${url}/admin/v1/tenants`, { headers }).then((answer) => answer.json())
+  const { tenants } = page as { tenants: { name: string; state: string; plan: string | null }[] }
+  expect(tenants.map(({ name, state, plan }) => [name, state, plan])).toEqual([
+    ['acme', 'active', 'small'],
+    ['default', 'active', null],
+    ['paused', 'suspended', null],
+  ])
+}
 
 /** What builds from 0.2.0 on have: groups, deleted records, configs that were altered, partitions that were added. */
 async function checkGroups(bootstrap: string, start: number): Promise<void> {
