@@ -52,13 +52,14 @@ export class Arrivals {
     this.#size++
   }
 
-  /** Opens those whose turn has come; returns how many. */
-  open(): number {
+  /** Opens those whose turn has come; returns how many. `isFirst`: who has had connections opened in its last turn, and others that have yielded, has those go on first. */
+  open(isFirst = false): number {
     if (!this.#turns.isOver(this.#nextAtMs)) return 0
     this.#nextAtMs = Number.POSITIVE_INFINITY
     let opened = 0
     for (const [owner, lane] of [...this.#lanes]) {
-      if (this.#turns.isOver(this.#turns.goesOnAtMs(owner))) {
+      const isReadFirst = isFirst && owner.hasOpened && owner.yielded.size > 0
+      if (!isReadFirst && this.#turns.isOver(this.#turns.goesOnAtMs(owner))) {
         opened += this.#openOf(owner, lane)
         // its next turn comes after all others
         this.#lanes.delete(owner)

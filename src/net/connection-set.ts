@@ -92,7 +92,6 @@ export class ConnectionSet {
   readonly #connections = new Set<KafkaConnection>()
   /** They count as connections, too. */
   readonly #arrivals: Arrivals
-  #arrivalsFirst = false
   /** What sockets have not taken yet, longest ago first. */
   readonly #sending = new Set<Undrained>()
   /** Those that are not read from for the sake of what they have asked themselves. */
@@ -291,9 +290,8 @@ export class ConnectionSet {
       this.#lateAtMs = Number.POSITIVE_INFINITY
       this.#dirty.push(...this.#late.splice(0))
     }
-    // by turns: one owner's time is enough for the first of both only
-    this.#arrivalsFirst = !this.#arrivalsFirst
-    const opened = this.#arrivalsFirst ? this.#arrivals.open() : 0
+    // by turns of each owner, whose time is enough for the first of both only: ours come in pairs, the second of which finds nothing
+    const opened = this.#arrivals.open(true)
     const resumed = this.turns.resume() + opened + this.#arrivals.open()
     if (resumed === 0) return 0
     this.flush()

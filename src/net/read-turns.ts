@@ -181,6 +181,7 @@ export class ReadTurns {
     const sinceMs = this.#enter(owner)
     const untilMs = sinceMs + this.#turnOf(owner, sinceMs)
     const besideMs = this.#isSystemFree ? 0 : CONNECT_MS
+    owner.hasOpened = true
     let opened = 1
     while (openNext() && !this.isOver(untilMs - opened * besideMs)) opened++
     this.#owe(owner, opened * besideMs, this.#clock.monotonicMs())
@@ -271,6 +272,7 @@ export class ReadTurns {
     const untilMs = Math.min(allUntilMs, sinceMs + this.#turnOf(owner, sinceMs))
     let resumed = 0
     let left = owner.yielded.size
+    owner.hasOpened = false
     for (const connection of owner.yielded) {
       // who has yielded again meanwhile has had its turn
       if (left-- === 0) break

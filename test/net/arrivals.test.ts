@@ -4,7 +4,7 @@ import { Arrivals } from '../../src/net/arrivals.ts'
 import { defaultLimits } from '../../src/net/connection-set.ts'
 import { type Owner, Owners } from '../../src/net/owner.ts'
 import { ReadTurns } from '../../src/net/read-turns.ts'
-import { World } from './connection-world.ts'
+import { frames, World } from './connection-world.ts'
 
 /** Opening one takes 0.15 ms, and 0.1 more are counted for what the system does. */
 class ArrivalsWorld {
@@ -125,5 +125,34 @@ describe('with as many connections as there may be', () => {
     world.set.finishAll()
     world.set.resumeYielded()
     expect(said).toEqual(['dropped'])
+  })
+})
+
+describe('an owner with both requests that wait and connections that are not open yet', () => {
+  // what drives a front takes another turn after each that has done something: that one finds nothing
+  test.each([1, 2, 3])('gets on with both, with %i turns each time it has paid', (turns) => {
+    const world = new World()
+    const [owner, other] = [world.set.owners.create(), world.set.owners.create()]
+    const [client, quiet] = [world.connect(), world.connect()]
+    client.connection.owner = owner
+    quiet.connection.owner = other
+    world.onFrame = () => world.clock.advance(0.1)
+    const arrival = { open: () => world.clock.advance(0.1), drop: () => {} }
+    let opened = 0
+    const open = () => {
+      opened++
+      arrival.open()
+    }
+    for (let i = 0; i < 2000; i++) world.set.arrive(owner, { ...arrival, open })
+    quiet.connection.onData(frames(1))
+    client.connection.onData(frames(...Array.from({ length: 5000 }, () => 1)))
+    const before = { opened, handed: world.slots.length }
+    for (let round = 0; round < 100; round++) {
+      world.clock.advance(Math.max(0.1, world.set.nextTurnAtMs - world.clock.monotonicMs()))
+      for (let i = 0; i < turns; i++) world.set.resumeYielded()
+      quiet.connection.onData(frames(1))
+    }
+    expect(opened - before.opened).toBeGreaterThan(100)
+    expect(world.slots.length - before.handed - 100).toBeGreaterThan(100)
   })
 })
