@@ -203,7 +203,11 @@ export class ConnectionSet {
     const coming = this.handshaking + this.#arrivals.size
     const { connectionsMax = Number.POSITIVE_INFINITY } = this.limits
     if (this.#connections.size + coming >= connectionsMax) {
-      arrival.open()
+      // it is paid for all the same, or who has short ones would have as many as it likes here
+      this.turns.open(owner, () => {
+        arrival.open()
+        return false
+      })
       return
     }
     this.#arrivals.add(owner, arrival)

@@ -115,6 +115,20 @@ describe('with as many connections as there may be', () => {
     expect(said).toEqual(['third: false', 'second: true'])
   })
 
+  test('what makes room at once is paid for as well', () => {
+    const world = new World(1 << 20, { ...defaultLimits, connectionsMax: 1 })
+    const [owner, other] = [world.set.owners.create(), world.set.owners.create()]
+    for (const one of [owner, other]) {
+      world.set.turns.begin(one)
+      world.set.turns.end(one)
+    }
+    world.connect()
+    for (let i = 0; i < 10; i++) {
+      world.set.arrive(owner, { open: () => world.clock.advance(0.1), drop: () => {} })
+    }
+    expect(owner.debtMs).toBeGreaterThan(1.5)
+  })
+
   test('a stop opens nothing more', () => {
     const world = new World()
     const said: string[] = []
