@@ -57,7 +57,13 @@ export class Arrivals {
     if (!this.#turns.isOver(this.#nextAtMs)) return 0
     this.#nextAtMs = Number.POSITIVE_INFINITY
     let opened = 0
+    const untilMs = this.#turns.allUntilMs
     for (const [owner, lane] of [...this.#lanes]) {
+      if (opened > 0 && this.#turns.isOver(untilMs)) {
+        // the others come first next time, at once
+        this.#nextAtMs = Number.NEGATIVE_INFINITY
+        break
+      }
       const isReadFirst = isFirst && owner.hasOpened && owner.yielded.size > 0
       if (!isReadFirst && this.#turns.isOver(this.#turns.goesOnAtMs(owner))) {
         opened += this.#openOf(owner, lane)

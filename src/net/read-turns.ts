@@ -189,6 +189,11 @@ export class ReadTurns {
     return opened
   }
 
+  /** When the turns of all owners together end, of those that begin now. */
+  get allUntilMs(): number {
+    return this.#clock.monotonicMs() + READ_TURN_MS
+  }
+
   /** The turn that ends at `untilMs` is over. */
   isOver(untilMs: number): boolean {
     return this.#clock.monotonicMs() >= untilMs

@@ -142,6 +142,18 @@ describe('with as many connections as there may be', () => {
   })
 })
 
+test('hundreds of owners do not have all their turns in one', () => {
+  const world = new ArrivalsWorld()
+  const owners = Array.from({ length: 300 }, () => world.owners.create())
+  for (const owner of owners) for (let i = 0; i < 100; i++) world.add(owner, 'one')
+  const sinceMs = world.clock.monotonicMs()
+  world.arrivals.open()
+  expect(world.clock.monotonicMs() - sinceMs).toBeLessThan(25)
+  // nobody is left out
+  while (world.arrivals.nextAtMs <= world.clock.monotonicMs()) world.arrivals.open()
+  expect(world.opened).toHaveLength(30_000)
+})
+
 describe('an owner with both requests that wait and connections that are not open yet', () => {
   // what drives a front takes another turn after each that has done something: that one finds nothing
   test.each([1, 2, 3])('gets on with both, with %i turns each time it has paid', (turns) => {
