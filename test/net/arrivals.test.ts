@@ -97,6 +97,33 @@ describe('what has come in', () => {
   })
 })
 
+test('who comes in asks for a turn, and the next is due when its owner has paid', () => {
+  const world = new World()
+  const [owner, other] = [world.set.owners.create(), world.set.owners.create()]
+  for (const one of [owner, other]) {
+    world.set.turns.begin(one)
+    world.set.turns.end(one)
+  }
+  let opened = 0
+  const arrive = () => world.set.arrive(owner, { open: () => void opened++, drop: () => {} })
+  const before = world.readEnds
+  arrive()
+  expect(world.readEnds).toBe(before + 1)
+  expect(world.set.nextTurnAtMs).toBe(Number.NEGATIVE_INFINITY)
+  world.set.resumeYielded()
+  expect([opened, world.set.nextTurnAtMs]).toEqual([1, Number.POSITIVE_INFINITY])
+  world.set.turns.open(owner, () => {
+    world.clock.advance(5)
+    return false
+  })
+  arrive()
+  const atMs = world.set.nextTurnAtMs
+  expect(atMs).toBeGreaterThan(world.clock.monotonicMs())
+  world.clock.advance(atMs - world.clock.monotonicMs())
+  world.set.resumeYielded()
+  expect(opened).toBe(2)
+})
+
 describe('with as many connections as there may be', () => {
   test('those that wait to be opened count, and what comes then makes room at once', () => {
     const world = new World(1 << 20, { ...defaultLimits, connectionsMax: 2 })
