@@ -59,6 +59,10 @@ const KEPT_BYTES_MAX = 32 * 2 ** 20
 /** Who has been idle for this long may lose a connection to somebody new when no more are allowed. */
 const EVICT_IDLE_MS = 10_000
 
+/** Of the connections that there may be, so many of one owner’s may wait to be opened, and these in any case. */
+const ARRIVALS_SHARE = 1 / 4
+const ARRIVALS_MIN = 8
+
 /** Least time between two moves within the idle list: activity is counted no more finely than this. */
 const TOUCH_MS = 100
 
@@ -200,8 +204,11 @@ export class ConnectionSet {
 
   /** Something has come in for `owner`: it is opened when its turn comes; at once where there are as many as there may be, so that somebody gives way. */
   arrive(owner: Owner, arrival: Arrival): void {
-    const coming = this.handshaking + this.#arrivals.size
     const { connectionsMax = Number.POSITIVE_INFINITY } = this.limits
+    // short ones that come faster than they are opened would push out those of others
+    const waitingMax = Math.max(ARRIVALS_MIN, Math.floor(connectionsMax * ARRIVALS_SHARE))
+    if (this.#arrivals.sizeOf(owner) >= waitingMax) this.#arrivals.dropOldest(owner)
+    const coming = this.handshaking + this.#arrivals.size
     if (this.#connections.size + coming >= connectionsMax) {
       // it is paid for all the same, or who has short ones would have as many as it likes here
       this.turns.open(owner, () => {

@@ -142,6 +142,25 @@ describe('with as many connections as there may be', () => {
     expect(said).toEqual(['third: false', 'second: true'])
   })
 
+  test('one owner’s that wait are a quarter of them at most, and cost nobody else a connection', () => {
+    const world = new World(1 << 20, { ...defaultLimits, connectionsMax: 40 })
+    const { connection } = world.connect()
+    connection.owner = world.set.owners.create()
+    world.clock.advance(11_000)
+    const said: string[] = []
+    for (let i = 0; i < 100; i++) {
+      world.set.arrive(world.set.ownerAt(null), {
+        open: () => void said.push(`${i}: ${world.set.makeRoom('client')}`),
+        drop: () => void said.push(`${i}: dropped`),
+      })
+    }
+    expect(connection.closed).toBe(false)
+    // the oldest go
+    expect(said).toEqual(Array.from({ length: 90 }, (_, i) => `${i}: dropped`))
+    world.set.resumeYielded()
+    expect(said.slice(90)).toEqual(Array.from({ length: 10 }, (_, i) => `${90 + i}: true`))
+  })
+
   test('what makes room at once is paid for as well', () => {
     const world = new World(1 << 20, { ...defaultLimits, connectionsMax: 1 })
     const [owner, other] = [world.set.owners.create(), world.set.owners.create()]
