@@ -52,13 +52,34 @@ export class Arrivals {
     this.#size++
   }
 
-  /** Opens those whose turn has come; returns how many. */
-  open(): number {
+  sizeOf(owner: Owner): number {
+    const lane = this.#lanes.get(owner)
+    return lane === undefined ? 0 : lane.waiting.length - lane.head
+  }
+
+  /** The oldest of `owner`, which has some, is not opened: who has short ones has closed it already. */
+  dropOldest(owner: Owner): void {
+    const lane = this.#lanes.get(owner)!
+    this.#size--
+    lane.waiting[lane.head++]!.drop()
+    letGo(lane)
+    if (lane.head === lane.waiting.length) this.#lanes.delete(owner)
+  }
+
+  /** Opens those whose turn has come; returns how many. `isFirst`: who has had connections opened in its last turn, and others that have yielded, has those go on first. */
+  open(isFirst = false): number {
     if (!this.#turns.isOver(this.#nextAtMs)) return 0
     this.#nextAtMs = Number.POSITIVE_INFINITY
     let opened = 0
+    const untilMs = this.#turns.allUntilMs
     for (const [owner, lane] of [...this.#lanes]) {
-      if (this.#turns.isOver(this.#turns.goesOnAtMs(owner))) {
+      if (opened > 0 && this.#turns.isOver(untilMs)) {
+        // the others come first next time, at once
+        this.#nextAtMs = Number.NEGATIVE_INFINITY
+        break
+      }
+      const isReadFirst = isFirst && owner.hasOpened && owner.yielded.size > 0
+      if (!isReadFirst && this.#turns.isOver(this.#turns.goesOnAtMs(owner))) {
         opened += this.#openOf(owner, lane)
         // its next turn comes after all others
         this.#lanes.delete(owner)
@@ -85,10 +106,13 @@ export class Arrivals {
       waiting[lane.head++]!.open()
       return lane.head < waiting.length
     })
-    if (lane.head >= SPLICE_AT) {
-      waiting.splice(0, lane.head)
-      lane.head = 0
-    }
+    letGo(lane)
     return opened
   }
+}
+
+function letGo(lane: Lane): void {
+  if (lane.head < SPLICE_AT) return
+  lane.waiting.splice(0, lane.head)
+  lane.head = 0
 }

@@ -59,6 +59,10 @@ const KEPT_BYTES_MAX = 32 * 2 ** 20
 /** Who has been idle for this long may lose a connection to somebody new when no more are allowed. */
 const EVICT_IDLE_MS = 10_000
 
+/** Of the connections that there may be, so many of one owner’s may wait to be opened, and these in any case. */
+const ARRIVALS_SHARE = 1 / 4
+const ARRIVALS_MIN = 8
+
 /** Least time between two moves within the idle list: activity is counted no more finely than this. */
 const TOUCH_MS = 100
 
@@ -92,7 +96,6 @@ export class ConnectionSet {
   readonly #connections = new Set<KafkaConnection>()
   /** They count as connections, too. */
   readonly #arrivals: Arrivals
-  #arrivalsFirst = false
   /** What sockets have not taken yet, longest ago first. */
   readonly #sending = new Set<Undrained>()
   /** Those that are not read from for the sake of what they have asked themselves. */
@@ -201,10 +204,17 @@ export class ConnectionSet {
 
   /** Something has come in for `owner`: it is opened when its turn comes; at once where there are as many as there may be, so that somebody gives way. */
   arrive(owner: Owner, arrival: Arrival): void {
-    const coming = this.handshaking + this.#arrivals.size
     const { connectionsMax = Number.POSITIVE_INFINITY } = this.limits
+    // short ones that come faster than they are opened would push out those of others
+    const waitingMax = Math.max(ARRIVALS_MIN, Math.floor(connectionsMax * ARRIVALS_SHARE))
+    if (this.#arrivals.sizeOf(owner) >= waitingMax) this.#arrivals.dropOldest(owner)
+    const coming = this.handshaking + this.#arrivals.size
     if (this.#connections.size + coming >= connectionsMax) {
-      arrival.open()
+      // it is paid for all the same, or who has short ones would have as many as it likes here
+      this.turns.open(owner, () => {
+        arrival.open()
+        return false
+      })
       return
     }
     this.#arrivals.add(owner, arrival)
@@ -291,9 +301,8 @@ export class ConnectionSet {
       this.#lateAtMs = Number.POSITIVE_INFINITY
       this.#dirty.push(...this.#late.splice(0))
     }
-    // by turns: one owner's time is enough for the first of both only
-    this.#arrivalsFirst = !this.#arrivalsFirst
-    const opened = this.#arrivalsFirst ? this.#arrivals.open() : 0
+    // by turns of each owner, whose time is enough for the first of both only: ours come in pairs, the second of which finds nothing
+    const opened = this.#arrivals.open(true)
     const resumed = this.turns.resume() + opened + this.#arrivals.open()
     if (resumed === 0) return 0
     this.flush()

@@ -22,6 +22,8 @@ export class Owner {
   countedMs = 0
   /** Connections with more to hand over, whose turn is over, in the order of their turns: stored by `ReadTurns`. */
   readonly yielded = new Set<KafkaConnection>()
+  /** Its last turn went to connections that had come in, and not to those that had yielded: stored by `ReadTurns`. */
+  hasOpened = false
   /** What one of its connections reads at most in one go. */
   readBytes = READ_BYTES
   /** By {@link OwnerCount}; others' as well, perhaps. */

@@ -181,11 +181,17 @@ export class ReadTurns {
     const sinceMs = this.#enter(owner)
     const untilMs = sinceMs + this.#turnOf(owner, sinceMs)
     const besideMs = this.#isSystemFree ? 0 : CONNECT_MS
+    owner.hasOpened = true
     let opened = 1
     while (openNext() && !this.isOver(untilMs - opened * besideMs)) opened++
     this.#owe(owner, opened * besideMs, this.#clock.monotonicMs())
     this.#leave(owner)
     return opened
+  }
+
+  /** When the turns of all owners together end, of those that begin now. */
+  get allUntilMs(): number {
+    return this.#clock.monotonicMs() + READ_TURN_MS
   }
 
   /** The turn that ends at `untilMs` is over. */
@@ -271,6 +277,7 @@ export class ReadTurns {
     const untilMs = Math.min(allUntilMs, sinceMs + this.#turnOf(owner, sinceMs))
     let resumed = 0
     let left = owner.yielded.size
+    owner.hasOpened = false
     for (const connection of owner.yielded) {
       // who has yielded again meanwhile has had its turn
       if (left-- === 0) break

@@ -102,7 +102,9 @@ describe('a full ring', () => {
     world.createTopic('t')
     const client = world.connect()
     world.hung.add(1)
+    const none = world.kicks
     for (let i = 0; i < 100; i++) sendProduce(client, 't', bigBatch('x', 4000))
+    expect(world.kicks).toBeGreaterThan(none)
     world.front.doWork(world.clock.monotonicMs())
     expect(world.proxies[0]!.parkedCommands).toBeGreaterThan(50)
     const before = world.kicks

@@ -4,7 +4,7 @@ import { Arrivals } from '../../src/net/arrivals.ts'
 import { defaultLimits } from '../../src/net/connection-set.ts'
 import { type Owner, Owners } from '../../src/net/owner.ts'
 import { ReadTurns } from '../../src/net/read-turns.ts'
-import { World } from './connection-world.ts'
+import { frames, World } from './connection-world.ts'
 
 /** Opening one takes 0.15 ms, and 0.1 more are counted for what the system does. */
 class ArrivalsWorld {
@@ -97,6 +97,33 @@ describe('what has come in', () => {
   })
 })
 
+test('who comes in asks for a turn, and the next is due when its owner has paid', () => {
+  const world = new World()
+  const [owner, other] = [world.set.owners.create(), world.set.owners.create()]
+  for (const one of [owner, other]) {
+    world.set.turns.begin(one)
+    world.set.turns.end(one)
+  }
+  let opened = 0
+  const arrive = () => world.set.arrive(owner, { open: () => void opened++, drop: () => {} })
+  const before = world.readEnds
+  arrive()
+  expect(world.readEnds).toBe(before + 1)
+  expect(world.set.nextTurnAtMs).toBe(Number.NEGATIVE_INFINITY)
+  world.set.resumeYielded()
+  expect([opened, world.set.nextTurnAtMs]).toEqual([1, Number.POSITIVE_INFINITY])
+  world.set.turns.open(owner, () => {
+    world.clock.advance(5)
+    return false
+  })
+  arrive()
+  const atMs = world.set.nextTurnAtMs
+  expect(atMs).toBeGreaterThan(world.clock.monotonicMs())
+  world.clock.advance(atMs - world.clock.monotonicMs())
+  world.set.resumeYielded()
+  expect(opened).toBe(2)
+})
+
 describe('with as many connections as there may be', () => {
   test('those that wait to be opened count, and what comes then makes room at once', () => {
     const world = new World(1 << 20, { ...defaultLimits, connectionsMax: 2 })
@@ -115,6 +142,39 @@ describe('with as many connections as there may be', () => {
     expect(said).toEqual(['third: false', 'second: true'])
   })
 
+  test('one owner’s that wait are a quarter of them at most, and cost nobody else a connection', () => {
+    const world = new World(1 << 20, { ...defaultLimits, connectionsMax: 40 })
+    const { connection } = world.connect()
+    connection.owner = world.set.owners.create()
+    world.clock.advance(11_000)
+    const said: string[] = []
+    for (let i = 0; i < 100; i++) {
+      world.set.arrive(world.set.ownerAt(null), {
+        open: () => void said.push(`${i}: ${world.set.makeRoom('client')}`),
+        drop: () => void said.push(`${i}: dropped`),
+      })
+    }
+    expect(connection.closed).toBe(false)
+    // the oldest go
+    expect(said).toEqual(Array.from({ length: 90 }, (_, i) => `${i}: dropped`))
+    world.set.resumeYielded()
+    expect(said.slice(90)).toEqual(Array.from({ length: 10 }, (_, i) => `${90 + i}: true`))
+  })
+
+  test('what makes room at once is paid for as well', () => {
+    const world = new World(1 << 20, { ...defaultLimits, connectionsMax: 1 })
+    const [owner, other] = [world.set.owners.create(), world.set.owners.create()]
+    for (const one of [owner, other]) {
+      world.set.turns.begin(one)
+      world.set.turns.end(one)
+    }
+    world.connect()
+    for (let i = 0; i < 10; i++) {
+      world.set.arrive(owner, { open: () => world.clock.advance(0.1), drop: () => {} })
+    }
+    expect(owner.debtMs).toBeGreaterThan(1.5)
+  })
+
   test('a stop opens nothing more', () => {
     const world = new World()
     const said: string[] = []
@@ -125,5 +185,46 @@ describe('with as many connections as there may be', () => {
     world.set.finishAll()
     world.set.resumeYielded()
     expect(said).toEqual(['dropped'])
+  })
+})
+
+test('hundreds of owners do not have all their turns in one', () => {
+  const world = new ArrivalsWorld()
+  const owners = Array.from({ length: 300 }, () => world.owners.create())
+  for (const owner of owners) for (let i = 0; i < 100; i++) world.add(owner, 'one')
+  const sinceMs = world.clock.monotonicMs()
+  world.arrivals.open()
+  expect(world.clock.monotonicMs() - sinceMs).toBeLessThan(25)
+  // nobody is left out
+  while (world.arrivals.nextAtMs <= world.clock.monotonicMs()) world.arrivals.open()
+  expect(world.opened).toHaveLength(30_000)
+})
+
+describe('an owner with both requests that wait and connections that are not open yet', () => {
+  // what drives a front takes another turn after each that has done something: that one finds nothing
+  test.each([1, 2, 3])('gets on with both, with %i turns each time it has paid', (turns) => {
+    const world = new World()
+    const [owner, other] = [world.set.owners.create(), world.set.owners.create()]
+    const [client, quiet] = [world.connect(), world.connect()]
+    client.connection.owner = owner
+    quiet.connection.owner = other
+    world.onFrame = () => world.clock.advance(0.1)
+    const arrival = { open: () => world.clock.advance(0.1), drop: () => {} }
+    let opened = 0
+    const open = () => {
+      opened++
+      arrival.open()
+    }
+    for (let i = 0; i < 2000; i++) world.set.arrive(owner, { ...arrival, open })
+    quiet.connection.onData(frames(1))
+    client.connection.onData(frames(...Array.from({ length: 5000 }, () => 1)))
+    const before = { opened, handed: world.slots.length }
+    for (let round = 0; round < 100; round++) {
+      world.clock.advance(Math.max(0.1, world.set.nextTurnAtMs - world.clock.monotonicMs()))
+      for (let i = 0; i < turns; i++) world.set.resumeYielded()
+      quiet.connection.onData(frames(1))
+    }
+    expect(opened - before.opened).toBeGreaterThan(100)
+    expect(world.slots.length - before.handed - 100).toBeGreaterThan(100)
   })
 })

@@ -224,8 +224,10 @@ describe('replies', () => {
     world.onFrame = () => world.clock.advance(20)
     one.clients[0]!.connection.onData(ofOneByte(1))
     world.reply(1, 'late')
+    const asked = world.readEnds
     world.set.flush()
     expect(one.clients[0]!.received).toEqual([])
+    expect(world.readEnds - asked).toBe(1)
     const before = world.readEnds
     for (let i = 0; i < 10; i++) world.set.flush()
     expect(world.readEnds - before).toBe(0)

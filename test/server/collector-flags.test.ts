@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { collectWithoutHelpers } from '../../src/server/collector-flags.ts'
 
@@ -11,5 +12,8 @@ test('V8 marks without helpers where there are no cores for them, and as ever el
 })
 
 test('this Node takes the flag', () => {
+  // to set one that there is not throws nothing
+  const known = execFileSync(process.execPath, ['--v8-options'], { encoding: 'utf8' })
+  expect(known).toMatch(/^ *--(\[no-?\])?concurrent-marking /m)
   expect(() => collectWithoutHelpers(1)).not.toThrow()
 })
