@@ -16,6 +16,9 @@ interface Lane {
 
 /** So many that are open are let go of at a time. */
 const SPLICE_AT = 1024
+/** Of the connections that there may be, so many of one owner’s may wait, and these in any case. */
+const WAITING_SHARE = 1 / 4
+const WAITING_MIN = 8
 
 /**
  * Opens what has come in by turns, as requests are handed over: of each owner as long as a turn lasts, if it has paid for what it had. To accept takes 5 µs,
@@ -52,18 +55,20 @@ export class Arrivals {
     this.#size++
   }
 
-  sizeOf(owner: Owner): number {
+  /**
+   * Before another one of `owner` comes: where a share of the connections that there may be wait already, the oldest is dropped, since who has short ones has
+   * closed it by now, and they would push out those of others. Returns how many waited then, else 0.
+   */
+  makeRoom(owner: Owner, connectionsMax: number): number {
     const lane = this.#lanes.get(owner)
-    return lane === undefined ? 0 : lane.waiting.length - lane.head
-  }
-
-  /** The oldest of `owner`, which has some, is not opened: who has short ones has closed it already. */
-  dropOldest(owner: Owner): void {
-    const lane = this.#lanes.get(owner)!
+    if (lane === undefined) return 0
+    const waiting = lane.waiting.length - lane.head
+    if (waiting < Math.max(WAITING_MIN, Math.floor(connectionsMax * WAITING_SHARE))) return 0
     this.#size--
     lane.waiting[lane.head++]!.drop()
     letGo(lane)
     if (lane.head === lane.waiting.length) this.#lanes.delete(owner)
+    return waiting
   }
 
   /** Opens those whose turn has come; returns how many. `isFirst`: who has had connections opened in its last turn, and others that have yielded, has those go on first. */

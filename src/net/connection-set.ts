@@ -59,12 +59,10 @@ const KEPT_BYTES_MAX = 32 * 2 ** 20
 /** Who has been idle for this long may lose a connection to somebody new when no more are allowed. */
 const EVICT_IDLE_MS = 10_000
 
-/** Of the connections that there may be, so many of one owner’s may wait to be opened, and these in any case. */
-const ARRIVALS_SHARE = 1 / 4
-const ARRIVALS_MIN = 8
-
 /** Least time between two moves within the idle list: activity is counted no more finely than this. */
 const TOUCH_MS = 100
+
+const DROPPED = 'connection closed before it was opened: too many of its tenant have come at once'
 
 /**
  * Every connection of one front: whose replies are ready to be sent, and who has been idle for longest. Belongs to
@@ -205,9 +203,8 @@ export class ConnectionSet {
   /** Something has come in for `owner`: it is opened when its turn comes; at once where there are as many as there may be, so that somebody gives way. */
   arrive(owner: Owner, arrival: Arrival): void {
     const { connectionsMax = Number.POSITIVE_INFINITY } = this.limits
-    // short ones that come faster than they are opened would push out those of others
-    const waitingMax = Math.max(ARRIVALS_MIN, Math.floor(connectionsMax * ARRIVALS_SHARE))
-    if (this.#arrivals.sizeOf(owner) >= waitingMax) this.#arrivals.dropOldest(owner)
+    const waiting = this.#arrivals.makeRoom(owner, connectionsMax)
+    if (waiting > 0) this.#log.log('warn', DROPPED, { tenant: owner.name, waiting, connectionsMax })
     const coming = this.handshaking + this.#arrivals.size
     if (this.#connections.size + coming >= connectionsMax) {
       // it is paid for all the same, or who has short ones would have as many as it likes here

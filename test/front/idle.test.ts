@@ -20,3 +20,16 @@ test('a front closes who has asked nothing for connections.max.idle.ms, at its o
   world.pass(1)
   expect([silent.closed, busy.closed, polling.closed]).toEqual([true, false, false])
 })
+
+test('of timers that are due at a time a front fires some in each turn, and asks for the next at once', () => {
+  const world = new Harness()
+  let fired = 0
+  const { timers } = world.front.services
+  for (let i = 0; i < 100; i++) timers.schedule(world.clock.monotonicMs(), () => fired++)
+  for (let before = 0; fired < 100; before = fired) {
+    expect(world.front.nextTimerAtMs).toBeLessThanOrEqual(world.clock.monotonicMs())
+    expect(world.front.doWork(world.clock.monotonicMs())).toBeGreaterThan(0)
+    expect(fired - before).toBeGreaterThan(0)
+    expect(fired - before).toBeLessThanOrEqual(32)
+  }
+})
