@@ -24,8 +24,10 @@ const COMPANY_MS = 10_000
 /** What the system takes for a read before we are called, and for each byte of it. */
 const READ_CALL_MS = 0.005
 const READ_BYTE_MS = 0.3e-6
-/** What the system and Node take to accept a connection and to close it. */
+/** What the system and Node take to accept a connection and to close it, … */
 const CONNECT_MS = 0.1
+/** … and what the other side of both takes of the same cores, where there are few. */
+const CONNECT_ELSEWHERE_MS = 0.1
 /** So much is counted before the rest of the thread's time is shared out, which is asked for then, … */
 const SHARED_OUT_MS = 0.25
 /** … if that was no longer ago than this. */
@@ -185,6 +187,7 @@ export class ReadTurns {
     let opened = 1
     while (openNext() && !this.isOver(untilMs - opened * besideMs)) opened++
     this.#owe(owner, opened * besideMs, this.#clock.monotonicMs())
+    this.elsewhere(owner, opened * CONNECT_ELSEWHERE_MS)
     this.#leave(owner)
     return opened
   }

@@ -136,7 +136,8 @@ function settled(
   tenantId: TenantId,
   random: SeededRandom,
 ): ControllerRequest | null {
-  const moving = [...image.movingPartitions()]
+  // in the order of no history: an image that was restated has them in another
+  const moving = [...image.movingPartitions()].sort((a, b) => a - b)
   const number = moving[random.below(Math.max(1, moving.length))]
   const partition = number === undefined ? undefined : image.partition(number)
   if (number === undefined || partition?.topic.tenantId !== tenantId) return null
