@@ -106,6 +106,22 @@ export class IndexFile {
     return { bytes: block, at: (number - blockFirst) * this.#entryBytes }
   }
 
+  /** Whether each entry is more than the one before, by `fieldOf`, which is never below 0. */
+  rises(fieldOf: (bytes: Uint8Array, at: number) => number): boolean {
+    const perBlock = Math.floor(BLOCK_BYTES / this.#entryBytes)
+    let before = -1
+    for (let first = 0; first < this.#count; first += perBlock) {
+      const count = Math.min(perBlock, this.#count - first)
+      this.#load(first, count)
+      for (let i = 0; i < count; i++) {
+        const value = fieldOf(block, i * this.#entryBytes)
+        if (value <= before) return false
+        before = value
+      }
+    }
+    return true
+  }
+
   #load(first: number, count: number): void {
     blockOwner = null
     const length = count * this.#entryBytes

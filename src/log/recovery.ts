@@ -109,7 +109,7 @@ class Opening {
     this.#endOffset = end.offset
     if (end.position !== last.size) return false
     const atEnd = end.offset === point.flushedOffset
-    return point.powerLoss ? atEnd && last.indexesEndWell() : atEnd || point.flushedOffset === 0
+    return point.powerLoss ? atEnd && last.indexesAreWhole() : atEnd || point.flushedOffset === 0
   }
 
   #recover(): void {

@@ -272,21 +272,26 @@ export class Segment {
     return from
   }
 
-  /** Whether the last index entries are of batches that are there: then so are those before. */
-  indexesEndWell(): boolean {
-    return this.#offsetsEndWell() && this.#timesEndWell()
+  /**
+   * Whether the indexes are those of batches that are there. What a power cut has lost of them is zeros, anywhere: then entries do not rise, or the first is of no
+   * batch. Reads all of both.
+   */
+  indexesAreWhole(): boolean {
+    const { offsets, times } = this
+    return (
+      offsets.rises(offsetEntryOffset) &&
+      times.rises(timeEntryOffset) &&
+      times.rises(timeEntryTimestamp) &&
+      [0, offsets.count - 1].every((entry) => this.#isOffsetEntryRight(entry)) &&
+      [0, times.count - 1].every((entry) => this.#isTimeEntryRight(entry))
+    )
   }
 
-  #offsetsEndWell(): boolean {
-    const { count } = this.offsets
-    if (count === 0) return true
-    let entry = this.offsets.read(count - 1)
+  #isOffsetEntryRight(number: number): boolean {
+    if (this.offsets.count === 0) return true
+    const entry = this.offsets.read(number)
     const relative = offsetEntryOffset(entry.bytes, entry.at)
     const position = offsetEntryPosition(entry.bytes, entry.at)
-    if (count > 1) {
-      entry = this.offsets.read(count - 2)
-      if (offsetEntryOffset(entry.bytes, entry.at) >= relative) return false
-    }
     let found = false
     shortWalker.walk(this.log, position, this.size, (batch) => {
       found = lastOffsetOf(batch.bytes, batch.at) === this.baseOffset + relative
@@ -295,10 +300,9 @@ export class Segment {
     return found
   }
 
-  #timesEndWell(): boolean {
-    const { count } = this.times
-    if (count === 0) return true
-    const { bytes, at } = this.times.read(count - 1)
+  #isTimeEntryRight(number: number): boolean {
+    if (this.times.count === 0) return true
+    const { bytes, at } = this.times.read(number)
     const timestamp = timeEntryTimestamp(bytes, at)
     const offset = this.baseOffset + timeEntryOffset(bytes, at)
     const place = this.findBatch(offset, this.size)

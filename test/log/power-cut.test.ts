@@ -49,6 +49,19 @@ describe('a power cut after every single write', () => {
     TIMEOUT_MS,
   )
 
+  it('believes no index of which something in the midst was lost', () => {
+    // notes what is whole, flushes no index: the first entry of the time index was lost, and the last was not
+    const { disk, flusher, broker } = simulated(false)
+    broker.noteEveryBytes = 300
+    const story = new Story()
+    const config = { ...SMALL, flushMessages: 1 }
+    const from = disk.operations
+    liveUntil(disk, from + 85, () => live(broker, flusher, config, story))
+    disk.powerCut(85_029)
+    flusher.forget()
+    checkAfter(broker, flusher, config, story, { keepsAcknowledged: true })
+  })
+
   it(
     'without flushing leaves a prefix of the log, and never garbage',
     () => {
