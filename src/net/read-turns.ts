@@ -27,7 +27,7 @@ const READ_BYTE_MS = 0.3e-6
 /** What the system and Node take to accept a connection and to close it, … */
 const CONNECT_MS = 0.1
 /** … and what the other side of both takes of the same cores, where there are few. */
-const CONNECT_ELSEWHERE_MS = 0.1
+const CONNECT_ELSEWHERE_MS = 0.2
 /** So much is counted before the rest of the thread's time is shared out, which is asked for then, … */
 const SHARED_OUT_MS = 0.25
 /** … if that was no longer ago than this. */
