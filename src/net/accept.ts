@@ -201,7 +201,14 @@ function originOf(
   return null
 }
 
-const addressesOf = ({ remoteAddress, remotePort, localAddress }: Socket): Addresses => ({
+/** As a socket has them; of one that has gone nothing is known. */
+interface Ends {
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+  readonly localAddress?: string | undefined
+}
+
+const addressesOf = ({ remoteAddress, remotePort, localAddress }: Ends): Addresses => ({
   remote: formatHostPort({ host: plainAddress(remoteAddress, '?'), port: remotePort ?? 0 }),
   local: plainAddress(localAddress),
 })
@@ -215,7 +222,7 @@ function addressesOfHandle(handle: TcpHandle): Addresses {
   return addressesOf({
     ...{ remoteAddress: remote.address, remotePort: remote.port },
     localAddress: local.address,
-  } as Socket)
+  })
 }
 
 /** An IPv4 address that came in through an IPv6 socket, as IPv4. */

@@ -13,6 +13,7 @@ import { EVERYBODY } from '../../src/net/listener-info.ts'
 import { ReplyBudget } from '../../src/net/reply-budget.ts'
 import type { ReplySlot } from '../../src/net/reply-slot.ts'
 import { FrameWriter } from '../../src/protocol/frame-writer.ts'
+import { filledFrame } from '../protocol/filled-frame.ts'
 
 const MIB = 2 ** 20
 const REQUESTS = 200
@@ -29,15 +30,7 @@ const requestOf = (value: number, bytes: number): Buffer => {
 function reply(writer: FrameWriter, slot: ReplySlot, frame: Uint8Array): void {
   const asked = Buffer.from(frame)
   const [value, bytes] = [asked.readInt32BE(0), asked.readInt32BE(4)]
-  writer.begin()
-  for (let left = bytes; left > 0; ) {
-    const part = Math.min(left, 500)
-    if (writer.pos + part > writer.buf.length) writer.grow(part)
-    writer.buf.fill(value, writer.pos, writer.pos + part)
-    writer.pos += part
-    left -= part
-  }
-  slot.send(writer.finish())
+  slot.send(filledFrame(writer, bytes, value))
 }
 
 /** Asks for replies of all sizes and reads them now and then; returns how many came as asked. One that goes away stops half-way. */

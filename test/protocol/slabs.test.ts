@@ -1,19 +1,7 @@
 import { expect, test } from 'vitest'
 import { FrameSlabs, SLAB_BYTES } from '../../src/protocol/frame-slabs.ts'
 import { type EncodedFrame, FrameWriter } from '../../src/protocol/frame-writer.ts'
-
-/** A frame of `bytes` times `value`. */
-function write(writer: FrameWriter, bytes: number, value: number): EncodedFrame {
-  writer.begin()
-  for (let left = bytes; left > 0; ) {
-    const part = Math.min(left, 1000)
-    if (writer.pos + part > writer.buf.length) writer.grow(part)
-    writer.buf.fill(value, writer.pos, writer.pos + part)
-    writer.pos += part
-    left -= part
-  }
-  return writer.finish()
-}
+import { filledFrame } from './filled-frame.ts'
 
 const buffersOf = (frame: EncodedFrame) => new Set(frame.chunks.map(({ buffer }) => buffer))
 
@@ -36,7 +24,7 @@ test('frames that are held are never written over, whatever else is released mea
   for (let i = 0; i < 4000; i++) {
     const bytes = 1 + next(sizes[next(sizes.length)]!)
     const value = i % 251
-    held.push({ frame: write(writer, bytes, value), bytes, value })
+    held.push({ frame: filledFrame(writer, bytes, value), bytes, value })
     if (held.length < 1 + next(40)) continue
     const { frame, ...what } = held.splice(next(held.length), 1)[0]!
     expectFilled(frame, what.bytes, what.value)
@@ -81,7 +69,7 @@ test('one request at a time is answered from one slab for ever', () => {
   const writer = new FrameWriter()
   const buffers = new Set<ArrayBufferLike>()
   for (let i = 0; i < 1000; i++) {
-    const frame = write(writer, 9000, i % 251)
+    const frame = filledFrame(writer, 9000, i % 251)
     for (const buffer of buffersOf(frame)) buffers.add(buffer)
     frame.release!()
   }
@@ -92,7 +80,7 @@ test('large frames use their slabs again, too, and leave none behind', () => {
   const writer = new FrameWriter()
   const buffers = new Set<ArrayBufferLike>()
   for (let i = 0; i < 100; i++) {
-    const frame = write(writer, 200_000, i % 251)
+    const frame = filledFrame(writer, 200_000, i % 251)
     for (const buffer of buffersOf(frame)) buffers.add(buffer)
     frame.release!()
   }
@@ -101,7 +89,7 @@ test('large frames use their slabs again, too, and leave none behind', () => {
 
 test('a frame that fails half-way holds nothing', () => {
   const writer = new FrameWriter()
-  const first = write(writer, 10, 1)
+  const first = filledFrame(writer, 10, 1)
   const buffers = new Set<ArrayBufferLike>()
   for (let i = 0; i < 100; i++) {
     writer.begin()
@@ -112,7 +100,7 @@ test('a frame that fails half-way holds nothing', () => {
     writer.growWhole(20_000)
     buffers.add(writer.buf.buffer)
   }
-  const second = write(writer, 10, 2)
+  const second = filledFrame(writer, 10, 2)
   expectFilled(first, 10, 1)
   expectFilled(second, 10, 2)
   expect(buffers.size).toBeLessThanOrEqual(3)
